@@ -1,0 +1,71 @@
+"""InputSpec: what a detector must be fed. It is saved with the weights and enforced at inference."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from dfworkbench.errors import InputError, ParameterError
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """Everything between a video frame and a detector's first layer.
+
+    Attributes:
+        size_px: Height and width of the square input.
+        crop_scale: Side of the square crop over the longer side of the face box; the crop is centred on the box.
+        clip_length: Frames per sample. 1 means images `(B, 3, H, W)`, more means clips `(B, T, 3, H, W)`.
+        clip_stride: Distance between the frames of a clip, counted in extracted frames of the track.
+        channel_order: "rgb" or "bgr".
+        value_range: What 0 and 255 become before mean and std are applied.
+        mean: Per channel, in `channel_order`, in units of `value_range`.
+        std: Per channel, likewise.
+    """
+
+    size_px: int = 224
+    crop_scale: float = 1.3
+    clip_length: int = 1
+    clip_stride: int = 1
+    channel_order: Literal["rgb", "bgr"] = "rgb"
+    value_range: tuple[float, float] = (0.0, 1.0)
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+    def __post_init__(self) -> None:
+        if self.size_px < 1 or self.clip_length < 1 or self.clip_stride < 1:
+            raise ParameterError(f"sizes, clip length and stride of an InputSpec must be at least 1; got {self}")
+        if self.channel_order not in ("rgb", "bgr"):
+            raise ParameterError(f"channel_order must be 'rgb' or 'bgr', not {self.channel_order!r}")
+        if self.crop_scale <= 0 or min(self.std) <= 0 or self.value_range[0] >= self.value_range[1]:
+            raise ParameterError(f"crop_scale and std must be positive and value_range increasing; got {self}")
+
+    def sample_shape(self) -> tuple[int, ...]:
+        """Shape of one sample: `(3, H, W)`, or `(T, 3, H, W)` for a clip."""
+        image = (3, self.size_px, self.size_px)
+        return image if self.clip_length == 1 else (self.clip_length, *image)
+
+    def check(self, shape: Sequence[int], detector: str = "this detector") -> None:
+        """Raise `InputError` unless `shape` is a batch of `sample_shape()`."""
+        expected = self.sample_shape()
+        if tuple(shape[1:]) != expected or len(shape) != len(expected) + 1:
+            want = ", ".join(map(str, ("B", *expected)))
+            raise InputError(
+                f"{detector} takes ({want}) {self.channel_order.upper()} images; got {tuple(shape)}. "
+                "Cut crops with dfworkbench.faces.cut_for(detector.input_spec, …), which always fit."
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "InputSpec":
+        """The inverse of `to_dict`; unknown keys are refused, because they would change what the network sees."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        unknown = set(values) - known
+        if unknown:
+            raise ParameterError(
+                f"an InputSpec has no field {sorted(unknown)}; it was saved by a newer dfworkbench. Known: {sorted(known)}"
+            )
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})

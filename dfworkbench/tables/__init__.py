@@ -1,0 +1,8 @@
+"""Tables: schemas, reading and writing."""
+
+from dfworkbench.tables.schemas import BOX_COLUMNS, FACES, LANDMARK_COLUMNS, SCORES, VIDEOS, Table
+from dfworkbench.tables.store import read_table, table_hash, write_table
+
+__all__ = [
+    "BOX_COLUMNS", "FACES", "LANDMARK_COLUMNS", "SCORES", "VIDEOS", "Table", "read_table", "table_hash", "write_table",
+]  # fmt: skip
