@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from dfworkbench.errors import InputError, ParameterError
 
@@ -68,4 +68,7 @@ class InputSpec:
             raise ParameterError(
                 f"an InputSpec has no field {sorted(unknown)}; it was saved by a newer dfworkbench. Known: {sorted(known)}"
             )
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        lists_to_tuples: dict[str, Any] = {
+            k: tuple(cast("list[float]", v)) if isinstance(v, list) else v for k, v in values.items()
+        }
+        return cls(**lists_to_tuples)

@@ -36,7 +36,7 @@ class Settings(BaseModel):
 
 
 def _explain(cls: type[Settings], error: ValidationError) -> str:
-    lines = []
+    lines: list[str] = []
     for item in error.errors():
         name = ".".join(str(part) for part in item["loc"]) or cls.__name__
         if item["type"] == "extra_forbidden":

@@ -4,7 +4,7 @@ import contextlib
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def find_workspace(start: Path | None = None) -> Workspace:
 
 
 @contextlib.contextmanager
-def explain_write(path: Path, what: str = "a result") -> Iterator[None]:
+def explain_write(path: Path, what: str = "a result") -> Generator[None]:
     """Turn an OSError while writing `path` into an `OutputError` that says what to do."""
     try:
         yield
@@ -63,14 +63,18 @@ def explain_write(path: Path, what: str = "a result") -> Iterator[None]:
         if error.errno == errno.ENOSPC:
             cure = "The disk is full: free some space and start again; work that is already done is kept."
         elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            cure = f"The folder is read-only: choose another with {HOME_VARIABLE}=/some/folder or change its permissions."
+            cure = (
+                f"The folder is read-only: choose another with {HOME_VARIABLE}=/some/folder or change its permissions."
+            )
         else:
             cure = "Check the path and start again; work that is already done is kept."
-        raise OutputError(error.errno or 0, f"cannot write {what} to {path} ({error.strerror or error}). {cure}") from error
+        raise OutputError(
+            error.errno or 0, f"cannot write {what} to {path} ({error.strerror or error}). {cure}"
+        ) from error
 
 
 @contextlib.contextmanager
-def atomic_path(path: Path, what: str = "a result") -> Iterator[Path]:
+def atomic_path(path: Path, what: str = "a result") -> Generator[Path]:
     """Yield a temporary path in the same folder; on success it replaces `path` in one step, on failure it vanishes.
 
     A reader, or a run that is killed and started again, sees the old file or the new one and never half of one.

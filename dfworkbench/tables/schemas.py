@@ -96,7 +96,7 @@ class Table:
         Raises:
             TableError: Listing every broken rule with its first rows.
         """
-        frame = pd.DataFrame(rows) if not isinstance(rows, pd.DataFrame) else rows.copy()
+        frame: Any = rows.copy() if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows)
         if frame.empty and not len(frame.columns):
             return self.empty()
         missing = [name for name, (_, default) in self.columns.items() if default is None and name not in frame]
@@ -161,5 +161,7 @@ def _explain(name: str, source: object, failures: pd.DataFrame) -> str:
     for (column, check), rows in failures.groupby(["column", "check"], dropna=False, sort=False):
         seen = ", ".join(repr(value) for value in rows["failure_case"].head(3))
         where = ", ".join(str(index) for index in rows["index"].dropna().astype(int).head(3))
-        lines.append(f"  {column}: {check} fails in {len(rows)} row(s), first: {seen}" + (f" (row {where})" if where else ""))
+        lines.append(
+            f"  {column}: {check} fails in {len(rows)} row(s), first: {seen}" + (f" (row {where})" if where else "")
+        )
     return "\n".join(lines)

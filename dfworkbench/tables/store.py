@@ -23,7 +23,9 @@ def read_table(kind: str, path: Path | str) -> pd.DataFrame:
     """
     path = Path(path)
     if not path.is_file():
-        raise DataNotFoundError(f"reading a {kind} table: there is no file {path}. Notebook 01_data_extraction makes it.")
+        raise DataNotFoundError(
+            f"reading a {kind} table: there is no file {path}. Notebook 01_data_extraction makes it."
+        )
     try:
         frame = pd.read_csv(path, dtype=_csv_types(kind)) if path.suffix == ".csv" else pd.read_parquet(path)
     except (ValueError, OSError) as error:

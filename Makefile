@@ -1,0 +1,49 @@
+# The front door. `make help` lists the targets; everything lives in .venv, nothing else is touched.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+export OMP_WAIT_POLICY ?= PASSIVE
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast check lab notebooks benchmarks clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY)  ## make .venv and install everything (about 3 minutes, 6 GB)
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "dfworkbench needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Choose one: make PYTHON=python3.11 setup"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { rm -rf .venv; echo "Python's venv module is incomplete. On Debian: apt-get install python3-venv"; exit 1; }
+	@echo "installing into .venv: about 3 minutes and 6 GB (PyTorch) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+demo: setup  ## generate the demo set and run notebooks 00-03 on it (under 10 minutes)
+	@$(BIN)/dfworkbench demo
+
+lab: setup  ## open JupyterLab on the notebooks
+	@$(BIN)/jupyter lab --notebook-dir=. notebooks/00_start_here.ipynb
+
+test: setup  ## run all tests
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-fast: setup  ## run the tests that take no minutes: no notebooks, no kill tests, no browser
+	@$(BIN)/python -m pytest -m "not notebook and not slow" $(PYTEST_ARGS)
+
+check: setup  ## style (ruff), types (pyright), floors (import-linter)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pyright
+	@$(BIN)/lint-imports --no-cache
+
+notebooks: setup  ## run every notebook top to bottom in a small setting, in a scratch workspace
+	@$(BIN)/python -m pytest tests/notebooks $(PYTEST_ARGS)
+
+benchmarks: setup  ## run every benchmark and print the ratios
+	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+clean:  ## remove what runs made: data, crops, tables, checkpoints, reports (asks first)
+	@printf 'remove data/ extracted/* labels/* checkpoints/* report/? [y/N] '; read answer; [ "$$answer" = y ] || exit 1
+	@rm -rf data report && find extracted labels checkpoints -mindepth 1 ! -name README.md -delete

@@ -1,0 +1,46 @@
+"""Folder layouts of data sets. `read_layout` turns a folder into a checked video table."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dfworkbench.datasets.layouts.celebdf import CELEBDF
+from dfworkbench.datasets.layouts.faceforensics import FACEFORENSICS
+from dfworkbench.datasets.layouts.folders import FOLDERS
+from dfworkbench.datasets.layouts.layout import DataCard, Layout, to_table
+from dfworkbench.datasets.splits import identity_groups
+from dfworkbench.errors import ParameterError
+from dfworkbench.names import require_name
+
+#: In alphabetical order.
+LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (CELEBDF, FACEFORENSICS, FOLDERS)}
+
+__all__ = ["LAYOUTS", "DataCard", "Layout", "read_layout"]
+
+
+def read_layout(layout: str, root: Path | str, name: str, **options: Any) -> pd.DataFrame:
+    """The video table of the data set that lies at `root`.
+
+    Args:
+        layout: A key of `LAYOUTS`.
+        root: The folder of the data set.
+        name: What the data set is called from now on; the first part of every video_id.
+        options: `compression` ("raw", "c23", "c40") for layouts that have it.
+
+    Raises:
+        UnknownNameError: The layout does not exist.
+        DataNotFoundError: The folder is missing or holds something else; says what was looked for and what was found.
+    """
+    require_name("dataset layout", layout, LAYOUTS)
+    if not name or "/" in name or name.startswith("."):
+        raise ParameterError(
+            f"a data set needs a name without '/' and not starting with '.', to make folders of; got {name!r}."
+        )
+    chosen = LAYOUTS[layout]
+    if "compression" in options and not chosen.compressions:
+        options = {key: value for key, value in options.items() if key != "compression"}
+    root = Path(root).expanduser()
+    videos = to_table(chosen.read(root, name, **options), root)
+    videos["group"] = identity_groups(videos)
+    return videos

@@ -1,0 +1,103 @@
+"""FaceForensics++ (Roessler et al., ICCV 2019) as its download script writes it, and sets generated in the same layout.
+
+original_sequences/{youtube,actors}/{raw,c23,c40}/videos/000.mp4
+manipulated_sequences/{kind}/{raw,c23,c40}/videos/000_003.mp4     target (carrier) first, source (donor) second
+manipulated_sequences/{kind}/masks/videos/000_003.mp4             true forgery masks, where downloaded
+splits/{train,val,test}.json                                      lists of identity pairs
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from dfworkbench.datasets.layouts.layout import DataCard, Layout, nothing_found, video_row
+from dfworkbench.errors import TableError
+from dfworkbench.media.kinds import VIDEO_SUFFIXES
+from dfworkbench.names import COMPRESSIONS, FAKE, REAL, SPLITS, require_name
+
+_ACTOR_SETS = ("actors", "DeepFakeDetection")
+
+
+def read_faceforensics(root: Path, dataset: str, *, compression: str = "c23") -> list[dict[str, Any]]:
+    """Rows for all originals and all manipulated videos at one compression.
+
+    Identities are `<data set>/000` for the YouTube originals and `<data set>/actor01` for the actors of
+    DeepFakeDetection. The same file name exists in every manipulation method, so the path is the key, not the name.
+    """
+    require_name("compression", compression, COMPRESSIONS)
+    found = list(_videos(root, compression))
+    if not found:
+        raise nothing_found(
+            "faceforensics", root, f"original_sequences/*/{compression}/videos/*.mp4 or manipulated_sequences/*/…"
+        )
+    pairs = _official_pairs(root)
+    rows = []
+    for kind, file in found:
+        forged = file.is_relative_to(root / "manipulated_sequences")
+        carrier, donor = _identities(dataset, kind, file.stem, forged)
+        mask = root / "manipulated_sequences" / kind / "masks" / "videos" / file.name
+        landmarks = (root / file.relative_to(root)).parent.parent.parent / "landmarks" / f"{file.stem}.npz"
+        rows.append(
+            video_row(
+                dataset, root, file, FAKE if forged else REAL,
+                method=kind if forged else "", compression=compression, carrier=carrier, donor=donor,
+                split=pairs.get(carrier.split("/")[-1], ""),
+                mask_path=mask.relative_to(root).as_posix() if forged and mask.is_file() else "",
+                landmarks_path=landmarks.relative_to(root).as_posix() if landmarks.is_file() else "",
+            )
+        )  # fmt: skip
+    return rows
+
+
+def _videos(root: Path, compression: str) -> Iterator[tuple[str, Path]]:
+    for part in ("original_sequences", "manipulated_sequences"):
+        for folder in sorted((root / part).glob(f"*/{compression}/videos")):
+            for file in sorted(folder.iterdir()):
+                if file.suffix.lower() in VIDEO_SUFFIXES:
+                    yield folder.parent.parent.name, file
+
+
+def _identities(dataset: str, kind: str, stem: str, forged: bool) -> tuple[str, str]:
+    # "000" / "000_003"; actors: "01__walking_outside_cafe" / "01_02__walking_outside_cafe__YVGY8LOK"
+    names = stem.split("__")[0].split("_")
+    prefix = "actor" if kind in _ACTOR_SETS else ""
+    carrier = f"{dataset}/{prefix}{names[0]}"
+    donor = f"{dataset}/{prefix}{names[1]}" if forged and len(names) > 1 else ""
+    return carrier, donor
+
+
+def _official_pairs(root: Path) -> dict[str, str]:
+    """Identity -> split, from splits/*.json; empty where the files were not downloaded."""
+    split_of: dict[str, str] = {}
+    for split in SPLITS:
+        file = root / "splits" / f"{split}.json"
+        if not file.is_file():
+            continue
+        try:
+            pairs = json.loads(file.read_text())
+            split_of.update({str(name): split for pair in pairs for name in pair})
+        except (ValueError, TypeError) as error:
+            raise TableError(
+                f"reading official splits: {file} is not a list of identity pairs such as [['000', '003'], …] ({error}). "
+                "Download it again, or remove it to split by identity."
+            ) from error
+    return split_of
+
+
+FACEFORENSICS = Layout(
+    name="faceforensics",
+    read=read_faceforensics,
+    compressions=COMPRESSIONS,
+    card=DataCard(
+        title="FaceForensics++ and DeepFakeDetection",
+        what="1,000 YouTube originals, each forged by five methods, at three compressions; 363 + 3,068 clips of actors.",
+        home="https://github.com/ondyari/FaceForensics",
+        licence="Terms of use by request form; research only.",
+        traps=(
+            "The same file name stands in all five methods: never pool scores by file name.",
+            "Official splits are pairs of identities; a fake carries one identity and shows another of the same pair.",
+            "DeepFakeDetection videos often show two people: use the masks to choose the forged face.",
+        ),
+    ),
+)

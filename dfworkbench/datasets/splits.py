@@ -1,0 +1,118 @@
+"""Splits by identity group: who is in training is never in validation or test."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from dfworkbench.errors import ParameterError, SplitLeakError
+from dfworkbench.names import SPLITS
+from dfworkbench.workspace import atomic_path
+
+Rule = Literal["auto", "official", "identity"]
+
+
+def identity_groups(videos: pd.DataFrame) -> pd.Series:
+    """The identity group of each video: connected components over carrier and donor identities.
+
+    A swap links its two identities, so both are in one group. A video without a known identity is a group of its own.
+    The name of a group is its alphabetically first member.
+    """
+    parent: dict[str, str] = {}
+
+    def find(node: str) -> str:
+        while parent.setdefault(node, node) != node:
+            parent[node] = parent[parent[node]]
+            node = parent[node]
+        return node
+
+    anchors = videos["carrier"].where(videos["carrier"] != "", videos["video_id"])
+    for anchor, donor in zip(anchors, videos["donor"], strict=True):
+        a, b = find(anchor), find(donor or anchor)
+        parent[max(a, b)] = min(a, b)
+    return anchors.map(find).astype("str").rename("group")
+
+
+def assign_splits(
+    videos: pd.DataFrame, rule: Rule = "auto", shares: tuple[float, float, float] = (0.7, 0.15, 0.15), seed: int = 0
+) -> pd.DataFrame:
+    """A copy of the video table with its column `split` filled in.
+
+    Args:
+        videos: With a column `group`.
+        rule: "official" keeps the splits that the layout found; "identity" draws groups at random; "auto" takes
+            official ones where there are any.
+        shares: Of the videos, for train, val and test; used by "identity".
+        seed: Of the draw.
+
+    Raises:
+        ParameterError: Official splits were asked for and there are none, or there are too few groups to draw from.
+        SplitLeakError: The official splits share an identity.
+    """
+    official = bool((videos["split"] != "").any())
+    if rule == "official" and not official:
+        raise ParameterError(
+            "official splits were asked for, but the data set has no split files. Use rule='identity'."
+        )
+    if rule == "official" or (rule == "auto" and official):
+        check_splits(videos)
+        return videos.copy()
+    if len(shares) != 3 or min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
+        raise ParameterError(f"shares must be three numbers from 0 that add up to 1 (train, val, test); got {shares}.")
+    return videos.assign(split=videos["group"].map(_draw(videos["group"], shares, seed)).astype("str"))
+
+
+def _draw(groups: pd.Series, shares: tuple[float, float, float], seed: int) -> dict[str, str]:
+    sizes = groups.value_counts()
+    wanted = [split for split, share in zip(SPLITS, shares, strict=True) if share > 0]
+    if len(sizes) < len(wanted):
+        raise ParameterError(
+            f"splitting by identity needs at least {len(wanted)} identity groups for {', '.join(wanted)}; this data set has "
+            f"{len(sizes)}, because its swaps link all identities. Use its official splits, or use it for testing only."
+        )
+    rng = np.random.default_rng(seed)
+    names = sorted(sizes.index)
+    order = sorted((names[i] for i in rng.permutation(len(names))), key=lambda name: -sizes[name])
+    target = {split: share * len(groups) for split, share in zip(SPLITS, shares, strict=True) if share > 0}
+    filled = dict.fromkeys(target, 0)
+    chosen = {}
+    for index, name in enumerate(order):
+        # the split that lacks most, relative to its share; each split gets a group before any gets its last
+        empty = [split for split in target if filled[split] == 0]
+        pool = empty if empty and len(order) - index <= len(empty) else list(target)
+        split = max(pool, key=lambda s: (target[s] - filled[s]) / target[s])
+        chosen[name] = split
+        filled[split] += int(sizes[name])
+    return chosen
+
+
+def check_splits(videos: pd.DataFrame) -> None:
+    """Raise `SplitLeakError` if an identity stands in more than one split."""
+    assigned = videos[videos["split"] != ""]
+    identities = pd.concat(
+        [assigned[["split"]].assign(identity=assigned[column]) for column in ("carrier", "donor", "group")]
+    )
+    per_identity = identities[identities["identity"] != ""].groupby("identity")["split"].agg(lambda s: sorted(set(s)))
+    leaks = per_identity[per_identity.map(len) > 1]
+    if len(leaks):
+        where = ", ".join(leaks.iloc[0])
+        raise SplitLeakError(
+            f"{len(leaks)} identity(s) in more than one split (first: {leaks.index[0]!r} in {where}). A detector could "
+            "recognise people instead of forgeries. Split again with assign_splits(videos, rule='identity')."
+        )
+
+
+def write_splits(videos: pd.DataFrame, folder: Path, *, rule: str, seed: int) -> str:
+    """Write splits.csv (video_id, group, split) and splits.json (SHA-256, rule, seed, counts); return the hash."""
+    text = videos[["video_id", "group", "split"]].sort_values("video_id").to_csv(index=False)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    counts = {split: int((videos["split"] == split).sum()) for split in (*SPLITS, "")}
+    record = {"sha256": digest, "rule": rule, "seed": seed, "videos": counts}
+    with atomic_path(folder / "splits.csv", "the splits") as temporary:
+        temporary.write_text(text)
+    with atomic_path(folder / "splits.json", "the splits") as temporary:
+        temporary.write_text(json.dumps(record, indent=2) + "\n")
+    return digest
