@@ -6,6 +6,8 @@ from typing import Any
 import pandas as pd
 
 from dfworkbench.datasets.layouts.celebdf import CELEBDF
+from dfworkbench.datasets.layouts.deeperforensics import DEEPERFORENSICS
+from dfworkbench.datasets.layouts.dfdc import DFDC
 from dfworkbench.datasets.layouts.faceforensics import FACEFORENSICS
 from dfworkbench.datasets.layouts.folders import FOLDERS
 from dfworkbench.datasets.layouts.layout import DataCard, Layout, to_table
@@ -14,7 +16,9 @@ from dfworkbench.errors import ParameterError
 from dfworkbench.names import require_name
 
 #: In alphabetical order.
-LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (CELEBDF, FACEFORENSICS, FOLDERS)}
+LAYOUTS: dict[str, Layout] = {
+    layout.name: layout for layout in (CELEBDF, DEEPERFORENSICS, DFDC, FACEFORENSICS, FOLDERS)
+}
 
 __all__ = ["LAYOUTS", "DataCard", "Layout", "read_layout"]
 

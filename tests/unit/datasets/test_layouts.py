@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from dfworkbench.datasets import read_layout
+from dfworkbench.datasets import LAYOUTS, read_layout
 from dfworkbench.errors import DataNotFoundError, ParameterError, TableError, UnknownNameError
 from dfworkbench.names import FAKE, REAL
 
@@ -98,7 +98,7 @@ def test_folders(tmp_path):
     assert videos.group.nunique() == 3
 
 
-@pytest.mark.parametrize("layout", ["faceforensics", "celebdf", "folders"])
+@pytest.mark.parametrize("layout", sorted(LAYOUTS))
 def test_wrong_folder_says_what_was_looked_for_and_found(tmp_path, layout):
     with pytest.raises(DataNotFoundError, match="no such folder"):
         read_layout(layout, tmp_path / "nowhere", "x")
@@ -118,3 +118,41 @@ def test_unknown_layout_and_names(tmp_path):
         read_layout("faceforensics", tmp_path, "x", compression="c32")
     with pytest.raises(ParameterError, match="needs a name"):
         read_layout("folders", tmp_path, "a/b")
+
+
+def test_dfdc_full_groups_a_fake_with_its_original(tmp_path):
+    touch(tmp_path, "dfdc_train_part_0/a.mp4", "dfdc_train_part_0/b.mp4")
+    entries = {
+        "a.mp4": {"label": "FAKE", "split": "train", "original": "b.mp4"},
+        "b.mp4": {"label": "REAL", "split": "train"},
+        "gone.mp4": {"label": "REAL", "split": "train"},
+    }
+    (tmp_path / "dfdc_train_part_0" / "metadata.json").write_text(json.dumps(entries))
+    videos = read_layout("dfdc", tmp_path, "dfdc").set_index("path")
+    assert videos.label.tolist() == [1, 0, 0]
+    assert videos.loc["dfdc_train_part_0/a.mp4", "group"] == videos.loc["dfdc_train_part_0/b.mp4", "group"]
+    (tmp_path / "dfdc_train_part_0" / "metadata.json").write_text('{"a.mp4": {"label": "maybe"}}')
+    with pytest.raises(TableError, match="neither REAL nor FAKE"):
+        read_layout("dfdc", tmp_path, "dfdc")
+
+
+def test_dfdc_preview_names_identities(tmp_path):
+    entries = {
+        "method_A/1/x.mp4": {"label": "fake", "set": "train", "target_id": 1, "swapped_id": 2},
+        "original_videos/1/y.mp4": {"label": "real", "set": "test", "target_id": 1, "swapped_id": None},
+    }
+    (tmp_path / "dataset.json").write_text(json.dumps(entries))
+    videos = read_layout("dfdc", tmp_path, "dfdcp").set_index("path")
+    fake = videos.loc["method_A/1/x.mp4"]
+    assert (fake.method, fake.carrier, fake.donor, fake.split) == ("method_A", "dfdcp/1", "dfdcp/2", "train")
+    assert videos.loc["original_videos/1/y.mp4", "split"] == "test"
+
+
+def test_deeperforensics_reads_manipulated_videos_only(tmp_path):
+    touch(tmp_path, "manipulated_videos/end_to_end/000_M101.mp4", "source_videos/M101/x.mp4")
+    (tmp_path / "lists" / "splits").mkdir(parents=True)
+    (tmp_path / "lists" / "splits" / "val.txt").write_text("000_M101.mp4\n")
+    videos = read_layout("deeperforensics", tmp_path, "deeper")
+    assert len(videos) == 1
+    row = videos.iloc[0]
+    assert (row.label, row.carrier, row.donor, row.split) == (FAKE, "deeper/000", "deeper/M101", "val")

@@ -1,0 +1,74 @@
+"""Deepfake Detection Challenge (Dolhansky et al., 2020): the full set with metadata.json, and the preview with dataset.json.
+
+dfdc_train_part_0/metadata.json   {"abc.mp4": {"label": "FAKE", "split": "train", "original": "xyz.mp4"}, …}
+dataset.json (preview)            {"method_A/…/a.mp4": {"label": "fake", "set": "train", "target_id": 1, "swapped_id": 2}, …}
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from dfworkbench.datasets.layouts.layout import DataCard, Layout, nothing_found, video_row
+from dfworkbench.errors import TableError
+from dfworkbench.names import FAKE, REAL
+
+_LABELS = {"REAL": REAL, "FAKE": FAKE}
+
+
+def read_dfdc(root: Path, dataset: str) -> list[dict[str, Any]]:
+    """Rows for every file that a metadata.json or dataset.json below `root` names; a named file may be missing on disk.
+
+    The full set does not say who is in a video, but which original a fake was made from: a fake and its original form
+    one group. The preview names carrier and swapped-in identity.
+    """
+    rows = []
+    for file in sorted([*root.rglob("metadata.json"), *root.rglob("dataset.json")]):
+        for name, entry in _entries(file).items():
+            rows.append(_row(dataset, root, file, name, entry))
+    if not rows:
+        raise nothing_found("dfdc", root, "metadata.json (full set) or dataset.json (preview) at any depth")
+    return rows
+
+
+def _entries(file: Path) -> dict[str, dict[str, Any]]:
+    try:
+        entries = json.loads(file.read_text())
+        if all(str(entry["label"]).upper() in _LABELS for entry in entries.values()):
+            return entries
+        problem = "a label is neither REAL nor FAKE"
+    except (ValueError, AttributeError, KeyError, TypeError) as error:
+        problem = repr(error)
+    raise TableError(
+        f"reading DFDC labels: {file} does not map file names to entries with a label ({problem}). Download it again."
+    )
+
+
+def _row(dataset: str, root: Path, file: Path, name: str, entry: dict[str, Any]) -> dict[str, Any]:
+    label = _LABELS[str(entry["label"]).upper()]
+    if "target_id" in entry:  # preview
+        carrier = f"{dataset}/{entry['target_id']}"
+        donor = f"{dataset}/{entry['swapped_id']}" if entry.get("swapped_id") is not None else ""
+        method = name.split("/")[0] if label == FAKE else ""
+    else:
+        carrier = f"{dataset}/{entry.get('original') or name}" if label == FAKE else f"{dataset}/{name}"
+        donor, method = "", "DFDC" if label == FAKE else ""
+    split = {"train": "train", "validation": "val", "val": "val", "test": "test"}.get(
+        str(entry.get("set") or entry.get("split") or ""), ""
+    )
+    return video_row(dataset, root, file.parent / name, label, method=method, carrier=carrier, donor=donor, split=split)
+
+
+DFDC = Layout(
+    name="dfdc",
+    read=read_dfdc,
+    card=DataCard(
+        title="DFDC and DFDC preview",
+        what="Full: about 119,000 ten-second clips in 50 parts. Preview: 5,214 clips, two methods.",
+        home="https://ai.meta.com/datasets/dfdc/",
+        licence="DFDC licence, on acceptance; research.",
+        traps=(
+            "The full set marks every file of the training parts 'train': draw a split by identity group.",
+            "Many clips show several people of whom one is forged; fakes by audio only look like real videos.",
+        ),
+    ),
+)
