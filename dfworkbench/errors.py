@@ -57,3 +57,7 @@ class OutputError(WorkbenchError, OSError):
 
 class MissingDependencyError(WorkbenchError, ImportError):
     """An optional package is not installed."""
+
+
+class NotebookError(WorkbenchError):
+    """A notebook stopped in one of its cells."""

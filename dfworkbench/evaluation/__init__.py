@@ -1,0 +1,1 @@
+"""From detectors to numbers that can be trusted: scoring files, aggregating scores, metrics with intervals."""

@@ -1,0 +1,229 @@
+"""How fast is extraction? 16 frames of a 1280 x 720 clip against the plain way, in one process and one run.
+
+The plain way is that of DeepfakeForensics-v1: decode every frame, convert the wanted ones to PIL pictures, run
+facenet-pytorch's MTCNN with its defaults (all faces) on each, one after the other. Both ways have one thread for networks
+and write their crops.
+
+    python benchmarks/extraction.py [--frames 16] [--repeats 3]
+
+The clip is generated: a call of three people, 300 frames, H.264 at CRF 23. With DFWORKBENCH_TRIALS set to a folder that
+holds media/street.mp4, that real crowd is measured as well, scaled to 1280 x 720. The program fails unless extraction of
+the generated clip is at least 4 times as fast with the same faces (IoU >= 0.8 for 99 %).
+"""
+
+import argparse
+import contextlib
+import os
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from dfworkbench.faces import FaceFinder, FaceSettings, faces_in_file
+from dfworkbench.geometry import iou_matrix
+from dfworkbench.media import VideoSource, VideoWriter, sample_indices, write_png
+
+WIDTH, HEIGHT, FPS, LENGTH = 1280, 720, 25, 300
+WANTED_RATIO, WANTED_IOU, WANTED_SHARE = 4.0, 0.8, 0.99
+PLAIN_MIN_PROBABILITY = 0.9
+
+
+def make_call(path: Path) -> None:
+    """Three people talking, each in a panel of another size."""
+    from dfworkbench.synthetic.clip import make_person, record
+
+    frames = np.full((LENGTH, HEIGHT, WIDTH, 3), 32, np.uint8)
+    for seed, size, left, top in ((1, 640, 20, 40), (2, 380, 680, 40), (3, 260, 960, 440)):
+        panel = record(make_person(seed, size), seed, size, LENGTH, FPS).frames
+        frames[:, top : top + size, left : left + size] = np.stack(panel)
+    write_clip(path, frames)
+
+
+def scale_clip(source: Path, path: Path) -> None:
+    """A real clip at 1280 x 720."""
+    frames = VideoSource(source).iterate()
+    write_clip(path, (cv2.resize(f.rgb, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA) for f in frames))
+
+
+def write_clip(path: Path, frames: Any) -> None:
+    with VideoWriter(path, FPS, WIDTH, HEIGHT, crf=23) as writer:
+        for frame in frames:
+            writer.write(frame)
+
+
+class PlainWay:
+    """Every frame grabbed, wanted ones as PIL pictures, full-size MTCNN frame by frame, crops of 224 px as JPEG."""
+
+    def __init__(self) -> None:
+        from facenet_pytorch import MTCNN
+
+        self.mtcnn = MTCNN(image_size=224, margin=10, keep_all=True, post_process=False)
+
+    def __call__(self, path: Path, count: int, out: Path) -> dict[int, NDArray[np.float64]]:
+        capture = cv2.VideoCapture(str(path))
+        total = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        wanted = set(sample_indices(total, count))
+        found = {}
+        for index in range(total):
+            capture.grab()
+            if index in wanted:
+                picture = Image.fromarray(cv2.cvtColor(capture.retrieve()[1], cv2.COLOR_BGR2RGB))
+                found[index] = self._detect(picture, out / f"{index}")
+        return found
+
+    def _detect(self, picture: Image.Image, name: Path) -> NDArray[np.float64]:
+        boxes, probabilities = self.mtcnn.detect(picture)  # pyright: ignore[reportAssignmentType]
+        if boxes is None:
+            return np.zeros((0, 4))
+        keep = np.asarray(probabilities, dtype=np.float64) >= PLAIN_MIN_PROBABILITY
+        boxes = np.asarray(boxes, dtype=np.float64)[keep]
+        for number, box in enumerate(boxes):
+            picture.crop(tuple(box)).resize((224, 224)).save(f"{name}_{number}.jpg")
+        return boxes
+
+
+class OurWay:
+    """`faces_in_file`, as extraction and scoring call it, and lossless context crops."""
+
+    def __init__(self, settings: FaceSettings) -> None:
+        self.finder = FaceFinder(settings)
+
+    def __call__(self, path: Path, count: int, out: Path) -> dict[int, NDArray[np.float64]]:
+        faces = faces_in_file(path, self.finder.settings, self.finder).detections
+        for face in faces:
+            write_png(out / f"t{face.track:02d}_f{face.frame:06d}.png", face.context.image)
+        total = VideoSource(path).frames_expected
+        found = {index: [f.box for f in faces if f.frame == index] for index in sample_indices(total, count)}
+        return {index: np.reshape(boxes, (-1, 4)) for index, boxes in found.items()}
+
+
+def measure(way: Callable, path: Path, count: int, repeats: int) -> tuple[float, float, dict[int, NDArray[np.float64]]]:
+    """Best wall-clock seconds, best CPU seconds, and the boxes."""
+    best, best_cpu, boxes = np.inf, np.inf, {}
+    for _ in range(repeats):
+        with tempfile.TemporaryDirectory() as folder:
+            start, start_cpu = time.perf_counter(), time.process_time()
+            boxes = way(path, count, Path(folder))
+            best = min(best, time.perf_counter() - start)
+            best_cpu = min(best_cpu, time.process_time() - start_cpu)
+    return best, best_cpu, boxes
+
+
+def agreement(plain: dict, ours: dict, min_height: float) -> tuple[NDArray[np.float64], int, int]:
+    """Best IoU for each plain face of at least `min_height`; how many plain faces are smaller; how many of ours are new."""
+    ious, small, new = [], 0, 0
+    for index, boxes in plain.items():
+        overlap = iou_matrix(boxes, ours[index])
+        large = boxes[:, 3] - boxes[:, 1] >= min_height
+        small += int((~large).sum())
+        ious.extend(overlap.max(axis=1, initial=0)[large])
+        new += int((overlap.max(axis=0, initial=0) < 0.5).sum())
+    return np.array(ious), small, new
+
+
+@contextlib.contextmanager
+def stopwatches() -> Iterator[dict[str, float]]:
+    """Seconds spent in each step of our way while the block runs; a step within a step counts for itself only."""
+    from dfworkbench.faces import mtcnn, pyramid, search
+    from dfworkbench.media import video
+
+    seconds: dict[str, float] = defaultdict(float)
+    inner = [0.0]  # time of watched steps within the current one
+    undo = []
+
+    def watch(owner: Any, name: str, label: Callable[..., str]) -> None:
+        original = getattr(owner, name)
+
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            start = time.perf_counter()
+            inner.append(0.0)
+            try:
+                return original(*args, **kwargs)
+            finally:
+                spent = time.perf_counter() - start
+                seconds[label(*args)] += spent - inner.pop()
+                inner[-1] += spent
+
+        setattr(owner, name, timed)
+        undo.append((owner, name, original))
+
+    watch(video, "_decode", lambda *_: "decode")
+    watch(video, "_list_packets", lambda *_: "list packets")
+    watch(vars(video.Frame)["rgb"], "func", lambda *_: "convert to RGB")
+    watch(pyramid, "_resize", lambda *_: "resample pyramid")
+    watch(pyramid.FastPyramid, "crops", lambda *_: "resample candidates")
+    watch(mtcnn, "propose", lambda *_: "P-Net")
+    watch(mtcnn, "judge", lambda net, crops: "R-Net" if crops.shape[1] == 24 else "O-Net")
+    watch(mtcnn, "_nms", lambda *_: "suppress overlaps")
+    watch(search, "colour_histogram", lambda *_: "colours (cuts)")
+    watch(search, "cut_context", lambda *_: "cut crops")
+    watch(sys.modules[__name__], "write_png", lambda *_: "write PNG")
+    try:
+        yield seconds
+    finally:
+        for owner, name, original in undo:
+            setattr(owner, name, original)
+
+
+def compare(title: str, path: Path, count: int, repeats: int) -> tuple[float, float]:
+    """Print both ways side by side; return the ratio of times and the share of faces that agree."""
+    settings = FaceSettings(frames=count)
+    plain_way, our_way = PlainWay(), OurWay(settings)
+    plain_s, plain_cpu, plain = measure(plain_way, path, count, repeats)
+    our_s, our_cpu, ours = measure(our_way, path, count, repeats)
+    ious, small, new = agreement(plain, ours, settings.smallest_face_px(WIDTH, HEIGHT))
+    share, ratio = float((ious >= WANTED_IOU).mean()), plain_s / our_s
+    print(f"\n{title}: {count} of {VideoSource(path).frames_expected} frames, {WIDTH} x {HEIGHT}, best of {repeats}")
+    print(f"  plain way  {plain_s:6.2f} s   ({plain_cpu:.2f} s CPU)   {sum(map(len, plain.values()))} faces")
+    print(f"  our way    {our_s:6.2f} s   ({our_cpu:.2f} s CPU)   {sum(map(len, ours.values()))} faces")
+    print(f"  ratio      {ratio:6.2f}     ({plain_cpu / our_cpu:.2f} in CPU time)")
+    print(
+        f"  same faces {share:6.1%}   IoU >= {WANTED_IOU} for {int((ious >= WANTED_IOU).sum())} of {len(ious)} plain faces of "
+        f"{settings.min_face_px} px or more (mean IoU {ious.mean():.3f}, least {ious.min():.2f}, found at IoU >= 0.5: "
+        f"{(ious >= 0.5).mean():.1%}); {small} smaller plain faces not looked for, {new} of ours new"
+    )
+    with stopwatches() as seconds:
+        total = measure(our_way, path, count, 1)[0]
+    seconds["everything else"] = total - sum(seconds.values())
+    print("  where our time goes:")
+    for step, spent in sorted(seconds.items(), key=lambda item: -item[1]):
+        print(f"    {step:20s} {1000 * spent:7.0f} ms {spent / total:6.1%}")
+    return ratio, share
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--frames", type=int, default=16)
+    parser.add_argument("--repeats", type=int, default=3)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        call = Path(folder) / "call.mp4"
+        make_call(call)
+        ratio, share = compare("generated call of three", call, options.frames, options.repeats)
+        street = Path(os.environ.get("DFWORKBENCH_TRIALS", "")) / "media" / "street.mp4"
+        if os.environ.get("DFWORKBENCH_TRIALS") and street.is_file():
+            small = Path(folder) / "street.mp4"
+            scale_clip(street, small)
+            compare("real crowd", small, options.frames, options.repeats)
+    passed = ratio >= WANTED_RATIO and share >= WANTED_SHARE
+    print(
+        f"\n{'passed' if passed else 'FAILED'}: wanted a ratio of {WANTED_RATIO:g} and {WANTED_SHARE:.0%} of the faces"
+    )
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

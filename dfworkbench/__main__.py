@@ -1,0 +1,249 @@
+"""The command line: `dfworkbench doctor | demo-data | extract | train | score | run`.
+
+Every command does what a notebook does, with the same settings: the flags of extract, train, score and demo-data are the
+fields of their settings classes. Heavy imports stand inside the command that needs them.
+"""
+
+import argparse
+import difflib
+import importlib
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from dfworkbench import __version__
+from dfworkbench.errors import ParameterError, WorkbenchError
+from dfworkbench.settings import Settings
+
+#: Exit codes: a doctor's finding, and an error that the user can put right.
+FOUND, REFUSED = 1, 2
+
+
+class _Parser(argparse.ArgumentParser):
+    """An ArgumentParser that reports in our words."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ParameterError(f"{self.prog}: {message}. See {self.prog} --help.")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        0; 1 if the doctor found something; 2 if the input was refused, with the message on standard error.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    want_traceback = "--traceback" in words
+    words = [word for word in words if word != "--traceback"]
+    try:
+        return _dispatch(words)
+    except WorkbenchError as error:
+        if want_traceback:
+            traceback.print_exc()
+        sys.stderr.write(f"dfworkbench: {error}\n")
+        return REFUSED
+    except KeyboardInterrupt:
+        sys.stderr.write("dfworkbench: stopped. The same command continues where it was.\n")
+        return 130
+    except BrokenPipeError:  # `dfworkbench doctor | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _dispatch(words: list[str]) -> int:
+    parser = _Parser(
+        prog="dfworkbench", description="An interactive workbench for deepfake forensics.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"dfworkbench {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    for name, (line, add_arguments, _) in COMMANDS.items():
+        command = commands.add_parser(name, help=line, description=line, allow_abbrev=False, epilog=_EPILOG)
+        # only the chosen command's settings class is imported: the others may load torch
+        if words[:1] == [name]:
+            add_arguments(command)
+    if words and not words[0].startswith("-"):
+        _require("command", words[0], list(COMMANDS))
+    given, unknown = parser.parse_known_args(words)
+    if given.command is None:
+        parser.print_help()
+        return 0
+    if unknown:
+        known = [flag for action in commands.choices[given.command]._actions for flag in action.option_strings]
+        _require(f"flag of dfworkbench {given.command}", unknown[0].partition("=")[0], known)
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.WARNING)  # on the handler: distributed sets the levels of its own loggers
+    logging.basicConfig(handlers=[handler], format="%(levelname)s %(name)s: %(message)s")
+    return COMMANDS[given.command][2](given)
+
+
+_EPILOG = "--traceback shows the full Python traceback of an error."
+
+
+def _require(kind: str, name: str, known: list[str]) -> None:
+    if name in known:
+        return
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(sorted(known))}."
+    raise ParameterError(f"there is no {kind} {name!r}. {hint}")
+
+
+# -- settings as flags ------------------------------------------------------------------------------------------------
+
+
+def settings_class(command: str) -> type[Settings]:
+    """The settings class whose fields are the flags of a command."""
+    from dfworkbench.notebook.commands import SUBCOMMANDS
+
+    module, _, name = SUBCOMMANDS[command].partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _add_settings(command: str) -> Callable[[argparse.ArgumentParser], None]:
+    def add(parser: argparse.ArgumentParser) -> None:
+        from dfworkbench.notebook.fields import read_fields, write_value
+
+        for name, field in read_fields(settings_class(command)).items():
+            words = {
+                "help": f"{field.description} (default: {write_value(field.default) or 'none'})".replace("%", "%%")
+            }
+            options: dict[str, Any] = {"dest": f"setting.{name}", "default": argparse.SUPPRESS, **words}
+            if field.kind == "bool" and not field.optional:
+                parser.add_argument(field.flag, action=argparse.BooleanOptionalAction, **options)
+            else:
+                # values are checked by the settings class, whose messages name the setting
+                parser.add_argument(field.flag, metavar=field.kind.upper(), **options)
+
+    return add
+
+
+def _settings(command: str, given: argparse.Namespace) -> Any:
+    from dfworkbench.notebook.fields import build_settings, read_fields
+
+    cls = settings_class(command)
+    fields = read_fields(cls)
+    values = {}
+    for key, value in vars(given).items():
+        name = key.removeprefix("setting.")
+        if name == key:
+            continue
+        if fields[name].optional and value in ("", "none"):
+            value = None
+        elif fields[name].kind == "list":
+            value = [part.strip() for part in value.split(",") if part.strip()]
+        values[name] = value
+    return build_settings(cls, values)
+
+
+# -- commands ---------------------------------------------------------------------------------------------------------
+
+
+def _doctor(given: argparse.Namespace) -> int:
+    from dfworkbench.notebook.doctor import examine
+
+    doctor = examine()
+    _say(str(doctor))
+    return 0 if doctor.healthy else FOUND
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("notebook", metavar="NOTEBOOK", help="a name such as 02_train, or a path")
+    parser.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="a parameter")
+    parser.add_argument("--output", type=Path, help="the executed notebook (default: report/notebooks/NOTEBOOK.ipynb)")
+
+
+def _run(given: argparse.Namespace) -> int:
+    from dfworkbench.notebook.runner import run_notebook
+
+    executed = run_notebook(given.notebook, dict(given.p), given.output)
+    _say(f"executed notebook: {executed}\npage:              {executed.with_suffix('.html')}")
+    return 0
+
+
+def _add_demo_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "folder", metavar="FOLDER", nargs="?", type=Path, help="where (default: data/demo in the workspace)"
+    )
+    _add_settings("demo-data")(parser)
+
+
+def _demo_data(given: argparse.Namespace) -> int:
+    settings = _settings("demo-data", given)
+    from dfworkbench.synthetic import make_demo
+    from dfworkbench.workspace import find_workspace
+
+    _say(f"generated: {make_demo(given.folder or find_workspace().data / 'demo', settings)}")
+    return 0
+
+
+def _extract(given: argparse.Namespace) -> int:
+    settings = _settings("extract", given)
+    from dfworkbench.extraction import extract
+
+    found = extract(settings)
+    counts = found.videos["status"].value_counts()
+    _say(
+        f"{len(found.faces)} faces from {len(found.videos)} files: " + ", ".join(f"{n} {s}" for s, n in counts.items())
+    )
+    return 0
+
+
+def _train(given: argparse.Namespace) -> int:
+    settings = _settings("train", given)
+    from dfworkbench.training import train
+
+    for epoch in train(settings):
+        values = {
+            "train loss": epoch.train["loss"],
+            "val loss": epoch.val["loss"],
+            "val AUC": epoch.val.get("auc_video"),
+        }
+        words = ", ".join(f"{name} {value:.4f}" for name, value in values.items() if value is not None)
+        _say(
+            f"epoch {epoch.number}/{epoch.epochs}: {words}{' (best so far)' if epoch.best else ''} -> {epoch.checkpoint}"
+        )
+    return 0
+
+
+def _add_score(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", metavar="PATH", nargs="+", type=Path, help="pictures, videos or folders")
+    parser.add_argument("--checkpoint", required=True, help="a run in checkpoints/, or a weight file")
+    parser.add_argument("--table", type=Path, help="write the score table here (.csv or .parquet)")
+    _add_settings("score")(parser)
+
+
+def _score(given: argparse.Namespace) -> int:
+    settings = _settings("score", given)
+    from dfworkbench.evaluation.scoring import score
+    from dfworkbench.tables import write_table
+
+    paths = given.path[0] if len(given.path) == 1 else given.path
+    scored = score(paths, given.checkpoint, settings)
+    _say(repr(scored))
+    if given.table:
+        _say(f"score table: {write_table('score', scored.table, given.table)}")
+    return 0
+
+
+def _nothing(parser: argparse.ArgumentParser) -> None:
+    pass
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]]] = {
+    "doctor": ("versions, machine, and packages that break each other, with the cure", _nothing, _doctor),
+    "demo-data": ("generate the demo set", _add_demo_data, _demo_data),
+    "extract": ("find, track and cut out all faces of a data set", _add_settings("extract"), _extract),
+    "train": ("train a detector, one checkpoint per epoch", _add_settings("train"), _train),
+    "score": ("score an image, a video or a folder", _add_score, _score),
+    "run": ("execute a notebook with parameters", _add_run, _run),
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

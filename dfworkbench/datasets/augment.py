@@ -1,0 +1,112 @@
+"""Random changes of faces while training: on uint8 pixels, drawn from an explicit generator.
+
+The changes are those that also happen to real files: mirrored pictures, boxes that sit a little off, other light and
+colour, and another round of compression. None of them is applied when a detector is evaluated.
+
+Differences from DeepfakeForensics-v1: crops keep at least the whole face (the original cuts patches of down to 10 % of its
+area), noise is fresh in every frame of a clip (the original repeats one field), and nothing is stored on disk.
+"""
+
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from dfworkbench.settings import Settings
+
+Pixels = NDArray[np.uint8]
+_GREY = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601 luma
+
+
+class Transform(Protocol):
+    """What a training method may do to a sample before the network sees it."""
+
+    def move_boxes(self, boxes: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+        """Other boxes to crop by, `(T, 4)`; one change for all frames of a clip."""
+        ...
+
+    def change_pixels(self, images: Pixels, rng: np.random.Generator) -> Pixels:
+        """Other pixels, `(T, S, S, 3)` RGB; the same shape comes back."""
+        ...
+
+
+class AugmentSettings(Settings):
+    """How strongly faces are changed while training; 0 switches a change off."""
+
+    flip: float = Field(0.5, ge=0, le=1, description="Share of samples that are mirrored left to right.")
+    box_jitter: float = Field(
+        0.08, ge=0, le=0.3, description="How far the face box is moved and scaled, as a share of its side."
+    )
+    colour_jitter: float = Field(
+        0.15, ge=0, le=0.5, description="How far brightness, contrast and saturation are changed."
+    )
+    degrade: float = Field(
+        0.3, ge=0, le=1, description="Share of samples that are compressed, blurred, shrunk or made noisy."
+    )
+
+
+class FaceAugment:
+    """The changes of `AugmentSettings`; the parameters of a clip are drawn once, its noise for every frame."""
+
+    def __init__(self, settings: AugmentSettings | None = None) -> None:
+        self.settings = settings or AugmentSettings()
+
+    def move_boxes(self, boxes: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+        """Move and scale all boxes by the same share of their sides, `(T, 4)`."""
+        amount = self.settings.box_jitter
+        if amount == 0:
+            return boxes
+        scale = np.exp(rng.uniform(-amount, amount))
+        shift = rng.uniform(-amount / 2, amount / 2, size=2)
+        size = boxes[:, 2:] - boxes[:, :2]
+        centre = (boxes[:, 2:] + boxes[:, :2]) / 2 + shift * size
+        return np.concatenate([centre - scale * size / 2, centre + scale * size / 2], axis=1)
+
+    def change_pixels(self, images: Pixels, rng: np.random.Generator) -> Pixels:
+        """Mirror, recolour and degrade `(T, S, S, 3)` uint8 RGB."""
+        if rng.random() < self.settings.flip:
+            images = images[:, :, ::-1]
+        if self.settings.colour_jitter:
+            images = recolour(images, self.settings.colour_jitter, rng)
+        if rng.random() < self.settings.degrade:
+            images = degrade(images, rng)
+        return np.ascontiguousarray(images)
+
+
+def recolour(images: Pixels, amount: float, rng: np.random.Generator) -> Pixels:
+    """Change saturation, contrast and brightness by up to `amount`, each as a share; one draw for all frames."""
+    saturation, contrast, brightness = 1 + rng.uniform(-amount, amount, size=3)
+    mix = saturation * np.eye(3) + (1 - saturation) * _GREY  # every row: the grey value of the pixel
+    offset = 128 * (1 - contrast) + 255 * (brightness - 1) * 0.5
+    matrix = np.concatenate([contrast * mix, np.full((3, 1), offset)], axis=1)
+    return np.stack(
+        [np.asarray(cv2.transform(np.ascontiguousarray(image), matrix), dtype=np.uint8) for image in images]
+    )
+
+
+def degrade(images: Pixels, rng: np.random.Generator) -> Pixels:
+    """One of JPEG compression, blur, a smaller size and noise, `(T, S, S, 3)` uint8."""
+    kind = rng.integers(4)
+    strength = rng.random()
+    if kind == 0:
+        return np.stack([_jpeg(image, int(95 - 55 * strength)) for image in images])
+    if kind == 1:
+        sigma = 0.3 + 0.9 * strength
+        return np.stack([np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), dtype=np.uint8) for image in images])
+    if kind == 2:
+        return np.stack([_shrink(image, 1 - 0.5 * strength) for image in images])
+    noise = rng.standard_normal(images.shape, dtype=np.float32) * np.float32(2 + 6 * strength)
+    return np.clip(np.rint(images + noise), 0, 255).astype(np.uint8)
+
+
+def _jpeg(image: Pixels, quality: int) -> Pixels:
+    _, data = cv2.imencode(".jpg", np.ascontiguousarray(image[:, :, ::-1]), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), dtype=np.uint8)[:, :, ::-1]
+
+
+def _shrink(image: Pixels, factor: float) -> Pixels:
+    height, width = image.shape[:2]
+    small = cv2.resize(image, (max(1, int(width * factor)), max(1, int(height * factor))), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)

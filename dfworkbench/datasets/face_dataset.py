@@ -1,0 +1,203 @@
+"""Faces for a network: which rows of the tables make a sample, and its pixels.
+
+One extraction serves every detector: a sample is cut from the stored context crops by the detector's `InputSpec`, and clips
+are assembled when they are read.
+"""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from dfworkbench.datasets.augment import Transform
+from dfworkbench.errors import TableError
+from dfworkbench.faces.crops import ContextCrop, cut_for
+from dfworkbench.geometry import square_around
+from dfworkbench.input_spec import InputSpec
+from dfworkbench.media.images import read_image
+from dfworkbench.tables import BOX_COLUMNS
+
+_log = logging.getLogger(__name__)
+
+#: Columns of `FaceDataset.rows`: those of a score table that are known before scoring.
+ROW_COLUMNS = ("row_id", "video_id", "dataset", "split", "method", "group", "label", "track", "frame", "time_s")
+
+
+class FaceDataset(Dataset):
+    """Samples of faces, or of clips where the spec's `clip_length` is above 1.
+
+    An item is `{"images": uint8 tensor (3, S, S) or (T, 3, S, S) RGB, "label": int, "row": int}`; `row` points into `rows`.
+    Randomness comes from `numpy.random.default_rng((seed, epoch, row))` alone, so it depends neither on the order of reading
+    nor on worker processes.
+
+    Args:
+        faces: Face table.
+        videos: Video table; files that are not in it, or have no faces, give no samples.
+        spec: Of the detector.
+        crops_root: The folder that `crop_path` is relative to.
+        transform: Random changes, or None.
+        frames_per_video: Samples per track, evenly over its time; None for all.
+        tracks: "main" keeps one track per file, the one with the most face area over time; "all" keeps all.
+        label_column: Column of the video table that is the label.
+        seed: Of the random changes.
+        epoch: Likewise; see `set_epoch`.
+        cache_mb: Up to how many megabytes of decoded crops are kept in memory.
+
+    Raises:
+        TableError: Crop files are missing.
+    """
+
+    def __init__(
+        self,
+        faces: pd.DataFrame,
+        videos: pd.DataFrame,
+        spec: InputSpec,
+        crops_root: Path | str,
+        *,
+        transform: Transform | None = None,
+        frames_per_video: int | None = None,
+        tracks: Literal["main", "all"] = "all",
+        label_column: str = "label",
+        seed: int = 0,
+        epoch: int = 0,
+        cache_mb: int = 0,
+    ) -> None:
+        self.spec = spec
+        self.crops_root = Path(crops_root)
+        self.transform = transform
+        self.seed, self.epoch = seed, epoch
+        faces = _in_video_order(faces, videos)
+        if tracks == "main":
+            faces = main_tracks(faces)
+        self._samples = choose_samples(faces, spec, frames_per_video)
+        self.rows = _describe(faces.iloc[self._samples[:, 0]], videos, label_column)
+        self._labels = self.rows["label"].to_numpy()
+        self._paths = faces["crop_path"].tolist()
+        self._boxes = faces[list(BOX_COLUMNS)].to_numpy(np.float64)
+        self._places = faces[["crop_x0", "crop_y0", "crop_side"]].to_numpy(np.float64)
+        self._cache: dict[int, NDArray[np.uint8]] = {}
+        self._cache_left = cache_mb * 2**20
+        self._require_crops()
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def __getitem__(self, row: int) -> dict[str, Any]:
+        images = torch.from_numpy(self.read(row))
+        images = images if self.spec.clip_length > 1 else images[0]
+        return {"images": images.movedim(-1, -3), "label": int(self._labels[row]), "row": int(row)}
+
+    def read(self, row: int) -> NDArray[np.uint8]:
+        """The pixels of one sample, `(T, S, S, 3)` uint8 RGB."""
+        faces = self._samples[row]
+        boxes = self._boxes[faces]
+        if self.transform is None:
+            return self._cut(faces, boxes)
+        rng = np.random.default_rng((self.seed, self.epoch, row))
+        images = self._cut(faces, self._inside(faces, self.transform.move_boxes(boxes, rng)))
+        return np.ascontiguousarray(self.transform.change_pixels(images, rng))
+
+    def set_epoch(self, epoch: int) -> None:
+        """Other random changes from now on; call it before worker processes start."""
+        self.epoch = epoch
+
+    def preload(self) -> None:
+        """Fill the cache now, so that worker processes share it."""
+        for face in np.unique(self._samples):
+            self._context(int(face))
+
+    def _cut(self, faces: NDArray[np.int64], boxes: NDArray[np.float64]) -> NDArray[np.uint8]:
+        return np.stack([cut_for(self.spec, self._context(int(f)), b) for f, b in zip(faces, boxes, strict=True)])
+
+    def _context(self, face: int) -> ContextCrop:
+        image = self._cache.get(face)
+        if image is None:
+            image = read_image(self.crops_root / self._paths[face])
+            if image.nbytes <= self._cache_left:
+                self._cache[face] = image
+                self._cache_left -= image.nbytes
+        x0, y0, side = self._places[face]
+        return ContextCrop(image, x0, y0, side)
+
+    def _inside(self, faces: NDArray[np.int64], boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Moved boxes, except where their crop would reach beyond what was stored."""
+        out = boxes.copy()
+        for i, face in enumerate(faces):
+            x0, y0, side = square_around(boxes[i], self.spec.crop_scale)
+            cx0, cy0, cside = self._places[face]
+            if x0 < cx0 or y0 < cy0 or x0 + side > cx0 + cside or y0 + side > cy0 + cside:
+                out[i] = self._boxes[face]
+        return out
+
+    def _require_crops(self) -> None:
+        used = [self._paths[face] for face in np.unique(self._samples)]
+        missing = [path for path in used if not (self.crops_root / path).is_file()]
+        if missing:
+            raise TableError(
+                f"reading faces: {len(missing)} of {len(used)} crop files are missing below {self.crops_root} (first: "
+                f"{missing[0]}). Run 01_data_extraction again: it makes those that are not there."
+            )
+
+
+def collate(items: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
+    """Stack items to a batch whose pixels lie channels last in memory, as they were read and as convolutions like it."""
+    images = torch.stack([item["images"].movedim(-3, -1) for item in items]).movedim(-1, -3)
+    return {
+        "images": images,
+        "label": torch.tensor([item["label"] for item in items]),
+        "row": torch.tensor([item["row"] for item in items]),
+    }
+
+
+def main_tracks(faces: pd.DataFrame) -> pd.DataFrame:
+    """Of every file, the track with the largest sum of box areas."""
+    area = (faces["box_x1"] - faces["box_x0"]) * (faces["box_y1"] - faces["box_y0"])
+    sums = area.groupby([faces["video_id"], faces["track"]], sort=False).sum()
+    best = {video: track for video, track in sums.groupby(level=0, sort=False).idxmax()}
+    return faces[faces["track"].to_numpy() == faces["video_id"].map(best).to_numpy()]
+
+
+def choose_samples(faces: pd.DataFrame, spec: InputSpec, per_track: int | None) -> NDArray[np.int64]:
+    """Rows of the face table that make each sample, `(N, T)`; a clip never leaves its track."""
+    steps = np.arange(spec.clip_length) * spec.clip_stride
+    chosen: list[NDArray[np.int64]] = []
+    short = 0
+    for positions in faces.groupby(["video_id", "track"], sort=False).indices.values():
+        starts = len(positions) - steps[-1]
+        if starts < 1:
+            short += 1
+            continue
+        count = starts if per_track is None else min(per_track, starts)
+        first = np.arange(count) * starts // count
+        chosen.append(positions[first[:, None] + steps])
+    if short:
+        _log.warning("%d tracks are shorter than the %d faces of a clip and give no sample", short, steps[-1] + 1)
+    return np.concatenate(chosen).astype(np.int64) if chosen else np.empty((0, spec.clip_length), np.int64)
+
+
+def _in_video_order(faces: pd.DataFrame, videos: pd.DataFrame) -> pd.DataFrame:
+    order = pd.Series(np.arange(len(videos)), index=videos["video_id"])
+    faces = faces[faces["video_id"].isin(order.index)]
+    place = faces["video_id"].map(order).to_numpy()
+    return faces.iloc[np.lexsort((faces["frame"], faces["track"], place))].reset_index(drop=True)
+
+
+def _describe(first: pd.DataFrame, videos: pd.DataFrame, label_column: str) -> pd.DataFrame:
+    known = videos.set_index("video_id")
+    if label_column not in known:
+        raise TableError(
+            f"reading labels: the video table has no column {label_column!r}; it has {', '.join(videos)}. "
+            "Choose one of these, or a method that needs no other label."
+        )
+    of = known.loc[first["video_id"]]
+    rows = {name: of[name].to_numpy() for name in ("dataset", "split", "method", "group")}
+    rows |= {name: first[name].to_numpy() for name in ("video_id", "track", "frame", "time_s")}
+    rows |= {"row_id": first["face_id"].to_numpy(), "label": of[label_column].to_numpy(np.int64)}
+    return pd.DataFrame(rows)[list(ROW_COLUMNS)]

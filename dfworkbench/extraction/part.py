@@ -1,0 +1,171 @@
+"""One video of a data set: its crops are written first, then its part file in one step.
+
+The part file is the commit point. It bears the size and time of the video and the hash of the settings; if one of them, or
+a crop, is not as it was, the video is extracted again. Plain JSON, whose numbers come back exactly as they were.
+"""
+
+import contextlib
+import hashlib
+import json
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dfworkbench.errors import MediaError, OutputError
+from dfworkbench.faces.files import FileFaces, NoFaceError, TrackedFace, faces_in_file
+from dfworkbench.faces.mtcnn import FaceFinder
+from dfworkbench.faces.settings import FaceSettings
+from dfworkbench.media import write_png
+from dfworkbench.names import STATUS_OK
+from dfworkbench.tables.schemas import BOX_COLUMNS, LANDMARK_COLUMNS
+from dfworkbench.workspace import atomic_path, explain_write
+
+STATUS_ERROR = "error"
+_finders: dict[str, FaceFinder] = {}
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker must know to extract one video.
+
+    Attributes:
+        video_id: As in the video table.
+        path: Of the video, below the root of the data set.
+        file: The same, absolute.
+        extracted: The folder extracted/.
+        dataset: Folder below it.
+        settings: Of the faces.
+    """
+
+    video_id: str
+    path: str
+    file: Path
+    extracted: Path
+    dataset: str
+    settings: FaceSettings
+
+    @property
+    def part_file(self) -> Path:
+        """Where the part of this video lies."""
+        name = hashlib.sha256(self.path.encode()).hexdigest()[:24]
+        return parts_folder(self.extracted, self.dataset) / f"{name}.json"
+
+    @property
+    def crops_folder(self) -> Path:
+        """Where its crops lie."""
+        return self.extracted / self.dataset / self.path
+
+
+@dataclass(frozen=True)
+class Part:
+    """What came out of one video: columns of its row in the video table, and its rows of the face table."""
+
+    video: dict[str, Any]
+    faces: list[dict[str, Any]] = field(default_factory=list)
+
+
+def parts_folder(extracted: Path, dataset: str) -> Path:
+    """The folder of all part files of a data set."""
+    return extracted / dataset / ".parts"
+
+
+def read_part(job: Job) -> Part | None:
+    """The finished part of a video, or None if there is none that still holds."""
+    try:
+        stored = json.loads(job.part_file.read_text())
+    except (OSError, ValueError):
+        return None
+    if stored.get("key") != _key(job):
+        return None
+    part = Part(stored["video"], stored["faces"])
+    wanted = {Path(face["crop_path"]).name for face in part.faces}
+    there = {file.name for file in job.crops_folder.iterdir()} if job.crops_folder.is_dir() else set()
+    return part if wanted <= there else None
+
+
+def extract_video(job: Job) -> Part:
+    """Extract one video and commit its part. Runs in a worker.
+
+    A bad file gives a part with its status and reason. An unforeseen error does too, but that part is not stored, so
+    that the next run tries the file again.
+
+    Raises:
+        OutputError: Crops or part cannot be written.
+    """
+    with explain_write(job.crops_folder, "face crops"):
+        job.part_file.unlink(missing_ok=True)  # from here on its crops are no longer what it says
+        if job.crops_folder.is_dir():
+            shutil.rmtree(job.crops_folder)
+    key = _key(job)
+    try:
+        part = _extract(job)
+    except OutputError:
+        raise
+    except MediaError as error:
+        part = Part(_failed_row(error))
+    except Exception as error:  # one bad file must never stop the job, whatever is wrong with it
+        return failed(f"{type(error).__name__}: {error}")
+    with atomic_path(job.part_file, "a finished video") as temporary:
+        temporary.write_text(json.dumps({"key": key, **asdict(part)}))
+    return part
+
+
+def failed(reason: str) -> Part:
+    """The part of a video that could not be extracted for a reason that does not lie in the file."""
+    return Part({"status": STATUS_ERROR, "reason": reason, "tracks": 0, "faces": 0})
+
+
+def _extract(job: Job) -> Part:
+    found = faces_in_file(job.file, job.settings, _finder(job.settings))
+    rows = [_face_row(job, face) for face in found.detections]
+    for face, row in zip(found.detections, rows, strict=True):
+        write_png(job.extracted / row["crop_path"], face.context.image)
+    tracks = len({face.track for face in found.detections})
+    return Part({"status": STATUS_OK, "reason": "", **_file_columns(found), "tracks": tracks, "faces": len(rows)}, rows)
+
+
+def _finder(settings: FaceSettings) -> FaceFinder:
+    """One finder per process and settings; the networks stay loaded."""
+    name = settings.content_hash()
+    if name not in _finders:
+        _finders[name] = FaceFinder(settings)
+    return _finders[name]
+
+
+def _face_row(job: Job, face: TrackedFace) -> dict[str, Any]:
+    context = face.context
+    return {
+        "face_id": f"{job.video_id}#t{face.track}f{face.frame}",
+        "video_id": job.video_id,
+        "track": face.track,
+        "frame": face.frame,
+        "time_s": face.time_s,
+        **dict(zip(BOX_COLUMNS, face.box.tolist(), strict=True)),
+        "probability": face.probability,
+        **dict(zip(LANDMARK_COLUMNS, face.landmarks.ravel().tolist(), strict=True)),
+        "crop_path": f"{job.dataset}/{job.path}/t{face.track:02d}_f{face.frame:06d}.png",
+        "crop_x0": context.x0,
+        "crop_y0": context.y0,
+        "crop_side": context.side,
+        "crop_size_px": context.image.shape[0],
+    }
+
+
+def _failed_row(error: MediaError) -> dict[str, Any]:
+    row = {"status": error.status, "reason": str(error), "tracks": 0, "faces": 0}
+    return {**row, **_file_columns(error.file)} if isinstance(error, NoFaceError) else row
+
+
+def _file_columns(file: FileFaces) -> dict[str, Any]:
+    columns: dict[str, Any] = {"frames": file.frames, "width_px": file.width_px, "height_px": file.height_px}
+    return {**columns, "fps": file.fps} if file.kind == "video" else columns
+
+
+def _key(job: Job) -> list[Any]:
+    """What the part depends on; compared, never parsed."""
+    size, time = -1, -1
+    with contextlib.suppress(OSError):
+        stat = job.file.stat()
+        size, time = stat.st_size, stat.st_mtime_ns
+    return [job.video_id, size, time, job.settings.content_hash()]

@@ -1,0 +1,105 @@
+"""Cutting faces: a context crop that is stored once, and from it the crop of every detector.
+
+Training and inference both go video frame -> `cut_context` -> `cut_for`, so they cannot differ.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dfworkbench.errors import InputError
+from dfworkbench.faces.settings import FaceSettings
+from dfworkbench.geometry import square_around
+from dfworkbench.input_spec import InputSpec
+
+_ROUNDING_PX = 1.5  # a square is rounded to whole pixels when it is cut
+
+
+@dataclass(frozen=True)
+class ContextCrop:
+    """A square around a face, at the resolution of the frame unless it was larger than `context_max_px`.
+
+    Attributes:
+        image: `(S, S, 3)` uint8 RGB; the frame's border is repeated where the square reaches beyond it.
+        x0: Left edge in pixels of the frame; may be negative.
+        y0: Top edge, likewise.
+        side: Width and height in pixels of the frame.
+    """
+
+    image: NDArray[np.uint8]
+    x0: float
+    y0: float
+    side: float
+
+
+def cut_context(rgb: NDArray[np.uint8], box: ArrayLike, settings: FaceSettings) -> ContextCrop:
+    """Cut the context crop of a face box from a frame.
+
+    Args:
+        rgb: `(H, W, 3)` uint8 frame.
+        box: x0, y0, x1, y1 in pixels of the frame.
+        settings: `context_scale` and `context_max_px`.
+    """
+    left, top, length = square_around(box, settings.context_scale)
+    side = max(round(length), 1)
+    # the centre of the square is kept to half a pixel
+    x0, y0 = round(left + (length - side) / 2), round(top + (length - side) / 2)
+    image = _cut(rgb, x0, y0, side)
+    if side > settings.context_max_px:
+        image = _resize(image, settings.context_max_px)
+    return ContextCrop(image, float(x0), float(y0), float(side))
+
+
+def cut_for(spec: InputSpec, context: ContextCrop, box: ArrayLike) -> NDArray[np.uint8]:
+    """Cut what a detector's InputSpec asks for.
+
+    Args:
+        spec: `crop_scale` and `size_px` are used.
+        context: The face's context crop.
+        box: The face box in pixels of the frame, as in the face table.
+
+    Returns:
+        `(size_px, size_px, 3)` uint8 RGB.
+
+    Raises:
+        InputError: The square reaches beyond the context crop.
+    """
+    left, top, length = square_around(box, spec.crop_scale)
+    stored = context.image.shape[0]
+    ratio = stored / context.side
+    beyond = max(context.x0 - left, context.y0 - top, left + length - context.x0 - context.side,
+                 top + length - context.y0 - context.side)  # fmt: skip
+    if beyond > _ROUNDING_PX or length <= 0:
+        longer = length / spec.crop_scale
+        raise InputError(
+            f"cutting a detector's input: crop_scale {spec.crop_scale} needs {length:.0f} px around a face of {longer:.0f} "
+            f"px, {beyond:.0f} px more on one side than the stored context crop of {context.side:.0f} px holds. Extract "
+            f"again with context_scale={max(spec.crop_scale, 2 * spec.crop_scale * context.side / length / 2):.1f} or more."
+        )
+    side = min(max(round(length * ratio), 1), stored)
+    x0 = min(max(round((left - context.x0) * ratio), 0), stored - side)
+    y0 = min(max(round((top - context.y0) * ratio), 0), stored - side)
+    return _resize(context.image[y0 : y0 + side, x0 : x0 + side], spec.size_px)
+
+
+def _cut(rgb: NDArray[np.uint8], x0: int, y0: int, side: int) -> NDArray[np.uint8]:
+    """A square that may reach beyond the frame, whose border pixels are repeated there."""
+    height, width = rgb.shape[:2]
+    # at least one row and column of the frame, for a box that lies outside it altogether
+    left, right = min(max(x0, 0), width - 1), max(min(x0 + side, width), 1)
+    top, bottom = min(max(y0, 0), height - 1), max(min(y0 + side, height), 1)
+    inner = rgb[top:bottom, left:right]
+    if inner.shape[:2] == (side, side):
+        return inner.copy()
+    rows = np.clip(np.arange(y0, y0 + side), top, bottom - 1) - top
+    columns = np.clip(np.arange(x0, x0 + side), left, right - 1) - left
+    return inner[rows[:, None], columns[None, :]]
+
+
+def _resize(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    if image.shape[0] == size:
+        return np.ascontiguousarray(image)
+    method = cv2.INTER_AREA if image.shape[0] > size else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (size, size), interpolation=method), dtype=np.uint8)

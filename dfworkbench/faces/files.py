@@ -1,0 +1,164 @@
+"""All faces of a picture or a video, as tracks with context crops. Extraction and scoring both go through here."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dfworkbench.errors import MediaError
+from dfworkbench.faces import search
+from dfworkbench.faces.crops import ContextCrop
+from dfworkbench.faces.mtcnn import FaceFinder
+from dfworkbench.faces.settings import FaceSettings
+from dfworkbench.faces.tracking import KeyFrame, Track, colour_histogram, link
+from dfworkbench.media import VideoSource, media_kind, read_image, sample_indices
+
+
+@dataclass(frozen=True)
+class TrackedFace:
+    """One face in one frame.
+
+    Attributes:
+        frame: Index in the file, from 0.
+        time_s: Seconds since the first frame.
+        track: Number of its track, from 0 by first appearance.
+        box: `(4,)` x0, y0, x1, y1 in pixels of the frame.
+        probability: Of the face detector.
+        landmarks: `(5, 2)` in pixels of the frame.
+        context: The crop that is stored.
+    """
+
+    frame: int
+    time_s: float
+    track: int
+    box: NDArray[np.float64]
+    probability: float
+    landmarks: NDArray[np.float64]
+    context: ContextCrop
+
+
+@dataclass(frozen=True)
+class FileFaces:
+    """All faces of a file, sorted by track, then frame.
+
+    Attributes:
+        kind: "video" or "image".
+        frames: In the file; 1 for a picture.
+        fps: Frames per second; NaN for a picture.
+        width_px: Of a frame.
+        height_px: Likewise.
+        detections: At least one.
+    """
+
+    kind: Literal["video", "image"]
+    frames: int
+    fps: float
+    width_px: int
+    height_px: int
+    detections: list[TrackedFace]
+
+
+class NoFaceError(MediaError):
+    """A file that is readable but shows no face; it still knows the file's size.
+
+    Attributes:
+        file: The file, with an empty list of detections.
+    """
+
+    def __init__(self, message: str, file: FileFaces) -> None:
+        super().__init__(message, "no_face")
+        self.file = file
+
+
+def faces_in_file(
+    path: Path | str, settings: FaceSettings | None = None, finder: FaceFinder | None = None
+) -> FileFaces:
+    """Find, connect and cut all faces of a picture or a video.
+
+    Args:
+        path: The file.
+        settings: Defaults of `FaceSettings` if left out.
+        finder: To be used again for many files; made from the settings if left out.
+
+    Raises:
+        MediaError: With the status that goes into the tables: "missing", "unreadable", "truncated" or "no_face".
+    """
+    path = Path(path)
+    settings = settings or (finder.settings if finder else FaceSettings())
+    finder = finder or FaceFinder(settings)
+    kind = media_kind(path)
+    if kind is None:
+        raise MediaError(
+            f"looking for faces in {path}: its suffix {path.suffix!r} is that of no picture or video. Rename the file if "
+            "it is one."
+        )
+    file, keys = _read_image(path, finder) if kind == "image" else _read_video(path, settings, finder)
+    tracks = [Track([0], [face]) for face in range(len(keys[0].faces.boxes))] if kind == "image" else link(keys)
+    kept = _long_enough(tracks, keys, settings)
+    detections = [face for number, track in enumerate(kept) for face in _tracked(number, track, keys)]
+    if not detections:
+        raise NoFaceError(_explain_no_face(path, settings, file, len(tracks)), file)
+    file.detections.extend(detections)
+    return file
+
+
+def follow_faces(source: VideoSource, finder: FaceFinder) -> tuple[list[KeyFrame], list[Track]]:
+    """All key frames of a video, with those between the sampled ones, and all tracks through them, short ones too."""
+    keys = _video_keys(source, finder.settings, finder)
+    return keys, link(keys)
+
+
+def _read_image(path: Path, finder: FaceFinder) -> tuple[FileFaces, list[KeyFrame]]:
+    rgb = read_image(path)
+    faces = finder.find(rgb)
+    contexts = [search.cut_context(rgb, box, finder.settings) for box in faces.boxes]
+    file = FileFaces("image", 1, float("nan"), rgb.shape[1], rgb.shape[0], [])
+    return file, [KeyFrame(0, 0.0, faces, colour_histogram(rgb), contexts)]
+
+
+def _read_video(path: Path, settings: FaceSettings, finder: FaceFinder) -> tuple[FileFaces, list[KeyFrame]]:
+    source = VideoSource(path)
+    file = FileFaces("video", source.frames_expected, source.fps, source.width_px, source.height_px, [])
+    return file, _video_keys(source, settings, finder)
+
+
+def _video_keys(source: VideoSource, settings: FaceSettings, finder: FaceFinder) -> list[KeyFrame]:
+    keys = search.sampled(source.iterate(sample_indices(source.frames_expected, settings.frames)), finder)
+    return search.between(source, keys, finder) if settings.bridge_gaps else keys
+
+
+def _long_enough(tracks: list[Track], keys: list[KeyFrame], settings: FaceSettings) -> list[Track]:
+    """Tracks that are seen often enough and in at least one sampled frame: false boxes live for one to three frames."""
+    least = min(settings.min_track_frames, sum(key.contexts is not None for key in keys))
+    return [
+        track
+        for track in tracks
+        if len(track.keys) >= least and any(keys[number].contexts is not None for number in track.keys)
+    ]
+
+
+def _tracked(number: int, track: Track, keys: list[KeyFrame]) -> list[TrackedFace]:
+    found = []
+    for at, face in zip(track.keys, track.faces, strict=True):
+        key = keys[at]
+        if key.contexts is not None:
+            faces = key.faces
+            found.append(
+                TrackedFace(
+                    key.index, key.time_s, number, faces.boxes[face], float(faces.probabilities[face]),
+                    faces.landmarks[face], key.contexts[face],
+                )
+            )  # fmt: skip
+    return found
+
+
+def _explain_no_face(path: Path, settings: FaceSettings, file: FileFaces, tracks: int) -> str:
+    least = settings.smallest_face_px(file.width_px, file.height_px)
+    seen = f"{tracks} doubtful one(s), each in too few frames" if tracks else "none"
+    return (
+        f"looking for faces in {path}: found {seen} (at least {least:.0f} px and p >= {settings.min_probability:g} in "
+        f"{min(settings.frames, file.frames)} frame(s) of {file.width_px} x {file.height_px} px). Lower min_face_px or "
+        "min_probability if there are faces."
+    )

@@ -1,0 +1,193 @@
+"""MTCNN: finding faces with five landmarks in pictures of any size.
+
+The three networks come from facenet-pytorch 2.5.3; the cascade around them is our own. Differences from its `MTCNN.detect`:
+
+* plain float arrays, empty where there is no face; grey, RGBA, tiny and mixed-size pictures are handled;
+* by default a fast pyramid (OpenCV on bytes) from 40 px faces up and p >= 0.9; `exact=True` keeps its resampling and gives
+  its numbers (with `FaceSettings(min_face_px=20, min_probability=0.7)`, tests/golden/test_mtcnn.py);
+* `find_near` judges only the surroundings of known faces, without P-Net.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torchvision.ops import nms
+
+from dfworkbench.errors import InputError
+from dfworkbench.faces.networks import judge, load_networks, propose
+from dfworkbench.faces.pyramid import CELL, ExactPyramid, FastPyramid, Pyramid
+from dfworkbench.faces.settings import FaceSettings
+from dfworkbench.geometry import box_area
+
+_STRIDE = 2  # of P-Net
+_P_THRESHOLD, _R_THRESHOLD, _O_THRESHOLD = 0.6, 0.7, 0.7
+_FloatArray = NDArray[np.floating[Any]]  # float32 throughout
+
+
+class Faces(NamedTuple):
+    """Faces of one picture, largest first.
+
+    Attributes:
+        boxes: `(n, 4)` float64, x0, y0, x1, y1 in pixels; may reach beyond the picture.
+        probabilities: `(n,)` float64, 0..1.
+        landmarks: `(n, 5, 2)` float64, x and y in pixels: left eye, right eye, nose, left and right corner of the mouth.
+    """
+
+    boxes: NDArray[np.float64]
+    probabilities: NDArray[np.float64]
+    landmarks: NDArray[np.float64]
+
+
+class FaceFinder:
+    """Finds faces in pictures.
+
+    Args:
+        settings: Smallest face and least probability; the defaults of `FaceSettings` if left out.
+        exact: Resample as facenet-pytorch does; several times slower.
+    """
+
+    def __init__(self, settings: FaceSettings | None = None, *, exact: bool = False) -> None:
+        self.settings = settings or FaceSettings()
+        self._pyramid: Callable[[NDArray[np.uint8]], Pyramid] = ExactPyramid if exact else FastPyramid
+        self._nets = load_networks()
+
+    def find(self, image: Any) -> Faces:
+        """Find all faces of a picture.
+
+        Args:
+            image: `(H, W, 3)` uint8 RGB; grey `(H, W)`, RGBA and PIL pictures are converted.
+        """
+        rgb = as_rgb(image)
+        height, width = rgb.shape[:2]
+        pyramid = self._pyramid(rgb)
+        candidates = self._propose(pyramid, self.settings.smallest_face_px(width, height))
+        return self._decide(pyramid, candidates, (width, height))
+
+    def find_batch(self, images: Sequence[Any]) -> list[Faces]:
+        """Find the faces of several pictures, which may differ in size.
+
+        They are searched one after the other: on a CPU, batches are no faster (the caches hold one picture, not eight).
+        """
+        return [self.find(image) for image in images]
+
+    def find_near(self, image: Any, boxes: ArrayLike) -> Faces:
+        """Find the faces at or near known boxes `(n, 4)`, in a small part of the time of `find`.
+
+        A face is found if it lies within about a quarter of a box side of one of the boxes.
+        """
+        rgb = as_rgb(image)
+        size = rgb.shape[1], rgb.shape[0]
+        squares = _square(np.asarray(boxes, dtype=np.float32).reshape(-1, 4))
+        return self._decide(self._pyramid(rgb), squares, size)
+
+    def _propose(self, pyramid: Pyramid, min_face_px: float) -> _FloatArray:
+        """Stage 1: `(n, 4)` square candidates."""
+        found = [np.zeros((0, 9), np.float32)]
+        for scale, level in pyramid.levels(min_face_px):
+            cells = _candidates(*propose(self._nets.pnet, level), scale)
+            found.append(cells[_nms(cells, cells[:, 4], 0.5)])
+        cells = np.concatenate(found)
+        cells = cells[_nms(cells, cells[:, 4], 0.7)]
+        sides = np.tile(cells[:, 2:4] - cells[:, :2], 2)
+        return _square(cells[:, :4] + cells[:, 5:] * sides)
+
+    def _decide(self, pyramid: Pyramid, boxes: _FloatArray, size: tuple[int, int]) -> Faces:
+        """Stages 2 and 3 on square candidates `(n, 4)`."""
+        boxes, corners = _inside(boxes, *size)
+        if not len(boxes):
+            return _sorted_faces(boxes, boxes[:, 0], np.zeros((0, 10), np.float32))
+        probability, regression = judge(self._nets.rnet, pyramid.crops(corners, 24))
+        keep = np.flatnonzero(probability > _R_THRESHOLD)
+        keep = keep[_nms(boxes[keep], probability[keep], 0.7)]
+        boxes, corners = _inside(_square(_regress(boxes[keep], regression[keep])), *size)
+        if not len(boxes):
+            return _sorted_faces(boxes, boxes[:, 0], np.zeros((0, 10), np.float32))
+        probability, regression, points = judge(self._nets.onet, pyramid.crops(corners, 48))
+        least = max(_O_THRESHOLD, self.settings.min_probability)
+        keep = np.flatnonzero(probability > least)
+        boxes, probability, points = boxes[keep], probability[keep], points[keep]
+        sides = boxes[:, 2:] - boxes[:, :2] + 1
+        landmarks = points * np.repeat(sides, 5, axis=1) + np.repeat(boxes[:, :2], 5, axis=1) - 1
+        boxes = _regress(boxes, regression[keep])
+        keep = _nms_over_smaller(boxes, probability, 0.7)
+        return _sorted_faces(boxes[keep], probability[keep], landmarks[keep])
+
+
+def as_rgb(image: Any) -> NDArray[np.uint8]:
+    """A picture as contiguous `(H, W, 3)` uint8: grey is repeated, an alpha channel dropped.
+
+    Raises:
+        InputError: It is not a uint8 picture.
+    """
+    if getattr(image, "mode", "RGB") not in ("RGB", "RGBA", "L"):
+        image = image.convert("RGB")  # a PIL picture with a palette, CMYK, …
+    array = np.asarray(image)
+    if array.ndim == 2:
+        array = array[:, :, None]
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] not in (1, 3, 4) or not array.size:
+        raise InputError(
+            f"looking for faces: got an array {array.dtype} {np.asarray(image).shape}, expected a picture, uint8 "
+            "(H, W, 3) RGB with values 0..255. Read files with dfworkbench.media.read_image."
+        )
+    array = np.repeat(array, 3, axis=2) if array.shape[2] == 1 else array[:, :, :3]
+    return np.ascontiguousarray(array)
+
+
+def _candidates(probability: _FloatArray, regression: _FloatArray, scale: float) -> _FloatArray:
+    """Cells above the threshold as rows x0, y0, x1, y1, p, dx0, dy0, dx1, dy1 in pixels of the picture."""
+    rows, columns = np.nonzero(probability >= _P_THRESHOLD)
+    cell = np.stack([columns, rows], axis=1).astype(np.float32)
+    # float32 throughout: in float64 some of these floors come out differently from facenet-pytorch's
+    first = np.floor((_STRIDE * cell + 1) / np.float32(scale))
+    last = np.floor((_STRIDE * cell + CELL) / np.float32(scale))
+    return np.concatenate(
+        [first, last, probability[rows, columns, None], regression[:, rows, columns].T], axis=1, dtype=np.float32
+    )
+
+
+def _square(boxes: _FloatArray) -> _FloatArray:
+    """Boxes widened to squares around their centres."""
+    sides = boxes[:, 2:4] - boxes[:, :2]
+    longer = sides.max(axis=1, keepdims=True)
+    first = boxes[:, :2] + sides * np.float32(0.5) - longer * np.float32(0.5)
+    return np.concatenate([first, first + longer], axis=1)
+
+
+def _regress(boxes: _FloatArray, regression: _FloatArray) -> _FloatArray:
+    sides = np.tile(boxes[:, 2:4] - boxes[:, :2] + 1, 2)
+    return boxes + regression * sides
+
+
+def _inside(boxes: _FloatArray, width: int, height: int) -> tuple[_FloatArray, NDArray[np.int64]]:
+    """Boxes that overlap the picture, and the pixels to cut for them; a crop at the border is cut short, not padded."""
+    corners = np.trunc(boxes).astype(np.int64)
+    first = np.maximum(corners[:, :2], 1) - 1
+    last = np.minimum(corners[:, 2:], (width, height))
+    keep = (last > first).all(axis=1)
+    return boxes[keep], np.concatenate([first, last], axis=1)[keep]
+
+
+def _nms(boxes: _FloatArray, scores: _FloatArray, threshold: float) -> NDArray[np.int64]:
+    order = nms(torch.from_numpy(np.ascontiguousarray(boxes[:, :4])), torch.from_numpy(scores.copy()), threshold)
+    return order.numpy()
+
+
+def _nms_over_smaller(boxes: _FloatArray, scores: _FloatArray, threshold: float) -> list[int]:
+    """Non-maximum suppression by intersection over the smaller area, which also removes a box inside another."""
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2] + 1, axis=1)
+    kept: list[int] = []
+    for index in np.argsort(-scores, kind="stable"):
+        sides = np.minimum(boxes[kept, 2:], boxes[index, 2:]) - np.maximum(boxes[kept, :2], boxes[index, :2]) + 1
+        shared = np.prod(np.clip(sides, 0, None), axis=1)
+        if not (shared > threshold * np.minimum(areas[kept], areas[index])).any():
+            kept.append(int(index))
+    return kept
+
+
+def _sorted_faces(boxes: _FloatArray, probabilities: _FloatArray, points: _FloatArray) -> Faces:
+    order = np.argsort(-box_area(boxes), kind="stable")
+    landmarks = points[order].reshape(-1, 2, 5).transpose(0, 2, 1)
+    return Faces(boxes[order].astype(np.float64), probabilities[order].astype(np.float64), landmarks.astype(np.float64))

@@ -1,0 +1,109 @@
+"""Resampling for MTCNN: the exact way of facenet-pytorch, and a fast way with OpenCV.
+
+Both offer `levels()` for P-Net and `crops()` for R-Net and O-Net.
+"""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8] | torch.Tensor
+FACTOR = 0.709  # facenet-pytorch's step between two levels
+CELL = 12  # P-Net's field of view in pixels
+_ANCHOR_PX = 20.0  # facenet-pytorch's default smallest face
+_TOLERANCE = 1.03  # 40 px asked for, 39.8 px looked for
+
+
+class Pyramid(Protocol):
+    """One picture at all the sizes that MTCNN asks for."""
+
+    def levels(self, min_face_px: float) -> Iterator[tuple[float, Pixels]]:
+        """(scale, picture) from fine to coarse, such that P-Net's cell is a face of `min_face_px` on the first."""
+        ...
+
+    def crops(self, corners: NDArray[np.int64], side_px: int) -> Pixels:
+        """Cut `(n, 4)` boxes (x0, y0, x1, y1; inside the picture) and scale each to a square of `side_px`."""
+        ...
+
+
+def scales(height: int, width: int, min_face_px: float) -> list[float]:
+    """The scales of the pyramid; empty for a picture smaller than the smallest face.
+
+    They are a part of facenet-pytorch's scales for its default of 20 px, so that a search for larger faces meets the same
+    candidates: with a pyramid of its own, boxes shift by several per cent.
+    """
+    scale = CELL / min(_ANCHOR_PX, min_face_px)
+    while scale * min_face_px > CELL * _TOLERANCE:
+        scale *= FACTOR
+    found = []
+    side = min(height, width) * scale
+    while side >= CELL:
+        found.append(scale)
+        scale, side = scale * FACTOR, side * FACTOR
+    return found
+
+
+class ExactPyramid:
+    """Area interpolation in float32, as facenet-pytorch does it; gives its numbers."""
+
+    def __init__(self, rgb: NDArray[np.uint8]) -> None:
+        self._picture = torch.from_numpy(rgb).permute(2, 0, 1)[None].float()
+
+    def levels(self, min_face_px: float) -> Iterator[tuple[float, torch.Tensor]]:
+        """See `Pyramid`."""
+        height, width = self._picture.shape[2:]
+        for scale in scales(height, width, min_face_px):
+            yield scale, _area(self._picture, (int(height * scale + 1), int(width * scale + 1)))
+
+    def crops(self, corners: NDArray[np.int64], side_px: int) -> torch.Tensor:
+        """See `Pyramid`."""
+        parts = [_area(self._picture[:, :, y0:y1, x0:x1], (side_px, side_px)) for x0, y0, x1, y1 in corners]
+        return torch.cat(parts) if parts else torch.zeros(0, 3, side_px, side_px)
+
+
+class FastPyramid:
+    """OpenCV's area resampling on bytes; levels and large crops are made from pictures that were halved before."""
+
+    _REDUCED_SIDES = 3  # a crop is cut from a picture in which it is still this many times larger than needed
+
+    def __init__(self, rgb: NDArray[np.uint8]) -> None:
+        self._reduced = [np.ascontiguousarray(rgb)]
+
+    def levels(self, min_face_px: float) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        """See `Pyramid`."""
+        height, width = self._reduced[0].shape[:2]
+        for scale in scales(height, width, min_face_px):
+            source = self._reduced_by(max(int(np.log2(1 / scale)) - 1, 0))  # at least twice as fine as the level
+            yield scale, _resize(source, int(width * scale + 1), int(height * scale + 1))
+
+    def crops(self, corners: NDArray[np.int64], side_px: int) -> NDArray[np.uint8]:
+        """See `Pyramid`."""
+        out = np.empty((len(corners), side_px, side_px, 3), np.uint8)
+        for crop, (x0, y0, x1, y1) in zip(out, corners, strict=True):
+            excess = min(x1 - x0, y1 - y0) / (self._REDUCED_SIDES * side_px)
+            power = int(np.log2(excess)) if excess > 1 else 0
+            picture = self._reduced_by(power)
+            left, top, right, bottom = (round(value / 2**power) for value in (x0, y0, x1, y1))
+            cv2.resize(
+                picture[top:bottom, left:right], (side_px, side_px), dst=crop, interpolation=cv2.INTER_AREA
+            )  # fmt: skip
+        return out
+
+    def _reduced_by(self, power: int) -> NDArray[np.uint8]:
+        """The picture at 1 / 2**power of its size."""
+        while len(self._reduced) <= power:
+            height, width = self._reduced[-1].shape[:2]
+            self._reduced.append(_resize(self._reduced[-1], max(width // 2, 1), max(height // 2, 1)))
+        return self._reduced[power]
+
+
+def _resize(rgb: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    return np.asarray(cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _area(picture: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    return torch.nn.functional.interpolate(picture, size=size, mode="area")

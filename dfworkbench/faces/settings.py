@@ -1,0 +1,38 @@
+"""FaceSettings: how faces are found, connected and cut."""
+
+from pydantic import Field
+
+from dfworkbench.settings import Settings
+
+
+class FaceSettings(Settings):
+    """Everything that decides which faces come out of a file. Extraction and scoring use the same settings."""
+
+    frames: int = Field(default=16, ge=1, description="Frames sampled evenly from each video")
+    min_face_px: int = Field(default=40, ge=12, description="Smallest face that is looked for, in pixels of the file")
+    min_probability: float = Field(default=0.9, ge=0.7, le=1.0, description="Least probability of the face detector")
+    detect_long_side_px: int = Field(
+        default=1280,
+        ge=64,
+        description="Detail of the search: faces under 20 px at this width or height are not looked for",
+    )
+    search_every: int = Field(
+        default=4,
+        ge=1,
+        description="Search the whole picture in every k-th sampled frame; between, near known faces (1: always)",
+    )
+    bridge_gaps: bool = Field(
+        default=True,
+        description="Look at frames between two sampled ones where faces could not be told apart otherwise",
+    )
+    min_track_frames: int = Field(
+        default=3, ge=1, description="A track seen in fewer frames is dropped (never in short videos)"
+    )
+    context_scale: float = Field(
+        default=2.0, ge=1.0, le=4.0, description="Side of the stored crop over the longer side of the face"
+    )
+    context_max_px: int = Field(default=512, ge=32, description="Larger crops are stored scaled down to this side")
+
+    def smallest_face_px(self, width_px: int, height_px: int) -> float:
+        """The smallest face that is looked for in a picture of this size."""
+        return max(self.min_face_px, 20 * max(width_px, height_px) / self.detect_long_side_px)

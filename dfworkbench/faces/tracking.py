@@ -1,0 +1,143 @@
+"""Connecting the faces of key frames into tracks: one track per person and shot.
+
+Each track predicts where its face goes next (constant velocity); the Hungarian method assigns the faces of the next key
+frame, so two faces of one frame never share a track. A track that finds no face waits for a while (somebody walks past)
+and then ends; all tracks end where the picture changes at a cut.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dfworkbench.faces.crops import ContextCrop
+from dfworkbench.faces.mtcnn import Faces
+from dfworkbench.geometry import iou_matrix
+
+_MIN_IOU = 0.2  # gate: overlap, or …
+_MAX_SHIFT = 0.6  # … centres closer than this many box sides, and …
+_SIZE_RATIO = (0.6, 1.7)  # … sizes alike
+_CUT_DISTANCE = 0.5  # of colour histograms, 0..2; consecutive frames of a moving crowd stay below 0.1
+_MAX_MISSED = 3  # key frames without a face before a track ends, and at least …
+_MAX_LOST_S = 1.0  # … this long
+_VELOCITY_SPAN_S = 0.4  # older positions say nothing about where a face goes next
+
+
+@dataclass(frozen=True)
+class KeyFrame:
+    """A frame in which faces were looked for.
+
+    Attributes:
+        index: In the video, from 0.
+        time_s: Likewise.
+        faces: What was found.
+        colours: `colour_histogram` of the frame.
+        contexts: A context crop for each face, or None for a frame that only served to connect others.
+    """
+
+    index: int
+    time_s: float
+    faces: Faces
+    colours: NDArray[np.float32]
+    contexts: list[ContextCrop] | None = None
+
+
+@dataclass
+class Track:
+    """One person's face through one shot: positions in the list of key frames, and which face there."""
+
+    keys: list[int] = field(default_factory=list)
+    faces: list[int] = field(default_factory=list)
+
+
+def colour_histogram(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Shares of 8 x 8 x 8 colours over about 160 x 90 pixels of a frame, `(512,)`, sum 1."""
+    height, width = rgb.shape[:2]
+    small = rgb[:: max(height // 90, 1), :: max(width // 160, 1)] >> 5
+    codes = (small[..., 0].astype(np.int64) << 6) | (small[..., 1].astype(np.int64) << 3) | small[..., 2]
+    return (np.bincount(codes.ravel(), minlength=512) / codes.size).astype(np.float32)
+
+
+def is_cut(before: KeyFrame, after: KeyFrame) -> bool:
+    """Whether the colours of two frames differ so much that a cut may lie between them."""
+    return float(np.abs(before.colours - after.colours).sum()) > _CUT_DISTANCE
+
+
+def is_clear(before: KeyFrame, after: KeyFrame) -> bool:
+    """Whether every face of one frame belongs to exactly one face of the other, without a doubt."""
+    if len(before.faces.boxes) != len(after.faces.boxes) or is_cut(before, after):
+        return False
+    near = likeness(before.faces.boxes, after.faces.boxes) > 0
+    return bool((near.sum(axis=0) == 1).all() and (near.sum(axis=1) == 1).all())
+
+
+def likeness(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How well boxes fit one another, `(len(a), len(b))`, 0 (outside the gate) to 1.5 (identical)."""
+    iou = iou_matrix(a, b)
+    centre_a, centre_b = (a[:, :2] + a[:, 2:]) / 2, (b[:, :2] + b[:, 2:]) / 2
+    side_a, side_b = (np.sqrt(np.prod(x[:, 2:] - x[:, :2], axis=1)) for x in (a, b))
+    shift = np.linalg.norm(centre_a[:, None] - centre_b[None], axis=2) / np.maximum(side_a[:, None], 1e-9)
+    ratio = side_b[None] / np.maximum(side_a[:, None], 1e-9)
+    alike = (ratio >= _SIZE_RATIO[0]) & (ratio <= _SIZE_RATIO[1])
+    gate = (iou >= _MIN_IOU) | ((shift <= _MAX_SHIFT) & alike)
+    return np.where(gate, iou + 0.5 * np.clip(1 - shift, 0, None), 0.0)
+
+
+def link(keys: Sequence[KeyFrame]) -> list[Track]:
+    """Connect the faces of key frames, which must be in order of time.
+
+    Returns:
+        Tracks in order of their first appearance (larger faces first); every face is in exactly one.
+    """
+    done: list[Track] = []
+    alive: list[Track] = []
+    for number, key in enumerate(keys):
+        if number and is_cut(keys[number - 1], key):
+            alive = []
+        taken = _assign(alive, keys, key)
+        for face in range(len(key.faces.boxes)):
+            track = taken.get(face)
+            if track is None:
+                track = Track()
+                done.append(track)
+                alive.append(track)
+            track.keys.append(number)
+            track.faces.append(face)
+        alive = [track for track in alive if not _is_lost(track, keys, number)]
+    return done
+
+
+def _assign(alive: list[Track], keys: Sequence[KeyFrame], key: KeyFrame) -> dict[int, Track]:
+    """Which living track each face of a key frame belongs to."""
+    from scipy.optimize import linear_sum_assignment
+
+    if not alive or not len(key.faces.boxes):
+        return {}
+    last = np.stack([_box(track, keys, -1) for track in alive])
+    predicted = np.stack([_predict(track, keys, key.time_s) for track in alive])
+    # a person may also have stopped; where both fit, the prediction counts a little more
+    score = np.maximum(likeness(predicted, key.faces.boxes), 0.95 * likeness(last, key.faces.boxes))
+    rows, columns = linear_sum_assignment(-score)
+    return {int(c): alive[r] for r, c in zip(rows, columns, strict=True) if score[r, c] > 0}
+
+
+def _box(track: Track, keys: Sequence[KeyFrame], position: int) -> NDArray[np.float64]:
+    return keys[track.keys[position]].faces.boxes[track.faces[position]]
+
+
+def _predict(track: Track, keys: Sequence[KeyFrame], time_s: float) -> NDArray[np.float64]:
+    """The last box moved on at the track's velocity."""
+    last = _box(track, keys, -1)
+    now = keys[track.keys[-1]].time_s
+    if len(track.keys) < 2 or now - keys[track.keys[-2]].time_s > _VELOCITY_SPAN_S:
+        return last
+    before = _box(track, keys, -2)
+    step = (last[:2] + last[2:] - before[:2] - before[2:]) / 2
+    ahead = min(time_s - now, _VELOCITY_SPAN_S) / (now - keys[track.keys[-2]].time_s)
+    return last + np.tile(step * ahead, 2)
+
+
+def _is_lost(track: Track, keys: Sequence[KeyFrame], number: int) -> bool:
+    missed = number - track.keys[-1]
+    return missed > _MAX_MISSED and keys[number].time_s - keys[track.keys[-1]].time_s > _MAX_LOST_S

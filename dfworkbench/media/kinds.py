@@ -1,0 +1,42 @@
+"""Which files are videos, which are pictures."""
+
+from pathlib import Path
+from typing import Literal
+
+from dfworkbench.errors import DataNotFoundError
+
+VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm")
+IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+
+
+def media_kind(path: Path | str) -> Literal["video", "image"] | None:
+    """What a file is by its name: "video", "image" or None for anything else."""
+    suffix = Path(path).suffix.lower()
+    if suffix in VIDEO_SUFFIXES:
+        return "video"
+    return "image" if suffix in IMAGE_SUFFIXES else None
+
+
+def list_media(folder: Path | str) -> list[Path]:
+    """Every picture and video below a folder, sorted by path; hidden files and folders are left out.
+
+    Raises:
+        DataNotFoundError: There is no such folder, or nothing in it.
+    """
+    folder = Path(folder)
+    known = ", ".join((*VIDEO_SUFFIXES, *IMAGE_SUFFIXES))
+    if not folder.is_dir():
+        raise DataNotFoundError(
+            f"listing pictures and videos: there is no folder {folder}. Give the path of an existing folder."
+        )
+    found = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if media_kind(path) and path.is_file() and not any(p.startswith(".") for p in path.relative_to(folder).parts)
+    ]
+    if not found:
+        raise DataNotFoundError(
+            f"listing pictures and videos: {folder} holds none. Expected files that end in {known}. "
+            "Check the path, or generate the demo set with `dfworkbench demo-data`."
+        )
+    return found

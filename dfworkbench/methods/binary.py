@@ -1,0 +1,97 @@
+"""Plain real-or-fake training: binary cross-entropy on the logit.
+
+Differences from DeepfakeForensics-v1: the loss is computed from logits, which cannot overflow; classes are balanced by
+weights or by sampling instead of by extracting more frames from real files; weight decay spares biases and batch norms.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dfworkbench.datasets.augment import AugmentSettings, FaceAugment, Transform
+from dfworkbench.errors import ParameterError
+from dfworkbench.methods.step import Step
+from dfworkbench.models.inputs import prepare
+
+
+class Binary(nn.Module):
+    """Binary cross-entropy.
+
+    Args:
+        detector: What it trains.
+        class_weights: Factors of the loss of real and fake samples, or None for 1 and 1. See `balanced_weights`.
+        label_smoothing: 0.1 turns the targets 0 and 1 into 0.05 and 0.95.
+        augment: Strength of the random changes, or None for none.
+        label_column: Column of the video table to learn; encoders of source or target identity use another.
+    """
+
+    def __init__(
+        self,
+        detector: nn.Module,
+        *,
+        class_weights: tuple[float, float] | None = None,
+        label_smoothing: float = 0.0,
+        augment: AugmentSettings | None = None,
+        label_column: str = "label",
+    ) -> None:
+        super().__init__()
+        if not 0 <= label_smoothing < 1:
+            raise ParameterError(f"label_smoothing = {label_smoothing}: expected 0 to below 1; 0.1 is common.")
+        self.detector = detector
+        self.label_smoothing = label_smoothing
+        self.label_column = label_column
+        self._augment = augment
+        # not persistent: it follows from the data, so a checkpoint must not bring back that of other data
+        self.register_buffer("class_weights", torch.tensor(class_weights or (1.0, 1.0)), persistent=False)
+
+    def forward(self, batch: dict[str, Tensor]) -> Step:
+        """Loss of a batch; see `methods.step`."""
+        images = prepare(batch["images"], self.detector.input_spec, type(self.detector).__name__)
+        logit = self.detector(images).logit
+        target = batch["label"].to(logit.dtype) * (1 - self.label_smoothing) + self.label_smoothing / 2
+        losses = F.binary_cross_entropy_with_logits(logit, target, reduction="none")
+        loss = (losses * self.class_weights[batch["label"]]).mean()
+        return Step(loss, {"bce": loss}, logit)
+
+    def balance_classes(self, labels: Sequence[int]) -> None:
+        """Weigh the classes so that both count equally over the training rows."""
+        self.class_weights = torch.tensor(balanced_weights(labels), device=self.class_weights.device)
+
+    def parameter_groups(self, learning_rate: float, weight_decay: float) -> list[dict[str, Any]]:
+        """Weights with decay, biases and batch norms without."""
+        return decay_groups(self, learning_rate, weight_decay)
+
+    def train_transform(self) -> Transform | None:
+        """The random changes of `augment`."""
+        return FaceAugment(self._augment) if self._augment else None
+
+    def eval_transform(self) -> Transform | None:
+        """None: a score must not depend on chance."""
+        return None
+
+
+def decay_groups(module: nn.Module, learning_rate: float, weight_decay: float) -> list[dict[str, Any]]:
+    """Two groups for the optimiser: matrices and filters with weight decay, vectors (biases, norms) without."""
+    trainable = [p for p in module.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in trainable if p.ndim > 1], "lr": learning_rate, "weight_decay": weight_decay},
+        {"params": [p for p in trainable if p.ndim <= 1], "lr": learning_rate, "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]
+
+
+def balanced_weights(labels: Sequence[int]) -> tuple[float, float]:
+    """Weights that let both classes count equally, their mean over the rows being 1.
+
+    >>> balanced_weights([0, 1, 1, 1])
+    (2.0, 0.6666666666666666)
+    """
+    counts = [sum(1 for label in labels if label == value) for value in (0, 1)]
+    if 0 in counts:
+        raise ParameterError(
+            f"weighting classes: there are {counts[0]} real and {counts[1]} fake rows; both are needed."
+        )
+    return len(labels) / (2 * counts[0]), len(labels) / (2 * counts[1])

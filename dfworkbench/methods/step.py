@@ -1,0 +1,52 @@
+"""What every training method is and what it returns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from dfworkbench.datasets.augment import Transform
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Step(NamedTuple):
+    """Output of a training method for one batch.
+
+    Attributes:
+        loss: Scalar to minimise; a mean over the samples of the batch, so that batches can be split over processes.
+        parts: Named parts of the loss, scalars; they go into the history.
+        logit: `(B,)`, log-odds of *fake*, or None for a method that classifies nothing.
+    """
+
+    loss: Tensor
+    parts: dict[str, Tensor]
+    logit: Tensor | None
+
+
+class TrainingMethod(Protocol):
+    """What a training method offers; besides, it is a `torch.nn.Module` that owns a detector.
+
+    Attributes:
+        detector: What is saved for inference; whatever else the method owns only training needs.
+        label_column: Column of the video table that becomes `batch["label"]`.
+    """
+
+    detector: Any
+    label_column: str
+
+    def __call__(self, batch: dict[str, Tensor]) -> Step:
+        """Loss of a batch of `FaceDataset`: images uint8 RGB, label `(B,)`, row `(B,)`."""
+        ...
+
+    def parameter_groups(self, learning_rate: float, weight_decay: float) -> list[dict[str, Any]]:
+        """Groups for the optimiser, each with `params`, `lr` and `weight_decay`."""
+        ...
+
+    def train_transform(self) -> Transform | None:
+        """Random changes of training samples."""
+        ...
+
+    def eval_transform(self) -> Transform | None:
+        """Changes of validation samples; None as a rule."""
+        ...

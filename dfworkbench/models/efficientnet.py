@@ -1,0 +1,126 @@
+"""EfficientNet b0 to b7 with a small classifier.
+
+Tan, Le: EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks. ICML 2019, arXiv:1905.11946.
+The backbone is the package efficientnet-pytorch (Apache-2.0), whose padding equals TensorFlow's.
+
+Differences from the paper: fed with 224 px whatever the variant, and a classifier C -> 16 -> 1, as in DeepfakeForensics-v1.
+
+Differences from DeepfakeForensics-v1: dropout stands once before the first linear layer (the original applies it twice in a
+row); padding is computed for the size that is fed (the original computes it for the native size, which is the same at 224);
+ImageNet weights can be loaded (the original always starts from random ones).
+"""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from dfworkbench.errors import ParameterError
+from dfworkbench.input_spec import InputSpec
+from dfworkbench.models.mesonet import IMAGENET_MEAN, IMAGENET_STD
+from dfworkbench.models.prediction import Prediction
+
+
+class EfficientNetTrunk(nn.Module):
+    """The convolutions of an EfficientNet without its classifier: `(B, 3, S, S)` -> `(B, C, S/32, S/32)`."""
+
+    def __init__(self, variant: str, size_px: int, weights: str = "") -> None:
+        super().__init__()
+        from efficientnet_pytorch import EfficientNet
+
+        if size_px < 32:
+            raise ParameterError(
+                f"building efficientnet_{variant}: size_px = {size_px}, but five halvings need at least 32."
+            )
+        self.net = EfficientNet.from_name(f"efficientnet-{variant}", image_size=size_px, include_top=False)
+        self.channels: int = self.net._conv_head.out_channels
+        if weights:
+            from dfworkbench.models.pretrained import load_imagenet
+
+            load_imagenet(self.net, f"efficientnet_{variant}", weights)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The last feature map."""
+        return self.net.extract_features(images)
+
+
+class EfficientNet(nn.Module):
+    """EfficientNet as a detector; subclasses name the variant.
+
+    Args:
+        size_px: Height and width of the input; at least 32.
+        dropout: Before each of the two linear layers, 0..1.
+        crop_scale: Side of the crop over the longer side of the face box.
+        weights: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
+    """
+
+    variant: ClassVar[str]
+
+    def __init__(self, size_px: int = 224, dropout: float = 0.5, crop_scale: float = 1.3, weights: str = "") -> None:
+        super().__init__()
+        self.input_spec = InputSpec(size_px=size_px, crop_scale=crop_scale, mean=IMAGENET_MEAN, std=IMAGENET_STD)
+        self.trunk = EfficientNetTrunk(self.variant, size_px, weights)
+        self.head = nn.Sequential(
+            nn.Dropout(dropout),
+            nn.Linear(self.trunk.channels, 16),
+            nn.LeakyReLU(0.1),
+            nn.Dropout(dropout),
+            nn.Linear(16, 1),
+        )
+
+    def forward(self, images: Tensor) -> Prediction:
+        """Score prepared images, `(B, 3, S, S)` float32."""
+        return Prediction(self.head(self.features(images)).squeeze(1))
+
+    def features(self, images: Tensor) -> Tensor:
+        """The last feature map averaged over the picture: `(B, C)`, C = 1280 for b0, 1536 for b3."""
+        self.input_spec.check(images.shape, f"efficientnet_{self.variant}")
+        return torch.mean(self.trunk(images), dim=(2, 3))
+
+
+class EfficientNetB0(EfficientNet):
+    """4,028,061 parameters."""
+
+    variant = "b0"
+
+
+class EfficientNetB1(EfficientNet):
+    """6,533,697 parameters."""
+
+    variant = "b1"
+
+
+class EfficientNetB2(EfficientNet):
+    """7,723,555 parameters."""
+
+    variant = "b2"
+
+
+class EfficientNetB3(EfficientNet):
+    """10,720,841 parameters; the image detector of DeepfakeForensics-v1."""
+
+    variant = "b3"
+
+
+class EfficientNetB4(EfficientNet):
+    """17,577,321 parameters."""
+
+    variant = "b4"
+
+
+class EfficientNetB5(EfficientNet):
+    """28,373,585 parameters."""
+
+    variant = "b5"
+
+
+class EfficientNetB6(EfficientNet):
+    """40,772,601 parameters."""
+
+    variant = "b6"
+
+
+class EfficientNetB7(EfficientNet):
+    """63,827,953 parameters."""
+
+    variant = "b7"

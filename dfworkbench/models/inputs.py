@@ -1,0 +1,41 @@
+"""From stored pixels to a detector's first layer: the one place where channel order, range, mean and std are applied."""
+
+import torch
+from torch import Tensor
+
+from dfworkbench.errors import InputError
+from dfworkbench.input_spec import InputSpec
+
+
+def prepare(images: Tensor, spec: InputSpec, detector_name: str = "this detector") -> Tensor:
+    """Turn crops into what `spec` asks for.
+
+    Args:
+        images: `(B, 3, S, S)` or `(B, T, 3, S, S)`, uint8, RGB.
+        spec: Of the detector.
+        detector_name: For messages.
+
+    Returns:
+        The same shape, float32, in the channel order and value range of the spec, minus mean, over std.
+
+    Raises:
+        InputError: Another shape or type of number.
+    """
+    spec.check(images.shape, detector_name)
+    if images.dtype != torch.uint8:
+        raise InputError(
+            f"preparing images for {detector_name}: got {images.dtype}, expected torch.uint8 RGB as read from crops. "
+            "Images that are already prepared go to detector(images) directly."
+        )
+    if spec.channel_order == "bgr":
+        images = images.flip(-3)
+    low, high = spec.value_range
+    scale = [(high - low) / 255 / std for std in spec.std]
+    shift = [(low - mean) / std for mean, std in zip(spec.mean, spec.std, strict=True)]
+    out = images.to(torch.float32).mul_(_per_channel(scale, images)).add_(_per_channel(shift, images))
+    # measured on CPU: convolutions with few channels are 2-4 times faster with channels last
+    return out.contiguous(memory_format=torch.channels_last) if out.ndim == 4 else out
+
+
+def _per_channel(values: list[float], images: Tensor) -> Tensor:
+    return torch.tensor(values, dtype=torch.float32, device=images.device).view(-1, 1, 1)

@@ -1,0 +1,80 @@
+"""MesoNet4: four small convolution blocks and a two-layer classifier, 24,089 parameters at 224 px.
+
+Afchar, Nozick, Yamagishi, Echizen: MesoNet: a Compact Facial Video Forgery Detection Network. WIFS 2018, arXiv:1809.00888.
+
+Differences from the paper, as in DeepfakeForensics-v1: convolutions have no bias (a batch norm follows anyway), 224 px
+instead of 256, one logit of *fake* instead of a sigmoid of *real*.
+
+Differences from DeepfakeForensics-v1: other sizes than 224 px are possible, because the last map is pooled to 7 x 7 (at
+224 px it is 7 x 7 already); crops are squares around the face box that keep the aspect ratio.
+"""
+
+from torch import Tensor, nn
+
+from dfworkbench.errors import ParameterError
+from dfworkbench.input_spec import InputSpec
+from dfworkbench.models.prediction import Prediction
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def _block(channels_in: int, channels_out: int, kernel: int, pool: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels_in, channels_out, kernel, padding=kernel // 2, bias=False),
+        nn.ReLU(),
+        nn.BatchNorm2d(channels_out),
+        nn.MaxPool2d(pool),
+    )
+
+
+class MesoNet4Trunk(nn.Sequential):
+    """The convolution blocks, without a head: `(B, 3, S, S)` -> `(B, 784)`. 11,512 parameters."""
+
+    feature_count = 16 * 7 * 7
+
+    def __init__(self) -> None:
+        super().__init__(
+            _block(3, 8, 3, 2),
+            _block(8, 8, 5, 2),
+            _block(8, 16, 5, 2),
+            _block(16, 16, 5, 4),
+            nn.AdaptiveAvgPool2d(7),  # identity at 224 px
+            nn.Flatten(),
+        )
+
+
+class MesoNet4(nn.Module):
+    """MesoNet4 as a detector.
+
+    Args:
+        size_px: Height and width of the input; at least 32.
+        dropout: Before each of the two linear layers, 0..1.
+        crop_scale: Side of the crop over the longer side of the face box.
+    """
+
+    def __init__(self, size_px: int = 224, dropout: float = 0.5, crop_scale: float = 1.3) -> None:
+        super().__init__()
+        if size_px < 32 or not 0 <= dropout < 1:
+            raise ParameterError(
+                f"building MesoNet4: got size_px={size_px}, dropout={dropout}; its pooling needs at least 32 px, and dropout "
+                "lies from 0 to below 1."
+            )
+        self.input_spec = InputSpec(size_px=size_px, crop_scale=crop_scale, mean=IMAGENET_MEAN, std=IMAGENET_STD)
+        self.trunk = MesoNet4Trunk()
+        self.head = nn.Sequential(
+            nn.Dropout(dropout),
+            nn.Linear(MesoNet4Trunk.feature_count, 16),
+            nn.LeakyReLU(0.1),
+            nn.Dropout(dropout),
+            nn.Linear(16, 1),
+        )
+
+    def forward(self, images: Tensor) -> Prediction:
+        """Score prepared images, `(B, 3, S, S)` float32."""
+        return Prediction(self.head(self.features(images)).squeeze(1))
+
+    def features(self, images: Tensor) -> Tensor:
+        """The last convolution map, flattened: `(B, 784)`."""
+        self.input_spec.check(images.shape, "mesonet4")
+        return self.trunk(images)

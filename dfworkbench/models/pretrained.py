@@ -1,0 +1,82 @@
+"""Published ImageNet weights: from a local file, from torch's cache, or from their address; checked, never unpickled freely."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from dfworkbench.errors import CheckpointError, UnknownNameError
+
+_EFFICIENTNET = "https://github.com/lukemelas/EfficientNet-PyTorch/releases/download/1.0/"
+
+#: Name -> address. The last eight digits before the suffix begin the file's SHA-256.
+IMAGENET_URLS = {
+    "efficientnet_b0": _EFFICIENTNET + "efficientnet-b0-355c32eb.pth",
+    "efficientnet_b1": _EFFICIENTNET + "efficientnet-b1-f1951068.pth",
+    "efficientnet_b2": _EFFICIENTNET + "efficientnet-b2-8bb594d6.pth",
+    "efficientnet_b3": _EFFICIENTNET + "efficientnet-b3-5fb5a3c3.pth",
+    "efficientnet_b4": _EFFICIENTNET + "efficientnet-b4-6ed6700e.pth",
+    "efficientnet_b5": _EFFICIENTNET + "efficientnet-b5-b6417697.pth",
+    "efficientnet_b6": _EFFICIENTNET + "efficientnet-b6-c76e70fd.pth",
+    "efficientnet_b7": _EFFICIENTNET + "efficientnet-b7-dcc49843.pth",
+}
+
+
+def load_imagenet(net: nn.Module, name: str, weights: str = "imagenet") -> None:
+    """Load ImageNet weights into a backbone without classifier.
+
+    Args:
+        net: The backbone; classifier weights in the file are left out.
+        name: A key of `IMAGENET_URLS`.
+        weights: "imagenet" (torch's cache, else download) or the path of a file.
+
+    Raises:
+        CheckpointError: The file cannot be had, is no file of weights, or belongs to another network; says what to do.
+    """
+    if name not in IMAGENET_URLS:
+        raise UnknownNameError(f"there are no known ImageNet weights for {name!r}. Known: {', '.join(IMAGENET_URLS)}.")
+    file = _cached(name) if weights == "imagenet" else Path(weights).expanduser()
+    try:
+        state: Mapping[str, Tensor] = torch.load(file, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise CheckpointError(
+            f"loading ImageNet weights for {name}: there is no file {file}. Get {IMAGENET_URLS[name]}, or train from scratch "
+            "with weights=''."
+        ) from None
+    except Exception as error:  # torch raises many kinds for a damaged file
+        raise CheckpointError(
+            f"loading ImageNet weights for {name}: {file} is not a readable file of weights ({error}). "
+            f"Get it again from {IMAGENET_URLS[name]}."
+        ) from error
+    _load_backbone(net, state, name, file)
+
+
+def _cached(name: str) -> Path:
+    url = IMAGENET_URLS[name]
+    file = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
+    if not file.is_file():
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            prefix = file.stem.rsplit("-", 1)[-1]
+            torch.hub.download_url_to_file(url, str(file), hash_prefix=prefix, progress=False)
+        except (OSError, RuntimeError) as error:
+            raise CheckpointError(
+                f"loading ImageNet weights for {name}: they are not at {file}, and the download failed ({error}). Fetch {url} on "
+                f"a machine with a network, then put it there or give its path as weights=…; weights='' trains from scratch."
+            ) from error
+    return file
+
+
+def _load_backbone(net: nn.Module, state: Mapping[str, Tensor], name: str, file: Path) -> None:
+    own = net.state_dict()
+    wanted = {key: value for key, value in state.items() if key in own}
+    missing = sorted(set(own) - set(wanted))
+    wrong = [key for key, value in wanted.items() if value.shape != own[key].shape]
+    if missing or wrong:
+        first = (missing or wrong)[0]
+        raise CheckpointError(
+            f"loading ImageNet weights for {name}: {file} belongs to another network ({len(missing)} of {len(own)} entries are "
+            f"missing, {len(wrong)} have another shape; first: {first}). Expected {IMAGENET_URLS[name]}."
+        )
+    net.load_state_dict(wanted)

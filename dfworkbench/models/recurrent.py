@@ -1,0 +1,134 @@
+"""A backbone over each frame of a clip, then an LSTM over time.
+
+The two detectors of DeepfakeForensics-v1 (README and code, 2020): MesoNet4 + LSTM and EfficientNet + LSTM.
+
+Differences from DeepfakeForensics-v1:
+- The LSTM starts from zero. The original draws its first state at random, also at inference: scores were not repeatable.
+- Backbones come without their own classifiers, which the original carried along unused (12,577 parameters for MesoNet4,
+  20,513 for EfficientNet-b0). Parameter counts are lower by exactly these.
+- The number of LSTM layers is an option; its default, 5, is that of the original, where it was tied to the clip length.
+"""
+
+from torch import Tensor, nn
+
+from dfworkbench.input_spec import InputSpec
+from dfworkbench.models.efficientnet import EfficientNetTrunk
+from dfworkbench.models.mesonet import IMAGENET_MEAN, IMAGENET_STD, MesoNet4Trunk
+from dfworkbench.models.prediction import Prediction
+
+
+class Recurrent(nn.Module):
+    """Any trunk with an LSTM on top.
+
+    Args:
+        trunk: `(B, 3, S, S)` to anything; its output is flattened per frame.
+        features: Numbers per frame that the trunk gives, flattened.
+        spec: With `clip_length` above 1.
+        hidden: Width of the LSTM.
+        layers: Of the LSTM.
+        inner_dropout: Between LSTM layers.
+        dropout: Before each linear layer.
+        project: Put a linear layer to `hidden` in front of the LSTM (for trunks with large maps).
+        name: For messages.
+    """
+
+    def __init__(
+        self, trunk: nn.Module, features: int, spec: InputSpec, *, hidden: int, layers: int, inner_dropout: float,
+        dropout: float, project: bool, name: str,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.input_spec = spec
+        self.name = name
+        self.trunk = trunk
+        self.project: nn.Module = nn.Flatten(1)
+        if project:
+            self.project = nn.Sequential(
+                nn.Flatten(1), nn.Dropout(dropout), nn.Linear(features, hidden), nn.LeakyReLU(0.1)
+            )
+        between = inner_dropout if layers > 1 else 0.0  # torch warns where there is no layer to put it between
+        self.lstm = nn.LSTM(hidden if project else features, hidden, layers, batch_first=True, dropout=between)
+        self.head = nn.Sequential(
+            nn.Dropout(dropout), nn.Linear(hidden, 16), nn.LeakyReLU(0.1), nn.Dropout(dropout), nn.Linear(16, 1)
+        )
+
+    def forward(self, images: Tensor) -> Prediction:
+        """Score prepared clips, `(B, T, 3, S, S)` float32."""
+        return Prediction(self.head(self.features(images)).squeeze(1))
+
+    def features(self, images: Tensor) -> Tensor:
+        """State of the top LSTM layer after the last frame: `(B, hidden)`."""
+        self.input_spec.check(images.shape, self.name)
+        frames = self.project(self.trunk(images.flatten(0, 1)))
+        states, _ = self.lstm(frames.unflatten(0, images.shape[:2]))
+        return states[:, -1]
+
+
+def _spec(size_px: int, crop_scale: float, clip_length: int, clip_stride: int) -> InputSpec:
+    return InputSpec(
+        size_px=size_px, crop_scale=crop_scale, clip_length=clip_length, clip_stride=clip_stride,
+        mean=IMAGENET_MEAN, std=IMAGENET_STD,
+    )  # fmt: skip
+
+
+class MesoNet4LSTM(Recurrent):
+    """MesoNet4 over 5 frames, then an LSTM of width 128: 1,009,945 parameters.
+
+    Args:
+        size_px: Height and width of the input; at least 32.
+        dropout: Before each linear layer, 0..1.
+        crop_scale: Side of the crop over the longer side of the face box.
+        clip_length: Frames per clip.
+        clip_stride: Distance between them, in extracted frames.
+        hidden: Width of the LSTM.
+        layers: Layers of the LSTM.
+    """
+
+    def __init__(
+        self, size_px: int = 224, dropout: float = 0.5, crop_scale: float = 1.3, clip_length: int = 5,
+        clip_stride: int = 1, hidden: int = 128, layers: int = 5,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            MesoNet4Trunk(), MesoNet4Trunk.feature_count, _spec(size_px, crop_scale, clip_length, clip_stride),
+            hidden=hidden, layers=layers, inner_dropout=0.2, dropout=dropout, project=False, name="mesonet4_lstm",
+        )  # fmt: skip
+
+
+class EfficientNetLSTM(Recurrent):
+    """EfficientNet over 5 frames, its whole last map, then an LSTM; subclasses name the variant.
+
+    Args:
+        size_px: Height and width of the input; at least 32.
+        dropout: Before each linear layer, 0..1.
+        crop_scale: Side of the crop over the longer side of the face box.
+        clip_length: Frames per clip.
+        clip_stride: Distance between them, in extracted frames.
+        hidden: Width of the LSTM; 0 takes the published one.
+        layers: Layers of the LSTM.
+        weights: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
+    """
+
+    variant = "b0"
+    published_hidden = 256
+
+    def __init__(
+        self, size_px: int = 224, dropout: float = 0.5, crop_scale: float = 1.3, clip_length: int = 5,
+        clip_stride: int = 1, hidden: int = 0, layers: int = 5, weights: str = "",
+    ) -> None:  # fmt: skip
+        trunk = EfficientNetTrunk(self.variant, size_px, weights)
+        side = -(-size_px // 32)  # five halvings, each rounded up
+        super().__init__(
+            trunk, trunk.channels * side * side, _spec(size_px, crop_scale, clip_length, clip_stride),
+            hidden=hidden or self.published_hidden, layers=layers, inner_dropout=0.5, dropout=dropout, project=True,
+            name=f"efficientnet_{self.variant}_lstm",
+        )  # fmt: skip
+
+
+class EfficientNetB0LSTM(EfficientNetLSTM):
+    """Hidden width 256: 22,699,933 parameters."""
+
+
+class EfficientNetB3LSTM(EfficientNetLSTM):
+    """Hidden width 128: 20,992,713 parameters."""
+
+    variant = "b3"
+    published_hidden = 128

@@ -1,0 +1,75 @@
+"""The batch commands that do the same as a notebook with these settings."""
+
+import shlex
+from typing import Any
+
+from dfworkbench.errors import DataNotFoundError
+from dfworkbench.notebook.fields import default_values, flat_values, write_value
+from dfworkbench.notebook.parameters import find_notebook, read_notebook, read_parameters
+from dfworkbench.settings import Settings
+
+#: Subcommand -> settings class whose fields are its flags. Loaded when used.
+SUBCOMMANDS: dict[str, str] = {
+    "demo-data": "dfworkbench.synthetic:DemoSettings",
+    "extract": "dfworkbench.extraction:ExtractSettings",
+    "train": "dfworkbench.training:TrainSettings",
+    "score": "dfworkbench.evaluation.scoring:ScoreSettings",
+}
+
+
+def batch_command(settings: Settings, notebook: str | None = None) -> str:
+    """One line for a terminal, with only what differs from the defaults.
+
+    `dfworkbench run NOTEBOOK -p …` where the notebook has a parameter for everything that was changed, otherwise the
+    subcommand that takes every setting as a flag. Empty if there is neither.
+    """
+    changed = _changed(settings, default_values(type(settings)))
+    parameters = notebook_defaults(notebook)
+    if parameters is not None and all(_leaf(name) in parameters for name in changed):
+        values = {_leaf(name): value for name, value in flat_values(settings).items()}
+        differ = {
+            name: values[name] for name in parameters if name in values and not _same(values[name], parameters[name])
+        }
+        words = [word for name, value in differ.items() for word in ("-p", name, _parameter_text(value))]
+        return shlex.join(["dfworkbench", "run", str(notebook), *words])
+    subcommand = next(
+        (name for name, home in SUBCOMMANDS.items() if home.endswith(f":{type(settings).__name__}")), None
+    )
+    if subcommand is None:
+        return ""
+    words = []
+    for name, value in changed.items():
+        flag = "--" + name.replace("_", "-").replace(".", "-")
+        if isinstance(value, bool):
+            words.append(flag if value else "--no-" + flag[2:])
+        else:
+            words += [flag, write_value(value)]
+    return shlex.join(["dfworkbench", subcommand, *words])
+
+
+def _leaf(name: str) -> str:
+    return name.rpartition(".")[2]  # a notebook says min_face_px where settings say faces.min_face_px
+
+
+def _changed(settings: Settings, defaults: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in flat_values(settings).items() if not _same(value, defaults[name])}
+
+
+def _same(value: Any, default: Any) -> bool:
+    # parameters cells know neither None nor Path: "" means None there, and text means a path
+    return value == default or _parameter_text(value) == _parameter_text(default)
+
+
+def _parameter_text(value: Any) -> str:
+    return "" if value is None else write_value(value)
+
+
+def notebook_defaults(notebook: str | None) -> dict[str, Any] | None:
+    """Name -> default of a notebook's parameters; None where there is no such notebook."""
+    if notebook is None:
+        return None
+    try:
+        path = find_notebook(notebook)
+    except DataNotFoundError:  # the package was installed without its notebooks
+        return None
+    return {name: item.default for name, item in read_parameters(read_notebook(path), notebook).items()}

@@ -1,0 +1,96 @@
+"""One control per setting: the widget, and the way between its value and the setting's."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import ipywidgets as w
+
+from dfworkbench.notebook.fields import Field, write_value
+from dfworkbench.notebook.pickers import Choice
+
+#: More steps than this and a slider cannot be aimed at one value.
+SLIDER_STEPS = 200
+_MANTISSAS = (1, 1.5, 2, 3, 5, 7)
+#: "auto" fills the column; "100%" plus the widgets' own margin would be wider than it
+_FULL = w.Layout(width="auto")
+
+
+@dataclass(frozen=True)
+class Control:
+    """A widget and how to read it. `read` gives what the settings class is asked to accept."""
+
+    field: Field
+    widget: Any
+    read: Callable[[], Any]
+
+
+def make_control(field: Field, value: Any, choice: Choice | None = None) -> Control:
+    """The control that suits a field, showing `value`."""
+    if field.kind == "bool" and not field.optional:
+        return _plain(field, w.Checkbox(value=bool(value), description="yes", indent=False, layout=_FULL))
+    if field.kind == "choice":
+        return _dropdown(field, list(field.choices) + ([None] if field.optional else []), value)
+    if field.kind == "list":
+        return _list(field, value)
+    if field.kind == "text" and choice is not None and (value or not field.optional):
+        return _dropdown(field, choice.options(str(value)) + ([None] if field.optional else []), value)
+    if field.kind in ("int", "float") and not field.optional:
+        return _number(field, value)
+    return _text(field, value)
+
+
+def _plain(field: Field, widget: Any) -> Control:
+    return Control(field, widget, lambda: widget.value)
+
+
+def _dropdown(field: Field, options: list[Any], value: Any) -> Control:
+    labels = [("automatic" if option is None else str(option), option) for option in options]
+    return _plain(field, w.Dropdown(options=labels, value=value, layout=_FULL))
+
+
+def _number(field: Field, value: float) -> Control:
+    low, high = field.low, field.high
+    if field.logarithmic:
+        return _plain(field, w.SelectionSlider(options=_decades(field, value), value=value, layout=_FULL))
+    if field.kind == "int":
+        bounds = {"min": int(low if low is not None else -(2**31)), "max": int(high if high is not None else 2**31)}
+        kind = w.IntSlider if bounds["max"] - bounds["min"] <= SLIDER_STEPS else w.BoundedIntText
+        return _plain(field, kind(value=value, layout=_FULL, **bounds))
+    if low is not None and high is not None:
+        step = _nice_step((high - low) / 100)
+        digits = max(0, -round(math.log10(step)))
+        slider = w.FloatSlider(value=value, min=low, max=high, step=step, readout_format=f".{digits}f", layout=_FULL)
+        # a slider hands back 0.30000000000000004 for 0.3
+        return Control(field, slider, lambda: slider.value if slider.value == value else round(slider.value, 10))
+    bounds = {"min": low if low is not None else -1e12, "max": high if high is not None else 1e12}
+    return _plain(field, w.BoundedFloatText(value=value, step=_nice_step(abs(value) / 10), layout=_FULL, **bounds))
+
+
+def _decades(field: Field, value: float) -> list[tuple[str, float]]:
+    """Steps of a logarithmic slider that read well (0.001, 0.0015, 0.002, …), zero where allowed, the current value."""
+    low, high = field.low or 0.0, field.high if field.high is not None else 1.0
+    steps = {float(f"{m}e{exponent}") for exponent in range(-7, 2) for m in _MANTISSAS}
+    chosen = {step for step in steps if low <= step <= high} | {value}
+    if field.low == 0 and not field.above_low:
+        chosen.add(0.0)
+    return [(write_value(step), step) for step in sorted(chosen)]
+
+
+def _nice_step(size: float) -> float:
+    return 10.0 ** math.floor(math.log10(size)) if size > 0 else 0.1
+
+
+def _list(field: Field, value: Any) -> Control:
+    if field.choices:
+        rows = min(len(field.choices), 6)
+        return _plain(field, w.SelectMultiple(options=field.choices, value=tuple(value), rows=rows, layout=_FULL))
+    text = w.Text(value=write_value(value), placeholder="separated by commas", continuous_update=False, layout=_FULL)
+    return Control(field, text, lambda: [part.strip() for part in text.value.split(",") if part.strip()])
+
+
+def _text(field: Field, value: Any) -> Control:
+    shown = "" if value is None else write_value(value)
+    text = w.Text(value=shown, placeholder="automatic" if field.optional else "", continuous_update=False, layout=_FULL)
+    return Control(field, text, lambda: None if field.optional and not text.value.strip() else text.value.strip())

@@ -1,0 +1,165 @@
+"""What a settings class asks for, field by field: the common source of widgets, command line flags and batch commands."""
+
+import collections.abc
+import types
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from dfworkbench.settings import Settings
+
+S = TypeVar("S", bound=Settings)
+
+#: Names of numbers that people think of in powers of ten.
+LOGARITHMIC = ("learning_rate", "weight_decay")
+
+
+@dataclass(frozen=True)
+class Field:
+    """One setting, described without pydantic.
+
+    Attributes:
+        name: Dotted where settings are nested (`faces.min_face_px`).
+        kind: What a person enters.
+        optional: Whether None ("decide for me") is allowed.
+        choices: The allowed values of a Literal, or those named in `json_schema_extra={"choices": …}`; otherwise empty.
+        low: Smallest value, or None.
+        high: Largest value, or None.
+        default: Value when nothing is given.
+        description: One sentence for people.
+        above_low: Whether `low` itself is excluded.
+    """
+
+    name: str
+    kind: Literal["bool", "int", "float", "choice", "path", "text", "list"]
+    optional: bool
+    choices: tuple[Any, ...]
+    low: float | None
+    high: float | None
+    default: Any
+    description: str
+    above_low: bool = False
+
+    @property
+    def title(self) -> str:
+        """The name as words: `learning_rate` -> "Learning rate"."""
+        words = self.name.rpartition(".")[2].replace("_", " ")
+        for unit in ("px", "s"):
+            words = words.removesuffix(f" {unit}") + (f" ({unit})" if words.endswith(f" {unit}") else "")
+        return words[:1].upper() + words[1:]
+
+    @property
+    def logarithmic(self) -> bool:
+        """Whether its values are spread over powers of ten."""
+        return self.kind == "float" and self.name.rpartition(".")[2] in LOGARITHMIC
+
+    @property
+    def flag(self) -> str:
+        """The command line flag: `--learning-rate`."""
+        return "--" + self.name.replace("_", "-").replace(".", "-")
+
+
+def read_fields(cls: type[Settings], prefix: str = "") -> dict[str, Field]:
+    """All fields of a settings class in their order, nested classes spelled out with dotted names."""
+    found: dict[str, Field] = {}
+    for name, info in cls.model_fields.items():
+        annotation, optional = _without_none(info.annotation)
+        if isinstance(annotation, type) and issubclass(annotation, Settings):
+            found |= read_fields(annotation, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = _field(prefix + name, annotation, optional, info)
+    return found
+
+
+def flat_values(settings: Settings, prefix: str = "") -> dict[str, Any]:
+    """The values of settings under the names of `read_fields`."""
+    values: dict[str, Any] = {}
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        values |= flat_values(value, f"{prefix}{name}.") if isinstance(value, Settings) else {prefix + name: value}
+    return values
+
+
+def build_settings(cls: type[S], values: collections.abc.Mapping[str, Any]) -> S:
+    """The inverse of `flat_values`; names that are left out keep their defaults.
+
+    Raises:
+        ParameterError: A value is out of range or a name is unknown, with the closest name.
+    """
+    nested: dict[str, Any] = {}
+    for name, value in values.items():
+        *parents, leaf = name.split(".")
+        place = nested
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[leaf] = value
+    return cls(**nested)
+
+
+def default_values(cls: type[Settings]) -> dict[str, Any]:
+    """Flat name -> default of every field."""
+    return {name: field.default for name, field in read_fields(cls).items()}
+
+
+def write_value(value: Any) -> str:
+    """A value as it is typed after `-p NAME` or a flag."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return ",".join(write_value(item) for item in value)
+    return str(value)
+
+
+def _field(name: str, annotation: Any, optional: bool, info: FieldInfo) -> Field:
+    kind, choices = _kind(annotation)
+    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    if kind == "text" and extra.get("choices"):
+        kind, choices = "choice", tuple(extra["choices"])  # pyright: ignore[reportArgumentType]
+    low, high = _bounds(info, kind)
+    default = info.get_default(call_default_factory=True)  # pyright: ignore[reportCallIssue]
+    above_low = kind == "float" and any(hasattr(rule, "gt") for rule in info.metadata)
+    return Field(name, kind, optional, choices, low, high, default, info.description or "", above_low)
+
+
+def _kind(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
+    origin = get_origin(annotation)
+    if origin is Literal:
+        return "choice", get_args(annotation)
+    if origin in (list, tuple, set, frozenset, collections.abc.Sequence) or annotation in (list, tuple):
+        inner = next((arg for arg in get_args(annotation) if get_origin(arg) is Literal), None)
+        return "list", get_args(inner) if inner else ()
+    for type_, kind in ((bool, "bool"), (int, "int"), (float, "float"), (Path, "path")):
+        if annotation is type_ or (isinstance(annotation, type) and issubclass(annotation, type_)):
+            return kind, ()
+    return "text", ()
+
+
+def _without_none(annotation: Any) -> tuple[Any, bool]:
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    if get_origin(annotation) in (Union, types.UnionType):
+        members = [arg for arg in get_args(annotation) if arg is not type(None)]
+        optional = len(members) < len(get_args(annotation))
+        # int | float and Path | str: the wider one is what a person may enter
+        inner = (
+            members[-1]
+            if len(members) > 1 and str not in members
+            else next((m for m in members if m is str), members[0])
+        )
+        return _without_none(inner)[0], optional
+    return annotation, False
+
+
+def _bounds(info: FieldInfo, kind: str) -> tuple[float | None, float | None]:
+    step = 1 if kind == "int" else 0  # "greater than 0" is "at least 1" for whole numbers
+    low = high = None
+    for rule in info.metadata:  # objects of annotated-types, which pydantic makes from Field(ge=…)
+        low = rule.ge if hasattr(rule, "ge") else rule.gt + step if hasattr(rule, "gt") else low
+        high = rule.le if hasattr(rule, "le") else rule.lt - step if hasattr(rule, "lt") else high
+    return low, high

@@ -1,0 +1,52 @@
+"""Executed notebooks that anyone can read: widgets are replaced by what they last showed.
+
+A widget in a stored notebook needs a running kernel or scripts from the network. The record of a run must open anywhere, so
+progress bars become one line of text and panels become their table.
+"""
+
+import copy
+import html
+import re
+from typing import Any
+
+import nbformat
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+STATE = "application/vnd.jupyter.widget-state+json"
+_TAG = re.compile(r"<[^>]+>")
+
+
+def freeze_widgets(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """A copy of an executed notebook without live widgets."""
+    frozen = copy.deepcopy(notebook)
+    models = frozen.metadata.pop("widgets", {}).get(STATE, {}).get("state", {})
+    for cell in frozen.cells:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            view = data.pop(VIEW, None)
+            if view is not None and "text/html" not in data:
+                data["text/plain"] = _text(models, view.get("model_id", "")) or data.get("text/plain", "")
+    return frozen
+
+
+def to_html(notebook: nbformat.NotebookNode, title: str) -> str:
+    """One self-contained page of an executed notebook."""
+    from nbconvert import HTMLExporter
+    from traitlets.config import Config
+
+    exporter = HTMLExporter(config=Config({"HTMLExporter": {"embed_images": True, "theme": "light"}}))
+    # nothing on the page may be fetched from elsewhere: it is read on machines without a network
+    exporter.require_js_url = exporter.jquery_url = ""
+    page, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})
+    return page
+
+
+def _text(models: dict[str, Any], model_id: str) -> str:
+    """What a widget shows, as words: descriptions and texts of it and its children."""
+    state = models.get(model_id, {}).get("state", {})
+    children = [child.removeprefix("IPY_MODEL_") for child in state.get("children", [])]
+    if children:
+        return " ".join(filter(None, (_text(models, child) for child in children)))
+    value = state.get("value", "")
+    words = value if isinstance(value, str) and "HTML" in state.get("_model_name", "") else ""
+    return html.unescape(_TAG.sub("", words)).strip()

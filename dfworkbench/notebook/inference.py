@@ -1,0 +1,33 @@
+"""Settings of notebook 03_inference: which detector looks at which files, and what is written."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from dfworkbench.evaluation.settings import ScoreSettings
+from dfworkbench.notebook.views import example_videos, newest_run
+from dfworkbench.workspace import find_workspace
+
+
+class InferenceSettings(ScoreSettings):
+    """`ScoreSettings`, and what to score with them."""
+
+    checkpoint: str = Field("", description="Run in checkpoints/, its best epoch; empty takes the run trained last.")
+    path: str = Field("", description="A picture, a video or a folder; empty takes test videos of the data set.")
+    dataset: str = Field("demo", description="Extracted data set whose test split gives the figures.")
+    annotate: bool = Field(False, description="Also write videos with boxes and scores drawn in.")
+
+    def scoring(self) -> ScoreSettings:
+        """The part that scoring takes."""
+        return ScoreSettings(**{name: getattr(self, name) for name in ScoreSettings.model_fields})
+
+    def run(self) -> str:
+        """The checkpoint, or the newest one."""
+        return self.checkpoint or newest_run()
+
+    def files(self) -> Path | list[Path]:
+        """What to score: `path`, or one test video of each kind from the data set."""
+        space = find_workspace()
+        if self.path:
+            return space.root / Path(self.path).expanduser()
+        return example_videos(self.dataset, space.data / self.dataset)

@@ -1,0 +1,99 @@
+"""LiveCurves: one output that is redrawn after every epoch. Works in JupyterLab, under papermill and in a terminal."""
+
+import base64
+import html
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+from IPython.display import HTML, display
+
+from dfworkbench.notebook.look import wrap
+
+
+class LiveCurves:
+    """Loss and validation curves with a table of epochs, in one place that is updated.
+
+        live = LiveCurves()
+        for epoch in train(settings):
+            live.update(epoch)
+
+    Args:
+        draw: Turns the history (one row per epoch) into a figure; `dfworkbench.plots` has the default.
+        show: Called once with the first picture and returns a handle with `.update`; `IPython.display.display` by default.
+    """
+
+    def __init__(
+        self, draw: Callable[[pd.DataFrame], Any] | None = None, show: Callable[[Any], Any] | None = None
+    ) -> None:
+        self._draw = draw or _default_draw()
+        self._show = show or _display
+        self._handle: Any = None
+        self._rows: list[dict[str, Any]] = []
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """One row per epoch seen so far."""
+        return pd.DataFrame(self._rows)
+
+    def update(self, epoch: Any) -> None:
+        """Add an `Epoch` and redraw."""
+        # a resumed run may show an epoch again: the later one counts
+        self._rows = [row for row in self._rows if row["epoch"] != epoch.number] + [epoch_row(epoch)]
+        picture = HTML(self._html(epoch))
+        if self._handle is None:
+            self._handle = self._show(picture)
+        else:
+            self._handle.update(picture)
+
+    def _html(self, epoch: Any) -> str:
+        left = (epoch.epochs - epoch.number) * epoch.seconds
+        state = f"epoch {epoch.number} of {epoch.epochs}" + (
+            f", about {_duration(left)} left" if left else ", finished"
+        )
+        figure = self._draw(self.history)
+        image = f'<img style="max-width:100%" alt="training curves" src="data:image/png;base64,{_png(figure)}">'
+        return wrap(f'<div class="dfw-title">{state}</div>{image}{_table(self.history)}')
+
+
+def epoch_row(epoch: Any) -> dict[str, Any]:
+    """One flat row of an `Epoch`: number, train_…, val_…, seconds, best."""
+    row: dict[str, Any] = {"epoch": epoch.number}
+    row |= {f"train_{name}": value for name, value in epoch.train.items()}
+    row |= {f"val_{name}": value for name, value in epoch.val.items()}
+    return row | {"seconds": epoch.seconds, "best": epoch.best}
+
+
+def _table(history: pd.DataFrame, last: int = 8) -> str:
+    columns = [name for name in history.columns if name != "best"]
+    head = "".join(f'<th class="number">{html.escape(name.replace("_", " "))}</th>' for name in columns)
+    body = ""
+    for row in history.tail(last).to_dict("records"):
+        cells = "".join(f'<td class="number">{_number(row[name])}</td>' for name in columns)
+        body += f"<tr>{cells}<td>{'★ best so far' if row['best'] else ''}</td></tr>"
+    return f"<table><tr>{head}<th></th></tr>{body}</table>"
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
+
+
+def _png(figure: Any) -> str:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def _display(picture: Any) -> Any:
+    return display(picture, display_id=True)
+
+
+def _default_draw() -> Callable[[pd.DataFrame], Any]:
+    from dfworkbench.plots import training_curves
+
+    return training_curves

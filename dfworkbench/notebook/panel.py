@@ -1,0 +1,195 @@
+"""SettingsPanel: settings as widgets. A click, a notebook parameter and a command line flag are the same thing.
+
+A panel never runs anything and nothing waits for it: `panel.settings` is what the parameters or the clicks left there. Where
+no browser is attached (papermill, an exported page) it shows itself as a plain table.
+"""
+
+import html
+from collections.abc import Iterable, Mapping
+from typing import Any, Generic, TypeVar
+
+import ipywidgets as w
+
+from dfworkbench.errors import ParameterError, WorkbenchError
+from dfworkbench.names import require_name
+from dfworkbench.notebook.commands import batch_command, notebook_defaults
+from dfworkbench.notebook.controls import Control, make_control
+from dfworkbench.notebook.fields import build_settings, flat_values, read_fields, write_value
+from dfworkbench.notebook.look import STYLE, wrap
+from dfworkbench.notebook.pickers import CHOICES, Choice, describe_path
+from dfworkbench.settings import Settings
+
+S = TypeVar("S", bound=Settings)
+
+_COPY = (
+    '<button title="Copy" onclick="navigator.clipboard.writeText(this.previousElementSibling.innerText);'
+    "this.innerText='copied';setTimeout(()=>this.innerText='copy',1200)\">copy</button>"
+)
+
+
+class SettingsPanel(Generic[S]):
+    """Widgets for every field of some settings.
+
+    Settings that the notebook has a parameter for stand at the top, all others under "More settings".
+
+    Args:
+        settings: What is shown at first, usually built from the notebook's parameters.
+        notebook: Name of the notebook the panel stands in, for the batch command.
+        title: Heading; the class name in words by default.
+        choices: Field name -> `Choice`, added to `pickers.CHOICES`; None makes a plain text box.
+        hide: Fields that are not shown and keep their value.
+
+    Raises:
+        UnknownNameError: `settings` names a detector, method or layout that does not exist.
+    """
+
+    def __init__(
+        self,
+        settings: S,
+        notebook: str | None = None,
+        *,
+        title: str | None = None,
+        choices: Mapping[str, Choice | None] | None = None,
+        hide: Iterable[str] = (),
+    ) -> None:
+        self._class = type(settings)
+        self._values = flat_values(settings)
+        self._notebook = notebook
+        self._title = title or _words(self._class.__name__)
+        known = {**CHOICES, **(choices or {})}
+        self._controls: dict[str, Control] = {
+            name: make_control(field, self._values[name], known.get(name.rpartition(".")[2]))
+            for name, field in read_fields(self._class).items()
+            if name not in set(hide)
+        }
+        self._result: S | WorkbenchError = settings
+        self._notes = {name: w.HTML() for name, control in self._controls.items() if control.field.kind == "path"}
+        self._message, self._command = w.HTML(), w.HTML()
+        for control in self._controls.values():
+            control.widget.observe(lambda _: self._refresh(), names="value")
+        self._refresh()
+        self.box = self._layout()
+
+    @property
+    def settings(self) -> S:
+        """The settings as they stand, validated.
+
+        Raises:
+            ParameterError: A widget holds a value that the settings refuse; the panel shows the same message.
+        """
+        if isinstance(self._result, WorkbenchError):
+            raise self._result
+        return self._result
+
+    @property
+    def command(self) -> str:
+        """The batch command that does the same; empty while a value is refused."""
+        return "" if isinstance(self._result, WorkbenchError) else batch_command(self._result, self._notebook)
+
+    @property
+    def message(self) -> str:
+        """What is wrong with the values, or an empty string."""
+        return str(self._result) if isinstance(self._result, WorkbenchError) else ""
+
+    def __getitem__(self, name: str) -> Any:
+        """The widget of a field: `panel["epochs"].value = 5`."""
+        require_name("setting of this panel", name, self._controls)
+        return self._controls[name].widget
+
+    def _refresh(self) -> None:
+        values = {**self._values, **{name: control.read() for name, control in self._controls.items()}}
+        try:
+            self._result = build_settings(self._class, values)
+        except ParameterError as error:
+            self._result = error
+        for name, note in self._notes.items():
+            exists, words = describe_path(str(values[name] or ""))
+            note.value = f'<span class="dfw dfw-hint {"" if exists else "dfw-bad"}">{html.escape(words)}</span>'
+        self._message.value = _message_html(self.message)
+        self._command.value = _command_html(self.command)
+
+    def _layout(self) -> w.VBox:
+        parameters = notebook_defaults(self._notebook)
+        names = list(self._controls)
+        first = [n for n in names if parameters is None or n.rpartition(".")[2] in parameters]
+        rest = [n for n in names if n not in first]
+        parts: list[Any] = [w.HTML(f'{STYLE}<div class="dfw dfw-title">{html.escape(self._title)}</div>')]
+        parts += self._groups(first)
+        if rest:
+            more = w.Accordion([w.VBox(self._groups(rest))], titles=[f"More settings ({len(rest)})"])
+            more.layout.margin = "10px 0 4px 0"
+            parts.append(more)
+        box = w.VBox([*parts, self._message, self._command])
+        return box.add_class("dfw-card")
+
+    def _groups(self, names: list[str]) -> list[Any]:
+        """Two columns of settings; nested settings under a heading of their own."""
+        parts: list[Any] = []
+        for group in dict.fromkeys(name.rpartition(".")[0] for name in names):
+            cells = [self._cell(name) for name in names if name.rpartition(".")[0] == group]
+            if group:
+                parts.append(w.HTML(f'<div class="dfw dfw-group">{html.escape(_words(group))}</div>'))
+            columns = "repeat(2, minmax(0, 1fr))"
+            parts.append(
+                w.GridBox(
+                    cells, layout=w.Layout(grid_template_columns=columns, grid_gap="12px 32px", overflow="hidden")
+                )
+            )
+        return parts
+
+    def _cell(self, name: str) -> w.VBox:
+        control = self._controls[name]
+        title, hint = html.escape(control.field.title), html.escape(control.field.description)
+        control.widget.tooltip = control.field.description
+        label = w.HTML(
+            f'<div class="dfw"><span class="dfw-label">{title}</span><br><span class="dfw-hint">{hint}</span></div>'
+        )
+        parts = [label, control.widget] + ([self._notes[name]] if name in self._notes else [])
+        # labels above, controls at the bottom: rows line up whatever the length of the text
+        return w.VBox(parts, layout=w.Layout(justify_content="space-between", overflow="hidden"))
+
+    def _rows(self) -> list[tuple[str, str, str]]:
+        values = {**self._values, **{name: control.read() for name, control in self._controls.items()}}
+        return [
+            (name, "automatic" if values[name] in (None, "") else write_value(values[name]), control.field.description)
+            for name, control in self._controls.items()
+        ]
+
+    def __repr__(self) -> str:
+        width = max(map(len, self._controls), default=0)
+        lines = [f"{name:<{width}}  {value}" for name, value, _ in self._rows()]
+        return "\n".join([self._title, *lines, self.message or f"batch: {self.command}"])
+
+    def _repr_html_(self) -> str:
+        cells = "".join(
+            f"<tr><td><b>{html.escape(name)}</b></td><td>{html.escape(value)}</td>"
+            f'<td class="dfw-hint">{html.escape(description)}</td></tr>'
+            for name, value, description in self._rows()
+        )
+        head = f'<div class="dfw-title">{html.escape(self._title)}</div>'
+        return wrap(
+            f"{head}<table>{cells}</table>{_message_html(self.message)}{_command_html(self.command)}", "dfw-card"
+        )
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        bundle = dict(self.box._repr_mimebundle_(**kwargs) or {})
+        return bundle | {"text/plain": repr(self), "text/html": self._repr_html_()}
+
+
+def _words(name: str) -> str:
+    """`TrainSettings` -> "Train settings"."""
+    spaced = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).replace("_", " ").strip()
+    return spaced[:1].upper() + spaced[1:]
+
+
+def _message_html(message: str) -> str:
+    if message:
+        return f'<div class="dfw"><span class="dfw-bad">✗ {html.escape(message)}</span></div>'
+    return '<div class="dfw"><span class="dfw-good">✓ these settings are valid</span></div>'
+
+
+def _command_html(command: str) -> str:
+    if not command:
+        return ""
+    hint = '<span class="dfw-hint">The same from a terminal:</span>'
+    return f'<div class="dfw">{hint}<div class="dfw-command"><code>{html.escape(command)}</code>{_COPY}</div></div>'

@@ -1,0 +1,101 @@
+"""What can be picked in this workspace: names for dropdowns, and a word about a path while it is typed."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dfworkbench.names import require_name
+from dfworkbench.workspace import Workspace, find_workspace
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The names that a text setting may take.
+
+    Attributes:
+        kind: What is named, for messages.
+        names: Called when the panel is built, so that it shows what exists now.
+        closed: Whether a name outside the list is an error. Data sets and runs come and go, so they are open.
+    """
+
+    kind: str
+    names: Callable[[], Sequence[str]]
+    closed: bool = True
+
+    def options(self, current: str) -> list[str]:
+        """Names for a dropdown, the current one included.
+
+        Raises:
+            UnknownNameError: The list is closed and does not hold `current`.
+        """
+        names = list(self.names())
+        if current in names:
+            return names
+        if self.closed:
+            require_name(self.kind, current, names)
+        return [current, *names]
+
+
+def detectors() -> list[str]:
+    """Names of all detectors."""
+    from dfworkbench.models import list_detectors
+
+    return list(list_detectors())
+
+
+def methods() -> list[str]:
+    """Names of all training methods."""
+    from dfworkbench.methods.registry import list_methods
+
+    return list_methods()
+
+
+def layouts() -> list[str]:
+    """Names of all dataset layouts."""
+    from dfworkbench.datasets import LAYOUTS
+
+    return sorted(LAYOUTS)
+
+
+def datasets(workspace: Workspace | None = None) -> list[str]:
+    """Data sets that have been extracted: folders of labels/ with a video table."""
+    labels = (workspace or find_workspace()).labels
+    return sorted(file.parent.name for file in labels.glob("*/videos.csv"))
+
+
+def checkpoints(workspace: Workspace | None = None) -> list[str]:
+    """Runs that have weights, the newest first."""
+    folders = {file.parent for file in (workspace or find_workspace()).checkpoints.glob("*/*.safetensors")}
+    return [folder.name for folder in sorted(folders, key=lambda f: (-f.stat().st_mtime, f.name))]
+
+
+#: Field name -> what it may be. A field of another name with plain text stays a text box.
+CHOICES: dict[str, Choice] = {
+    "checkpoint": Choice("checkpoint", checkpoints, closed=False),
+    "dataset": Choice("data set", datasets, closed=False),
+    "detector": Choice("detector", detectors),
+    "layout": Choice("dataset layout", layouts),
+    "method": Choice("training method", methods),
+}
+
+
+def describe_path(text: str, workspace: Workspace | None = None) -> tuple[bool, str]:
+    """Whether a typed path exists, and what lies there in a few words. Relative paths count from the workspace."""
+    from dfworkbench.media.kinds import media_kind
+
+    if not text.strip():
+        return True, ""
+    path = (workspace or find_workspace()).root / Path(text.strip()).expanduser()
+    if path.is_dir():
+        entries = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
+        media = sum(media_kind(entry) is not None for entry in entries if entry.is_file())
+        folders = sum(entry.is_dir() for entry in entries)
+        return True, f"folder with {folders} sub-folders and {media} videos or pictures"
+    if path.is_file():
+        kind = media_kind(path)
+        return (
+            kind is not None,
+            f"{kind}, {path.stat().st_size / 1e6:.1f} MB" if kind else "a file, but no video or picture",
+        )
+    nearest = next(parent for parent in path.parents if parent.exists())
+    return False, f"does not exist (it does up to {nearest})"

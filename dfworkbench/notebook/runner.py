@@ -1,0 +1,145 @@
+"""The strict papermill runner: a notebook is run as software, and what it was asked to do is checked before it starts."""
+
+import contextlib
+import logging
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from dfworkbench.errors import NotebookError
+from dfworkbench.notebook.freeze import freeze_widgets, to_html
+from dfworkbench.notebook.parameters import check_parameters, find_notebook, read_notebook, read_parameters
+from dfworkbench.workspace import HOME_VARIABLE, Workspace, explain_write, find_workspace
+
+log = logging.getLogger(__name__)
+#: Metadata key of an output that names the folder of the run a notebook made (see `record_run`).
+RUN_KEY = "dfworkbench_run"
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def run_notebook(
+    notebook: str | Path,
+    parameters: Mapping[str, Any] | None = None,
+    output: Path | str | None = None,
+    *,
+    workspace: Workspace | None = None,
+    progress: bool | None = None,
+) -> Path:
+    """Execute a notebook with parameters and keep the executed notebook, with an HTML page beside it.
+
+    The kernel runs in the folder of the workspace. Where the notebook made a run, the executed notebook is also put into
+    the run's folder: it is the lab record.
+
+    Args:
+        notebook: A name such as "02_train", or a path.
+        parameters: Values for its parameters cell; text is converted to the types given there.
+        output: The executed notebook; `report/notebooks/NAME.ipynb` in the workspace by default.
+        workspace: Where data and runs lie; found by `find_workspace` by default.
+        progress: Whether to show a bar of cells; by default where standard error is a terminal.
+
+    Returns:
+        The path of the executed notebook.
+
+    Raises:
+        DataNotFoundError: There is no such notebook.
+        ParameterError: An unknown parameter, with the closest name, or a value of the wrong type.
+        NotebookError: A cell failed; says which one, and where the notebook as far as it ran lies.
+    """
+    space = workspace or find_workspace()
+    path = find_notebook(notebook, space)
+    known = read_parameters(read_notebook(path), path.name)
+    values = check_parameters(parameters or {}, known, path.stem)
+    target = Path(output) if output else space.root / "report" / "notebooks" / path.name
+    with explain_write(target, "the executed notebook"):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)  # an old result must not stand in for a run that failed early
+    try:
+        _execute(path, target, values, space, progress)
+    finally:
+        if target.is_file():
+            executed = _publish(target)
+    for folder in _runs(executed):
+        if folder.is_dir():
+            shutil.copy2(target, folder / "notebook.ipynb")
+    return target
+
+
+def record_run(folder: Path) -> None:
+    """Called by a notebook after it made a run: names the run's folder, so that the runner puts the record there."""
+    from IPython.display import display
+
+    text = f"run folder: {folder}"
+    display({"text/plain": text}, raw=True, metadata={RUN_KEY: str(folder)})
+
+
+def _execute(path: Path, target: Path, values: dict[str, Any], space: Workspace, progress: bool | None) -> None:
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    logging.getLogger("papermill").setLevel(logging.WARNING)
+    bar = sys.stderr.isatty() if progress is None else progress
+    try:
+        with _home(space.root), explain_write(target, "the executed notebook"):
+            papermill.execute_notebook(
+                path,
+                target,
+                values,
+                kernel_name="python3",
+                language="python",
+                cwd=space.root,
+                progress_bar=bar,
+                start_timeout=180,
+            )
+    except PapermillExecutionError as error:
+        raise NotebookError(_explain(error, path, target)) from None
+    except RuntimeError as error:  # nbclient's DeadKernelError: killed from outside, or out of memory
+        if "kernel" not in str(error).lower():
+            raise
+        raise NotebookError(
+            f"{path.name}: its kernel died ({error}); most often memory ran out. So far: {target}"
+        ) from error
+
+
+@contextlib.contextmanager
+def _home(root: Path) -> Iterator[None]:
+    """The kernel must find the same workspace, wherever it runs."""
+    root.mkdir(parents=True, exist_ok=True)
+    before = os.environ.get(HOME_VARIABLE)
+    os.environ[HOME_VARIABLE] = str(root)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[HOME_VARIABLE]
+        else:
+            os.environ[HOME_VARIABLE] = before
+
+
+def _publish(target: Path) -> nbformat.NotebookNode:
+    """Replace widgets by what they showed, and write the page beside the notebook."""
+    frozen = freeze_widgets(nbformat.read(target, as_version=4))
+    with explain_write(target, "the executed notebook"):
+        nbformat.write(frozen, target)
+        target.with_suffix(".html").write_text(to_html(frozen, target.stem), encoding="utf-8")
+    return frozen
+
+
+def _runs(notebook: nbformat.NotebookNode) -> list[Path]:
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return [Path(output["metadata"][RUN_KEY]) for output in outputs if RUN_KEY in output.get("metadata", {})]
+
+
+def _explain(error: Any, path: Path, target: Path) -> str:
+    total = len(read_notebook(path).cells)
+    source = "\n".join(f"    {line}" for line in error.source.strip().splitlines())
+    last = _COLOUR.sub("", f"{error.ename}: {error.evalue}").strip()
+    return (
+        f"{path.name} stopped in cell {error.cell_index + 1} (In [{error.exec_count}], {total} cells in all):\n"
+        f"{source}\n{last}\nThe notebook as far as it ran, with the full traceback: {target}"
+    )

@@ -1,0 +1,201 @@
+"""What the notebooks show of a workspace: small tables for people, and files to try things on."""
+
+import html
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from IPython.display import HTML
+
+from dfworkbench.datasets import LAYOUTS
+from dfworkbench.errors import DataNotFoundError
+from dfworkbench.names import FAKE, REAL, SPLITS, STATUS_OK, require_name
+from dfworkbench.notebook.look import wrap
+from dfworkbench.notebook.pickers import checkpoints
+from dfworkbench.tables import read_table
+from dfworkbench.workspace import Workspace, find_workspace
+
+_METRICS = {
+    "auc": "AUC",
+    "eer": "EER",
+    "average_precision": "AP",
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+}
+
+
+def split_table(dataset: str, workspace: Workspace | None = None) -> pd.DataFrame:
+    """One row per split of an extracted data set: identity groups, videos of each kind, faces."""
+    folder = (workspace or find_workspace()).labels / dataset
+    videos = read_table("video", folder / "videos.csv")
+    videos = videos[videos["status"] == STATUS_OK]
+    kind = videos["method"].where(videos["label"] == FAKE, "real").where(videos["label"] != -1, "not labelled")
+    counts = pd.crosstab(videos["split"], kind.replace("", "fake"))
+    order = sorted(counts.columns, key=lambda name: (name != "real", name))
+    table = counts[order].astype("int64")
+    table.insert(0, "identity groups", videos.groupby("split")["group"].nunique())
+    table["faces"] = videos.groupby("split")["faces"].sum()
+    rows = [split for split in (*SPLITS, "") if split in table.index]
+    return table.loc[rows].rename(index={"": "none"}).rename_axis("split").rename_axis(None, axis="columns")
+
+
+def card_html(layout: str) -> HTML:
+    """The card of a dataset layout: what it is, where it comes from, its licence and its traps."""
+    require_name("dataset layout", layout, LAYOUTS)
+    card = LAYOUTS[layout].card
+    rows = {"what": card.what, "from": card.home, "licence": card.licence}
+    body = "".join(f"<tr><td><b>{name}</b></td><td>{html.escape(text)}</td></tr>" for name, text in rows.items())
+    traps = "".join(f"<li>{html.escape(trap)}</li>" for trap in card.traps)
+    body += (
+        f"<tr><td><b>traps</b></td><td><ul style='margin:0;padding-left:16px'>{traps}</ul></td></tr>" if traps else ""
+    )
+    return HTML(wrap(f'<div class="dfw-title">{html.escape(card.title)}</div><table>{body}</table>', "dfw-card"))
+
+
+def status_table(videos: pd.DataFrame) -> pd.DataFrame:
+    """What became of the files of an extraction: one row per status with the first reason."""
+    groups = videos.groupby("status", sort=False)
+    table = groups.agg(
+        files=("video_id", "size"), tracks=("tracks", "sum"), faces=("faces", "sum"), reason=("reason", "first")
+    )
+    table[["tracks", "faces"]] = table[["tracks", "faces"]].clip(lower=0)  # -1 stands for "not known"
+    return table.sort_values("files", ascending=False).rename_axis("status")
+
+
+def workspace_table(workspace: Workspace | None = None) -> pd.DataFrame:
+    """The folders of a workspace: what belongs in them, and what is there now."""
+    space = workspace or find_workspace()
+    folders = {
+        "data": "data sets: generated here, or linked from elsewhere",
+        "labels": "per data set: video table, face table, splits",
+        "extracted": "per data set: lossless face crops",
+        "checkpoints": "per run: weights, history, scores, provenance",
+        "report": "executed notebooks",
+    }
+    rows = []
+    for name, meaning in folders.items():
+        files = [file for file in (space.root / name).rglob("*") if file.is_file() and file.name != "README.md"]
+        size = sum(file.stat().st_size for file in files) / 1e6
+        rows.append(
+            {"folder": f"{name}/", "what belongs there": meaning, "files now": len(files), "MB now": round(size, 1)}
+        )
+    return pd.DataFrame(rows).set_index("folder")
+
+
+def sample_crops(
+    dataset: str, count: int = 24, workspace: Workspace | None = None
+) -> tuple[list[np.ndarray], list[int], list[str]]:
+    """Face crops of an extracted data set, one per video and evenly over its table.
+
+    Returns:
+        Pictures `(S, S, 3)` uint8 RGB of different sizes; labels; a word each ("real" or the forgery kind).
+    """
+    from dfworkbench.media.images import read_image
+
+    space = workspace or find_workspace()
+    videos = read_table("video", space.labels / dataset / "videos.csv").set_index("video_id")
+    faces = read_table("face", space.labels / dataset / "faces.parquet").drop_duplicates("video_id")
+    if faces.empty:
+        raise DataNotFoundError(
+            f"showing faces of {dataset!r}: none were found. Lower min_face_px or min_probability in 01."
+        )
+    rows = faces.iloc[np.unique(np.linspace(0, len(faces) - 1, count).round().astype(int))]
+    known = videos.loc[rows["video_id"]]
+    words = [
+        method or {REAL: "real", FAKE: "fake"}.get(label, "?")
+        for method, label in zip(known["method"], known["label"], strict=True)
+    ]
+    return [read_image(space.extracted / path) for path in rows["crop_path"]], known["label"].tolist(), words
+
+
+def epoch_table(run: Path) -> pd.DataFrame:
+    """The checkpoints of a run: epoch, validation AUC and loss, size, which is the best."""
+    history = pd.read_csv(run / "history.csv").set_index("epoch")
+    best = json.loads((run / "best.json").read_text())["epoch"]
+    files = [run / f"epoch_{epoch:03d}.safetensors" for epoch in history.index]
+    table = pd.DataFrame(
+        {
+            "checkpoint": [file.name for file in files],
+            "size (kB)": [round(file.stat().st_size / 1000) if file.is_file() else 0 for file in files],
+            "train loss": history["train_loss"].round(4).to_numpy(),
+            "validation loss": history["val_loss"].round(4).to_numpy(),
+            "validation video AUC": history["val_auc_video"].round(4).to_numpy()
+            if "val_auc_video" in history
+            else np.nan,
+            "": ["★ best" if epoch == best else "" for epoch in history.index],
+        },
+        index=history.index,
+    )
+    return table
+
+
+def metric_table(metrics: pd.DataFrame) -> pd.DataFrame:
+    """The result of `evaluation.evaluate` as people read it: one row per level, "value [low, high]" per metric."""
+    rows = {}
+    for level, part in metrics.groupby("level", sort=False):
+        first = part.iloc[0]
+        row: dict[str, str] = {"n": f"{first['n']} ({first['n_fake']} fake)", "coverage": f"{first['coverage']:.0%}"}
+        for item in part.itertuples():
+            row[_METRICS.get(str(item.metric), str(item.metric))] = interval_text(item.value, item.low, item.high)
+        rows[level] = row
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("level")
+
+
+def interval_text(value: float, low: float, high: float) -> str:
+    """`0.912 [0.871, 0.950]`; without interval where there is none."""
+    if np.isnan(value):
+        return "not defined"
+    return f"{value:.3f}" + ("" if np.isnan(low) else f" [{low:.3f}, {high:.3f}]")
+
+
+def newest_run(workspace: Workspace | None = None) -> str:
+    """Name of the run that was trained last.
+
+    Raises:
+        DataNotFoundError: There is none.
+    """
+    runs = checkpoints(workspace)
+    if not runs:
+        folder = (workspace or find_workspace()).checkpoints
+        raise DataNotFoundError(f"looking for the newest run: {folder} holds no weights. Notebook 02_train makes them.")
+    return runs[0]
+
+
+def example_videos(dataset: str, root: Path, per_kind: int = 1, split: str = "test") -> list[Path]:
+    """Some real and some forged videos of a split, of every forgery kind, all of different people where possible."""
+    videos = read_table("video", find_workspace().labels / dataset / "videos.csv")
+    videos = videos[(videos["split"] == split) & (videos["status"] == STATUS_OK) & videos["label"].isin((REAL, FAKE))]
+    if videos.empty:
+        raise DataNotFoundError(
+            f"looking for examples: data set {dataset!r} has no readable videos in its {split} split."
+        )
+    # the i-th kind takes the i-th video, so that the same person is not shown six times
+    chosen = [
+        rows.iloc[(i + k) % len(rows)] for i, (_, rows) in enumerate(videos.groupby("method")) for k in range(per_kind)
+    ]
+    return [root / row["path"] for row in chosen]
+
+
+def checkpoint_table(loaded: Any) -> pd.DataFrame:
+    """The passport of a detector (`checkpoints.LoadedDetector`): what it is, on what it was trained, what it must be fed."""
+    record, spec = loaded.metadata, loaded.input_spec
+    origin = record.get("provenance", {})
+    settings, metrics = origin.get("settings", {}), record.get("metrics", {})
+    kind = f"clips of {spec.clip_length} faces" if spec.clip_length > 1 else "single faces"
+    commit = (origin.get("git_commit") or "not known")[:10] + (
+        " with uncommitted changes" if origin.get("git_dirty") else ""
+    )
+    rows = {
+        "file": f"{loaded.path.parent.name}/{loaded.path.name}",
+        "detector": f"{loaded.name}, {sum(p.numel() for p in loaded.detector.parameters()):,} parameters",
+        "trained on": f"{settings.get('dataset', 'not known')}, method {record.get('method', 'not known')}",
+        "epoch": f"{record.get('epoch', '?')} of {settings.get('epochs', '?')}, the best by validation",
+        "validation": ", ".join(
+            f"{name.replace('_', ' ')} {value:.3f}" for name, value in metrics.items() if value is not None
+        ),
+        "is fed with": f"{kind}, {spec.size_px} x {spec.size_px}, {spec.crop_scale} x the face box, {spec.channel_order.upper()}",
+        "made with": f"dfworkbench {origin.get('dfworkbench', '?')}, commit {commit}, seed {origin.get('seed', '?')}",
+    }
+    return pd.DataFrame({"": rows})

@@ -1,0 +1,100 @@
+"""Running the jobs of a generated set in processes, and telling a finished set from an unfinished one."""
+
+import json
+import multiprocessing
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import cv2
+from tqdm.auto import tqdm
+
+from dfworkbench.errors import OutputError
+from dfworkbench.settings import Settings
+from dfworkbench.synthetic.files import write_json
+from dfworkbench.synthetic.settings import SPEED_ONLY
+
+FORMAT = 1  #: raise it when the same settings give other pictures
+MANIFEST, UNFINISHED = "manifest.json", "unfinished.json"
+
+Job = Callable[[], list[dict[str, Any]]]
+
+
+def set_hash(settings: Settings) -> str:
+    """What tells two sets apart: settings that change the pictures, and the version of the generator."""
+    return f"{FORMAT}-{settings.content_hash(without=SPEED_ONLY)}"
+
+
+def is_finished(root: Path, settings: Settings) -> bool:
+    """True if `root` holds the whole set of these settings."""
+    return _hash_in(root / MANIFEST) == set_hash(settings)
+
+
+def _hash_in(path: Path) -> str:
+    try:
+        return str(json.loads(path.read_text()).get("hash", ""))
+    except (OSError, ValueError):
+        return ""
+
+
+def run_jobs(jobs: Sequence[Job], root: Path, settings: Settings, workers: int, progress: bool) -> list[list[dict[str, Any]]]:
+    """Run all jobs; results in the order of `jobs`, whatever finished first."""
+    _make_room(root, settings)
+    results: list[list[dict[str, Any]]] = [[] for _ in jobs]
+    with tqdm(total=len(jobs), desc=f"demo set {root.name}", unit="part", disable=not progress) as bar:
+        for index, result in _run(jobs, workers or _cores()):
+            results[index] = result
+            bar.update()
+    return results
+
+
+def finish(root: Path, settings: Settings, files: list[dict[str, Any]]) -> None:
+    """Write the manifest, which makes the set a finished one."""
+    write_json(root / MANIFEST, {"hash": set_hash(settings), "settings": settings.model_dump(mode="json"), "files": files})
+    (root / UNFINISHED).unlink(missing_ok=True)
+
+
+def _make_room(root: Path, settings: Settings) -> None:
+    """Keep files of an unfinished set of the same settings; take away those of other settings; refuse a foreign folder."""
+    marker = root / UNFINISHED
+    if _hash_in(marker) == set_hash(settings):
+        return
+    if root.exists() and any(root.iterdir()):
+        if not (marker.exists() or (root / MANIFEST).exists()):
+            raise OutputError(
+                f"cannot generate a demo set in {root}: the folder holds files that are not a generated set. "
+                "Choose an empty or new folder."
+            )
+        for name in ("original_sequences", "manipulated_sequences", "splits", "extras", "Celeb-real", "Celeb-synthesis",
+                     "YouTube-real", "masks", "landmarks"):  # fmt: skip
+            shutil.rmtree(root / name, ignore_errors=True)
+        for name in (MANIFEST, "List_of_testing_videos.txt"):
+            (root / name).unlink(missing_ok=True)
+    write_json(marker, {"hash": set_hash(settings)})
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _run(jobs: Sequence[Job], workers: int) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+    if min(workers, len(jobs)) <= 1:
+        before = cv2.getNumThreads()
+        cv2.setNumThreads(1)
+        try:
+            yield from ((index, job()) for index, job in enumerate(jobs))
+        finally:
+            cv2.setNumThreads(before)
+        return
+    # Fresh processes: a fork of a notebook's process, with its threads, can hang.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(jobs)), context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+        futures = {pool.submit(job): index for index, job in enumerate(jobs)}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)

@@ -1,0 +1,57 @@
+"""In which order samples are seen. It follows from (seed, epoch) alone and does not depend on the number of processes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader
+
+from dfworkbench.datasets.face_dataset import FaceDataset, collate
+
+
+def epoch_order(labels: NDArray[np.int64], balance: str, seed: int, epoch: int) -> NDArray[np.int64]:
+    """The rows of an epoch in order.
+
+    Args:
+        labels: Of all rows, `(N,)`.
+        balance: "sample" gives every class N / 2 places: rows of the rarer class come several times, of the others a
+            different part in each epoch. Anything else gives every row once.
+        seed: Of the run.
+        epoch: Counted from 1.
+    """
+    rng = np.random.default_rng((seed, epoch))
+    if balance != "sample":
+        return rng.permutation(len(labels))
+    classes = np.unique(labels)
+    drawn = [_repeat(np.flatnonzero(labels == value), len(labels) // len(classes), rng) for value in classes]
+    return rng.permutation(np.concatenate(drawn))
+
+
+def _repeat(rows: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    rounds = [rng.permutation(rows) for _ in range(-(-count // len(rows)))]
+    return np.concatenate(rounds)[:count] if rounds else rows[:0]
+
+
+def split_batches(order: NDArray[np.int64], batch_size: int, rank: int = 0, world: int = 1) -> list[list[int]]:
+    """This process's share of each batch; an incomplete last batch is left out, other rows miss out in the next epoch.
+
+    Batches of very few samples would disturb batch norm. Fewer rows than one batch make one batch.
+    """
+    size = min(batch_size, len(order) // world * world)
+    share = size // world
+    starts = range(0, len(order) - size + 1, size) if size else range(0)
+    return [order[start + rank * share : start + (rank + 1) * share].tolist() for start in starts]
+
+
+def make_loader(dataset: FaceDataset, batches: Sequence[list[int]], *, workers: int, pin: bool) -> DataLoader[Any]:
+    """A loader of given batches; it leaves torch's global random state alone."""
+    return DataLoader(
+        dataset,
+        batch_sampler=batches,  # pyright: ignore[reportArgumentType]
+        num_workers=workers,
+        collate_fn=collate,
+        pin_memory=pin,
+        generator=torch.Generator(),
+    )

@@ -1,0 +1,262 @@
+"""The training loop: a generator that yields one `Epoch` after another and knows no method and no detector.
+
+Stopping is `break`: every epoch that was yielded is complete on disk. The same code runs in a notebook, and under torchrun
+with several processes.
+
+Randomness of an epoch follows from (seed, epoch), so that a run which is killed and started again needs no random state to
+end with the same weights, bit for bit on a CPU.
+"""
+
+import contextlib
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from dfworkbench.checkpoints import epoch_file
+from dfworkbench.datasets.face_dataset import FaceDataset
+from dfworkbench.evaluation.metrics import evaluate
+from dfworkbench.tables import SCORES
+from dfworkbench.training.batches import epoch_order, make_loader, split_batches
+from dfworkbench.training.processes import replace_layers
+from dfworkbench.training.run import Run, best_epoch
+from dfworkbench.training.settings import TrainSettings
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One finished epoch.
+
+    Attributes:
+        number: Counted from 1.
+        epochs: How many the run has in all.
+        train: Means over the training batches: loss, the parts of the loss, accuracy, grad_norm where it is limited.
+        val: loss, auc_video, auc_frame, eer_video.
+        seconds: Wall time.
+        best: Whether it was the best one so far by validation.
+        checkpoint: Its weight file.
+    """
+
+    number: int
+    epochs: int
+    train: dict[str, float]
+    val: dict[str, float]
+    seconds: float
+    best: bool
+    checkpoint: Path
+
+
+def fit(
+    method: Any,
+    train: FaceDataset,
+    val: FaceDataset,
+    settings: TrainSettings,
+    run: Run,
+    fabric: Fabric,
+    *,
+    progress: bool = True,
+) -> Iterator[Epoch]:
+    """Train, validate and save, epoch by epoch; continue where the run's folder ends.
+
+    Args:
+        method: A training method with its detector.
+        train: Training samples.
+        val: Validation samples; all of them are scored after every epoch.
+        settings: Of the run.
+        run: Its folder.
+        fabric: Launched, see `processes.make_fabric`.
+        progress: Whether to show a bar with the time that is left.
+
+    Yields:
+        Epochs that an earlier call finished, at once; then the others, each when it is on disk.
+    """
+    stored = run.load()
+    history: list[dict[str, Any]] = stored["history"] if stored else []
+    for entry in history[: settings.epochs]:
+        yield _epoch(entry, settings, run)
+    if len(history) >= settings.epochs:
+        return
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    fabric.barrier()
+    if fabric.is_global_zero:
+        run.start(len(history) + 1)
+    replace_layers(method, fabric)
+    optimizer = torch.optim.AdamW(method.parameter_groups(settings.learning_rate, settings.weight_decay))
+    model, wrapped = fabric.setup(method, optimizer)
+    if stored:
+        method.load_state_dict(stored["method"])
+        optimizer.load_state_dict(stored["optimizer"])
+    if settings.workers:
+        train.preload()
+        val.preload()
+    for number in range(len(history) + 1, settings.epochs + 1):
+        began = time.perf_counter()
+        with _seeded(settings.seed, number, fabric.device):
+            rate, trained = _train(model, wrapped, train, settings, fabric, number, progress)
+        validated, scores = _validate(method, val, settings, fabric, progress)
+        entry = {"epoch": number, "learning_rate": rate, "train": trained, "val": validated, "best": False}
+        history.append({**entry, "seconds": time.perf_counter() - began})
+        history[-1]["best"] = best_epoch(history) == number
+        if fabric.is_global_zero:
+            run.commit(history, scores, method, optimizer)
+        fabric.barrier()
+        yield _epoch(history[-1], settings, run)
+
+
+def _train(
+    model: Any, optimizer: Any, data: FaceDataset, settings: TrainSettings, fabric: Fabric, number: int, progress: bool
+) -> tuple[float, dict[str, float]]:
+    """One pass over the training samples; returns the last learning rate and the means over the pass."""
+    data.set_epoch(number)
+    order = epoch_order(data.rows["label"].to_numpy(), settings.balance, settings.seed, number)
+    batches = split_batches(order, settings.batch_size, fabric.global_rank, fabric.world_size)
+    model.train()
+    means = _Means()
+    rate = settings.learning_rate
+    steps = _bar(data, batches, settings, fabric, f"epoch {number}/{settings.epochs}", progress)
+    for index, batch in enumerate(steps):
+        rate = learning_rate(settings, (number - 1) * len(batches) + index, settings.epochs * len(batches))
+        for group in optimizer.param_groups:
+            group["lr"] = group.setdefault("first_lr", group["lr"]) * rate / settings.learning_rate
+        step = model(batch)
+        optimizer.zero_grad()
+        fabric.backward(step.loss)
+        if settings.gradient_clip:
+            norm = fabric.clip_gradients(model, optimizer, max_norm=settings.gradient_clip, error_if_nonfinite=False)
+            means.add({"grad_norm": norm}, 1)
+        optimizer.step()
+        means.add(_measures(step, batch), len(batch["label"]))
+    return rate, means.over_processes(fabric)
+
+
+def _validate(
+    method: Any, data: FaceDataset, settings: TrainSettings, fabric: Fabric, progress: bool
+) -> tuple[dict[str, float], pd.DataFrame | None]:
+    """Score every validation sample once; returns the means and the score table."""
+    mine = np.arange(len(data))[fabric.global_rank :: fabric.world_size]
+    batches = [mine[i : i + settings.batch_size].tolist() for i in range(0, len(mine), settings.batch_size)]
+    method.eval()
+    means = _Means()
+    rows, logits = [torch.empty(0, dtype=torch.int64)], [torch.empty(0)]
+    # the method itself, not the wrapped one: processes may have different numbers of batches here
+    with torch.inference_mode(), fabric.autocast():
+        for batch in _bar(data, batches, settings, fabric, "validation", progress):
+            step = method(batch)
+            means.add({"loss": step.loss}, len(batch["label"]))
+            if step.logit is not None:
+                rows.append(batch["row"].cpu())
+                logits.append(step.logit.float().cpu())
+    measured = means.over_processes(fabric)
+    row, logit = _gather(torch.cat(rows), torch.cat(logits), fabric)
+    if not len(row):
+        return measured, None
+    scores = score_table(data.rows, row, logit)
+    return measured | _metrics(scores), scores
+
+
+def score_table(known: pd.DataFrame, row: np.ndarray, logit: np.ndarray) -> pd.DataFrame:
+    """A score table from logits.
+
+    Args:
+        known: `FaceDataset.rows`.
+        row: Which of them, `(N,)`; a row that two processes scored counts once.
+        logit: Log-odds of fake, `(N,)`.
+    """
+    row, first = np.unique(row, return_index=True)
+    logit = logit[first].astype(np.float64)
+    frame = known.iloc[row].reset_index(drop=True)
+    return SCORES.complete(frame.assign(logit=logit, fake_probability=1 / (1 + np.exp(-logit))))
+
+
+def learning_rate(settings: TrainSettings, step: int, steps: int) -> float:
+    """Learning rate of a step, counted from 0 over the whole run."""
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
+class _Means:
+    """Weighted means of scalars, summed on their device, so that the GPU is not waited for at every step."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor | float] = {}
+        self._weights: dict[str, float] = {}
+
+    def add(self, values: dict[str, Tensor], weight: float) -> None:
+        for name, value in values.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value.detach().double() * weight
+            self._weights[name] = self._weights.get(name, 0.0) + weight
+
+    def over_processes(self, fabric: Fabric) -> dict[str, float]:
+        names = sorted(self._sums, key=lambda name: (name != "loss", name))
+        if fabric.world_size > 1:  # a process may have had no batch
+            names = sorted({n for ns in _collect(names, fabric) for n in ns}, key=lambda name: (name != "loss", name))
+        pairs = [[float(self._sums.get(name, 0.0)), self._weights.get(name, 0.0)] for name in names]
+        total = np.sum(_collect(pairs, fabric), axis=0)
+        return {name: float(value / weight) for name, (value, weight) in zip(names, total, strict=True)}
+
+
+def _measures(step: Any, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    out = {"loss": step.loss, **step.parts}
+    if step.logit is not None:
+        out["accuracy"] = ((step.logit.detach() > 0) == (batch["label"] > 0)).double().mean()
+    return out
+
+
+def _metrics(scores: pd.DataFrame) -> dict[str, float]:
+    found = evaluate(scores, levels=("video", "frame"), metrics=("auc", "eer"), draws=0)
+    values = {(row.level, row.metric): float(row.value) for row in found.itertuples()}  # pyright: ignore[reportAttributeAccessIssue]
+    return {f"{m}_{level}": values[level, m] for m, level in (("auc", "video"), ("auc", "frame"), ("eer", "video"))}
+
+
+def _gather(rows: Tensor, logits: Tensor, fabric: Fabric) -> tuple[np.ndarray, np.ndarray]:
+    parts = _collect((rows.numpy(), logits.numpy()), fabric)
+    return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+
+
+def _collect(value: Any, fabric: Fabric) -> list[Any]:
+    """The values of all processes, in the order of their ranks."""
+    if fabric.world_size == 1:
+        return [value]
+    out: list[Any] = [None] * fabric.world_size
+    torch.distributed.all_gather_object(out, value)
+    return out
+
+
+def _bar(
+    data: FaceDataset, batches: list[list[int]], settings: TrainSettings, fabric: Fabric, title: str, progress: bool
+) -> Iterator[dict[str, Tensor]]:
+    loader = make_loader(data, batches, workers=settings.workers, pin=fabric.device.type == "cuda")
+    hidden = not progress or not fabric.is_global_zero
+    for batch in tqdm(loader, desc=title, unit="batch", leave=False, disable=hidden):
+        yield fabric.to_device(batch)
+
+
+@contextlib.contextmanager
+def _seeded(seed: int, epoch: int, device: torch.device) -> Iterator[None]:
+    """Torch's random numbers for one epoch; the state of the caller comes back afterwards."""
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(int(np.random.SeedSequence((seed, epoch)).generate_state(1)[0]))
+        yield
+
+
+def _epoch(entry: dict[str, Any], settings: TrainSettings, run: Run) -> Epoch:
+    return Epoch(
+        number=entry["epoch"],
+        epochs=settings.epochs,
+        train=entry["train"],
+        val=entry["val"],
+        seconds=entry["seconds"],
+        best=entry["best"],
+        checkpoint=epoch_file(run.folder, entry["epoch"]),
+    )

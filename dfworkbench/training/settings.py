@@ -1,0 +1,102 @@
+"""Settings of a training run. Their fields are the widgets of notebook 02_train and its parameters."""
+
+import json
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from dfworkbench.datasets.augment import AugmentSettings
+from dfworkbench.errors import ParameterError
+
+#: Fields that cannot change what is learned, so a run may be continued with other values.
+FREE_FIELDS = ("name", "device", "threads", "workers", "cache_mb")
+
+
+class TrainSettings(AugmentSettings):
+    """What to train, on what, and how; the augmentation fields come from `AugmentSettings`."""
+
+    dataset: str = Field("demo", min_length=1, description="Data set: a folder of labels/ with tables and splits.")
+    detector: str = Field("mesonet4", description="Network, one of list_detectors().")
+    method: str = Field("binary", description="Training method, one of list_methods().")
+    name: str = Field(
+        "",
+        pattern=r"^([A-Za-z0-9][\w.+-]*)?$",
+        description="Folder of the run in checkpoints/; empty makes one from the settings.",
+    )
+    epochs: int = Field(5, ge=1, le=1000, description="Passes over the training split.")
+    batch_size: int = Field(32, ge=1, le=4096, description="Samples per step, over all processes.")
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="Step size of AdamW.")
+    weight_decay: float = Field(
+        1e-4, ge=0, le=1, description="Pull of weights towards zero; biases and norms are spared."
+    )
+    schedule: Literal["constant", "cosine"] = Field("cosine", description="How the learning rate goes over the run.")
+    balance: Literal["loss", "sample", "none"] = Field(
+        "loss", description="Unequal classes: weigh the loss, draw both equally often, or leave them."
+    )
+    label_smoothing: float = Field(
+        0.0, ge=0, le=0.5, description="How far the targets 0 and 1 are moved towards one half."
+    )
+    gradient_clip: float = Field(0.0, ge=0, description="Largest norm of the gradient; 0 does not limit it.")
+    frames_per_video: int = Field(16, ge=1, le=1000, description="Faces or clips per track, evenly over its time.")
+    tracks: Literal["main", "all"] = Field(
+        "main", description="People per file: the one with most face area, or all of them."
+    )
+    size_px: int | None = Field(
+        None, ge=16, le=1024, description="Input size, for detectors that have a choice; empty: their own."
+    )
+    detector_options: list[str] = Field([], description="Further options of the detector, as name=value.")
+    method_options: list[str] = Field([], description="Further options of the training method, as name=value.")
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="Fixes first weights, order and random changes.")
+    precision: Literal["32-true", "bf16-mixed"] = Field(
+        "32-true", description="Numbers to compute with; bf16 is for GPUs."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Where to compute; auto takes a GPU if there is one."
+    )
+    threads: int = Field(0, ge=0, le=256, description="CPU threads of torch; 0 leaves them as they are.")
+    workers: int = Field(0, ge=0, le=64, description="Processes that read samples; 0 reads in this one.")
+    cache_mb: int = Field(2000, ge=0, description="Memory for decoded crops, in megabytes.")
+
+    @field_validator("detector_options", "method_options")
+    @classmethod
+    def _are_pairs(cls, values: list[str]) -> list[str]:
+        for value in values:
+            if "=" not in value:
+                raise ValueError(f"{value!r} is no name=value pair, such as dropout=0.3")
+        return values
+
+    @property
+    def model_name(self) -> str:
+        """Name of the run's folder: `name`, or detector, data set and a hash of what decides the result."""
+        return self.name or f"{self.detector}_{self.dataset}_{self.content_hash(without=FREE_FIELDS)}"
+
+    def build_options(self) -> dict[str, Any]:
+        """Options for `build_detector`."""
+        size = {} if self.size_px is None else {"size_px": self.size_px}
+        return size | parse_options(self.detector_options)
+
+    def augmentation(self) -> AugmentSettings:
+        """The augmentation fields alone."""
+        return AugmentSettings(**{name: getattr(self, name) for name in AugmentSettings.model_fields})
+
+    def changed_fields(self, stored: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+        """Fields that decide the result and differ from those of a stored run: name -> (stored, now)."""
+        defaults = {name: field.default for name, field in type(self).model_fields.items()}
+        free = {*FREE_FIELDS, "epochs"} if self.schedule == "constant" else {*FREE_FIELDS}
+        now = self.model_dump(mode="json")
+        then = {name: stored.get(name, defaults[name]) for name in now}
+        return {name: (then[name], now[name]) for name in now if name not in free and then[name] != now[name]}
+
+
+def parse_options(pairs: list[str]) -> dict[str, Any]:
+    """`["dropout=0.3", "layer=b"]` -> `{"dropout": 0.3, "layer": "b"}`."""
+    out: dict[str, Any] = {}
+    for pair in pairs:
+        name, _, text = pair.partition("=")
+        if name.strip() in out:
+            raise ParameterError(f"reading options: {name.strip()!r} is given twice in {pairs}. Give it once.")
+        try:
+            out[name.strip()] = json.loads(text)
+        except ValueError:
+            out[name.strip()] = text.strip()
+    return out

@@ -1,0 +1,168 @@
+"""From settings and tables to everything that `fit` needs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+import torch
+
+from dfworkbench.datasets.face_dataset import FaceDataset
+from dfworkbench.errors import DataNotFoundError, ParameterError, SplitLeakError, TableError
+from dfworkbench.methods import build_method, method_options
+from dfworkbench.models import build_detector
+from dfworkbench.names import FAKE, REAL
+from dfworkbench.provenance import file_hash, provenance
+from dfworkbench.tables import read_table, table_hash
+from dfworkbench.training.loop import Epoch, fit
+from dfworkbench.training.processes import make_fabric
+from dfworkbench.training.run import Run
+from dfworkbench.training.settings import TrainSettings, parse_options
+from dfworkbench.workspace import Workspace, find_workspace
+
+
+class Prepared(NamedTuple):
+    """What a run is made of."""
+
+    method: Any
+    train: FaceDataset
+    val: FaceDataset
+    run: Run
+
+
+class TrainingTables(NamedTuple):
+    """The tables of a data set; `videos` has the splits of splits.csv."""
+
+    videos: pd.DataFrame
+    faces: pd.DataFrame
+    hashes: dict[str, str]
+    splits_hash: str
+
+
+def train(settings: TrainSettings, workspace: Workspace | None = None, *, progress: bool = True) -> Iterator[Epoch]:
+    """Train as the settings say, or continue; see `fit`. Mistakes in the settings are raised at once.
+
+    Returns:
+        Iterator of epochs. `break` stops; calling again with the same settings continues.
+    """
+    fabric = make_fabric(settings)
+    method, train_data, val_data, run = prepare(settings, workspace)
+    return fit(method, train_data, val_data, settings, run, fabric, progress=progress)
+
+
+def prepare(settings: TrainSettings, workspace: Workspace | None = None) -> Prepared:
+    """Read the tables, build detector and method, choose samples.
+
+    Raises:
+        DataNotFoundError: The data set was not extracted.
+        SplitLeakError: An identity group stands in more than one split.
+        TableError: A split has no faces, or no faces of one class.
+        UnknownNameError: No detector or method has this name.
+        ParameterError: An option does not exist.
+    """
+    workspace = workspace or find_workspace()
+    tables = read_training_tables(settings.dataset, workspace)
+    options = settings.build_options()
+    with torch.random.fork_rng([]):
+        torch.manual_seed(settings.seed)
+        detector = build_detector(settings.detector, **options)
+        method = _build_method(settings, detector)
+    train_data, val_data = (_dataset(settings, method, tables, workspace, split) for split in ("train", "val"))
+    if settings.balance == "loss":
+        _balance_loss(settings, method, train_data)
+    record = provenance(
+        settings.model_dump(mode="json"), seed=settings.seed, tables=tables.hashes, splits=tables.splits_hash
+    )
+    run = Run(workspace.checkpoints / settings.model_name, settings, options, record)
+    return Prepared(method, train_data, val_data, run)
+
+
+def read_training_tables(dataset: str, workspace: Workspace) -> TrainingTables:
+    """Video table with splits, and face table, of a data set; checked for leaks and empty splits."""
+    folder = workspace.labels / dataset
+    if not folder.is_dir():
+        known = sorted(path.parent.name for path in workspace.labels.glob("*/videos.csv"))
+        raise DataNotFoundError(
+            f"training on data set {dataset!r}: there is no folder {folder}. Extracted data sets: {', '.join(known) or 'none'}. "
+            "Run 01_data_extraction first."
+        )
+    videos = read_table("video", folder / "videos.csv")
+    faces = read_table("face", folder / "faces.parquet")
+    hashes = {"videos": table_hash(videos), "faces": table_hash(faces)}
+    path = folder / "splits.csv"
+    videos = with_splits(videos, path)
+    _require_no_leak(videos, path)
+    return TrainingTables(videos, faces, hashes, file_hash(path))
+
+
+def with_splits(videos: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """The video table with `group` and `split` of a split file; videos that it does not name have no split."""
+    if not path.is_file():
+        raise DataNotFoundError(f"reading splits: there is no {path}. Run 01_data_extraction, which writes it.")
+    splits = pd.read_csv(path, dtype="str", keep_default_na=False)
+    missing = [name for name in ("video_id", "group", "split") if name not in splits]
+    if missing:
+        raise TableError(f"reading splits: {path} has no column {', '.join(missing)}; it has {', '.join(splits)}.")
+    twice = splits["video_id"][splits["video_id"].duplicated()]
+    if len(twice):
+        raise SplitLeakError(
+            f"{len(twice)} videos stand twice in {path} (first: {twice.iloc[0]!r}). Each must have one split."
+        )
+    splits = splits.set_index("video_id")
+    return videos.assign(**{c: videos["video_id"].map(splits[c]).fillna("") for c in ("group", "split")})
+
+
+def _require_no_leak(videos: pd.DataFrame, path: Path) -> None:
+    used = videos[(videos["split"] != "") & (videos["group"] != "")]
+    splits = used.groupby("group")["split"].agg(lambda names: sorted(set(names)))
+    leaks = splits[splits.map(len) > 1]
+    if len(leaks):
+        raise SplitLeakError(
+            f"{len(leaks)} identity groups of {path} are in more than one split (first: {leaks.index[0]!r} in "
+            f"{' and '.join(leaks.iloc[0])}). A detector would be tested on people it has seen: split again in "
+            "01_data_extraction, which keeps groups together."
+        )
+
+
+def _build_method(settings: TrainSettings, detector: Any) -> Any:
+    known = method_options(settings.method)
+    offered: dict[str, Any] = {"augment": settings.augmentation()}
+    if settings.label_smoothing:
+        offered["label_smoothing"] = settings.label_smoothing
+    options = {name: value for name, value in offered.items() if name in known or name == "label_smoothing"}
+    return build_method(settings.method, detector, **options | parse_options(settings.method_options))
+
+
+def _balance_loss(settings: TrainSettings, method: Any, data: FaceDataset) -> None:
+    if not hasattr(method, "balance_classes"):
+        raise ParameterError(
+            f"balance = 'loss': the method {settings.method!r} has no class weights. Choose balance = 'sample' or 'none'."
+        )
+    method.balance_classes(data.rows["label"].tolist())
+
+
+def _dataset(
+    settings: TrainSettings, method: Any, tables: TrainingTables, workspace: Workspace, split: str
+) -> FaceDataset:
+    videos = tables.videos
+    labelled = videos[(videos["split"] == split) & videos[method.label_column].isin((REAL, FAKE))]
+    data = FaceDataset(
+        tables.faces,
+        labelled,
+        method.detector.input_spec,
+        workspace.extracted,
+        transform=method.train_transform() if split == "train" else method.eval_transform(),
+        frames_per_video=settings.frames_per_video,
+        tracks=settings.tracks,
+        label_column=method.label_column,
+        seed=settings.seed,
+        cache_mb=settings.cache_mb,
+    )
+    counts = {name: int((data.rows["label"] == value).sum()) for name, value in (("real", REAL), ("fake", FAKE))}
+    if not len(data) or (split == "train" and 0 in counts.values()):
+        seen = ", ".join(f"{name or '(none)'}: {n} videos" for name, n in videos["split"].value_counts().items())
+        raise TableError(
+            f"training on data set {settings.dataset!r}: its {split} split has {counts['real']} real and {counts['fake']} fake "
+            f"samples with faces; both are needed. Splits: {seen}. Extract more videos, or split again, in 01_data_extraction."
+        )
+    return data

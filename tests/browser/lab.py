@@ -1,0 +1,163 @@
+"""JupyterLab in headless Chromium, driven through selenium: the few moves that the browser test needs."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
+DRIVER = shutil.which("chromedriver")
+_SWITCHES = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars",
+)  # fmt: skip
+
+
+class Lab:
+    """A JupyterLab server on `root` and a browser that looks at it."""
+
+    def __init__(self, root: Path, scratch: Path, size: tuple[int, int] = (1500, 1700)) -> None:
+        self.root, self.scratch, self.size = root, scratch, size
+
+    def __enter__(self) -> "Lab":
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.server = subprocess.Popen(
+            [
+                sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={self.port}", "--allow-root",
+                "--IdentityProvider.token=", "--ServerApp.password=", f"--ServerApp.root_dir={self.root}",
+                "--ServerApp.port_retries=0",
+            ],
+            env=self._environment(), stdout=(self.scratch / "lab.log").open("w"), stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        self.browser = None
+        try:
+            self._wait_for_server()
+            self.browser = self._open_browser()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.browser is not None:
+            self.browser.quit()
+        self.server.terminate()
+        self.server.wait(timeout=30)
+
+    def _environment(self) -> dict[str, str]:
+        settings = self.scratch / "settings"
+        news = settings / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+        news.parent.mkdir(parents=True, exist_ok=True)
+        news.write_text(
+            json.dumps({"fetchNews": "false", "checkForUpdates": False})
+        )  # or a dialogue lies over the page
+        return os.environ | {
+            "DFWORKBENCH_HOME": str(self.root), "JUPYTERLAB_SETTINGS_DIR": str(settings), "OMP_NUM_THREADS": "1",
+            "JUPYTERLAB_WORKSPACES_DIR": str(self.scratch / "workspaces"), "JUPYTER_CONFIG_DIR": str(self.scratch / "config"),
+        }  # fmt: skip
+
+    def _wait_for_server(self, seconds: float = 90) -> None:
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api", timeout=2).close()
+                return
+            except OSError:
+                if time.monotonic() > end or self.server.poll() is not None:
+                    raise RuntimeError((self.scratch / "lab.log").read_text()[-2000:]) from None
+                time.sleep(0.5)
+
+    def _open_browser(self):
+        from selenium import webdriver
+        from selenium.webdriver.chrome.service import Service
+
+        options = webdriver.ChromeOptions()
+        options.binary_location = CHROMIUM
+        for switch in (
+            *_SWITCHES,
+            f"--user-data-dir={self.scratch / 'profile'}",
+            "--window-size={},{}".format(*self.size),
+        ):
+            options.add_argument(switch)
+        return webdriver.Chrome(options=options, service=Service(DRIVER))
+
+    # -- moves --------------------------------------------------------------------------------------------------------
+
+    def open(self, notebook: str) -> None:
+        """Open a notebook of the root folder and wait for its kernel."""
+        self.browser.get(f"http://127.0.0.1:{self.port}/lab/tree/{notebook}?reset")
+        self.wait(".jp-Notebook .jp-Cell", 90)
+        self.wait(".jp-Notebook-ExecutionIndicator[data-status='idle']", 90)
+        time.sleep(2)  # the last cells are put in after the first are shown
+
+    def wait(self, selector: str, seconds: float = 60, text: str = ""):
+        """The first element that fits, once there is one (that holds `text`)."""
+        return self.until(
+            lambda: next((e for e in self.all(selector) if text in (e.get_attribute("textContent") or "")), None),
+            seconds,
+            f"{selector} {text!r}",
+        )
+
+    def until(self, check, seconds: float, what: str):
+        """What `check` returns, as soon as it is true."""
+        end = time.monotonic() + seconds
+        while True:
+            found = check()
+            if found:
+                return found
+            if time.monotonic() > end:
+                self.shot("timeout")
+                raise TimeoutError(f"waited {seconds} s for {what}")
+            time.sleep(0.3)
+
+    def all(self, selector: str) -> list:
+        """All elements that fit."""
+        from selenium.webdriver.common.by import By
+
+        return self.browser.find_elements(By.CSS_SELECTOR, selector)
+
+    def menu(self, bar: str, item: str) -> None:
+        """Choose an item of the menu bar."""
+        self.wait(".lm-MenuBar-item", text=bar).click()
+        time.sleep(0.4)
+        self.wait(".lm-Menu-item", text=item).click()
+        time.sleep(0.4)
+
+    def select_cell(self, words: str) -> None:
+        """Select the code cell whose source holds `words`."""
+        cell = self.wait(".jp-CodeCell", text=words)
+        self.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", cell)
+        time.sleep(0.4)
+        from selenium.webdriver.common.by import By
+
+        cell.find_element(By.CSS_SELECTOR, ".jp-InputPrompt").click()
+        time.sleep(0.3)
+
+    def labelled(self, title: str):
+        """The panel's control under the label `title`."""
+        from selenium.webdriver.common.by import By
+
+        for label in self.all(".dfw-label"):
+            if label.get_attribute("textContent") == title:
+                return label.find_element(By.XPATH, "ancestor::div[contains(@class,'widget-vbox')][1]")
+        raise LookupError(f"the panel shows no setting {title!r}")
+
+    def show(self, element) -> None:
+        """Scroll an element to the top of the page."""
+        self.browser.execute_script("arguments[0].scrollIntoView({block: 'start'})", element)
+        time.sleep(0.8)
+
+    def shot(self, name: str) -> Path:
+        """Keep a picture of the page."""
+        folder = Path(os.environ.get("DFWORKBENCH_SCREENSHOTS", self.scratch))
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{name}.png"
+        self.browser.save_screenshot(str(path))
+        return path

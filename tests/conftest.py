@@ -1,0 +1,27 @@
+"""Fixtures shared by all tests."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from toy import make_workspace
+
+from dfworkbench.workspace import HOME_VARIABLE, Workspace
+
+
+@pytest.fixture(scope="session")
+def _toy_source(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("toy_source")
+    make_workspace(root)
+    return root
+
+
+@pytest.fixture
+def toy(_toy_source, tmp_path, monkeypatch) -> Workspace:
+    """A workspace of its own with the extracted data set "toy"; the pictures are shared and must not be changed."""
+    root = tmp_path / "workspace"
+    (root / "checkpoints").mkdir(parents=True)
+    shutil.copytree(_toy_source / "labels", root / "labels")
+    (root / "extracted").symlink_to(_toy_source / "extracted")
+    monkeypatch.setenv(HOME_VARIABLE, str(root))
+    return Workspace(root)

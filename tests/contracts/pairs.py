@@ -1,0 +1,37 @@
+"""Small versions of every detector, and batches for them."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from dfworkbench.input_spec import InputSpec
+from dfworkbench.methods import build_method
+from dfworkbench.models import build_detector, detector_options
+
+#: Made small by the options that a detector has.
+SMALL = {"size_px": 64, "clip_length": 3}
+
+
+def small_detector(name: str, *, dropout: float | None = None) -> nn.Module:
+    """A detector with seeded weights, at 64 px and 3 frames where it lets one choose."""
+    known = detector_options(name)
+    wanted = SMALL if dropout is None else SMALL | {"dropout": dropout}
+    torch.manual_seed(0)
+    return build_detector(name, **{key: value for key, value in wanted.items() if key in known})
+
+
+def small_options(name: str) -> dict:
+    return {key: value for key, value in SMALL.items() if key in detector_options(name)}
+
+
+def small_method(method: str, detector: str, **options) -> nn.Module:
+    return build_method(method, small_detector(detector, **options))
+
+
+def make_batch(spec: InputSpec, labels: list[int], seed: int = 0) -> dict[str, torch.Tensor]:
+    """Random pictures, each of a shade of its own."""
+    rng = np.random.default_rng(seed)
+    shape = (len(labels), *spec.sample_shape())
+    shade = rng.uniform(60, 190, size=(len(labels), *[1] * (len(shape) - 1)))
+    images = np.clip(shade + rng.normal(0, 25, size=shape), 0, 255).astype(np.uint8)
+    return {"images": torch.from_numpy(images), "label": torch.tensor(labels), "row": torch.arange(len(labels))}

@@ -1,0 +1,83 @@
+"""What every detector must keep to."""
+
+import pytest
+import torch
+from pairs import make_batch, small_detector, small_options
+
+from dfworkbench.checkpoints import load_detector, save_detector
+from dfworkbench.errors import InputError
+from dfworkbench.input_spec import InputSpec
+from dfworkbench.models import Prediction, list_detectors
+from dfworkbench.models.inputs import prepare
+
+pytestmark = pytest.mark.parametrize("name", list_detectors())
+
+
+def images_for(detector, count, seed=0):
+    return prepare(make_batch(detector.input_spec, [0] * count, seed)["images"], detector.input_spec)
+
+
+def score(detector, images):
+    with torch.inference_mode():
+        return detector(images).logit
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_shapes(name, count):
+    detector = small_detector(name).eval()
+    assert isinstance(detector.input_spec, InputSpec)
+    images = images_for(detector, count)
+    with torch.inference_mode():
+        prediction, features = detector(images), detector.features(images)
+    assert isinstance(prediction, Prediction)
+    assert prediction.logit.shape == (count,)
+    assert prediction.logit.isfinite().all()
+    assert features.ndim == 2
+    assert len(features) == count
+
+
+def test_same_input_same_score(name):
+    detector = small_detector(name).eval()
+    images = images_for(detector, 3)
+    assert torch.equal(score(detector, images), score(detector, images))
+
+
+def test_order_and_company_in_a_batch_do_not_matter(name):
+    detector = small_detector(name).eval()
+    images = images_for(detector, 4)
+    together = score(detector, images)
+    assert together.std() > 0, "the samples must differ for this test to mean anything"
+    assert torch.allclose(score(detector, images.flip(0)).flip(0), together, atol=1e-5)
+    assert torch.allclose(torch.cat([score(detector, images[i : i + 1]) for i in range(4)]), together, atol=1e-5)
+
+
+def test_scoring_leaves_mode_weights_and_random_state_alone(name):
+    detector = small_detector(name).eval()
+    images = images_for(detector, 2)
+    before = {key: value.clone() for key, value in detector.state_dict().items()}
+    state = torch.get_rng_state()
+    score(detector, images)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not any(module.training for module in detector.modules())
+    assert all(torch.equal(value, before[key]) for key, value in detector.state_dict().items())
+
+
+def test_wrong_shapes_are_refused(name):
+    detector = small_detector(name).eval()
+    shape = (2, *detector.input_spec.sample_shape())
+    wrong = [(*shape[:-1], shape[-1] + 1), (*shape[:-2], shape[-2] - 8, shape[-1] - 8), shape[1:], (2, 1, *shape[1:])]
+    for bad in wrong:
+        with pytest.raises(InputError, match=r"takes \(B, .*cut_for"):
+            detector(torch.zeros(bad))
+        with pytest.raises(InputError, match=r"takes \(B, .*cut_for"):
+            prepare(torch.zeros(bad, dtype=torch.uint8), detector.input_spec)
+
+
+def test_saved_and_loaded_it_scores_the_same(name, tmp_path):
+    detector = small_detector(name)
+    detector.train()
+    detector(images_for(detector, 4))  # batch norms have moved away from their first values
+    path = save_detector(tmp_path / "a.safetensors", detector, name, small_options(name))
+    loaded = load_detector(path).detector
+    images = images_for(detector, 3, seed=1)
+    assert torch.equal(score(loaded, images), score(detector.eval(), images))

@@ -1,0 +1,122 @@
+"""What every training method must keep to with every detector."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from pairs import make_batch, small_method
+
+from dfworkbench.errors import InputError
+from dfworkbench.methods import Step, list_methods
+from dfworkbench.models import list_detectors
+
+PAIRS = [(method, detector) for method in list_methods() for detector in list_detectors()]
+over_pairs = pytest.mark.parametrize(("method", "detector"), PAIRS)
+
+
+def gradients(method, batch, loss_of):
+    method.zero_grad()
+    loss_of(method(batch)).backward()
+    return {name: p.grad for name, p in method.named_parameters() if p.requires_grad}
+
+
+@over_pairs
+@pytest.mark.parametrize("count", [1, 3])
+def test_step(method, detector, count):
+    method = small_method(method, detector).eval()
+    step = method(make_batch(method.detector.input_spec, [1, 0, 1][:count]))
+    assert isinstance(step, Step)
+    assert step.loss.shape == ()
+    assert step.loss.isfinite()
+    assert step.parts
+    assert all(part.shape == () for part in step.parts.values())
+    assert step.logit is None or step.logit.shape == (count,)
+
+
+@over_pairs
+def test_every_trainable_parameter_gets_a_gradient(method, detector):
+    method = small_method(method, detector, dropout=0.0).train()
+    found = gradients(method, make_batch(method.detector.input_spec, [0, 1, 0, 1]), lambda step: step.loss)
+    assert [name for name, gradient in found.items() if gradient is None] == []
+
+
+@over_pairs
+def test_every_part_of_the_loss_moves_a_parameter(method, detector):
+    method = small_method(method, detector, dropout=0.0).train()
+    batch = make_batch(method.detector.input_spec, [0, 1, 0, 1])
+    for part in method(batch).parts:
+        found = gradients(method, batch, lambda step, part=part: step.parts[part])
+        assert any(gradient is not None and gradient.abs().max() > 0 for gradient in found.values()), part
+
+
+@over_pairs
+def test_parameter_groups_hold_every_trainable_parameter_once(method, detector):
+    method = small_method(method, detector)
+    groups = method.parameter_groups(0.1, 0.01)
+    grouped = [id(p) for group in groups for p in group["params"]]
+    assert sorted(grouped) == sorted(id(p) for p in method.parameters() if p.requires_grad)
+    assert all({"lr", "weight_decay"} <= set(group) for group in groups)
+
+
+@over_pairs
+def test_one_batch_can_be_learnt_by_heart(method, detector):
+    method = small_method(method, detector, dropout=0.0).train()
+    batch = make_batch(method.detector.input_spec, [0, 1, 0, 1])
+    optimizer = torch.optim.Adam(method.parameter_groups(3e-3, 0.0))
+    losses = []
+    for _ in range(60):
+        step = method(batch)
+        optimizer.zero_grad()
+        step.loss.backward()
+        optimizer.step()
+        losses.append(step.loss.item())
+        if losses[-1] < 0.05 * losses[0]:
+            break
+    assert losses[-1] < 0.2 * losses[0]
+    if step.logit is not None:
+        assert ((step.logit > 0).long() == batch["label"]).all()
+
+
+@over_pairs
+@pytest.mark.parametrize("label", [0, 1])
+def test_polarity(method, detector, label):
+    """Trained on fakes alone the logit rises, on reals alone it falls."""
+    method = small_method(method, detector, dropout=0.0).eval()  # eval: batch norm shall not undo the change
+    batch = make_batch(method.detector.input_spec, [label] * 4)
+    before = method(batch).logit
+    if before is None:
+        pytest.skip("this method classifies nothing")
+    optimizer = torch.optim.SGD(method.parameter_groups(1e-3, 0.0))
+    for _ in range(3):
+        optimizer.zero_grad()
+        method(batch).loss.backward()
+        optimizer.step()
+    change = (method(batch).logit - before).mean()
+    assert change > 0 if label == 1 else change < 0
+
+
+@over_pairs
+def test_wrong_size_is_refused(method, detector):
+    method = small_method(method, detector).eval()
+    batch = make_batch(method.detector.input_spec, [0, 1])
+    batch["images"] = batch["images"][..., :-1]
+    with pytest.raises(InputError, match=r"takes \(B, "):
+        method(batch)
+
+
+def test_two_processes_take_the_same_step_as_one():
+    """Every pair, in one start of torchrun with two gloo processes: same gradient as one process has for the whole batch."""
+    script = Path(__file__).with_name("two_processes.py")
+    out = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script), json.dumps(PAIRS)],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert out.returncode == 0, out.stderr[-3000:]
+    assert out.stdout.count("same step") == len(PAIRS), out.stdout

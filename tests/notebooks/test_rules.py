@@ -1,0 +1,128 @@
+"""The rules of the design for stored notebooks. A notebook is software: it is checked like software."""
+
+import ast
+import importlib
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from dfworkbench.notebook.fields import read_fields
+from dfworkbench.notebook.parameters import read_parameters
+from dfworkbench.notebook.tidy import tidy_text
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+MOST_LINES, MOST_CELLS, MOST_FUNCTION_LINES = 15, 25, 5
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def path(request):
+    return request.param
+
+
+@pytest.fixture
+def notebook(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def tree(cell):
+    return ast.parse(cell.source)
+
+
+def test_the_four_notebooks_are_there():
+    names = [path.stem for path in NOTEBOOKS]
+    assert names[:4] == ["00_start_here", "01_data_extraction", "02_train", "03_inference"]
+
+
+def test_stored_tidy(path, notebook):
+    """No outputs, no execution counts, stable ids, fixed metadata."""
+    message = "run: python -m dfworkbench.notebook.tidy notebooks/*.ipynb"
+    assert path.read_text(encoding="utf-8") == tidy_text(notebook), message
+    identifiers = [cell.id for cell in notebook.cells]
+    assert len(set(identifiers)) == len(identifiers)
+
+
+def test_one_typed_parameters_cell_with_comments(path, notebook):
+    tagged = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    assert len(tagged) == 1
+    parameters = read_parameters(notebook, path.name)  # refuses what is not `name: type = literal`
+    assert parameters
+    assert all(parameter.comment for parameter in parameters.values())
+    assert all(type(parameter.default) is parameter.type for parameter in parameters.values())
+    assert len(tagged[0].source.splitlines()) == len(parameters), "one per line and nothing else"
+
+
+def test_parameters_are_fields_of_the_settings(path, notebook):
+    """A click and a parameter are the same thing; so are their types and bounds."""
+    fields = {}
+    for home in notebook.metadata["dfworkbench"]["settings"]:
+        module, _, name = home.partition(":")
+        cls = getattr(importlib.import_module(module), name)
+        fields |= {key.rpartition(".")[2]: field for key, field in read_fields(cls).items()}
+    kinds = {
+        "str": ("text", "path", "choice"),
+        "int": ("int",),
+        "float": ("float",),
+        "bool": ("bool",),
+        "list": ("list",),
+    }
+    for name, parameter in read_parameters(notebook, path.name).items():
+        assert name in fields, f"{path.name}: {name!r} is no field of {notebook.metadata['dfworkbench']['settings']}"
+        assert fields[name].kind in kinds[parameter.type.__name__]
+
+
+def test_a_panel_shows_the_parameters(notebook):
+    assert any("SettingsPanel(" in cell.source for cell in code_cells(notebook))
+
+
+def test_every_parameter_reaches_the_panel(path, notebook):
+    """A parameter that nothing reads would be a lie."""
+    others = [cell for cell in code_cells(notebook) if "parameters" not in cell.metadata.get("tags", [])]
+    names = {node.id for cell in others for node in ast.walk(tree(cell)) if isinstance(node, ast.Name)}
+    assert set(read_parameters(notebook, path.name)) <= names
+
+
+def test_cells_are_short_and_few(notebook):
+    cells = code_cells(notebook)
+    assert len(cells) <= MOST_CELLS
+    for cell in cells:
+        assert len(cell.source.splitlines()) <= MOST_LINES, cell.source
+
+
+def test_no_logic(notebook):
+    for cell in code_cells(notebook):
+        for node in ast.walk(tree(cell)):
+            assert not isinstance(node, ast.ClassDef), cell.source
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                assert node.end_lineno - node.lineno + 1 <= MOST_FUNCTION_LINES, cell.source
+
+
+def test_nothing_waits_or_goes_behind(notebook):
+    """No magics, no shell, no input(): the same under JupyterLab and papermill."""
+    for cell in code_cells(notebook):
+        assert not cell.source.lstrip().startswith(("%", "!"))
+        names = {node.id for node in ast.walk(tree(cell)) if isinstance(node, ast.Name)}
+        assert not names & {"input", "exec", "eval", "get_ipython"}
+
+
+def test_words_above_every_code_cell(notebook):
+    for before, cell in zip([None, *notebook.cells], notebook.cells, strict=False):
+        if cell.cell_type == "code":
+            assert before is not None
+            assert before.cell_type == "markdown", f"no Markdown cell above: {cell.source}"
+
+
+def test_title_and_card_at_the_top_references_at_the_end(notebook):
+    first, last = notebook.cells[0], notebook.cells[-1]
+    assert first.cell_type == "markdown"
+    assert first.source.startswith("# ")
+    for word in ("**Purpose**", "**Inputs**", "**Outputs**", "**Time**"):
+        assert word in first.source
+    assert "CPU" in first.source
+    assert last.cell_type == "markdown"
+    assert last.source.startswith("## References")
