@@ -7,7 +7,8 @@ Differences from DeepfakeForensics-v1: crops keep at least the whole face (the o
 area), noise is fresh in every frame of a clip (the original repeats one field), and nothing is stored on disk.
 """
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -35,15 +36,15 @@ class Transform(Protocol):
 class AugmentSettings(Settings):
     """How strongly faces are changed while training; 0 switches a change off."""
 
-    flip: float = Field(0.5, ge=0, le=1, description="Share of samples that are mirrored left to right.")
+    flip: float = Field(default=0.5, ge=0, le=1, description="Share of samples that are mirrored left to right.")
     box_jitter: float = Field(
-        0.08, ge=0, le=0.3, description="How far the face box is moved and scaled, as a share of its side."
+        default=0.08, ge=0, le=0.3, description="How far the face box is moved and scaled, as a share of its side."
     )
     colour_jitter: float = Field(
-        0.15, ge=0, le=0.5, description="How far brightness, contrast and saturation are changed."
+        default=0.15, ge=0, le=0.5, description="How far brightness, contrast and saturation are changed."
     )
     degrade: float = Field(
-        0.3, ge=0, le=1, description="Share of samples that are compressed, blurred, shrunk or made noisy."
+        default=0.3, ge=0, le=1, description="Share of samples that are compressed, blurred, shrunk or made noisy."
     )
 
 
@@ -81,9 +82,7 @@ def recolour(images: Pixels, amount: float, rng: np.random.Generator) -> Pixels:
     mix = saturation * np.eye(3) + (1 - saturation) * _GREY  # every row: the grey value of the pixel
     offset = 128 * (1 - contrast) + 255 * (brightness - 1) * 0.5
     matrix = np.concatenate([contrast * mix, np.full((3, 1), offset)], axis=1)
-    return np.stack(
-        [np.asarray(cv2.transform(np.ascontiguousarray(image), matrix), dtype=np.uint8) for image in images]
-    )
+    return _each(images, lambda image: cv2.transform(np.ascontiguousarray(image), matrix))
 
 
 def degrade(images: Pixels, rng: np.random.Generator) -> Pixels:
@@ -91,14 +90,20 @@ def degrade(images: Pixels, rng: np.random.Generator) -> Pixels:
     kind = rng.integers(4)
     strength = rng.random()
     if kind == 0:
-        return np.stack([_jpeg(image, int(95 - 55 * strength)) for image in images])
+        return _each(images, lambda image: _jpeg(image, int(95 - 55 * strength)))
     if kind == 1:
-        sigma = 0.3 + 0.9 * strength
-        return np.stack([np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), dtype=np.uint8) for image in images])
+        return _each(images, lambda image: cv2.GaussianBlur(image, (0, 0), 0.3 + 0.9 * strength))
     if kind == 2:
-        return np.stack([_shrink(image, 1 - 0.5 * strength) for image in images])
-    noise = rng.standard_normal(images.shape, dtype=np.float32) * np.float32(2 + 6 * strength)
-    return np.clip(np.rint(images + noise), 0, 255).astype(np.uint8)
+        return _each(images, lambda image: _shrink(image, 1 - 0.5 * strength))
+    noise = rng.standard_normal(images.shape, dtype=np.float32)
+    noise *= np.float32(2 + 6 * strength)
+    noise += images
+    return np.clip(np.rint(noise, out=noise), 0, 255, out=noise).astype(np.uint8)
+
+
+def _each(images: Pixels, change: Callable[[Pixels], Any]) -> Pixels:
+    """Change each picture of `(T, S, S, 3)`; a single one is not copied again."""
+    return np.asarray(change(images[0]))[None] if len(images) == 1 else np.stack([change(image) for image in images])
 
 
 def _jpeg(image: Pixels, quality: int) -> Pixels:

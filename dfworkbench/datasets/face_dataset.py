@@ -48,7 +48,7 @@ class FaceDataset(Dataset):
         label_column: Column of the video table that is the label.
         seed: Of the random changes.
         epoch: Likewise; see `set_epoch`.
-        cache_mb: Up to how many megabytes of decoded crops are kept in memory.
+        cache_mb: Up to how many megabytes of pixels are kept in memory.
 
     Raises:
         TableError: Crop files are missing.
@@ -111,20 +111,41 @@ class FaceDataset(Dataset):
     def preload(self) -> None:
         """Fill the cache now, so that worker processes share it."""
         for face in np.unique(self._samples):
-            self._context(int(face))
+            if self.transform is None:
+                self._cut_unchanged(int(face))
+            else:
+                self._context(int(face))
 
     def _cut(self, faces: NDArray[np.int64], boxes: NDArray[np.float64]) -> NDArray[np.uint8]:
-        return np.stack([cut_for(self.spec, self._context(int(f)), b) for f, b in zip(faces, boxes, strict=True)])
+        if self.transform is None:
+            images = [self._cut_unchanged(int(face)) for face in faces]
+        else:
+            images = [cut_for(self.spec, self._context(int(face)), box) for face, box in zip(faces, boxes, strict=True)]
+        return images[0][None] if len(images) == 1 else np.stack(images)
+
+    def _cut_unchanged(self, face: int) -> NDArray[np.uint8]:
+        # without random changes the finished crop can be kept, which is smaller than what it is cut from
+        image = self._cache.get(face)
+        if image is None:
+            image = cut_for(self.spec, self._read_context(face), self._boxes[face])
+            self._keep(face, image)
+        return image
 
     def _context(self, face: int) -> ContextCrop:
         image = self._cache.get(face)
         if image is None:
-            image = read_image(self.crops_root / self._paths[face])
-            if image.nbytes <= self._cache_left:
-                self._cache[face] = image
-                self._cache_left -= image.nbytes
-        x0, y0, side = self._places[face]
-        return ContextCrop(image, x0, y0, side)
+            context = self._read_context(face)
+            self._keep(face, context.image)
+            return context
+        return ContextCrop(image, *self._places[face])
+
+    def _read_context(self, face: int) -> ContextCrop:
+        return ContextCrop(read_image(self.crops_root / self._paths[face]), *self._places[face])
+
+    def _keep(self, face: int, image: NDArray[np.uint8]) -> None:
+        if image.nbytes <= self._cache_left:
+            self._cache[face] = image
+            self._cache_left -= image.nbytes
 
     def _inside(self, faces: NDArray[np.int64], boxes: NDArray[np.float64]) -> NDArray[np.float64]:
         """Moved boxes, except where their crop would reach beyond what was stored."""

@@ -3,6 +3,7 @@
 Faces were scored in sampled frames only; in between, boxes and probabilities are interpolated linearly.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -95,25 +96,33 @@ def draw_boxes(rgb: NDArray[np.uint8], file: FileScore, frame: int) -> NDArray[n
     draw = ImageDraw.Draw(image)
     scale = max(rgb.shape[:2]) / 1280
     font = ImageFont.load_default(max(11, round(19 * scale)))
-    for track in file.tracks:
-        found = faces_at(track, frame)
-        if found is not None:
-            _draw_face(draw, found[0], found[1], track.track, font, max(2, round(3.5 * scale)))
+    line = max(2, round(3.5 * scale))
+    seen = [(track.track, *found) for track in file.tracks if (found := faces_at(track, frame)) is not None]
+    for _, box, probability in seen:
+        x0, y0, x1, y1 = (float(v) for v in box)
+        radius = min(2.5 * line, (x1 - x0) / 6)
+        draw.rounded_rectangle((x0, y0, x1, y1), radius=radius, outline=_rgb(probability), width=line)
+    taken: list[tuple[float, float, float, float]] = []
+    for number, box, probability in seen:
+        text = f"{number}: " + ("no score" if np.isnan(probability) else f"{probability:.2f}")
+        taken.append(_draw_label(draw, box, text, probability, font, line, taken))
     return np.asarray(image)
 
 
-def _draw_face(draw: ImageDraw.ImageDraw, box: NDArray, probability: float, track: int, font, line: int) -> None:
-    colour = _rgb(probability)
-    x0, y0, x1, y1 = (float(v) for v in box)
-    draw.rounded_rectangle((x0, y0, x1, y1), radius=min(2.5 * line, (x1 - x0) / 6), outline=colour, width=line)
-    text = f"{track}: " + ("no score" if np.isnan(probability) else f"{probability:.2f}")
+def _draw_label(
+    draw: ImageDraw.ImageDraw, box: NDArray, text: str, probability: float, font, line: int, taken: Sequence[tuple]
+) -> tuple[float, float, float, float]:
+    """Write a label above its box, or below it where there is no room; returns where."""
     left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
     width, height = right - left + 4 * line, bottom - top + 3 * line
-    y = y0 - height - line if y0 - height - line >= 0 else y1 + line  # below the box where there is no room above
-    x = min(max(x0, 0), max(draw.im.size[0] - width, 0))
-    draw.rounded_rectangle((x, y, x + width, y + height), radius=2 * line, fill=colour)
+    x = min(max(float(box[0]), 0), max(draw.im.size[0] - width, 0))
+    above, below = float(box[1]) - height - line, float(box[3]) + line
+    crowded = any(x < b[2] and x + width > b[0] and above < b[3] and above + height > b[1] for b in taken)
+    y = below if above < 0 or crowded else above
+    draw.rounded_rectangle((x, y, x + width, y + height), radius=2 * line, fill=_rgb(probability))
     ink = (255, 255, 255) if probability > 0.75 or probability < 0.25 else (20, 20, 20)
     draw.text((x + 2 * line - left, y + 1.5 * line - top), text, fill=ink, font=font)
+    return x, y, x + width, y + height
 
 
 def _rgb(probability: float) -> tuple[int, int, int]:

@@ -38,18 +38,28 @@ def block_features(crops: Crops) -> NDArray[np.float64]:
     steps = [np.abs(np.diff(luma, axis=axis)).mean(axis=3 - axis) for axis in (2, 1)]
     blocks = [_block_step(step, size) for step in steps for size in (8, 16)]
     energies = [np.log(_energy(luma, distance) + 1e-3) for distance in (1, 2, 4, 8)]
-    laplacian = 4 * luma[:, 1:-1, 1:-1] - luma[:, :-2, 1:-1] - luma[:, 2:, 1:-1] - luma[:, 1:-1, :-2] - luma[:, 1:-1, 2:]
+    laplacian = (
+        4 * luma[:, 1:-1, 1:-1] - luma[:, :-2, 1:-1] - luma[:, 2:, 1:-1] - luma[:, 1:-1, :-2] - luma[:, 1:-1, 2:]
+    )
     fine = np.log(np.square(laplacian).mean(axis=(1, 2)) + 1e-3)
     levels = [*(e.mean() for e in energies), fine.mean()]
     ratios = [(energies[0] - energies[1]).mean(), (energies[0] - energies[3]).mean(), fine.std()]
     return np.array([*blocks, *levels, *ratios], np.float64)
 
 
-FEATURES: dict[str, Callable[[Crops], NDArray[np.float64]]] = {"mean colour": colour_features, "block statistics": block_features}
+FEATURES: dict[str, Callable[[Crops], NDArray[np.float64]]] = {
+    "mean colour": colour_features,
+    "block statistics": block_features,
+}
 
 
 def baseline_auc(
-    features: ArrayLike, labels: ArrayLike, train: ArrayLike, test: ArrayLike, groups: Sequence[str] | None = None, seed: int = 0
+    features: ArrayLike,
+    labels: ArrayLike,
+    train: ArrayLike,
+    test: ArrayLike,
+    groups: Sequence[str] | None = None,
+    seed: int = 0,
 ) -> float:
     """Video AUC on the test rows of a logistic regression fitted on the training rows.
 
@@ -73,10 +83,16 @@ def baseline_auc(
                 "(fake) are needed. Use more videos or another split."
             )
     if groups is not None:
-        shared = {g for g, f in zip(groups, fit, strict=True) if f} & {g for g, h in zip(groups, held_out, strict=True) if h}
+        shared = {g for g, f in zip(groups, fit, strict=True) if f} & {
+            g for g, h in zip(groups, held_out, strict=True) if h
+        }
         if shared:
-            raise InputError(f"baselines: the groups {sorted(shared)[:3]} stand in training and held-out videos. Split by group.")
-    model = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=2000, random_state=seed))
+            raise InputError(
+                f"baselines: the groups {sorted(shared)[:3]} stand in training and held-out videos. Split by group."
+            )
+    model = make_pipeline(
+        StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=2000, random_state=seed)
+    )
     model.fit(x[fit], y[fit])
     return float(roc_auc_score(y[held_out], model.decision_function(x[held_out])))
 
@@ -121,7 +137,9 @@ def _block_step(steps: NDArray, size: int) -> float:
     """How much larger the mean step is at block boundaries than elsewhere, at the best phase; `steps` `(N, L)`."""
     mean = steps.mean(axis=0)
     phases = np.arange(len(mean)) % size
-    return float(max(np.log((mean[phases == p].mean() + 1e-3) / (mean[phases != p].mean() + 1e-3)) for p in range(size)))
+    return float(
+        max(np.log((mean[phases == p].mean() + 1e-3) / (mean[phases != p].mean() + 1e-3)) for p in range(size))
+    )
 
 
 def _energy(luma: NDArray[np.float32], distance: int) -> NDArray[np.float32]:

@@ -35,11 +35,24 @@ def is_generated(path: Path | str) -> bool:
     return any((folder / MARKER).is_file() for folder in Path(path).resolve().parents)
 
 
+def checkpoint_domain(metadata: Mapping[str, Any]) -> str:
+    """The domain a checkpoint's record states; where it states none, that of the data set it names."""
+    provenance = _part(metadata, "provenance")
+    for record in (metadata, provenance):
+        if DOMAIN_KEY in record:
+            return str(record[DOMAIN_KEY])
+    dataset = _part(provenance, "settings").get("dataset")
+    return data_domain([dataset] if isinstance(dataset, str) else [])
+
+
+def _part(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = record.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
 def caveat(metadata: Mapping[str, Any]) -> str:
     """What must be said beside a number of this checkpoint on footage that is not generated; "" if nothing."""
-    provenance = metadata.get("provenance")
-    sources = (metadata, provenance if isinstance(provenance, Mapping) else {})
-    if not any(source.get(DOMAIN_KEY) == GENERATED for source in sources):
+    if checkpoint_domain(metadata) != GENERATED:
         return ""
     return (
         "This detector was trained on generated faces only. Its number says how a face compares with those; "

@@ -106,7 +106,7 @@ def timeline_svg(track: TrackScore, file: FileScore) -> str:
     else:
         edges = spans(track.times) / max(file.duration_s, 1e-9)
         marks = "".join(
-            f'<rect x="{a * _BAR_PX:.1f}" y="4" width="{max((b - a) * _BAR_PX, 1):.1f}" height="16" fill="{score_hex(p)}"/>'
+            f'<rect x="{a * _BAR_PX:.1f}" y="4" width="{max((b - a) * _BAR_PX, 1) + 0.6:.1f}" height="16" fill="{score_hex(p)}"/>'
             for (a, b), p in zip(np.clip(edges, 0, 1), track.probabilities, strict=True)
         )
         ends = "0 s", f"{file.duration_s:.1f} s"

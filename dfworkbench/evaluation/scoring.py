@@ -69,7 +69,7 @@ def score(
         found, rows = _score_file(file, video_id, loaded, settings, faces, finder)
         scores.append(found if not note or is_generated(file) else dataclasses.replace(found, caveat=note))
         tables.extend(rows)
-    return Scored(scores, _table(tables), loaded.name)
+    return Scored(scores, SCORES.complete(tables), loaded.name)
 
 
 def find_files(path: Path | str | Sequence[Path | str]) -> dict[str, Path]:
@@ -109,7 +109,7 @@ def _score_file(
         return _failed(known, "error", f"{type(error).__name__}: {error}")
     known |= {name: getattr(found, name) for name in ("kind", "frames", "fps", "width_px", "height_px")}
     rows, tracks = _score_tracks(found.detections, video_id, loaded, settings)
-    verdict = to_level(_table(rows), "video", settings.rule).iloc[0]
+    verdict = to_level(SCORES.complete(rows), "video", settings.rule).iloc[0]
     status, reason = str(verdict["status"]), str(verdict["reason"])
     return FileScore(
         **known, tracks=tracks, status=status, reason=reason, fake_probability=float(verdict["fake_probability"])
@@ -119,12 +119,6 @@ def _score_file(
 def _failed(known: dict[str, Any], status: str, reason: str) -> tuple[FileScore, list[dict[str, Any]]]:
     row = {"row_id": known["video_id"], **_ids(known["video_id"]), "status": status, "reason": reason}
     return FileScore(**known, status=status, reason=reason, fake_probability=float("nan")), [row]
-
-
-def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    # rows with and without score have different keys; without the defaults pandas would fill whole numbers with NaN
-    defaults = {name: default for name, (_, default) in SCORES.columns.items()}
-    return SCORES.complete([defaults | row for row in rows])
 
 
 def _ids(video_id: str) -> dict[str, Any]:
@@ -151,7 +145,7 @@ def _score_tracks(
         _too_short(video_id, t, int((numbers == t).sum()), spec) for t in sorted({*numbers} - {*numbers[samples[:, 0]]})
     ]
     per_face = _per_face([row["fake_probability"] for row in rows if "logit" in row], samples, len(faces))
-    levels = to_level(_table(rows), "track", settings.rule).set_index("track")["fake_probability"]
+    levels = to_level(SCORES.complete(rows), "track", settings.rule).set_index("track")["fake_probability"]
     tracks = []
     for number in np.unique(numbers):
         own = np.flatnonzero(numbers == number)

@@ -46,9 +46,9 @@ def cut_context(rgb: NDArray[np.uint8], box: ArrayLike, settings: FaceSettings) 
     side = max(round(length), 1)
     # the centre of the square is kept to half a pixel
     x0, y0 = round(left + (length - side) / 2), round(top + (length - side) / 2)
-    image = _cut(rgb, x0, y0, side)
-    if side > settings.context_max_px:
-        image = _resize(image, settings.context_max_px)
+    image = _resize(
+        _cut(rgb, x0, y0, side), min(side, settings.context_max_px)
+    ).copy()  # never a view that keeps the frame
     return ContextCrop(image, float(x0), float(y0), float(side))
 
 
@@ -81,25 +81,25 @@ def cut_for(spec: InputSpec, context: ContextCrop, box: ArrayLike) -> NDArray[np
     side = min(max(round(length * ratio), 1), stored)
     x0 = min(max(round((left - context.x0) * ratio), 0), stored - side)
     y0 = min(max(round((top - context.y0) * ratio), 0), stored - side)
-    return _resize(context.image[y0 : y0 + side, x0 : x0 + side], spec.size_px)
+    return np.ascontiguousarray(_resize(context.image[y0 : y0 + side, x0 : x0 + side], spec.size_px))
 
 
 def _cut(rgb: NDArray[np.uint8], x0: int, y0: int, side: int) -> NDArray[np.uint8]:
-    """A square that may reach beyond the frame, whose border pixels are repeated there."""
+    """A square that may reach beyond the frame, whose border pixels are repeated there; may be a view of the frame."""
     height, width = rgb.shape[:2]
-    # at least one row and column of the frame, for a box that lies outside it altogether
-    left, right = min(max(x0, 0), width - 1), max(min(x0 + side, width), 1)
-    top, bottom = min(max(y0, 0), height - 1), max(min(y0 + side, height), 1)
+    left, top, right, bottom = max(x0, 0), max(y0, 0), min(x0 + side, width), min(y0 + side, height)
+    if left >= right or top >= bottom:  # a box outside the frame sees nothing but its border
+        rows, columns = (np.clip(np.arange(at, at + side), 0, end - 1) for at, end in ((y0, height), (x0, width)))
+        return rgb[rows[:, None], columns]
     inner = rgb[top:bottom, left:right]
-    if inner.shape[:2] == (side, side):
-        return inner.copy()
-    rows = np.clip(np.arange(y0, y0 + side), top, bottom - 1) - top
-    columns = np.clip(np.arange(x0, x0 + side), left, right - 1) - left
-    return inner[rows[:, None], columns[None, :]]
+    missing = top - y0, y0 + side - bottom, left - x0, x0 + side - right
+    if not any(missing):
+        return inner
+    return np.asarray(cv2.copyMakeBorder(inner, *missing, borderType=cv2.BORDER_REPLICATE), dtype=np.uint8)
 
 
 def _resize(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     if image.shape[0] == size:
-        return np.ascontiguousarray(image)
+        return image
     method = cv2.INTER_AREA if image.shape[0] > size else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image, (size, size), interpolation=method), dtype=np.uint8)

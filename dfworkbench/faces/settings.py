@@ -17,7 +17,7 @@ class FaceSettings(Settings):
         description="Detail of the search: faces under 20 px at this width or height are not looked for",
     )
     search_every: int = Field(
-        default=4,
+        default=5,
         ge=1,
         description="Search the whole picture in every k-th sampled frame; between, near known faces (1: always)",
     )

@@ -13,6 +13,12 @@ from dfworkbench.workspace import explain_write
 #: Larger pictures are refused before they are decoded: a few bytes of header can ask for gigabytes.
 MAX_PIXELS = 200_000_000
 
+# Measured on face crops: level 1 with one filter takes 64 % of the time of level 1 with all filters tried and 5 % more
+# bytes; level 6 takes 2.8 times as long to save another 5 %.
+_PNG_OPTIONS = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+if hasattr(cv2, "IMWRITE_PNG_FILTER"):  # not in OpenCV 4.10
+    _PNG_OPTIONS += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB]
+
 
 def read_image(path: Path | str) -> NDArray[np.uint8]:
     """Read a picture as RGB, turned upright by its EXIF orientation.
@@ -66,8 +72,7 @@ def write_png(path: Path | str, rgb: NDArray[np.uint8]) -> None:
 def encode_png(rgb: NDArray[np.uint8]) -> bytes:
     """A picture as the bytes of a PNG file."""
     bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR) if rgb.ndim == 3 else rgb
-    # level 1: measured on face crops, higher levels take several times as long and save a few per cent
-    _, data = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    _, data = cv2.imencode(".png", bgr, _PNG_OPTIONS)
     return data.tobytes()
 
 

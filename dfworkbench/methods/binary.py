@@ -30,7 +30,7 @@ class Binary(nn.Module):
 
     def __init__(
         self,
-        detector: nn.Module,
+        detector: Any,
         *,
         class_weights: tuple[float, float] | None = None,
         label_smoothing: float = 0.0,

@@ -10,6 +10,7 @@ from tqdm.auto import tqdm
 from dfworkbench.datasets import read_layout
 from dfworkbench.evaluation.baselines import baselines
 from dfworkbench.media.video import VideoSource, sample_indices
+from dfworkbench.notebook.tables import ReadableTable
 
 #: From here on a set counts as trivially separable.
 LIMIT = 0.75
@@ -17,7 +18,7 @@ LIMIT = 0.75
 _SHARE = 0.5
 
 
-def trivial_baselines(root: Path, frames: int = 4, compression: str = "c23", progress: bool = True) -> pd.DataFrame:
+def trivial_baselines(root: Path, frames: int = 4, compression: str = "c23", progress: bool = True) -> ReadableTable:
     """AUC of the trivial baselines on held-out people of a generated set in the FaceForensics++ layout.
 
     Faces are cut by the true landmarks, so no face finder is needed. Validation and test people are held out.
@@ -43,7 +44,7 @@ def trivial_baselines(root: Path, frames: int = 4, compression: str = "c23", pro
         {"baseline": name, "held-out video AUC": round(value, 3), "verdict": _verdict(value)}
         for name, value in found.items()
     ]
-    return pd.DataFrame(rows).set_index("baseline")
+    return ReadableTable(pd.DataFrame(rows).set_index("baseline"))
 
 
 def _verdict(value: float) -> str:

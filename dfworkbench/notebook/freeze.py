@@ -6,6 +6,7 @@ progress bars become one line of text and panels become their table.
 
 import copy
 import html
+import logging
 import re
 from typing import Any
 
@@ -37,6 +38,8 @@ def to_html(notebook: nbformat.NotebookNode, title: str) -> str:
     exporter = HTMLExporter(config=Config({"HTMLExporter": {"embed_images": True, "theme": "light"}}))
     # nothing on the page may be fetched from elsewhere: it is read on machines without a network
     exporter.require_js_url = exporter.jquery_url = ""
+    exporter.log = logging.getLogger(__name__)  # it asks for alternative texts of figures, which a notebook cannot give
+    exporter.log.setLevel(logging.ERROR)
     page, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})
     return page
 

@@ -4,9 +4,11 @@ from pathlib import Path
 
 from pydantic import Field
 
+from dfworkbench.evaluation.annotate import annotate
+from dfworkbench.evaluation.results import Scored
 from dfworkbench.evaluation.settings import ScoreSettings
 from dfworkbench.notebook.views import example_videos, newest_run
-from dfworkbench.workspace import find_workspace
+from dfworkbench.workspace import explain_write, find_workspace
 
 
 class InferenceSettings(ScoreSettings):
@@ -30,4 +32,19 @@ class InferenceSettings(ScoreSettings):
         space = find_workspace()
         if self.path:
             return space.root / Path(self.path).expanduser()
-        return example_videos(self.dataset, space.data / self.dataset)
+        root = space.data / self.dataset
+        two_people = root / "extras" / "two_people_one_forged.mp4"  # the demo set has one
+        return example_videos(self.dataset, root) + ([two_people] if two_people.is_file() else [])
+
+
+def write_annotated(scored: Scored) -> list[Path]:
+    """Write every scored file again with boxes, numbers and timelines drawn in, below report/annotated/."""
+    written = []
+    for file in scored:
+        if file.ok:
+            # equally named videos of different forgery kinds keep apart
+            target = (find_workspace().root / "report" / "annotated" / file.video_id).parent
+            with explain_write(target, "an annotated video"):
+                target.mkdir(parents=True, exist_ok=True)
+            written.append(annotate(file, target))
+    return written

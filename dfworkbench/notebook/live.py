@@ -1,7 +1,6 @@
 """LiveCurves: one output that is redrawn after every epoch. Works in JupyterLab, under papermill and in a terminal."""
 
 import base64
-import html
 import io
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +9,7 @@ import pandas as pd
 from IPython.display import HTML, display
 
 from dfworkbench.notebook.look import wrap
+from dfworkbench.notebook.tables import table_html
 
 
 class LiveCurves:
@@ -66,17 +66,23 @@ def epoch_row(epoch: Any) -> dict[str, Any]:
 
 
 def _table(history: pd.DataFrame, last: int = 8) -> str:
-    columns = [name for name in history.columns if name != "best"]
-    head = "".join(f'<th class="number">{html.escape(name.replace("_", " "))}</th>' for name in columns)
-    body = ""
-    for row in history.tail(last).to_dict("records"):
-        cells = "".join(f'<td class="number">{_number(row[name])}</td>' for name in columns)
-        body += f"<tr>{cells}<td>{'★ best so far' if row['best'] else ''}</td></tr>"
-    return f"<table><tr>{head}<th></th></tr>{body}</table>"
+    hidden = {"epoch", "best"}
+    for name in history:
+        # where a loss has one part, the part says the same as the loss
+        if str(name).startswith("train_") and name != "train_loss" and history[name].equals(history["train_loss"]):
+            hidden.add(name)
+    table = history.set_index("epoch")[[name for name in history if name not in hidden]].tail(last)
+    best = history.loc[history["best"].astype(bool), "epoch"].max()
+    table = table.assign(
+        seconds=table["seconds"].round(1), mark=["★ best" if epoch == best else "" for epoch in table.index]
+    )
+    return table_html(table.rename(columns=_column_name))
 
 
-def _number(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def _column_name(name: str) -> str:
+    """`val_auc_video` -> "validation AUC video"."""
+    words = {"val": "validation", "train": "training", "auc": "AUC", "eer": "EER", "mark": ""}
+    return " ".join(words.get(word, word) for word in name.split("_"))
 
 
 def _duration(seconds: float) -> str:

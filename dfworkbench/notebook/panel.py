@@ -109,10 +109,7 @@ class SettingsPanel(Generic[S]):
         self._command.value = _command_html(self.command)
 
     def _layout(self) -> w.VBox:
-        parameters = notebook_defaults(self._notebook)
-        names = list(self._controls)
-        first = [n for n in names if parameters is None or n.rpartition(".")[2] in parameters]
-        rest = [n for n in names if n not in first]
+        first, rest = self._order()
         parts: list[Any] = [w.HTML(f'{STYLE}<div class="dfw dfw-title">{html.escape(self._title)}</div>')]
         parts += self._groups(first)
         if rest:
@@ -121,6 +118,15 @@ class SettingsPanel(Generic[S]):
             parts.append(more)
         box = w.VBox([*parts, self._message, self._command])
         return box.add_class("dfw-card")
+
+    def _order(self) -> tuple[list[str], list[str]]:
+        """Names of the notebook's parameters in its order, and all others."""
+        parameters = notebook_defaults(self._notebook)
+        if parameters is None:
+            return list(self._controls), []
+        leaves = {name.rpartition(".")[2]: name for name in reversed(self._controls)}
+        first = [leaves[leaf] for leaf in parameters if leaf in leaves]
+        return first, [name for name in self._controls if name not in first]
 
     def _groups(self, names: list[str]) -> list[Any]:
         """Two columns of settings; nested settings under a heading of their own."""
@@ -148,28 +154,31 @@ class SettingsPanel(Generic[S]):
         # labels above, controls at the bottom: rows line up whatever the length of the text
         return w.VBox(parts, layout=w.Layout(justify_content="space-between", overflow="hidden"))
 
-    def _rows(self) -> list[tuple[str, str, str]]:
+    def _texts(self) -> dict[str, str]:
         values = {**self._values, **{name: control.read() for name, control in self._controls.items()}}
-        return [
-            (name, "automatic" if values[name] in (None, "") else write_value(values[name]), control.field.description)
-            for name, control in self._controls.items()
-        ]
+        return {
+            name: write_value(values[name]) if values[name] not in (None, "", ()) else "-" for name in self._controls
+        }
 
     def __repr__(self) -> str:
         width = max(map(len, self._controls), default=0)
-        lines = [f"{name:<{width}}  {value}" for name, value, _ in self._rows()]
+        lines = [f"{name:<{width}}  {value}" for name, value in self._texts().items()]
         return "\n".join([self._title, *lines, self.message or f"batch: {self.command}"])
 
     def _repr_html_(self) -> str:
-        cells = "".join(
-            f"<tr><td><b>{html.escape(name)}</b></td><td>{html.escape(value)}</td>"
-            f'<td class="dfw-hint">{html.escape(description)}</td></tr>'
-            for name, value, description in self._rows()
+        first, rest = self._order()
+        more = f"<details><summary>More settings ({len(rest)})</summary>{self._table(rest)}</details>" if rest else ""
+        head = f'<div class="dfw-title">{html.escape(self._title)}</div>{self._table(first)}'
+        return wrap(f"{head}{more}{_message_html(self.message)}{_command_html(self.command)}", "dfw-card")
+
+    def _table(self, names: list[str]) -> str:
+        texts = self._texts()
+        rows = "".join(
+            f"<tr><td><b>{html.escape(name)}</b></td><td>{html.escape(texts[name])}</td>"
+            f'<td class="dfw-hint">{html.escape(self._controls[name].field.description)}</td></tr>'
+            for name in names
         )
-        head = f'<div class="dfw-title">{html.escape(self._title)}</div>'
-        return wrap(
-            f"{head}<table>{cells}</table>{_message_html(self.message)}{_command_html(self.command)}", "dfw-card"
-        )
+        return f"<table>{rows}</table>"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         bundle = dict(self.box._repr_mimebundle_(**kwargs) or {})

@@ -14,6 +14,7 @@ from dfworkbench.errors import DataNotFoundError
 from dfworkbench.names import FAKE, REAL, SPLITS, STATUS_OK, require_name
 from dfworkbench.notebook.look import wrap
 from dfworkbench.notebook.pickers import checkpoints
+from dfworkbench.notebook.tables import ReadableTable
 from dfworkbench.tables import read_table
 from dfworkbench.workspace import Workspace, find_workspace
 
@@ -26,7 +27,7 @@ _METRICS = {
 }
 
 
-def split_table(dataset: str, workspace: Workspace | None = None) -> pd.DataFrame:
+def split_table(dataset: str, workspace: Workspace | None = None) -> ReadableTable:
     """One row per split of an extracted data set: identity groups, videos of each kind, faces."""
     folder = (workspace or find_workspace()).labels / dataset
     videos = read_table("video", folder / "videos.csv")
@@ -38,7 +39,7 @@ def split_table(dataset: str, workspace: Workspace | None = None) -> pd.DataFram
     table.insert(0, "identity groups", videos.groupby("split")["group"].nunique())
     table["faces"] = videos.groupby("split")["faces"].sum()
     rows = [split for split in (*SPLITS, "") if split in table.index]
-    return table.loc[rows].rename(index={"": "none"}).rename_axis("split").rename_axis(None, axis="columns")
+    return ReadableTable(table.loc[rows].rename(index={"": "none"}).rename_axis("split"))
 
 
 def card_html(layout: str) -> HTML:
@@ -54,17 +55,17 @@ def card_html(layout: str) -> HTML:
     return HTML(wrap(f'<div class="dfw-title">{html.escape(card.title)}</div><table>{body}</table>', "dfw-card"))
 
 
-def status_table(videos: pd.DataFrame) -> pd.DataFrame:
+def status_table(videos: pd.DataFrame) -> ReadableTable:
     """What became of the files of an extraction: one row per status with the first reason."""
     groups = videos.groupby("status", sort=False)
     table = groups.agg(
         files=("video_id", "size"), tracks=("tracks", "sum"), faces=("faces", "sum"), reason=("reason", "first")
     )
     table[["tracks", "faces"]] = table[["tracks", "faces"]].clip(lower=0)  # -1 stands for "not known"
-    return table.sort_values("files", ascending=False).rename_axis("status")
+    return ReadableTable(table.sort_values("files", ascending=False).rename_axis("status"))
 
 
-def workspace_table(workspace: Workspace | None = None) -> pd.DataFrame:
+def workspace_table(workspace: Workspace | None = None) -> ReadableTable:
     """The folders of a workspace: what belongs in them, and what is there now."""
     space = workspace or find_workspace()
     folders = {
@@ -81,7 +82,7 @@ def workspace_table(workspace: Workspace | None = None) -> pd.DataFrame:
         rows.append(
             {"folder": f"{name}/", "what belongs there": meaning, "files now": len(files), "MB now": round(size, 1)}
         )
-    return pd.DataFrame(rows).set_index("folder")
+    return ReadableTable(pd.DataFrame(rows).set_index("folder"))
 
 
 def sample_crops(
@@ -110,12 +111,12 @@ def sample_crops(
     return [read_image(space.extracted / path) for path in rows["crop_path"]], known["label"].tolist(), words
 
 
-def epoch_table(run: Path) -> pd.DataFrame:
+def epoch_table(run: Path) -> ReadableTable:
     """The checkpoints of a run: epoch, validation AUC and loss, size, which is the best."""
     history = pd.read_csv(run / "history.csv").set_index("epoch")
     best = json.loads((run / "best.json").read_text())["epoch"]
     files = [run / f"epoch_{epoch:03d}.safetensors" for epoch in history.index]
-    table = pd.DataFrame(
+    return ReadableTable(
         {
             "checkpoint": [file.name for file in files],
             "size (kB)": [round(file.stat().st_size / 1000) if file.is_file() else 0 for file in files],
@@ -128,10 +129,9 @@ def epoch_table(run: Path) -> pd.DataFrame:
         },
         index=history.index,
     )
-    return table
 
 
-def metric_table(metrics: pd.DataFrame) -> pd.DataFrame:
+def metric_table(metrics: pd.DataFrame) -> ReadableTable:
     """The result of `evaluation.evaluate` as people read it: one row per level, "value [low, high]" per metric."""
     rows = {}
     for level, part in metrics.groupby("level", sort=False):
@@ -140,7 +140,7 @@ def metric_table(metrics: pd.DataFrame) -> pd.DataFrame:
         for item in part.itertuples():
             row[_METRICS.get(str(item.metric), str(item.metric))] = interval_text(item.value, item.low, item.high)
         rows[level] = row
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("level")
+    return ReadableTable(pd.DataFrame.from_dict(rows, orient="index").rename_axis("level"))
 
 
 def interval_text(value: float, low: float, high: float) -> str:
@@ -178,7 +178,7 @@ def example_videos(dataset: str, root: Path, per_kind: int = 1, split: str = "te
     return [root / row["path"] for row in chosen]
 
 
-def checkpoint_table(loaded: Any) -> pd.DataFrame:
+def checkpoint_table(loaded: Any) -> ReadableTable:
     """The passport of a detector (`checkpoints.LoadedDetector`): what it is, on what it was trained, what it must be fed."""
     record, spec = loaded.metadata, loaded.input_spec
     origin = record.get("provenance", {})
@@ -198,4 +198,4 @@ def checkpoint_table(loaded: Any) -> pd.DataFrame:
         "is fed with": f"{kind}, {spec.size_px} x {spec.size_px}, {spec.crop_scale} x the face box, {spec.channel_order.upper()}",
         "made with": f"dfworkbench {origin.get('dfworkbench', '?')}, commit {commit}, seed {origin.get('seed', '?')}",
     }
-    return pd.DataFrame({"": rows})
+    return ReadableTable({"": rows})

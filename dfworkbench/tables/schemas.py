@@ -108,8 +108,8 @@ class Table:
         for name, (_, default) in self.columns.items():
             if name not in frame:
                 frame[name] = default
-            elif isinstance(default, str):
-                frame[name] = frame[name].fillna(default)  # CSV cannot tell "" from nothing
+            elif default is not None:
+                frame[name] = frame[name].fillna(default)  # CSV cannot tell "" from nothing; rows may lack a key
         extra = [name for name in frame.columns if name not in self.columns]
         return self.check(frame[[*self.columns, *extra]], source)
 

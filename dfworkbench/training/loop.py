@@ -25,6 +25,7 @@ from tqdm.auto import tqdm
 from dfworkbench.checkpoints import epoch_file
 from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.evaluation.metrics import evaluate
+from dfworkbench.models.memory import reuse_memory
 from dfworkbench.tables import SCORES
 from dfworkbench.training.batches import epoch_order, make_loader, split_batches
 from dfworkbench.training.processes import replace_layers
@@ -87,6 +88,8 @@ def fit(
         return
     if settings.threads:
         torch.set_num_threads(settings.threads)
+    if fabric.device.type == "cpu":
+        reuse_memory()
     fabric.barrier()
     if fabric.is_global_zero:
         run.start(len(history) + 1)
@@ -133,7 +136,7 @@ def _train(
         fabric.backward(step.loss)
         if settings.gradient_clip:
             norm = fabric.clip_gradients(model, optimizer, max_norm=settings.gradient_clip, error_if_nonfinite=False)
-            means.add({"grad_norm": norm}, 1)
+            means.add({"grad_norm": torch.as_tensor(norm)}, 1)
         optimizer.step()
         means.add(_measures(step, batch), len(batch["label"]))
     return rate, means.over_processes(fabric)

@@ -10,7 +10,7 @@ import os
 import torch
 import torch.distributed as dist
 from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments import LightningEnvironment
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from torch import Tensor, nn
 
 from dfworkbench.errors import ParameterError
@@ -59,7 +59,9 @@ def replace_layers(method: nn.Module, fabric: Fabric) -> None:
                 setattr(parent, name, ExactBatchNorm(child))  # pyright: ignore[reportArgumentType]
             elif several and type(child) is nn.Dropout:
                 setattr(parent, name, GlobalDropout(child.p))
-            elif several and isinstance(child, nn.modules.batchnorm._BatchNorm) and not isinstance(child, ExactBatchNorm):
+            elif (
+                several and isinstance(child, nn.modules.batchnorm._BatchNorm) and not isinstance(child, ExactBatchNorm)
+            ):
                 setattr(parent, name, nn.SyncBatchNorm.convert_sync_batchnorm(child))
 
 

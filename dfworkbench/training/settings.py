@@ -15,47 +15,53 @@ FREE_FIELDS = ("name", "device", "threads", "workers", "cache_mb")
 class TrainSettings(AugmentSettings):
     """What to train, on what, and how; the augmentation fields come from `AugmentSettings`."""
 
-    dataset: str = Field("demo", min_length=1, description="Data set: a folder of labels/ with tables and splits.")
-    detector: str = Field("mesonet4", description="Network, one of list_detectors().")
-    method: str = Field("binary", description="Training method, one of list_methods().")
+    dataset: str = Field(
+        default="demo", min_length=1, description="Data set: a folder of labels/ with tables and splits."
+    )
+    detector: str = Field(default="mesonet4", description="Network, one of list_detectors().")
+    method: str = Field(default="binary", description="Training method, one of list_methods().")
     name: str = Field(
-        "",
+        default="",
         pattern=r"^([A-Za-z0-9][\w.+-]*)?$",
         description="Folder of the run in checkpoints/; empty makes one from the settings.",
     )
-    epochs: int = Field(5, ge=1, le=1000, description="Passes over the training split.")
-    batch_size: int = Field(32, ge=1, le=4096, description="Samples per step, over all processes.")
-    learning_rate: float = Field(1e-3, gt=0, le=1, description="Step size of AdamW.")
+    epochs: int = Field(default=5, ge=1, le=1000, description="Passes over the training split.")
+    batch_size: int = Field(default=32, ge=1, le=4096, description="Samples per step, over all processes.")
+    learning_rate: float = Field(default=1e-3, gt=0, le=1, description="Step size of AdamW.")
     weight_decay: float = Field(
-        1e-4, ge=0, le=1, description="Pull of weights towards zero; biases and norms are spared."
+        default=1e-4, ge=0, le=1, description="Pull of weights towards zero; biases and norms are spared."
     )
-    schedule: Literal["constant", "cosine"] = Field("cosine", description="How the learning rate goes over the run.")
+    schedule: Literal["constant", "cosine"] = Field(
+        default="cosine", description="How the learning rate goes over the run."
+    )
     balance: Literal["loss", "sample", "none"] = Field(
-        "loss", description="Unequal classes: weigh the loss, draw both equally often, or leave them."
+        default="loss", description="Unequal classes: weigh the loss, draw both equally often, or leave them."
     )
     label_smoothing: float = Field(
-        0.0, ge=0, le=0.5, description="How far the targets 0 and 1 are moved towards one half."
+        default=0.0, ge=0, le=0.5, description="How far the targets 0 and 1 are moved towards one half."
     )
-    gradient_clip: float = Field(0.0, ge=0, description="Largest norm of the gradient; 0 does not limit it.")
-    frames_per_video: int = Field(16, ge=1, le=1000, description="Faces or clips per track, evenly over its time.")
+    gradient_clip: float = Field(default=0.0, ge=0, description="Largest norm of the gradient; 0 does not limit it.")
+    frames_per_video: int = Field(
+        default=16, ge=1, le=1000, description="Faces or clips per track, evenly over its time."
+    )
     tracks: Literal["main", "all"] = Field(
-        "main", description="People per file: the one with most face area, or all of them."
+        default="main", description="People per file: the one with most face area, or all of them."
     )
     size_px: int | None = Field(
-        None, ge=16, le=1024, description="Input size, for detectors that have a choice; empty: their own."
+        default=None, ge=16, le=1024, description="Input size, for detectors that have a choice; empty: their own."
     )
-    detector_options: list[str] = Field([], description="Further options of the detector, as name=value.")
-    method_options: list[str] = Field([], description="Further options of the training method, as name=value.")
-    seed: int = Field(0, ge=0, le=2**32 - 1, description="Fixes first weights, order and random changes.")
+    detector_options: list[str] = Field(default=[], description="Further options of the detector, as name=value.")
+    method_options: list[str] = Field(default=[], description="Further options of the training method, as name=value.")
+    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Fixes first weights, order and random changes.")
     precision: Literal["32-true", "bf16-mixed"] = Field(
-        "32-true", description="Numbers to compute with; bf16 is for GPUs."
+        default="32-true", description="Numbers to compute with; bf16 is for GPUs."
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="Where to compute; auto takes a GPU if there is one."
+        default="auto", description="Where to compute; auto takes a GPU if there is one."
     )
-    threads: int = Field(0, ge=0, le=256, description="CPU threads of torch; 0 leaves them as they are.")
-    workers: int = Field(0, ge=0, le=64, description="Processes that read samples; 0 reads in this one.")
-    cache_mb: int = Field(2000, ge=0, description="Memory for decoded crops, in megabytes.")
+    threads: int = Field(default=0, ge=0, le=256, description="CPU threads of torch; 0 leaves them as they are.")
+    workers: int = Field(default=0, ge=0, le=64, description="Processes that read samples; 0 reads in this one.")
+    cache_mb: int = Field(default=2000, ge=0, description="Memory for decoded crops, in megabytes.")
 
     @field_validator("detector_options", "method_options")
     @classmethod

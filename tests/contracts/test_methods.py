@@ -112,7 +112,16 @@ def test_two_processes_take_the_same_step_as_one():
     """Every pair, in one start of torchrun with two gloo processes: same gradient as one process has for the whole batch."""
     script = Path(__file__).with_name("two_processes.py")
     out = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script), json.dumps(PAIRS)],
+        [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            "--nproc-per-node",
+            "2",
+            str(script),
+            json.dumps(PAIRS),
+        ],
         capture_output=True,
         text=True,
         timeout=600,

@@ -34,7 +34,9 @@ def main(pairs: list[list[str]]) -> None:
         worst = max(float((a - b).abs().max()) for a, b in zip(found, expected, strict=True)) / largest
         has_norm = any(isinstance(m, ExactBatchNorm) for m in method.modules())
         if worst > 1e-3:
-            raise SystemExit(f"{method_name} with {detector_name}: gradients differ by {worst:.1e} of the largest ({has_norm=})")
+            raise SystemExit(
+                f"{method_name} with {detector_name}: gradients differ by {worst:.1e} of the largest ({has_norm=})"
+            )
         if fabric.is_global_zero:
             sys.stdout.write(f"{method_name} {detector_name}: same step ({worst:.1e})\n")
         fabric.barrier()

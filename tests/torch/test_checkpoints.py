@@ -42,7 +42,9 @@ def test_what_comes_back_is_what_was_saved(saved):
 
 def test_equal_detectors_give_equal_bytes(saved, tmp_path):
     detector, path = saved
-    again = [save_detector(tmp_path / f"{i}.safetensors", detector, "mesonet4", OPTIONS, {"epoch": 3}) for i in range(5)]
+    again = [
+        save_detector(tmp_path / f"{i}.safetensors", detector, "mesonet4", OPTIONS, {"epoch": 3}) for i in range(5)
+    ]
     assert {other.read_bytes() for other in again} == {path.read_bytes()}
 
 
@@ -56,7 +58,9 @@ def test_weights_of_another_network_are_refused(saved):
     record, weights = read_record(path), load_file(path)
     weights["head.1.weight"] = weights["head.1.weight"][:, :-1].contiguous()
     save_file(weights, path, metadata={"dfworkbench": json.dumps(record)})
-    with pytest.raises(CheckpointError, match=r"1 of 28 entries differ \(first: 'head.1.weight' is \(16, 783\), expected \(16, 784\)"):
+    with pytest.raises(
+        CheckpointError, match=r"1 of 28 entries differ \(first: 'head.1.weight' is \(16, 783\), expected \(16, 784\)"
+    ):
         load_detector(path)
 
 

@@ -99,13 +99,18 @@ def test_reading_leaves_global_random_state_alone(toy, tables):
     assert torch.equal(torch.get_rng_state(), before)
 
 
+@pytest.mark.parametrize("transform", [None, FaceAugment()])
 @pytest.mark.parametrize("cache_mb", [0, 1, 100])
-def test_cache_changes_no_pixel(toy, tables, cache_mb):
-    plain, cached = dataset(toy, tables), dataset(toy, tables, cache_mb=cache_mb)
+def test_cache_changes_no_pixel(toy, tables, cache_mb, transform):
+    plain, cached, loaded = (dataset(toy, tables, transform=transform, cache_mb=mb) for mb in (0, cache_mb, cache_mb))
+    loaded.preload()
     for _ in range(2):
-        assert all(torch.equal(plain[row]["images"], cached[row]["images"]) for row in range(len(plain)))
-    assert sum(image.nbytes for image in cached._cache.values()) <= cache_mb * 2**20
-    assert len(cached._cache) == (0 if cache_mb == 0 else min(len(tables[0]), cache_mb * 2**20 // (64 * 64 * 3)))
+        for row in range(len(plain)):
+            expected = plain[row]["images"]
+            assert torch.equal(expected, cached[row]["images"])
+            assert torch.equal(expected, loaded[row]["images"])
+    size = 64 * 64 * 3 if transform else 32 * 32 * 3
+    assert len(cached._cache) == len(loaded._cache) == min(len(tables[0]), cache_mb * 2**20 // size)
 
 
 def test_moved_boxes_never_leave_the_stored_crop(toy, tables):

@@ -130,7 +130,9 @@ def test_the_table_is_a_score_table(monkeypatch, clip):
 
 
 def test_the_detector_sees_what_its_spec_says(monkeypatch, clip):
-    spec = InputSpec(size_px=24, crop_scale=1.5, channel_order="bgr", value_range=(0, 255), mean=(1, 2, 3), std=(2, 2, 2))
+    spec = InputSpec(
+        size_px=24, crop_scale=1.5, channel_order="bgr", value_range=(0, 255), mean=(1, 2, 3), std=(2, 2, 2)
+    )
     stub_faces(monkeypatch, [(200,)])
     detector = loaded(spec)
     score(clip, detector)
@@ -227,7 +229,9 @@ def test_a_missing_path_stops_before_anything_is_scored(tmp_path):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_a_gpu_that_is_not_there(toy, tmp_path):
-    path = save_detector(tmp_path / "m.safetensors", build_detector("mesonet4", size_px=32), "mesonet4", {"size_px": 32})
+    path = save_detector(
+        tmp_path / "m.safetensors", build_detector("mesonet4", size_px=32), "mesonet4", {"size_px": 32}
+    )
     write_png(tmp_path / "a.png", np.zeros((64, 64, 3), np.uint8))
     with pytest.raises(DeviceError, match="'cuda'"):
         score(tmp_path / "a.png", path, ScoreSettings(device="cuda"))
@@ -275,7 +279,7 @@ def test_a_folder_of_good_and_bad_files(portrait, checkpoint, tmp_path):
     small = cv2.resize(portrait, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     with VideoWriter(tmp_path / "moving.mp4", 10, 200, 240, crf=20) as writer:
         for i in range(12):
-            writer.write(small[10 : 250, 2 * i : 2 * i + 200])
+            writer.write(small[10:250, 2 * i : 2 * i + 200])
     result = score(tmp_path, checkpoint, ScoreSettings(frames=6))
     status = {file.path.name: file.status for file in result}
     assert status == {

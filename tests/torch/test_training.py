@@ -98,7 +98,9 @@ def test_every_validation_row_is_scored_once(toy):
     assert scores["row_id"].tolist() == data.rows["row_id"].tolist()
     assert set(scores["split"]) == {"val"}
     per_video = scores.groupby("video_id")[["label", "fake_probability"]].mean()
-    assert epochs[0].val["auc_video"] == pytest.approx(auc(per_video["label"].astype(int), per_video["fake_probability"]))
+    assert epochs[0].val["auc_video"] == pytest.approx(
+        auc(per_video["label"].astype(int), per_video["fake_probability"])
+    )
     assert scores["fake_probability"].tolist() == pytest.approx(torch.sigmoid(torch.tensor(scores["logit"])).tolist())
 
 
@@ -147,7 +149,9 @@ def test_worker_processes_change_nothing(toy):
 
 
 def test_options_reach_detector_and_method(toy):
-    method = prepare(SETTINGS.replace(detector_options=["dropout=0.1"], label_smoothing=0.2, balance="none"), toy).method
+    method = prepare(
+        SETTINGS.replace(detector_options=["dropout=0.1"], label_smoothing=0.2, balance="none"), toy
+    ).method
     assert method.detector.head[0].p == 0.1
     assert method.label_smoothing == 0.2
     assert method.class_weights.tolist() == [1, 1]
@@ -177,7 +181,7 @@ def test_balance_by_sampling_draws_both_equally_often():
 def test_processes_share_the_same_batches(rows, size, world):
     order = np.arange(rows)[::-1].copy()
     parts = [split_batches(order, size, rank, world) for rank in range(world)]
-    joined = [sum(shares, []) for shares in zip(*parts, strict=True)]
+    joined = [[row for share in shares for row in share] for shares in zip(*parts, strict=True)]
     used = min(size, rows // world * world)
     assert joined == [order[i : i + used].tolist() for i in range(0, rows - used + 1, used)]
     assert joined

@@ -25,8 +25,8 @@ def torchrun(toy, settings):
     file = toy.root / "settings.json"
     file.write_text(settings.model_dump_json())
     return subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-        + ["-m", "dfworkbench.training", "--settings", str(file), "--quiet"],
+        [sys.executable, *"-m torch.distributed.run --standalone --nproc-per-node 2 -m dfworkbench.training".split()]
+        + ["--settings", str(file), "--quiet"],
         capture_output=True,
         text=True,
         timeout=300,
@@ -40,11 +40,16 @@ def test_two_processes_give_the_scores_of_one(toy):
     assert out.returncode == 0, out.stderr[-3000:]
     assert out.stdout.count("epoch 1/2") == 1, "one process speaks for both"
     for epoch in (1, 2):
-        one, two = (read_table("score", toy.checkpoints / name / f"scores/val_epoch_{epoch:03d}.parquet") for name in ("one", "two"))
+        one, two = (
+            read_table("score", toy.checkpoints / name / f"scores/val_epoch_{epoch:03d}.parquet")
+            for name in ("one", "two")
+        )
         assert one["row_id"].tolist() == two["row_id"].tolist()
         assert np.abs(one["fake_probability"] - two["fake_probability"]).max() < 1e-5
     best = json.loads((toy.checkpoints / "two/best.json").read_text())
-    assert best["val"]["loss"] == pytest.approx(next(e for e in alone if e.number == best["epoch"]).val["loss"], abs=1e-5)
+    assert best["val"]["loss"] == pytest.approx(
+        next(e for e in alone if e.number == best["epoch"]).val["loss"], abs=1e-5
+    )
     # one process can go on where two stopped
     assert len(list(train(SETTINGS.replace(name="two"), toy, progress=False))) == 2
 

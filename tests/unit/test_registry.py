@@ -47,7 +47,7 @@ def test_unknown_detector_names_the_closest_one():
 
 
 def test_unknown_method_names_the_closest_one():
-    with pytest.raises(UnknownNameError, match="no training method is called 'binnary'.*'binary'"):
+    with pytest.raises(UnknownNameError, match=r"no training method is called 'binnary'.*'binary'"):
         build_method("binnary", None)
 
 
@@ -58,7 +58,7 @@ def test_options_reach_the_constructor(toy_detector):
 
 
 def test_misspelt_option_names_the_closest_one(toy_detector):
-    with pytest.raises(ParameterError, match="'toy': it has no option 'dropuot'. Did you mean 'dropout'"):
+    with pytest.raises(ParameterError, match=r"'toy': it has no option 'dropuot'\. Did you mean 'dropout'"):
         build_detector("toy", dropuot=0.1)
 
 

@@ -38,6 +38,12 @@ def test_missing_column_and_missing_file(tmp_path):
         read_table("face", tmp_path / "faces.parquet")
 
 
+def test_rows_may_lack_keys_that_have_defaults():
+    table = SCORES.complete([{"row_id": "a", "video_id": "a", "track": 2}, {"row_id": "b", "video_id": "b"}])
+    assert table["track"].tolist() == [2, -1]
+    assert table["status"].tolist() == ["ok", "ok"]
+
+
 def test_unknown_columns_are_kept_behind_the_known_ones():
     table = VIDEOS.complete([video(age=31)])
     assert list(table.columns)[-1] == "age"

@@ -20,12 +20,13 @@ def forge_faceswap(carrier: Clip, donor: Clip, rng: np.random.Generator, setting
     best = _best_photo(donor)
     photo, photo_points = donor.frames[best], donor.landmarks[best][:68]
     triangles = Delaunay(photo_points).simplices
-    drift = rng.normal(0, 0.006, (68, 2))
+    drift = rng.normal(0, 2 * settings.landmark_tremble, (68, 2))
+    photo = _refocus(photo, rng.uniform(-1, 1) * settings.photo_sharpness)
     forged = Forged()
     for n, frame in enumerate(carrier.frames):
         own = carrier.landmarks[n]
         size = face_height(own)
-        drift = 0.6 * drift + rng.normal(0, 0.8 * settings.landmark_tremble, (68, 2))
+        drift = 0.6 * drift + rng.normal(0, 0.9 * settings.landmark_tremble, (68, 2))
         points = own[:68] + size * drift
         warped = cv2.remap(photo, *triangle_map(points, photo_points, triangles, frame.shape), cv2.INTER_LINEAR,
                            borderMode=cv2.BORDER_REPLICATE)  # fmt: skip
@@ -42,6 +43,12 @@ def _best_photo(clip: Clip) -> int:
         for p, e in zip(clip.motion.poses, clip.motion.expressions, strict=True)
     ]
     return int(np.argmin(cost))
+
+
+def _refocus(photo: NDArray[np.uint8], amount: float) -> NDArray[np.uint8]:
+    """The photograph came from another camera: softer (`amount` below 0) or sharper than the clip."""
+    soft = cv2.GaussianBlur(photo, (0, 0), (1.4 if amount < 0 else 1.0) * photo.shape[0] / 256).astype(np.float32)
+    return np.clip(np.round(photo + amount * (photo - soft)), 0, 255).astype(np.uint8)
 
 
 def _face_region(points: NDArray, shape: tuple[int, ...]) -> NDArray[np.bool_]:

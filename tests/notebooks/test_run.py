@@ -1,0 +1,104 @@
+"""Notebooks 00 to 03, executed in order in a fresh workspace on a tiny demo set. Asserts on files, not on printed text."""
+
+import json
+
+import nbformat
+import pandas as pd
+import pytest
+
+from dfworkbench.notebook.runner import run_notebook
+from dfworkbench.tables import read_table
+from dfworkbench.workspace import Workspace
+
+pytestmark = pytest.mark.notebook
+
+#: Four pairs of people, small frames, one epoch: about a minute and a half on two cores.
+TINY = {
+    "00_start_here": {"pairs": 4, "val_pairs": 1, "test_pairs": 1, "frames": 8, "size_px": 160, "identities": 2},
+    "01_data_extraction": {"frames": 4, "workers": 2},
+    "02_train": {"name": "tiny", "epochs": 1, "batch_size": 8, "frames_per_video": 4, "device": "cpu"},
+    "03_inference": {"frames": 4, "annotate": True, "device": "cpu"},
+}
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory):
+    """Name -> executed notebook; runs in a working directory that is not the workspace."""
+    space = Workspace(tmp_path_factory.mktemp("workspace"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("elsewhere"))
+        patch.setenv("OMP_NUM_THREADS", "1")
+        return space, {name: run_notebook(name, values, workspace=space) for name, values in TINY.items()}
+
+
+def pictures(path):
+    notebook = nbformat.read(path, as_version=4)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    embedded = sum("data:image/" in str(output.get("data", {}).get("text/html", "")) for output in outputs)
+    return sum("image/png" in output.get("data", {}) for output in outputs) + embedded
+
+
+def test_every_cell_ran_and_nothing_was_printed_as_error(executed):
+    _, notebooks = executed
+    for path in notebooks.values():
+        notebook = nbformat.read(path, as_version=4)
+        assert all(cell.execution_count for cell in notebook.cells if cell.cell_type == "code")
+        outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+        assert not [output for output in outputs if output.output_type == "error"]
+        assert "Traceback" not in "".join(o.get("text", "") for o in outputs if o.output_type == "stream")
+        assert "widgets" not in notebook.metadata
+        assert path.with_suffix(".html").stat().st_size > 100_000
+
+
+@pytest.mark.parametrize(("name", "least"), [("00_start_here", 1), ("01_data_extraction", 2), ("02_train", 4), ("03_inference", 4)])
+def test_notebooks_show_pictures(executed, name, least):
+    assert pictures(executed[1][name]) >= least
+
+
+def test_00_makes_both_demo_sets(executed):
+    space, _ = executed
+    assert len(list(space.data.glob("demo/original_sequences/youtube/c23/videos/*.mp4"))) == 8
+    assert len(list(space.data.glob("demo/manipulated_sequences/*/c40/videos/*.mp4"))) == 40
+    assert list(space.data.glob("demo_celebdf/Celeb-synthesis/*.mp4"))
+
+
+def test_01_makes_tables_crops_and_splits(executed):
+    space, _ = executed
+    videos = read_table("video", space.labels / "demo" / "videos.csv")
+    faces = read_table("face", space.labels / "demo" / "faces.parquet")
+    assert len(videos) == 48
+    assert (videos["status"] == "ok").mean() > 0.9
+    assert all((space.extracted / path).is_file() for path in faces["crop_path"])
+    assert videos.groupby("group")["split"].nunique().max() == 1
+    assert json.loads((space.labels / "demo" / "splits.json").read_text())["videos"]["test"] == 12
+
+
+def test_02_trains_and_keeps_the_record(executed):
+    space, notebooks = executed
+    run = space.checkpoints / "tiny"
+    history = pd.read_csv(run / "history.csv")
+    assert history["epoch"].tolist() == [1]
+    assert 0 <= history["val_auc_video"].iloc[0] <= 1
+    assert (run / "epoch_001.safetensors").is_file()
+    assert json.loads((run / "settings.json").read_text())["epochs"] == 1
+    assert (run / "notebook.ipynb").read_bytes() == notebooks["02_train"].read_bytes()
+    scores = read_table("score", run / "scores" / "test_demo_epoch_001.parquet")
+    assert scores["video_id"].nunique() == 12
+    assert set(scores["split"]) == {"test"}
+
+
+def test_03_takes_the_newest_run_and_annotates(executed):
+    space, notebooks = executed
+    assert "tiny/epoch_001.safetensors" in notebooks["03_inference"].read_text()
+    written = sorted(path.name for path in (space.root / "report" / "annotated").rglob("*.mp4"))
+    assert len(written) == 7  # a real video, one of each forgery kind, and the clip with two people
+    assert "two_people_one_forged_annotated.mp4" in written
+
+
+def test_running_again_changes_nothing(executed):
+    """Finished extraction and training are taken up, not done twice."""
+    space, _ = executed
+    weights = space.checkpoints / "tiny" / "epoch_001.safetensors"
+    before = weights.stat().st_mtime_ns
+    run_notebook("02_train", TINY["02_train"], space.root / "again.ipynb", workspace=space)
+    assert weights.stat().st_mtime_ns == before

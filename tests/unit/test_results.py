@@ -1,0 +1,188 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dfworkbench.errors import MediaError, ParameterError
+from dfworkbench.evaluation.aggregate import RULES, Rule
+from dfworkbench.evaluation.annotate import Panel, annotate, draw_boxes, faces_at
+from dfworkbench.evaluation.domain import GENERATED, MARKER, UNKNOWN, caveat, data_domain, is_generated
+from dfworkbench.evaluation.palette import FAKE_RGB, NOTHING_RGB, REAL_RGB, score_hex, score_rgb
+from dfworkbench.evaluation.results import FileScore, Scored, TrackScore
+from dfworkbench.evaluation.settings import ScoreSettings
+from dfworkbench.evaluation.timeline import spans, stretches
+from dfworkbench.media import VideoSource, VideoWriter, read_image, write_png
+
+NAN = float("nan")
+
+
+def track(number=0, frames=(0, 10, 20), probabilities=(0.1, 0.2, 0.3), boxes=None, fps=10.0):
+    n = len(frames)
+    boxes = np.array(boxes if boxes is not None else [[10 + f, 20, 40 + f, 60] for f in frames], dtype=float)
+    pictures = np.full((n, 16, 16, 3), 120, np.uint8)
+    p = np.array(probabilities, dtype=float)
+    return TrackScore(
+        number, float(p.mean()), np.array(frames), np.array(frames) / fps, p, boxes, pictures, np.arange(n)
+    )  # fmt: skip
+
+
+def file(tracks, kind="video", path="folder/clip.mp4", caveat="", frames=30):
+    best = max(t.fake_probability for t in tracks)
+    fps = 10.0 if kind == "video" else NAN
+    return FileScore(
+        Path(path), path, kind, "ok", "", best, "max_track_mean", tracks, caveat, frames if kind == "video" else 1, fps, 128, 96
+    )  # fmt: skip
+
+
+FAILED = FileScore(Path("d/<b>.mp4"), "d/<b>.mp4", "video", "no_face", "nobody & nothing", NAN, "mean")
+
+
+def test_colours_run_from_green_to_vermilion():
+    assert score_rgb([0, 1, NAN]).tolist() == [list(REAL_RGB), list(FAKE_RGB), list(NOTHING_RGB)]
+    assert score_hex(1.0) == "#d55e00"
+    ramp = score_rgb(np.linspace(0, 1, 50)).astype(int)
+    assert (np.diff(ramp[:25, 0]) >= 0).all()  # ever more red up to the middle
+    assert (np.diff(ramp[25:, 1]) <= 0).all()  # ever less green after it
+
+
+def test_stretches_break_at_gaps():
+    assert stretches([0, 1, 2, 10, 11]) == [slice(0, 3), slice(3, 5)]
+    assert stretches([4]) == [slice(0, 1)]
+    assert stretches([]) == [slice(0, 0)]
+
+
+def test_spans_meet_half_way_and_stop_at_gaps():
+    assert spans([0, 2, 4, 20]).tolist() == [[-1, 1], [1, 3], [3, 5], [19, 21]]
+    assert spans([7], lone=2).tolist() == [[6, 8]]
+
+
+def test_boxes_are_interpolated_linearly():
+    one = track(frames=(0, 10), probabilities=(0.2, 0.8), boxes=[[0, 0, 10, 10], [20, 40, 30, 50]])
+    box, p = faces_at(one, 5)
+    assert box.tolist() == [10, 20, 20, 30]
+    assert p == pytest.approx(0.5)
+    box, p = faces_at(one, 12)  # her movement goes on for half a step, her score does not
+    assert box.tolist() == [24, 48, 34, 58]
+    assert p == pytest.approx(0.8)
+    assert faces_at(one, 16) is None
+
+
+def test_nobody_is_drawn_where_nobody_was_seen():
+    one = track(frames=(0, 5, 10, 60, 65), probabilities=(0.5,) * 5)
+    assert faces_at(one, 30) is None
+    assert faces_at(one, 61) is not None
+
+
+def test_text_says_the_same_as_colours():
+    text = repr(file([track(0), track(1, probabilities=(0.8, 0.9, 1.0))], caveat="Mind the gap."))
+    assert "clip.mp4: fake probability 0.90 (maximum over tracks of the mean over frames)" in text
+    assert "track 0   fake probability 0.20" in text
+    assert "3 faces, 0.0-2.0 s" in text
+    assert "NOTE: Mind the gap." in text
+
+
+def test_a_failed_file_gives_its_reason():
+    assert repr(FAILED) == "<b>.mp4: no score (no_face)\n  nobody & nothing"
+    assert "nobody &amp; nothing" in FAILED._repr_html_()
+    assert "<b>.mp4" not in FAILED._repr_html_()
+
+
+def test_html_of_a_folder():
+    scored = Scored([file([track(0), track(1)], caveat="<Mind> the gap."), FAILED], table=None, detector="mesonet4")
+    page = scored._repr_html_()
+    assert page.count("<img") == 2
+    assert page.count("&lt;Mind&gt; the gap.") == 1
+    assert "1 of 2 files scored" in page
+    assert "0.20 fake" in page
+    assert page.count("<rect") == 2 * (1 + 3)
+
+
+def test_many_files_make_a_short_page():
+    scored = Scored([file([track(i) for i in range(15)])] * 60, table=None)
+    assert "and 40 more files" in scored._repr_html_()
+    assert "and 3 more tracks" in scored[0]._repr_html_()
+    assert "and 10 more files" in repr(scored)
+
+
+def test_summary_has_one_row_per_file():
+    summary = Scored([file([track(0), track(1)]), FAILED], table=None).summary
+    assert summary[["tracks", "faces"]].to_numpy().tolist() == [[2, 6], [0, 0]]
+    assert summary["status"].tolist() == ["ok", "no_face"]
+
+
+def test_an_annotated_video_keeps_its_frames_and_shows_the_boxes(tmp_path):
+    source = tmp_path / "clip.mp4"
+    with VideoWriter(source, 10, 128, 96, crf=10) as writer:
+        for _ in range(30):
+            writer.write(np.full((96, 128, 3), 255, np.uint8))
+    scored = file(
+        [track(0, probabilities=(0, 0, 0)), track(1, probabilities=(1, 1, 1), boxes=[[80, 20, 110, 60]] * 3)],
+        path=str(source),
+    )
+    target = annotate(scored, tmp_path, crf=1, progress=False)
+    assert target.name == "clip_annotated.mp4"
+    frames = [frame.rgb.astype(int) for frame in VideoSource(target).iterate()]
+    assert len(frames) == 30
+    panel = Panel(scored, 128)
+    assert frames[0].shape == ((96 + panel.height + 1) // 2 * 2, 128, 3)
+    left, right = frames[12][40, 20:25].min(axis=0), frames[12][40, 78:84].min(axis=0)
+    assert left[0] < 90  # green has little red ...
+    assert right[2] < 90  # ... and vermilion little blue
+    assert right[0] > 150
+    assert (frames[29][30:60, 20:120] > 200).all()  # she was last seen in frame 20
+
+
+def test_an_annotated_video_may_have_odd_sides(tmp_path):
+    source = tmp_path / "clip.mp4"
+    with VideoWriter(source, 10, 127, 95, crf=10, pix_fmt="yuv444p") as writer:
+        for _ in range(5):
+            writer.write(np.full((95, 127, 3), 255, np.uint8))
+    target = annotate(file([track()], path=str(source), frames=5), tmp_path / "out.mp4", progress=False)
+    assert VideoSource(target).width_px == 128
+
+
+def test_an_annotated_picture(tmp_path):
+    write_png(tmp_path / "a.png", np.full((96, 128, 3), 255, np.uint8))
+    scored = file([track(0, (0,), (1.0,))], "image", str(tmp_path / "a.png"), caveat="Mind the gap. " * 10)
+    picture = read_image(annotate(scored, tmp_path / "out.png"))
+    assert picture.shape[0] > 96 + Panel(file([track(0, (0,), (1.0,))], "image"), 128).height  # the caveat takes lines
+    assert (picture[40, 10:13] == FAKE_RGB).all(axis=1).any()
+
+
+def test_boxes_beyond_the_picture_are_no_trouble():
+    rgb = np.zeros((50, 60, 3), np.uint8)
+    one = track(0, (0,), (NAN,), [[-20, -30, 90, 80]])
+    assert draw_boxes(rgb, file([one], "image"), 0).shape == rgb.shape
+    assert not rgb.any()  # the frame itself is left alone
+
+
+def test_a_file_without_score_cannot_be_annotated(tmp_path):
+    with pytest.raises(MediaError, match="nobody & nothing"):
+        annotate(FAILED, tmp_path)
+
+
+def test_domain_of_training_data(tmp_path):
+    (tmp_path / MARKER).write_text("{}")
+    assert data_domain(["demo", "demo_celebdf"]) == GENERATED
+    assert data_domain(["demo", "ff"]) == UNKNOWN
+    assert data_domain(["mine"], [tmp_path]) == GENERATED
+    assert data_domain(["mine"], [tmp_path / "elsewhere"]) == UNKNOWN
+    assert data_domain([]) == UNKNOWN
+    assert is_generated(tmp_path / "a" / "b.mp4")
+    assert not is_generated(tmp_path.parent / "b.mp4")
+
+
+def test_caveat_only_where_it_is_due():
+    assert caveat({}) == caveat({"domain": UNKNOWN, "provenance": None}) == ""
+    assert "generated faces only" in caveat({"provenance": {"domain": GENERATED}})
+    assert "generated faces only" in caveat({"provenance": {"settings": {"dataset": "demo"}}})
+    assert caveat({"provenance": {"settings": {"dataset": "faceforensics"}}}) == ""
+    assert caveat({"domain": UNKNOWN, "provenance": {"settings": {"dataset": "demo"}}}) == ""  # what is stated rules
+
+
+def test_settings_know_the_rules():
+    assert set(Rule.__args__) == set(RULES)
+    with pytest.raises(ParameterError, match=r"ScoreSettings\.rule"):
+        ScoreSettings(rule="max")
+    with pytest.raises(ParameterError, match="Did you mean 'batch_size'"):
+        ScoreSettings(batchsize=3)
