@@ -42,7 +42,8 @@ def file_html(file: FileScore, note: bool = True) -> str:
         reason = f'<div style="{_SOFT}">{escape(file.reason)}</div>'
         return f'<div style="{_CARD}"><b>{name}</b> · no score: {escape(file.status)}{reason}</div>'
     head = (
-        f'<div style="display:flex;align-items:baseline;gap:12px"><b>{name}</b><span style="{_SOFT}">{file.describe()}</span>'
+        f'<div style="display:flex;flex-wrap:wrap;align-items:baseline;gap:0 12px"><b>{name}</b>'
+        f'<span style="{_SOFT};white-space:nowrap">{file.describe()}</span>'
         f'<span style="margin-left:auto">{_chip(file.fake_probability)}</span></div>'
         f'<div style="{_SOFT};text-align:right">{RULES[file.rule]}</div>'
     )

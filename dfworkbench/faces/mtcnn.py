@@ -9,7 +9,7 @@ The three networks come from facenet-pytorch 2.5.3; the cascade around them is o
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from torchvision.ops import nms
 
 from dfworkbench.errors import InputError
+from dfworkbench.faces.faces import Faces
 from dfworkbench.faces.networks import judge, load_networks, propose
 from dfworkbench.faces.pyramid import CELL, ExactPyramid, FastPyramid, Pyramid
 from dfworkbench.faces.settings import FaceSettings
@@ -25,20 +26,6 @@ from dfworkbench.geometry import box_area
 _STRIDE = 2  # of P-Net
 _P_THRESHOLD, _R_THRESHOLD, _O_THRESHOLD = 0.6, 0.7, 0.7
 _FloatArray = NDArray[np.floating[Any]]  # float32 throughout
-
-
-class Faces(NamedTuple):
-    """Faces of one picture, largest first.
-
-    Attributes:
-        boxes: `(n, 4)` float64, x0, y0, x1, y1 in pixels; may reach beyond the picture.
-        probabilities: `(n,)` float64, 0..1.
-        landmarks: `(n, 5, 2)` float64, x and y in pixels: left eye, right eye, nose, left and right corner of the mouth.
-    """
-
-    boxes: NDArray[np.float64]
-    probabilities: NDArray[np.float64]
-    landmarks: NDArray[np.float64]
 
 
 class FaceFinder:

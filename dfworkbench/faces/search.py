@@ -5,13 +5,15 @@ go or move far. `between` adds key frames by bisection until every face's way is
 """
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dfworkbench.faces.crops import cut_context
-from dfworkbench.faces.mtcnn import FaceFinder, Faces
+from dfworkbench.faces.faces import Faces
+from dfworkbench.faces.mtcnn import FaceFinder
 from dfworkbench.faces.tracking import KeyFrame, colour_histogram, is_clear, likeness
 from dfworkbench.media import VideoSource
 from dfworkbench.media.video import Frame
@@ -30,7 +32,7 @@ def sampled(frames: Iterable[Frame], finder: FaceFinder) -> list[KeyFrame]:
     """
     keys: list[KeyFrame] = []
     waiting: list[Frame] = []
-    stream = iter(frames)
+    stream = _ahead(frames)
     frame = next(stream, None)
     while frame is not None:
         following = next(stream, None)
@@ -62,6 +64,16 @@ def between(source: VideoSource, keys: list[KeyFrame], finder: FaceFinder) -> li
                 added.append(end)
             before = end
     return sorted(added, key=lambda key: key.index)
+
+
+def _ahead(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """The same frames; the next one is decoded in a thread while one is searched."""
+    stream = iter(frames)
+    with ThreadPoolExecutor(1) as pool:
+        pending = pool.submit(next, stream, None)
+        while (frame := pending.result()) is not None:
+            pending = pool.submit(next, stream, None)
+            yield frame
 
 
 def _fill(left: KeyFrame, frames: list[Frame], right: KeyFrame, finder: FaceFinder) -> Iterator[KeyFrame]:

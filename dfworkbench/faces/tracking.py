@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfworkbench.faces.crops import ContextCrop
-from dfworkbench.faces.mtcnn import Faces
+from dfworkbench.faces.faces import Faces
 from dfworkbench.geometry import iou_matrix
 
 _MIN_IOU = 0.2  # gate: overlap, or …

@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets as w
 
 from dfworkbench.notebook.fields import Field, write_value
-from dfworkbench.notebook.pickers import Choice
+from dfworkbench.notebook.pickers import Choice, save_upload
 
 #: More steps than this and a slider cannot be aimed at one value.
 SLIDER_STEPS = 200
@@ -39,6 +39,21 @@ def make_control(field: Field, value: Any, choice: Choice | None = None) -> Cont
     if field.kind in ("int", "float") and not field.optional:
         return _number(field, value)
     return _text(field, value)
+
+
+def upload_button(target: Any) -> Any:
+    """A button that uploads a picture or video into the workspace and puts its path into the text box `target`."""
+    button = w.FileUpload(
+        accept="image/*,video/*", multiple=False, description="Upload", layout=w.Layout(width="120px")
+    )
+    button.tooltip = "A file of this computer, up to about 10 MB; larger ones go through JupyterLab's file browser."
+
+    def take(_: Any) -> None:
+        for file in button.value:
+            target.value = str(save_upload(file["name"], bytes(file["content"])))
+
+    button.observe(take, names="value")
+    return button
 
 
 def _plain(field: Field, widget: Any) -> Control:

@@ -30,6 +30,7 @@ class Field:
         default: Value when nothing is given.
         description: One sentence for people.
         above_low: Whether `low` itself is excluded.
+        media: Whether it is the path of a picture or video, which may also be uploaded (`json_schema_extra={"media": True}`).
     """
 
     name: str
@@ -41,6 +42,7 @@ class Field:
     default: Any
     description: str
     above_low: bool = False
+    media: bool = False
 
     @property
     def title(self) -> str:
@@ -121,10 +123,14 @@ def _field(name: str, annotation: Any, optional: bool, info: FieldInfo) -> Field
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
     if kind == "text" and extra.get("choices"):
         kind, choices = "choice", tuple(extra["choices"])  # pyright: ignore[reportArgumentType]
+    if kind == "text" and extra.get("media"):
+        kind = "path"
     low, high = _bounds(info, kind)
     default = info.get_default(call_default_factory=True)  # pyright: ignore[reportCallIssue]
     above_low = kind == "float" and any(hasattr(rule, "gt") for rule in info.metadata)
-    return Field(name, kind, optional, choices, low, high, default, info.description or "", above_low)
+    return Field(
+        name, kind, optional, choices, low, high, default, info.description or "", above_low, bool(extra.get("media"))
+    )
 
 
 def _kind(annotation: Any) -> tuple[Any, tuple[Any, ...]]:

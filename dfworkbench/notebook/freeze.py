@@ -22,12 +22,21 @@ def freeze_widgets(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     frozen = copy.deepcopy(notebook)
     models = frozen.metadata.pop("widgets", {}).get(STATE, {}).get("state", {})
     for cell in frozen.cells:
-        for output in cell.get("outputs", []):
-            data = output.get("data", {})
-            view = data.pop(VIEW, None)
-            if view is not None and "text/html" not in data:
-                data["text/plain"] = _text(models, view.get("model_id", "")) or data.get("text/plain", "")
+        if "outputs" in cell:
+            cell["outputs"] = [output for output in cell["outputs"] if _freeze(output, models)]
     return frozen
+
+
+def _freeze(output: dict[str, Any], models: dict[str, Any]) -> bool:
+    """Freeze one output in place; False if there is nothing of it to keep."""
+    data = output.get("data", {})
+    view = data.pop(VIEW, None)
+    if view is None or "text/html" in data:
+        return True
+    if _is_closed_bar(models, view.get("model_id", "")):
+        return False
+    data["text/plain"] = _text(models, view.get("model_id", "")) or data.get("text/plain", "")
+    return True
 
 
 def to_html(notebook: nbformat.NotebookNode, title: str) -> str:
@@ -42,6 +51,18 @@ def to_html(notebook: nbformat.NotebookNode, title: str) -> str:
     exporter.log.setLevel(logging.ERROR)
     page, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})
     return page
+
+
+def _is_closed_bar(models: dict[str, Any], model_id: str) -> bool:
+    """Whether this is a progress bar that was taken away when it was done (tqdm's leave=False).
+
+    Nothing stored says so directly; but bars that stay are coloured at their end, and those that go are not.
+    """
+    children = [
+        child.removeprefix("IPY_MODEL_") for child in models.get(model_id, {}).get("state", {}).get("children", [])
+    ]
+    states = [models.get(child, {}).get("state", {}) for child in children]
+    return any("Progress" in state.get("_model_name", "") and not state.get("bar_style") for state in states)
 
 
 def _text(models: dict[str, Any], model_id: str) -> str:

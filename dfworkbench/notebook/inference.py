@@ -15,7 +15,11 @@ class InferenceSettings(ScoreSettings):
     """`ScoreSettings`, and what to score with them."""
 
     checkpoint: str = Field("", description="Run in checkpoints/, its best epoch; empty takes the run trained last.")
-    path: str = Field("", description="A picture, a video or a folder; empty takes test videos of the data set.")
+    path: str = Field(
+        "",
+        description="A picture, a video or a folder; empty takes test videos of the data set.",
+        json_schema_extra={"media": True},
+    )
     dataset: str = Field("demo", description="Extracted data set whose test split gives the figures.")
     annotate: bool = Field(False, description="Also write videos with boxes and scores drawn in.")
 

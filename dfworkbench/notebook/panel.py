@@ -13,7 +13,7 @@ import ipywidgets as w
 from dfworkbench.errors import ParameterError, WorkbenchError
 from dfworkbench.names import require_name
 from dfworkbench.notebook.commands import batch_command, notebook_defaults
-from dfworkbench.notebook.controls import Control, make_control
+from dfworkbench.notebook.controls import Control, make_control, upload_button
 from dfworkbench.notebook.fields import build_settings, flat_values, read_fields, write_value
 from dfworkbench.notebook.look import STYLE, wrap
 from dfworkbench.notebook.pickers import CHOICES, Choice, describe_path
@@ -64,6 +64,8 @@ class SettingsPanel(Generic[S]):
         }
         self._result: S | WorkbenchError = settings
         self._notes = {name: w.HTML() for name, control in self._controls.items() if control.field.kind == "path"}
+        uploads = [name for name, control in self._controls.items() if control.field.media]
+        self._uploads = {name: upload_button(self._controls[name].widget) for name in uploads}
         self._message, self._command = w.HTML(), w.HTML()
         for control in self._controls.values():
             control.widget.observe(lambda _: self._refresh(), names="value")
@@ -150,7 +152,12 @@ class SettingsPanel(Generic[S]):
         label = w.HTML(
             f'<div class="dfw"><span class="dfw-label">{title}</span><br><span class="dfw-hint">{hint}</span></div>'
         )
-        parts = [label, control.widget] + ([self._notes[name]] if name in self._notes else [])
+        parts = [label, control.widget]
+        if name in self._uploads:
+            control.widget.layout.flex = "1 1 auto"
+            parts = [label, w.HBox([control.widget, self._uploads[name]])]
+        if name in self._notes:
+            parts.append(self._notes[name])
         # labels above, controls at the bottom: rows line up whatever the length of the text
         return w.VBox(parts, layout=w.Layout(justify_content="space-between", overflow="hidden"))
 

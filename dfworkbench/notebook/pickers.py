@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from dfworkbench.names import require_name
-from dfworkbench.workspace import Workspace, find_workspace
+from dfworkbench.workspace import Workspace, atomic_path, find_workspace
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,15 @@ CHOICES: dict[str, Choice] = {
     "layout": Choice("dataset layout", layouts),
     "method": Choice("training method", methods),
 }
+
+
+def save_upload(name: str, content: bytes, workspace: Workspace | None = None) -> Path:
+    """Keep a file that was uploaded in the browser, in data/uploads/ of the workspace."""
+    # a browser may send a path; only its last part is a name
+    path = (workspace or find_workspace()).data / "uploads" / PureWindowsPath(name).name
+    with atomic_path(path, "an uploaded file") as temporary:
+        temporary.write_bytes(content)
+    return path
 
 
 def describe_path(text: str, workspace: Workspace | None = None) -> tuple[bool, str]:

@@ -143,6 +143,17 @@ def metric_table(metrics: pd.DataFrame) -> ReadableTable:
     return ReadableTable(pd.DataFrame.from_dict(rows, orient="index").rename_axis("level"))
 
 
+def auc_sentence(metrics: pd.DataFrame, level: str = "video") -> str:
+    """The one figure of `evaluation.evaluate` that is quoted, with everything that must be said beside it."""
+    row = metrics[(metrics["level"] == level) & (metrics["metric"] == "auc")].iloc[0]
+    if np.isnan(row["value"]):
+        return f"The {level} AUC is not defined: {row['reason']}."
+    interval = "" if np.isnan(row["low"]) else f", 95 % interval {row['low']:.3f} to {row['high']:.3f}"
+    return (
+        f"Held-out {level} AUC {row['value']:.3f}{interval}, from {row['n']} {level}s ({row['n_fake']} of them forged)."
+    )
+
+
 def interval_text(value: float, low: float, high: float) -> str:
     """`0.912 [0.871, 0.950]`; without interval where there is none."""
     if np.isnan(value):

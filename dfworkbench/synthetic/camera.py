@@ -76,7 +76,7 @@ class Sensor:
         axis = np.linspace(-1, 1, size_px, dtype=np.float32) ** 2
         self._fall_off = 1 - camera.vignette * 0.5 * (axis[:, None] + axis[None, :])
 
-    def take(self, linear: NDArray[np.float32], frame: int) -> NDArray[np.uint8]:
+    def take(self, linear: NDArray[np.floating], frame: int) -> NDArray[np.uint8]:
         """From linear light `(H, W, 3)` to the recorded picture, uint8 RGB."""
         c, size = self.camera, self.size
         gains = np.array(c.gains, np.float32) * np.float32(self._exposure[frame])
@@ -94,12 +94,12 @@ class Sensor:
             picture += np.float32(0.8 * c.sharpen) * (picture - cv2.GaussianBlur(picture, (0, 0), size / 256))
         return np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
 
-    def _optics(self, picture: NDArray[np.float32]) -> NDArray[np.float32]:
-        c, size = self.camera, self.size
+    def _optics(self, taken: NDArray[np.floating]) -> NDArray[np.floating]:
+        picture, c, size = np.asarray(taken, np.float32), self.camera, self.size
         if c.blur_px > 0.15:
-            picture = cv2.GaussianBlur(picture, (0, 0), c.blur_px)
+            picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), c.blur_px))
         if c.resolution < 0.97:
             small = round(size * c.resolution)
-            picture = cv2.resize(picture, (small, small), interpolation=cv2.INTER_AREA)
-            picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_CUBIC)
+            picture = np.asarray(cv2.resize(picture, (small, small), interpolation=cv2.INTER_AREA))
+            picture = np.asarray(cv2.resize(picture, (size, size), interpolation=cv2.INTER_CUBIC))
         return picture

@@ -65,7 +65,9 @@ def _fake_names(settings: CelebDemoSettings, person: int) -> list[str]:
 def _film(settings: CelebDemoSettings, identity: int, n: int) -> Clip:
     person = make_person(settings.seed * 100_003 + 50_000 + identity, settings.size_px)
     seed = 1000 * (settings.seed + 1) + n
-    return record(person, seed, settings.size_px, settings.frames, settings.fps, settings.camera_quality, liveliness=1.3)
+    return record(
+        person, seed, settings.size_px, settings.frames, settings.fps, settings.camera_quality, liveliness=1.3
+    )
 
 
 def _write_person(root: Path, settings: CelebDemoSettings, person: int) -> list[dict[str, Any]]:

@@ -40,8 +40,8 @@ class Clip:
     fps: float
     frames: Frames = field(default_factory=list)
     landmarks: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 81, 2)))
-    cover: list[NDArray[np.float32]] = field(default_factory=list)
-    face: list[NDArray[np.float32]] = field(default_factory=list)
+    cover: list[NDArray[np.floating]] = field(default_factory=list)
+    face: list[NDArray[np.floating]] = field(default_factory=list)
 
     @property
     def size_px(self) -> int:
@@ -68,7 +68,7 @@ def record(
     sensor, view = Sensor(camera, size_px, frames, fps), View(size_px, size_px)
     landmarks = []
     for n, (pose, expression, light) in enumerate(zip(motion.poses, motion.expressions, motion.lights, strict=True)):
-        canvas = background * (0.55 + 0.45 * light.key[1])
+        canvas = background * np.float32(0.55 + 0.45 * light.key[1])
         person.body.lay_back(canvas, pose, light)
         person.body.lay_torso(canvas, pose, light)
         drawn = person.head.draw(pose, expression, light, view)

@@ -51,7 +51,9 @@ class ExpressionFields:
         t = x / (0.94 * self.identity.mouth_width)
         return jaw * np.maximum(1 - t * t, 0) ** 0.7
 
-    def to_rest(self, x: NDArray, y: NDArray, e: Expression, below: NDArray | None = None) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+    def to_rest(
+        self, x: NDArray, y: NDArray, e: Expression, below: NDArray | None = None
+    ) -> tuple[NDArray, NDArray, NDArray, NDArray]:
         """Where points of the expressive face lie on the resting face.
 
         Args:
@@ -66,14 +68,14 @@ class ExpressionFields:
         """
         field = cv2.remap(self.combine(e), *_grid_coordinates(x, y), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         mouth_x, mouth_y = x - field[..., 0], y - field[..., 1]
-        rest_y = mouth_y - field[..., 2]
+        shift = field[..., 2]
         if e.jaw > 1e-4:
-            rest_y = rest_y - self._lip_shift(mouth_x, mouth_y, e.jaw, below)
-        return mouth_x, rest_y, mouth_x, mouth_y
+            shift = self._part_lips(shift, mouth_x, mouth_y, e.jaw, below)
+        return mouth_x, mouth_y - shift, mouth_x, mouth_y
 
-    def _lip_shift(self, x: NDArray, y: NDArray, jaw: float, below: NDArray | None) -> NDArray:
-        # Away from the mouth the shift is nil; exp is only taken where it is not.
-        shift = np.zeros_like(y)
+    def _part_lips(self, drop: NDArray, x: NDArray, y: NDArray, jaw: float, below: NDArray | None) -> NDArray:
+        """The shift of the jaw, but at the lips that of the opening's edges."""
+        shift = drop.copy()
         near = (np.abs(x) < self.identity.mouth_width) & (np.abs(y - self.identity.mouth_y) < 0.55)
         if not near.any():
             return shift
@@ -83,7 +85,9 @@ class ExpressionFields:
         else:
             under = np.broadcast_to(below, y.shape)[near]
         edge_low, edge_up = LOWER_SHARE * opening, UPPER_SHARE * opening
-        low = edge_low * np.exp(-0.5 * (np.maximum(dy - edge_low, 0) / 0.13) ** 2)
+        lip = np.exp(-0.5 * (np.maximum(dy - edge_low, 0) / 0.11) ** 2)
+        lip = lip * smoothstep(1.0, 0.75, np.abs(x[near]) / self.identity.mouth_width)
+        low = edge_low * lip + drop[near] * (1 - lip)
         up = -edge_up * np.exp(-0.5 * (np.maximum(-dy - edge_up, 0) / 0.09) ** 2)
         shift[near] = np.where(under, low, up)
         return shift

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,9 @@ def write_extras(folder: Path, settings: DemoSettings) -> list[dict[str, Any]]:
     frames, truth = two_people(settings)
     write_clip(folder / TWO_PEOPLE, frames, settings.fps, crf=18)
     write_masks(folder / "masks" / TWO_PEOPLE, truth["masks"], settings.fps)
-    write_truth(folder / "landmarks" / "two_people_one_forged.npz", truth["landmarks"], real_landmarks=truth["real_landmarks"])
+    write_truth(
+        folder / "landmarks" / "two_people_one_forged.npz", truth["landmarks"], real_landmarks=truth["real_landmarks"]
+    )
     write_clip(folder / NO_FACE, room(settings), settings.fps, crf=23)
     _write_truncated(folder, frames, settings.fps)
     facts = {
@@ -49,7 +52,11 @@ def two_people(settings: DemoSettings) -> tuple[list[NDArray[np.uint8]], dict[st
     size = settings.size_px
     frames = [np.concatenate(pair, axis=1) for pair in zip(left.frames, forged.frames, strict=True)]
     masks = [np.concatenate([np.zeros_like(mask), mask], axis=1) for mask in forged.masks]
-    return frames, {"masks": masks, "landmarks": np.array(forged.landmarks) + (size, 0), "real_landmarks": left.landmarks}
+    return frames, {
+        "masks": masks,
+        "landmarks": np.array(forged.landmarks) + (size, 0),
+        "real_landmarks": left.landmarks,
+    }
 
 
 def _clip(settings: DemoSettings, person: int) -> Clip:
@@ -65,7 +72,9 @@ def room(settings: DemoSettings) -> list[NDArray[np.uint8]]:
     path = size * (0.5 + 0.2 * np.stack([smooth_track(rng, settings.frames, settings.fps, 2.0) for _ in range(2)], 1))
     frames = []
     for x, y in np.clip(path, 0, size - 1):
-        frames.append(cv2.getRectSubPix(wide.astype(np.float32), (size, size), (float(x + size / 2), float(y + size / 2))))
+        frames.append(
+            cv2.getRectSubPix(wide.astype(np.float32), (size, size), (float(x + size / 2), float(y + size / 2)))
+        )
     return [np.round(np.clip(frame, 0, 1) * 255).astype(np.uint8) for frame in frames]
 
 
@@ -79,10 +88,19 @@ def _write_truncated(folder: Path, frames: list[NDArray[np.uint8]], fps: float) 
 
 
 def _cut(source: Path, target: Path) -> None:
-    """Copy the first 60 % of a file; the index, which stands at the end of an .mp4, is moved to the front so that half plays."""
+    """Copy a file up to the middle of its middle frame; its index is moved to the front, so that the first half plays."""
+    with av.open(str(source)) as container:
+        packets = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    packets = sorted((position or 0, size) for position, size in packets)
+    position, size = packets[len(packets) // 2]
     data = _index_first(source.read_bytes())
+    moved = len(data) - source.stat().st_size + _index_size(data)
     with atomic_path(target, "a truncated file") as temporary:
-        temporary.write_bytes(data[: len(data) * 6 // 10])
+        temporary.write_bytes(data[: position + moved + size // 2])
+
+
+def _index_size(data: bytes) -> int:
+    return int.from_bytes(data[data.find(b"moov") - 4 : data.find(b"moov")], "big")
 
 
 def _index_first(data: bytes) -> bytes:

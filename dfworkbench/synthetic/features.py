@@ -26,7 +26,7 @@ class Fragment:
         pixel: Size of a pixel in face units.
     """
 
-    albedo: NDArray[np.float32]
+    albedo: NDArray[np.floating]
     shade: Field
     gloss: Field
     glint: Field
@@ -37,7 +37,7 @@ class Fragment:
     pixel: float
 
 
-def _square(colour: tuple[float, float, float]) -> NDArray[np.float32]:
+def _square(colour: tuple[float, float, float]) -> NDArray[np.floating]:
     return np.array(colour, np.float32) ** 2
 
 
@@ -59,7 +59,9 @@ def draw_eyes(f: Fragment, fields: ExpressionFields, e: Expression, light: Light
             _draw_eye(f, fields, e, light, sign, at)
 
 
-def _draw_eye(f: Fragment, fields: ExpressionFields, e: Expression, light: Light, sign: float, at: tuple[slice, slice]) -> None:
+def _draw_eye(
+    f: Fragment, fields: ExpressionFields, e: Expression, light: Light, sign: float, at: tuple[slice, slice]
+) -> None:
     i, a = fields.identity, fields.identity.eye_width
     dx, dy = sign * f.x[at] - i.eye_x, f.y[at] - i.eye_y
     c, s = np.cos(i.eye_tilt), np.sin(i.eye_tilt)
@@ -79,7 +81,9 @@ def _draw_eye(f: Fragment, fields: ExpressionFields, e: Expression, light: Light
     shade += (1.0 - shade) * within
     lash = (0.80 - 0.25 * i.masculine) * np.exp(-0.5 * ((v - upper + 0.035) / (0.060 + 0.02 * (1 - i.masculine))) ** 2)
     lash *= smoothstep(1.16, 0.95, np.abs(t)) * (0.75 + 0.25 * t)
-    lash += (0.34 - 0.2 * i.masculine) * np.exp(-0.5 * ((v - lower - 0.03) / 0.05) ** 2) * smoothstep(1.1, 0.8, np.abs(t))
+    lash += (
+        (0.34 - 0.2 * i.masculine) * np.exp(-0.5 * ((v - lower - 0.03) / 0.05) ** 2) * smoothstep(1.1, 0.8, np.abs(t))
+    )
     lash_colour = 0.6 * _square(i.brow) * 0.5
     albedo += (lash_colour - albedo) * np.clip(lash, 0, 1)[..., None]
     f.glint[at] += glint * within
@@ -87,7 +91,7 @@ def _draw_eye(f: Fragment, fields: ExpressionFields, e: Expression, light: Light
 
 def _eyeball(
     fields: ExpressionFields, e: Expression, light: Light, sign: float, t: Field, v: Field, upper: Field, pixel: float
-) -> tuple[NDArray[np.float32], Field]:
+) -> tuple[NDArray[np.floating], Field]:
     i = fields.identity
     px, py = t - sign * e.gaze[0], v + 0.09 - e.gaze[1]
     radius, soft = 0.45, max(pixel, 0.04)
@@ -99,7 +103,9 @@ def _eyeball(
     white *= 1 - np.clip(corner, 0, 1)[..., None] * np.array([0.15, 0.55, 0.55], np.float32)
     white *= (1 - 0.40 * t * t)[..., None]
     fibres = 0.5 + 0.25 * np.sin(23 * angle + i.seed) + 0.25 * np.sin(41 * angle + 2.3 * i.seed)
-    tone = (0.62 + 0.45 * fibres) * (1.0 + 0.35 * py / radius) * (1 - 0.55 * smoothstep(0.72, 1.0, r)) + 0.25 * smoothstep(0.62, 0.42, r)
+    tone = (0.62 + 0.45 * fibres) * (1.0 + 0.35 * py / radius) * (
+        1 - 0.55 * smoothstep(0.72, 1.0, r)
+    ) + 0.25 * smoothstep(0.62, 0.42, r)
     iris = _square(i.iris) * tone[..., None]
     iris = iris * smoothstep(0.36, 0.36 + soft / radius, r)[..., None] + 0.004
     colour = white + (iris - white) * smoothstep(1 + soft / radius, 1 - soft / radius, r)[..., None]

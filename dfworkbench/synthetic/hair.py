@@ -50,7 +50,7 @@ STYLES = {
 class Hair:
     """Front hair on the head's canvas: colour in linear light, coverage, height above 0 and relief for shading."""
 
-    albedo: NDArray[np.float32]
+    albedo: NDArray[np.floating]
     alpha: Field
     height: Field
     relief: Field
@@ -70,7 +70,9 @@ def grow_hair(shape: HeadShape) -> Hair:
     root = smoothstep(0.0, 0.20, shape.y - _hairline(i, style, shape.x))
     albedo *= (1 - 0.18 * root * (shape.y < 0.2))[..., None]
     relief = (0.0035 + 0.010 * style.curl) * strands
-    return Hair(np.clip(albedo, 0.004, 1).astype(np.float32) ** 2, alpha, _hair_height(shape, style), relief.astype(np.float32))
+    return Hair(
+        np.clip(albedo, 0.004, 1).astype(np.float32) ** 2, alpha, _hair_height(shape, style), relief.astype(np.float32)
+    )
 
 
 def _outer_width(shape: HeadShape, style: Style, y: NDArray) -> NDArray:
@@ -110,7 +112,9 @@ def _front_mask(shape: HeadShape, style: Style, rng: np.random.Generator, strand
     inside *= smoothstep(top - 0.01, top + 0.03, y + 0.6 * ragged)
     soft = 0.035 if i.hair_style != "buzz" else 0.09
     above = smoothstep(soft, -soft, y - _hairline(i, style, x) + ragged)
-    bare = np.where(y[:, 0] > 0.30, np.maximum(shape.width(y[:, 0]), 0.62 + 0.04 * y[:, 0]), shape.width(y[:, 0]))[:, None]
+    bare = np.where(y[:, 0] > 0.30, np.maximum(shape.width(y[:, 0]), 0.62 + 0.04 * y[:, 0]), shape.width(y[:, 0]))[
+        :, None
+    ]
     reach = style.inner * smoothstep(-0.45, 0.35, y) * smoothstep(1.6, 0.5, y)
     beside = smoothstep(-0.02, 0.035, np.abs(x) - bare + reach + 0.075 * smoothstep(0.05, -0.35, y) + 0.6 * ragged)
     beside *= smoothstep(style.bottom + 0.09, style.bottom - 0.05, y + (4.0 if style.bottom > 0.4 else 1.5) * ragged)
@@ -122,19 +126,29 @@ def _strand_texture(shape: HeadShape, style: Style, rng: np.random.Generator) ->
     i, x, y = shape.identity, shape.x, shape.y
     width = np.maximum(_outer_width(shape, style, np.clip(y[:, 0], SKULL_TOP - 0.05, None)), 0.12)[:, None]
     part = i.hair_part * smoothstep(0.4, -0.6, y)
-    across = (x - part) / width + 0.03 * i.hair_wave * np.sin(7 * y + 3 * x) + 0.02 * smooth_noise(rng, x.shape, 0.35 * shape.px_per_unit)
+    across = (
+        (x - part) / width
+        + 0.03 * i.hair_wave * np.sin(7 * y + 3 * x)
+        + 0.02 * smooth_noise(rng, x.shape, 0.35 * shape.px_per_unit)
+    )
     if i.hair_style in ("side part", "short"):
         across = across + 0.55 * (y + 0.6) * -np.sign(i.hair_part)
     along = y + 0.3 * np.abs(x)
     total = np.zeros(x.shape, np.float32)
-    for cells, stretch, weight in ((style.strands, 2.5, 1.0), (style.strands * 0.4, 1.5, 0.9), (style.strands * 2.1, 4.0, 0.6)):
+    for cells, stretch, weight in (
+        (style.strands, 2.5, 1.0),
+        (style.strands * 0.4, 1.5, 0.9),
+        (style.strands * 2.1, 4.0, 0.6),
+    ):
         table = rng.standard_normal((64, 512)).astype(np.float32)
         u = np.mod((across + 3) * cells, 508).astype(np.float32) + 1
         v = np.mod((along + 3) * stretch, 60).astype(np.float32) + 1
         total += weight * cv2.remap(table, u, v, cv2.INTER_CUBIC)
     total /= total.std()
     if style.curl:
-        curls = smooth_noise(rng, x.shape, 0.065 * shape.px_per_unit) + 0.8 * smooth_noise(rng, x.shape, 0.03 * shape.px_per_unit)
+        curls = smooth_noise(rng, x.shape, 0.065 * shape.px_per_unit) + 0.8 * smooth_noise(
+            rng, x.shape, 0.03 * shape.px_per_unit
+        )
         if i.hair_style == "buzz":
             curls = 0.5 * smooth_noise(rng, x.shape, 0.02 * shape.px_per_unit)
         total = (1 - style.curl) * total + style.curl * curls
@@ -146,7 +160,7 @@ def _hair_height(shape: HeadShape, style: Style) -> Field:
     a, b = 0.80 + style.sides, 1.0 + style.volume
     rho = np.sqrt((x / a) ** 2 + (np.minimum(y + 0.25, 0) / b) ** 2)
     dome = (0.80 + 0.3 * style.volume) * np.sqrt(np.maximum(1 - np.minimum(rho, 1) ** 2.4, 0))
-    return cv2.GaussianBlur(dome.astype(np.float32), (0, 0), 0.03 * shape.px_per_unit)
+    return np.asarray(cv2.GaussianBlur(dome.astype(np.float32), (0, 0), 0.03 * shape.px_per_unit), np.float32)
 
 
 def back_hair_width(shape: HeadShape, y: NDArray) -> NDArray | None:

@@ -1,6 +1,6 @@
 """A head ready to be drawn: its surface on a canvas, its height, its expression fields; and how it is drawn in a pose."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
@@ -44,11 +44,11 @@ class Drawn:
         rgb: Linear light, `(H, W, 3)`.
         alpha: Coverage, `(H, W)`, 0..1.
         cover: Hair and glasses that lie over the skin, `(H, W)`, 0..1.
-        x: Face units of each pixel, expression included, `(H, W)`.
+        x: Face units of each pixel, expression included, `(H, W)`; 0 far from the head.
         y: Likewise.
     """
 
-    rgb: NDArray[np.float32]
+    rgb: NDArray[np.floating]
     alpha: Field
     cover: Field
     x: Field
@@ -82,7 +82,7 @@ class Head:
         shadow = 1 - 0.55 * np.clip(cv2.GaussianBlur(np.roll(under, int(0.03 * px), 0), (0, 0), 0.02 * px), 0, 1)
         shade = skin.shade * shadow * (1 - hair.alpha) + hair.alpha
         gloss = skin.gloss * (1 - hair.alpha) + 0.22 * hair.alpha
-        self._textures: dict[tuple[str, float], NDArray[np.float32]] = {
+        self._textures: dict[tuple[str, float], NDArray[np.floating]] = {
             ("colour", 1.0): np.dstack([albedo, alpha]).astype(np.float32),
             ("surface", 1.0): np.dstack([-dx / length, -dy / length, shade, gloss]).astype(np.float32),
         }
@@ -93,7 +93,7 @@ class Head:
         """Height of the middle of the face."""
         return float(self.height[self.shape.size // 2, self.shape.size // 2])
 
-    def _canvas(self, x: NDArray, y: NDArray) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _canvas(self, x: NDArray, y: NDArray) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
         px = np.float32(self.shape.px_per_unit)
         return (x - np.float32(X0)) * px - np.float32(0.5), (y - np.float32(Y0)) * px - np.float32(0.5)
 
@@ -129,14 +129,35 @@ class Head:
 
     def draw(self, pose: Pose, expression: Expression, light: Light, view: View, *, glasses: bool = True) -> Drawn:
         """Draw the head in a pose, with an expression, under a light."""
+        rows, columns = _window(pose, view)
+        part = replace(view, width=columns.stop - columns.start, height=rows.stop - rows.start,
+                       x0=view.x0 + columns.start * view.step, y0=view.y0 + rows.start * view.step)  # fmt: skip
+        drawn = self._draw(pose, expression, light, part, glasses)
+        size = (view.height, view.width)
+        whole = Drawn(np.zeros((*size, 3), np.float32), *(np.zeros(size, np.float32) for _ in range(4)))
+        for name in ("rgb", "alpha", "cover", "x", "y"):
+            getattr(whole, name)[rows, columns] = getattr(drawn, name)
+        return whole
+
+    def _draw(self, pose: Pose, expression: Expression, light: Light, view: View, glasses: bool) -> Drawn:
         x, y = self.locate(pose, view)
         rest_x, rest_y, mouth_x, mouth_y = self.fields.to_rest(x, y, expression)
         canvas = self._canvas(rest_x, rest_y)
         canvas = (canvas[0].astype(np.float32), canvas[1].astype(np.float32))
         colour, surface = self._sample("colour", canvas, view, pose), self._sample("surface", canvas, view, pose)
-        cover = cv2.remap(self._cover, *canvas, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        cover = np.asarray(cv2.remap(self._cover, *canvas, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT))
         albedo = np.ascontiguousarray(colour[..., :3])
-        f = Fragment(albedo, surface[..., 2].copy(), surface[..., 3].copy(), np.zeros_like(x), x, y, mouth_x, mouth_y, view.step / pose.scale)
+        f = Fragment(
+            albedo,
+            surface[..., 2].copy(),
+            surface[..., 3].copy(),
+            np.zeros_like(x),
+            x,
+            y,
+            mouth_x,
+            mouth_y,
+            view.step / pose.scale,
+        )
         draw_eyes(f, self.fields, expression, light)
         draw_mouth(f, self.fields, expression)
         # Hair lies over the eyes and the mouth.
@@ -149,14 +170,14 @@ class Head:
             cover = np.maximum(cover, rim)
         return Drawn(rgb, alpha, cover, x, y)
 
-    def _sample(self, name: str, canvas: tuple[NDArray, NDArray], view: View, pose: Pose) -> NDArray[np.float32]:
+    def _sample(self, name: str, canvas: tuple[NDArray, NDArray], view: View, pose: Pose) -> NDArray[np.floating]:
         # A coarse view must see averages of the texture, not single pixels of it.
         shrink = round(4 * self.shape.px_per_unit * view.step / pose.scale) / 4
         if (name, shrink) not in self._textures:
-            blurred = cv2.GaussianBlur(self._textures[name, 1.0], (0, 0), 0.35 * shrink)
+            blurred = np.asarray(cv2.GaussianBlur(self._textures[name, 1.0], (0, 0), 0.35 * shrink))
             self._textures[name, shrink] = blurred if shrink > 1.6 else self._textures[name, 1.0]
         texture = self._textures[name, shrink]
-        return cv2.remap(texture, *canvas, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        return np.asarray(cv2.remap(texture, *canvas, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT))
 
     def _add_glasses(self, rgb: NDArray, pose: Pose, light: Light, view: View) -> Field:
         rotation = pose.rotation()
@@ -168,20 +189,34 @@ class Head:
         z = 0.90 - 0.5 * np.clip(x, -0.8, 0.8) ** 2 - PIVOT[2]
         x, y = x - lean[0] * z, inverse[1, 0] * u + inverse[1, 1] * v + PIVOT[1] - lean[1] * z
         rim, glare = draw_glasses(self.fields, x.astype(np.float32), y.astype(np.float32), view.step / pose.scale)
-        tone = np.array(self.identity.glasses_colour, np.float32) ** 2 * (np.array(light.ambient) + 0.6 * np.array(light.key))
+        tone = np.array(self.identity.glasses_colour, np.float32) ** 2 * (
+            np.array(light.ambient) + 0.6 * np.array(light.key)
+        )
         # a soft shadow of the frames on the skin
         down = max(1, round(0.03 * pose.scale / view.step))
-        shadow = cv2.GaussianBlur(np.roll(rim, down, 0).astype(np.float32), (0, 0), max(0.5, 0.02 * pose.scale / view.step))
+        shadow = cv2.GaussianBlur(
+            np.roll(rim, down, 0).astype(np.float32), (0, 0), max(0.5, 0.02 * pose.scale / view.step)
+        )
         rgb *= (1 - 0.35 * shadow)[..., None]
         rgb += (tone.astype(np.float32) - rgb) * rim[..., None].astype(np.float32)
         rgb += (glare[..., None] * np.array(light.key)).astype(np.float32)
         return rim.astype(np.float32)
 
 
+def _window(pose: Pose, view: View) -> tuple[slice, slice]:
+    """Rows and columns of a view that a head can reach."""
+    reach = 1.75 * pose.scale  # chin and long hair; beside the head less is needed
+    low_x, high_x = ((pose.x + side * 0.72 * reach - view.x0) / view.step for side in (-1, 1))
+    low_y, high_y = ((pose.y + side * reach - view.y0) / view.step for side in (-1, 1))
+    left, right = int(np.clip(low_x, 0, view.width - 1)), int(np.clip(high_x + 1, 1, view.width))
+    top, bottom = int(np.clip(low_y, 0, view.height - 1)), int(np.clip(high_y + 1, 1, view.height))
+    return slice(top, max(bottom, top + 1)), slice(left, max(right, left + 1))
+
+
 _WRAP = np.array([0.38, 0.24, 0.20], np.float32)  #: light bleeds around the terminator in skin, red the furthest
 
 
-def shade(f: Fragment, nx: Field, ny: Field, light: Light, pose: Pose) -> NDArray[np.float32]:
+def shade(f: Fragment, nx: Field, ny: Field, light: Light, pose: Pose) -> NDArray[np.floating]:
     """Light the fragment: wrapped diffuse, ambient from above, a wide and a narrow highlight."""
     turn = pose.rotation()
     towards, eye, up = turn.T @ light.vector(), turn.T @ np.array([0, 0, 1.0]), turn.T @ np.array([0, -1.0, 0])

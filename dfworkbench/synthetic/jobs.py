@@ -19,6 +19,7 @@ from dfworkbench.synthetic.settings import SPEED_ONLY
 
 FORMAT = 1  #: raise it when the same settings give other pictures
 MANIFEST, UNFINISHED = "manifest.json", "unfinished.json"
+GENERATED = "generated.json"  #: says that everything below its folder is generated (`evaluation.domain.MARKER`)
 
 Job = Callable[[], list[dict[str, Any]]]
 
@@ -40,7 +41,9 @@ def _hash_in(path: Path) -> str:
         return ""
 
 
-def run_jobs(jobs: Sequence[Job], root: Path, settings: Settings, workers: int, progress: bool) -> list[list[dict[str, Any]]]:
+def run_jobs(
+    jobs: Sequence[Job], root: Path, settings: Settings, workers: int, progress: bool
+) -> list[list[dict[str, Any]]]:
     """Run all jobs; results in the order of `jobs`, whatever finished first."""
     _make_room(root, settings)
     results: list[list[dict[str, Any]]] = [[] for _ in jobs]
@@ -53,7 +56,10 @@ def run_jobs(jobs: Sequence[Job], root: Path, settings: Settings, workers: int, 
 
 def finish(root: Path, settings: Settings, files: list[dict[str, Any]]) -> None:
     """Write the manifest, which makes the set a finished one."""
-    write_json(root / MANIFEST, {"hash": set_hash(settings), "settings": settings.model_dump(mode="json"), "files": files})
+    write_json(root / GENERATED, {"by": "dfworkbench.synthetic"})
+    write_json(
+        root / MANIFEST, {"hash": set_hash(settings), "settings": settings.model_dump(mode="json"), "files": files}
+    )
     (root / UNFINISHED).unlink(missing_ok=True)
 
 

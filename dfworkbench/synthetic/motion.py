@@ -102,7 +102,7 @@ def draw_motion(
     return Motion(poses, _draw_expressions(rng, frames, fps), _draw_lights(rng, frames, fps))
 
 
-def _draw_poses(rng, frames, fps, size_px, liveliness, centre, reach) -> list[Pose]:  # noqa: ANN001
+def _draw_poses(rng, frames, fps, size_px, liveliness, centre, reach) -> list[Pose]:
     def track(period_s: float) -> NDArray:
         return liveliness * smooth_track(rng, frames, fps, period_s)
 
@@ -113,7 +113,9 @@ def _draw_poses(rng, frames, fps, size_px, liveliness, centre, reach) -> list[Po
     scale = reach * 0.305 * size_px * rng.uniform(0.90, 1.10) * (1 + 0.02 * track(3.0))
     x = size_px * (centre[0] + rng.uniform(-0.05, 0.05) + 0.012 * track(1.7)) - 0.10 * scale * yaw
     y = size_px * (centre[1] + rng.uniform(-0.03, 0.03) + 0.008 * track(1.4))
-    return [Pose(*map(float, row)) for row in zip(yaw, pitch, roll, x, y, np.broadcast_to(scale, (frames,)), strict=True)]
+    return [
+        Pose(*map(float, row)) for row in zip(yaw, pitch, roll, x, y, np.broadcast_to(scale, (frames,)), strict=True)
+    ]
 
 
 def _draw_expressions(rng: np.random.Generator, frames: int, fps: float) -> list[Expression]:

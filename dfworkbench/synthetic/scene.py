@@ -10,13 +10,13 @@ from dfworkbench.synthetic.head import Head
 from dfworkbench.synthetic.motion import Light, Pose
 from dfworkbench.synthetic.noise import Field, fractal_noise, smooth_noise, smoothstep
 
-Layer = NDArray[np.float32]  #: `(H, W, 4)`: linear RGB and coverage
+Layer = NDArray[np.floating]  #: `(H, W, 4)`: linear RGB and coverage
 
 BODY_X, BODY_Y, BODY_W, BODY_H = -2.4, 0.2, 4.8, 2.4  #: the body's canvas, face units
 BACK_X, BACK_Y, BACK_W, BACK_H = -1.3, -1.5, 2.6, 3.6
 
 
-def paint_background(rng: np.random.Generator, size_px: int) -> NDArray[np.float32]:
+def paint_background(rng: np.random.Generator, size_px: int) -> NDArray[np.floating]:
     """An out-of-focus room, `(size, size, 3)` linear light."""
     y, x = np.mgrid[0:size_px, 0:size_px].astype(np.float32) / size_px
     tone = rng.uniform(0.12, 0.85) * (1 + rng.normal(0, 0.10, 3))
@@ -73,7 +73,9 @@ class Body:
         x, y = self._grid(BODY_X, BODY_Y, BODY_W, BODY_H)
         side = np.abs(x)
         neck_w = 0.40 + 0.09 * i.masculine
-        slope = PchipInterpolator([0.2, 0.95, 1.12, 1.25, 1.42, 1.75, 2.7], [neck_w, neck_w, neck_w + 0.05, 0.78, 1.30, 1.62, 1.85])
+        slope = PchipInterpolator(
+            [0.2, 0.95, 1.12, 1.25, 1.42, 1.75, 2.7], [neck_w, neck_w, neck_w + 0.05, 0.78, 1.30, 1.62, 1.85]
+        )
         width = slope(y[:, 0]).astype(np.float32)[:, None] * (0.95 + 0.05 * i.masculine)
         alpha = smoothstep(-0.012, 0.012, width - side)
         skin = np.array(i.skin, np.float32) * (1 + 0.02 * fractal_noise(rng, x.shape, 0.2 * self.px, 4))[..., None]
@@ -83,10 +85,13 @@ class Body:
         light = light * (1 - 0.14 * np.exp(-0.5 * ((side - 0.13 - 0.25 * (1.25 - y)) / 0.03) ** 2) * (y > 0.9))
         cloth, covered, fold = self._cloth(head, rng, x, y, side, neck_w)
         albedo = skin * (1 - covered[..., None]) + cloth * covered[..., None]
-        light = light * (1 - covered) + covered * (0.55 + 0.35 * np.sqrt(np.maximum(1 - (side / (width + 0.1)) ** 2, 0))) * fold
+        light = (
+            light * (1 - covered)
+            + covered * (0.55 + 0.35 * np.sqrt(np.maximum(1 - (side / (width + 0.1)) ** 2, 0))) * fold
+        )
         return np.dstack([(np.clip(albedo, 0.01, 1) ** 2) * light[..., None], alpha]).astype(np.float32)
 
-    def _cloth(self, head, rng, x, y, side, neck_w) -> tuple[NDArray, Field, Field]:  # noqa: ANN001
+    def _cloth(self, head, rng, x, y, side, neck_w) -> tuple[NDArray, Field, Field]:
         i = head.identity
         cloth = np.empty((*x.shape, 3), np.float32)
         cloth[:] = i.cloth
@@ -99,7 +104,11 @@ class Body:
         elif i.cloth_style in ("shirt", "jacket"):
             crew = 0.98 + 0.50 * np.maximum(1 - side / (neck_w + 0.02), 0)
             collar = smoothstep(0.02, -0.02, np.abs(y - crew - 0.09) - 0.085) * (side < neck_w + 0.25)
-            shirt = np.array([0.85, 0.86, 0.88], np.float32) if i.cloth_style == "jacket" else np.array(i.cloth, np.float32) * 1.12
+            shirt = (
+                np.array([0.85, 0.86, 0.88], np.float32)
+                if i.cloth_style == "jacket"
+                else np.array(i.cloth, np.float32) * 1.12
+            )
             if i.cloth_style == "jacket":
                 lapel = smoothstep(0.01, -0.01, side - (0.12 + 0.30 * np.maximum(1.75 - y, 0)))
                 cloth += (shirt - cloth) * lapel[..., None]
@@ -130,7 +139,7 @@ class Body:
         """Draw neck and shoulders into `frame`, in place; they follow the head's turns only a little."""
         self._lay(frame, self.torso, pose, (BODY_X, BODY_Y), light, turn=0.30, lean=-0.15)
 
-    def _lay(self, frame, layer, pose, origin, light, turn, lean) -> None:  # noqa: ANN001
+    def _lay(self, frame, layer, pose, origin, light, turn, lean) -> None:
         c, s = np.cos(turn * pose.roll), np.sin(turn * pose.roll)
         k = pose.scale / self.px
         shift = (pose.x + lean * pose.scale * pose.yaw, pose.y + lean * 0.6 * pose.scale * pose.pitch)

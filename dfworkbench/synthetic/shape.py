@@ -95,7 +95,9 @@ class HeadShape:
         top, tip = i.eye_y - 0.07, i.nose_length - 0.07
         t = np.clip((y - top) / (tip - top), 0, 1)
         rise = i.nose_height * (0.17 + 0.83 * t**1.3) + i.nose_hook * np.sin(np.pi * t) * 2
-        below = np.exp(-0.5 * (np.maximum(y - tip, 0) / 0.048) ** 2) * np.exp(-0.5 * (np.maximum(top - y, 0) / 0.10) ** 2)
+        below = np.exp(-0.5 * (np.maximum(y - tip, 0) / 0.048) ** 2) * np.exp(
+            -0.5 * (np.maximum(top - y, 0) / 0.10) ** 2
+        )
         ridge = rise * below * np.exp(-0.5 * (x / (0.050 + 0.034 * t)) ** 2)
         wings = 0.095 * bump(side, y, (i.nose_width * 0.74, tip + 0.032), (0.034, 0.036))
         ball = 0.055 * bump(x, y, (0, tip + 0.008), (0.058, 0.050))
@@ -123,7 +125,9 @@ class HeadShape:
         philtrum = -0.012 * bump(x, y, (0, m - 0.12), (0.022, 0.05))
         fold = np.abs(x) - (i.nose_width + 0.045 + 0.42 * np.maximum(y - i.nose_length + 0.06, 0))
         fold_depth = (0.006 + 0.030 * i.age) * smoothstep(0.30, 0.36, y) * smoothstep(m + 0.10, m - 0.06, y)
-        return muzzle + upper + lower + line + corners + under + philtrum - fold_depth * np.exp(-0.5 * (fold / 0.022) ** 2)
+        return (
+            muzzle + upper + lower + line + corners + under + philtrum - fold_depth * np.exp(-0.5 * (fold / 0.022) ** 2)
+        )
 
     @cached_property
     def landmarks(self) -> NDArray[np.float64]:
@@ -183,7 +187,9 @@ def _lips(i: Identity) -> NDArray:
     w, m = i.mouth_width, i.mouth_y
     upper_x = w * np.array([-1, -0.6, -0.2, 0, 0.2, 0.6, 1])
     lower_x = w * np.array([0.62, 0.27, 0, -0.27, -0.62])
-    outer = np.concatenate([np.stack([upper_x, lip_edges(i, upper_x)[0]], 1), np.stack([lower_x, lip_edges(i, lower_x)[1]], 1)])
+    outer = np.concatenate(
+        [np.stack([upper_x, lip_edges(i, upper_x)[0]], 1), np.stack([lower_x, lip_edges(i, lower_x)[1]], 1)]
+    )
     inner_x = w * np.array([-0.9, -0.35, 0, 0.35, 0.9, 0.35, 0, -0.35])
     return np.concatenate([outer, np.stack([inner_x, np.full(8, m)], 1)])
 

@@ -25,7 +25,7 @@ class Surface:
         shade: Share of light that reaches the surface (ambient occlusion), 0..1.
     """
 
-    albedo: NDArray[np.float32]
+    albedo: NDArray[np.floating]
     alpha: Field
     relief: Field
     gloss: Field
@@ -57,7 +57,7 @@ def _mix(albedo: NDArray, colour: NDArray | tuple[float, float, float], amount: 
     albedo += (np.asarray(colour, np.float32) - albedo) * np.clip(amount, 0, 1)[..., None]
 
 
-def _complexion(shape: HeadShape, rng: np.random.Generator) -> NDArray[np.float32]:
+def _complexion(shape: HeadShape, rng: np.random.Generator) -> NDArray[np.floating]:
     i, x, y, px = shape.identity, shape.x, shape.y, shape.px_per_unit
     side, grid = np.abs(x), (shape.size, shape.size)
     albedo = np.empty((*grid, 3), np.float32)
@@ -70,6 +70,8 @@ def _complexion(shape: HeadShape, rng: np.random.Generator) -> NDArray[np.float3
         side, y, (i.eye_x, i.eye_y + 0.12), (0.12, 0.05)
     )
     _tint(albedo, (0.90, 0.80, 0.82), (0.35 + 0.3 * (1 - i.masculine)) * around)
+    _tint(albedo, (0.72, 0.69, 0.68), bump(side, y, (i.eye_x - 0.01, i.eye_y - 0.02), (0.15, 0.10)))
+    _tint(albedo, (0.82, 0.80, 0.79), bump(side, y, (0.13, 0.2), (0.04, 0.18)))
     if i.masculine > 0.5:
         _tint(albedo, (0.93, 0.95, 0.97), 0.5 * bump(side, y, (0.30, 0.80), (0.30, 0.22)))
     mottle = fractal_noise(rng, grid, 0.11 * px, 5, 0.7)
@@ -114,7 +116,9 @@ def _occlusion(shape: HeadShape) -> Field:
         around = cv2.GaussianBlur(z, (0, 0), sigma * px)
         shade -= strength * np.maximum(around - z, 0) * np.clip(inside, 0, 1)
     # the rim of the face lies in the shade of hair and ears
-    shade *= 0.50 + 0.50 * smoothstep(0.50, 0.97, cv2.GaussianBlur(shape.head_mask, (0, 0), 0.07 * px))
+    shade *= 0.50 + 0.50 * smoothstep(
+        0.50, 0.97, np.asarray(cv2.GaussianBlur(shape.head_mask, (0, 0), 0.07 * px), np.float32)
+    )
     i, x, y = shape.identity, shape.x, shape.y
     # what a light from above leaves in shadow: beneath the nose and beneath the lower lip
     shade -= 0.20 * bump(x, y, (0, i.nose_length + 0.065), (0.10, 0.030))
@@ -138,7 +142,11 @@ def _paint_lips(shape: HeadShape, rng: np.random.Generator, albedo: NDArray, rel
     i, x, y, px = shape.identity, shape.x, shape.y, shape.px_per_unit
     upper, lower = lip_edges(i, x)
     soft = 0.011
-    within = smoothstep(-soft, soft, y - upper) * smoothstep(-soft, soft, lower - y) * smoothstep(1.03, 0.93, np.abs(x) / i.mouth_width)
+    within = (
+        smoothstep(-soft, soft, y - upper)
+        * smoothstep(-soft, soft, lower - y)
+        * smoothstep(1.03, 0.93, np.abs(x) / i.mouth_width)
+    )
     tone = np.array(i.lip, np.float32)
     _mix(albedo, tone, 0.88 * within)
     is_upper = within * smoothstep(0.01, -0.01, y - i.mouth_y)
@@ -160,7 +168,9 @@ def _paint_nostrils(shape: HeadShape, albedo: NDArray, shade: Field) -> None:
     hole = bump(np.abs(x), y, at, (0.027, 0.012), -0.35)
     _tint(albedo, (0.30, 0.20, 0.19), 1.1 * hole)
     shade *= 1 - 0.55 * np.clip(hole, 0, 1)
-    wing = np.exp(-0.5 * ((np.hypot(np.abs(x) - 0.75 * i.nose_width, (y - i.nose_length + 0.035) * 1.05) - 0.055) / 0.011) ** 2)
+    wing = np.exp(
+        -0.5 * ((np.hypot(np.abs(x) - 0.75 * i.nose_width, (y - i.nose_length + 0.035) * 1.05) - 0.055) / 0.011) ** 2
+    )
     wing *= smoothstep(0.72 * i.nose_width, 1.0 * i.nose_width, np.abs(x))
     shade *= 1 - 0.22 * wing
 
@@ -189,7 +199,9 @@ def _paint_brows(shape: HeadShape, rng: np.random.Generator, albedo: NDArray, re
     hairs = np.zeros(shape.head_mask.shape, np.float32)
     for sign in (-1, 1):
         jitter = rng.normal(0, 0.004, (count, 2)) if sign < 0 else 0.0
-        hairs = np.maximum(hairs, _strokes(shape, (root + jitter) * (sign, 1), (tip + jitter) * (sign, 1), 0.011 * shape.px_per_unit))
+        hairs = np.maximum(
+            hairs, _strokes(shape, (root + jitter) * (sign, 1), (tip + jitter) * (sign, 1), 0.011 * shape.px_per_unit)
+        )
     body = cv2.GaussianBlur(hairs, (0, 0), 0.016 * shape.px_per_unit)
     _mix(albedo, np.array(i.brow, np.float32), np.clip(0.50 * body + 0.55 * hairs, 0, 0.85))
     relief += 0.003 * hairs
@@ -207,7 +219,9 @@ def _paint_beard(
     fine /= fine.std()
     fine_edge = cv2.GaussianBlur(fine, (0, 0), 1.0)
     edge = 0.018 * smooth_noise(rng, x.shape, 0.05 * px) + 0.012 * fine_edge
-    jaw = smoothstep(-0.08, 0.12, side - 0.30 - 0.55 * np.maximum(0.62 - y, 0) + edge) * smoothstep(0.12, 0.32, y + edge)
+    jaw = smoothstep(-0.08, 0.12, side - 0.30 - 0.55 * np.maximum(0.62 - y, 0) + edge) * smoothstep(
+        0.12, 0.32, y + edge
+    )
     chin = smoothstep(i.mouth_y + i.lower_lip + 0.035, i.mouth_y + i.lower_lip + 0.10, y + edge)
     upper, _ = lip_edges(i, x)
     moustache = smoothstep(0.012, 0.05, upper - y + 0.06 * (side / i.mouth_width) ** 2) * smoothstep(

@@ -161,3 +161,20 @@ class Lab:
         path = folder / f"{name}.png"
         self.browser.save_screenshot(str(path))
         return path
+
+    def choose(self, title: str, option: str) -> None:
+        """Choose an option of a dropdown of the panel."""
+        from selenium.webdriver.common.by import By
+        from selenium.webdriver.support.ui import Select
+
+        Select(self.labelled(title).find_element(By.TAG_NAME, "select")).select_by_visible_text(option)
+
+    def type_into(self, title: str, text: str) -> None:
+        """Type into a text or number box of the panel, and leave it."""
+        from selenium.webdriver.common.by import By
+        from selenium.webdriver.common.keys import Keys
+
+        box = self.labelled(title).find_element(By.TAG_NAME, "input")
+        box.send_keys(Keys.CONTROL, "a")
+        box.send_keys(Keys.DELETE if not text else text)
+        box.send_keys(Keys.TAB)

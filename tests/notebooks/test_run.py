@@ -50,7 +50,9 @@ def test_every_cell_ran_and_nothing_was_printed_as_error(executed):
         assert path.with_suffix(".html").stat().st_size > 100_000
 
 
-@pytest.mark.parametrize(("name", "least"), [("00_start_here", 1), ("01_data_extraction", 2), ("02_train", 4), ("03_inference", 4)])
+@pytest.mark.parametrize(
+    ("name", "least"), [("00_start_here", 1), ("01_data_extraction", 2), ("02_train", 4), ("03_inference", 4)]
+)
 def test_notebooks_show_pictures(executed, name, least):
     assert pictures(executed[1][name]) >= least
 

@@ -11,6 +11,9 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import pandera.pandas  # noqa: F401
+import pyarrow.parquet  # noqa: F401 - both would otherwise be imported again in every child
 
 from dfworkbench.training import TrainSettings
 from dfworkbench.training.start import train
@@ -30,25 +33,37 @@ def child(settings: TrainSettings, workspace: Workspace) -> int:
         os._exit(status)
 
 
+def train_to_the_end(settings: TrainSettings, workspace: Workspace) -> None:
+    assert os.waitpid(child(settings, workspace), 0)[1] == 0
+
+
+def epochs_done(settings: TrainSettings, workspace: Workspace) -> list[float]:
+    """Seconds of each finished epoch."""
+    history = workspace.checkpoints / settings.name / "history.csv"
+    return pd.read_csv(history)["seconds"].tolist() if history.is_file() else []
+
+
 def main(undisturbed: str, root: str, kills: str, seed: str, text: str) -> None:
     settings, workspace = TrainSettings(**json.loads(text)), Workspace(Path(root))
-    began = time.perf_counter()
-    assert os.waitpid(child(settings, Workspace(Path(undisturbed))), 0)[1] == 0
-    per_epoch = (time.perf_counter() - began) / settings.epochs
+    whole = Workspace(Path(undisturbed))
+    train_to_the_end(settings, whole)
+    epoch = sum(epochs_done(settings, whole)) / settings.epochs
     rng = np.random.default_rng(int(seed))
-    moments = []
-    # below one epoch on average, so that some children die in the first epoch after a start and some later
-    for _ in range(int(kills)):
+    killed, resumed = 0, 0
+    while killed < int(kills):
+        before = len(epochs_done(settings, workspace))
         pid = child(settings, workspace)
-        wait = float(rng.uniform(0, 1.6 * per_epoch))
-        time.sleep(wait)
+        # every other child dies while it starts, or in its first epoch; the others after 0, 1 or 2 epochs more
+        further = rng.integers(3) if killed % 2 else 0
+        while len(epochs_done(settings, workspace)) < before + further:
+            time.sleep(0.002)
+        time.sleep(float(rng.uniform(0, 2 * epoch)))
         os.kill(pid, signal.SIGKILL)
-        if os.WIFSIGNALED(os.waitpid(pid, 0)[1]):
-            moments.append(wait)
-    history = workspace.checkpoints / settings.name / "history.csv"
-    before = len(history.read_text().splitlines()) - 1 if history.is_file() else 0
-    assert os.waitpid(child(settings, workspace), 0)[1] == 0
-    sys.stdout.write(json.dumps({"killed": len(moments), "epochs_before_last_start": before, "per_epoch": per_epoch}))
+        assert os.WIFSIGNALED(os.waitpid(pid, 0)[1]), "the child ended before it was killed: train for more epochs"
+        killed += 1
+        resumed += len(epochs_done(settings, workspace)) > 0
+    train_to_the_end(settings, workspace)
+    sys.stdout.write(json.dumps({"killed": killed, "resumed": resumed}))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from dfworkbench.tables import read_table, write_table
 from dfworkbench.training import TrainSettings, prepare, train
 from dfworkbench.training.__main__ import main
 from dfworkbench.training.batches import epoch_order, split_batches
-from dfworkbench.training.loop import learning_rate, score_table
+from dfworkbench.training.loop import _seeded, learning_rate, score_table
 from dfworkbench.training.run import best_epoch
 
 SETTINGS = TrainSettings(
@@ -130,6 +130,16 @@ def test_training_leaves_global_random_state_alone(toy):
     torch.manual_seed(5)
     run(toy, epochs=1)
     assert torch.equal(torch.rand(3), expected)
+
+
+def test_every_epoch_of_every_seed_draws_other_numbers():
+    def draw(seed, epoch):
+        with _seeded(seed, epoch, torch.device("cpu")):
+            return float(torch.rand(()))
+
+    drawn = [draw(seed, epoch) for seed in (0, 1) for epoch in (1, 2)]
+    assert len(set(drawn)) == 4
+    assert draw(0, 1) == drawn[0]
 
 
 def test_same_seed_same_weights_other_seed_other_weights(toy):

@@ -24,9 +24,9 @@ SETTINGS = TrainSettings(
 def torchrun(toy, settings):
     file = toy.root / "settings.json"
     file.write_text(settings.model_dump_json())
+    command = "-m torch.distributed.run --standalone --nproc-per-node 2 -m dfworkbench.training --quiet --settings"
     return subprocess.run(
-        [sys.executable, *"-m torch.distributed.run --standalone --nproc-per-node 2 -m dfworkbench.training".split()]
-        + ["--settings", str(file), "--quiet"],
+        [sys.executable, *command.split(), str(file)],
         capture_output=True,
         text=True,
         timeout=300,

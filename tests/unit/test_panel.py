@@ -1,4 +1,5 @@
 import html
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -6,6 +7,7 @@ import pytest
 from pydantic import Field
 
 from dfworkbench.errors import ParameterError, UnknownNameError
+from dfworkbench.notebook.inference import InferenceSettings
 from dfworkbench.notebook.panel import SettingsPanel
 from dfworkbench.notebook.pickers import Choice, describe_path
 from dfworkbench.settings import Settings
@@ -181,3 +183,12 @@ def test_batch_command_compares_with_the_notebook(tmp_path, monkeypatch):
     assert panel.command == "dfworkbench run 77_toy -p epochs 5 -p learning_rate 0.002"
     panel["dropout"].value = 0.1  # no parameter of the notebook: only the subcommand can say it
     assert panel.command == "dfworkbench toy --epochs 5 --learning-rate 0.002 --dropout 0.1 --device cpu"
+
+
+def test_an_uploaded_file_fills_in_its_path(tmp_path, monkeypatch):
+    monkeypatch.setenv("DFWORKBENCH_HOME", str(tmp_path))
+    panel = SettingsPanel(InferenceSettings())
+    file = {"name": "C:\\clips\\a.mp4", "type": "video/mp4", "size": 3, "content": memoryview(b"abc")}
+    panel._uploads["path"].value = ({**file, "last_modified": datetime.now(UTC)},)
+    assert panel.settings.path == str(tmp_path / "data" / "uploads" / "a.mp4")
+    assert (tmp_path / "data" / "uploads" / "a.mp4").read_bytes() == b"abc"

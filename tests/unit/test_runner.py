@@ -114,18 +114,31 @@ def test_the_record_goes_into_the_run_folder(space):
     assert (folder / "notebook.ipynb").read_bytes() == executed.read_bytes()
 
 
-def test_widgets_become_what_they_showed():
+def bar(style):
     models = {
         "bar": {"state": {"_model_name": "HBoxModel", "children": ["IPY_MODEL_l", "IPY_MODEL_p", "IPY_MODEL_r"]}},
         "l": {"state": {"_model_name": "HTMLModel", "value": "faces:&nbsp;100%"}},
-        "p": {"state": {"_model_name": "FloatProgressModel", "value": 16.0}},
+        "p": {"state": {"_model_name": "FloatProgressModel", "value": 16.0, "bar_style": style}},
         "r": {"state": {"_model_name": "HTMLModel", "value": " 16/16 [00:03&lt;00:00]"}},
     }
-    data = {VIEW: {"model_id": "bar"}, "text/plain": "faces:   0%"}
-    output = nbformat.v4.new_output("display_data", data=data)
+    output = nbformat.v4.new_output("display_data", data={VIEW: {"model_id": "bar"}, "text/plain": "faces:   0%"})
     cell = nbformat.v4.new_code_cell("x", outputs=[output])
-    notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"widgets": {STATE: {"state": models}}})
+    return nbformat.v4.new_notebook(cells=[cell], metadata={"widgets": {STATE: {"state": models}}})
+
+
+def test_widgets_become_what_they_showed():
+    notebook = bar("success")
     frozen = freeze_widgets(notebook)
     assert frozen.cells[0].outputs[0]["data"] == {"text/plain": "faces:\xa0100% 16/16 [00:03<00:00]"}
     assert "widgets" not in frozen.metadata
     assert "widgets" in notebook.metadata
+
+
+def test_bars_that_were_taken_away_stay_away():
+    assert freeze_widgets(bar("")).cells[0].outputs == []
+
+
+def test_a_kernel_that_dies_is_an_error_with_words(space):
+    write(space.root / "notebooks" / "80_dead.ipynb", "import os\nos._exit(1)")
+    with pytest.raises(NotebookError, match="its kernel died"):
+        run_notebook("80_dead", workspace=space)

@@ -72,6 +72,23 @@ def test_metric_table_shows_intervals():
     assert row.tolist() == ["40 (20 fake)", "95%", "0.912 [0.850, 0.950]", "0.100"]
 
 
+def test_the_quoted_figure_comes_with_its_interval():
+    row = {
+        "level": "video",
+        "metric": "auc",
+        "value": 0.856,
+        "low": 0.717,
+        "high": 0.959,
+        "n": 60,
+        "n_fake": 50,
+        "reason": "",
+    }
+    sentence = views.auc_sentence(pd.DataFrame([row]))
+    assert sentence == "Held-out video AUC 0.856, 95 % interval 0.717 to 0.959, from 60 videos (50 of them forged)."
+    row |= {"value": np.nan, "reason": "only one class"}
+    assert "only one class" in views.auc_sentence(pd.DataFrame([row]))
+
+
 def test_epoch_table_marks_the_best(tmp_path):
     history = {"epoch": [1, 2], "train_loss": [0.7, 0.6], "val_loss": [0.7, 0.65], "val_auc_video": [0.8, 0.75]}
     pd.DataFrame(history).to_csv(tmp_path / "history.csv", index=False)

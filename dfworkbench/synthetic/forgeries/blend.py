@@ -10,8 +10,8 @@ from scipy.interpolate import RBFInterpolator
 from dfworkbench.synthetic.head import View
 from dfworkbench.synthetic.motion import Light
 
-Picture = NDArray[np.float32]  #: `(H, W, 3)` RGB, 0..255
-Alpha = NDArray[np.float32]  #: `(H, W)`, 0..1
+Picture = NDArray[np.floating]  #: `(H, W, 3)` RGB, 0..255
+Alpha = NDArray[np.floating]  #: `(H, W)`, 0..1
 
 JAW, BROWS, NOSE, EYES, MOUTH = range(0, 17), range(17, 27), range(27, 36), range(36, 48), range(48, 68)
 #: Changes below this share of the donor cannot move a pixel by a whole level; they are set to nothing.
@@ -76,16 +76,19 @@ def match_colour(source: Picture, target: Picture, weight: Alpha, strength: floa
         strength: 0 leaves the source, 1 matches fully.
         shift: Added to the means afterwards, a colour error, `(3,)` in levels.
     """
-    total = weight.sum() + 1e-6
+    where = weight > 0.02
+    if not where.any():
+        return source
+    share = (weight[where] / weight[where].sum()).astype(np.float64)
     stats = []
     for picture in (source, target):
-        mean = (picture * weight[..., None]).sum((0, 1)) / total
-        deviation = np.sqrt((np.square(picture - mean) * weight[..., None]).sum((0, 1)) / total) + 1e-3
-        stats.append((mean, deviation))
+        pixels = picture[where]
+        mean = share @ pixels
+        stats.append((mean, np.sqrt(share @ np.square(pixels - mean)) + 1e-3))
     (mean, deviation), (wanted_mean, wanted_deviation) = stats
-    gain = np.clip(1 + strength * (wanted_deviation / deviation - 1), 0.6, 1.6)
+    gain = np.clip(1 + strength * (wanted_deviation / deviation - 1), 0.75, 1.25)
     centre = mean + strength * (wanted_mean - mean) + shift
-    return ((source - mean) * gain + centre).astype(np.float32)
+    return source * gain.astype(np.float32) + (centre - mean * gain).astype(np.float32)
 
 
 def to_picture(linear: NDArray) -> Picture:
@@ -101,7 +104,9 @@ def square_view(landmarks: NDArray, samples: int, scale: float) -> View:
     return View(samples, samples, float(x0 + 0.5), float(y0 + 0.5), side / samples)
 
 
-def enlarge(small: NDArray, view: View, shape: tuple[int, ...], shift: NDArray | tuple[float, float] = (0, 0)) -> NDArray:
+def enlarge(
+    small: NDArray, view: View, shape: tuple[int, ...], shift: NDArray | tuple[float, float] = (0, 0)
+) -> NDArray:
     """What was drawn in a view, put back at its place in the frame (cubic), moved by `shift` pixels."""
     s = view.step
     # sample k of the view lies at frame coordinate x0 + (k + 0.5) * step - 0.5

@@ -10,7 +10,17 @@ import numpy as np
 
 from dfworkbench.synthetic.clip import Clip
 from dfworkbench.synthetic.forgeries.blend import (
-    Alpha, Forged, enlarge, face_height, feather, hull, match_colour, misjudge, shrink, square_view, to_picture,
+    Alpha,
+    Forged,
+    enlarge,
+    face_height,
+    feather,
+    hull,
+    match_colour,
+    misjudge,
+    shrink,
+    square_view,
+    to_picture,
 )  # fmt: skip
 from dfworkbench.synthetic.forgeries.settings import ForgerySettings
 
@@ -32,7 +42,12 @@ def forge_deepfakes(carrier: Clip, donor: Clip, rng: np.random.Generator, settin
         mask = oval(own, frame.shape)
         face = match_colour(face, frame.astype(np.float32), mask * carrier.face[n], strength, error)
         theirs = head.landmarks(pose, expression)
-        forged.add(frame, face, feather(mask, seam * face_height(own)), np.concatenate([own[:17], theirs[17:68] + shake, own[68:]]))
+        forged.add(
+            frame,
+            face,
+            feather(mask, seam * face_height(own)),
+            np.concatenate([own[:17], theirs[17:68] + shake, own[68:]]),
+        )
     return forged
 
 

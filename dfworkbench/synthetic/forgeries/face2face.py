@@ -12,7 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfworkbench.synthetic.clip import Clip
-from dfworkbench.synthetic.forgeries.blend import Alpha, Forged, Picture, face_height, feather, hull, shrink, thin_plate_map
+from dfworkbench.synthetic.forgeries.blend import (
+    Alpha,
+    Forged,
+    Picture,
+    face_height,
+    feather,
+    hull,
+    shrink,
+    thin_plate_map,
+)
 from dfworkbench.synthetic.forgeries.settings import ForgerySettings
 from dfworkbench.synthetic.motion import Expression
 
@@ -28,7 +37,9 @@ def forge_face2face(carrier: Clip, donor: Clip, rng: np.random.Generator, settin
         wanted = head.landmarks(motion.poses[n], wish)
         other = most_alike(carrier, n, wish)
         here, there = reenact(carrier, n, wanted), reenact(carrier, other, wanted)
-        lips = feather(hull(wanted[48:60] + 0.25 * (wanted[48:60] - wanted[48:60].mean(0)), frame.shape), 0.02 * face_height(own))
+        lips = feather(
+            hull(wanted[48:60] + 0.25 * (wanted[48:60] - wanted[48:60].mean(0)), frame.shape), 0.02 * face_height(own)
+        )
         texture = 0.5 * here + 0.5 * there
         texture = cv2.GaussianBlur(texture, (0, 0), softness * frame.shape[0] / 256)
         texture += (there - texture) * lips[..., None]
@@ -40,14 +51,19 @@ def wished(carrier: Clip, donor: Clip, n: int, gain: float) -> Expression:
     """The donor's expression in frame `n`, exaggerated, the mouth no wider than the carrier's clip can show it."""
     e = donor.motion.expressions[n % len(donor.frames)]
     widest = max(own.jaw for own in carrier.motion.expressions) + 0.015
-    return replace(e, jaw=min(e.jaw * gain, widest), smile=float(np.clip(e.smile * gain, -0.5, 1.1)), brow=e.brow * gain)
+    return replace(
+        e, jaw=min(e.jaw * gain, widest), smile=float(np.clip(e.smile * gain, -0.5, 1.1)), brow=e.brow * gain
+    )
 
 
 def most_alike(clip: Clip, n: int, wish: Expression) -> int:
     """The frame of a clip whose mouth and pose suit a wanted expression in frame `n` best."""
     here = clip.motion.poses[n]
     cost = [
-        9 * abs(e.jaw - wish.jaw) + 0.5 * abs(e.smile - wish.smile) + 3 * abs(p.yaw - here.yaw) + 3 * abs(p.pitch - here.pitch)
+        9 * abs(e.jaw - wish.jaw)
+        + 0.5 * abs(e.smile - wish.smile)
+        + 3 * abs(p.yaw - here.yaw)
+        + 3 * abs(p.pitch - here.pitch)
         for e, p in zip(clip.motion.expressions, clip.motion.poses, strict=True)
     ]
     return int(np.argmin(cost))
@@ -57,9 +73,12 @@ def reenact(clip: Clip, n: int, wanted: NDArray) -> Picture:
     """Frame `n` of a clip, warped so that its landmarks come to `wanted`; still at the frame's border."""
     frame, given = clip.frames[n], clip.landmarks[n]
     height, width = frame.shape[:2]
-    border = np.array([(x, y) for x in (0, width / 2, width) for y in (0, height / 2, height) if (x, y) != (width / 2, height / 2)])
+    border = np.array(
+        [(x, y) for x in (0, width / 2, width) for y in (0, height / 2, height) if (x, y) != (width / 2, height / 2)]
+    )
     maps = thin_plate_map(np.concatenate([wanted, border]), np.concatenate([given, border]), frame.shape)
-    return cv2.remap(frame.astype(np.float32), *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    warped = cv2.remap(frame.astype(np.float32), *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(warped, np.float32)
 
 
 def _region(landmarks: NDArray, shape: tuple[int, ...]) -> Alpha:

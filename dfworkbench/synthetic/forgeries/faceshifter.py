@@ -7,10 +7,21 @@ carrier's face, skin without camera noise and slightly too smooth.
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from dfworkbench.synthetic.clip import Clip
 from dfworkbench.synthetic.forgeries.blend import (
-    Alpha, Forged, Picture, enlarge, face_height, feather, hull, match_colour, misjudge, square_view, to_picture,
+    Alpha,
+    Forged,
+    Picture,
+    enlarge,
+    face_height,
+    feather,
+    hull,
+    match_colour,
+    misjudge,
+    square_view,
+    to_picture,
 )  # fmt: skip
 from dfworkbench.synthetic.forgeries.settings import ForgerySettings
 
@@ -32,7 +43,7 @@ def forge_faceshifter(carrier: Clip, donor: Clip, rng: np.random.Generator, sett
         seen = carrier.face[n] * free
         face = match_colour(face, target, mask * seen, 1.0, error)
         face = _take_light(face, target, mask * seen, 0.20 * face_height(own))
-        alpha = feather(mask, seam * face_height(own)) * cv2.GaussianBlur(seen, (0, 0), 0.8)
+        alpha = feather(mask, seam * face_height(own)) * np.minimum(seen, cv2.GaussianBlur(seen, (0, 0), 0.8))
         theirs = head.landmarks(pose, expression)
         forged.add(frame, face, alpha, np.concatenate([own[:17], theirs[17:68], own[68:]]))
     return forged
@@ -40,9 +51,17 @@ def forge_faceshifter(carrier: Clip, donor: Clip, rng: np.random.Generator, sett
 
 def _take_light(face: Picture, target: Picture, weight: Alpha, sigma_px: float) -> Picture:
     """Half of the carrier's coarse light and colour."""
-    total = cv2.GaussianBlur(weight, (0, 0), sigma_px) + 1e-3
-    coarse = [cv2.GaussianBlur(p * weight[..., None], (0, 0), sigma_px) / total[..., None] for p in (target, face)]
-    return face * np.sqrt(np.clip((coarse[0] + 4) / (coarse[1] + 4), 0.6, 1.6))
+    size = weight.shape[1], weight.shape[0]
+    small = (max(size[0] // 4, 8), max(size[1] // 4, 8))
+
+    def coarse(picture: NDArray) -> NDArray:
+        weighted = cv2.resize(picture * weight[..., None], small, interpolation=cv2.INTER_AREA)
+        return cv2.GaussianBlur(weighted, (0, 0), sigma_px * small[0] / size[0])
+
+    # The sums of weights cancel in the ratio.
+    presence = 4 * coarse(np.ones_like(target)) + 0.01
+    gain = np.sqrt(np.clip((coarse(target) + presence) / (coarse(face) + presence), 0.6, 1.6))
+    return face * cv2.resize(gain, size, interpolation=cv2.INTER_LINEAR)
 
 
 def _region(landmarks: np.ndarray, shape: tuple[int, ...]) -> Alpha:

@@ -31,7 +31,7 @@ def forge_faceswap(carrier: Clip, donor: Clip, rng: np.random.Generator, setting
         warped = cv2.remap(photo, *triangle_map(points, photo_points, triangles, frame.shape), cv2.INTER_LINEAR,
                            borderMode=cv2.BORDER_REPLICATE)  # fmt: skip
         mask = _face_region(points, frame.shape)
-        blended = poisson(warped, frame, mask)
+        blended = poisson(np.asarray(warped, np.uint8), frame, mask)
         forged.add(frame, blended.astype(np.float32), mask.astype(np.float32), np.concatenate([points, own[68:]]))
     return forged
 
@@ -74,7 +74,7 @@ def triangle_map(
 
 
 def poisson(source: NDArray[np.uint8], target: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Solve the source's gradients into the target within the mask (Perez et al. 2003); a mask cut by the frame is left out there."""
+    """Solve the source's gradients into the target within the mask (Perez et al. 2003), the frame's border left out."""
     inner = mask.copy()
     inner[[0, 1, -2, -1], :] = False
     inner[:, [0, 1, -2, -1]] = False

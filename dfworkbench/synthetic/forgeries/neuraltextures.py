@@ -24,7 +24,9 @@ def forge_neuraltextures(carrier: Clip, donor: Clip, rng: np.random.Generator, s
         wanted = head.landmarks(motion.poses[n], wish)
         wanted = np.concatenate([wanted[:17], own[17:31], wanted[31:36], own[36:48], wanted[48:68], own[68:]])
         driven = reenact(carrier, most_alike(carrier, n, wish), wanted)
-        forged.add(frame, generate(driven, kernels), feather(_region(wanted, frame.shape), 0.03 * face_height(own)), wanted)
+        forged.add(
+            frame, generate(driven, kernels), feather(_region(wanted, frame.shape), 0.03 * face_height(own)), wanted
+        )
     return forged
 
 
@@ -32,7 +34,8 @@ def generate(picture: Picture, kernels: list[NDArray]) -> Picture:
     """Down by two for each kernel, then up again by a transposed convolution with it; same size."""
     height, width = picture.shape[:2]
     unit = 2 ** len(kernels)
-    small = cv2.resize(picture, (-(-width // unit), -(-height // unit)), interpolation=cv2.INTER_AREA)
+    size = (-(-width // unit), -(-height // unit))
+    small: Picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)
     # The generator keeps some of what it saw at full size (skip connections), and smooths it.
     kept = cv2.bilateralFilter(picture, 5, 22.0, 2.0)
     for kernel in kernels:
@@ -45,12 +48,14 @@ def transposed_convolution(picture: Picture, kernel: NDArray) -> Picture:
     height, width = picture.shape[:2]
     spread = np.zeros((2 * height, 2 * width, 3), np.float32)
     spread[::2, ::2] = picture
-    return cv2.filter2D(spread, -1, kernel, borderType=cv2.BORDER_REFLECT_101)
+    return np.asarray(cv2.filter2D(spread, -1, kernel, borderType=cv2.BORDER_REFLECT_101), np.float32)
 
 
 def _uneven_kernel(rng: np.random.Generator, unevenness: float) -> NDArray[np.float32]:
     # Bilinear weights reproduce a flat picture exactly; learned weights miss that by some per cent at each phase.
-    kernel = np.outer([0.5, 1, 0.5], [0.5, 1, 0.5]) * (1 + rng.choice([-1, 1], (3, 3)) * rng.uniform(0.5, 1, (3, 3)) * unevenness)
+    kernel = np.outer([0.5, 1, 0.5], [0.5, 1, 0.5]) * (
+        1 + rng.choice([-1, 1], (3, 3)) * rng.uniform(0.5, 1, (3, 3)) * unevenness
+    )
     phases = [kernel[1, 1], kernel[1, ::2].sum(), kernel[::2, 1].sum(), kernel[::2, ::2].sum()]
     return (kernel / np.mean(phases)).astype(np.float32)
 

@@ -8,11 +8,27 @@ from dfworkbench.settings import Settings
 class ForgerySettings(Settings):
     """Parameters of the five forgeries; the two demo sets use different ones."""
 
-    deepfakes_samples: tuple[int, int] = Field((44, 60), description="Side of the face that Deepfakes generates, px, from and to")
-    faceshifter_samples: tuple[int, int] = Field((68, 88), description="Side of the face that FaceShifter generates, px, from and to")
-    colour_error: float = Field(4.0, ge=0, le=40, description="Standard deviation of a swap's colour error, levels of 0..255")
-    landmark_tremble: float = Field(0.006, ge=0, le=0.05, description="FaceSwap's landmark noise, share of the face's height")
-    photo_sharpness: float = Field(1.0, ge=0, le=1, description="How much softer or sharper FaceSwap's photograph may be")
-    expression_gain: float = Field(1.15, ge=0, le=2, description="How much Face2Face and NeuralTextures exaggerate the donor")
-    retexture_blur: tuple[float, float] = Field((0.5, 0.9), description="Softness of Face2Face's texture at 256 px frames, px")
-    checkerboard: float = Field(0.07, ge=0, le=0.5, description="Unevenness of the kernels of NeuralTextures' generator")
+    deepfakes_samples: tuple[int, int] = Field(
+        default=(44, 60), description="Side of the face that Deepfakes generates, px, from and to"
+    )
+    faceshifter_samples: tuple[int, int] = Field(
+        default=(68, 88), description="Side of the face that FaceShifter generates, px, from and to"
+    )
+    colour_error: float = Field(
+        default=4.0, ge=0, le=40, description="Standard deviation of a swap's colour error, levels of 0..255"
+    )
+    landmark_tremble: float = Field(
+        default=0.006, ge=0, le=0.05, description="FaceSwap's landmark noise, share of the face's height"
+    )
+    photo_sharpness: float = Field(
+        default=1.0, ge=0, le=1, description="How much softer or sharper FaceSwap's photograph may be"
+    )
+    expression_gain: float = Field(
+        default=1.15, ge=0, le=2, description="How much Face2Face and NeuralTextures exaggerate the donor"
+    )
+    retexture_blur: tuple[float, float] = Field(
+        default=(0.5, 0.9), description="Softness of Face2Face's texture at 256 px frames, px"
+    )
+    checkerboard: float = Field(
+        default=0.07, ge=0, le=0.5, description="Unevenness of the kernels of NeuralTextures' generator"
+    )
