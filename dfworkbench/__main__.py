@@ -1,4 +1,4 @@
-"""The command line: `dfworkbench doctor | demo-data | extract | train | score | run`.
+"""The command line: `dfworkbench doctor | demo | demo-data | extract | train | score | run`.
 
 Every command does what a notebook does, with the same settings: the flags of extract, train, score and demo-data are the
 fields of their settings classes. Heavy imports stand inside the command that needs them.
@@ -163,6 +163,13 @@ def _run(given: argparse.Namespace) -> int:
     return 0
 
 
+def _demo(given: argparse.Namespace) -> int:
+    from dfworkbench.notebook.demo import run_demo
+
+    run_demo(_say)
+    return 0
+
+
 def _add_demo_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "folder", metavar="FOLDER", nargs="?", type=Path, help="where (default: data/demo in the workspace)"
@@ -234,10 +241,12 @@ def _nothing(parser: argparse.ArgumentParser) -> None:
 
 def _say(text: str) -> None:
     sys.stdout.write(text + "\n")
+    sys.stdout.flush()  # long commands are watched through pipes
 
 
 COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]]] = {
     "doctor": ("versions, machine, and packages that break each other, with the cure", _nothing, _doctor),
+    "demo": ("the main job on the generated demo set: notebooks 00 to 03 and a report", _nothing, _demo),
     "demo-data": ("generate the demo set", _add_demo_data, _demo_data),
     "extract": ("find, track and cut out all faces of a data set", _add_settings("extract"), _extract),
     "train": ("train a detector, one checkpoint per epoch", _add_settings("train"), _train),

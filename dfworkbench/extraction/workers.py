@@ -5,7 +5,7 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 
-from dfworkbench.extraction.part import Job, Part, extract_video, failed
+from dfworkbench.extraction.part import Job, Part, extract_video, failed, read_part
 
 _ENVIRONMENT = {
     # waiting threads that spin make a loaded machine several times slower
@@ -44,7 +44,7 @@ def run_jobs(jobs: Sequence[Job], workers: int, scheduler: str) -> Iterator[tupl
             count = min(workers or available_cores(), len(jobs))
             cluster = LocalCluster(
                 n_workers=count, threads_per_worker=1, processes=True, env=_ENVIRONMENT, silence_logs=logging.CRITICAL,
-                dashboard_address=None,  # pyright: ignore[reportArgumentType]
+                dashboard_address="localhost:0",  # no dashboard is installed; this keeps port 8787 free
             )  # fmt: skip
             client = stack.enter_context(Client(stack.enter_context(cluster)))
         yield from _run(client, jobs)
@@ -62,7 +62,8 @@ def extract_alone(job: Job) -> Part:
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    return extract_video(job)
+    # a worker that dies also loses what it had just finished, and Dask asks for it again
+    return read_part(job) or extract_video(job)
 
 
 def _run(client, jobs: Sequence[Job]) -> Iterator[tuple[int, Part]]:

@@ -64,7 +64,7 @@ def run_notebook(
     finally:
         if target.is_file():
             executed = _publish(target)
-    for folder in _runs(executed):
+    for folder in run_folders(executed):
         if folder.is_dir():
             shutil.copy2(target, folder / "notebook.ipynb")
     return target
@@ -131,7 +131,8 @@ def _publish(target: Path) -> nbformat.NotebookNode:
     return frozen
 
 
-def _runs(notebook: nbformat.NotebookNode) -> list[Path]:
+def run_folders(notebook: nbformat.NotebookNode) -> list[Path]:
+    """Folders of the runs that an executed notebook made, as it named them with `record_run`."""
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     return [Path(output["metadata"][RUN_KEY]) for output in outputs if RUN_KEY in output.get("metadata", {})]
 

@@ -97,9 +97,9 @@ class Sensor:
     def _optics(self, taken: NDArray[np.floating]) -> NDArray[np.floating]:
         picture, c, size = np.asarray(taken, np.float32), self.camera, self.size
         if c.blur_px > 0.15:
-            picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), c.blur_px))
+            picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), c.blur_px), np.float32)
         if c.resolution < 0.97:
             small = round(size * c.resolution)
-            picture = np.asarray(cv2.resize(picture, (small, small), interpolation=cv2.INTER_AREA))
-            picture = np.asarray(cv2.resize(picture, (size, size), interpolation=cv2.INTER_CUBIC))
+            picture = np.asarray(cv2.resize(picture, (small, small), interpolation=cv2.INTER_AREA), np.float32)
+            picture = np.asarray(cv2.resize(picture, (size, size), interpolation=cv2.INTER_CUBIC), np.float32)
         return picture

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from dfworkbench.synthetic.camera import Camera, Sensor, draw_camera
 from dfworkbench.synthetic.head import Head, View
 from dfworkbench.synthetic.identity import draw_identity
-from dfworkbench.synthetic.motion import Motion, draw_motion
+from dfworkbench.synthetic.motion import UNIT_SHARE, Motion, draw_motion
 from dfworkbench.synthetic.scene import Body, paint_background
 
 Frames = list[NDArray[np.uint8]]
@@ -51,7 +51,7 @@ class Clip:
 
 def make_person(identity_seed: int, size_px: int) -> Person:
     """Paint the person of a seed for frames of `size_px`."""
-    px_per_unit = CANVAS_SHARPNESS * 0.305 * size_px
+    px_per_unit = CANVAS_SHARPNESS * UNIT_SHARE * size_px
     head = Head(draw_identity(identity_seed), round(3.1 * px_per_unit))
     return Person(head, Body(head, px_per_unit))
 

@@ -54,7 +54,7 @@ def two_people(settings: DemoSettings) -> tuple[list[NDArray[np.uint8]], dict[st
     masks = [np.concatenate([np.zeros_like(mask), mask], axis=1) for mask in forged.masks]
     return frames, {
         "masks": masks,
-        "landmarks": np.array(forged.landmarks) + (size, 0),
+        "landmarks": np.array(forged.landmarks) + np.array([size, 0]),
         "real_landmarks": left.landmarks,
     }
 

@@ -68,7 +68,7 @@ def grow_hair(shape: HeadShape) -> Hair:
     if i.hair_style == "buzz":
         albedo = 0.62 * albedo + 0.38 * np.array(i.skin, np.float32) * 0.8
     root = smoothstep(0.0, 0.20, shape.y - _hairline(i, style, shape.x))
-    albedo *= (1 - 0.18 * root * (shape.y < 0.2))[..., None]
+    albedo *= (1 - 0.18 * root * smoothstep(0.9, 0.0, shape.y))[..., None]
     relief = (0.0035 + 0.010 * style.curl) * strands
     return Hair(
         np.clip(albedo, 0.004, 1).astype(np.float32) ** 2, alpha, _hair_height(shape, style), relief.astype(np.float32)

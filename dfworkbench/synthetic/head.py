@@ -145,7 +145,9 @@ class Head:
         canvas = self._canvas(rest_x, rest_y)
         canvas = (canvas[0].astype(np.float32), canvas[1].astype(np.float32))
         colour, surface = self._sample("colour", canvas, view, pose), self._sample("surface", canvas, view, pose)
-        cover = np.asarray(cv2.remap(self._cover, *canvas, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT))
+        cover = np.asarray(
+            cv2.remap(self._cover, *canvas, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT), np.float32
+        )
         albedo = np.ascontiguousarray(colour[..., :3])
         f = Fragment(
             albedo,
@@ -174,10 +176,10 @@ class Head:
         # A coarse view must see averages of the texture, not single pixels of it.
         shrink = round(4 * self.shape.px_per_unit * view.step / pose.scale) / 4
         if (name, shrink) not in self._textures:
-            blurred = np.asarray(cv2.GaussianBlur(self._textures[name, 1.0], (0, 0), 0.35 * shrink))
+            blurred = np.asarray(cv2.GaussianBlur(self._textures[name, 1.0], (0, 0), 0.35 * shrink), np.float32)
             self._textures[name, shrink] = blurred if shrink > 1.6 else self._textures[name, 1.0]
         texture = self._textures[name, shrink]
-        return np.asarray(cv2.remap(texture, *canvas, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT))
+        return np.asarray(cv2.remap(texture, *canvas, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT), np.float32)
 
     def _add_glasses(self, rgb: NDArray, pose: Pose, light: Light, view: View) -> Field:
         rotation = pose.rotation()

@@ -1,11 +1,13 @@
 """How a talking head moves: pose, expression and light over time, each a smooth random track."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dfworkbench.synthetic.noise import smooth_track
+
+UNIT_SHARE = 0.305  #: a face unit in frames of side 1: so far below the eyes lies the chin
 
 
 @dataclass(frozen=True)
@@ -88,21 +90,14 @@ class Motion:
     expressions: list[Expression]
     lights: list[Light]
 
-    def with_expressions(self, other: "Motion") -> "Motion":
-        """The same poses and light with another face's expressions."""
-        return replace(self, expressions=other.expressions)
 
-
-def draw_motion(
-    rng: np.random.Generator, frames: int, fps: float, size_px: int, liveliness: float = 1.0, centre: tuple[float, float] = (0.5, 0.42),
-    reach: float = 1.0,
-) -> Motion:  # fmt: skip
-    """A random talking head in a square frame of `size_px`; `reach` scales the head, `liveliness` its movements."""
-    poses = _draw_poses(rng, frames, fps, size_px, liveliness, centre, reach)
+def draw_motion(rng: np.random.Generator, frames: int, fps: float, size_px: int, liveliness: float = 1.0) -> Motion:
+    """A random talking head in a square frame of `size_px`; `liveliness` scales its movements."""
+    poses = _draw_poses(rng, frames, fps, size_px, liveliness)
     return Motion(poses, _draw_expressions(rng, frames, fps), _draw_lights(rng, frames, fps))
 
 
-def _draw_poses(rng, frames, fps, size_px, liveliness, centre, reach) -> list[Pose]:
+def _draw_poses(rng: np.random.Generator, frames: int, fps: float, size_px: int, liveliness: float) -> list[Pose]:
     def track(period_s: float) -> NDArray:
         return liveliness * smooth_track(rng, frames, fps, period_s)
 
@@ -110,9 +105,9 @@ def _draw_poses(rng, frames, fps, size_px, liveliness, centre, reach) -> list[Po
     yaw = np.clip(rest[0] + 0.10 * track(1.6), -0.36, 0.36)
     pitch = np.clip(rest[1] + 0.06 * track(1.3), -0.20, 0.20)
     roll = np.clip(rest[2] + 0.045 * track(1.9), -0.17, 0.17)
-    scale = reach * 0.305 * size_px * rng.uniform(0.90, 1.10) * (1 + 0.02 * track(3.0))
-    x = size_px * (centre[0] + rng.uniform(-0.05, 0.05) + 0.012 * track(1.7)) - 0.10 * scale * yaw
-    y = size_px * (centre[1] + rng.uniform(-0.03, 0.03) + 0.008 * track(1.4))
+    scale = UNIT_SHARE * size_px * rng.uniform(0.90, 1.10) * (1 + 0.02 * track(3.0))
+    x = size_px * (0.5 + rng.uniform(-0.05, 0.05) + 0.012 * track(1.7)) - 0.10 * scale * yaw
+    y = size_px * (0.42 + rng.uniform(-0.03, 0.03) + 0.008 * track(1.4))
     return [
         Pose(*map(float, row)) for row in zip(yaw, pitch, roll, x, y, np.broadcast_to(scale, (frames,)), strict=True)
     ]
@@ -137,6 +132,11 @@ def _draw_expressions(rng: np.random.Generator, frames: int, fps: float) -> list
     ]
 
 
+def _triple(values: NDArray) -> tuple[float, float, float]:
+    r, g, b = (float(v) for v in values)
+    return r, g, b
+
+
 def _blinks(rng: np.random.Generator, time: NDArray) -> NDArray:
     starts = np.cumsum(rng.uniform(0.9, 3.2, 64)) - 1.0
     starts = starts[starts < time[-1] + 1] if len(time) else starts
@@ -159,5 +159,5 @@ def _draw_lights(rng: np.random.Generator, frames: int, fps: float) -> list[Ligh
     lights = []
     for a, h, s in zip(azimuth, height, strength, strict=True):
         direction = (float(np.sin(a) * np.cos(h)), float(-np.sin(h)), float(np.cos(a) * np.cos(h)))
-        lights.append(Light(direction, tuple(map(float, key * s)), tuple(map(float, ambient * (0.6 + 0.4 * s)))))
+        lights.append(Light(direction, _triple(key * s), _triple(ambient * (0.6 + 0.4 * s))))
     return lights

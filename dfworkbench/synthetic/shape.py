@@ -37,7 +37,8 @@ class HeadShape:
             (SKULL_TOP, 0.0), (SKULL_TOP + 0.02, 0.16), (SKULL_TOP + 0.08, 0.31), (-0.86, i.forehead_width * 0.80),
             (-0.55, i.forehead_width + 0.055), (-0.2, i.cheek_width - 0.005), (0.1, i.cheek_width),
             (0.36, i.cheek_width - 0.055), (0.62 * chin, i.jaw_width + 0.03), (0.80 * chin, 0.5 * (i.jaw_width + i.chin_width)),
-            (0.91 * chin, i.chin_width * 0.86), (0.97 * chin, i.chin_width * 0.56), (0.993 * chin, i.chin_width * 0.28), (chin, 0.0),
+            (0.91 * chin, i.chin_width * 0.86), (0.97 * chin, i.chin_width * 0.56),
+            (0.993 * chin, i.chin_width * 0.28), (chin, 0.0),
         ]  # fmt: skip
         return np.array([p[0] for p in points]), np.array([p[1] for p in points])
 

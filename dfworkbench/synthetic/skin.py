@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfworkbench.synthetic.noise import Field, bump, fractal_noise, smooth_noise, smoothstep
-from dfworkbench.synthetic.shape import X0, Y0, HeadShape, brow_curve, eye_point, lid_curves, lip_edges
+from dfworkbench.synthetic.shape import X0, Y0, HeadShape, brow_curve, lip_edges
 
 
 @dataclass
@@ -116,7 +116,7 @@ def _occlusion(shape: HeadShape) -> Field:
         around = cv2.GaussianBlur(z, (0, 0), sigma * px)
         shade -= strength * np.maximum(around - z, 0) * np.clip(inside, 0, 1)
     # the rim of the face lies in the shade of hair and ears
-    shade *= 0.50 + 0.50 * smoothstep(
+    shade *= 0.30 + 0.70 * smoothstep(
         0.50, 0.97, np.asarray(cv2.GaussianBlur(shape.head_mask, (0, 0), 0.07 * px), np.float32)
     )
     i, x, y = shape.identity, shape.x, shape.y
@@ -239,11 +239,3 @@ def _paint_beard(
     albedo *= 1 + (0.12 * fine * zone)[..., None]
     relief += (0.004 * fine * zone).astype(np.float32)
     gloss *= 1 - 0.6 * zone
-
-
-def eyelid_polygon(shape: HeadShape, grow: float = 0.0) -> NDArray:
-    """Outline of the right open eye, `(n, 2)` face units, enlarged by `grow` half widths."""
-    e = np.linspace(-1, 1, 40)
-    upper, lower = lid_curves(shape.identity, e)
-    points = np.concatenate([np.stack([e, upper - grow], 1), np.stack([e, lower + grow], 1)[::-1]])
-    return eye_point(shape.identity, points[:, 0] * (1 + grow), points[:, 1])

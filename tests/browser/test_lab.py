@@ -72,11 +72,10 @@ def test_widgets_decide_what_is_trained(lab, space):
     lab.select_cell("data = prepare(settings).train")
     lab.menu("Run", "Run Selected Cell and All Below")
     live = lab.wait(".dfw-title", 300, text="epoch 2 of 2, finished")
+    lab.wait(".jp-OutputArea-output td b", 120, text="video")  # the table of the test split
+    assert lab.all("img[alt='training curves']")
     lab.show(live)
     lab.shot("02_curves")
-    assert lab.all("img[alt='training curves']")
-
-    lab.wait(".jp-OutputArea-output td b", 120, text="video")  # the table of the test split
     folder = max(space.checkpoints.iterdir(), key=lambda path: path.stat().st_mtime)
     settings = json.loads((folder / "settings.json").read_text())
     assert (settings["detector"], settings["epochs"], settings["batch_size"]) == (OTHER, 2, 8)

@@ -35,3 +35,16 @@ def make_batch(spec: InputSpec, labels: list[int], seed: int = 0) -> dict[str, t
     shade = rng.uniform(60, 190, size=(len(labels), *[1] * (len(shape) - 1)))
     images = np.clip(shade + rng.normal(0, 25, size=shape), 0, 255).astype(np.uint8)
     return {"images": torch.from_numpy(images), "label": torch.tensor(labels), "row": torch.arange(len(labels))}
+
+
+def settle_norms(detector: nn.Module, images: torch.Tensor) -> None:
+    """Give batch norms the statistics of these images; with their first ones deep networks answer the same to all."""
+    norms = [module for module in detector.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 1.0
+    with torch.no_grad():
+        detector.train()(images)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    detector.eval()

@@ -23,6 +23,9 @@ class ForgerySettings(Settings):
     photo_sharpness: float = Field(
         default=1.0, ge=0, le=1, description="How much softer or sharper FaceSwap's photograph may be"
     )
+    photo_quality: tuple[int, int] = Field(
+        default=(18, 40), description="JPEG quality of FaceSwap's photograph at the frame's size, from and to"
+    )
     expression_gain: float = Field(
         default=1.15, ge=0, le=2, description="How much Face2Face and NeuralTextures exaggerate the donor"
     )

@@ -44,7 +44,7 @@ def test_the_layout_is_that_of_faceforensics(demo):
     }
     expected |= {f"original_sequences/youtube/landmarks/{n:03d}.npz" for n in range(4)}
     expected |= {f"manipulated_sequences/{k}/landmarks/{s}.npz" for k in FORGERY_KINDS for s in swaps}
-    expected |= {f"splits/{s}.json" for s in ("train", "val", "test")} | {"manifest.json"}
+    expected |= {f"splits/{s}.json" for s in ("train", "val", "test")} | {"manifest.json", "generated.json"}
     expected |= {f"extras/{n}" for n in ("two_people_one_forged.mp4", "no_face.mp4", "truncated.mp4", "extras.json",
                                          "masks/two_people_one_forged.mp4", "landmarks/two_people_one_forged.npz")}  # fmt: skip
     assert files_below(demo) == expected
@@ -184,7 +184,7 @@ def test_one_of_the_two_people_is_forged(demo):
 def test_the_celebdf_layout(celeb):
     expected = {"Celeb-real/id0_0000.mp4", "Celeb-real/id1_0000.mp4", "YouTube-real/00000.mp4", "YouTube-real/00001.mp4",
                 "Celeb-synthesis/id0_id1_0000.mp4", "Celeb-synthesis/id1_id0_0000.mp4", "List_of_testing_videos.txt"}  # fmt: skip
-    assert {f for f in files_below(celeb) if not f.startswith(("masks/", "landmarks/", "manifest"))} == expected
+    assert {f for f in files_below(celeb) if not f.startswith(("masks/", "landmarks/", "manifest", "generated"))} == expected
     for line in (celeb / "List_of_testing_videos.txt").read_text().splitlines():
         flag, path = line.split(" ")
         assert (celeb / path).exists()

@@ -117,7 +117,7 @@ def test_poisson_cloning_a_picture_into_itself_changes_nothing(clips):
 
 def test_triangle_map_takes_corners_to_corners():
     given = np.array([[10.0, 10], [50, 12], [30, 60], [60, 60]])
-    wanted = given + [[3, 1], [-2, 4], [0, -5], [1, 1]]
+    wanted = given + np.array([[3, 1], [-2, 4], [0, -5], [1, 1]])
     map_x, map_y = triangle_map(wanted, given, np.array([[0, 1, 2], [1, 2, 3]]), (80, 80))
     for (x, y), target in zip(wanted.astype(int), given, strict=True):
         assert abs(map_x[y, x] - target[0]) < 1e-3

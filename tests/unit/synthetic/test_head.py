@@ -68,7 +68,7 @@ def test_the_mouth_opens_where_its_landmarks_part(head):
     np.testing.assert_allclose(points[27:31], shut[27:31], atol=0.3)  # the nose does not
     change = np.abs(drawn(head, expression=wide).rgb - drawn(head).rgb).sum(axis=2)
     inside = tuple(np.round(points[[62, 66]].mean(axis=0)).astype(int)[::-1])
-    forehead = tuple(np.round(points[74]).astype(int)[::-1] + (4, 0))
+    forehead = tuple(np.round(points[74]).astype(int)[::-1] + np.array([4, 0]))
     assert change[inside] > 10 * change[forehead]
 
 

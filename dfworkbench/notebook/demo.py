@@ -1,0 +1,82 @@
+"""The main job on the generated demo set, in one call: notebooks 00 to 03, their figures as files, and what came out."""
+
+import base64
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pandas as pd
+
+from dfworkbench.evaluation.metrics import evaluate
+from dfworkbench.notebook.runner import run_folders, run_notebook
+from dfworkbench.tables import read_table
+from dfworkbench.workspace import Workspace, atomic_path, find_workspace
+
+NOTEBOOKS = ("00_start_here", "01_data_extraction", "02_train", "03_inference")
+
+
+def run_demo(
+    say: Callable[[str], None],
+    parameters: Mapping[str, Mapping[str, Any]] | None = None,
+    workspace: Workspace | None = None,
+) -> Path:
+    """Run the notebooks in their order and say where everything lies.
+
+    Args:
+        say: Takes the lines of the report.
+        parameters: Notebook name -> its parameters, where they are not the defaults.
+        workspace: Where everything goes.
+
+    Returns:
+        The folder of the report: executed notebooks, pages, figures.
+
+    Raises:
+        NotebookError: A notebook stopped; those before it are kept, and the same call goes on from what is done.
+    """
+    space = workspace or find_workspace()
+    run = None
+    for name in NOTEBOOKS:
+        start = time.perf_counter()
+        executed = run_notebook(name, (parameters or {}).get(name), workspace=space)
+        notebook = nbformat.read(executed, as_version=4)
+        figures = save_figures(notebook, space.root / "report" / "figures", name)
+        run = next(iter(run_folders(notebook)), run)
+        say(f"{name}: {time.perf_counter() - start:.0f} s, {len(figures)} figures -> {executed.with_suffix('.html')}")
+    if run is not None:
+        say(_summary(run))
+    return space.root / "report"
+
+
+def save_figures(notebook: nbformat.NotebookNode, folder: Path, name: str) -> list[Path]:
+    """Write every PNG output of an executed notebook to `folder/NAME_1.png` and so on."""
+    pictures = [
+        output["data"]["image/png"]
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if "image/png" in output.get("data", {})
+    ]
+    files = [folder / f"{name}_{number}.png" for number in range(1, len(pictures) + 1)]
+    for file, picture in zip(files, pictures, strict=True):
+        with atomic_path(file, "a figure") as temporary:
+            temporary.write_bytes(base64.b64decode(picture))
+    return files
+
+
+def _summary(run: Path) -> str:
+    tables = sorted((run / "scores").glob("test_*.parquet"), key=lambda file: file.stat().st_mtime)
+    metrics = evaluate(read_table("score", tables[-1]), levels=("video",))
+    row = metrics[metrics["metric"] == "auc"].iloc[0]
+    epochs = pd.read_csv(run / "history.csv")
+    weights = len(list(run.glob("epoch_*.safetensors")))
+    return (
+        f"\nHeld-out people: video AUC {row['value']:.3f} (95 % interval {row['low']:.3f} to {row['high']:.3f}, "
+        f"{row['n']:.0f} videos, {row['n_fake']:.0f} of them fake)\n"
+        f"run          {run}   ({len(epochs)} epochs, {weights} checkpoints)\n"
+        f"score table  {tables[-1]}\n"
+        f"tables       {run.parent.parent / 'labels' / 'demo'}\n"
+        f"face crops   {run.parent.parent / 'extracted' / 'demo'}\n"
+        f"report       {run.parent.parent / 'report' / 'notebooks'}\n"
+        f"figures      {run.parent.parent / 'report' / 'figures'}"
+    )
