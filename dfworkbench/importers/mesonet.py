@@ -21,8 +21,7 @@ from dfworkbench.models import build_detector
 
 Layers = dict[str, dict[str, NDArray[np.float32]]]
 
-#: Options of our MesoNet4 that make it the published one: bias, 8 x 8 last map, Keras's batch norm.
-_PUBLISHED_MESO4 = {"size_px": 256, "bias": True, "norm_epsilon": 1e-3, "imagenet_norm": False}
+_PUBLISHED_MESO4 = {"size_px": 256, "published": True}
 
 
 def load_mesonet(path: Path | str) -> tuple[str, dict[str, Any], nn.Module]:

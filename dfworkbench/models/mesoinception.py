@@ -11,9 +11,8 @@ from torch import Tensor, nn
 
 from dfworkbench.errors import ParameterError
 from dfworkbench.input_spec import InputSpec
+from dfworkbench.models.mesonet import KERAS_EPSILON
 from dfworkbench.models.prediction import Prediction
-
-KERAS_EPSILON = 1e-3  # Keras adds this to the variance in batch norm, torch 1e-5: published weights need Keras's
 
 
 def _conv(channels_in: int, channels_out: int, kernel: int, dilation: int = 1) -> nn.Sequential:

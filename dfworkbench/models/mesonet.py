@@ -19,27 +19,33 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
-def _block(channels_in: int, channels_out: int, kernel: int, pool: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(channels_in, channels_out, kernel, padding=kernel // 2, bias=False),
-        nn.ReLU(),
-        nn.BatchNorm2d(channels_out),
-        nn.MaxPool2d(pool),
-    )
+KERAS_EPSILON = 1e-3  # Keras adds this to the variance in batch norm, torch 1e-5: published weights need Keras's
 
 
 class MesoNet4Trunk(nn.Sequential):
-    """The convolution blocks, without a head: `(B, 3, S, S)` -> `(B, 784)`. 11,512 parameters."""
+    """The convolution blocks, without a head: `(B, 3, S, S)` -> `(B, 784)`. 11,512 parameters.
+
+    Args:
+        published: As in the authors' Keras code, see `MesoNet4`.
+    """
 
     feature_count = 16 * 7 * 7
 
-    def __init__(self) -> None:
+    def __init__(self, *, published: bool = False) -> None:
+        def block(channels_in: int, channels_out: int, kernel: int, pool: int) -> nn.Sequential:
+            return nn.Sequential(
+                nn.Conv2d(channels_in, channels_out, kernel, padding=kernel // 2, bias=published),
+                nn.ReLU(),
+                nn.BatchNorm2d(channels_out, eps=KERAS_EPSILON if published else 1e-5),
+                nn.MaxPool2d(pool),
+            )
+
         super().__init__(
-            _block(3, 8, 3, 2),
-            _block(8, 8, 5, 2),
-            _block(8, 16, 5, 2),
-            _block(16, 16, 5, 4),
-            nn.AdaptiveAvgPool2d(7),  # identity at 224 px
+            block(3, 8, 3, 2),
+            block(8, 8, 5, 2),
+            block(8, 16, 5, 2),
+            block(16, 16, 5, 4),
+            nn.Identity() if published else nn.AdaptiveAvgPool2d(7),  # identity at 224 px
             nn.Flatten(),
         )
 
@@ -51,20 +57,25 @@ class MesoNet4(nn.Module):
         size_px: Height and width of the input; at least 32.
         dropout: Before each of the two linear layers, 0..1.
         crop_scale: Side of the crop over the longer side of the face box.
+        published: As in the authors' Keras code (DariusAf/MesoNet), for their weights: convolutions with bias, Keras's
+            batch norm, no pooling to 7 x 7, pictures in 0..1 without mean and std. Published weights are for 256 px.
     """
 
-    def __init__(self, size_px: int = 224, dropout: float = 0.5, crop_scale: float = 1.3) -> None:
+    def __init__(
+        self, size_px: int = 224, dropout: float = 0.5, crop_scale: float = 1.3, published: bool = False
+    ) -> None:
         super().__init__()
         if size_px < 32 or not 0 <= dropout < 1:
             raise ParameterError(
                 f"building MesoNet4: got size_px={size_px}, dropout={dropout}; its pooling needs at least 32 px, and dropout "
                 "lies from 0 to below 1."
             )
-        self.input_spec = InputSpec(size_px=size_px, crop_scale=crop_scale, mean=IMAGENET_MEAN, std=IMAGENET_STD)
-        self.trunk = MesoNet4Trunk()
+        normal = {} if published else {"mean": IMAGENET_MEAN, "std": IMAGENET_STD}
+        self.input_spec = InputSpec(size_px=size_px, crop_scale=crop_scale, **normal)
+        self.trunk = MesoNet4Trunk(published=published)
         self.head = nn.Sequential(
             nn.Dropout(dropout),
-            nn.Linear(MesoNet4Trunk.feature_count, 16),
+            nn.Linear(16 * (size_px // 32) ** 2 if published else MesoNet4Trunk.feature_count, 16),
             nn.LeakyReLU(0.1),
             nn.Dropout(dropout),
             nn.Linear(16, 1),

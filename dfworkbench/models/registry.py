@@ -10,7 +10,12 @@ from dfworkbench.names import require_name
 
 #: Name -> "module:Class", alphabetical. A class may stand here too, see `register_detector`.
 DETECTORS: dict[str, Any] = {
+    **{f"efficientnet_b{i}": f"dfworkbench.models.efficientnet:EfficientNetB{i}" for i in range(8)},
+    "efficientnet_b0_lstm": "dfworkbench.models.recurrent:EfficientNetB0LSTM",
+    "efficientnet_b3_lstm": "dfworkbench.models.recurrent:EfficientNetB3LSTM",
+    "mesoinception4": "dfworkbench.models.mesoinception:MesoInception4",
     "mesonet4": "dfworkbench.models.mesonet:MesoNet4",
+    "mesonet4_lstm": "dfworkbench.models.recurrent:MesoNet4LSTM",
 }
 
 

@@ -61,7 +61,7 @@ def _plain(field: Field, widget: Any) -> Control:
 
 
 def _dropdown(field: Field, options: list[Any], value: Any) -> Control:
-    labels = [("automatic" if option is None else str(option), option) for option in options]
+    labels = [("automatic" if option in (None, "") else str(option), option) for option in options]
     return _plain(field, w.Dropdown(options=labels, value=value, layout=_FULL))
 
 

@@ -44,7 +44,10 @@ def test_networks_have_the_published_sizes_and_outputs():
     nets = load_networks()
     assert [sum(p.numel() for p in net.parameters()) for net in nets] == [6_632, 100_178, 389_040]
     with torch.inference_mode():
-        shapes = [[tuple(o.shape[1:]) for o in net(torch.zeros(1, 3, s, s))] for net, s in zip(nets, (12, 24, 48), strict=True)]
+        shapes = [
+            [tuple(o.shape[1:]) for o in net(torch.zeros(1, 3, s, s))]
+            for net, s in zip(nets, (12, 24, 48), strict=True)
+        ]
     assert shapes == [[(4, 1, 1), (2, 1, 1)], [(4,), (2,)], [(4,), (10,), (2,)]]
 
 
