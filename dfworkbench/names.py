@@ -14,6 +14,9 @@ SPLITS = ("train", "val", "test")
 FORGERY_KINDS = ("Deepfakes", "Face2Face", "FaceSwap", "FaceShifter", "NeuralTextures")
 COMPRESSIONS = ("raw", "c23", "c40")
 
+#: A file of this name says that everything below its folder is generated: no real person is shown.
+GENERATED_MARKER = "generated.json"
+
 #: What can have become of a video or an image. Only "ok" rows have faces.
 STATUS_OK = "ok"
 STATUSES = (STATUS_OK, "unreadable", "truncated", "no_face", "error", "missing")

@@ -1,58 +1,50 @@
 """What a detector has seen, and what its number is therefore worth.
 
-A detector that was trained on generated faces knows how generated faces are forged and nothing else. Its checkpoint says so
-(`DOMAIN_KEY` in the metadata, written by training), and every result on other footage repeats it.
+A detector that was trained on generated faces knows how generated faces are forged and nothing else. A generator marks its
+folder; extraction notes the mark beside the tables; training writes it into the checkpoint; and every result on footage
+that is not generated repeats it.
 """
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-DOMAIN_KEY = "domain"  # in a checkpoint's metadata, or in its provenance
+from dfworkbench.names import GENERATED_MARKER
+from dfworkbench.workspace import atomic_path
+
+DOMAIN_KEY = "domain"  # in the provenance of a checkpoint
 GENERATED = "generated"
 UNKNOWN = "unknown"
 
-#: A file of this name in a data folder says that all below it is generated.
-MARKER = "generated.json"
-_DEMO = "demo"
-
-
-def data_domain(datasets: Iterable[str], roots: Iterable[Path | str] = ()) -> str:
-    """The domain of training data: GENERATED if every data set is generated, else UNKNOWN.
-
-    Args:
-        datasets: Names of the data sets; those that begin with "demo" are generated.
-        roots: Their folders, in the same order, if known; a folder with `MARKER` in it is generated.
-    """
-    names, folders = list(datasets), [Path(root) for root in roots]
-    marked = [(folder / MARKER).is_file() for folder in folders] + [False] * len(names)
-    known = [name.startswith(_DEMO) or mark for name, mark in zip(names, marked, strict=False)]
-    return GENERATED if known and all(known) else UNKNOWN
+_SOURCE = "source.json"
 
 
 def is_generated(path: Path | str) -> bool:
-    """Whether a file lies in a generated data set."""
-    return any((folder / MARKER).is_file() for folder in Path(path).resolve().parents)
+    """Whether a file or folder lies in a generated data set."""
+    path = Path(path).resolve()
+    return any((folder / GENERATED_MARKER).is_file() for folder in (path, *path.parents))
 
 
-def checkpoint_domain(metadata: Mapping[str, Any]) -> str:
-    """The domain a checkpoint's record states; where it states none, that of the data set it names."""
-    provenance = _part(metadata, "provenance")
-    for record in (metadata, provenance):
-        if DOMAIN_KEY in record:
-            return str(record[DOMAIN_KEY])
-    dataset = _part(provenance, "settings").get("dataset")
-    return data_domain([dataset] if isinstance(dataset, str) else [])
+def write_source(tables: Path, root: Path, layout: str) -> None:
+    """Note beside a data set's tables where it came from and whether it is generated."""
+    domain = GENERATED if is_generated(root) else UNKNOWN
+    with atomic_path(tables / _SOURCE, "the source of the tables") as temporary:
+        temporary.write_text(json.dumps({"root": str(root), "layout": layout, DOMAIN_KEY: domain}, indent=2) + "\n")
 
 
-def _part(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = record.get(name)
-    return value if isinstance(value, Mapping) else {}
+def dataset_domain(tables: Path) -> str:
+    """The domain of an extracted data set, as noted beside its tables."""
+    try:
+        return str(json.loads((tables / _SOURCE).read_text())[DOMAIN_KEY])
+    except (OSError, ValueError, KeyError, TypeError):
+        return UNKNOWN
 
 
 def caveat(metadata: Mapping[str, Any]) -> str:
     """What must be said beside a number of this checkpoint on footage that is not generated; "" if nothing."""
-    if checkpoint_domain(metadata) != GENERATED:
+    record = metadata.get("provenance")
+    if not isinstance(record, Mapping) or record.get(DOMAIN_KEY) != GENERATED:
         return ""
     return (
         "This detector was trained on generated faces only. Its number says how a face compares with those; "

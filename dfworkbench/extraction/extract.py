@@ -10,6 +10,7 @@ from tqdm.auto import tqdm
 
 from dfworkbench.datasets.layouts import read_layout
 from dfworkbench.datasets.splits import assign_splits, write_splits
+from dfworkbench.evaluation.domain import write_source
 from dfworkbench.extraction.part import Job, Part, parts_folder, read_part
 from dfworkbench.extraction.settings import ExtractSettings
 from dfworkbench.extraction.workers import run_jobs
@@ -54,6 +55,7 @@ def extract(settings: ExtractSettings, workspace: Workspace | None = None, progr
         workers=settings.workers, scheduler=settings.scheduler, progress=progress,
     )  # fmt: skip
     folder = workspace.labels / settings.name
+    write_source(folder, Path(root), settings.layout)
     digest = write_splits(extracted.videos, folder, rule=settings.split_rule, seed=settings.split_seed)
     return extracted._replace(splits=digest)
 

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 import pandas as pd
 import torch
 
+from dfworkbench.datasets import check_splits
 from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.errors import DataNotFoundError, ParameterError, SplitLeakError, TableError
+from dfworkbench.evaluation.domain import DOMAIN_KEY, dataset_domain
 from dfworkbench.methods import build_method, method_options
 from dfworkbench.models import build_detector
 from dfworkbench.names import FAKE, REAL
@@ -73,6 +75,7 @@ def prepare(settings: TrainSettings, workspace: Workspace | None = None) -> Prep
     record = provenance(
         settings.model_dump(mode="json"), seed=settings.seed, tables=tables.hashes, splits=tables.splits_hash
     )
+    record[DOMAIN_KEY] = dataset_domain(workspace.labels / settings.dataset)
     run = Run(workspace.checkpoints / settings.model_name, settings, options, record)
     return Prepared(method, train_data, val_data, run)
 
@@ -91,7 +94,7 @@ def read_training_tables(dataset: str, workspace: Workspace) -> TrainingTables:
     hashes = {"videos": table_hash(videos), "faces": table_hash(faces)}
     path = folder / "splits.csv"
     videos = with_splits(videos, path)
-    _require_no_leak(videos, path)
+    check_splits(videos)
     return TrainingTables(videos, faces, hashes, file_hash(path))
 
 
@@ -110,18 +113,6 @@ def with_splits(videos: pd.DataFrame, path: Path) -> pd.DataFrame:
         )
     splits = splits.set_index("video_id")
     return videos.assign(**{c: videos["video_id"].map(splits[c]).fillna("") for c in ("group", "split")})
-
-
-def _require_no_leak(videos: pd.DataFrame, path: Path) -> None:
-    used = videos[(videos["split"] != "") & (videos["group"] != "")]
-    splits = used.groupby("group")["split"].agg(lambda names: sorted(set(names)))
-    leaks = splits[splits.map(len) > 1]
-    if len(leaks):
-        raise SplitLeakError(
-            f"{len(leaks)} identity groups of {path} are in more than one split (first: {leaks.index[0]!r} in "
-            f"{' and '.join(leaks.iloc[0])}). A detector would be tested on people it has seen: split again in "
-            "01_data_extraction, which keeps groups together."
-        )
 
 
 def _build_method(settings: TrainSettings, detector: Any) -> Any:

@@ -15,7 +15,7 @@ from dfworkbench.checkpoints import LoadedDetector, load_detector, save_detector
 from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.errors import DataNotFoundError, DeviceError, InputError, MediaError
 from dfworkbench.evaluation import scoring
-from dfworkbench.evaluation.domain import DOMAIN_KEY, GENERATED, MARKER
+from dfworkbench.evaluation.domain import DOMAIN_KEY, GENERATED
 from dfworkbench.evaluation.scoring import find_files, score, score_rows
 from dfworkbench.evaluation.settings import ScoreSettings
 from dfworkbench.faces import FaceSettings, cut_context, cut_for
@@ -24,6 +24,7 @@ from dfworkbench.input_spec import InputSpec
 from dfworkbench.media import VideoWriter, read_image, write_png
 from dfworkbench.models import build_detector
 from dfworkbench.models.prediction import Prediction
+from dfworkbench.names import GENERATED_MARKER
 from dfworkbench.tables import SCORES, read_table
 
 torch.set_num_threads(1)
@@ -237,11 +238,9 @@ def test_a_gpu_that_is_not_there(toy, tmp_path):
         score(tmp_path / "a.png", path, ScoreSettings(device="cuda"))
 
 
-@pytest.mark.parametrize("where", ["record", "provenance"])
-def test_a_detector_of_generated_faces_says_so(monkeypatch, clip, where):
+def test_a_detector_of_generated_faces_says_so(monkeypatch, clip):
     stub_faces(monkeypatch, [(200,)])
-    metadata = {DOMAIN_KEY: GENERATED} if where == "record" else {"provenance": {DOMAIN_KEY: GENERATED}}
-    result = score(clip, loaded(**metadata))
+    result = score(clip, loaded(provenance={DOMAIN_KEY: GENERATED}))
     assert "no verdict on real footage" in result[0].caveat
     assert "no verdict on real footage" in repr(result)
     assert "no verdict on real footage" in result._repr_html_()
@@ -250,8 +249,8 @@ def test_a_detector_of_generated_faces_says_so(monkeypatch, clip, where):
 
 def test_on_generated_footage_the_caveat_is_not_needed(monkeypatch, clip):
     stub_faces(monkeypatch, [(200,)])
-    (clip.parent / MARKER).write_text(json.dumps({}))
-    assert not score(clip, loaded(**{DOMAIN_KEY: GENERATED}))[0].caveat
+    (clip.parent / GENERATED_MARKER).write_text(json.dumps({}))
+    assert not score(clip, loaded(provenance={DOMAIN_KEY: GENERATED}))[0].caveat
 
 
 # -- the real search for faces ------------------------------------------------------------------------------------------
