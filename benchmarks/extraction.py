@@ -16,6 +16,7 @@ import contextlib
 import os
 import sys
 import tempfile
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -138,21 +139,24 @@ def stopwatches() -> Iterator[dict[str, float]]:
     from dfworkbench.media import video
 
     seconds: dict[str, float] = defaultdict(float)
-    inner = [0.0]  # time of watched steps within the current one
+    inner: dict[int, list[float]] = defaultdict(
+        lambda: [0.0]
+    )  # per thread: time of watched steps within the current one
     undo = []
 
     def watch(owner: Any, name: str, label: Callable[..., str]) -> None:
         original = getattr(owner, name)
 
         def timed(*args: Any, **kwargs: Any) -> Any:
-            start = time.process_time()
-            inner.append(0.0)
+            start = time.thread_time()
+            stack = inner[threading.get_ident()]
+            stack.append(0.0)
             try:
                 return original(*args, **kwargs)
             finally:
-                spent = time.process_time() - start
-                seconds[label(*args)] += spent - inner.pop()
-                inner[-1] += spent
+                spent = time.thread_time() - start
+                seconds[label(*args)] += spent - stack.pop()
+                stack[-1] += spent
 
         setattr(owner, name, timed)
         undo.append((owner, name, original))

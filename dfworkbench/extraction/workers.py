@@ -1,10 +1,13 @@
 """Running jobs on Dask: processes on this machine, or a scheduler at an address. A worker that dies loses one video only."""
 
 import contextlib
+import itertools
 import logging
 import os
 from collections.abc import Iterator, Sequence
+from typing import Any
 
+from dfworkbench.errors import WorkbenchError
 from dfworkbench.extraction.part import Job, Part, extract_video, failed, read_part
 
 _ENVIRONMENT = {
@@ -15,8 +18,11 @@ _ENVIRONMENT = {
 _CONFIG = {
     "distributed.scheduler.allowed-failures": 1,  # a video that kills its worker is tried once more
     "distributed.worker.memory.spill": False,  # nothing is pickled to disk
-    "distributed.comm.timeouts.connect": "60s",  # a loaded machine starts processes slowly
+    # a loaded machine starts processes slowly, and a worker that is being replaced must not be given up meanwhile
+    "distributed.comm.timeouts.connect": "60s",
+    "distributed.deploy.lost-worker-timeout": "600s",
 }
+_PATIENCE_S = 60  # without a result, before it is asked whether there are workers at all
 
 
 def run_jobs(jobs: Sequence[Job], workers: int, scheduler: str) -> Iterator[tuple[int, Part]]:
@@ -66,30 +72,39 @@ def extract_alone(job: Job) -> Part:
     return read_part(job) or extract_video(job)
 
 
-def _run(client, jobs: Sequence[Job]) -> Iterator[tuple[int, Part]]:
-    from distributed import as_completed
+def _run(client: Any, jobs: Sequence[Job]) -> Iterator[tuple[int, Part]]:
     from distributed.scheduler import KilledWorker
 
     waiting = iter(enumerate(jobs))
-    numbers = {}
-
-    def submit_next():
-        for number, job in waiting:
-            future = client.submit(extract_alone, job, key=f"extract-{number}-{job.video_id}", pure=False)
-            numbers[future] = number
-            return future
-        return None
-
+    running: dict[Any, int] = {}
     # no more jobs than workers are out: a worker that dies then takes no innocent job down with it
     slots = max(sum(client.nthreads().values()), 1)
-    done = as_completed([future for _ in range(slots) if (future := submit_next()) is not None])
-    for future in done:
-        number = numbers.pop(future)
+    while True:
+        for number, job in itertools.islice(waiting, slots - len(running)):
+            key = f"extract-{number}-{job.video_id}"
+            running[client.submit(extract_alone, job, key=key, pure=False)] = number
+        if not running:
+            return
+        for future in _wait_for_some(client, list(running)):
+            try:
+                part = future.result()
+            except KilledWorker:
+                part = failed("its worker process died twice while extracting it (out of memory?)")
+            yield running.pop(future), part
+
+
+def _wait_for_some(client: Any, futures: list[Any]) -> list[Any]:
+    """Those that are done, at least one; an error instead of waiting for ever where no worker is left."""
+    from distributed import wait
+
+    for alone in itertools.count():
         try:
-            part = future.result()
-        except KilledWorker:
-            part = failed("its worker process died twice while extracting it (out of memory?)")
-        following = submit_next()
-        if following is not None:
-            done.add(following)
-        yield number, part
+            finished: Any = wait(futures, timeout=_PATIENCE_S, return_when="FIRST_COMPLETED")
+            return list(finished.done)
+        except TimeoutError:
+            if alone and not client.nthreads():
+                break
+    raise WorkbenchError(
+        f"extracting faces: the scheduler {client.scheduler.address} has had no worker for {_PATIENCE_S} s. Start its "
+        "workers and run the extraction again: what is done is kept."
+    )

@@ -9,7 +9,9 @@ class FaceSettings(Settings):
     """Everything that decides which faces come out of a file. Extraction and scoring use the same settings."""
 
     frames: int = Field(default=16, ge=1, description="Frames sampled evenly from each video")
-    min_face_px: int = Field(default=40, ge=12, description="Smallest face that is looked for, in pixels of the file")
+    min_face_px: int = Field(
+        default=40, ge=12, description="Faces from this size on are looked for; smaller ones may show up"
+    )
     min_probability: float = Field(default=0.9, ge=0.7, le=1.0, description="Least probability of the face detector")
     detect_long_side_px: int = Field(
         default=1280,

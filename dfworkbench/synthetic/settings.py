@@ -50,7 +50,7 @@ class CelebDemoSettings(Settings):
     crf: int = Field(default=20, ge=0, le=51, description="Constant rate factor of all files")
     test_share: float = Field(default=0.5, gt=0, le=1, description="Share of the videos in List_of_testing_videos.txt")
     forgery: ForgerySettings = Field(
-        default=ForgerySettings(deepfakes_samples=(72, 100), colour_error=2.5),
+        default=ForgerySettings(deepfakes_samples=(72, 100), faceshifter_samples=(84, 112), colour_error=2.5),
         description="How strong the traces of the forgeries are",
     )
     workers: int = Field(

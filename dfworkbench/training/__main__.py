@@ -23,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         settings = read_settings(options.settings)
+        from dfworkbench.training.processes import leave_processes
         from dfworkbench.training.start import train
 
         for epoch in train(settings, progress=not options.quiet):
@@ -33,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     f"{' (best so far)' if epoch.best else ''}\n"
                 )
                 sys.stdout.flush()
+        leave_processes()
     except WorkbenchError as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return 1

@@ -50,6 +50,12 @@ def make_fabric(settings: TrainSettings) -> Fabric:
     return fabric
 
 
+def leave_processes() -> None:
+    """End the group of processes; without it, one that exits while gloo's threads still run may be aborted."""
+    if dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()
+
+
 def replace_layers(method: nn.Module, fabric: Fabric) -> None:
     """Put exact batch norm, and dropout over all processes, in place of torch's; weights and their names stay."""
     cpu, several = fabric.device.type == "cpu", fabric.world_size > 1

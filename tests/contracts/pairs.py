@@ -12,6 +12,10 @@ from dfworkbench.models import build_detector, detector_options
 SMALL = {"size_px": 64, "clip_length": 3}
 
 
+#: The code of another detector, only wider or deeper: they are built, scored and saved here; training is tested on the other.
+TWINS = {f"efficientnet_b{i}" for i in (1, 2, 4, 5, 6, 7)} | {"efficientnet_b3_lstm"}
+
+
 def small_detector(name: str, *, dropout: float | None = None) -> nn.Module:
     """A detector with seeded weights, at 64 px and 3 frames where it lets one choose."""
     known = detector_options(name)

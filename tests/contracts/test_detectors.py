@@ -43,13 +43,13 @@ def test_same_input_same_score(name):
 
 
 def test_order_and_company_in_a_batch_do_not_matter(name):
-    detector = small_detector(name).eval()
-    images = images_for(detector, 4)
+    detector = small_detector(name).eval().double()  # in float32 the deepest networks differ in the fourth digit
+    images = images_for(detector, 4).double()
     settle_norms(detector, images)
     together = score(detector, images)
     assert together.std() > 0, "the samples must differ for this test to mean anything"
-    assert torch.allclose(score(detector, images.flip(0)).flip(0), together, atol=1e-5)
-    assert torch.allclose(torch.cat([score(detector, images[i : i + 1]) for i in range(4)]), together, atol=1e-5)
+    assert torch.allclose(score(detector, images.flip(0)).flip(0), together, atol=1e-9)
+    assert torch.allclose(torch.cat([score(detector, images[i : i + 1]) for i in range(4)]), together, atol=1e-9)
 
 
 def test_scoring_leaves_mode_weights_and_random_state_alone(name):

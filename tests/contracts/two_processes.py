@@ -9,7 +9,7 @@ from lightning_fabric import Fabric
 from pairs import make_batch, small_method
 from torch import nn
 
-from dfworkbench.training.processes import make_fabric, replace_layers
+from dfworkbench.training.processes import leave_processes, make_fabric, replace_layers
 from dfworkbench.training.settings import TrainSettings
 
 
@@ -64,6 +64,7 @@ def main(pairs: list[list[str]]) -> None:
         result = check(fabric, method_name, detector_name)
         if fabric.is_global_zero:
             sys.stdout.write(f"{method_name} {detector_name}: {result}\n")
+    leave_processes()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from heads import Head, write_heads
 from kill_extraction import video_table
 
 from dfworkbench.datasets.face_dataset import FaceDataset
-from dfworkbench.errors import OutputError
+from dfworkbench.errors import OutputError, WorkbenchError
 from dfworkbench.extraction import ExtractSettings, extract, extract_table
 from dfworkbench.extraction import part as part_module
 from dfworkbench.faces import FaceSettings
@@ -219,6 +219,18 @@ def test_a_video_that_kills_its_worker_is_tried_twice_and_costs_nothing_else(vid
     # the next run tries it again, now without the deadly preload
     again = extract_table(video_table(videos), videos, "heads", workspace, SETTINGS, workers=1, progress=False)
     assert again.videos.set_index("path").loc["c_two.mp4", "status"] == "ok"
+
+
+def test_a_scheduler_without_workers_is_an_error_not_an_endless_wait(videos, tmp_path, monkeypatch):
+    from dfworkbench.extraction import workers
+
+    monkeypatch.setattr(workers, "_PATIENCE_S", 0.2)
+    with LocalCluster(n_workers=0, processes=False, dashboard_address="localhost:0") as idle:
+        address = idle.scheduler_address
+        with pytest.raises(WorkbenchError, match=r"has had no worker .* run the extraction again"):
+            extract_table(
+                video_table(videos), videos, "heads", Workspace(tmp_path), SETTINGS, scheduler=address, progress=False
+            )
 
 
 def test_extract_reads_a_layout_and_writes_splits(cluster, tmp_path):

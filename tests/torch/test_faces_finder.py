@@ -93,9 +93,10 @@ def test_find_near_finds_moved_faces_and_only_those_asked_for(finder, picture):
     assert len(finder.find_near(picture, [[0, 150, 45, 195]]).boxes) == 0
 
 
-def test_smallest_face_is_respected(picture):
-    # the limit is soft: P-Net also sees faces that are a third smaller than its cell
-    assert len(FaceFinder(FaceSettings(min_face_px=150)).find(picture).boxes) == 1
+def test_smallest_face_is_respected():
+    picture = frame_of([Head(60, 60, 0.13)], 0, 160, 120, seed=1)  # a face of about 25 px
+    assert len(FaceFinder(FaceSettings(min_face_px=20)).find(picture).boxes) == 1
+    assert len(FaceFinder(FaceSettings(min_face_px=50)).find(picture).boxes) == 0
     assert FaceSettings(min_face_px=40).smallest_face_px(3840, 2160) == 60
     assert FaceSettings(min_face_px=40).smallest_face_px(1280, 720) == 40
 

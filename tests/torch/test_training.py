@@ -260,7 +260,7 @@ def test_a_group_in_two_splits_is_refused(toy):
         splits.loc[splits["video_id"] == "toy/real/train00.mp4", "split"] = "val"
 
     change_splits(toy, leak)
-    with pytest.raises(SplitLeakError, match=r"1 identity groups .*'toy/train00' in train and val"):
+    with pytest.raises(SplitLeakError, match=r"1 identity.*'toy/train00' in train, val"):
         prepare(SETTINGS, toy)
 
 

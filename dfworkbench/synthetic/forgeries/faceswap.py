@@ -21,7 +21,7 @@ def forge_faceswap(carrier: Clip, donor: Clip, rng: np.random.Generator, setting
     photo, photo_points = donor.frames[best], donor.landmarks[best][:68]
     triangles = Delaunay(photo_points).simplices
     drift = rng.normal(0, 2 * settings.landmark_tremble, (68, 2))
-    photo = _refocus(photo, rng.uniform(-1, 1) * settings.photo_sharpness)
+    photo = _refocus(photo, rng.uniform(-1, 0.35) * settings.photo_sharpness)
     photo = _as_jpeg(photo, int(rng.integers(settings.photo_quality[0], settings.photo_quality[1] + 1)))
     forged = Forged()
     for n, frame in enumerate(carrier.frames):

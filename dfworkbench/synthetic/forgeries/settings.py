@@ -12,7 +12,7 @@ class ForgerySettings(Settings):
         default=(44, 60), description="Side of the face that Deepfakes generates, px, from and to"
     )
     faceshifter_samples: tuple[int, int] = Field(
-        default=(68, 88), description="Side of the face that FaceShifter generates, px, from and to"
+        default=(58, 76), description="Side of the face that FaceShifter generates, px, from and to"
     )
     colour_error: float = Field(
         default=4.0, ge=0, le=40, description="Standard deviation of a swap's colour error, levels of 0..255"
@@ -21,7 +21,10 @@ class ForgerySettings(Settings):
         default=0.006, ge=0, le=0.05, description="FaceSwap's landmark noise, share of the face's height"
     )
     photo_sharpness: float = Field(
-        default=1.0, ge=0, le=1, description="How much softer or sharper FaceSwap's photograph may be"
+        default=1.0,
+        ge=0,
+        le=1,
+        description="How much softer (or, a third as much, sharper) the photograph of FaceSwap is at most",
     )
     photo_quality: tuple[int, int] = Field(
         default=(18, 40), description="JPEG quality of FaceSwap's photograph at the frame's size, from and to"
@@ -30,7 +33,7 @@ class ForgerySettings(Settings):
         default=1.15, ge=0, le=2, description="How much Face2Face and NeuralTextures exaggerate the donor"
     )
     retexture_blur: tuple[float, float] = Field(
-        default=(0.5, 0.9), description="Softness of Face2Face's texture at 256 px frames, px"
+        default=(0.7, 1.15), description="Softness of Face2Face's texture at 256 px frames, px"
     )
     checkerboard: float = Field(
         default=0.07, ge=0, le=0.5, description="Unevenness of the kernels of NeuralTextures' generator"
