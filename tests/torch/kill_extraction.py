@@ -13,11 +13,14 @@ from dfworkbench.workspace import Workspace
 SETTINGS = FaceSettings(frames=6)
 
 
-def make_videos(folder: Path, count: int = 20) -> Path:
+VIDEOS_WITH_A_FACE = 48
+
+
+def make_videos(folder: Path, count: int = VIDEOS_WITH_A_FACE) -> Path:
     """Heads at different places, one file that is no video and one without a face."""
     for number in range(count):
-        head = Head(96 + number, 100, 0.45 + 0.01 * number, number % 2 == 1)
-        write_heads(folder / f"v{number:02d}.mp4", [head], frames=18, seed=number)
+        head = Head(90 + number % 12, 100, 0.42 + 0.005 * (number % 30), number % 2 == 1)
+        write_heads(folder / f"v{number:02d}.mp4", [head], frames=12, seed=number)
     (folder / "v03_text.mp4").write_text("no video")
     write_heads(folder / "v07_nobody.mp4", [], frames=8)
     return folder

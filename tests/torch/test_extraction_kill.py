@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from kill_extraction import make_videos
+from kill_extraction import VIDEOS_WITH_A_FACE, make_videos
 
 from dfworkbench.tables import read_table
 
@@ -53,16 +53,16 @@ def test_killed_ten_times_nothing_is_lost_and_nothing_done_twice(tmp_path):
         wanted, deadline = before + rng.choice((0, 1, 1, 2)), time.monotonic() + 60
         while finished(disturbed) < wanted and time.monotonic() < deadline and process.poll() is None:
             time.sleep(0.002)
-        time.sleep(rng.uniform(0, 3 if wanted == before else 0.3))
+        time.sleep(rng.uniform(0, 3 if wanted == before else 0.08))
         assert process.poll() is None, "it ended before it was killed: make more videos"
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         progress.append(finished(disturbed))
     assert progress == sorted(progress)
-    assert 0 < progress[-1] < 22
+    assert 0 < progress[-1] < VIDEOS_WITH_A_FACE + 2
     assert start(videos, disturbed).wait(300) == 0
     assert contents(disturbed) == contents(undisturbed)
     faces = [read_table("face", root / "labels/heads/faces.parquet") for root in (undisturbed, disturbed)]
     pd.testing.assert_frame_equal(*faces, check_exact=True)
     assert faces[0]["face_id"].is_unique
-    assert len(faces[0]) == 20 * 6
+    assert len(faces[0]) == VIDEOS_WITH_A_FACE * 6

@@ -184,7 +184,9 @@ def test_one_of_the_two_people_is_forged(demo):
 def test_the_celebdf_layout(celeb):
     expected = {"Celeb-real/id0_0000.mp4", "Celeb-real/id1_0000.mp4", "YouTube-real/00000.mp4", "YouTube-real/00001.mp4",
                 "Celeb-synthesis/id0_id1_0000.mp4", "Celeb-synthesis/id1_id0_0000.mp4", "List_of_testing_videos.txt"}  # fmt: skip
-    assert {f for f in files_below(celeb) if not f.startswith(("masks/", "landmarks/", "manifest", "generated"))} == expected
+    assert {
+        f for f in files_below(celeb) if not f.startswith(("masks/", "landmarks/", "manifest", "generated"))
+    } == expected
     for line in (celeb / "List_of_testing_videos.txt").read_text().splitlines():
         flag, path = line.split(" ")
         assert (celeb / path).exists()
