@@ -33,7 +33,7 @@ from PIL import Image
 
 from dfworkbench.faces import FaceFinder, FaceSettings, faces_in_file
 from dfworkbench.geometry import iou_matrix
-from dfworkbench.media import VideoSource, VideoWriter, sample_indices, write_png
+from dfworkbench.media import VideoSource, VideoWriter, images, sample_indices, write_pngs
 
 WIDTH, HEIGHT, FPS, LENGTH = 1280, 720, 25, 300
 WANTED_RATIO, WANTED_IOU, WANTED_SHARE = 4.0, 0.8, 0.99
@@ -105,8 +105,7 @@ class OurWay:
     def __call__(self, path: Path, count: int, out: Path) -> dict[int, NDArray[np.float64]]:
         """Boxes per frame; crops go to `out`."""
         faces = faces_in_file(path, self.finder.settings, self.finder).detections
-        for face in faces:
-            write_png(out / f"t{face.track:02d}_f{face.frame:06d}.png", face.context.image)
+        write_pngs((out / f"t{face.track:02d}_f{face.frame:06d}.png", face.context.image) for face in faces)
         total = VideoSource(path).frames_expected
         found = {index: [f.box for f in faces if f.frame == index] for index in sample_indices(total, count)}
         return {index: np.reshape(boxes, (-1, 4)) for index, boxes in found.items()}
@@ -171,7 +170,7 @@ def stopwatches() -> Iterator[dict[str, float]]:
     watch(mtcnn, "_nms", lambda *_: "suppress overlaps")
     watch(search, "colour_histogram", lambda *_: "colours (cuts)")
     watch(search, "cut_context", lambda *_: "cut crops")
-    watch(sys.modules[__name__], "write_png", lambda *_: "write PNG")
+    watch(images, "encode_png", lambda *_: "write PNG")
     try:
         yield seconds
     finally:

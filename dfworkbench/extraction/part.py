@@ -16,7 +16,7 @@ from dfworkbench.errors import MediaError, OutputError
 from dfworkbench.faces.files import FileFaces, NoFaceError, TrackedFace, faces_in_file
 from dfworkbench.faces.mtcnn import FaceFinder
 from dfworkbench.faces.settings import FaceSettings
-from dfworkbench.media import write_png
+from dfworkbench.media import write_pngs
 from dfworkbench.names import STATUS_OK
 from dfworkbench.tables.schemas import BOX_COLUMNS, LANDMARK_COLUMNS
 from dfworkbench.workspace import atomic_path, explain_write
@@ -119,8 +119,8 @@ def failed(reason: str) -> Part:
 def _extract(job: Job) -> Part:
     found = faces_in_file(job.file, job.settings, _finder(job.settings))
     rows = [_face_row(job, face) for face in found.detections]
-    for face, row in zip(found.detections, rows, strict=True):
-        write_png(job.extracted / row["crop_path"], face.context.image)
+    paths = [job.extracted / row["crop_path"] for row in rows]
+    write_pngs(zip(paths, (face.context.image for face in found.detections), strict=True))
     tracks = len({face.track for face in found.detections})
     return Part({"status": STATUS_OK, "reason": "", **_file_columns(found), "tracks": tracks, "faces": len(rows)}, rows)
 

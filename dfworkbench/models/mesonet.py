@@ -70,7 +70,7 @@ class MesoNet4(nn.Module):
                 f"building MesoNet4: got size_px={size_px}, dropout={dropout}; its pooling needs at least 32 px, and dropout "
                 "lies from 0 to below 1."
             )
-        normal = {} if published else {"mean": IMAGENET_MEAN, "std": IMAGENET_STD}
+        normal: dict[str, Any] = {} if published else {"mean": IMAGENET_MEAN, "std": IMAGENET_STD}
         self.input_spec = InputSpec(size_px=size_px, crop_scale=crop_scale, **normal)
         self.trunk = MesoNet4Trunk(published=published)
         self.head = nn.Sequential(
