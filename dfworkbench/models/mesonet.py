@@ -9,6 +9,8 @@ Differences from DeepfakeForensics-v1: other sizes than 224 px are possible, bec
 224 px it is 7 x 7 already); crops are squares around the face box that keep the aspect ratio.
 """
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from dfworkbench.errors import ParameterError
