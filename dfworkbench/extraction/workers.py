@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from dfworkbench.errors import WorkbenchError
@@ -16,7 +16,7 @@ _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
 }
 _CONFIG = {
-    "distributed.scheduler.allowed-failures": 1,  # a video that kills its worker is tried once more
+    "distributed.scheduler.allowed-failures": 0,  # a job whose worker dies is tried again by us, alone
     "distributed.worker.memory.spill": False,  # nothing is pickled to disk
     # a loaded machine starts processes slowly, and a worker that is being replaced must not be given up meanwhile
     "distributed.comm.timeouts.connect": "60s",
@@ -75,22 +75,34 @@ def extract_alone(job: Job) -> Part:
 def _run(client: Any, jobs: Sequence[Job]) -> Iterator[tuple[int, Part]]:
     from distributed.scheduler import KilledWorker
 
-    waiting = iter(enumerate(jobs))
-    running: dict[Any, int] = {}
-    # no more jobs than workers are out: a worker that dies then takes no innocent job down with it
     slots = max(sum(client.nthreads().values()), 1)
+    suspects = []
+    for number, future in _finished(client, enumerate(jobs), slots):
+        try:
+            yield number, future.result()
+        except KilledWorker:
+            suspects.append(number)
+    # While workers are being replaced, two jobs may share one, and the death of one is blamed on both. So each suspect is
+    # tried once more, with all workers to itself.
+    for number, future in _finished(client, ((number, jobs[number]) for number in suspects), 1):
+        try:
+            part = future.result()
+        except KilledWorker:
+            part = failed("its worker process died twice while extracting it (out of memory?)")
+        yield number, part
+
+
+def _finished(client: Any, jobs: Iterable[tuple[int, Job]], slots: int) -> Iterator[tuple[int, Any]]:
+    """Numbers and futures of jobs as they finish; at most `slots` are out at a time."""
+    waiting = iter(jobs)
+    running: dict[Any, int] = {}
     while True:
         for number, job in itertools.islice(waiting, slots - len(running)):
-            key = f"extract-{number}-{job.video_id}"
-            running[client.submit(extract_alone, job, key=key, pure=False)] = number
+            running[client.submit(extract_alone, job, pure=False)] = number
         if not running:
             return
         for future in _wait_for_some(client, list(running)):
-            try:
-                part = future.result()
-            except KilledWorker:
-                part = failed("its worker process died twice while extracting it (out of memory?)")
-            yield running.pop(future), part
+            yield running.pop(future), future
 
 
 def _wait_for_some(client: Any, futures: list[Any]) -> list[Any]:

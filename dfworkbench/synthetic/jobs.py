@@ -17,7 +17,7 @@ from dfworkbench.settings import Settings
 from dfworkbench.synthetic.files import write_json
 from dfworkbench.synthetic.settings import SPEED_ONLY
 
-FORMAT = 4  #: raise it when the same settings give other pictures
+FORMAT = 5  #: raise it when the same settings give other pictures
 MANIFEST, UNFINISHED = "manifest.json", "unfinished.json"
 GENERATED = "generated.json"  #: says that everything below its folder is generated (`evaluation.domain.MARKER`)
 

@@ -14,6 +14,7 @@ from dfworkbench.synthetic.forgeries.deepfakes import forge_deepfakes
 from dfworkbench.synthetic.forgeries.face2face import forge_face2face
 from dfworkbench.synthetic.forgeries.faceshifter import forge_faceshifter
 from dfworkbench.synthetic.forgeries.faceswap import forge_faceswap
+from dfworkbench.synthetic.forgeries.grain import add_grain
 from dfworkbench.synthetic.forgeries.neuraltextures import forge_neuraltextures
 from dfworkbench.synthetic.forgeries.settings import ForgerySettings
 
@@ -33,7 +34,10 @@ def forge(kind: str, carrier: Clip, donor: Clip, seed: int, settings: ForgerySet
     method = FORGERIES[require_name("forgery kind", kind, FORGERIES)]
     people = carrier.person.head.identity.seed, donor.person.head.identity.seed
     rng = np.random.default_rng((seed, FORGERY_KINDS.index(kind), *people, 107))
-    return method(carrier, donor, rng, settings or ForgerySettings())
+    settings = settings or ForgerySettings()
+    forged = method(carrier, donor, rng, settings)
+    add_grain(forged, carrier.frames, rng, settings.grain)
+    return forged
 
 
 __all__ = ["FORGERIES", "Forged", "ForgerySettings", "forge"]

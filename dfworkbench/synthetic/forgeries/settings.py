@@ -35,6 +35,9 @@ class ForgerySettings(Settings):
     retexture_blur: tuple[float, float] = Field(
         default=(0.7, 1.15), description="Softness of Face2Face's texture at 256 px frames, px"
     )
+    grain: tuple[float, float] = Field(
+        default=(0.3, 1.1), description="Share of lost fine detail that is made up for by grain, from and to"
+    )
     checkerboard: float = Field(
         default=0.07, ge=0, le=0.5, description="Unevenness of the kernels of NeuralTextures' generator"
     )
