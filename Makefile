@@ -18,13 +18,15 @@ $(READY): requirements.txt pyproject.toml
 	@echo "installing into .venv: about 3 minutes and 6 GB (PyTorch) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@mkdir -p .venv/share/jupyter/lab/settings  # no dialogue about news over the first page
+	@echo '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}' > .venv/share/jupyter/lab/settings/overrides.json
 	@touch $@
 
 demo: setup  ## generate the demo set and run notebooks 00-03 on it (under 10 minutes)
 	@$(BIN)/dfworkbench demo
 
 lab: setup  ## open JupyterLab on the notebooks
-	@$(BIN)/jupyter lab --notebook-dir=. notebooks/00_start_here.ipynb
+	@$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --notebook-dir=. notebooks/00_start_here.ipynb
 
 test: setup  ## run all tests
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
