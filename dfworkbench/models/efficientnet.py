@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from dfworkbench.errors import ParameterError
 from dfworkbench.input_spec import InputSpec
+from dfworkbench.models.head import small_head
 from dfworkbench.models.mesonet import IMAGENET_MEAN, IMAGENET_STD
 from dfworkbench.models.prediction import Prediction
 
@@ -60,13 +61,7 @@ class EfficientNet(nn.Module):
         super().__init__()
         self.input_spec = InputSpec(size_px=size_px, crop_scale=crop_scale, mean=IMAGENET_MEAN, std=IMAGENET_STD)
         self.trunk = EfficientNetTrunk(self.variant, size_px, weights)
-        self.head = nn.Sequential(
-            nn.Dropout(dropout),
-            nn.Linear(self.trunk.channels, 16),
-            nn.LeakyReLU(0.1),
-            nn.Dropout(dropout),
-            nn.Linear(16, 1),
-        )
+        self.head = small_head(self.trunk.channels, dropout)
 
     def forward(self, images: Tensor) -> Prediction:
         """Score prepared images, `(B, 3, S, S)` float32."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from dfworkbench.errors import ParameterError
 from dfworkbench.input_spec import InputSpec
+from dfworkbench.models.head import small_head
 from dfworkbench.models.mesonet import KERAS_EPSILON
 from dfworkbench.models.prediction import Prediction
 
@@ -69,13 +70,7 @@ class MesoInception4(nn.Module):
             nn.Sequential(_conv(16, 16, 5), nn.BatchNorm2d(16, eps=KERAS_EPSILON), nn.MaxPool2d(4)),
             nn.Flatten(),
         )
-        self.head = nn.Sequential(
-            nn.Dropout(dropout),
-            nn.Linear(16 * (size_px // 32) ** 2, 16),
-            nn.LeakyReLU(0.1),
-            nn.Dropout(dropout),
-            nn.Linear(16, 1),
-        )
+        self.head = small_head(16 * (size_px // 32) ** 2, dropout)
 
     def forward(self, images: Tensor) -> Prediction:
         """Score prepared images, `(B, 3, S, S)` float32."""

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from dfworkbench.errors import ParameterError
 from dfworkbench.input_spec import InputSpec
+from dfworkbench.models.head import small_head
 from dfworkbench.models.prediction import Prediction
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -75,13 +76,7 @@ class MesoNet4(nn.Module):
         normal: dict[str, Any] = {} if published else {"mean": IMAGENET_MEAN, "std": IMAGENET_STD}
         self.input_spec = InputSpec(size_px=size_px, crop_scale=crop_scale, **normal)
         self.trunk = MesoNet4Trunk(published=published)
-        self.head = nn.Sequential(
-            nn.Dropout(dropout),
-            nn.Linear(16 * (size_px // 32) ** 2 if published else MesoNet4Trunk.feature_count, 16),
-            nn.LeakyReLU(0.1),
-            nn.Dropout(dropout),
-            nn.Linear(16, 1),
-        )
+        self.head = small_head(16 * (size_px // 32) ** 2 if published else MesoNet4Trunk.feature_count, dropout)
 
     def forward(self, images: Tensor) -> Prediction:
         """Score prepared images, `(B, 3, S, S)` float32."""

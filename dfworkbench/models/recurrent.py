@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from dfworkbench.input_spec import InputSpec
 from dfworkbench.models.efficientnet import EfficientNetTrunk
+from dfworkbench.models.head import small_head
 from dfworkbench.models.mesonet import IMAGENET_MEAN, IMAGENET_STD, MesoNet4Trunk
 from dfworkbench.models.prediction import Prediction
 
@@ -47,9 +48,7 @@ class Recurrent(nn.Module):
             )
         between = inner_dropout if layers > 1 else 0.0  # torch warns where there is no layer to put it between
         self.lstm = nn.LSTM(hidden if project else features, hidden, layers, batch_first=True, dropout=between)
-        self.head = nn.Sequential(
-            nn.Dropout(dropout), nn.Linear(hidden, 16), nn.LeakyReLU(0.1), nn.Dropout(dropout), nn.Linear(16, 1)
-        )
+        self.head = small_head(hidden, dropout)
 
     def forward(self, images: Tensor) -> Prediction:
         """Score prepared clips, `(B, T, 3, S, S)` float32."""

@@ -13,13 +13,13 @@ import cv2
 from tqdm.auto import tqdm
 
 from dfworkbench.errors import OutputError
+from dfworkbench.names import GENERATED_MARKER
 from dfworkbench.settings import Settings
 from dfworkbench.synthetic.files import write_json
 from dfworkbench.synthetic.settings import SPEED_ONLY
 
 FORMAT = 5  #: raise it when the same settings give other pictures
 MANIFEST, UNFINISHED = "manifest.json", "unfinished.json"
-GENERATED = "generated.json"  #: says that everything below its folder is generated (`evaluation.domain.MARKER`)
 
 Job = Callable[[], list[dict[str, Any]]]
 
@@ -56,7 +56,7 @@ def run_jobs(
 
 def finish(root: Path, settings: Settings, files: list[dict[str, Any]]) -> None:
     """Write the manifest, which makes the set a finished one."""
-    write_json(root / GENERATED, {"by": "dfworkbench.synthetic"})
+    write_json(root / GENERATED_MARKER, {"by": "dfworkbench.synthetic"})
     write_json(
         root / MANIFEST, {"hash": set_hash(settings), "settings": settings.model_dump(mode="json"), "files": files}
     )
