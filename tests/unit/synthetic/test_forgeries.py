@@ -138,3 +138,24 @@ def test_transposed_convolution_with_a_bilinear_kernel_keeps_a_flat_picture_and_
 def test_an_unknown_kind_is_named(clips):
     with pytest.raises(UnknownNameError, match="Did you mean 'FaceSwap'"):
         forge("Faceswap", *clips, seed=0)
+
+
+def fine_detail(frames, masks):
+    """Mean over frames of the mean square difference of neighbouring pixels where the mask is set."""
+    steps = [
+        np.square(np.diff(f.astype(float).mean(axis=2), axis=1))[m[:, 1:] > 0].mean()
+        for f, m in zip(frames, masks, strict=True)
+    ]
+    return np.mean(steps)
+
+
+@pytest.mark.parametrize("kind", ["Deepfakes", "Face2Face", "FaceShifter"])
+def test_grain_makes_up_for_lost_detail(clips, kind):
+    wanted, shares = None, []
+    for amount in (0.0, 1.0):
+        made = forge(kind, *clips, seed=0, settings=ForgerySettings(grain=(amount, amount)))
+        wanted = fine_detail(clips[0].frames, made.masks)
+        shares.append(fine_detail(made.frames, made.masks) / wanted)
+    assert shares[0] < 0.85, "without grain the forged area is smoother than the camera's"
+    assert shares[0] < shares[1] < 1.3
+    assert abs(shares[1] - 1) < abs(shares[0] - 1)
