@@ -151,7 +151,7 @@ def fine_detail(frames, masks):
 
 @pytest.mark.parametrize("kind", ["Deepfakes", "Face2Face", "FaceShifter"])
 def test_grain_makes_up_for_lost_detail(clips, kind):
-    wanted, shares = None, []
+    shares = []
     for amount in (0.0, 1.0):
         made = forge(kind, *clips, seed=0, settings=ForgerySettings(grain=(amount, amount)))
         wanted = fine_detail(clips[0].frames, made.masks)
