@@ -30,6 +30,7 @@ from dfworkbench.faces import FaceFinder, FaceSettings, cut_for, faces_in_file
 from dfworkbench.input_spec import InputSpec
 from dfworkbench.media.kinds import list_media, media_kind
 from dfworkbench.models.inputs import prepare
+from dfworkbench.models.memory import reuse_memory
 from dfworkbench.names import STATUS_OK
 from dfworkbench.tables import SCORES
 
@@ -214,6 +215,8 @@ def _logits(
 
 def _forward(detector: nn.Module, spec: InputSpec, name: str, images: torch.Tensor) -> NDArray[np.float64]:
     device = next((p.device for p in detector.parameters()), torch.device("cpu"))
+    if device.type == "cpu":
+        reuse_memory()
     with torch.inference_mode():
         logit = detector(prepare(images.to(device), spec, name)).logit
     return logit.double().cpu().numpy()
