@@ -33,7 +33,7 @@ from PIL import Image
 
 from dfworkbench.faces import FaceFinder, FaceSettings, faces_in_file
 from dfworkbench.geometry import iou_matrix
-from dfworkbench.media import VideoSource, VideoWriter, images, sample_indices, write_pngs
+from dfworkbench.media import VideoSource, VideoWriter, sample_indices
 
 WIDTH, HEIGHT, FPS, LENGTH = 1280, 720, 25, 300
 WANTED_RATIO, WANTED_IOU, WANTED_SHARE = 4.0, 0.8, 0.99
@@ -104,8 +104,9 @@ class OurWay:
 
     def __call__(self, path: Path, count: int, out: Path) -> dict[int, NDArray[np.float64]]:
         """Boxes per frame; crops go to `out`."""
-        faces = faces_in_file(path, self.finder.settings, self.finder).detections
-        write_pngs((out / f"t{face.track:02d}_f{face.frame:06d}.png", face.context.image) for face in faces)
+        faces = faces_in_file(path, self.finder.settings, self.finder, png=True).detections
+        for face in faces:
+            (out / f"t{face.track:02d}_f{face.frame:06d}.png").write_bytes(face.context.png)
         total = VideoSource(path).frames_expected
         found = {index: [f.box for f in faces if f.frame == index] for index in sample_indices(total, count)}
         return {index: np.reshape(boxes, (-1, 4)) for index, boxes in found.items()}
@@ -134,7 +135,7 @@ def agreement(plain: dict, ours: dict, min_height: float) -> tuple[NDArray[np.fl
 @contextlib.contextmanager
 def stopwatches() -> Iterator[dict[str, float]]:
     """CPU seconds in each step of our way while the block runs; a step within a step counts for itself only."""
-    from dfworkbench.faces import mtcnn, pyramid, search
+    from dfworkbench.faces import crops, mtcnn, pyramid, search
     from dfworkbench.media import video
 
     seconds: dict[str, float] = defaultdict(float)
@@ -170,7 +171,7 @@ def stopwatches() -> Iterator[dict[str, float]]:
     watch(mtcnn, "_nms", lambda *_: "suppress overlaps")
     watch(search, "colour_histogram", lambda *_: "colours (cuts)")
     watch(search, "cut_context", lambda *_: "cut crops")
-    watch(images, "encode_png", lambda *_: "write PNG")
+    watch(crops, "encode_png", lambda *_: "write PNG")
     try:
         yield seconds
     finally:

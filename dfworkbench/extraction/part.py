@@ -16,7 +16,6 @@ from dfworkbench.errors import MediaError, OutputError
 from dfworkbench.faces.files import FileFaces, NoFaceError, TrackedFace, faces_in_file
 from dfworkbench.faces.mtcnn import FaceFinder
 from dfworkbench.faces.settings import FaceSettings
-from dfworkbench.media import write_pngs
 from dfworkbench.names import STATUS_OK
 from dfworkbench.tables.schemas import BOX_COLUMNS, LANDMARK_COLUMNS
 from dfworkbench.workspace import atomic_path, explain_write
@@ -84,8 +83,12 @@ def read_part(job: Job) -> Part | None:
     return part if wanted <= there else None
 
 
-def extract_video(job: Job) -> Part:
+def extract_video(job: Job, threads: int = 0) -> Part:
     """Extract one video and commit its part. Runs in a worker.
+
+    Args:
+        job: The video.
+        threads: See `faces_in_file`; 0 for one per core.
 
     A bad file gives a part with its status and reason. An unforeseen error does too, but that part is not stored, so
     that the next run tries the file again.
@@ -99,7 +102,7 @@ def extract_video(job: Job) -> Part:
             shutil.rmtree(job.crops_folder)
     key = _key(job)
     try:
-        part = _extract(job)
+        part = _extract(job, threads)
     except OutputError:
         raise
     except MediaError as error:
@@ -116,11 +119,13 @@ def failed(reason: str) -> Part:
     return Part({"status": STATUS_ERROR, "reason": reason, "tracks": 0, "faces": 0})
 
 
-def _extract(job: Job) -> Part:
-    found = faces_in_file(job.file, job.settings, _finder(job.settings))
+def _extract(job: Job, threads: int) -> Part:
+    found = faces_in_file(job.file, job.settings, _finder(job.settings), threads, png=True)
     rows = [_face_row(job, face) for face in found.detections]
-    paths = [job.extracted / row["crop_path"] for row in rows]
-    write_pngs(zip(paths, (face.context.image for face in found.detections), strict=True))
+    with explain_write(job.crops_folder, "face crops"):
+        job.crops_folder.mkdir(parents=True, exist_ok=True)
+        for row, face in zip(rows, found.detections, strict=True):
+            (job.extracted / row["crop_path"]).write_bytes(face.context.png)
     tracks = len({face.track for face in found.detections})
     return Part({"status": STATUS_OK, "reason": "", **_file_columns(found), "tracks": tracks, "faces": len(rows)}, rows)
 

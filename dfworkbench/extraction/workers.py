@@ -3,10 +3,10 @@
 import contextlib
 import itertools
 import logging
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from dfworkbench.cores import available_cores
 from dfworkbench.errors import WorkbenchError
 from dfworkbench.extraction.part import Job, Part, extract_video, failed, read_part
 
@@ -56,11 +56,6 @@ def run_jobs(jobs: Sequence[Job], workers: int, scheduler: str) -> Iterator[tupl
         yield from _run(client, jobs)
 
 
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def extract_alone(job: Job) -> Part:
     """`extract_video` with one thread: the processes share the cores among themselves."""
     import cv2
@@ -69,7 +64,7 @@ def extract_alone(job: Job) -> Part:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     # a worker that dies also loses what it had just finished, and Dask asks for it again
-    return read_part(job) or extract_video(job)
+    return read_part(job) or extract_video(job, threads=1)
 
 
 def _run(client: Any, jobs: Sequence[Job]) -> Iterator[tuple[int, Part]]:

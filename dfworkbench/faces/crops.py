@@ -4,6 +4,7 @@ Training and inference both go video frame -> `cut_context` -> `cut_for`, so the
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from dfworkbench.errors import InputError
 from dfworkbench.faces.settings import FaceSettings
 from dfworkbench.geometry import square_around
 from dfworkbench.input_spec import InputSpec
+from dfworkbench.media.images import encode_png
 
 _SMALL_STEP = 1.4
 _ROUNDING_PX = 1.5  # a square is rounded to whole pixels when it is cut
@@ -33,6 +35,11 @@ class ContextCrop:
     x0: float
     y0: float
     side: float
+
+    @cached_property
+    def png(self) -> bytes:
+        """The image as a lossless PNG file, compressed when first asked for."""
+        return encode_png(self.image)
 
 
 def cut_context(rgb: NDArray[np.uint8], box: ArrayLike, settings: FaceSettings) -> ContextCrop:

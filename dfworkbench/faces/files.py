@@ -73,7 +73,11 @@ class NoFaceError(MediaError):
 
 
 def faces_in_file(
-    path: Path | str, settings: FaceSettings | None = None, finder: FaceFinder | None = None
+    path: Path | str,
+    settings: FaceSettings | None = None,
+    finder: FaceFinder | None = None,
+    threads: int = 0,
+    png: bool = False,
 ) -> FileFaces:
     """Find, connect and cut all faces of a picture or a video.
 
@@ -81,6 +85,8 @@ def faces_in_file(
         path: The file.
         settings: Defaults of `FaceSettings` if left out.
         finder: To be used again for many files; made from the settings if left out.
+        threads: With more than one, a video is decoded while faces are looked for; 0 for one per core.
+        png: The crops will be stored: compress them (`ContextCrop.png`) while the search goes on.
 
     Raises:
         MediaError: With the status that goes into the tables: "missing", "unreadable", "truncated" or "no_face".
@@ -94,7 +100,7 @@ def faces_in_file(
             f"looking for faces in {path}: its suffix {path.suffix!r} is that of no picture or video. Rename the file if "
             "it is one."
         )
-    file, keys = _read_image(path, finder) if kind == "image" else _read_video(path, settings, finder)
+    file, keys = _read_image(path, finder) if kind == "image" else _read_video(path, settings, finder, threads, png)
     tracks = [Track([0], [face]) for face in range(len(keys[0].faces.boxes))] if kind == "image" else link(keys)
     kept = _long_enough(tracks, keys, settings)
     detections = [face for number, track in enumerate(kept) for face in _tracked(number, track, keys)]
@@ -106,7 +112,7 @@ def faces_in_file(
 
 def follow_faces(source: VideoSource, finder: FaceFinder) -> tuple[list[KeyFrame], list[Track]]:
     """All key frames of a video, with those between the sampled ones, and all tracks through them, short ones too."""
-    keys = _video_keys(source, finder.settings, finder)
+    keys = _video_keys(source, finder.settings, finder, threads=0, png=False)
     return keys, link(keys)
 
 
@@ -118,15 +124,19 @@ def _read_image(path: Path, finder: FaceFinder) -> tuple[FileFaces, list[KeyFram
     return file, [KeyFrame(0, 0.0, faces, colour_histogram(rgb), contexts)]
 
 
-def _read_video(path: Path, settings: FaceSettings, finder: FaceFinder) -> tuple[FileFaces, list[KeyFrame]]:
+def _read_video(
+    path: Path, settings: FaceSettings, finder: FaceFinder, threads: int, png: bool
+) -> tuple[FileFaces, list[KeyFrame]]:
     source = VideoSource(path)
     file = FileFaces("video", source.frames_expected, source.fps, source.width_px, source.height_px, [])
-    return file, _video_keys(source, settings, finder)
+    return file, _video_keys(source, settings, finder, threads, png)
 
 
-def _video_keys(source: VideoSource, settings: FaceSettings, finder: FaceFinder) -> list[KeyFrame]:
-    keys = search.sampled(source.iterate(sample_indices(source.frames_expected, settings.frames)), finder)
-    return search.between(source, keys, finder) if settings.bridge_gaps else keys
+def _video_keys(
+    source: VideoSource, settings: FaceSettings, finder: FaceFinder, threads: int, png: bool
+) -> list[KeyFrame]:
+    keys = search.sampled(source, sample_indices(source.frames_expected, settings.frames), finder, threads, png)
+    return search.between(source, keys, finder, threads) if settings.bridge_gaps else keys
 
 
 def _long_enough(tracks: list[Track], keys: list[KeyFrame], settings: FaceSettings) -> list[Track]:

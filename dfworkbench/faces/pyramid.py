@@ -3,7 +3,7 @@
 Both offer `levels()` for P-Net and `crops()` for R-Net and O-Net.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import cv2
@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8] | torch.Tensor
+Region = Sequence[int] | NDArray[np.int64]
 FACTOR = 0.709  # facenet-pytorch's step between two levels
 CELL = 12  # P-Net's field of view in pixels
 _ANCHOR_PX = 20.0  # facenet-pytorch's default smallest face
@@ -21,8 +22,15 @@ _TOLERANCE = 1.03  # 40 px asked for, 39.8 px looked for
 class Pyramid(Protocol):
     """One picture at all the sizes that MTCNN asks for."""
 
-    def levels(self, min_face_px: float) -> Iterator[tuple[float, Pixels]]:
-        """(scale, picture) from fine to coarse, such that P-Net's cell is a face of `min_face_px` on the first."""
+    def levels(
+        self, min_face_px: float, max_face_px: float = np.inf, region: Region | None = None
+    ) -> Iterator[tuple[float, Pixels]]:
+        """The picture, or a region x0, y0, x1, y1 of it, from fine to coarse.
+
+        Yields:
+            (scale, pixels), such that P-Net's cell is a face of `min_face_px` on the first and at most of `max_face_px` on
+            the last.
+        """
         ...
 
     def crops(self, corners: NDArray[np.int64], side_px: int) -> Pixels:
@@ -30,7 +38,7 @@ class Pyramid(Protocol):
         ...
 
 
-def scales(height: int, width: int, min_face_px: float) -> list[float]:
+def scales(height: int, width: int, min_face_px: float, max_face_px: float = np.inf) -> list[float]:
     """The scales of the pyramid; empty for a picture smaller than the smallest face.
 
     They are a part of facenet-pytorch's scales for its default of 20 px, so that a search for larger faces meets the same
@@ -41,7 +49,7 @@ def scales(height: int, width: int, min_face_px: float) -> list[float]:
         scale *= FACTOR
     found = []
     side = min(height, width) * scale
-    while side >= CELL:
+    while side >= CELL and scale * max_face_px >= CELL:
         found.append(scale)
         scale, side = scale * FACTOR, side * FACTOR
     return found
@@ -53,11 +61,14 @@ class ExactPyramid:
     def __init__(self, rgb: NDArray[np.uint8]) -> None:
         self._picture = torch.from_numpy(rgb).permute(2, 0, 1)[None].float()
 
-    def levels(self, min_face_px: float) -> Iterator[tuple[float, torch.Tensor]]:
+    def levels(
+        self, min_face_px: float, max_face_px: float = np.inf, region: Region | None = None
+    ) -> Iterator[tuple[float, torch.Tensor]]:
         """See `Pyramid`."""
-        height, width = self._picture.shape[2:]
-        for scale in scales(height, width, min_face_px):
-            yield scale, _area(self._picture, (int(height * scale + 1), int(width * scale + 1)))
+        x0, y0, x1, y1 = (0, 0, *reversed(self._picture.shape[2:])) if region is None else region
+        for scale in scales(y1 - y0, x1 - x0, min_face_px, max_face_px):
+            size = int((y1 - y0) * scale + 1), int((x1 - x0) * scale + 1)
+            yield scale, _area(self._picture[:, :, y0:y1, x0:x1], size)
 
     def crops(self, corners: NDArray[np.int64], side_px: int) -> torch.Tensor:
         """See `Pyramid`."""
@@ -73,25 +84,30 @@ class FastPyramid:
     def __init__(self, rgb: NDArray[np.uint8]) -> None:
         self._reduced = [np.ascontiguousarray(rgb)]
 
-    def levels(self, min_face_px: float) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+    def levels(
+        self, min_face_px: float, max_face_px: float = np.inf, region: Region | None = None
+    ) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         """See `Pyramid`."""
         height, width = self._reduced[0].shape[:2]
-        for scale in scales(height, width, min_face_px):
-            source = self._reduced_by(max(int(np.log2(1 / scale)) - 1, 0))  # at least twice as fine as the level
-            yield scale, _resize(source, int(width * scale + 1), int(height * scale + 1))
+        corners = np.asarray((0, 0, width, height) if region is None else region)
+        columns, rows = int(corners[2] - corners[0]), int(corners[3] - corners[1])
+        for scale in scales(rows, columns, min_face_px, max_face_px):
+            power = max(int(np.log2(1 / scale)) - 1, 0)  # at least twice as fine as the level
+            yield scale, _resize(self._cut(corners, power), int(columns * scale + 1), int(rows * scale + 1))
 
     def crops(self, corners: NDArray[np.int64], side_px: int) -> NDArray[np.uint8]:
         """See `Pyramid`."""
         out = np.empty((len(corners), side_px, side_px, 3), np.uint8)
-        for crop, (x0, y0, x1, y1) in zip(out, corners, strict=True):
-            excess = min(x1 - x0, y1 - y0) / (self._REDUCED_SIDES * side_px)
+        for crop, box in zip(out, corners, strict=True):
+            excess = min(box[2] - box[0], box[3] - box[1]) / (self._REDUCED_SIDES * side_px)
             power = int(np.log2(excess)) if excess > 1 else 0
-            picture = self._reduced_by(power)
-            left, top, right, bottom = (round(value / 2**power) for value in (x0, y0, x1, y1))
-            cv2.resize(
-                picture[top:bottom, left:right], (side_px, side_px), dst=crop, interpolation=cv2.INTER_AREA
-            )  # fmt: skip
+            cv2.resize(self._cut(box, power), (side_px, side_px), dst=crop, interpolation=cv2.INTER_AREA)
         return out
+
+    def _cut(self, region: NDArray[np.int64], power: int) -> NDArray[np.uint8]:
+        """A region, in pixels of the picture, of the picture at 1 / 2**power of its size."""
+        left, top, right, bottom = (round(value / 2**power) for value in region.tolist())
+        return self._reduced_by(power)[top:bottom, left:right]
 
     def _reduced_by(self, power: int) -> NDArray[np.uint8]:
         """The picture at 1 / 2**power of its size."""

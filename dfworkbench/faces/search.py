@@ -4,13 +4,16 @@
 go or move far. `between` adds key frames by bisection until every face's way is clear; a talking head costs nothing there.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dfworkbench.cores import available_cores
 from dfworkbench.faces.crops import cut_context
 from dfworkbench.faces.faces import Faces
 from dfworkbench.faces.mtcnn import FaceFinder
@@ -18,45 +21,52 @@ from dfworkbench.faces.tracking import KeyFrame, colour_histogram, is_clear, lik
 from dfworkbench.media import VideoSource
 from dfworkbench.media.video import Frame
 
-_SIZES = (0.9, 1.0, 1.15)  # of candidates near a known face; with 1.0 and 1.15 alone 2 of 140 were lost, so none
 _HELD_BYTES = 128_000_000  # decoded frames held at once while a gap is searched
 _HELD_FRAMES = 32
+_AHEAD_FRAMES = 8
 
 
-def sampled(frames: Iterable[Frame], finder: FaceFinder) -> list[KeyFrame]:
-    """Key frames with faces and context crops for all frames given.
+def sampled(
+    source: VideoSource, wanted: Sequence[int], finder: FaceFinder, threads: int = 1, png: bool = False
+) -> list[KeyFrame]:
+    """Key frames with faces and context crops for all wanted frames.
 
     Args:
-        frames: In order; at most `search_every` + 1 are held at once.
+        source: The video.
+        wanted: Frame indices.
         finder: Its settings say how often the whole picture is searched.
+        threads: See `faces_in_file`.
+        png: Likewise.
     """
     keys: list[KeyFrame] = []
-    waiting: list[Frame] = []
-    stream = _ahead(frames)
-    frame = next(stream, None)
-    while frame is not None:
-        following = next(stream, None)
-        if not keys or len(waiting) + 1 >= finder.settings.search_every or following is None:
-            anchor = _key(frame, finder.find(frame.rgb), finder)
-            if waiting:
-                keys.extend(_fill(keys[-1], waiting, anchor, finder))
+    anchor: KeyFrame | None = None  # the last frame that was searched whole
+    waiting: list[Frame] = []  # frames since then
+    filled: Iterator[KeyFrame] = iter(())  # those before it, being searched in the pool
+    last = max(wanted, default=0)
+    with ThreadPoolExecutor(threads or available_cores()) as pool:
+        for frame in _frames(source, wanted, threads):
+            if anchor is not None and len(waiting) + 1 < finder.settings.search_every and frame.index != last:
+                waiting.append(frame)
+                continue
+            left, anchor = anchor, _key(frame, finder.find(frame.rgb), finder, png)
+            keys.extend(filled)
+            if left is not None:
+                filled = pool.map(partial(_fill, left, anchor, finder, png), waiting)
             keys.append(anchor)
             waiting = []
-        else:
-            waiting.append(frame)
-        frame = following
-    return keys
+        keys.extend(filled)
+        keys.extend(_key(frame, finder.find(frame.rgb), finder, png) for frame in waiting)  # a file that ends early
+    return sorted(keys, key=lambda key: key.index)
 
 
-def between(source: VideoSource, keys: list[KeyFrame], finder: FaceFinder) -> list[KeyFrame]:
+def between(source: VideoSource, keys: list[KeyFrame], finder: FaceFinder, threads: int = 1) -> list[KeyFrame]:
     """The same key frames, and more between those that do not tell clearly whose face is whose."""
     gaps = [(a, b) for a, b in pairwise(keys) if b.index - a.index > 1 and not is_clear(a, b)]
     if not gaps:
         return keys
-    frames = source.iterate([i for a, b in gaps for i in range(a.index + 1, b.index)])
-    added = list(keys)
+    frames = _frames(source, [i for a, b in gaps for i in range(a.index + 1, b.index)], threads)
+    added, held = list(keys), min(_HELD_FRAMES, _held(source))
     for before, after in gaps:
-        held = min(_HELD_FRAMES, max(_HELD_BYTES // (source.width_px * source.height_px * 3 // 2), 2))
         for chunk in _chunks(frames, after.index - before.index - 1, held):
             end = after if chunk[-1].index == after.index - 1 else _plain_key(chunk[-1], finder)
             added.extend(_settle(before, end, {frame.index: frame for frame in chunk}, finder))
@@ -66,38 +76,40 @@ def between(source: VideoSource, keys: list[KeyFrame], finder: FaceFinder) -> li
     return sorted(added, key=lambda key: key.index)
 
 
-def _ahead(frames: Iterable[Frame]) -> Iterator[Frame]:
-    """The same frames; the next one is decoded in a thread while one is searched."""
-    stream = iter(frames)
+def _frames(source: VideoSource, wanted: Sequence[int], threads: int) -> Iterator[Frame]:
+    """The wanted frames; with more than one thread, some are decoded ahead while one is searched."""
+    frames = source.iterate(wanted, threads)
+    if threads == 1:
+        yield from frames
+        return
     with ThreadPoolExecutor(1) as pool:
-        pending = pool.submit(next, stream, None)
-        while (frame := pending.result()) is not None:
-            pending = pool.submit(next, stream, None)
+        pending = deque(pool.submit(next, frames, None) for _ in range(min(_AHEAD_FRAMES, _held(source))))
+        while (frame := pending.popleft().result()) is not None:
+            pending.append(pool.submit(next, frames, None))
             yield frame
 
 
-def _fill(left: KeyFrame, frames: list[Frame], right: KeyFrame, finder: FaceFinder) -> Iterator[KeyFrame]:
-    """Key frames for the frames between two searched ones."""
-    still = is_clear(left, right)
-    for frame in frames:
-        faces = (
-            finder.find_near(frame.rgb, _near(left, right, frame.time_s)) if still and len(left.faces.boxes) else None
-        )
-        key = None if faces is None else _plain_key(frame, finder, faces)
-        if key is None or not (is_clear(left, key) and is_clear(key, right)):
-            faces = finder.find(frame.rgb)
-        assert faces is not None
-        yield _key(frame, faces, finder)
+def _held(source: VideoSource) -> int:
+    """How many decoded frames may be held at once."""
+    return max(_HELD_BYTES // (source.width_px * source.height_px * 3 // 2), 2)
+
+
+def _fill(left: KeyFrame, right: KeyFrame, finder: FaceFinder, png: bool, frame: Frame) -> KeyFrame:
+    """A key frame between two that were searched whole."""
+    if is_clear(left, right) and len(left.faces.boxes):
+        faces = finder.find_near(frame.rgb, _near(left, right, frame.time_s))
+        key = _plain_key(frame, finder, faces)
+        if is_clear(left, key) and is_clear(key, right):
+            return _key(frame, faces, finder, png)
+    return _key(frame, finder.find(frame.rgb), finder, png)
 
 
 def _near(left: KeyFrame, right: KeyFrame, time_s: float) -> NDArray[np.float64]:
-    """Boxes to look at between two frames that are clear: both ends, and on the straight way between them."""
+    """Boxes on the straight way between two frames that are clear."""
     partner = likeness(left.faces.boxes, right.faces.boxes).argmax(axis=1)
     start, end = left.faces.boxes, right.faces.boxes[partner]
     share = (time_s - left.time_s) / max(right.time_s - left.time_s, 1e-9)
-    boxes = np.concatenate([start + share * (end - start), start, end])
-    centre, half = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]) / 2
-    return np.concatenate([np.concatenate([centre - size * half, centre + size * half], axis=1) for size in _SIZES])
+    return start + share * (end - start)
 
 
 def _settle(before: KeyFrame, after: KeyFrame, frames: dict[int, Frame], finder: FaceFinder) -> list[KeyFrame]:
@@ -119,8 +131,11 @@ def _chunks(frames: Iterator[Frame], count: int, size: int) -> Iterator[list[Fra
         count -= len(chunk)
 
 
-def _key(frame: Frame, faces: Faces, finder: FaceFinder) -> KeyFrame:
+def _key(frame: Frame, faces: Faces, finder: FaceFinder, png: bool) -> KeyFrame:
     contexts = [cut_context(frame.rgb, box, finder.settings) for box in faces.boxes]
+    if png:
+        for context in contexts:
+            _ = context.png  # compressed here, where other threads go on
     return KeyFrame(frame.index, frame.time_s, faces, colour_histogram(frame.rgb), contexts)
 
 

@@ -1,8 +1,6 @@
 """Still pictures: reading as RGB, writing as lossless PNG."""
 
 import struct
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -69,13 +67,6 @@ def write_png(path: Path | str, rgb: NDArray[np.uint8]) -> None:
     with explain_write(path, "a picture"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(encode_png(rgb))
-
-
-def write_pngs(pictures: Iterable[tuple[Path | str, NDArray[np.uint8]]]) -> None:
-    """Write many pictures as `write_png` does; compression takes most of the time and runs in two threads."""
-    with ThreadPoolExecutor(2) as pool:
-        for _ in pool.map(lambda item: write_png(*item), pictures):
-            pass
 
 
 def encode_png(rgb: NDArray[np.uint8]) -> bytes:

@@ -20,6 +20,7 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from dfworkbench.cores import available_cores
 from dfworkbench.errors import MediaError
 
 #: A file may hold a little less than its header says before it is "truncated": in some containers it is an estimate.
@@ -102,11 +103,13 @@ class VideoSource:
         self._check_end(self._packets.count, claimed)
         self.frames_expected = self._packets.count if self._packets.stamps else claimed
 
-    def iterate(self, wanted: Sequence[int] | None = None) -> Iterator[Frame]:
+    def iterate(self, wanted: Sequence[int] | None = None, threads: int = 1) -> Iterator[Frame]:
         """Decode and yield the wanted frames.
 
         Args:
             wanted: Frame indices, in any order; None for all frames. Indices that the file does not have are left out.
+            threads: Of the decoder; 0 for as many as use all cores. Two cores take 0.7 of the time of one,
+                and 7 % more CPU.
 
         Yields:
             Frames in the order of display.
@@ -117,7 +120,8 @@ class VideoSource:
         stamps = self._packets.stamps
         with self._open() as container:
             stream = container.streams.video[0]
-            stream.thread_type = "NONE"  # with what is left out, one thread is as fast as two, and workers share cores
+            stream.thread_type = "NONE" if threads == 1 else "FRAME"
+            stream.codec_context.thread_count = threads or 2 * available_cores()  # they wait for one another
             if stamps:
                 indices = (
                     range(len(stamps)) if wanted is None else sorted(i for i in set(wanted) if 0 <= i < len(stamps))

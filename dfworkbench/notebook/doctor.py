@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from dfworkbench.cores import available_cores
 from dfworkbench.notebook.look import wrap
 from dfworkbench.workspace import find_workspace
 
@@ -195,7 +196,7 @@ def _machine() -> tuple[dict[str, str], list[Finding]]:
         "dfworkbench": metadata.version("dfworkbench") if "dfworkbench" in installed_versions() else "from source",
         "Python": f"{platform.python_version()} ({sys.executable})",
         "system": f"{platform.system()} {platform.machine()}",
-        "processors": f"{_processors()}, torch uses {threads} thread(s)",
+        "processors": f"{available_cores()}, torch uses {threads} thread(s)",
         "accelerator": accelerator,
         "workspace": f"{root} ({free:.0f} GB free)",
     }
@@ -205,10 +206,6 @@ def _machine() -> tuple[dict[str, str], list[Finding]]:
     if not os.access(existing, os.W_OK):
         findings.append(Finding(f"{Path(root)} cannot be written to.", "set DFWORKBENCH_HOME to a folder of yours"))
     return machine, findings
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _torch_view() -> tuple[str, str]:

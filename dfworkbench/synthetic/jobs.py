@@ -2,7 +2,6 @@
 
 import json
 import multiprocessing
-import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -12,6 +11,7 @@ from typing import Any
 import cv2
 from tqdm.auto import tqdm
 
+from dfworkbench.cores import available_cores
 from dfworkbench.errors import OutputError
 from dfworkbench.names import GENERATED_MARKER
 from dfworkbench.settings import Settings
@@ -48,7 +48,7 @@ def run_jobs(
     _make_room(root, settings)
     results: list[list[dict[str, Any]]] = [[] for _ in jobs]
     with tqdm(total=len(jobs), desc=f"demo set {root.name}", unit="part", disable=not progress) as bar:
-        for index, result in _run(jobs, workers or _cores()):
+        for index, result in _run(jobs, workers or available_cores()):
             results[index] = result
             bar.update()
     return results
@@ -80,10 +80,6 @@ def _make_room(root: Path, settings: Settings) -> None:
         for name in (MANIFEST, "List_of_testing_videos.txt"):
             (root / name).unlink(missing_ok=True)
     write_json(marker, {"hash": set_hash(settings)})
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _run(jobs: Sequence[Job], workers: int) -> Iterator[tuple[int, list[dict[str, Any]]]]:

@@ -59,7 +59,7 @@ def extracted_paths(monkeypatch):
     """The names of the files that are really extracted."""
     seen = []
     original = part_module._extract
-    monkeypatch.setattr(part_module, "_extract", lambda job: seen.append(job.path) or original(job))
+    monkeypatch.setattr(part_module, "_extract", lambda job, *rest: seen.append(job.path) or original(job, *rest))
     return seen
 
 
@@ -139,10 +139,10 @@ def test_a_changed_file_lost_crops_and_other_settings_are_extracted_again(run, v
 def test_an_unforeseen_error_costs_one_video_and_is_tried_again(run, monkeypatch, extracted_paths):
     original = part_module.faces_in_file
 
-    def broken(path, *rest):
+    def broken(path, *rest, **options):
         if path.name == "c_two.mp4":
             raise ZeroDivisionError("a bug")
-        return original(path, *rest)
+        return original(path, *rest, **options)
 
     monkeypatch.setattr(part_module, "faces_in_file", broken)
     rows = run().videos.set_index("path")
@@ -197,13 +197,13 @@ def test_a_video_that_kills_its_worker_is_tried_twice_and_costs_nothing_else(vid
         "from pathlib import Path\n"
         "from dfworkbench.extraction import part\n"
         "original = part.original = getattr(part, 'original', part.faces_in_file)  # Dask runs this file twice\n"
-        "def faces_in_file(path, *rest):\n"
+        "def faces_in_file(path, *rest, **options):\n"
         f"    deaths = Path({str(tmp_path)!r}) / f'deaths_{{path.stem}}'\n"
         "    if path.stem in ('b_one', 'c_two') and not (path.stem == 'b_one' and deaths.exists()):\n"
         "        with deaths.open('a') as file:\n"
         "            file.write('x')\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    return original(path, *rest)\n"
+        "    return original(path, *rest, **options)\n"
         "part.faces_in_file = faces_in_file\n"
     )
     with dask.config.set({"distributed.worker.preload": [str(dying)]}):

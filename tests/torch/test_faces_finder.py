@@ -93,6 +93,17 @@ def test_find_near_finds_moved_faces_and_only_those_asked_for(finder, picture):
     assert len(finder.find_near(picture, [[0, 150, 45, 195]]).boxes) == 0
 
 
+def test_votes_make_boxes_steadier(picture):
+    def spread(finder):
+        shifts = [(dx, dy) for dx in range(4) for dy in range(4)]
+        boxes = [finder.find(np.roll(picture, shift, axis=(1, 0))).boxes[0] - np.tile(shift, 2) for shift in shifts]
+        return np.std(boxes, axis=0).mean()
+
+    voting, plain = FaceFinder(), FaceFinder()
+    plain._vote = False
+    assert spread(voting) < 0.9 * spread(plain)
+
+
 def test_smallest_face_is_respected():
     picture = frame_of([Head(60, 60, 0.13)], 0, 160, 120, seed=1)  # a face of about 25 px
     assert len(FaceFinder(FaceSettings(min_face_px=20)).find(picture).boxes) == 1

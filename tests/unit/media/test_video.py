@@ -61,12 +61,13 @@ def test_all_frames_equal_those_of_another_reader(clip):
     np.testing.assert_allclose([f.time_s for f in frames], np.arange(LENGTH) / 25)
 
 
+@pytest.mark.parametrize("threads", [0, 1, 2])
 @pytest.mark.parametrize(
     "wanted", [[0], [1], [59], [0, 59], [11, 12, 13], [3, 40, 41], [50, 2, 26], list(range(0, 60, 7))], ids=str
 )
-def test_wanted_frames_equal_those_of_a_full_decode_whatever_is_left_out(clip, wanted):
+def test_wanted_frames_equal_those_of_a_full_decode_whatever_is_left_out(clip, wanted, threads):
     whole = read_all(clip)
-    frames = list(VideoSource(clip).iterate(wanted))
+    frames = list(VideoSource(clip).iterate(wanted, threads))
     assert [f.index for f in frames] == sorted(wanted)
     for frame in frames:
         np.testing.assert_array_equal(frame.rgb, whole[frame.index])
