@@ -36,7 +36,7 @@ def plot_roc(
         scores: A score table, or name -> score table for several curves.
         level: "frame", "track" or "video".
         rule: See `aggregate.RULES`.
-        draws: Bootstrap resamplings of the band and of the AUC's interval.
+        draws: Bootstrap resamplings of the band.
         title: Above the chart.
     """
     tables = dict(scores) if isinstance(scores, Mapping) else {"": scores}
@@ -45,7 +45,7 @@ def plot_roc(
     axes.plot([0, 1], [0, 1], color=SOFT, linewidth=1, linestyle=(0, (3, 3)))
     for (name, table), colour in zip(tables.items(), SERIES, strict=False):
         band = roc_band(table, level, rule=rule, draws=draws)
-        row = evaluate(table, [level], rule=rule, metrics=["auc"], draws=draws).iloc[0]
+        row = evaluate(table, [level], rule=rule, metrics=["auc"]).iloc[0]
         if band.empty:
             axes.plot([], [], color=colour, label=_label(name, f"not defined: {row['reason']}"))
             continue

@@ -1,5 +1,6 @@
 """JupyterLab in headless Chromium, driven through selenium: the few moves that the browser test needs."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -107,11 +108,13 @@ class Lab:
 
     def until(self, check, seconds: float, what: str):
         """What `check` returns, as soon as it is true."""
+        from selenium.common.exceptions import StaleElementReferenceException
+
         end = time.monotonic() + seconds
         while True:
-            found = check()
-            if found:
-                return found
+            with contextlib.suppress(StaleElementReferenceException):  # the page was drawn anew meanwhile: look again
+                if found := check():
+                    return found
             if time.monotonic() > end:
                 self.shot("timeout")
                 raise TimeoutError(f"waited {seconds} s for {what}")
