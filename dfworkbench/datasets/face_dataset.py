@@ -26,6 +26,8 @@ from dfworkbench.tables import BOX_COLUMNS
 
 _log = logging.getLogger(__name__)
 
+_BYSTANDER_SHARE = 0.01  # of the box; the mask of a neighbour may reach into it
+
 #: Columns of `FaceDataset.rows`: those of a score table that are known before scoring.
 ROW_COLUMNS = ("row_id", "video_id", "dataset", "split", "method", "group", "label", "track", "frame", "time_s")
 
@@ -44,7 +46,8 @@ class FaceDataset(Dataset):
         crops_root: The folder that `crop_path` is relative to.
         transform: Random changes, or None.
         frames_per_video: Samples per track, evenly over its time; None for all.
-        tracks: "main" keeps one track per file, the one with the most face area over time; "all" keeps all.
+        tracks: "main" keeps one track per file, see `main_tracks`; "all" keeps all but those of which a mask says that they
+            are not forged although their file is.
         label_column: Column of the video table that is the label.
         seed: Of the random changes.
         epoch: Likewise; see `set_epoch`.
@@ -74,8 +77,7 @@ class FaceDataset(Dataset):
         self.transform = transform
         self.seed, self.epoch = seed, epoch
         faces = _in_video_order(faces, videos)
-        if tracks == "main":
-            faces = main_tracks(faces)
+        faces = main_tracks(faces) if tracks == "main" else without_bystanders(faces)
         self._samples = choose_samples(faces, spec, frames_per_video)
         self.rows = _describe(faces.iloc[self._samples[:, 0]], videos, label_column)
         self._labels = self.rows["label"].to_numpy()
@@ -178,11 +180,41 @@ def collate(items: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
 
 
 def main_tracks(faces: pd.DataFrame) -> pd.DataFrame:
-    """Of every file, the track with the largest sum of box areas."""
-    area = (faces["box_x1"] - faces["box_x0"]) * (faces["box_y1"] - faces["box_y0"])
-    sums = area.groupby([faces["video_id"], faces["track"]], sort=False).sum()
+    """Of every file, the track with the largest sum of box areas; where masks say what is forged, of forged areas."""
+    area = _area(faces)
+    forged = (area * faces["forged_share"]).fillna(0.0)
+    masked = forged.groupby(faces["video_id"]).transform("sum") > 0
+    sums = area.where(~masked, forged).groupby([faces["video_id"], faces["track"]], sort=False).sum()
     best = {video: track for video, track in sums.groupby(level=0, sort=False).idxmax()}
     return faces[faces["track"].to_numpy() == faces["video_id"].map(best).to_numpy()]
+
+
+def without_bystanders(faces: pd.DataFrame) -> pd.DataFrame:
+    """Without the tracks of people who are not forged in a file that is: its label would be wrong for them."""
+    share = faces["forged_share"]  # NaN without a mask
+    mean = share.groupby([faces["video_id"], faces["track"]]).transform("mean")
+    forged_file = share.groupby(faces["video_id"]).transform("max") > 0
+    return faces[~(forged_file & (mean < _BYSTANDER_SHARE))]
+
+
+def mask_report(faces: pd.DataFrame) -> tuple[int, int]:
+    """How often masks are needed to tell which of several faces is forged.
+
+    Returns:
+        Frames that show several faces and have a mask; of these, those whose forged face is not the largest one.
+    """
+    area = _area(faces)
+    frames = pd.DataFrame(
+        {"video": faces["video_id"], "frame": faces["frame"], "plain": area, "forged": area * faces["forged_share"]}
+    ).reset_index(drop=True)
+    group = frames.groupby(["video", "frame"], sort=False)
+    several = frames[(group["plain"].transform("size") > 1) & (group["forged"].transform("sum") > 0)]
+    best = several.groupby(["video", "frame"], sort=False)[["plain", "forged"]].idxmax()
+    return len(best), int((best["plain"] != best["forged"]).sum())
+
+
+def _area(faces: pd.DataFrame) -> pd.Series:
+    return (faces["box_x1"] - faces["box_x0"]) * (faces["box_y1"] - faces["box_y0"])
 
 
 def choose_samples(faces: pd.DataFrame, spec: InputSpec, per_track: int | None) -> NDArray[np.int64]:

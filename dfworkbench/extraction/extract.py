@@ -88,8 +88,8 @@ def extract_table(
     """
     root, extracted = Path(root).expanduser().resolve(), workspace.extracted
     jobs = [
-        Job(video_id, path, root / path, extracted, name, faces)
-        for video_id, path in zip(videos["video_id"], videos["path"], strict=True)
+        Job(video_id, path, root / path, extracted, name, faces, root / mask if mask else None)
+        for video_id, path, mask in zip(videos["video_id"], videos["path"], videos["mask_path"], strict=True)
     ]
     _require_writable(parts_folder(extracted, name))
     _require_writable(workspace.labels / name)

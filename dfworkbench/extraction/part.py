@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dfworkbench.errors import MediaError, OutputError
+from dfworkbench.extraction.masks import forged_shares
 from dfworkbench.faces.files import FileFaces, NoFaceError, TrackedFace, faces_in_file
 from dfworkbench.faces.mtcnn import FaceFinder
 from dfworkbench.faces.settings import FaceSettings
@@ -35,6 +36,7 @@ class Job:
         extracted: The folder extracted/.
         dataset: Folder below it.
         settings: Of the faces.
+        mask: Video of the true forgery masks, absolute; None where there is none.
     """
 
     video_id: str
@@ -43,6 +45,7 @@ class Job:
     extracted: Path
     dataset: str
     settings: FaceSettings
+    mask: Path | None = None
 
     @property
     def part_file(self) -> Path:
@@ -122,6 +125,9 @@ def failed(reason: str) -> Part:
 def _extract(job: Job, threads: int) -> Part:
     found = faces_in_file(job.file, job.settings, _finder(job.settings), threads, png=True)
     rows = [_face_row(job, face) for face in found.detections]
+    if job.mask is not None:
+        shares = forged_shares(job.mask, found.detections, found.width_px, found.height_px)
+        rows = [{**row, "forged_share": share} for row, share in zip(rows, shares, strict=True)]
     with explain_write(job.crops_folder, "face crops"):
         job.crops_folder.mkdir(parents=True, exist_ok=True)
         for row, face in zip(rows, found.detections, strict=True):
@@ -169,8 +175,13 @@ def _file_columns(file: FileFaces) -> dict[str, Any]:
 
 def _key(job: Job) -> list[Any]:
     """What the part depends on; compared, never parsed."""
-    size, time = -1, -1
+    mask = _stamp(job.mask) if job.mask else []
+    return [job.video_id, *_stamp(job.file), *mask, job.settings.content_hash()]
+
+
+def _stamp(path: Path) -> list[int]:
+    """Size and time of a file; another file under the same name has others."""
     with contextlib.suppress(OSError):
-        stat = job.file.stat()
-        size, time = stat.st_size, stat.st_mtime_ns
-    return [job.video_id, size, time, job.settings.content_hash()]
+        stat = path.stat()
+        return [stat.st_size, stat.st_mtime_ns]
+    return [-1, -1]

@@ -65,6 +65,19 @@ def status_table(videos: pd.DataFrame) -> ReadableTable:
     return ReadableTable(table.sort_values("files", ascending=False).rename_axis("status"))
 
 
+def mask_sentence(faces: pd.DataFrame) -> str:
+    """How often the data set's own masks were needed to tell whose face is forged."""
+    from dfworkbench.datasets.face_dataset import mask_report
+
+    frames, changed = mask_report(faces)
+    if not frames:
+        return "No frame that has a forgery mask shows several faces."
+    return (
+        f"{frames} frames that have a forgery mask show several faces. In {changed} of them ({changed / frames:.0%}) the "
+        "forged face is not the largest one: there the mask changed the choice."
+    )
+
+
 def workspace_table(workspace: Workspace | None = None) -> ReadableTable:
     """The folders of a workspace: what belongs in them, and what is there now."""
     space = workspace or find_workspace()

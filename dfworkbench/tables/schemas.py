@@ -56,6 +56,7 @@ FACE_COLUMNS: dict[str, tuple[str, Any]] = {
     "crop_y0": ("float64", None),
     "crop_side": ("float64", None),
     "crop_size_px": ("int64", None),  # its height and width as stored
+    "forged_share": ("float64", float("nan")),  # of the box, by the data set's own mask; NaN where there is none
 }
 
 SCORE_COLUMNS: dict[str, tuple[str, Any]] = {
@@ -135,8 +136,18 @@ _ALLOWED = {
     ("score", "label"): (REAL, FAKE, -1),
     ("score", "status"): STATUSES,
 }
-_BETWEEN = {("face", "probability"): (0.0, 1.0), ("score", "fake_probability"): (0.0, 1.0)}
-_NULLABLE = {("video", "fps"), ("score", "time_s"), ("score", "logit"), ("score", "fake_probability")}
+_BETWEEN = {
+    ("face", "probability"): (0.0, 1.0),
+    ("face", "forged_share"): (0.0, 1.0),
+    ("score", "fake_probability"): (0.0, 1.0),
+}
+_NULLABLE = {
+    ("video", "fps"),
+    ("face", "forged_share"),
+    ("score", "time_s"),
+    ("score", "logit"),
+    ("score", "fake_probability"),
+}
 
 
 def _schema(name: str) -> Any:

@@ -45,7 +45,7 @@ class TrainSettings(AugmentSettings):
         default=16, ge=1, le=1000, description="Faces or clips per track, evenly over its time."
     )
     tracks: Literal["main", "all"] = Field(
-        default="main", description="People per file: the one with most face area, or all of them."
+        default="main", description="People per file: the forged one where masks tell, else the largest; or all of them."
     )
     size_px: int | None = Field(
         default=None, ge=16, le=1024, description="Input size, for detectors that have a choice; empty: their own."

@@ -1,0 +1,50 @@
+"""Which face of a forged file is the forged one: how much of each face box the data set's own mask covers."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dfworkbench.errors import MediaError
+from dfworkbench.faces.files import TrackedFace
+from dfworkbench.media import VideoSource, media_kind, read_image
+
+_log = logging.getLogger(__name__)
+_FORGED = 32  # of 255: the masks of FaceForensics++ are black and white, but were compressed
+
+
+def forged_shares(mask: Path, faces: list[TrackedFace], width_px: int, height_px: int) -> list[float]:
+    """The share of each face box that a mask marks as forged.
+
+    Args:
+        mask: Video with the same frames as the file, or a picture; bright where forged. It may have another size.
+        faces: Of one file.
+        width_px: Of a frame of the file.
+        height_px: Likewise.
+
+    Returns:
+        One number in 0..1 per face; NaN where the mask has no such frame or cannot be read, which costs no face.
+    """
+    try:
+        frames = _read(mask, {face.frame for face in faces})
+    except MediaError as error:
+        _log.warning("a forgery mask is left out: %s", error)
+        frames = {}
+    return [
+        _share(frames[face.frame], face.box, width_px, height_px) if face.frame in frames else float("nan")
+        for face in faces
+    ]
+
+
+def _read(mask: Path, wanted: set[int]) -> dict[int, NDArray[np.bool_]]:
+    if media_kind(mask) == "image":
+        return dict.fromkeys(wanted, read_image(mask).max(axis=2) > _FORGED)
+    return {frame.index: frame.rgb.max(axis=2) > _FORGED for frame in VideoSource(mask).iterate(sorted(wanted))}
+
+
+def _share(mask: NDArray[np.bool_], box: NDArray[np.float64], width_px: int, height_px: int) -> float:
+    scale = np.tile([mask.shape[1] / width_px, mask.shape[0] / height_px], 2)
+    x0, y0, x1, y1 = np.round(box * scale).astype(int)
+    area = max(x1 - x0, 1) * max(y1 - y0, 1)  # what lies outside the picture counts as not forged
+    return float(mask[max(y0, 0) : max(y1, 0), max(x0, 0) : max(x1, 0)].sum() / area)
