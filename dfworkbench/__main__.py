@@ -1,4 +1,4 @@
-"""The command line: `dfworkbench doctor | demo | demo-data | extract | train | score | run`.
+"""The command line: `dfworkbench doctor | demo | demo-data | extract | train | score | import | run`.
 
 Every command does what a notebook does, with the same settings: the flags of extract, train, score and demo-data are the
 fields of their settings classes. Heavy imports stand inside the command that needs them.
@@ -235,6 +235,31 @@ def _score(given: argparse.Namespace) -> int:
     return 0
 
 
+def _add_import(parser: argparse.ArgumentParser) -> None:
+    from dfworkbench.importers import IMPORTERS
+
+    parser.add_argument("kind", metavar="KIND", help=f"whose weights: {', '.join(sorted(IMPORTERS))}")
+    parser.add_argument("file", metavar="FILE", type=Path, help="the file as its authors published it")
+    parser.add_argument("--name", default="", help="folder in checkpoints/ (default: from kind and file)")
+    parser.add_argument(
+        "-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="an option of the importer"
+    )
+
+
+def _import(given: argparse.Namespace) -> int:
+    from dfworkbench.checkpoints import load_detector
+    from dfworkbench.importers import save_released
+
+    folder = save_released(given.kind, given.file, given.name, **dict(given.p))
+    loaded = load_detector(folder)
+    _say(
+        f"imported: {folder} ({loaded.name})\n"
+        f"score:    dfworkbench score PATH --checkpoint {folder.name}\n"
+        f"train on: dfworkbench train --start-from {folder.name} --detector {loaded.name} --learning-rate 0.0001"
+    )
+    return 0
+
+
 def _nothing(parser: argparse.ArgumentParser) -> None:
     pass
 
@@ -251,6 +276,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callab
     "extract": ("find, track and cut out all faces of a data set", _add_settings("extract"), _extract),
     "train": ("train a detector, one checkpoint per epoch", _add_settings("train"), _train),
     "score": ("score an image, a video or a folder", _add_score, _score),
+    "import": ("turn published weights into a checkpoint", _add_import, _import),
     "run": ("execute a notebook with parameters", _add_run, _run),
 }
 

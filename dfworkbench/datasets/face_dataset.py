@@ -26,6 +26,7 @@ from dfworkbench.tables import BOX_COLUMNS
 
 _log = logging.getLogger(__name__)
 
+_GAP = 3.0  # times the usual distance of two faces: the person was away
 _BYSTANDER_SHARE = 0.01  # of the box; the mask of a neighbour may reach into it
 
 #: Columns of `FaceDataset.rows`: those of a score table that are known before scoring.
@@ -218,21 +219,32 @@ def _area(faces: pd.DataFrame) -> pd.Series:
 
 
 def choose_samples(faces: pd.DataFrame, spec: InputSpec, per_track: int | None) -> NDArray[np.int64]:
-    """Rows of the face table that make each sample, `(N, T)`; a clip never leaves its track."""
+    """Rows of the face table that make each sample, `(N, T)`; a clip never leaves its track, nor spans a time without its face."""
     steps = np.arange(spec.clip_length) * spec.clip_stride
+    frames = faces["frame"].to_numpy()
     chosen: list[NDArray[np.int64]] = []
     short = 0
     for positions in faces.groupby(["video_id", "track"], sort=False).indices.values():
-        starts = len(positions) - steps[-1]
-        if starts < 1:
+        starts = _clip_starts(frames[positions], int(steps[-1]))
+        if not len(starts):
             short += 1
             continue
-        count = starts if per_track is None else min(per_track, starts)
-        first = np.arange(count) * starts // count
+        count = len(starts) if per_track is None else min(per_track, len(starts))
+        first = starts[np.arange(count) * len(starts) // count]
         chosen.append(positions[first[:, None] + steps])
     if short:
         _log.warning("%d tracks are shorter than the %d faces of a clip and give no sample", short, steps[-1] + 1)
     return np.concatenate(chosen).astype(np.int64) if chosen else np.empty((0, spec.clip_length), np.int64)
+
+
+def _clip_starts(frames: NDArray[np.int64], reach: int) -> NDArray[np.int64]:
+    """Where a clip can begin that reaches `reach` faces further and crosses no gap."""
+    starts = np.arange(len(frames) - reach)
+    if reach < 1 or len(starts) < 1:
+        return starts
+    gaps = np.diff(frames) > _GAP * np.median(np.diff(frames))
+    before = np.concatenate([[0], np.cumsum(gaps)])  # gaps before each face
+    return starts[before[starts] == before[starts + reach]]
 
 
 def _in_video_order(faces: pd.DataFrame, videos: pd.DataFrame) -> pd.DataFrame:

@@ -113,4 +113,7 @@ def timeline_svg(track: TrackScore, file: FileScore) -> str:
         ends = "0 s", f"{file.duration_s:.1f} s"
     text = words.format(x=0, side="start", text=ends[0]) + words.format(x=_BAR_PX, side="end", text=ends[1])
     ground = f'<rect x="0" y="4" width="{_BAR_PX}" height="16" rx="2" fill="#8b939e" opacity=".28"/>'
-    return f'<svg viewBox="0 0 {_BAR_PX} 38" width="{_BAR_PX}" height="38" role="img" shape-rendering="crispEdges">{ground}{marks}{text}</svg>'
+    size = (
+        f'viewBox="0 0 {_BAR_PX} 38" width="{_BAR_PX}" height="38"'  # with a viewBox a narrow page scales it, not cuts
+    )
+    return f'<svg {size} role="img" shape-rendering="crispEdges">{ground}{marks}{text}</svg>'

@@ -27,6 +27,7 @@ from dfworkbench.evaluation.domain import caveat, is_generated
 from dfworkbench.evaluation.results import FileScore, Scored, TrackScore
 from dfworkbench.evaluation.settings import ScoreSettings
 from dfworkbench.faces import FaceFinder, FaceSettings, cut_for, faces_in_file
+from dfworkbench.faces.identity import settle
 from dfworkbench.input_spec import InputSpec
 from dfworkbench.media.kinds import list_media, media_kind
 from dfworkbench.models.inputs import prepare
@@ -62,7 +63,7 @@ def score(
     settings = settings or ScoreSettings()
     files = find_files(path)
     loaded = checkpoint if isinstance(checkpoint, LoadedDetector) else load_detector(checkpoint, settings.device)
-    faces = _face_settings(settings, loaded.input_spec)
+    faces = settle(_face_settings(settings, loaded.input_spec))
     finder = FaceFinder(faces)
     note = caveat(loaded.metadata)
     scores, tables = [], []

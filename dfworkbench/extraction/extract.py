@@ -14,6 +14,7 @@ from dfworkbench.evaluation.domain import write_source
 from dfworkbench.extraction.part import Job, Part, parts_folder, read_part
 from dfworkbench.extraction.settings import ExtractSettings
 from dfworkbench.extraction.workers import run_jobs
+from dfworkbench.faces.identity import settle
 from dfworkbench.faces.settings import FaceSettings
 from dfworkbench.names import STATUS_OK
 from dfworkbench.tables import FACES, VIDEOS, write_table
@@ -86,6 +87,7 @@ def extract_table(
     Returns:
         The tables, sorted as `videos` is; files without faces have a status and a reason.
     """
+    faces = settle(faces)  # from here on the same weights for all files, whatever a worker finds
     root, extracted = Path(root).expanduser().resolve(), workspace.extracted
     jobs = [
         Job(video_id, path, root / path, extracted, name, faces, root / mask if mask else None)

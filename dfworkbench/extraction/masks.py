@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dfworkbench.errors import MediaError
 from dfworkbench.faces.files import TrackedFace
-from dfworkbench.media import VideoSource, media_kind, read_image
+from dfworkbench.media import media_kind, open_source, read_image
 
 _log = logging.getLogger(__name__)
 _FORGED = 32  # of 255: the masks of FaceForensics++ are black and white, but were compressed
@@ -18,7 +18,7 @@ def forged_shares(mask: Path, faces: list[TrackedFace], width_px: int, height_px
     """The share of each face box that a mask marks as forged.
 
     Args:
-        mask: Video with the same frames as the file, or a picture; bright where forged. It may have another size.
+        mask: Video or folder with the same frames as the file, or a picture; bright where forged. It may have another size.
         faces: Of one file.
         width_px: Of a frame of the file.
         height_px: Likewise.
@@ -39,8 +39,12 @@ def forged_shares(mask: Path, faces: list[TrackedFace], width_px: int, height_px
 
 def _read(mask: Path, wanted: set[int]) -> dict[int, NDArray[np.bool_]]:
     if media_kind(mask) == "image":
-        return dict.fromkeys(wanted, read_image(mask).max(axis=2) > _FORGED)
-    return {frame.index: frame.rgb.max(axis=2) > _FORGED for frame in VideoSource(mask).iterate(sorted(wanted))}
+        return dict.fromkeys(wanted, _forged(read_image(mask)))
+    return {frame.index: _forged(frame.rgb) for frame in open_source(mask).iterate(sorted(wanted))}
+
+
+def _forged(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    return rgb.max(axis=2) > _FORGED
 
 
 def _share(mask: NDArray[np.bool_], box: NDArray[np.float64], width_px: int, height_px: int) -> float:

@@ -17,6 +17,7 @@ from dfworkbench.extraction.masks import forged_shares
 from dfworkbench.faces.files import FileFaces, NoFaceError, TrackedFace, faces_in_file
 from dfworkbench.faces.mtcnn import FaceFinder
 from dfworkbench.faces.settings import FaceSettings
+from dfworkbench.media.frames import list_frames
 from dfworkbench.names import STATUS_OK
 from dfworkbench.tables.schemas import BOX_COLUMNS, LANDMARK_COLUMNS
 from dfworkbench.workspace import atomic_path, explain_write
@@ -180,8 +181,12 @@ def _key(job: Job) -> list[Any]:
 
 
 def _stamp(path: Path) -> list[int]:
-    """Size and time of a file; another file under the same name has others."""
-    with contextlib.suppress(OSError):
+    """Size and time of a file; another file under the same name has others. For a folder of frames, those of its content."""
+    with contextlib.suppress(OSError, MediaError):
+        if path.is_dir():  # its own time does not change when a picture in it is written anew
+            stats = [file.stat() for file in list_frames(path)]
+            newest = max((stat.st_mtime_ns for stat in stats), default=-1)
+            return [len(stats), sum(stat.st_size for stat in stats), newest]
         stat = path.stat()
         return [stat.st_size, stat.st_mtime_ns]
     return [-1, -1]

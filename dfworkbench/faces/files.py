@@ -1,4 +1,7 @@
-"""All faces of a picture or a video, as tracks with context crops. Extraction and scoring both go through here."""
+"""All faces of a picture, a video or a folder of frames, as tracks with context crops.
+
+Extraction and scoring both go through here.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +13,11 @@ from numpy.typing import NDArray
 from dfworkbench.errors import MediaError
 from dfworkbench.faces import search
 from dfworkbench.faces.crops import ContextCrop
+from dfworkbench.faces.identity import people
 from dfworkbench.faces.mtcnn import FaceFinder
 from dfworkbench.faces.settings import FaceSettings
 from dfworkbench.faces.tracking import KeyFrame, Track, colour_histogram, link
-from dfworkbench.media import VideoSource, media_kind, read_image, sample_indices
+from dfworkbench.media import FrameSource, media_kind, open_source, read_image, sample_indices
 
 
 @dataclass(frozen=True)
@@ -44,10 +48,10 @@ class FileFaces:
     """All faces of a file, sorted by track, then frame.
 
     Attributes:
-        kind: "video" or "image".
+        kind: "video" or "image"; a folder of frames is a video.
         frames: In the file; 1 for a picture.
-        fps: Frames per second; NaN for a picture.
-        width_px: Of a frame.
+        fps: Frames per second; NaN for a picture, 25 for a folder of frames.
+        width_px: Of a frame; of the first where those of a folder differ.
         height_px: Likewise.
         detections: At least one.
     """
@@ -79,10 +83,10 @@ def faces_in_file(
     threads: int = 0,
     png: bool = False,
 ) -> FileFaces:
-    """Find, connect and cut all faces of a picture or a video.
+    """Find, connect and cut all faces of a picture, a video or a folder of frames.
 
     Args:
-        path: The file.
+        path: The file, or the folder whose pictures are the frames of one video.
         settings: Defaults of `FaceSettings` if left out.
         finder: To be used again for many files; made from the settings if left out.
         threads: With more than one, a video is decoded while faces are looked for; 0 for one per core.
@@ -95,13 +99,18 @@ def faces_in_file(
     settings = settings or (finder.settings if finder else FaceSettings())
     finder = finder or FaceFinder(settings)
     kind = media_kind(path)
+    if kind is None and not path.exists():  # a folder of frames has no suffix to be known by
+        raise MediaError(f"looking for faces in {path}: there is no such file or folder. Check the path.", "missing")
     if kind is None:
         raise MediaError(
             f"looking for faces in {path}: its suffix {path.suffix!r} is that of no picture or video. Rename the file if "
             "it is one."
         )
     file, keys = _read_image(path, finder) if kind == "image" else _read_video(path, settings, finder, threads, png)
-    tracks = [Track([0], [face]) for face in range(len(keys[0].faces.boxes))] if kind == "image" else link(keys)
+    if kind == "image":
+        tracks = [Track([0], [face]) for face in range(len(keys[0].faces.boxes))]
+    else:
+        tracks = people(link(keys), keys, settings)
     kept = _long_enough(tracks, keys, settings)
     detections = [face for number, track in enumerate(kept) for face in _tracked(number, track, keys)]
     if not detections:
@@ -110,7 +119,7 @@ def faces_in_file(
     return file
 
 
-def follow_faces(source: VideoSource, finder: FaceFinder) -> tuple[list[KeyFrame], list[Track]]:
+def follow_faces(source: FrameSource, finder: FaceFinder) -> tuple[list[KeyFrame], list[Track]]:
     """All key frames of a video, with those between the sampled ones, and all tracks through them, short ones too."""
     keys = _video_keys(source, finder.settings, finder, threads=0, png=False)
     return keys, link(keys)
@@ -127,13 +136,13 @@ def _read_image(path: Path, finder: FaceFinder) -> tuple[FileFaces, list[KeyFram
 def _read_video(
     path: Path, settings: FaceSettings, finder: FaceFinder, threads: int, png: bool
 ) -> tuple[FileFaces, list[KeyFrame]]:
-    source = VideoSource(path)
+    source = open_source(path)
     file = FileFaces("video", source.frames_expected, source.fps, source.width_px, source.height_px, [])
     return file, _video_keys(source, settings, finder, threads, png)
 
 
 def _video_keys(
-    source: VideoSource, settings: FaceSettings, finder: FaceFinder, threads: int, png: bool
+    source: FrameSource, settings: FaceSettings, finder: FaceFinder, threads: int, png: bool
 ) -> list[KeyFrame]:
     keys = search.sampled(source, sample_indices(source.frames_expected, settings.frames), finder, threads, png)
     return search.between(source, keys, finder, threads) if settings.bridge_gaps else keys

@@ -18,8 +18,7 @@ from dfworkbench.faces.crops import cut_context
 from dfworkbench.faces.faces import Faces
 from dfworkbench.faces.mtcnn import FaceFinder
 from dfworkbench.faces.tracking import KeyFrame, colour_histogram, is_clear, likeness
-from dfworkbench.media import VideoSource
-from dfworkbench.media.video import Frame
+from dfworkbench.media import AnyFrame, FrameSource
 
 _HELD_BYTES = 128_000_000  # decoded frames held at once while a gap is searched
 _HELD_FRAMES = 32
@@ -27,12 +26,12 @@ _AHEAD_FRAMES = 8
 
 
 def sampled(
-    source: VideoSource, wanted: Sequence[int], finder: FaceFinder, threads: int = 1, png: bool = False
+    source: FrameSource, wanted: Sequence[int], finder: FaceFinder, threads: int = 1, png: bool = False
 ) -> list[KeyFrame]:
     """Key frames with faces and context crops for all wanted frames.
 
     Args:
-        source: The video.
+        source: The video, or a folder of frames.
         wanted: Frame indices.
         finder: Its settings say how often the whole picture is searched.
         threads: See `faces_in_file`.
@@ -40,7 +39,7 @@ def sampled(
     """
     keys: list[KeyFrame] = []
     anchor: KeyFrame | None = None  # the last frame that was searched whole
-    waiting: list[Frame] = []  # frames since then
+    waiting: list[AnyFrame] = []  # frames since then
     filled: Iterator[KeyFrame] = iter(())  # those before it, being searched in the pool
     last = max(wanted, default=0)
     with ThreadPoolExecutor(threads or available_cores()) as pool:
@@ -59,7 +58,7 @@ def sampled(
     return sorted(keys, key=lambda key: key.index)
 
 
-def between(source: VideoSource, keys: list[KeyFrame], finder: FaceFinder, threads: int = 1) -> list[KeyFrame]:
+def between(source: FrameSource, keys: list[KeyFrame], finder: FaceFinder, threads: int = 1) -> list[KeyFrame]:
     """The same key frames, and more between those that do not tell clearly whose face is whose."""
     gaps = [(a, b) for a, b in pairwise(keys) if b.index - a.index > 1 and not is_clear(a, b)]
     if not gaps:
@@ -76,7 +75,7 @@ def between(source: VideoSource, keys: list[KeyFrame], finder: FaceFinder, threa
     return sorted(added, key=lambda key: key.index)
 
 
-def _frames(source: VideoSource, wanted: Sequence[int], threads: int) -> Iterator[Frame]:
+def _frames(source: FrameSource, wanted: Sequence[int], threads: int) -> Iterator[AnyFrame]:
     """The wanted frames; with more than one thread, some are decoded ahead while one is searched."""
     frames = source.iterate(wanted, threads)
     if threads == 1:
@@ -89,12 +88,12 @@ def _frames(source: VideoSource, wanted: Sequence[int], threads: int) -> Iterato
             yield frame
 
 
-def _held(source: VideoSource) -> int:
+def _held(source: FrameSource) -> int:
     """How many decoded frames may be held at once."""
     return max(_HELD_BYTES // (source.width_px * source.height_px * 3 // 2), 2)
 
 
-def _fill(left: KeyFrame, right: KeyFrame, finder: FaceFinder, png: bool, frame: Frame) -> KeyFrame:
+def _fill(left: KeyFrame, right: KeyFrame, finder: FaceFinder, png: bool, frame: AnyFrame) -> KeyFrame:
     """A key frame between two that were searched whole."""
     if is_clear(left, right) and len(left.faces.boxes):
         faces = finder.find_near(frame.rgb, _near(left, right, frame.time_s))
@@ -112,7 +111,7 @@ def _near(left: KeyFrame, right: KeyFrame, time_s: float) -> NDArray[np.float64]
     return start + share * (end - start)
 
 
-def _settle(before: KeyFrame, after: KeyFrame, frames: dict[int, Frame], finder: FaceFinder) -> list[KeyFrame]:
+def _settle(before: KeyFrame, after: KeyFrame, frames: dict[int, AnyFrame], finder: FaceFinder) -> list[KeyFrame]:
     """Key frames between two, halving the distance until they are clear or adjacent."""
     middle = frames.get((before.index + after.index) // 2)
     if middle is None or middle.index <= before.index or is_clear(before, after):
@@ -121,7 +120,7 @@ def _settle(before: KeyFrame, after: KeyFrame, frames: dict[int, Frame], finder:
     return [*_settle(before, key, frames, finder), key, *_settle(key, after, frames, finder)]
 
 
-def _chunks(frames: Iterator[Frame], count: int, size: int) -> Iterator[list[Frame]]:
+def _chunks(frames: Iterator[AnyFrame], count: int, size: int) -> Iterator[list[AnyFrame]]:
     """The next `count` frames in lists of at most `size`."""
     while count > 0:
         chunk = [frame for _, frame in zip(range(min(size, count)), frames, strict=False)]
@@ -131,7 +130,7 @@ def _chunks(frames: Iterator[Frame], count: int, size: int) -> Iterator[list[Fra
         count -= len(chunk)
 
 
-def _key(frame: Frame, faces: Faces, finder: FaceFinder, png: bool) -> KeyFrame:
+def _key(frame: AnyFrame, faces: Faces, finder: FaceFinder, png: bool) -> KeyFrame:
     contexts = [cut_context(frame.rgb, box, finder.settings) for box in faces.boxes]
     if png:
         for context in contexts:
@@ -139,6 +138,6 @@ def _key(frame: Frame, faces: Faces, finder: FaceFinder, png: bool) -> KeyFrame:
     return KeyFrame(frame.index, frame.time_s, faces, colour_histogram(frame.rgb), contexts)
 
 
-def _plain_key(frame: Frame, finder: FaceFinder, faces: Faces | None = None) -> KeyFrame:
+def _plain_key(frame: AnyFrame, finder: FaceFinder, faces: Faces | None = None) -> KeyFrame:
     faces = finder.find(frame.rgb) if faces is None else faces
     return KeyFrame(frame.index, frame.time_s, faces, colour_histogram(frame.rgb))

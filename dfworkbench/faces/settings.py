@@ -34,6 +34,12 @@ class FaceSettings(Settings):
         default=2.0, ge=1.0, le=4.0, description="Side of the stored crop over the longer side of the face"
     )
     context_max_px: int = Field(default=512, ge=32, description="Larger crops are stored scaled down to this side")
+    identity_weights: str = Field(
+        default="auto",
+        min_length=1,
+        description="Face embeddings that give a person who returns the same track: auto (if their weights are in torch's "
+        "cache), off, vggface2, casia-webface, or the path of a file of InceptionResnetV1",
+    )
 
     def smallest_face_px(self, width_px: int, height_px: int) -> float:
         """The smallest face that is looked for in a picture of this size."""

@@ -1,43 +1,6 @@
 """Published weights of other people's code, as detectors of ours: one module per source, one call for all."""
 
-import importlib
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from dfworkbench.importers.released import IMPORTERS, load_released
+from dfworkbench.importers.save import save_released
 
-from torch import nn
-
-from dfworkbench.checkpoints import LoadedDetector
-from dfworkbench.names import require_name
-
-#: Kind -> "module:function"; the function returns (name of the detector, its options, the detector in eval mode).
-IMPORTERS = {
-    "mesonet": "dfworkbench.importers.mesonet:load_mesonet",
-}
-
-__all__ = ["IMPORTERS", "load_released"]
-
-
-def load_released(kind: str, path: Path | str, **options: Any) -> LoadedDetector:
-    """Load published weights.
-
-    Args:
-        kind: Whose, a key of `IMPORTERS`.
-        path: The file as its authors published it.
-        options: Of the importer.
-
-    Returns:
-        A detector that can be scored, explained, fine-tuned and saved like any other. It answers with the log-odds of
-        *fake* and carries the InputSpec of its authors, whatever the file's own convention is.
-
-    Raises:
-        UnknownNameError: There is no importer of this kind.
-        DataNotFoundError: There is no such file; says where to get it.
-        CheckpointError: The file is damaged or holds something else.
-    """
-    module, _, function = IMPORTERS[require_name("importer", kind, IMPORTERS)].partition(":")
-    load: Callable[..., tuple[str, dict[str, Any], nn.Module]] = getattr(importlib.import_module(module), function)
-    name, build_options, detector = load(path, **options)
-    record = {"detector": name, "options": build_options, "source": {"kind": kind, "file": Path(path).name}}
-    spec: Any = detector.input_spec
-    return LoadedDetector(detector, name, spec, record, Path(path))
+__all__ = ["IMPORTERS", "load_released", "save_released"]

@@ -1,11 +1,12 @@
 """Pictures and videos in and out: OpenCV and PyAV are imported in the modules of this package and nowhere below."""
 
+from dfworkbench.media.frames import AnyFrame, FrameFolder, FrameSource, open_source
 from dfworkbench.media.images import read_image, write_png
 from dfworkbench.media.kinds import IMAGE_SUFFIXES, VIDEO_SUFFIXES, list_media, media_kind
 from dfworkbench.media.video import VideoSource, sample_indices
 from dfworkbench.media.writer import VideoWriter
 
 __all__ = [
-    "IMAGE_SUFFIXES", "VIDEO_SUFFIXES", "VideoSource", "VideoWriter", "list_media", "media_kind", "read_image",
-    "sample_indices", "write_png",
+    "IMAGE_SUFFIXES", "VIDEO_SUFFIXES", "AnyFrame", "FrameFolder", "FrameSource", "VideoSource", "VideoWriter",
+    "list_media", "media_kind", "open_source", "read_image", "sample_indices", "write_png",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Which files are videos, which are pictures."""
+"""Which files are videos, which are pictures; a folder stands for its frames."""
 
 from pathlib import Path
 from typing import Literal
@@ -9,8 +9,10 @@ VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".web
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
-def media_kind(path: Path | str) -> Literal["video", "image"] | None:
-    """What a file is by its name: "video", "image" or None for anything else."""
+def media_kind(path: Path | str) -> Literal["video", "image", "frames"] | None:
+    """What a file is by its name: "video", "image" or None for anything else; "frames" for a folder that is there."""
+    if Path(path).is_dir():  # whatever its name: frames of 071.mp4 may lie in a folder that is called 071.mp4
+        return "frames"
     suffix = Path(path).suffix.lower()
     if suffix in VIDEO_SUFFIXES:
         return "video"
@@ -32,7 +34,7 @@ def list_media(folder: Path | str) -> list[Path]:
     found = [
         path
         for path in sorted(folder.rglob("*"))
-        if media_kind(path) and path.is_file() and not any(p.startswith(".") for p in path.relative_to(folder).parts)
+        if path.is_file() and media_kind(path) and not any(p.startswith(".") for p in path.relative_to(folder).parts)
     ]
     if not found:
         raise DataNotFoundError(

@@ -198,6 +198,7 @@ def _machine() -> tuple[dict[str, str], list[Finding]]:
         "system": f"{platform.system()} {platform.machine()}",
         "processors": f"{available_cores()}, torch uses {threads} thread(s)",
         "accelerator": accelerator,
+        "who is who": _identity_view(),
         "workspace": f"{root} ({free:.0f} GB free)",
     }
     findings = []
@@ -206,6 +207,14 @@ def _machine() -> tuple[dict[str, str], list[Finding]]:
     if not os.access(existing, os.W_OK):
         findings.append(Finding(f"{Path(root)} cannot be written to.", "set DFWORKBENCH_HOME to a folder of yours"))
     return machine, findings
+
+
+def _identity_view() -> str:
+    try:
+        from dfworkbench.faces.identity import describe_weights
+    except Exception as error:  # the doctor must not die of what it looks for
+        return f"not known: {error}"
+    return describe_weights()
 
 
 def _torch_view() -> tuple[str, str]:

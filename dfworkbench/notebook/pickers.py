@@ -76,6 +76,7 @@ CHOICES: dict[str, Choice] = {
     "detector": Choice("detector", detectors),
     "layout": Choice("dataset layout", layouts),
     "method": Choice("training method", methods),
+    "start_from": Choice("checkpoint", checkpoints, closed=False),
 }
 
 

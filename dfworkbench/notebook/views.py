@@ -180,9 +180,9 @@ def newest_run(workspace: Workspace | None = None) -> str:
     Raises:
         DataNotFoundError: There is none.
     """
-    runs = checkpoints(workspace)
+    folder = (workspace or find_workspace()).checkpoints
+    runs = [run for run in checkpoints(workspace) if (folder / run / "settings.json").is_file()]  # not imported ones
     if not runs:
-        folder = (workspace or find_workspace()).checkpoints
         raise DataNotFoundError(f"looking for the newest run: {folder} holds no weights. Notebook 02_train makes them.")
     return runs[0]
 
@@ -214,12 +214,21 @@ def checkpoint_table(loaded: Any) -> ReadableTable:
     rows = {
         "file": f"{loaded.path.parent.name}/{loaded.path.name}",
         "detector": f"{loaded.name}, {sum(p.numel() for p in loaded.detector.parameters()):,} parameters",
+        **_training_rows(record, settings, metrics),
+        "is fed with": f"{kind}, {spec.size_px} x {spec.size_px}, {spec.crop_scale} x the face box, {spec.channel_order.upper()}",
+        "made with": f"dfworkbench {origin.get('dfworkbench', '?')}, commit {commit}, seed {origin.get('seed', '?')}",
+    }
+    return ReadableTable({"": rows})
+
+
+def _training_rows(record: dict[str, Any], settings: dict[str, Any], metrics: dict[str, Any]) -> dict[str, str]:
+    source = record.get("provenance", {}).get("source")
+    if source:
+        return {"imported from": f"{source['file']} ({source['kind']}), SHA-256 {source['sha256'][:12]}…"}
+    return {
         "trained on": f"{settings.get('dataset', 'not known')}, method {record.get('method', 'not known')}",
         "epoch": f"{record.get('epoch', '?')} of {settings.get('epochs', '?')}, the best by validation",
         "validation": ", ".join(
             f"{name.replace('_', ' ')} {value:.3f}" for name, value in metrics.items() if value is not None
         ),
-        "is fed with": f"{kind}, {spec.size_px} x {spec.size_px}, {spec.crop_scale} x the face box, {spec.channel_order.upper()}",
-        "made with": f"dfworkbench {origin.get('dfworkbench', '?')}, commit {commit}, seed {origin.get('seed', '?')}",
     }
-    return ReadableTable({"": rows})

@@ -51,8 +51,13 @@ class Run:
 
         Raises:
             CheckpointError: resume.pt is damaged.
-            ParameterError: The run was made with other settings or other data.
+            ParameterError: The run was made with other settings or other data, or the folder holds imported weights.
         """
+        if epoch_file(self.folder, 0).is_file():  # trained epochs count from 1
+            raise ParameterError(
+                f"training the run {self.folder.name!r}: its folder holds imported weights, which are not overwritten. Give "
+                f"this run another name; start_from = {self.folder.name!r} begins with those weights."
+            )
         path = self.folder / "resume.pt"
         if not path.is_file():
             return None

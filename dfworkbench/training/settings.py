@@ -20,6 +20,9 @@ class TrainSettings(AugmentSettings):
     )
     detector: str = Field(default="mesonet4", description="Network, one of list_detectors().")
     method: str = Field(default="binary", description="Training method, one of list_methods().")
+    start_from: str = Field(
+        default="", description="Checkpoint whose weights training starts from; empty: fresh or ImageNet."
+    )
     name: str = Field(
         default="",
         pattern=r"^([A-Za-z0-9][\w.+-]*)?$",
@@ -45,7 +48,8 @@ class TrainSettings(AugmentSettings):
         default=16, ge=1, le=1000, description="Faces or clips per track, evenly over its time."
     )
     tracks: Literal["main", "all"] = Field(
-        default="main", description="People per file: the forged one where masks tell, else the largest; or all of them."
+        default="main",
+        description="People per file: the forged one where masks tell, else the largest; or all of them.",
     )
     size_px: int | None = Field(
         default=None, ge=16, le=1024, description="Input size, for detectors that have a choice; empty: their own."

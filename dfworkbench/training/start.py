@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 import pandas as pd
 import torch
 
+from dfworkbench.checkpoints import load_detector
 from dfworkbench.datasets import check_splits
 from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.errors import DataNotFoundError, ParameterError, SplitLeakError, TableError
 from dfworkbench.evaluation.domain import DOMAIN_KEY, dataset_domain
 from dfworkbench.methods import build_method, method_options
-from dfworkbench.models import build_detector
+from dfworkbench.models import build_detector, detector_options
 from dfworkbench.names import FAKE, REAL
 from dfworkbench.provenance import file_hash, provenance
 from dfworkbench.tables import read_table, table_hash
@@ -56,18 +57,18 @@ def prepare(settings: TrainSettings, workspace: Workspace | None = None) -> Prep
     """Read the tables, build detector and method, choose samples.
 
     Raises:
-        DataNotFoundError: The data set was not extracted.
+        DataNotFoundError: The data set was not extracted, or there is no checkpoint `start_from`.
         SplitLeakError: An identity group stands in more than one split.
         TableError: A split has no faces, or no faces of one class.
         UnknownNameError: No detector or method has this name.
-        ParameterError: An option does not exist.
+        ParameterError: An option does not exist, or `start_from` holds another detector.
+        CheckpointError: The checkpoint `start_from` cannot be used.
     """
     workspace = workspace or find_workspace()
     tables = read_training_tables(settings.dataset, workspace)
-    options = settings.build_options()
     with torch.random.fork_rng([]):
         torch.manual_seed(settings.seed)
-        detector = build_detector(settings.detector, **options)
+        detector, options, source = _detector(settings, workspace)
         method = _build_method(settings, detector)
     train_data, val_data = (_dataset(settings, method, tables, workspace, split) for split in ("train", "val"))
     if settings.balance == "loss":
@@ -76,6 +77,8 @@ def prepare(settings: TrainSettings, workspace: Workspace | None = None) -> Prep
         settings.model_dump(mode="json"), seed=settings.seed, tables=tables.hashes, splits=tables.splits_hash
     )
     record[DOMAIN_KEY] = dataset_domain(workspace.labels / settings.dataset)
+    if source:
+        record["start_from"] = {"file": f"{source.parent.name}/{source.name}", "sha256": file_hash(source)}
     run = Run(workspace.checkpoints / settings.model_name, settings, options, record)
     return Prepared(method, train_data, val_data, run)
 
@@ -113,6 +116,24 @@ def with_splits(videos: pd.DataFrame, path: Path) -> pd.DataFrame:
         )
     splits = splits.set_index("video_id")
     return videos.assign(**{c: videos["video_id"].map(splits[c]).fillna("") for c in ("group", "split")})
+
+
+def _detector(settings: TrainSettings, workspace: Workspace) -> tuple[Any, dict[str, Any], Path | None]:
+    """The detector with its first weights, the options that build it, and the file the weights are from, if any."""
+    options = settings.build_options()
+    if not settings.start_from:
+        return build_detector(settings.detector, **options), options, None
+    loaded = load_detector(settings.start_from, workspace=workspace)
+    # what the settings leave open is that of the checkpoint: its weights fit nothing else
+    stored = loaded.metadata["options"]
+    theirs = {**detector_options(loaded.name), **stored}
+    if loaded.name != settings.detector or any(theirs.get(name) != value for name, value in options.items()):
+        raise ParameterError(
+            f"starting from the weights of {settings.start_from!r}: they are of the detector {loaded.name!r} with {theirs}; the "
+            f"settings ask for {settings.detector!r} with {options or 'no options'}. Set detector = {loaded.name!r}, and leave "
+            "out the options that differ (size_px, detector_options), or choose another checkpoint."
+        )
+    return loaded.detector, stored, loaded.path
 
 
 def _build_method(settings: TrainSettings, detector: Any) -> Any:

@@ -71,7 +71,7 @@ def test_clip_item(toy, tables):
 
 
 def test_main_track_has_the_most_face_area():
-    box = {"box_x0": 0.0, "box_y0": 0.0}
+    box = {"box_x0": 0.0, "box_y0": 0.0, "forged_share": float("nan")}
     sizes = [("v", 0, 10.0), ("v", 0, 10.0), ("v", 1, 13.0), ("w", 3, 5.0), ("w", 4, 5.0), ("w", 4, 5.0)]
     faces = pd.DataFrame([{"video_id": v, "track": t, "box_x1": s, "box_y1": s, **box} for v, t, s in sizes])
     kept = main_tracks(faces)

@@ -10,14 +10,18 @@ from dfworkbench.datasets.layouts.deeperforensics import DEEPERFORENSICS
 from dfworkbench.datasets.layouts.dfdc import DFDC
 from dfworkbench.datasets.layouts.faceforensics import FACEFORENSICS
 from dfworkbench.datasets.layouts.folders import FOLDERS
+from dfworkbench.datasets.layouts.frame_folders import FRAME_FOLDERS
 from dfworkbench.datasets.layouts.layout import DataCard, Layout, to_table
+from dfworkbench.datasets.layouts.ldm import LDM
+from dfworkbench.datasets.layouts.list_files import LIST_FILES
 from dfworkbench.datasets.splits import identity_groups
 from dfworkbench.errors import ParameterError
 from dfworkbench.names import require_name
 
 #: In alphabetical order.
 LAYOUTS: dict[str, Layout] = {
-    layout.name: layout for layout in (CELEBDF, DEEPERFORENSICS, DFDC, FACEFORENSICS, FOLDERS)
+    layout.name: layout
+    for layout in (CELEBDF, DEEPERFORENSICS, DFDC, FACEFORENSICS, FOLDERS, FRAME_FOLDERS, LDM, LIST_FILES)
 }
 
 __all__ = ["LAYOUTS", "DataCard", "Layout", "read_layout"]
@@ -30,7 +34,7 @@ def read_layout(layout: str, root: Path | str, name: str, **options: Any) -> pd.
         layout: A key of `LAYOUTS`.
         root: The folder of the data set.
         name: What the data set is called from now on; the first part of every video_id.
-        options: `compression` ("raw", "c23", "c40") for layouts that have it.
+        options: `compression` ("raw", "c23", "c40") for layouts that have it; others as the layout's reader says.
 
     Raises:
         UnknownNameError: The layout does not exist.

@@ -8,7 +8,8 @@ splits/{train,val,test}.json                                      lists of ident
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
+from itertools import pairwise
+from pathlib import Path, PurePath
 from typing import Any
 
 from dfworkbench.datasets.layouts.layout import DataCard, Layout, nothing_found, video_row
@@ -56,6 +57,22 @@ def _videos(root: Path, compression: str) -> Iterator[tuple[str, Path]]:
             for file in sorted(folder.iterdir()):
                 if file.suffix.lower() in VIDEO_SUFFIXES:
                     yield folder.parent.parent.name, file
+
+
+def values_of_path(dataset: str, path: PurePath) -> dict[str, str]:
+    """Method, compression, carrier and donor as the folders above a video, or above a folder of its frames, tell them.
+
+    Empty where the path does not run through original_sequences or manipulated_sequences; the method is "" for originals.
+    """
+    for part, kind in pairwise(path.parts[:-1]):
+        if part in ("original_sequences", "manipulated_sequences"):
+            forged = part == "manipulated_sequences"
+            carrier, donor = _identities(dataset, kind, path.stem, forged)
+            compression = next((name for name in path.parts if name in COMPRESSIONS), "")
+            return {
+                "method": kind if forged else "", "compression": compression, "carrier": carrier, "donor": donor
+            }  # fmt: skip
+    return {}
 
 
 def _identities(dataset: str, kind: str, stem: str, forged: bool) -> tuple[str, str]:

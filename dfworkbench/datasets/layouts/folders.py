@@ -1,4 +1,4 @@
-"""Generic folders: real/ and fake/ with videos or pictures at any depth."""
+"""Generic folders: real/ and fake/ with videos or still pictures at any depth."""
 
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,10 @@ from dfworkbench.names import FAKE, REAL
 def read_folders(root: Path, dataset: str) -> list[dict[str, Any]]:
     """Rows for every video and picture below `root/real` and `root/fake` (upper or lower case).
 
-    The first folder below fake/ is the forgery method. Nothing says who is in a file, so each file is its own identity
-    group; where the same person is in several files, write the identity into the column `carrier` of the video table.
+    The first folder below fake/ is the forgery method. Pictures of one further folder are taken for one source (a person,
+    or the frames of a video) and form an identity group, together with those of an equally named folder of the other class.
+    Nothing else says who is in a file, so any other file is a group of its own; where the same person is in several, write
+    the identity into the column `carrier` of the video table.
     """
     rows = []
     for entry in sorted(root.iterdir()) if root.is_dir() else []:
@@ -20,10 +22,13 @@ def read_folders(root: Path, dataset: str) -> list[dict[str, Any]]:
         if label is None or not entry.is_dir():
             continue
         for file in sorted(entry.rglob("*")):
-            if file.suffix.lower() in (*VIDEO_SUFFIXES, *IMAGE_SUFFIXES):
-                below = file.relative_to(entry).parts
-                method = (below[0] if len(below) > 1 else "fake") if label == FAKE else ""
-                rows.append(video_row(dataset, root, file, label, method=method))
+            suffix = file.suffix.lower()
+            if suffix in (*VIDEO_SUFFIXES, *IMAGE_SUFFIXES) and file.is_file():
+                folders = file.relative_to(entry).parts[:-1]
+                method = (folders[0] if folders else "fake") if label == FAKE else ""
+                source = "/".join(folders[1:] if label == FAKE else folders) if suffix in IMAGE_SUFFIXES else ""
+                carrier = f"{dataset}/{source}" if source else ""
+                rows.append(video_row(dataset, root, file, label, method=method, carrier=carrier))
     if not rows:
         raise nothing_found("folders", root, "real/ and fake/ with videos or pictures")
     return rows
@@ -34,9 +39,14 @@ FOLDERS = Layout(
     read=read_folders,
     card=DataCard(
         title="Your own folders",
-        what="real/ and fake/ with .mp4, .avi, .mov, .mkv, .jpg, .png … at any depth.",
+        what="real/ and fake/ with .mp4, .avi, .mov, .mkv, .jpg, .png … at any depth; one row per video or still picture.",
         home="",
         licence="Yours.",
-        traps=("Identities are not known: the same person may stand in training and test unless you say who is who.",),
+        traps=(
+            "Identities are not known: the same person may stand in training and test unless you say who is who.",
+            "Pictures of one folder stay in one split: real/<person>/1.png, fake/<method>/<person>/1.png. A single folder "
+            "real/<source>/ with all real pictures would put them all into one split: put them into real/ itself.",
+            "Folders with the frames of one video each are read as sequences by the layout frame_folders.",
+        ),
     ),
 )

@@ -1,13 +1,19 @@
 """What a folder layout is: a card for people and a reader that makes a video table."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
 
 from dfworkbench.errors import DataNotFoundError
+from dfworkbench.names import FAKE, REAL
+
+_LABEL_WORDS = {"real": REAL, "fake": FAKE}
+_SPLIT_WORDS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
+                "testing": "test"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,58 @@ def video_row(dataset: str, root: Path, file: Path, label: int, **values: Any) -
     """A row of the video table for `file`, which lies below `root`."""
     path = file.relative_to(root).as_posix()
     return {"video_id": f"{dataset}/{path}", "dataset": dataset, "path": path, "label": label, **values}
+
+
+def label_in(name: str) -> int | None:
+    """REAL or FAKE where one of these words stands in a name such as `real_train`; None for neither or both."""
+    found = {_LABEL_WORDS[word] for word in _words(name) if word in _LABEL_WORDS}
+    return found.pop() if len(found) == 1 else None
+
+
+def split_in(name: str) -> str:
+    """The split whose word stands in a name such as `real_train` or `test_images`; "" for none or several."""
+    found = {_SPLIT_WORDS[word] for word in _words(name) if word in _SPLIT_WORDS}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _words(name: str) -> list[str]:
+    return re.split("[^a-z]+", name.lower())
+
+
+def listed_path(text: str, root: Path) -> PurePosixPath | None:
+    """A path that a list gives, with `/` between its parts and relative: to `root` where it lies below it.
+
+    None for a path that is empty or climbs with `..`: crops are written, and deleted, below folders of the same name.
+    """
+    path = PurePosixPath(text.strip().replace("\\", "/"))
+    if path.is_absolute():
+        above = next((base for base in (root.absolute(), root.resolve()) if path.is_relative_to(base.as_posix())), None)
+        path = path.relative_to(above.as_posix() if above else path.anchor)
+    return path if path.parts and ".." not in path.parts else None
+
+
+def leading_folders(layout: str, source: Path, root: Path, folders: Sequence[PurePosixPath]) -> int:
+    """How many leading parts of listed folders do not belong below `root`: lists keep paths of where they were written.
+
+    The smallest number after which at least one folder is there.
+
+    Raises:
+        DataNotFoundError: No folder is there, whatever is left out.
+    """
+    for dropped in range(max((len(folder.parts) for folder in folders), default=0)):
+        tails = (folder.parts[dropped:] for folder in folders)
+        if any(tail and root.joinpath(*tail).is_dir() for tail in tails):
+            return dropped
+    first = f"; the first is {folders[0]}" if folders else ""
+    raise DataNotFoundError(
+        f"reading {root} as '{layout}': {source} names {len(folders)} folder(s) of pictures{first}. None lies below "
+        f"{root}, with or without its leading parts. Give the folder that holds them."
+    )
+
+
+def outer_folder(folder: PurePosixPath, known: Container[PurePosixPath]) -> PurePosixPath | None:
+    """The known sequence that a folder lies in, if any: the crops of one would be deleted with those of the other."""
+    return next((parent for parent in folder.parents if parent in known), None)
 
 
 def nothing_found(layout: str, root: Path, looked_for: str) -> DataNotFoundError:

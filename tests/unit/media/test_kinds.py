@@ -10,6 +10,14 @@ def test_kinds():
     assert media_kind("notes.txt") is None
 
 
+def test_a_folder_stands_for_its_frames_whatever_its_name(tmp_path):
+    (tmp_path / "071.mp4").mkdir()
+    assert media_kind(tmp_path) == media_kind(tmp_path / "071.mp4") == "frames"
+    assert media_kind(tmp_path / "072") is None
+    (tmp_path / "071.mp4" / "1.png").touch()
+    assert list_media(tmp_path) == [tmp_path / "071.mp4" / "1.png"]
+
+
 def test_list_media_is_sorted_deep_and_skips_hidden(tmp_path):
     for name in ("b.mp4", "a/c.png", ".hidden/x.mp4", "a/.y.png", "notes.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

@@ -1,0 +1,151 @@
+"""Text files that list folders of frames, as Exposing the Deception (MI-Net; Ba et al., AAAI 2024) reads them.
+
+train_real.txt, train_fake.txt, val_real.txt, …      or train.txt, val.txt, test.txt: any .txt named after a split
+1,FF++/manipulated_sequences/Deepfakes/c23/frames/071_054.mp4,92      label (0 real, 1 fake), folder of frames, count
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+from dfworkbench.datasets.layouts.faceforensics import values_of_path
+from dfworkbench.datasets.layouts.layout import (
+    DataCard,
+    Layout,
+    label_in,
+    leading_folders,
+    listed_path,
+    nothing_found,
+    outer_folder,
+    split_in,
+    video_row,
+)
+from dfworkbench.errors import TableError
+from dfworkbench.names import FAKE, REAL, SPLITS, require_name
+
+_LABELS = {"0": REAL, "1": FAKE}
+
+
+class _Line(NamedTuple):
+    file: Path
+    number: int
+    text: str
+    label: int
+    path: PurePosixPath
+
+    def error(self, problem: str) -> TableError:
+        return _bad_line(self.file, self.number, self.text, problem)
+
+
+def read_list_files(root: Path, dataset: str, *, lists: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    """Rows for every listed folder of frames; a folder may be missing on disk, but not all of a list.
+
+    Paths are relative to `root`, or absolute. Those of another machine are read from where the first folders are found
+    below `root`. Method, compression and identities are known where paths run through the folders of FaceForensics++.
+
+    Args:
+        root: Folder that holds the lists and the frames.
+        dataset: Its name.
+        lists: Split -> pattern of list files below `root`, such as `{"test": "lists/celeb*.txt"}`; by default all .txt
+            files in `root` itself whose names bear the word of a split.
+
+    Raises:
+        TableError: A line is not `label,path,count`, contradicts a name, or names a folder again; says file and line.
+        DataNotFoundError: There is no list, or no folder that a list names.
+    """
+    found = _find_lists(root, lists)
+    if not found:
+        wanted = ", ".join((lists or {}).values()) or "train.txt, val.txt or test.txt (also train_real.txt …)"
+        raise nothing_found("list_files", root, f"{wanted} with lines 'label,path,count', and the folders they name")
+    rows: list[dict[str, Any]] = []
+    seen: dict[PurePosixPath, _Line] = {}
+    for file, split in found:
+        lines = list(_lines(file, root))
+        dropped = leading_folders("list_files", file, root, [line.path for line in lines]) if lines else 0
+        for line in lines:
+            path = PurePosixPath(*line.path.parts[dropped:])
+            if not path.parts:
+                raise line.error(f"names {root} itself or a folder above it")
+            if path in seen:
+                raise line.error(f"names the same folder as line {seen[path].number} of {seen[path].file.name}")
+            seen[path] = line
+            rows.append(_row(dataset, root, path, line, split))
+    if not rows:
+        names = ", ".join(file.name for file, _ in found)
+        raise TableError(
+            f"reading {root} as 'list_files': {names} name(s) no folder. Expected lines 'label,path,count': write the lists "
+            "again."
+        )
+    for path, line in seen.items():
+        if outer := outer_folder(path, seen):
+            raise line.error(f"names a folder inside {outer}, which is a sequence itself")
+    return rows
+
+
+def _find_lists(root: Path, lists: Mapping[str, str] | None) -> list[tuple[Path, str]]:
+    if lists is None:
+        return [(file, split) for file in sorted(root.glob("*.txt")) if (split := split_in(file.stem))]
+    return [
+        (file, require_name("split", split, SPLITS))
+        for split, pattern in lists.items()
+        for file in sorted(root.glob(pattern))
+    ]
+
+
+def _lines(file: Path, root: Path) -> Iterator[_Line]:
+    try:
+        texts = file.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise TableError(f"reading the list {file}: it is no text in UTF-8 ({error}). Save it as UTF-8.") from error
+    expected = label_in(file.stem)
+    for number, text in enumerate(texts, 1):
+        if not text.strip():
+            continue
+        label, _, rest = text.partition(",")
+        folder, _, count = rest.rpartition(",")  # a path may hold a comma
+        path = listed_path(folder, root)
+        known = _LABELS.get(label.strip())
+        if known is None:
+            raise _bad_line(file, number, text, f"has the label {label.strip()!r}")
+        if not count.strip().isdigit():
+            raise _bad_line(file, number, text, f"has the count {count.strip()!r}")
+        if path is None:
+            raise _bad_line(file, number, text, f"has the path {folder.strip()!r}, which is empty or climbs with '..'")
+        if expected is not None and known != expected:
+            raise _bad_line(file, number, text, f"has the label {known}, against the name of the file")
+        yield _Line(file, number, text, known, path)
+
+
+def _row(dataset: str, root: Path, path: PurePosixPath, line: _Line, split: str) -> dict[str, Any]:
+    values = values_of_path(dataset, line.path)
+    if values and bool(values["method"]) != (line.label == FAKE):
+        raise line.error(f"has the label {line.label}, against the folders of its path")
+    method = "fake" if line.label == FAKE else ""
+    return video_row(dataset, root, root / path, line.label, **{"method": method, **values, "split": split})
+
+
+def _bad_line(file: Path, number: int, text: str, problem: str) -> TableError:
+    return TableError(
+        f"reading the list {file}: line {number}, {text.strip()!r}, {problem}. Expected 'label,path,count' with 0 for real "
+        "and 1 for fake, a folder of frames, and their number. Correct or remove the line."
+    )
+
+
+LIST_FILES = Layout(
+    name="list_files",
+    read=read_list_files,
+    card=DataCard(
+        title="Lists of frame folders (Exposing the Deception)",
+        what="train*.txt, val*.txt and test*.txt with lines 'label,path,count': 0 real, 1 fake; a folder of frames; their "
+        "number. The published lists name FaceForensics++ c23: 720, 140 and 140 real videos and four fakes of each.",
+        home="https://github.com/QingyuLiu/Exposing-the-Deception",
+        licence="That of the data set that is listed. The lists come with the code; the frames do not.",
+        traps=(
+            "The lists must lie in the folder below which the frames are.",
+            "The count is not used, here or there: all pictures of a folder are read, in the order of their numbers.",
+            "Published paths are absolute, of another machine: they are matched by their ends. In its test_fake.txt the "
+            "FaceSwap rows read 'manipulated_sequenceswap': replace that by 'manipulated_sequences/FaceSwap'.",
+            "Every fifth frame or so was kept: times count 25 pictures a second and are too short.",
+        ),
+    ),
+)

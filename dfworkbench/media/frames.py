@@ -1,0 +1,168 @@
+"""Folders of numbered pictures that are read like videos, and what both have in common."""
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dfworkbench.errors import MediaError, ParameterError
+from dfworkbench.media.images import read_image
+from dfworkbench.media.kinds import IMAGE_SUFFIXES
+from dfworkbench.media.video import Frame, VideoSource
+
+#: As many pictures may be unreadable as frames of a video may be missing (media/video.py) before it is "truncated".
+_TOLERATED_LOSS = 0.05
+
+
+@dataclass(frozen=True)
+class FolderFrame:
+    """One picture of a folder.
+
+    Attributes:
+        index: Its place among the pictures of the folder, from 0; not the number in its name.
+        time_s: `index / fps`.
+        rgb: `(H, W, 3)` uint8, RGB.
+    """
+
+    index: int
+    time_s: float
+    rgb: NDArray[np.uint8]
+
+
+#: What a video or a folder yields: both have `index`, `time_s` and `rgb`.
+AnyFrame = Frame | FolderFrame
+
+
+class FrameSource(Protocol):
+    """What can be read frame by frame as often as wanted: `VideoSource` and `FrameFolder`."""
+
+    path: Path
+    fps: float
+    width_px: int
+    height_px: int
+    frames_expected: int
+
+    def iterate(self, wanted: Sequence[int] | None = None, threads: int = 1) -> Iterator[AnyFrame]:
+        """The wanted frames in order; all of them for None."""
+        ...
+
+
+class FrameFolder:
+    """A folder of pictures, one per frame, that can be read as often as wanted.
+
+    Attributes:
+        path: The folder.
+        frames_expected: Pictures in it.
+        fps: Frames per second, as given: a folder does not say.
+        width_px: Width of the first readable picture; the others may differ (data sets of face crops).
+        height_px: Likewise.
+
+    Raises:
+        MediaError: On opening, with status "missing" or "unreadable".
+        ParameterError: `fps` is not above 0.
+    """
+
+    def __init__(self, path: Path | str, fps: float = 25.0) -> None:
+        if not 0 < fps < math.inf:
+            raise ParameterError(f"reading the frame folder {path}: frames per second must be above 0; got {fps}.")
+        self.path, self.fps = Path(path), float(fps)
+        self._pictures = list_frames(self.path)
+        self.frames_expected = len(self._pictures)
+        if not self._pictures:
+            raise MediaError(
+                f"opening the frame folder {self.path}: it holds no picture. Expected numbered files that end in "
+                f"{', '.join(IMAGE_SUFFIXES)}: check the path, or extract the frames again."
+            )
+        self.height_px, self.width_px = self._first_readable().shape[:2]
+
+    def iterate(self, wanted: Sequence[int] | None = None, threads: int = 1) -> Iterator[FolderFrame]:
+        """Read and yield the wanted frames; a picture that cannot be read is left out.
+
+        Args:
+            wanted: Frame indices, in any order; None for all frames. Indices that the folder does not have are left out.
+            threads: Of no effect here: one picture is read at a time. The same interface as `VideoSource.iterate`.
+
+        Yields:
+            Frames in order.
+
+        Raises:
+            MediaError: "truncated" if more than a few pictures cannot be read, "unreadable" if none can.
+        """
+        count = len(self._pictures)
+        indices = range(count) if wanted is None else sorted(i for i in set(wanted) if 0 <= i < count)
+        seen, problem = 0, ""
+        for index in indices:
+            try:
+                rgb = read_image(self._pictures[index])
+            except MediaError as error:
+                problem = problem or str(error)
+                continue
+            seen += 1
+            yield FolderFrame(index, index / self.fps, rgb)
+        self._check_end(seen, len(indices), problem)
+
+    def _first_readable(self) -> NDArray[np.uint8]:
+        problem = ""
+        for picture in self._pictures:
+            try:
+                return read_image(picture)
+            except MediaError as error:
+                problem = problem or str(error)
+        raise self._none_readable(len(self._pictures), problem)
+
+    def _check_end(self, found: int, expected: int, problem: str) -> None:
+        if found == 0 and expected:
+            raise self._none_readable(expected, problem)
+        if found < expected * (1 - _TOLERATED_LOSS) - 1:
+            raise MediaError(
+                f"reading the frame folder {self.path}: only {found} of {expected} pictures can be read; the first that "
+                f"cannot: {problem} Copy or extract the folder again.",
+                "truncated",
+            )
+
+    def _none_readable(self, expected: int, problem: str) -> MediaError:
+        return MediaError(
+            f"reading the frame folder {self.path}: not one of its {expected} pictures can be read; the first: {problem} "
+            "Copy or extract the folder again."
+        )
+
+
+def list_frames(folder: Path | str) -> list[Path]:
+    """The pictures that lie in a folder, not below it, in the order of the numbers in their names; no hidden files.
+
+    Raises:
+        MediaError: The folder is not there ("missing") or cannot be listed ("unreadable").
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        found = "this is a file" if folder.exists() else "there is no such folder"
+        raise MediaError(f"opening the frame folder {folder}: {found}. Check the path.", "missing")
+    try:
+        found = [
+            file
+            for file in folder.iterdir()
+            if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".") and file.is_file()
+        ]
+    except OSError as error:
+        raise MediaError(f"opening the frame folder {folder}: {error.strerror}. Check its permissions.") from error
+    return sorted(found, key=_natural)
+
+
+def open_source(path: Path | str) -> FrameSource:
+    """A video file, or a folder of pictures at 25 frames per second, ready to be read.
+
+    Raises:
+        MediaError: See `VideoSource` and `FrameFolder`.
+    """
+    return FrameFolder(path) if Path(path).is_dir() else VideoSource(path)
+
+
+def _natural(file: Path) -> tuple[list[str | int], str]:
+    """Sorts frame_9 before frame_10; the parts alternate between text and number, so like is compared with like."""
+    parts = re.split("([0-9]+)", file.name)
+    return [int(part) if at % 2 else part for at, part in enumerate(parts)], file.name
