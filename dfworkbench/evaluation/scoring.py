@@ -134,7 +134,8 @@ def _score_tracks(
     spec = loaded.input_spec
     crops = np.stack([cut_for(spec, face.context, face.box) for face in faces])
     numbers = np.array([face.track for face in faces])
-    samples = choose_samples(pd.DataFrame({"video_id": video_id, "track": numbers}), spec, None)
+    places = pd.DataFrame({"video_id": video_id, "track": numbers, "frame": [face.frame for face in faces]})
+    samples = choose_samples(places, spec, None)
     logits = _logits(loaded, crops, samples, settings.batch_size)
     rows = [
         {

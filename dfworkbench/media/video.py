@@ -143,7 +143,7 @@ class VideoSource:
             if start is not None:
                 container.seek(start, stream=stream)
             index_of = {stamps[i]: i for i in run}
-            for packet in container.demux(stream):
+            for packet in _demux(container, stream):
                 if codec.name in _SKIPPING_CODECS:
                     codec.skip_frame = "DEFAULT" if packet.pts in index_of else "NONREF"
                 for decoded in _decode(packet):
@@ -158,7 +158,7 @@ class VideoSource:
     ) -> Iterator[Frame]:
         last = None if wanted is None else max(wanted, default=-1)
         index, converter = 0, VideoReformatter()
-        for packet in container.demux(stream):
+        for packet in _demux(container, stream):
             for decoded in _decode(packet):
                 if wanted is None or index in wanted:
                     yield Frame(index, index / self.fps, decoded, converter)
@@ -172,13 +172,19 @@ class VideoSource:
             raise MediaError(f"opening the video {self.path}: there is no such file. Check the path.", "missing")
         try:
             container = av.open(str(self.path))
-        except (OSError, ValueError) as error:  # FFmpeg's errors are OSErrors or ValueErrors
+        except (av.error.FFmpegError, OSError, ValueError) as error:
             raise self._explain_open(error) from error
         if not container.streams.video:
             container.close()
             raise MediaError(
                 f"opening the video {self.path}: it has no video stream (only sound?). Expected a video such as MP4, MKV "
                 "or AVI: leave the file out."
+            )
+        if container.streams.video[0].codec_context is None:
+            container.close()
+            raise MediaError(
+                f"opening the video {self.path}: FFmpeg knows no decoder for its video stream. The file is damaged, or in a rare "
+                "format: convert it with another program, for example to H.264."
             )
         return container
 
@@ -226,14 +232,11 @@ class VideoSource:
 def _list_packets(container: InputContainer, stream: VideoStream) -> _Packets:
     stamps: list[int | None] = []
     keys: list[int] = []
-    try:
-        for packet in container.demux(stream):
-            if packet.size and not packet.is_discard:
-                stamps.append(packet.pts)
-                if packet.is_keyframe and packet.pts is not None:
-                    keys.append(packet.pts)
-    except av.error.FFmpegError:
-        pass  # the end of a damaged file: the number of packets shows how much is missing
+    for packet in _demux(container, stream):
+        if packet.size and not packet.is_discard:
+            stamps.append(packet.pts)
+            if packet.is_keyframe and packet.pts is not None:
+                keys.append(packet.pts)
     known = sorted(stamp for stamp in set(stamps) if stamp is not None)
     return _Packets(known if len(known) == len(stamps) else [], sorted(keys), len(stamps))
 
@@ -256,6 +259,14 @@ def _runs(indices: list[int], stamps: list[int], keys: list[int]) -> Iterator[tu
         at = group
     if run:
         yield (keys[first] if first else None), run
+
+
+def _demux(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet]:
+    """All packets, up to where a damaged file ends; how many there are shows what is missing."""
+    try:
+        yield from container.demux(stream)
+    except av.error.FFmpegError:
+        return
 
 
 def _decode(packet: av.Packet) -> Sequence[av.VideoFrame]:

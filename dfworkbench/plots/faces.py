@@ -26,17 +26,19 @@ def plot_faces(
     """A grid of faces, framed by their label.
 
     Args:
-        images: `(n, H, W, 3)` or `(n, 3, H, W)`, uint8 RGB; tensors too.
+        images: `(n, H, W, 3)` or `(n, 3, H, W)`, uint8 RGB; tensors too. Clips, with a T after the n, are shown as strips.
         labels: 0 real, 1 fake, -1 not known.
         titles: A few words above each face; by default the label in words.
-        columns: Faces side by side.
+        columns: Faces side by side, those of a strip included.
         title: Above the grid.
     """
     pictures = [_picture(image) for image in images]  # pyright: ignore[reportGeneralTypeIssues]
     n = len(pictures)
-    columns = max(1, min(columns, n))
+    strip = max(1, round(pictures[0].shape[1] / pictures[0].shape[0])) if n else 1  # faces in one picture
+    cell = 1.25 if strip == 1 else 0.7  # inches; a strip shows motion, which needs less detail
+    columns = max(1, min(int(columns * 1.25 / (cell * strip)), n))
     rows = max(1, -(-n // columns))
-    figure = new_figure(1.25 * columns + 0.2, 1.45 * rows + (0.45 if title else 0.1), title)
+    figure = new_figure(cell * strip * columns + 0.2, (cell + 0.2) * rows + (0.45 if title else 0.1), title)
     for i, axes in enumerate(figure.subplots(rows, columns, squeeze=False).ravel()):
         bare(axes)
         if i >= n:
@@ -90,11 +92,13 @@ def _overlay(axes, mask: NDArray) -> None:
 
 def _picture(image: ArrayLike) -> NDArray[np.uint8]:
     array = np.asarray(image)
+    if array.ndim == 4:
+        return np.concatenate([_picture(frame) for frame in array], axis=1)
     if array.ndim == 3 and array.shape[0] == 3 and array.shape[2] != 3:
         array = array.transpose(1, 2, 0)
     if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8:
         raise InputError(
-            f"plotting faces: got {array.dtype} {array.shape}, expected uint8 RGB (H, W, 3) or (3, H, W). "
+            f"plotting faces: got {array.dtype} {array.shape}, expected uint8 RGB (H, W, 3) or (3, H, W), or clips of them. "
             "Plot crops as the data set gives them, before models.inputs.prepare."
         )
     return array

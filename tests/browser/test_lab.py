@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from lab import CHROMIUM, DRIVER, Lab
 
-from dfworkbench.models import list_detectors
 from dfworkbench.notebook.runner import run_notebook
 from dfworkbench.workspace import Workspace
 
@@ -29,8 +28,8 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(bool(_MISSING), reason=f"not installed: {', '.join(_MISSING)}"),
 ]
-#: Another small network than the default, once there is one.
-OTHER = "mesoinception4" if "mesoinception4" in list_detectors() else "mesonet4"
+#: One of each kind of detector; mesonet4, the default, needs no choice.
+CHOSEN = ("mesoinception4", "mesonet4_lstm", "efficientnet_b0", "efficientnet_b0_lstm")
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 
@@ -41,7 +40,7 @@ def space(tmp_path_factory):
     shutil.copytree(NOTEBOOKS, space.root / "notebooks", ignore=shutil.ignore_patterns(".*"))
     tiny = {"pairs": 4, "val_pairs": 1, "test_pairs": 1, "frames": 8, "size_px": 160, "identities": 2}
     run_notebook("00_start_here", tiny, workspace=space)
-    run_notebook("01_data_extraction", {"frames": 4, "workers": 2}, workspace=space)
+    run_notebook("01_data_extraction", {"frames": 6, "workers": 2}, workspace=space)
     return space
 
 
@@ -51,7 +50,8 @@ def lab(space, tmp_path):
         yield lab
 
 
-def test_widgets_decide_what_is_trained(lab, space):
+@pytest.mark.parametrize("detector", CHOSEN)
+def test_widgets_decide_what_is_trained(lab, space, detector):
     lab.open("notebooks/02_train.ipynb")
     lab.shot("02_top")
     lab.select_cell("panel = SettingsPanel")
@@ -61,24 +61,25 @@ def test_widgets_decide_what_is_trained(lab, space):
     lab.show(lab.wait(".dfw-card"))
     lab.shot("02_panel")
 
-    lab.choose("Detector", OTHER)
+    lab.choose("Detector", detector)
     lab.type_into("Epochs", "2")
     lab.type_into("Batch size", "8")
-    changed = f"-p detector {OTHER} " if OTHER != "mesonet4" else ""
-    lab.wait(".dfw-command code", text=f"dfworkbench run 02_train {changed}-p epochs 2 -p batch_size 8")
+    lab.type_into("Frames per video", "1")
+    words = f"dfworkbench run 02_train -p detector {detector} -p epochs 2 -p batch_size 8 -p frames_per_video 1"
+    lab.wait(".dfw-command code", text=words)
     lab.show(lab.wait(".dfw-card"))
     lab.shot("02_panel_changed")
 
     lab.select_cell("data = prepare(settings).train")
     lab.menu("Run", "Run Selected Cell and All Below")
-    live = lab.wait(".dfw-title", 300, text="epoch 2 of 2, finished")
+    live = lab.wait(".dfw-title", 400, text="epoch 2 of 2, finished")
     lab.wait(".jp-OutputArea-output td b", 120, text="video")  # the table of the test split
     assert lab.all("img[alt='training curves']")
     lab.show(live)
     lab.shot("02_curves")
     folder = max(space.checkpoints.iterdir(), key=lambda path: path.stat().st_mtime)
     settings = json.loads((folder / "settings.json").read_text())
-    assert (settings["detector"], settings["epochs"], settings["batch_size"]) == (OTHER, 2, 8)
+    assert (settings["detector"], settings["epochs"], settings["batch_size"]) == (detector, 2, 8)
     assert not lab.all(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']")
 
 

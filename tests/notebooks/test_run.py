@@ -15,9 +15,9 @@ pytestmark = pytest.mark.notebook
 #: Four pairs of people, small frames, one epoch: about a minute and a half on two cores.
 TINY = {
     "00_start_here": {"pairs": 4, "val_pairs": 1, "test_pairs": 1, "frames": 8, "size_px": 160, "identities": 2},
-    "01_data_extraction": {"frames": 4, "workers": 2},
+    "01_data_extraction": {"frames": 6, "workers": 2},
     "02_train": {"name": "tiny", "epochs": 1, "batch_size": 8, "frames_per_video": 4, "device": "cpu"},
-    "03_inference": {"frames": 4, "annotate": True, "device": "cpu"},
+    "03_inference": {"frames": 6, "annotate": True, "device": "cpu"},
 }
 
 
@@ -104,3 +104,20 @@ def test_running_again_changes_nothing(executed):
     before = weights.stat().st_mtime_ns
     run_notebook("02_train", TINY["02_train"], space.root / "again.ipynb", workspace=space)
     assert weights.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("detector", ["mesoinception4", "mesonet4_lstm", "efficientnet_b0", "efficientnet_b0_lstm"])
+def test_every_kind_of_detector_trains_and_infers(executed, detector):
+    space, _ = executed
+    name = f"tiny_{detector}"
+    values = TINY["02_train"] | {"name": name, "detector": detector, "epochs": 2, "frames_per_video": 1}
+    out = space.root / detector
+    run_notebook("02_train", values, out / "02.ipynb", workspace=space)
+    run = space.checkpoints / name
+    assert sorted(path.name for path in run.glob("*.safetensors")) == ["epoch_001.safetensors", "epoch_002.safetensors"]
+    values = TINY["03_inference"] | {"checkpoint": name, "annotate": False}
+    done = run_notebook("03_inference", values, out / "03.ipynb", workspace=space)
+    assert f"{name}/epoch_00" in done.read_text()
+    scores = read_table("score", next((run / "scores").glob("test_demo_epoch_*.parquet")))
+    assert scores["video_id"].nunique() == 12
+    assert scores["fake_probability"].notna().mean() > 0.9

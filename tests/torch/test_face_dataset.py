@@ -78,6 +78,12 @@ def test_main_track_has_the_most_face_area():
     assert list(zip(kept["video_id"], kept["track"], strict=True)) == [("v", 0), ("v", 0), ("w", 4), ("w", 4)]
 
 
+def test_a_clip_never_spans_a_time_without_its_face():
+    faces = pd.DataFrame({"video_id": "v", "track": 0, "frame": [0, 2, 4, 6, 60, 62, 64]})
+    chosen = choose_samples(faces, InputSpec(clip_length=3), None)
+    assert faces["frame"].to_numpy()[chosen].tolist() == [[0, 2, 4], [2, 4, 6], [60, 62, 64]]
+
+
 def test_random_changes_depend_on_seed_epoch_and_row_only(toy, tables):
     def epoch(number, workers=0, seed=0, order=range(8)):
         data = dataset(toy, tables, transform=FaceAugment(), seed=seed)

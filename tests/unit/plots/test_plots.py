@@ -166,6 +166,14 @@ def test_prepared_images_are_no_faces():
         plot_faces(np.zeros((2, 3, 8, 8), np.float32))
 
 
+def test_clips_are_strips():
+    clips = np.arange(3 * 5 * 8 * 8 * 3, dtype=np.uint8).reshape(3, 5, 8, 8, 3)
+    figure = plot_faces(clips.transpose(0, 1, 4, 2, 3), [0, 1, 1])
+    strips = [axes.images[0].get_array() for axes in figure.axes if axes.images]
+    assert len(strips) == 3
+    np.testing.assert_array_equal(strips[1], np.concatenate(list(clips[1]), axis=1))
+
+
 def test_forgeries_show_the_mask():
     real, fake = np.zeros((2, 16, 20, 3), np.uint8)
     mask = np.zeros((16, 20), np.uint8)
