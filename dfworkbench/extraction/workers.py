@@ -18,6 +18,7 @@ _ENVIRONMENT = {
 _CONFIG = {
     "distributed.scheduler.allowed-failures": 0,  # a job whose worker dies is tried again by us, alone
     "distributed.worker.memory.spill": False,  # nothing is pickled to disk
+    "distributed.worker.profile.enabled": False,  # nobody looks at it, and it takes some per cent of every core
     # a loaded machine starts processes slowly, and a worker that is being replaced must not be given up meanwhile
     "distributed.comm.timeouts.connect": "60s",
     "distributed.deploy.lost-worker-timeout": "600s",
@@ -61,6 +62,9 @@ def extract_alone(job: Job) -> Part:
     import cv2
     import torch
 
+    from dfworkbench.models.memory import reuse_memory
+
+    reuse_memory()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     # a worker that dies also loses what it had just finished, and Dask asks for it again

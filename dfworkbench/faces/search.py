@@ -43,6 +43,7 @@ def sampled(
     filled: Iterator[KeyFrame] = iter(())  # those before it, being searched in the pool
     last = max(wanted, default=0)
     with ThreadPoolExecutor(threads or available_cores()) as pool:
+        spread = map if threads == 1 else pool.map  # one thread means one: workers share the cores
         for frame in _frames(source, wanted, threads):
             if anchor is not None and len(waiting) + 1 < finder.settings.search_every and frame.index != last:
                 waiting.append(frame)
@@ -50,7 +51,7 @@ def sampled(
             left, anchor = anchor, _key(frame, finder.find(frame.rgb), finder, png)
             keys.extend(filled)
             if left is not None:
-                filled = pool.map(partial(_fill, left, anchor, finder, png), waiting)
+                filled = spread(partial(_fill, left, anchor, finder, png), waiting)
             keys.append(anchor)
             waiting = []
         keys.extend(filled)

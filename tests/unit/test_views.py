@@ -105,7 +105,10 @@ def test_newest_run(space):
     for name in ("a", "b"):
         (space.checkpoints / name).mkdir(parents=True)
         (space.checkpoints / name / "epoch_001.safetensors").write_bytes(b"")
+        (space.checkpoints / name / "settings.json").write_text("{}")
     (space.checkpoints / "b" / "epoch_002.safetensors").write_bytes(b"")
+    (space.checkpoints / "imported").mkdir()  # it has weights, but was not trained here
+    (space.checkpoints / "imported" / "epoch_000.safetensors").write_bytes(b"")
     assert views.newest_run(space) in ("a", "b")
 
 
