@@ -339,13 +339,26 @@ def test_a_finished_run_is_not_trained_again(toy, monkeypatch):
     assert run(toy) == first
 
 
-def test_break_leaves_a_run_that_goes_on(toy):
-    whole = run(toy, name="whole")
-    for epoch in train(SETTINGS, toy, progress=False):
+@pytest.mark.parametrize(
+    ("detector", "options"),
+    [
+        ("mesonet4", []),
+        ("mesoinception4", []),
+        ("mesonet4_lstm", ["clip_length=3"]),
+        ("efficientnet_b0", []),
+        ("efficientnet_b0_lstm", ["clip_length=3"]),
+    ],
+)
+def test_break_leaves_a_run_that_goes_on(toy, detector, options):
+    changes = {"detector": detector, "detector_options": options}
+    whole = run(toy, name="whole", **changes)
+    for epoch in train(SETTINGS.replace(**changes), toy, progress=False):
         if epoch.number == 2:
             break
     assert load_detector("run", workspace=toy).metadata["epoch"] in (1, 2)
-    continued = run(toy)
+    continued = run(toy, **changes)
+    weights, others = (load_detector(name, epoch=3, workspace=toy).detector.state_dict() for name in ("run", "whole"))
+    assert all(torch.equal(weights[key], others[key]) for key in weights)
     assert [epoch.val for epoch in continued] == [epoch.val for epoch in whole]
     assert [epoch.train for epoch in continued] == [epoch.train for epoch in whole]
 
