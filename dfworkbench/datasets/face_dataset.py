@@ -23,10 +23,10 @@ from dfworkbench.geometry import square_around
 from dfworkbench.input_spec import InputSpec
 from dfworkbench.media.images import read_image
 from dfworkbench.tables import BOX_COLUMNS
+from dfworkbench.timeline import stretches
 
 _log = logging.getLogger(__name__)
 
-_GAP = 3.0  # times the usual distance of two faces: the person was away
 _BYSTANDER_SHARE = 0.01  # of the box; the mask of a neighbour may reach into it
 
 #: Columns of `FaceDataset.rows`: those of a score table that are known before scoring.
@@ -239,12 +239,9 @@ def choose_samples(faces: pd.DataFrame, spec: InputSpec, per_track: int | None) 
 
 def _clip_starts(frames: NDArray[np.int64], reach: int) -> NDArray[np.int64]:
     """Where a clip can begin that reaches `reach` faces further and crosses no gap."""
-    starts = np.arange(len(frames) - reach)
-    if reach < 1 or len(starts) < 1:
-        return starts
-    gaps = np.diff(frames) > _GAP * np.median(np.diff(frames))
-    before = np.concatenate([[0], np.cumsum(gaps)])  # gaps before each face
-    return starts[before[starts] == before[starts + reach]]
+    if reach == 0:
+        return np.arange(len(frames))
+    return np.concatenate([np.arange(run.start, run.stop - reach) for run in stretches(frames)])
 
 
 def _in_video_order(faces: pd.DataFrame, videos: pd.DataFrame) -> pd.DataFrame:

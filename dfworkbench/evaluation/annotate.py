@@ -14,10 +14,10 @@ from tqdm.auto import tqdm
 from dfworkbench.errors import MediaError
 from dfworkbench.evaluation.palette import NOTHING_RGB, score_rgb
 from dfworkbench.evaluation.results import FileScore, TrackScore, probability_text
-from dfworkbench.evaluation.timeline import spans, stretches
 from dfworkbench.media.images import read_image, write_png
 from dfworkbench.media.video import VideoSource
 from dfworkbench.media.writer import VideoWriter
+from dfworkbench.timeline import spans, stretches
 
 _MAX_ROWS = 12
 _GROUND, _INK, _SOFT = (24, 28, 34), (238, 240, 243), (150, 158, 168)

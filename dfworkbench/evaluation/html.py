@@ -9,7 +9,7 @@ import numpy as np
 from dfworkbench.evaluation.aggregate import RULES
 from dfworkbench.evaluation.palette import score_hex
 from dfworkbench.evaluation.results import FileScore, Scored, TrackScore
-from dfworkbench.evaluation.timeline import spans
+from dfworkbench.timeline import spans
 
 _MAX_CARDS = 20
 _MAX_TRACKS = 12

@@ -13,10 +13,7 @@ from numpy.typing import NDArray
 from dfworkbench.errors import MediaError, ParameterError
 from dfworkbench.media.images import read_image
 from dfworkbench.media.kinds import IMAGE_SUFFIXES
-from dfworkbench.media.video import Frame, VideoSource
-
-#: As many pictures may be unreadable as frames of a video may be missing (media/video.py) before it is "truncated".
-_TOLERATED_LOSS = 0.05
+from dfworkbench.media.video import Frame, VideoSource, is_cut_off
 
 
 @dataclass(frozen=True)
@@ -118,7 +115,7 @@ class FrameFolder:
     def _check_end(self, found: int, expected: int, problem: str) -> None:
         if found == 0 and expected:
             raise self._none_readable(expected, problem)
-        if found < expected * (1 - _TOLERATED_LOSS) - 1:
+        if is_cut_off(found, expected):
             raise MediaError(
                 f"reading the frame folder {self.path}: only {found} of {expected} pictures can be read; the first that "
                 f"cannot: {problem} Copy or extract the folder again.",

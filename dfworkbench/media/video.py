@@ -71,6 +71,11 @@ def sample_indices(frame_count: int, n: int) -> list[int]:
     return [i * frame_count // n for i in range(n)]
 
 
+def is_cut_off(found: int, expected: int) -> bool:
+    """Whether so many frames are missing that a file, or a folder of frames, counts as "truncated"."""
+    return found < expected * (1 - _TOLERATED_LOSS) - 1
+
+
 class VideoSource:
     """A video file that can be read as often as wanted.
 
@@ -221,7 +226,7 @@ class VideoSource:
                 f"decoding the video {self.path}: not one of its {expected} frames can be decoded. The file is damaged: "
                 "copy it again from its source."
             )
-        if found < expected * (1 - _TOLERATED_LOSS) - 1:
+        if is_cut_off(found, expected):
             raise MediaError(
                 f"reading the video {self.path}: only {found} of {expected} frames are there. The file is cut off or "
                 "damaged: copy or download it again.",

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from dfworkbench.evaluation.aggregate import RULES
 from dfworkbench.evaluation.palette import score_rgb
 from dfworkbench.evaluation.results import FileScore, TrackScore, probability_text
-from dfworkbench.evaluation.timeline import spans, stretches
 from dfworkbench.plots.style import (
     FAKE_COLOUR,
     INK,
@@ -23,6 +22,7 @@ from dfworkbench.plots.style import (
     new_figure,
     say_instead,
 )
+from dfworkbench.timeline import spans, stretches
 
 _CELL = 96  # thumbnails are drawn at this size
 _GAP = 10

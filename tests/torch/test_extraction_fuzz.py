@@ -61,8 +61,8 @@ def overwrite(data: bytearray, rng: np.random.Generator) -> None:
 
 def claim_huge(data: bytearray, rng: np.random.Generator) -> None:
     """Numbers of the header become enormous: width, height, lengths of boxes and chunks."""
-    at = {b"\x89PN": 16, b"BM": 18}.get(bytes(data[:3]) if data[:1] == b"\x89" else bytes(data[:2]))
-    at = int(rng.integers(4, min(len(data), 120))) if at is None else at
+    sizes = {b"\x89P": 16, b"BM": 18}  # where PNG and BMP keep width and height
+    at = sizes.get(bytes(data[:2]), int(rng.integers(4, min(len(data), 120))))
     data[at : at + 8] = b"\x7f\xff\xff\xf0" * 2
 
 

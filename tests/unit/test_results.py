@@ -10,9 +10,9 @@ from dfworkbench.evaluation.domain import GENERATED, UNKNOWN, caveat, dataset_do
 from dfworkbench.evaluation.palette import FAKE_RGB, NOTHING_RGB, REAL_RGB, score_hex, score_rgb
 from dfworkbench.evaluation.results import FileScore, Scored, TrackScore
 from dfworkbench.evaluation.settings import ScoreSettings
-from dfworkbench.evaluation.timeline import spans, stretches
 from dfworkbench.media import VideoSource, VideoWriter, read_image, write_png
 from dfworkbench.names import GENERATED_MARKER
+from dfworkbench.timeline import spans, stretches
 
 NAN = float("nan")
 

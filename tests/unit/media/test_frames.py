@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from dfworkbench.errors import MediaError, ParameterError
-from dfworkbench.media import FrameFolder, VideoSource, VideoWriter, frames, open_source, video, write_png
+from dfworkbench.media import FrameFolder, VideoSource, VideoWriter, open_source, write_png
 
 
 def grey(value: int, height: int = 8, width: int = 12) -> np.ndarray:
@@ -82,7 +82,6 @@ def test_sizes_may_differ_and_the_first_readable_one_counts(tmp_path):
 
 
 def test_a_few_unreadable_pictures_are_left_out_as_frames_of_a_video_are(tmp_path):
-    assert frames._TOLERATED_LOSS == video._TOLERATED_LOSS
     source = FrameFolder(numbered(tmp_path / "fair", 60, broken=(5, 6, 7, 30)))  # 56 = 60 * 0.95 - 1
     assert [frame.index for frame in source.iterate()] == [n for n in range(60) if n not in (5, 6, 7, 30)]
     source = FrameFolder(numbered(tmp_path / "poor", 60, broken=(5, 6, 7, 30, 31)))
