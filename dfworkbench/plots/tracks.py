@@ -42,7 +42,10 @@ def plot_tracks(file: FileScore, *, max_tracks: int = 12, title: str = "") -> Fi
     tracks = _chosen(file, max_tracks)
     video = file.kind == "video"
     row_height = 1.12 if video else 0.95
-    figure = new_figure(11.0 if video else 9.2, 1.1 + (0.35 if file.caveat else 0) + row_height * max(len(tracks), 1))
+    figure = new_figure(
+        11.0 if video else 9.2,
+        (1.1 if video else 1.5) + (0.35 if file.caveat else 0) + row_height * max(len(tracks), 1),
+    )
     heights = [0.34 if file.caveat else 0.02, *[row_height] * max(len(tracks), 1)]
     widths = (0.85, 4.7, 4.3) if video else (0.85, 0.8, 4.5)
     grid = figure.add_gridspec(len(heights), 3, width_ratios=widths, height_ratios=heights)
