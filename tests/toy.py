@@ -11,6 +11,7 @@ from dfworkbench.tables.schemas import LANDMARK_COLUMNS
 from dfworkbench.workspace import Workspace
 
 CONTEXT_PX = 64
+LANDMARKS = (126.0, 77.0, 138.0, 77.0, 132.0, 84.0, 127.0, 91.0, 137.0, 91.0)
 SPLIT_SIZES = {"train": 8, "val": 6, "test": 4}
 
 
@@ -39,7 +40,7 @@ def make_workspace(
                 label = int(kind != "real")
                 videos.append({
                     "video_id": video_id, "dataset": name, "path": path, "label": label, "method": kind if label else "",
-                    "carrier": identity, "group": identity, "split": split, "status": "ok", "frames": frames, "tracks": 1,
+                    "carrier": identity, "group": identity, "genuine_id": f"{name}/real/{split}{i:02d}.mp4" if label else "", "split": split, "status": "ok", "frames": frames, "tracks": 1,
                     "faces": frames,
                 })  # fmt: skip
                 pictures = make_pictures(rng, frames, signal if label else 0.0)
@@ -66,6 +67,6 @@ def _face(workspace: Workspace, name: str, video_id: str, path: str, frame: int,
     box = (116.0, 66.0, 148.0, 98.0)
     return {
         "face_id": f"{video_id}#t0f{frame}", "video_id": video_id, "track": 0, "frame": frame, "time_s": frame / 25,
-        **dict(zip(BOX_COLUMNS, box, strict=True)), "probability": 0.999, **dict.fromkeys(LANDMARK_COLUMNS, 120.0),
+        **dict(zip(BOX_COLUMNS, box, strict=True)), "probability": 0.999, **dict(zip(LANDMARK_COLUMNS, LANDMARKS, strict=True)),
         "crop_path": crop, "crop_x0": 100.0, "crop_y0": 50.0, "crop_side": 64.0, "crop_size_px": CONTEXT_PX,
     }  # fmt: skip

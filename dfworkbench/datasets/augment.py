@@ -8,29 +8,18 @@ area), noise is fresh in every frame of a clip (the original repeats one field),
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from dfworkbench.datasets.sample import FaceSample
 from dfworkbench.settings import Settings
 
 Pixels = NDArray[np.uint8]
 _GREY = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601 luma
-
-
-class Transform(Protocol):
-    """What a training method may do to a sample before the network sees it."""
-
-    def move_boxes(self, boxes: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-        """Other boxes to crop by, `(T, 4)`; one change for all frames of a clip."""
-        ...
-
-    def change_pixels(self, images: Pixels, rng: np.random.Generator) -> Pixels:
-        """Other pixels, `(T, S, S, 3)` RGB; the same shape comes back."""
-        ...
 
 
 class AugmentSettings(Settings):
@@ -51,8 +40,15 @@ class AugmentSettings(Settings):
 class FaceAugment:
     """The changes of `AugmentSettings`; the parameters of a clip are drawn once, its noise for every frame."""
 
+    needs_genuine = False
+
     def __init__(self, settings: AugmentSettings | None = None) -> None:
         self.settings = settings or AugmentSettings()
+
+    def __call__(self, sample: FaceSample, rng: np.random.Generator) -> dict[str, Any]:
+        """Move the boxes, cut, change the pixels; a box that would reach beyond what was stored stays where it is."""
+        moved = self.move_boxes(sample.boxes, rng)
+        return {"images": self.change_pixels(sample.cut(moved), rng)}
 
     def move_boxes(self, boxes: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
         """Move and scale all boxes by the same share of their sides, `(T, 4)`."""

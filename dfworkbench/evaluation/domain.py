@@ -35,10 +35,20 @@ def write_source(tables: Path, root: Path, layout: str) -> None:
 
 def dataset_domain(tables: Path) -> str:
     """The domain of an extracted data set, as noted beside its tables."""
+    return _noted(tables, DOMAIN_KEY) or UNKNOWN
+
+
+def dataset_root(tables: Path) -> Path | None:
+    """The folder that a data set was extracted from, as noted beside its tables; None where it is gone or not known."""
+    root = _noted(tables, "root")
+    return Path(root) if root and Path(root).is_dir() else None
+
+
+def _noted(tables: Path, key: str) -> str:
     try:
-        return str(json.loads((tables / _SOURCE).read_text())[DOMAIN_KEY])
+        return str(json.loads((tables / _SOURCE).read_text())[key])
     except (OSError, ValueError, KeyError, TypeError):
-        return UNKNOWN
+        return ""
 
 
 def caveat(metadata: Mapping[str, Any]) -> str:

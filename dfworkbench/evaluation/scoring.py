@@ -20,7 +20,8 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from dfworkbench.checkpoints import LoadedDetector, load_detector
-from dfworkbench.datasets.face_dataset import FaceDataset, choose_samples, collate
+from dfworkbench.datasets.face_dataset import FaceDataset, collate
+from dfworkbench.datasets.rows import choose_samples
 from dfworkbench.errors import DataNotFoundError, InputError, MediaError
 from dfworkbench.evaluation.aggregate import to_level
 from dfworkbench.evaluation.domain import caveat, is_generated
@@ -132,7 +133,7 @@ def _score_tracks(
 ) -> tuple[list[dict[str, Any]], list[TrackScore]]:
     faces = sorted(detections, key=lambda face: (face.track, face.frame))
     spec = loaded.input_spec
-    crops = np.stack([cut_for(spec, face.context, face.box) for face in faces])
+    crops = np.stack([cut_for(spec, face.context, face.box, face.landmarks) for face in faces])
     numbers = np.array([face.track for face in faces])
     places = pd.DataFrame({"video_id": video_id, "track": numbers, "frame": [face.frame for face in faces]})
     samples = choose_samples(places, spec, None)
@@ -187,8 +188,8 @@ def _track(
     # the middle of each of as many stretches of the track
     count = min(settings.thumbnails, len(faces))
     shown = ((np.arange(count) + 0.5) * len(faces) / max(count, 1)).astype(np.int64)
-    look = InputSpec(size_px=settings.thumbnail_px, crop_scale=spec.crop_scale)
-    pictures = [cut_for(look, faces[i].context, faces[i].box) for i in shown]
+    look = InputSpec(size_px=settings.thumbnail_px, crop_scale=spec.crop_scale, alignment=spec.alignment)
+    pictures = [cut_for(look, faces[i].context, faces[i].box, faces[i].landmarks) for i in shown]
     empty = np.empty((0, look.size_px, look.size_px, 3), np.uint8)
     return TrackScore(
         track=int(number),

@@ -6,12 +6,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dfworkbench.datasets.masks import read_masks
 from dfworkbench.errors import MediaError
 from dfworkbench.faces.files import TrackedFace
-from dfworkbench.media import media_kind, open_source, read_image
 
 _log = logging.getLogger(__name__)
-_FORGED = 32  # of 255: the masks of FaceForensics++ are black and white, but were compressed
 
 
 def forged_shares(mask: Path, faces: list[TrackedFace], width_px: int, height_px: int) -> list[float]:
@@ -27,7 +26,7 @@ def forged_shares(mask: Path, faces: list[TrackedFace], width_px: int, height_px
         One number in 0..1 per face; NaN where the mask has no such frame or cannot be read, which costs no face.
     """
     try:
-        frames = _read(mask, {face.frame for face in faces})
+        frames = read_masks(mask, {face.frame for face in faces})
     except MediaError as error:
         _log.warning("a forgery mask is left out: %s", error)
         frames = {}
@@ -35,16 +34,6 @@ def forged_shares(mask: Path, faces: list[TrackedFace], width_px: int, height_px
         _share(frames[face.frame], face.box, width_px, height_px) if face.frame in frames else float("nan")
         for face in faces
     ]
-
-
-def _read(mask: Path, wanted: set[int]) -> dict[int, NDArray[np.bool_]]:
-    if media_kind(mask) == "image":
-        return dict.fromkeys(wanted, _forged(read_image(mask)))
-    return {frame.index: _forged(frame.rgb) for frame in open_source(mask).iterate(sorted(wanted))}
-
-
-def _forged(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    return rgb.max(axis=2) > _FORGED
 
 
 def _share(mask: NDArray[np.bool_], box: NDArray[np.float64], width_px: int, height_px: int) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dfworkbench.errors import InputError
+from dfworkbench.faces.alignment import AUTHORS_SCALE, align, alignment_matrix
 from dfworkbench.faces.settings import FaceSettings
 from dfworkbench.geometry import square_around
 from dfworkbench.input_spec import InputSpec
@@ -36,6 +37,12 @@ class ContextCrop:
     y0: float
     side: float
 
+    def from_frame(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Points in pixels of the frame, `(…, 2)`, in pixels of the image."""
+        ratio = self.image.shape[0] / self.side
+        # the centre of pixel i lies at i + 0.5 from the edge, whatever the resolution
+        return (np.asarray(points, np.float64) - (self.x0, self.y0) + 0.5) * ratio - 0.5
+
     @cached_property
     def png(self) -> bytes:
         """The image as a lossless PNG file, compressed when first asked for."""
@@ -55,25 +62,30 @@ def cut_context(rgb: NDArray[np.uint8], box: ArrayLike, settings: FaceSettings) 
     # the centre of the square is kept to half a pixel
     x0, y0 = round(left + (length - side) / 2), round(top + (length - side) / 2)
     image = _resize(
-        _cut(rgb, x0, y0, side), min(side, settings.context_max_px)
+        cut_square(rgb, x0, y0, side), min(side, settings.context_max_px)
     ).copy()  # never a view that keeps the frame
     return ContextCrop(image, float(x0), float(y0), float(side))
 
 
-def cut_for(spec: InputSpec, context: ContextCrop, box: ArrayLike) -> NDArray[np.uint8]:
+def cut_for(
+    spec: InputSpec, context: ContextCrop, box: ArrayLike, landmarks: ArrayLike | None = None
+) -> NDArray[np.uint8]:
     """Cut what a detector's InputSpec asks for.
 
     Args:
-        spec: `crop_scale` and `size_px` are used.
+        spec: `alignment`, `crop_scale` and `size_px` are used.
         context: The face's context crop.
         box: The face box in pixels of the frame, as in the face table.
+        landmarks: `(5, 2)` in pixels of the frame, as in the face table; needed for `alignment` "five_points".
 
     Returns:
-        `(size_px, size_px, 3)` uint8 RGB.
+        `(size_px, size_px, 3)` uint8 RGB. Aligned faces are black where they reach beyond the context crop.
 
     Raises:
-        InputError: The square reaches beyond the context crop.
+        InputError: The square reaches beyond the context crop, or landmarks are needed and not given.
     """
+    if spec.alignment == "five_points":
+        return _cut_aligned(spec, context, landmarks)
     left, top, length = square_around(box, spec.crop_scale)
     stored = context.image.shape[0]
     ratio = stored / context.side
@@ -92,7 +104,18 @@ def cut_for(spec: InputSpec, context: ContextCrop, box: ArrayLike) -> NDArray[np
     return np.ascontiguousarray(_resize(context.image[y0 : y0 + side, x0 : x0 + side], spec.size_px))
 
 
-def _cut(rgb: NDArray[np.uint8], x0: int, y0: int, side: int) -> NDArray[np.uint8]:
+def _cut_aligned(spec: InputSpec, context: ContextCrop, landmarks: ArrayLike | None) -> NDArray[np.uint8]:
+    if landmarks is None:
+        raise InputError(
+            "cutting an aligned face: this detector needs the five landmarks of the face, and none were given. Pass "
+            "landmarks=… of shape (5, 2), as they stand in the face table."
+        )
+    scale = AUTHORS_SCALE / spec.crop_scale
+    matrix = alignment_matrix(context.from_frame(landmarks), spec.size_px, scale=scale)
+    return align(context.image, matrix, spec.size_px)
+
+
+def cut_square(rgb: NDArray[np.uint8], x0: int, y0: int, side: int) -> NDArray[np.uint8]:
     """A square that may reach beyond the frame, whose border pixels are repeated there; may be a view of the frame."""
     height, width = rgb.shape[:2]
     left, top, right, bottom = max(x0, 0), max(y0, 0), min(x0 + side, width), min(y0 + side, height)

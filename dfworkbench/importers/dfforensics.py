@@ -20,7 +20,6 @@ The original draws the first state of its LSTM from N(0, 1) at every pass, so it
 That state is in no file. Here it is zero, the mean of those draws: repeatable, and none of the original's scores exactly.
 """
 
-import re
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +27,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from dfworkbench.errors import CheckpointError, DataNotFoundError
+from dfworkbench.errors import CheckpointError
+from dfworkbench.importers.tensor_files import read_tensors
 from dfworkbench.models import build_detector
 from dfworkbench.names import require_name
 
@@ -42,6 +42,7 @@ CROP_SCALE = 224 / 214
 
 _KINDS = ("convolution", "norm", "linear", "LSTM", "unknown layer")
 _HDF5 = b"\x89HDF\r\n\x1a\n"
+_DOING = "importing DeepfakeForensics-v1 weights"
 
 
 class Layer(NamedTuple):
@@ -76,7 +77,15 @@ def load_dfforensics(path: Path | str, detector: str = "") -> tuple[str, dict[st
         CheckpointError: The file is damaged, holds code, or belongs to another network; says what does not fit.
     """
     path = Path(path)
-    layers = group_layers(read_tensors(path))
+    _refuse_keras(path)
+    tensors = read_tensors(
+        path,
+        doing=_DOING,
+        entries=("model",),
+        where_to_get="Give a checkpoint-N.pth.tar that the training code of that project has written",
+        expected="{'model': tensors by name, 'optimizer': …} or the tensors alone",
+    )
+    layers = group_layers(tensors)
     if detector:
         names = [require_name("detector of DeepfakeForensics-v1", detector, DETECTORS)]
     else:
@@ -84,7 +93,7 @@ def load_dfforensics(path: Path | str, detector: str = "") -> tuple[str, dict[st
     best = min((_fit(name, layers) for name in names), key=lambda fit: len(fit.differences))
     if best.differences:
         raise CheckpointError(
-            f"importing DeepfakeForensics-v1 weights: {path} does not fit {'' if detector else 'any of its networks; closest is '}"
+            f"{_DOING}: {path} does not fit {'' if detector else 'any of its networks; closest is '}"
             f"{best.name}, with {len(best.differences)} differences: {'; '.join(best.differences[:4])}"
             f"{'; …' if len(best.differences) > 4 else ''}. Expected a checkpoint-N.pth.tar of that project"
             f"{'; leave out detector= to find the network from the file' if detector else ''}."
@@ -92,41 +101,6 @@ def load_dfforensics(path: Path | str, detector: str = "") -> tuple[str, dict[st
     net = build_detector(best.name, **best.options)
     net.load_state_dict(best.state)
     return best.name, best.options, net.eval()
-
-
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Tensors of the network in a checkpoint, by name, without the prefix of several GPUs; unpickles nothing but tensors."""
-    doing = f"importing DeepfakeForensics-v1 weights: {path}"
-    if not path.is_file():
-        raise DataNotFoundError(
-            f"{doing} does not exist. Expected a checkpoint-N.pth.tar of that project: check the path."
-        )
-    with path.open("rb") as file:
-        if file.read(len(_HDF5)) == _HDF5:
-            raise CheckpointError(f"{doing} is an HDF5 file. Published MesoNet weights (.h5) are of kind 'mesonet'.")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a damaged file
-        code = re.search(r"GLOBAL (\S+)", str(error))
-        if code:
-            raise CheckpointError(
-                f"{doing} holds a pickled {code[1]} beside or instead of tensors. Unpickling it could run any program, so the "
-                "file was not loaded. A checkpoint of that project holds tensors and numbers only; if you trust this one, save "
-                "its tensors where it was made: torch.save({'model': net.state_dict()}, file)."
-            ) from None
-        seen = next(iter(str(error).splitlines()), "") or type(error).__name__
-        raise CheckpointError(
-            f"{doing} is damaged or was not written by torch.save ({seen}). Get it again, and compare the sizes."
-        ) from error
-    state = content.get("model", content) if isinstance(content, dict) else content
-    if not isinstance(state, dict) or not state or not all(isinstance(value, Tensor) for value in state.values()):
-        holds = (
-            f"a dict with {', '.join(map(repr, list(state)[:5])) or 'nothing'}"
-            if isinstance(state, dict)
-            else type(state)
-        )
-        raise CheckpointError(f"{doing} holds {holds}; expected {{'model': tensors by name, 'optimizer': …}}.")
-    return {str(key).removeprefix("module."): value for key, value in state.items()}
 
 
 def group_layers(state: dict[str, Tensor]) -> dict[str, list[Layer]]:
@@ -139,6 +113,17 @@ def group_layers(state: dict[str, Tensor]) -> dict[str, list[Layer]]:
     for layer in layers.values():
         kinds[_kind(layer.tensors)].append(layer)
     return kinds
+
+
+def _refuse_keras(path: Path) -> None:
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        if file.read(len(_HDF5)) == _HDF5:
+            raise CheckpointError(
+                f"{_DOING}: {path} is an HDF5 file. Expected a checkpoint-N.pth.tar. Published MesoNet weights (.h5) are of kind "
+                "'mesonet'."
+            )
 
 
 def _kind(tensors: dict[str, Tensor]) -> str:

@@ -13,6 +13,7 @@ from dfworkbench.names import require_name
 
 #: Kind -> "module:function"; the function returns (name of the detector, its options, the detector in eval mode).
 IMPORTERS = {
+    "caddm": "dfworkbench.importers.caddm:load_caddm",
     "dfforensics": "dfworkbench.importers.dfforensics:load_dfforensics",
     "mesonet": "dfworkbench.importers.mesonet:load_mesonet",
 }

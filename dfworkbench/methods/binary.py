@@ -11,10 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dfworkbench.datasets.augment import AugmentSettings, FaceAugment, Transform
+from dfworkbench.datasets.augment import AugmentSettings, FaceAugment
+from dfworkbench.datasets.sample import Transform
 from dfworkbench.errors import ParameterError
 from dfworkbench.methods.step import Step
 from dfworkbench.models.inputs import prepare
+from dfworkbench.models.prediction import Prediction
 
 
 class Binary(nn.Module):
@@ -49,12 +51,20 @@ class Binary(nn.Module):
 
     def forward(self, batch: dict[str, Tensor]) -> Step:
         """Loss of a batch; see `methods.step`."""
-        images = prepare(batch["images"], self.detector.input_spec, type(self.detector).__name__)
-        logit = self.detector(images).logit
-        target = batch["label"].to(logit.dtype) * (1 - self.label_smoothing) + self.label_smoothing / 2
-        losses = F.binary_cross_entropy_with_logits(logit, target, reduction="none")
-        loss = (losses * self.class_weights[batch["label"]]).mean()
+        logit = self.predict(batch).logit
+        loss = self.cross_entropy(logit, batch["label"])
         return Step(loss, {"bce": loss}, logit)
+
+    def predict(self, batch: dict[str, Tensor]) -> Prediction:
+        """What the detector says of a batch."""
+        return self.detector(prepare(batch["images"], self.detector.input_spec, type(self.detector).__name__))
+
+    def cross_entropy(self, logit: Tensor, label: Tensor) -> Tensor:
+        """Mean over the samples `(B,)`, with class weights and label smoothing; scalar, at least float32."""
+        logit = logit.to(torch.promote_types(logit.dtype, torch.float32))
+        target = label.to(logit.dtype) * (1 - self.label_smoothing) + self.label_smoothing / 2
+        losses = F.binary_cross_entropy_with_logits(logit, target, reduction="none")
+        return (losses * self.class_weights[label]).mean()
 
     def balance_classes(self, labels: Sequence[int]) -> None:
         """Weigh the classes so that both count equally over the training rows."""

@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from dfworkbench.models.registry import check_options, class_options, load_class, register
+from dfworkbench.errors import ParameterError
+from dfworkbench.models.registry import DETECTORS, check_options, class_options, load_class, register
 
 #: Name -> "module:Class", alphabetical.
 METHODS: dict[str, Any] = {
     "binary": "dfworkbench.methods.binary:Binary",
+    "caddm": "dfworkbench.methods.caddm:Caddm",
 }
 
 _OWNED = ("detector",)
@@ -30,18 +32,45 @@ def build_method(name: str, detector: Any, **options: Any) -> Any:
 
     Raises:
         UnknownNameError: No method has this name.
-        ParameterError: It has no such option.
+        ParameterError: It has no such option, or was not made for such detectors.
     """
-    cls = load_class("training method", METHODS, name)
+    cls = load_method(name)
     check_options("training method", name, cls, options, skip=_OWNED)
+    _require_fit(name, cls, detector)
     return cls(detector, **options)
+
+
+def load_method(name: str) -> type:
+    """The class of a training method."""
+    return load_class("training method", METHODS, name)
+
+
+def own_method(detector: str) -> str:
+    """The training method that a detector was made for, by name: "binary" for most."""
+    return getattr(load_class("detector", DETECTORS, detector), "trained_by", "binary")
 
 
 def method_options(name: str) -> dict[str, Any]:
     """Options of a training method with their defaults."""
-    return class_options(load_class("training method", METHODS, name), skip=_OWNED)
+    return class_options(load_method(name), skip=_OWNED)
 
 
 def register_method(name: str, cls: type | str) -> None:
     """Add a training method of your own under a name that is not taken."""
     register("training method", METHODS, name, cls)
+
+
+def _require_fit(name: str, cls: type, detector: Any) -> None:
+    """A detector with parts that only one method trains names it in `trained_by`; such a method says so in `own_detectors`."""
+    own = getattr(detector, "trained_by", "")
+    if own and own != name:
+        raise ParameterError(
+            f"training {type(detector).__name__} with the method {name!r}: parts of it would never be trained; it was made for "
+            f"{own!r}. Choose method = {own!r} (or 'auto'), or a plain detector such as 'resnet34'."
+        )
+    if getattr(cls, "own_detectors", False) and own != name:
+        fitting = [d for d in DETECTORS if own_method(d) == name]
+        raise ParameterError(
+            f"training {type(detector).__name__} with the method {name!r}: it needs outputs that this detector has not. Choose "
+            f"one of {', '.join(sorted(fitting))}, or method = 'auto'."
+        )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from dfworkbench.datasets.augment import Transform
-
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from dfworkbench.datasets.sample import Transform
 
 
 class Step(NamedTuple):
@@ -17,11 +17,13 @@ class Step(NamedTuple):
         loss: Scalar to minimise; a mean over the samples of the batch, so that batches can be split over processes.
         parts: Named parts of the loss, scalars; they go into the history.
         logit: `(B,)`, log-odds of *fake*, or None for a method that classifies nothing.
+        shares: Named shares of the samples of the batch, scalars 0..1; they go into the history too, but are no losses.
     """
 
     loss: Tensor
     parts: dict[str, Tensor]
     logit: Tensor | None
+    shares: dict[str, Tensor] = {}
 
 
 class TrainingMethod(Protocol):

@@ -1,5 +1,7 @@
 """Which device to compute on."""
 
+from typing import Literal
+
 import torch
 
 from dfworkbench.errors import DeviceError
@@ -27,3 +29,14 @@ def choose_device(name: str = "auto") -> torch.device:
             "Use device='auto' or 'cpu'; `dfworkbench doctor` shows what torch sees."
         )
     return device
+
+
+def fast_precision(device: torch.device) -> Literal["32-true", "bf16-mixed"]:
+    """The quickest numbers that a device computes with by itself: "bf16-mixed" or "32-true".
+
+    CPUs without matrix units for bfloat16 (AMX) are slower with it than without.
+    """
+    if device.type == "cuda":
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # torch 2.6 does not know it
+    return "bf16-mixed" if capabilities.get("amx_bf16") else "32-true"

@@ -10,7 +10,7 @@ row); padding is computed for the size that is fed (the original computes it for
 ImageNet weights can be loaded (the original always starts from random ones).
 """
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -51,15 +51,26 @@ class EfficientNet(nn.Module):
     Args:
         size_px: Height and width of the input; at least 32.
         dropout: Before each of the two linear layers, 0..1.
-        crop_scale: Side of the crop over the longer side of the face box.
+        crop_scale: Side of the crop over the longer side of the face box, or, with `alignment="five_points"`, over that of
+            the canvas of CADDM's authors: 1.0 there is exactly what the CADDM detectors are fed.
         weights: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
+        alignment: "box" or "five_points", see `InputSpec`.
     """
 
     variant: ClassVar[str]
 
-    def __init__(self, size_px: int = 224, dropout: float = 0.5, crop_scale: float = 1.3, weights: str = "") -> None:
+    def __init__(
+        self,
+        size_px: int = 224,
+        dropout: float = 0.5,
+        crop_scale: float = 1.3,
+        weights: str = "",
+        alignment: Literal["box", "five_points"] = "box",
+    ) -> None:
         super().__init__()
-        self.input_spec = InputSpec(size_px=size_px, crop_scale=crop_scale, mean=IMAGENET_MEAN, std=IMAGENET_STD)
+        self.input_spec = InputSpec(
+            size_px=size_px, crop_scale=crop_scale, alignment=alignment, mean=IMAGENET_MEAN, std=IMAGENET_STD
+        )
         self.trunk = EfficientNetTrunk(self.variant, size_px, weights)
         self.head = small_head(self.trunk.channels, dropout)
 

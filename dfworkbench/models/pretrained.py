@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from dfworkbench.errors import CheckpointError, UnknownNameError
 
 _EFFICIENTNET = "https://github.com/lukemelas/EfficientNet-PyTorch/releases/download/1.0/"
+_RESNET = "https://download.pytorch.org/models/"
 
 #: Name -> address. The last eight digits before the suffix begin the file's SHA-256.
 IMAGENET_URLS = {
@@ -20,6 +21,8 @@ IMAGENET_URLS = {
     "efficientnet_b5": _EFFICIENTNET + "efficientnet-b5-b6417697.pth",
     "efficientnet_b6": _EFFICIENTNET + "efficientnet-b6-c76e70fd.pth",
     "efficientnet_b7": _EFFICIENTNET + "efficientnet-b7-dcc49843.pth",
+    "resnet18": _RESNET + "resnet18-f37072fd.pth",  # IMAGENET1K_V1 of torchvision, as resnet34
+    "resnet34": _RESNET + "resnet34-b627a593.pth",
 }
 
 

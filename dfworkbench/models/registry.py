@@ -10,12 +10,17 @@ from dfworkbench.names import require_name
 
 #: Name -> "module:Class", alphabetical. A class may stand here too, see `register_detector`.
 DETECTORS: dict[str, Any] = {
+    "caddm_efficientnet_b3": "dfworkbench.models.caddm:CaddmEfficientNetB3",
+    "caddm_efficientnet_b4": "dfworkbench.models.caddm:CaddmEfficientNetB4",
+    "caddm_resnet34": "dfworkbench.models.caddm:CaddmResNet34",
     **{f"efficientnet_b{i}": f"dfworkbench.models.efficientnet:EfficientNetB{i}" for i in range(8)},
     "efficientnet_b0_lstm": "dfworkbench.models.recurrent:EfficientNetB0LSTM",
     "efficientnet_b3_lstm": "dfworkbench.models.recurrent:EfficientNetB3LSTM",
     "mesoinception4": "dfworkbench.models.mesoinception:MesoInception4",
     "mesonet4": "dfworkbench.models.mesonet:MesoNet4",
     "mesonet4_lstm": "dfworkbench.models.recurrent:MesoNet4LSTM",
+    "resnet18": "dfworkbench.models.resnet:ResNet18",
+    "resnet34": "dfworkbench.models.resnet:ResNet34",
 }
 
 

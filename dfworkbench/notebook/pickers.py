@@ -44,10 +44,10 @@ def detectors() -> list[str]:
 
 
 def methods() -> list[str]:
-    """Names of all training methods."""
+    """Names of all training methods, and auto."""
     from dfworkbench.methods.registry import list_methods
 
-    return list_methods()
+    return ["auto", *list_methods()]
 
 
 def layouts() -> list[str]:

@@ -67,7 +67,7 @@ def status_table(videos: pd.DataFrame) -> ReadableTable:
 
 def mask_sentence(faces: pd.DataFrame) -> str:
     """How often the data set's own masks were needed to tell whose face is forged."""
-    from dfworkbench.datasets.face_dataset import mask_report
+    from dfworkbench.datasets.rows import mask_report
 
     frames, changed = mask_report(faces)
     if not frames:

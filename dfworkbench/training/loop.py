@@ -40,7 +40,8 @@ class Epoch:
     Attributes:
         number: Counted from 1.
         epochs: How many the run has in all.
-        train: Means over the training batches: loss, the parts of the loss, accuracy, grad_norm where it is limited.
+        train: Means over the training batches: loss, the parts of the loss, accuracy, grad_norm where it is limited, and the
+            shares of samples that the method counts.
         val: loss, auc_video, auc_frame, eer_video.
         seconds: Wall time.
         best: Whether it was the best one so far by validation.
@@ -134,6 +135,8 @@ def _train(
         step = model(batch)
         optimizer.zero_grad()
         fabric.backward(step.loss)
+        if settings.value_clip:
+            fabric.clip_gradients(model, optimizer, clip_val=settings.value_clip)
         if settings.gradient_clip:
             norm = fabric.clip_gradients(model, optimizer, max_norm=settings.gradient_clip, error_if_nonfinite=False)
             means.add({"grad_norm": torch.as_tensor(norm)}, 1)
@@ -185,6 +188,11 @@ def learning_rate(settings: TrainSettings, step: int, steps: int) -> float:
     """Learning rate of a step, counted from 0 over the whole run."""
     if settings.schedule == "constant":
         return settings.learning_rate
+    if settings.schedule == "steps":
+        epoch = step * settings.epochs // steps + 1
+        pairs = [value.split("=") for value in settings.rate_steps]
+        begun = {int(first): float(rate) for first, rate in pairs if int(first) <= epoch}
+        return begun[max(begun)] if begun else settings.learning_rate
     return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
@@ -210,7 +218,7 @@ class _Means:
 
 
 def _measures(step: Any, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-    out = {"loss": step.loss, **step.parts}
+    out = {"loss": step.loss, **step.parts, **step.shares}
     if step.logit is not None:
         out["accuracy"] = ((step.logit.detach() > 0) == (batch["label"] > 0)).double().mean()
     return out

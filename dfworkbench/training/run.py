@@ -92,7 +92,7 @@ class Run:
     ) -> Path:
         """Write everything of the last epoch in `history`; returns its weight file."""
         last = history[-1]
-        metadata = {"epoch": last["epoch"], "metrics": _without_nan(last["val"]), "method": self.settings.method}
+        metadata = {"epoch": last["epoch"], "metrics": _without_nan(last["val"]), "method": self.settings.method_name}
         path = save_detector(
             epoch_file(self.folder, last["epoch"]),
             method.detector,

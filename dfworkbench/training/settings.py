@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 
 from dfworkbench.datasets.augment import AugmentSettings
 from dfworkbench.errors import ParameterError
+from dfworkbench.methods import load_method, own_method
 
 #: Fields that cannot change what is learned, so a run may be continued with other values.
 FREE_FIELDS = ("name", "device", "threads", "workers", "cache_mb")
@@ -19,7 +20,9 @@ class TrainSettings(AugmentSettings):
         default="demo", min_length=1, description="Data set: a folder of labels/ with tables and splits."
     )
     detector: str = Field(default="mesonet4", description="Network, one of list_detectors().")
-    method: str = Field(default="binary", description="Training method, one of list_methods().")
+    method: str = Field(
+        default="auto", description="Training method, one of list_methods(); auto takes the one of the detector."
+    )
     start_from: str = Field(
         default="", description="Checkpoint whose weights training starts from; empty: fresh or ImageNet."
     )
@@ -28,14 +31,20 @@ class TrainSettings(AugmentSettings):
         pattern=r"^([A-Za-z0-9][\w.+-]*)?$",
         description="Folder of the run in checkpoints/; empty makes one from the settings.",
     )
+    kinds: list[str] = Field(
+        default=[], description="Forgery kinds to train and validate on, with all real files; empty: all kinds."
+    )
     epochs: int = Field(default=5, ge=1, le=1000, description="Passes over the training split.")
     batch_size: int = Field(default=32, ge=1, le=4096, description="Samples per step, over all processes.")
     learning_rate: float = Field(default=1e-3, gt=0, le=1, description="Step size of AdamW.")
     weight_decay: float = Field(
         default=1e-4, ge=0, le=1, description="Pull of weights towards zero; biases and norms are spared."
     )
-    schedule: Literal["constant", "cosine"] = Field(
-        default="cosine", description="How the learning rate goes over the run."
+    schedule: Literal["constant", "cosine", "steps"] = Field(
+        default="cosine", description="How the learning rate goes over the run; steps follows rate_steps."
+    )
+    rate_steps: list[str] = Field(
+        default=[], description="Other learning rates from an epoch on, as epoch=rate, for the schedule steps."
     )
     balance: Literal["loss", "sample", "none"] = Field(
         default="loss", description="Unequal classes: weigh the loss, draw both equally often, or leave them."
@@ -44,6 +53,9 @@ class TrainSettings(AugmentSettings):
         default=0.0, ge=0, le=0.5, description="How far the targets 0 and 1 are moved towards one half."
     )
     gradient_clip: float = Field(default=0.0, ge=0, description="Largest norm of the gradient; 0 does not limit it.")
+    value_clip: float = Field(
+        default=0.0, ge=0, description="Largest entry of the gradient, each cut by itself; 0 does not limit it."
+    )
     frames_per_video: int = Field(
         default=16, ge=1, le=1000, description="Faces or clips per track, evenly over its time."
     )
@@ -67,6 +79,21 @@ class TrainSettings(AugmentSettings):
     workers: int = Field(default=0, ge=0, le=64, description="Processes that read samples; 0 reads in this one.")
     cache_mb: int = Field(default=2000, ge=0, description="Memory for decoded crops, in megabytes.")
 
+    @field_validator("rate_steps")
+    @classmethod
+    def _are_steps(cls, values: list[str]) -> list[str]:
+        for value in values:
+            epoch, _, rate = value.partition("=")
+            try:
+                valid = int(epoch) >= 1 and 0 < float(rate) <= 1
+            except ValueError:
+                valid = False
+            if not valid:
+                raise ValueError(
+                    f"{value!r} is no epoch=rate pair with epoch from 1 and rate in 0 to 1, such as 5=1e-4"
+                )
+        return values
+
     @field_validator("detector_options", "method_options")
     @classmethod
     def _are_pairs(cls, values: list[str]) -> list[str]:
@@ -75,10 +102,31 @@ class TrainSettings(AugmentSettings):
                 raise ValueError(f"{value!r} is no name=value pair, such as dropout=0.3")
         return values
 
+    @classmethod
+    def published(cls, method: str, **values: Any) -> "TrainSettings":
+        """Settings as a method was published with; `values` go before them.
+
+        Raises:
+            UnknownNameError: There is no such method.
+            ParameterError: No settings are known for it.
+        """
+        known = getattr(load_method(method), "published", None)
+        if known is None:
+            raise ParameterError(
+                f"asking for the published settings of the method {method!r}: none are known. Give your own: TrainSettings("
+                f"method={method!r}, …)."
+            )
+        return cls(**{**known, **values})
+
     @property
     def model_name(self) -> str:
         """Name of the run's folder: `name`, or detector, data set and a hash of what decides the result."""
         return self.name or f"{self.detector}_{self.dataset}_{self.content_hash(without=FREE_FIELDS)}"
+
+    @property
+    def method_name(self) -> str:
+        """The training method, `auto` being resolved."""
+        return own_method(self.detector) if self.method == "auto" else self.method
 
     def build_options(self) -> dict[str, Any]:
         """Options for `build_detector`."""
@@ -92,9 +140,11 @@ class TrainSettings(AugmentSettings):
     def changed_fields(self, stored: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
         """Fields that decide the result and differ from those of a stored run: name -> (stored, now)."""
         defaults = {name: field.default for name, field in type(self).model_fields.items()}
-        free = {*FREE_FIELDS, "epochs"} if self.schedule == "constant" else {*FREE_FIELDS}
+        free = {*FREE_FIELDS} if self.schedule == "cosine" else {*FREE_FIELDS, "epochs"}
         now = self.model_dump(mode="json")
         then = {name: stored.get(name, defaults[name]) for name in now}
+        if then["detector"] == self.detector and then["method"] == self.method_name:
+            now["method"] = self.method_name  # auto and what it stands for are the same
         return {name: (then[name], now[name]) for name in now if name not in free and then[name] != now[name]}
 
 

@@ -11,10 +11,10 @@ from dfworkbench.checkpoints import load_detector
 from dfworkbench.datasets import check_splits
 from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.errors import DataNotFoundError, ParameterError, SplitLeakError, TableError
-from dfworkbench.evaluation.domain import DOMAIN_KEY, dataset_domain
+from dfworkbench.evaluation.domain import DOMAIN_KEY, dataset_domain, dataset_root
 from dfworkbench.methods import build_method, method_options
 from dfworkbench.models import build_detector, detector_options
-from dfworkbench.names import FAKE, REAL
+from dfworkbench.names import FAKE, REAL, require_name
 from dfworkbench.provenance import file_hash, provenance
 from dfworkbench.tables import read_table, table_hash
 from dfworkbench.training.loop import Epoch, fit
@@ -59,8 +59,9 @@ def prepare(settings: TrainSettings, workspace: Workspace | None = None) -> Prep
     Raises:
         DataNotFoundError: The data set was not extracted, or there is no checkpoint `start_from`.
         SplitLeakError: An identity group stands in more than one split.
-        TableError: A split has no faces, or no faces of one class.
-        UnknownNameError: No detector or method has this name.
+        TableError: A split has no faces, or no faces of one class; or the method needs the genuine video of each fake, and
+            some have none.
+        UnknownNameError: No detector or method has this name, or no fakes are of a kind.
         ParameterError: An option does not exist, or `start_from` holds another detector.
         CheckpointError: The checkpoint `start_from` cannot be used.
     """
@@ -118,6 +119,20 @@ def with_splits(videos: pd.DataFrame, path: Path) -> pd.DataFrame:
     return videos.assign(**{c: videos["video_id"].map(splits[c]).fillna("") for c in ("group", "split")})
 
 
+def of_kinds(videos: pd.DataFrame, kinds: list[str]) -> pd.DataFrame:
+    """All real videos and the fakes of these kinds; all of them for no kinds.
+
+    Raises:
+        UnknownNameError: The table has no fakes of a kind.
+    """
+    if not kinds:
+        return videos
+    fake = videos["label"] == FAKE
+    for kind in kinds:
+        require_name("forgery kind", kind, sorted(videos["method"][fake].unique()))
+    return videos[~fake | videos["method"].isin(kinds)]
+
+
 def _detector(settings: TrainSettings, workspace: Workspace) -> tuple[Any, dict[str, Any], Path | None]:
     """The detector with its first weights, the options that build it, and the file the weights are from, if any."""
     options = settings.build_options()
@@ -137,18 +152,19 @@ def _detector(settings: TrainSettings, workspace: Workspace) -> tuple[Any, dict[
 
 
 def _build_method(settings: TrainSettings, detector: Any) -> Any:
-    known = method_options(settings.method)
+    name = settings.method_name
+    known = method_options(name)
     offered: dict[str, Any] = {"augment": settings.augmentation()}
     if settings.label_smoothing:
         offered["label_smoothing"] = settings.label_smoothing
     options = {name: value for name, value in offered.items() if name in known or name == "label_smoothing"}
-    return build_method(settings.method, detector, **options | parse_options(settings.method_options))
+    return build_method(name, detector, **options | parse_options(settings.method_options))
 
 
 def _balance_loss(settings: TrainSettings, method: Any, data: FaceDataset) -> None:
     if not hasattr(method, "balance_classes"):
         raise ParameterError(
-            f"balance = 'loss': the method {settings.method!r} has no class weights. Choose balance = 'sample' or 'none'."
+            f"balance = 'loss': the method {settings.method_name!r} has no class weights. Choose balance = 'sample' or 'none'."
         )
     method.balance_classes(data.rows["label"].tolist())
 
@@ -156,7 +172,7 @@ def _balance_loss(settings: TrainSettings, method: Any, data: FaceDataset) -> No
 def _dataset(
     settings: TrainSettings, method: Any, tables: TrainingTables, workspace: Workspace, split: str
 ) -> FaceDataset:
-    videos = tables.videos
+    videos = of_kinds(tables.videos, settings.kinds)
     labelled = videos[(videos["split"] == split) & videos[method.label_column].isin((REAL, FAKE))]
     data = FaceDataset(
         tables.faces,
@@ -167,6 +183,7 @@ def _dataset(
         frames_per_video=settings.frames_per_video,
         tracks=settings.tracks,
         label_column=method.label_column,
+        root=dataset_root(workspace.labels / settings.dataset),
         seed=settings.seed,
         cache_mb=settings.cache_mb,
     )

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from pairs import make_batch, settle_norms, small_detector, small_options
+from pairs import GIANTS, make_batch, settle_norms, small_detector, small_options
 
 from dfworkbench.checkpoints import load_detector, save_detector
 from dfworkbench.errors import InputError
@@ -20,6 +20,11 @@ def images_for(detector, count, seed=0):
 def score(detector, images):
     with torch.inference_mode():
         return detector(images).logit
+
+
+def leave_out_giants(name):
+    if name in GIANTS:
+        pytest.skip(f"{name} has 200+ million parameters: 20 s and more; caddm_resnet34 runs the same code, see GIANTS")
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -43,6 +48,7 @@ def test_same_input_same_score(name):
 
 
 def test_order_and_company_in_a_batch_do_not_matter(name):
+    leave_out_giants(name)
     detector = small_detector(name).eval().double()  # in float32 the deepest networks differ in the fourth digit
     images = images_for(detector, 4).double()
     settle_norms(detector, images)
@@ -75,6 +81,7 @@ def test_wrong_shapes_are_refused(name):
 
 
 def test_saved_and_loaded_it_scores_the_same(name, tmp_path):
+    leave_out_giants(name)
     detector = small_detector(name)
     settle_norms(detector, images_for(detector, 4))
     path = save_detector(tmp_path / "a.safetensors", detector, name, small_options(name))

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from pairs import TWINS, make_batch, small_method
+from pairs import TWINS, fits, make_batch, small_detector, small_method
 
-from dfworkbench.errors import InputError
-from dfworkbench.methods import Step, list_methods
+from dfworkbench.errors import InputError, ParameterError
+from dfworkbench.methods import Step, build_method, list_methods
 from dfworkbench.models import list_detectors
 
-PAIRS = [(method, detector) for method in list_methods() for detector in list_detectors() if detector not in TWINS]
+PAIRS = [(m, d) for m in list_methods() for d in list_detectors() if d not in TWINS and fits(m, d)]
 over_pairs = pytest.mark.parametrize(("method", "detector"), PAIRS)
 
 
@@ -106,6 +106,13 @@ def test_wrong_size_is_refused(method, detector):
     batch["images"] = batch["images"][..., :-1]
     with pytest.raises(InputError, match=r"takes \(B, "):
         method(batch)
+
+
+def test_a_method_and_a_detector_that_do_not_fit_are_refused():
+    with pytest.raises(ParameterError, match=r"parts of it would never be trained.*method = 'caddm'"):
+        build_method("binary", small_detector("caddm_resnet34"))
+    with pytest.raises(ParameterError, match="it needs outputs that this detector has not. Choose one of caddm_"):
+        build_method("caddm", small_detector("mesonet4"))
 
 
 def test_two_processes_take_the_same_step_as_one():

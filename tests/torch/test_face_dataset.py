@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from dfworkbench.datasets.augment import FaceAugment
-from dfworkbench.datasets.face_dataset import FaceDataset, choose_samples, collate, main_tracks
+from dfworkbench.datasets.face_dataset import FaceDataset, collate
+from dfworkbench.datasets.rows import choose_samples, main_tracks
 from dfworkbench.errors import TableError
 from dfworkbench.input_spec import InputSpec
 from dfworkbench.media.images import read_image
@@ -129,11 +130,10 @@ def test_moved_boxes_never_leave_the_stored_crop(toy, tables):
 
 
 class OnlyMove:
-    def move_boxes(self, boxes, rng):
-        return boxes + 3
+    needs_genuine = False
 
-    def change_pixels(self, images, rng):
-        return images
+    def __call__(self, sample, rng):
+        return {"images": sample.cut(sample.boxes + 3)}
 
 
 def test_batches_lie_channels_last(toy, tables):

@@ -8,7 +8,7 @@ import pytest
 from heads import Head, write_heads
 
 from dfworkbench.datasets import read_layout
-from dfworkbench.datasets.face_dataset import main_tracks, mask_report, without_bystanders
+from dfworkbench.datasets.rows import main_tracks, mask_report, without_bystanders
 from dfworkbench.extraction.extract import extract_table
 from dfworkbench.extraction.masks import forged_shares
 from dfworkbench.faces import FaceSettings, faces_in_file

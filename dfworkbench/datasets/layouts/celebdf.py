@@ -31,12 +31,20 @@ def read_celebdf(root: Path, dataset: str) -> list[dict[str, Any]]:
                 video_row(
                     dataset, root, file, label,
                     method=folder if label == FAKE else "", carrier=carrier, donor=donor,
+                    genuine_id=_genuine(dataset, root, file) if label == FAKE else "",
                     split="test" if (folder, file.name) in test_names else "",
                 )
             )  # fmt: skip
     if not rows:
         raise nothing_found("celebdf", root, "Celeb-real/, YouTube-real/ and Celeb-synthesis/ with .mp4 files")
     return rows
+
+
+def _genuine(dataset: str, root: Path, file: Path) -> str:
+    """id0_id1_0000 of Celeb-synthesis was made from id0_0000 of Celeb-real."""
+    parts = file.stem.split("_")
+    below = file.relative_to(root).parts[1:-1]
+    return "/".join([dataset, "Celeb-real", *below, f"{parts[0]}_{parts[-1]}{file.suffix}"])
 
 
 def _identities(dataset: str, folder: str, stem: str) -> tuple[str, str]:

@@ -52,10 +52,15 @@ def _row(dataset: str, root: Path, file: Path, name: str, entry: dict[str, Any])
     else:
         carrier = f"{dataset}/{entry.get('original') or name}" if label == FAKE else f"{dataset}/{name}"
         donor, method = "", "DFDC" if label == FAKE else ""
+    original = entry.get("original") if label == FAKE else None
+    genuine = video_row(dataset, root, file.parent / str(original), REAL)["video_id"] if original else ""
     split = {"train": "train", "validation": "val", "val": "val", "test": "test"}.get(
         str(entry.get("set") or entry.get("split") or ""), ""
     )
-    return video_row(dataset, root, file.parent / name, label, method=method, carrier=carrier, donor=donor, split=split)
+    return video_row(
+        dataset, root, file.parent / name, label,
+        method=method, carrier=carrier, donor=donor, genuine_id=genuine, split=split,
+    )  # fmt: skip
 
 
 DFDC = Layout(

@@ -43,6 +43,7 @@ def read_faceforensics(root: Path, dataset: str, *, compression: str = "c23") ->
             video_row(
                 dataset, root, file, FAKE if forged else REAL,
                 method=kind if forged else "", compression=compression, carrier=carrier, donor=donor,
+                genuine_id=_genuine(dataset, kind, file, compression) if forged else "",
                 split=pairs.get(carrier.split("/")[-1], ""),
                 mask_path=mask.relative_to(root).as_posix() if forged and mask.is_file() else "",
                 landmarks_path=landmarks.relative_to(root).as_posix() if landmarks.is_file() else "",
@@ -73,6 +74,14 @@ def values_of_path(dataset: str, path: PurePath) -> dict[str, str]:
                 "method": kind if forged else "", "compression": compression, "carrier": carrier, "donor": donor
             }  # fmt: skip
     return {}
+
+
+def _genuine(dataset: str, kind: str, file: Path, compression: str) -> str:
+    """The video that a fake lies on: 000_003 on 000; of actors 01_02__scene__YVGY8LOK on 01__scene."""
+    person, *scene = file.stem.split("__")
+    stem = "__".join([person.split("_")[0], *scene[:1]])
+    folder = "actors" if kind in _ACTOR_SETS else "youtube"
+    return f"{dataset}/original_sequences/{folder}/{compression}/videos/{stem}{file.suffix}"
 
 
 def _identities(dataset: str, kind: str, stem: str, forged: bool) -> tuple[str, str]:

@@ -62,7 +62,10 @@ def read_ldm(root: Path, dataset: str) -> list[dict[str, Any]]:
                 odd.append(f"{listed}: " + ("named twice" if path in rows else "not below the folder of ldm.json"))
                 continue
             split = next(filter(None, map(split_in, reversed(listed.parts[max(dropped - 1, 0) : -1]))), "")
-            rows[path] = _row(dataset, root, folder, listed, sequence, split)
+            genuine = _genuine(dataset, root, file, sequence, dropped)
+            rows[path] = _row(dataset, root, folder, listed, sequence, split) | {
+                "genuine_id": genuine, "landmarks_path": file.relative_to(root).as_posix()
+            }  # fmt: skip
     for path in [path for path in rows if outer_folder(path, rows)]:
         odd.append(f"{path}: lies inside another sequence")
         del rows[path]
@@ -119,6 +122,15 @@ def _row(
     return video_row(dataset, root, folder, sequence.label, **values, split=split)
 
 
+def _genuine(dataset: str, root: Path, file: Path, sequence: _Sequence, dropped: int) -> str:
+    """The sequence that a fake was made from, as `source_path` of its first entry tells."""
+    listed = listed_path(str(sequence.entry.get("source_path", "")), file.parent)
+    if sequence.label != FAKE or listed is None or len(listed.parts) < 2:
+        return ""
+    folder = file.parent.joinpath(*listed.parent.parts[dropped:])
+    return f"{dataset}/{folder.relative_to(root).as_posix()}"
+
+
 def _values_of_entry(dataset: str, listed: PurePosixPath, sequence: _Sequence) -> dict[str, str]:
     label, entry = sequence
     source = PurePosixPath(str(entry.get("source_path", ""))).parent.name
@@ -159,8 +171,8 @@ LDM = Layout(
         traps=(
             "'source' there is the carrier, whose video it is; FaceForensics++ calls it the target.",
             "The scripts make no split: train_images and test_images are what somebody put there, and may share people.",
-            "By default a folder holds one frame; its faces are found anew here, the stored landmarks are not used. "
-            "Pictures of a folder that have no entry are read too.",
+            "By default a folder holds one frame; its faces are found anew here, the stored landmarks serve the facial swap of "
+            "CADDM. Pictures of a folder that have no entry are read too.",
             "Times count 25 pictures a second, although the frames are spread over the whole video.",
         ),
     ),

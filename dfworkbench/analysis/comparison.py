@@ -1,0 +1,104 @@
+"""Video AUC with every bootstrap draw, means over seeds, and differences between detectors on the same videos."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dfworkbench.analysis.measures import NAN, Measure
+from dfworkbench.errors import InputError
+from dfworkbench.evaluation.aggregate import DEFAULT_RULE, to_level
+from dfworkbench.evaluation.curves import METRICS, Ranking, draw_counts, resample
+from dfworkbench.evaluation.metrics import INTERVAL, usable_rows
+from dfworkbench.names import FAKE
+
+
+def drawn_auc(
+    name: str,
+    scores: pd.DataFrame,
+    *,
+    rule: str = DEFAULT_RULE,
+    missing: str = "drop",
+    draws: int = 1000,
+    seed: int = 0,
+) -> tuple[Measure, NDArray[np.float64]]:
+    """Video AUC of a score table, and its value in every resampling of the videos, `(draws,)`.
+
+    Score tables with the same videos in the same order are resampled alike for equal seeds: their draws can be subtracted.
+    """
+    used = usable_rows(to_level(scores, "video", rule), missing)[0]
+    fakes = int((used["label"] == FAKE).sum())
+    if fakes in (0, len(used)):
+        seen = "no labelled video with a score" if used.empty else f"only {'fake' if fakes else 'real'} videos"
+        return Measure(name, NAN, chance=0.5, n=len(used), reason=f"{seen}: AUC needs both classes"), np.empty(0)
+    ranking = Ranking(used["label"], used["fake_probability"])
+    value = float(METRICS["auc"](ranking.curve())[0])
+    units = np.arange(len(used))  # one row per video
+    drawn = resample(ranking, units, draw_counts(len(used), draws, seed), ("auc",))["auc"] if draws else np.empty(0)
+    return Measure(name, value, *interval(drawn)[:2], 0.5, len(used), interval(drawn)[2]), drawn
+
+
+def mean_auc(
+    name: str, tables: Sequence[pd.DataFrame], *, rule: str = DEFAULT_RULE, draws: int = 1000, seed: int = 0
+) -> tuple[Measure, NDArray[np.float64]]:
+    """The mean over several runs (seeds) of one detector, on the same videos.
+
+    The interval is over videos, drawn alike for all runs; how runs differ is another question, and a small number of seeds
+    says little about it.
+
+    Raises:
+        InputError: No table, or tables of different videos.
+    """
+    _require_same_videos(tables, name)
+    # in one order, so that all draw the same videos
+    tables = [table.sort_values("video_id", kind="stable") for table in tables]
+    found = [drawn_auc(name, table, rule=rule, draws=draws, seed=seed) for table in tables]
+    measures, drawn = [measure for measure, _ in found], np.mean([values for _, values in found], axis=0)
+    value = float(np.mean([measure.value for measure in measures]))
+    low, high, why = interval(drawn)
+    return Measure(name, value, low, high, 0.5, measures[0].n, measures[0].reason or why), drawn
+
+
+def compare_auc(
+    name: str,
+    tables: Sequence[pd.DataFrame],
+    others: Sequence[pd.DataFrame],
+    *,
+    rule: str = DEFAULT_RULE,
+    draws: int = 1000,
+    seed: int = 0,
+) -> Measure:
+    """Mean AUC of `tables` minus that of `others`, with a paired bootstrap interval over the videos that both scored.
+
+    Raises:
+        InputError: The tables are of different videos.
+    """
+    _require_same_videos([*tables, *others], name)
+    first, drawn = mean_auc(name, tables, rule=rule, draws=draws, seed=seed)
+    second, other_drawn = mean_auc(name, others, rule=rule, draws=draws, seed=seed)
+    low, high, why = interval(drawn - other_drawn) if len(drawn) == len(other_drawn) else (NAN, NAN, "")
+    return Measure(name, first.value - second.value, low, high, 0.0, first.n, first.reason or second.reason or why)
+
+
+def interval(drawn: NDArray[np.float64]) -> tuple[float, float, str]:
+    """Ends of the 95 % interval of bootstrap draws, and what is odd about it, else ""."""
+    finite = drawn[~np.isnan(drawn)]  # resamplings that hold one class only say nothing
+    if len(finite) < 2:
+        return NAN, NAN, "no resampling holds both classes" if len(drawn) else ""
+    low, high = np.quantile(finite, INTERVAL)
+    lost = len(drawn) - len(finite)
+    return float(low), float(high), f"interval without {lost} one-class resamplings" if lost > 0.05 * len(drawn) else ""
+
+
+def _require_same_videos(tables: Sequence[pd.DataFrame], name: str) -> None:
+    if not tables:
+        raise InputError(f"comparing detectors by {name}: there is no score table, at least one was expected.")
+    videos = [set(table.loc[table["fake_probability"].notna(), "video_id"]) for table in tables]
+    for other in videos[1:]:
+        if other != videos[0]:
+            odd = sorted(other ^ videos[0])
+            raise InputError(
+                f"comparing detectors by {name}: {len(odd)} videos have a score of one and none of another (first: {odd[0]!r}); "
+                "expected the same videos, or the difference would be one of videos. Score both on the same split."
+            )

@@ -1,0 +1,113 @@
+"""The identity-leakage study of one detector: what its features say about people, and what new people cost it.
+
+After the idea of CADDM (Dong et al., CVPR 2023): a detector that was never asked who is shown may learn it all the same,
+because identities tell real from fake in its training set, and be misled by it elsewhere. Protocols are ours.
+"""
+
+from typing import NamedTuple
+
+import pandas as pd
+
+from dfworkbench.analysis.features import frozen_features
+from dfworkbench.analysis.generalisation import identity_gap
+from dfworkbench.analysis.identity_probe import identity_probe
+from dfworkbench.analysis.measures import Measure
+from dfworkbench.analysis.people import with_people
+from dfworkbench.analysis.retrieval import retrieve
+from dfworkbench.checkpoints import LoadedDetector
+from dfworkbench.datasets.face_dataset import FaceDataset
+from dfworkbench.evaluation.scoring import score_rows
+from dfworkbench.names import FAKE, REAL
+from dfworkbench.tables import read_table
+from dfworkbench.workspace import Workspace, find_workspace
+
+#: Frames of each genuine video that the identity probe sees: four fifths train it.
+PROBE_FRAMES = 15
+
+
+class Extracted(NamedTuple):
+    """An extracted data set: its tables, and the workspace that holds its crops."""
+
+    name: str
+    videos: pd.DataFrame
+    faces: pd.DataFrame
+    workspace: Workspace
+
+    @classmethod
+    def read(cls, name: str, workspace: Workspace | None = None) -> "Extracted":
+        """Read the tables of a data set.
+
+        Raises:
+            DataNotFoundError: It was not extracted.
+        """
+        space = workspace or find_workspace()
+        folder = space.labels / name
+        videos, faces = read_table("video", folder / "videos.csv"), read_table("face", folder / "faces.parquet")
+        return cls(name, videos, faces, space)
+
+    def samples(self, detector: LoadedDetector, videos: pd.DataFrame, frames: int | None) -> FaceDataset:
+        """Samples of some videos' main people, without random changes."""
+        return FaceDataset(
+            self.faces, videos, detector.input_spec, self.workspace.extracted, frames_per_video=frames, tracks="main"
+        )
+
+
+def people_measures(
+    detector: LoadedDetector, data: Extracted, second: Extracted | None, *, frames: int = 8, progress: bool = True
+) -> list[Measure]:
+    """How much the frozen features say about people: probes on genuine videos, retrieval of fakes' carriers and donors.
+
+    Args:
+        detector: Any.
+        data: Where genuine videos are probed (beginning against end) and fakes are looked up.
+        second: A data set with several genuine videos of a person, for the probe on other videos; None leaves it out.
+        frames: Of each fake.
+        progress: Whether to show bars.
+    """
+    genuine, features = _features(detector, data, REAL, PROBE_FRAMES, progress)
+    spec = detector.input_spec
+    overlap = (spec.clip_length - 1) * spec.clip_stride
+    # neighbouring clips share frames: those between both parts are left out, so more of a video must be left for testing
+    measures = identity_probe(features, genuine, skip=overlap, train_share=0.5 if overlap else 0.8).measures
+    if second is not None:
+        others, other_features = _features(detector, second, REAL, PROBE_FRAMES, progress)
+        measures += identity_probe(other_features, others, protocol="other_video").measures
+    fakes, fake_features = _features(detector, data, FAKE, frames, progress)
+    rows = pd.concat([genuine, fakes], ignore_index=True)
+    return measures + retrieve([*features, *fake_features], rows).measures
+
+
+def gap_measures(
+    detector: LoadedDetector,
+    data: Extracted,
+    *,
+    kinds: list[str],
+    trained_on: set[str],
+    frames: int,
+    progress: bool = True,
+) -> list[Measure]:
+    """AUC on the people of the training split, on frames that were not trained on, against that on the people of the test split.
+
+    Args:
+        detector: Trained on `data`.
+        data: With its splits.
+        kinds: Forgery kinds that were trained on; both sides hold these and all real files.
+        trained_on: `face_id` of the (first) faces of all training samples.
+        frames: Per video.
+        progress: Whether to show bars.
+    """
+    videos = data.videos[(data.videos["label"] == REAL) | data.videos["method"].isin(kinds)]
+    fresh = data._replace(faces=data.faces[~data.faces["face_id"].isin(trained_on)])
+    sides = (fresh, "train"), (data, "test")
+    tables = [
+        score_rows(detector, part.samples(detector, videos[videos["split"] == split], frames), progress=progress)
+        for part, split in sides
+    ]
+    return identity_gap(*tables, trained_on=trained_on).measures
+
+
+def _features(
+    detector: LoadedDetector, data: Extracted, label: int, frames: int, progress: bool
+) -> tuple[pd.DataFrame, list]:
+    samples = data.samples(detector, data.videos[data.videos["label"] == label], frames)
+    return with_people(samples.rows, data.videos), [*frozen_features(detector, samples, progress=progress)]

@@ -1,0 +1,159 @@
+"""The facial swap as a training method applies it to a sample."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dfworkbench.datasets.facial_swap.compose import SwapKind, swap
+from dfworkbench.datasets.facial_swap.quality import change_quality
+from dfworkbench.datasets.facial_swap.settings import CropSettings, SwapSettings
+from dfworkbench.datasets.facial_swap.ssim import Pixels
+from dfworkbench.datasets.facial_swap.windows import artifact_window
+from dfworkbench.datasets.sample import FaceSample
+from dfworkbench.errors import ParameterError
+from dfworkbench.faces.alignment import align, alignment_matrix
+from dfworkbench.faces.dense import fit_dense
+
+_FARTHEST = 4.0  # standard deviations of the size: a normal number has no bounds, the size of a face needs one
+_NOWHERE = np.full(4, np.nan, np.float32)
+
+
+class FacialSwap:
+    """Multi-scale facial swap: fakes with a known place of forgery (Dong et al., CVPR 2023).
+
+    A `dfworkbench.datasets.sample.Transform` for single frames of a detector whose InputSpec is aligned by five points.
+
+    Attributes:
+        settings: What is swapped how often, and how crop and quality are changed.
+        needs_genuine: Always.
+    """
+
+    needs_genuine = True
+
+    def __init__(self, settings: SwapSettings | None = None) -> None:
+        self.settings = settings or SwapSettings()
+
+    def __call__(self, sample: FaceSample, rng: np.random.Generator) -> dict[str, Any]:
+        """Swap, align, mirror and degrade one sample.
+
+        Args:
+            sample: One frame. A fake without its genuine frame stays as it is; dense landmarks that are missing are guessed
+                from the five.
+            rng: The only source of randomness.
+
+        Returns:
+            `images`: `(1, S, S, 3)` uint8 RGB. `window`: `(4,)` float32, x0, y0, x1, y1 of a partial swap in 0..1 of the crop,
+            otherwise NaN; that all of a fake is fake is not repeated. `swap`: a `SwapKind` as an int.
+
+        Raises:
+            ParameterError: The sample is a clip, or the detector's crops are not aligned by five points.
+            InputError: The five landmarks are all the same, or not finite.
+        """
+        _check(sample)
+        settings = self.settings
+        fake, genuine, five, dense = _in_crop(sample)
+        if rng.random() < settings.halve:
+            fake, genuine, five, dense = _halve(fake, genuine, five, dense, whole=settings.released)
+        if sample.label:
+            made = swap(fake, genuine, dense, rng, settings)
+            image, background, kind, nominal = made.image, made.background, made.kind, made.window
+        else:
+            image, background, kind, nominal = fake, fake, SwapKind.REAL, None
+        size_px = sample.spec.size_px
+        matrix = draw_alignment(five, size_px, sample.spec.crop_scale, settings.crop, rng)
+        crop, window = align(image, matrix, size_px), _NOWHERE
+        if nominal is not None:
+            box = artifact_window(crop, align(background, matrix, size_px), nominal)
+            if box is None:
+                crop, kind = align(fake, matrix, size_px), SwapKind.FAILED
+            else:
+                window = np.array(box, np.float32) / np.float32(size_px)
+        if settings.released:
+            window = window[[1, 0, 3, 2]]  # rows taken for columns
+        elif rng.random() < settings.flip:
+            crop, window = _mirrored(crop, window)
+        crop = change_quality(crop, settings.quality, rng, rescale=not settings.released)
+        return {"images": np.ascontiguousarray(crop)[None], "window": window.copy(), "swap": int(kind)}
+
+
+def draw_alignment(
+    five: NDArray[np.float64], size_px: int, crop_scale: float, settings: CropSettings, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """A random change of the aligned crop, as the `(3, 3)` matrix of `faces.alignment.alignment_matrix`.
+
+    Args:
+        five: `(5, 2)` pixels of the picture.
+        size_px: Side of the crop.
+        crop_scale: Of the InputSpec; a larger one makes faces smaller.
+        settings: How much is changed.
+        rng: The only source of randomness.
+    """
+    scale = settings.scale + settings.scale_spread * float(np.clip(rng.standard_normal(), -_FARTHEST, _FARTHEST))
+    shift_x, shift_y = rng.uniform(-settings.translation_px, settings.translation_px, size=2)
+    rotation = settings.rotation_deg * rng.uniform(-1, 1) ** 3
+    eyes, sides = (
+        1 + rng.uniform(-settings.stretch, settings.stretch) if rng.random() < settings.stretch_share else 1.0
+        for _ in range(2)
+    )
+    return alignment_matrix(
+        five,
+        size_px,
+        scale=max(scale, 0.1) / crop_scale,
+        translation_px=(shift_x, shift_y),
+        rotation_deg=rotation,
+        eye_stretch=eyes,
+        side_stretch=sides,
+    )
+
+
+def _check(sample: FaceSample) -> None:
+    if len(sample.contexts) != 1:
+        raise ParameterError(
+            f"facial swap: the sample is a clip of {len(sample.contexts)} frames, but swaps are made in single frames. Train "
+            "with a detector whose InputSpec has clip_length=1."
+        )
+    if sample.spec.alignment != "five_points":
+        raise ParameterError(
+            f"facial swap: the detector's InputSpec has alignment={sample.spec.alignment!r}, but its windows are defined on "
+            "crops aligned by five points. Build the detector with InputSpec(alignment='five_points'), or train with "
+            "another method."
+        )
+
+
+def _in_crop(
+    sample: FaceSample,
+) -> tuple[Pixels, Pixels | None, NDArray[np.float64], NDArray[np.float64]]:
+    """The stored crop, its genuine counterpart, five and dense landmarks in pixels of the crop."""
+    context, dense = sample.contexts[0], sample.dense[0]
+    if not np.isfinite(dense).all():
+        dense = fit_dense(sample.landmarks[0])
+    origin, ratio = np.array([context.x0, context.y0]), context.image.shape[0] / context.side
+    five, dense = ((points - origin) * ratio for points in (sample.landmarks[0], dense))
+    return context.image, sample.genuine[0], five, dense
+
+
+def _halve(
+    fake: Pixels, genuine: Pixels | None, five: NDArray[np.float64], dense: NDArray[np.float64], *, whole: bool
+) -> tuple[Pixels, Pixels | None, NDArray[np.float64], NDArray[np.float64]]:
+    """Everything at half the resolution; `whole` cuts the dense landmarks to whole pixels."""
+    half = dense / 2
+    return (
+        _half(fake),
+        None if genuine is None else _half(genuine),
+        five / 2,
+        np.trunc(half) if whole else half,
+    )
+
+
+def _half(image: Pixels) -> Pixels:
+    height, width = image.shape[:2]
+    size = max(width // 2, 1), max(height // 2, 1)
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+
+
+def _mirrored(crop: Pixels, window: NDArray[np.float32]) -> tuple[Pixels, NDArray[np.float32]]:
+    """Left and right exchanged, in the window too."""
+    x0, y0, x1, y1 = window
+    return np.asarray(cv2.flip(crop, 1), dtype=np.uint8), np.array([1 - x1, y0, 1 - x0, y1], np.float32)

@@ -1,0 +1,104 @@
+"""The genuine frames that forged ones were made from, pixel for pixel.
+
+Fakes of FaceForensics++ and Celeb-DF lie on the video of their carrier: frame k of the fake shows, outside the face, what
+frame k of the genuine video shows. The video table says which video that is (`genuine_id`).
+"""
+
+import cv2
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dfworkbench.errors import TableError
+from dfworkbench.faces.crops import ContextCrop
+from dfworkbench.names import FAKE
+from dfworkbench.tables import BOX_COLUMNS
+
+_SAME_FACE = 0.3  # least IoU of the two boxes: both frames show one face at one place
+_SHOWN = 10
+
+
+def require_genuine(videos: pd.DataFrame, faces: pd.DataFrame) -> None:
+    """Stop where a fake has no genuine video with faces.
+
+    Args:
+        videos: Video table of what is to be read.
+        faces: Face table of the whole data set.
+
+    Raises:
+        TableError: Listing the fakes and what each lacks.
+    """
+    fakes = videos[videos["label"] == FAKE]
+    there = fakes["genuine_id"].isin(faces["video_id"])
+    if there.all():
+        return
+    lacking = fakes[~there]
+    reasons = [
+        f"  {row.video_id}: " + (f"no faces of {row.genuine_id}" if row.genuine_id else "names no genuine video")
+        for row in lacking.head(_SHOWN).itertuples()
+    ]
+    more = [f"  and {len(lacking) - _SHOWN} more"] if len(lacking) > _SHOWN else []
+    raise TableError(
+        f"pairing fakes with the genuine videos they were made from: {len(lacking)} of {len(fakes)} fakes have none:\n"
+        + "\n".join([*reasons, *more])
+        + "\nExpected every fake to name in the column genuine_id of videos.csv a video that was extracted. Extract the genuine "
+        "videos too (older tables: run 01_data_extraction again, which fills the column), leave these fakes out, or choose a "
+        "method that needs no pairs, such as binary."
+    )
+
+
+def genuine_rows(chosen: pd.DataFrame, videos: pd.DataFrame, faces: pd.DataFrame) -> NDArray[np.int64]:
+    """For each chosen face the row of `faces` with the same face in the same frame of its genuine video; -1 where none is.
+
+    Args:
+        chosen: Rows of the face table.
+        videos: Their video table.
+        faces: Face table of the whole data set.
+    """
+    genuine = chosen["video_id"].map(videos.set_index("video_id")["genuine_id"])
+    left = pd.DataFrame(
+        {"of": np.arange(len(chosen)), "video": genuine.to_numpy(), "frame": chosen["frame"].to_numpy()}
+    )
+    right = pd.DataFrame(
+        {"at": np.arange(len(faces)), "video": faces["video_id"].to_numpy(), "frame": faces["frame"].to_numpy()}
+    )
+    pairs = left.merge(right, on=["video", "frame"])
+    pairs["overlap"] = _overlap(
+        chosen[list(BOX_COLUMNS)].to_numpy(np.float64)[pairs["of"]],
+        faces[list(BOX_COLUMNS)].to_numpy(np.float64)[pairs["at"]],
+    )
+    best = pairs[pairs["overlap"] >= _SAME_FACE].sort_values("overlap").drop_duplicates("of", keep="last")
+    rows = np.full(len(chosen), -1, np.int64)
+    rows[best["of"]] = best["at"]
+    return rows
+
+
+def cut_alike(genuine: ContextCrop, like: ContextCrop) -> NDArray[np.uint8]:
+    """The genuine frame in the place and size of another context crop, `(S, S, 3)` uint8.
+
+    What the genuine crop does not hold is filled with the pixels of the other one, which are the same outside the face.
+    """
+    out = like.image.copy()
+    size = like.image.shape[0]
+    if like.side == size and genuine.side == genuine.image.shape[0]:  # both at the frame's resolution: only moved
+        dx, dy = round(genuine.x0 - like.x0), round(genuine.y0 - like.y0)
+        to = [slice(max(d, 0), max(min(size, d + genuine.image.shape[0]), 0)) for d in (dy, dx)]
+        at = [slice(t.start - d, max(t.stop - d, 0)) for t, d in zip(to, (dy, dx), strict=True)]
+        out[to[0], to[1]] = genuine.image[at[0], at[1]]
+        return out
+    ours, theirs = size / like.side, genuine.image.shape[0] / genuine.side
+    scale = ours / theirs
+    # pixel i of a crop has its centre at x0 + (i + 0.5) / resolution of the frame
+    dx, dy = ((g - x) * ours + 0.5 * scale - 0.5 for g, x in ((genuine.x0, like.x0), (genuine.y0, like.y0)))
+    matrix = np.array([[scale, 0, dx], [0, scale, dy]])
+    return np.asarray(
+        cv2.warpAffine(genuine.image, matrix, (size, size), out, cv2.INTER_LINEAR, cv2.BORDER_TRANSPARENT), np.uint8
+    )
+
+
+def _overlap(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Intersection over union of box i in `a` with box i in `b`, `(n,)`."""
+    low, high = np.maximum(a[:, :2], b[:, :2]), np.minimum(a[:, 2:], b[:, 2:])
+    inner = np.prod(np.clip(high - low, 0, None), axis=1)
+    areas = [np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) for boxes in (a, b)]
+    return inner / np.maximum(areas[0] + areas[1] - inner, 1e-9)

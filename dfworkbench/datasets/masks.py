@@ -1,0 +1,82 @@
+"""True forgery masks of a data set: which pixels of a frame were changed."""
+
+import logging
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dfworkbench.errors import MediaError
+from dfworkbench.faces.crops import ContextCrop, cut_for, cut_square
+from dfworkbench.input_spec import InputSpec
+from dfworkbench.media import media_kind, open_source, read_image
+from dfworkbench.tables import BOX_COLUMNS, LANDMARK_COLUMNS
+
+_log = logging.getLogger(__name__)
+_FORGED = 32  # of 255: the masks of FaceForensics++ are black and white, but were compressed
+
+
+def read_masks(file: Path, wanted: set[int]) -> dict[int, NDArray[np.bool_]]:
+    """Number of a frame -> where it is forged, `(H, W)`; frames that are not there are left out.
+
+    Args:
+        file: Video or folder with the same frames as the forged file, or a picture for all of them; bright where forged.
+        wanted: Numbers of frames.
+
+    Raises:
+        MediaError: It cannot be read.
+    """
+    if media_kind(file) == "image":
+        return dict.fromkeys(wanted, _forged(read_image(file)))
+    return {frame.index: _forged(frame.rgb) for frame in open_source(file).iterate(sorted(wanted))}
+
+
+def mask_crops(
+    root: Path | str, videos: pd.DataFrame, faces: pd.DataFrame, spec: InputSpec
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """The masks of faces, cut like the detector's crops.
+
+    Args:
+        root: Folder of the data set, which `mask_path` of the video table is below.
+        videos: Video table.
+        faces: Rows of the face table.
+        spec: Of the detector.
+
+    Returns:
+        Masks `(len(faces), S, S)`, and whether each face has one `(len(faces),)`. A mask that cannot be read is warned of.
+    """
+    masks = np.zeros((len(faces), spec.size_px, spec.size_px), bool)
+    found = np.zeros(len(faces), bool)
+    known = videos.set_index("video_id")[["mask_path", "width_px", "height_px"]]
+    faces = faces.reset_index(drop=True)
+    for video, rows in faces.groupby("video_id", sort=False).indices.items():
+        path, *size = known.loc[str(video)]
+        if not path:
+            continue
+        try:
+            frames = read_masks(Path(root) / path, {int(frame) for frame in faces["frame"].to_numpy()[rows]})
+        except MediaError as error:
+            _log.warning("a forgery mask is left out: %s", error)
+            continue
+        for row in rows:
+            face = faces.iloc[row]
+            if (frame := frames.get(int(face["frame"]))) is not None:
+                masks[row], found[row] = _cut(frame, face, (int(size[0]), int(size[1])), spec), True
+    return masks, found
+
+
+def _cut(mask: NDArray[np.bool_], face: pd.Series, size: tuple[int, int], spec: InputSpec) -> NDArray[np.bool_]:
+    grey = mask.astype(np.uint8) * 255
+    if grey.shape[::-1] != size:  # masks of some data sets are smaller than the frames
+        grey = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_NEAREST), np.uint8)
+    x0, y0, side = (float(face[name]) for name in ("crop_x0", "crop_y0", "crop_side"))
+    context = ContextCrop(cut_square(np.repeat(grey[..., None], 3, axis=2), round(x0), round(y0), round(side)), x0, y0, side)
+    box = face[list(BOX_COLUMNS)].to_numpy(np.float64)
+    landmarks = face[list(LANDMARK_COLUMNS)].to_numpy(np.float64).reshape(5, 2)
+    return cut_for(spec, context, box, landmarks)[..., 0] > 127
+
+
+def _forged(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    return rgb.max(axis=2) > _FORGED

@@ -1,0 +1,86 @@
+"""Which rows of the tables make samples: people, frames and clips."""
+
+import logging
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dfworkbench.input_spec import InputSpec
+from dfworkbench.timeline import stretches
+
+_log = logging.getLogger(__name__)
+
+_BYSTANDER_SHARE = 0.01  # of the box; the mask of a neighbour may reach into it
+
+
+def main_tracks(faces: pd.DataFrame) -> pd.DataFrame:
+    """Of every file, the track with the largest sum of box areas; where masks say what is forged, of forged areas."""
+    area = _area(faces)
+    forged = (area * faces["forged_share"]).fillna(0.0)
+    masked = forged.groupby(faces["video_id"]).transform("sum") > 0
+    sums = area.where(~masked, forged).groupby([faces["video_id"], faces["track"]], sort=False).sum()
+    best = {video: track for video, track in sums.groupby(level=0, sort=False).idxmax()}
+    return faces[faces["track"].to_numpy() == faces["video_id"].map(best).to_numpy()]
+
+
+def without_bystanders(faces: pd.DataFrame) -> pd.DataFrame:
+    """Without the tracks of people who are not forged in a file that is: its label would be wrong for them."""
+    share = faces["forged_share"]  # NaN without a mask
+    mean = share.groupby([faces["video_id"], faces["track"]]).transform("mean")
+    forged_file = share.groupby(faces["video_id"]).transform("max") > 0
+    return faces[~(forged_file & (mean < _BYSTANDER_SHARE))]
+
+
+def mask_report(faces: pd.DataFrame) -> tuple[int, int]:
+    """How often masks are needed to tell which of several faces is forged.
+
+    Returns:
+        Frames that show several faces and have a mask; of these, those whose forged face is not the largest one.
+    """
+    area = _area(faces)
+    frames = pd.DataFrame(
+        {"video": faces["video_id"], "frame": faces["frame"], "plain": area, "forged": area * faces["forged_share"]}
+    ).reset_index(drop=True)
+    group = frames.groupby(["video", "frame"], sort=False)
+    several = frames[(group["plain"].transform("size") > 1) & (group["forged"].transform("sum") > 0)]
+    best = several.groupby(["video", "frame"], sort=False)[["plain", "forged"]].idxmax()
+    return len(best), int((best["plain"] != best["forged"]).sum())
+
+
+def _area(faces: pd.DataFrame) -> pd.Series:
+    return (faces["box_x1"] - faces["box_x0"]) * (faces["box_y1"] - faces["box_y0"])
+
+
+def choose_samples(faces: pd.DataFrame, spec: InputSpec, per_track: int | None) -> NDArray[np.int64]:
+    """Rows of the face table that make each sample, `(N, T)`; a clip never leaves its track, nor spans a time without its face."""
+    steps = np.arange(spec.clip_length) * spec.clip_stride
+    frames = faces["frame"].to_numpy()
+    chosen: list[NDArray[np.int64]] = []
+    short = 0
+    for positions in faces.groupby(["video_id", "track"], sort=False).indices.values():
+        starts = _clip_starts(frames[positions], int(steps[-1]))
+        if not len(starts):
+            short += 1
+            continue
+        count = len(starts) if per_track is None else min(per_track, len(starts))
+        first = starts[np.arange(count) * len(starts) // count]
+        chosen.append(positions[first[:, None] + steps])
+    if short:
+        _log.warning("%d tracks are shorter than the %d faces of a clip and give no sample", short, steps[-1] + 1)
+    return np.concatenate(chosen).astype(np.int64) if chosen else np.empty((0, spec.clip_length), np.int64)
+
+
+def _clip_starts(frames: NDArray[np.int64], reach: int) -> NDArray[np.int64]:
+    """Where a clip can begin that reaches `reach` faces further and crosses no gap."""
+    if reach == 0:
+        return np.arange(len(frames))
+    return np.concatenate([np.arange(run.start, run.stop - reach) for run in stretches(frames)])
+
+
+def in_video_order(faces: pd.DataFrame, videos: pd.DataFrame) -> pd.DataFrame:
+    """The faces of these videos: in the order of the videos, then by track and frame."""
+    order = pd.Series(np.arange(len(videos)), index=videos["video_id"])
+    faces = faces[faces["video_id"].isin(order.index)]
+    place = faces["video_id"].map(order).to_numpy()
+    return faces.iloc[np.lexsort((faces["frame"], faces["track"], place))].reset_index(drop=True)

@@ -1,0 +1,76 @@
+"""One sample before it is cut, and what a training method may do with it."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dfworkbench.faces.crops import ContextCrop, cut_for
+from dfworkbench.geometry import square_around
+from dfworkbench.input_spec import InputSpec
+
+
+@dataclass(frozen=True)
+class FaceSample:
+    """A face, or the T faces of a clip, with everything that is known about them.
+
+    Attributes:
+        spec: Of the detector that will see it.
+        label: Of the file.
+        contexts: The stored context crops, T of them.
+        boxes: `(T, 4)` face boxes in pixels of the frame.
+        landmarks: `(T, 5, 2)` in pixels of the frame: eyes, nose, corners of the mouth.
+        genuine: The frames that a forged file was made from, each cut out exactly as its context crop (same pixels, same
+            size); None for real files, and where there is no such frame or nobody asked for it.
+        dense: `(T, 81, 2)` dense landmarks in pixels of the frame; NaN where the data set has none.
+    """
+
+    spec: InputSpec
+    label: int
+    contexts: list[ContextCrop]
+    boxes: NDArray[np.float64]
+    landmarks: NDArray[np.float64]
+    genuine: list[NDArray[np.uint8] | None]
+    dense: NDArray[np.float64]
+
+    def cut(self, moved: NDArray[np.float64] | None = None) -> NDArray[np.uint8]:
+        """The detector's crops, `(T, S, S, 3)` uint8 RGB.
+
+        Args:
+            moved: `(T, 4)` boxes to cut by in place of `boxes`; landmarks move with them. A box whose crop would reach beyond
+                the stored context is not moved.
+        """
+        boxes = self.boxes if moved is None else np.where(self._inside(moved)[:, None], moved, self.boxes)
+        points = self.landmarks if moved is None else _move(self.landmarks, self.boxes, boxes)
+        crops = zip(self.contexts, boxes, points, strict=True)
+        images = [cut_for(self.spec, context, box, landmarks) for context, box, landmarks in crops]
+        return images[0][None] if len(images) == 1 else np.stack(images)
+
+    def _inside(self, boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
+        squares = [square_around(box, self.spec.crop_scale) for box in boxes]
+        return np.array([
+            context.x0 <= x0 and context.y0 <= y0
+            and x0 + side <= context.x0 + context.side and y0 + side <= context.y0 + context.side
+            for context, (x0, y0, side) in zip(self.contexts, squares, strict=True)
+        ])  # fmt: skip
+
+
+def _move(points: NDArray[np.float64], old: NDArray[np.float64], new: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points `(T, n, 2)` that keep their places in boxes `(T, 4)` that move and change their size."""
+    scale = (new[:, 2:] - new[:, :2]) / (old[:, 2:] - old[:, :2])
+    return new[:, None, :2] + (points - old[:, None, :2]) * scale[:, None]
+
+
+class Transform(Protocol):
+    """What a training method may do to a sample before the network sees it.
+
+    Attributes:
+        needs_genuine: Whether it asks for `FaceSample.genuine` and `FaceSample.dense`.
+    """
+
+    needs_genuine: bool
+
+    def __call__(self, sample: FaceSample, rng: np.random.Generator) -> dict[str, Any]:
+        """The pixels as `images`, `(T, S, S, 3)` uint8 RGB, and further arrays or numbers of a shape that never changes."""
+        ...

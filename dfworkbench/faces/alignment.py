@@ -1,0 +1,158 @@
+"""Faces turned, scaled and moved so that eyes, nose and corners of the mouth come to lie at fixed places.
+
+The places and the random changes are those of CADDM (Dong et al., CVPR 2023, and its released code): a canvas of 224 px on
+which the eyes lie on row 224 / 2.42 and, at scale 0.9, 72 px apart. Other sizes are the same canvas, scaled.
+
+Differences from the released code: mapped landmarks are divided by their third, homogeneous coordinate, and a matrix that
+does not stretch keeps an exact last row (0, 0, 1), so that the faster affine warp serves.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dfworkbench.errors import InputError
+
+CANVAS_PX = 224  #: the size that translations are given for
+AUTHORS_SCALE = 0.9  #: size of the face on the canvas when CADDM is tested
+_FACE_WIDTH_PX = 80
+_MEAN_FACE_WIDTH = 0.34967
+_EYE_ROW = 2.42  # the height of the canvas over the row of the left eye
+# left eye, right eye, nose, left and right corner of the mouth; left is left in the picture
+_MEAN_FACE = np.array(
+    [(-0.17607, -0.172844), (0.1736, -0.17356), (-0.00182, 0.0357164), (-0.14617, 0.20185), (0.14496, 0.19943)]
+)
+_LEFT_EYE, _RIGHT_EYE, _NOSE, _MOUTH = slice(36, 42), slice(42, 48), 30, (48, 54)
+_CORNERS = [0, 1, 3, 4]  # eyes and mouth: what the perspective change is defined by
+
+
+def five_points(dense: ArrayLike, *, whole_eyes: bool = False) -> NDArray[np.float64]:
+    """Eyes, tip of the nose and corners of the mouth from dense landmarks.
+
+    Args:
+        dense: `(81, 2)` or `(68, 2)`; 0-67 as in the iBUG 68-point scheme.
+        whole_eyes: Cut the centres of the eyes to whole pixels, as the released code of CADDM does.
+
+    Returns:
+        `(5, 2)`, in the order left eye, right eye, nose, left and right corner of the mouth.
+    """
+    points = np.asarray(dense, dtype=np.float64)
+    eyes = np.stack([points[_LEFT_EYE].mean(axis=0), points[_RIGHT_EYE].mean(axis=0)])
+    return np.concatenate([np.trunc(eyes) if whole_eyes else eyes, points[[_NOSE, *_MOUTH]]])
+
+
+def canvas_points(size_px: int = CANVAS_PX, scale: float = AUTHORS_SCALE) -> NDArray[np.float64]:
+    """Where the five points come to lie in a crop of `size_px`, `(5, 2)` pixels."""
+    ratio = _FACE_WIDTH_PX / (CANVAS_PX * _MEAN_FACE_WIDTH)
+    share = _MEAN_FACE * scale * ratio + 0.5
+    share[:, 1] /= share[0, 1] * _EYE_ROW
+    return share * size_px
+
+
+def alignment_matrix(
+    landmarks: ArrayLike,
+    size_px: int = CANVAS_PX,
+    *,
+    scale: float = AUTHORS_SCALE,
+    translation_px: tuple[float, float] = (0.0, 0.0),
+    rotation_deg: float = 0.0,
+    eye_stretch: float = 1.0,
+    side_stretch: float = 1.0,
+) -> NDArray[np.float64]:
+    """The map from pixels of a picture to pixels of the aligned crop.
+
+    A similarity brings the landmarks closest to `canvas_points`, a rotation about the centre follows, then a perspective
+    change that moves the eyes apart and the corners of the mouth together, and both sides likewise.
+
+    Args:
+        landmarks: `(5, 2)` in pixels: left eye, right eye, nose, left and right corner of the mouth.
+        size_px: Side of the crop.
+        scale: Size of the face on the canvas; 0.9 is that of CADDM at test time.
+        translation_px: Right and down, in pixels of a crop of 224.
+        rotation_deg: Counter-clockwise.
+        eye_stretch: Factor of the distance between the eyes; the corners of the mouth get its inverse.
+        side_stretch: Factor of the distance from eye to mouth on the left; the right side gets its inverse.
+
+    Returns:
+        `(3, 3)`; its last row is exactly (0, 0, 1) unless something is stretched.
+
+    Raises:
+        InputError: The landmarks are not five finite points that differ.
+    """
+    canvas = canvas_points(size_px, scale)
+    shift = np.asarray(translation_px, dtype=np.float64) * size_px / CANVAS_PX
+    matrix = _rotation(rotation_deg, size_px) @ similarity(landmarks, canvas)
+    if eye_stretch == side_stretch == 1:
+        matrix[:2, 2] += shift
+        return matrix
+    corners = canvas[_CORNERS]
+    moved = _stretched(corners, eye_stretch, side_stretch) + shift
+    return cv2.getPerspectiveTransform(corners.astype(np.float32), moved.astype(np.float32)) @ matrix
+
+
+def similarity(points: ArrayLike, targets: ArrayLike) -> NDArray[np.float64]:
+    """The scaling, turning and moving, without mirroring, that brings `points` closest to `targets` in least squares.
+
+    Args:
+        points: `(n, 2)`.
+        targets: `(n, 2)`.
+
+    Returns:
+        `(3, 3)`.
+
+    Raises:
+        InputError: The points do not determine it.
+    """
+    p, q = (np.asarray(array, dtype=np.float64) for array in (points, targets))
+    if p.shape != q.shape or not np.isfinite(p).all() or np.ptp(p, axis=0).max(initial=0) < 1e-6:
+        raise InputError(
+            f"aligning a face: its landmarks are {p.tolist()}, but {len(q)} finite points (x, y) that differ are needed. "
+            "Landmarks come with the face table of an extraction; extract again if it has none."
+        )
+    z, w = p @ (1, 1j), q @ (1, 1j)  # as complex numbers, turning and scaling are one product
+    z0, w0 = z.mean(), w.mean()
+    factor = np.vdot(z - z0, w - w0) / np.vdot(z - z0, z - z0).real
+    offset = w0 - factor * z0
+    return np.array(
+        [[factor.real, -factor.imag, offset.real], [factor.imag, factor.real, offset.imag], [0.0, 0.0, 1.0]]
+    )
+
+
+def transform_points(matrix: NDArray[np.float64], points: ArrayLike) -> NDArray[np.float64]:
+    """Points `(n, 2)` through a `(3, 3)` map, with the homogeneous division."""
+    mapped = np.asarray(points, dtype=np.float64) @ matrix[:, :2].T + matrix[:, 2]
+    return mapped[:, :2] / mapped[:, 2:]
+
+
+def align(image: NDArray[np.uint8], matrix: NDArray[np.float64], size_px: int = CANVAS_PX) -> NDArray[np.uint8]:
+    """Warp a picture into an aligned crop: bilinear, black outside.
+
+    Args:
+        image: `(H, W, 3)` uint8.
+        matrix: As from `alignment_matrix`.
+        size_px: Side of the crop.
+
+    Returns:
+        `(size_px, size_px, 3)` uint8.
+    """
+    size = (size_px, size_px)
+    if np.array_equal(matrix[2], (0, 0, 1)):
+        return np.asarray(cv2.warpAffine(image, matrix[:2], size, flags=cv2.INTER_LINEAR), dtype=np.uint8)
+    return np.asarray(cv2.warpPerspective(image, matrix, size, flags=cv2.INTER_LINEAR), dtype=np.uint8)
+
+
+def _rotation(degrees: float, size_px: int) -> NDArray[np.float64]:
+    """About the centre of the canvas, `(3, 3)`."""
+    matrix = np.eye(3)
+    if degrees:
+        matrix[:2] = cv2.getRotationMatrix2D((size_px / 2, size_px / 2), degrees, 1)
+    return matrix
+
+
+def _stretched(corners: NDArray[np.float64], eyes: float, sides: float) -> NDArray[np.float64]:
+    """The corners of eyes and mouth, pairs moved apart by a factor about their midpoints, one after the other."""
+    moved = corners.copy()
+    for pair, factor in (([0, 1], eyes), ([2, 3], 1 / eyes), ([0, 2], sides), ([1, 3], 1 / sides)):
+        centre = moved[pair].mean(axis=0)
+        moved[pair] = centre + factor * (moved[pair] - centre)
+    return moved

@@ -1,0 +1,60 @@
+"""Files that torch.save has written, read without executing anything: the network's tensors by name."""
+
+import re
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dfworkbench.errors import CheckpointError, DataNotFoundError
+
+
+def read_tensors(
+    path: Path, *, doing: str, entries: Sequence[str], where_to_get: str, expected: str
+) -> dict[str, Tensor]:
+    """Tensors of the network in a file, by name, without the prefix of several GPUs; unpickles nothing but tensors.
+
+    Files in torch's zip format are mapped, not read: what is not used, such as the state of an optimizer, costs nothing. The
+    tensors are then views of the file; copy those that are kept, because the file may change.
+
+    Args:
+        path: The file, in the zip format or the older one.
+        doing: What is being done, as messages begin: "importing CADDM weights".
+        entries: Names under which the file may hold the tensors, as "network" or "model"; the first one found counts. Without
+            any of them the file is taken as a bare dict of tensors.
+        where_to_get: A sentence without full stop on how to come by the file: "Get it from https://…".
+        expected: What such a file holds, as messages end: "{'model': tensors by name, …}".
+
+    Raises:
+        DataNotFoundError: There is no such file; says where to get it.
+        CheckpointError: The file is damaged, holds code, or holds no network; says what was seen and expected.
+    """
+    doing = f"{doing}: {path}"
+    if not path.is_file():
+        raise DataNotFoundError(f"{doing} does not exist. {where_to_get}, or check the path.")
+    try:
+        content: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except Exception as error:  # torch raises many kinds for a damaged file
+        if code := re.search(r"GLOBAL (\S+)", str(error)):
+            saved = f"{{{entries[0]!r}: net.state_dict()}}" if entries else "net.state_dict()"
+            raise CheckpointError(
+                f"{doing} holds a pickled {code[1]} beside or instead of tensors. Unpickling it could run any program, so the "
+                f"file was not loaded. Expected {expected}, with tensors and numbers only; if you trust this file, save its "
+                f"tensors where it was made: torch.save({saved}, file)."
+            ) from None
+        seen = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise CheckpointError(
+            f"{doing} is damaged or was not written by torch.save ({seen}). Expected {expected}. Get it again, and compare the "
+            "sizes."
+        ) from error
+    state = content
+    if isinstance(content, dict):
+        state = next((content[entry] for entry in entries if entry in content), content)
+    if not isinstance(state, dict) or not state or not all(isinstance(value, Tensor) for value in state.values()):
+        names = ", ".join(map(repr, list(state)[:5])) or "nothing" if isinstance(state, dict) else ""
+        holds = f"a dict with {names}" if names else type(state)
+        raise CheckpointError(f"{doing} holds {holds}; expected {expected}. {where_to_get}.")
+    return {str(key).removeprefix("module."): value for key, value in state.items()}

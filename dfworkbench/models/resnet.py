@@ -1,0 +1,101 @@
+"""ResNet-18 and ResNet-34 with one linear layer on top.
+
+He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition. CVPR 2016, arXiv:1512.03385.
+The backbone is torchvision's (BSD-3-Clause).
+
+Differences from the paper: one logit of *fake* instead of 1000 classes.
+"""
+
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+from torchvision import models
+
+from dfworkbench.errors import ParameterError
+from dfworkbench.input_spec import InputSpec
+from dfworkbench.models.mesonet import IMAGENET_MEAN, IMAGENET_STD
+from dfworkbench.models.prediction import Prediction
+
+_BUILDERS = {18: models.resnet18, 34: models.resnet34}
+
+
+class ResNetTrunk(nn.Module):
+    """The convolutions of a ResNet without its classifier: `(B, 3, S, S)` -> `(B, 512, S/32, S/32)`, S/32 rounded up.
+
+    Args:
+        depth: Layers with weights, 18 or 34.
+        weights: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
+    """
+
+    channels = 512
+
+    def __init__(self, depth: int, weights: str = "") -> None:
+        super().__init__()
+        if depth not in _BUILDERS:
+            raise ParameterError(f"building a ResNet: depth = {depth}; expected one of {sorted(_BUILDERS)}.")
+        self.net = _BUILDERS[depth]()
+        self.net.fc = nn.Identity()  # pyright: ignore[reportAttributeAccessIssue]
+        if weights:
+            from dfworkbench.models.pretrained import load_imagenet
+
+            load_imagenet(self.net, f"resnet{depth}", weights)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The last feature map."""
+        net = self.net
+        maps = net.maxpool(net.relu(net.bn1(net.conv1(images))))
+        return net.layer4(net.layer3(net.layer2(net.layer1(maps))))
+
+
+class ResNet(nn.Module):
+    """ResNet as a detector; subclasses name the depth.
+
+    Args:
+        size_px: Height and width of the input; at least 32.
+        crop_scale: Side of the crop over the longer side of the face box, or, with `alignment="five_points"`, over that of
+            the canvas of CADDM's authors: 1.0 there is exactly what the CADDM detectors are fed.
+        alignment: "box" or "five_points", see `InputSpec`.
+        weights: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
+    """
+
+    depth: ClassVar[int]
+
+    def __init__(
+        self,
+        size_px: int = 224,
+        crop_scale: float = 1.3,
+        alignment: Literal["box", "five_points"] = "box",
+        weights: str = "",
+    ) -> None:
+        super().__init__()
+        if size_px < 32:
+            raise ParameterError(
+                f"building resnet{self.depth}: size_px = {size_px}, but five halvings need at least 32."
+            )
+        self.input_spec = InputSpec(
+            size_px=size_px, crop_scale=crop_scale, alignment=alignment, mean=IMAGENET_MEAN, std=IMAGENET_STD
+        )
+        self.trunk = ResNetTrunk(self.depth, weights)
+        self.head = nn.Linear(self.trunk.channels, 1)
+
+    def forward(self, images: Tensor) -> Prediction:
+        """Score prepared images, `(B, 3, S, S)` float32."""
+        return Prediction(self.head(self.features(images)).squeeze(1))
+
+    def features(self, images: Tensor) -> Tensor:
+        """The last feature map averaged over the picture: `(B, 512)`."""
+        self.input_spec.check(images.shape, f"resnet{self.depth}")
+        return torch.mean(self.trunk(images), dim=(2, 3))
+
+
+class ResNet18(ResNet):
+    """11,177,025 parameters."""
+
+    depth = 18
+
+
+class ResNet34(ResNet):
+    """21,285,185 parameters."""
+
+    depth = 34

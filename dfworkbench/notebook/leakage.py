@@ -1,0 +1,218 @@
+"""Notebook 07_identity_leakage: which detectors are compared, on what, and what is measured on them."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from pydantic import Field
+
+from dfworkbench.analysis.comparison import compare_auc, drawn_auc, mean_auc
+from dfworkbench.analysis.found_boxes import FoundBoxes, centre_prior, find_boxes
+from dfworkbench.analysis.leakage import Extracted, gap_measures, people_measures
+from dfworkbench.analysis.measures import Measure, measures_table
+from dfworkbench.checkpoints import LoadedDetector, load_detector
+from dfworkbench.datasets.facial_swap import SwapKind
+from dfworkbench.evaluation.scoring import score_rows
+from dfworkbench.models import build_detector, detector_options
+from dfworkbench.models.devices import choose_device, fast_precision
+from dfworkbench.names import REAL
+from dfworkbench.notebook.tables import ReadableTable
+from dfworkbench.settings import Settings
+from dfworkbench.training import TrainSettings, prepare
+from dfworkbench.training.start import with_splits
+
+PLAIN, CADDM, RANDOM = "plain", "CADDM", "random weights"
+SEEN, UNSEEN = "trained kinds", "other kinds"
+
+
+class LeakageSettings(Settings):
+    """What is compared, on what."""
+
+    dataset: str = Field("demo", min_length=1, description="Extracted data set to train on, with its genuine videos.")
+    second: str = Field("demo_celebdf", description="Another extracted set, only for testing; empty for none.")
+    kinds: list[str] = Field(
+        ["Deepfakes", "Face2Face", "FaceSwap"],
+        description="Forgery kinds to train on; the others are kept for testing.",
+    )
+    plain: str = Field("resnet34", description="Detector trained to tell real from fake and nothing else.")
+    caddm: str = Field(
+        "caddm_resnet34", description="Detector trained by CADDM; the same backbone makes a fair comparison."
+    )
+    seeds: int = Field(1, ge=1, le=20, description="Runs of each; three or more say something about chance.")
+    epochs: int = Field(8, ge=1, le=1000, description="Passes over the training split.")
+    frames_per_video: int = Field(
+        8,
+        ge=1,
+        le=1000,
+        description="Faces per video to train on; fewer than were extracted, others are kept for testing.",
+    )
+    batch_size: int = Field(32, ge=1, le=4096, description="Faces per step.")
+    learning_rate: float = Field(3.6e-4, gt=0, le=1, description="Step size of AdamW, falling like a cosine.")
+    frames: int = Field(8, ge=1, le=1000, description="Faces per video that are scored.")
+    runs: list[str] = Field([], description="Further runs in checkpoints/ to be measured beside the two.")
+    precision: Literal["auto", "32-true", "bf16-mixed"] = Field(
+        "auto", description="Numbers to train with; auto takes bf16 where the hardware has it."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Where to compute; auto takes a GPU if there is one."
+    )
+
+    def training(self, role: str, seed: int) -> TrainSettings:
+        """Settings of one training run: everything alike for both roles but the detector and its method."""
+        detector = self.plain if role == PLAIN else self.caddm
+        wanted = {"alignment": "five_points", "crop_scale": 1.0}  # the plain detector sees the same crops
+        options = [f"{name}={value}" for name, value in wanted.items() if name in detector_options(detector)]
+        precision = fast_precision(choose_device(self.device)) if self.precision == "auto" else self.precision
+        return TrainSettings(
+            dataset=self.dataset, detector=detector, detector_options=options, kinds=self.kinds, seed=seed,
+            epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate, weight_decay=4e-3,
+            frames_per_video=self.frames_per_video, value_clip=2.0, precision=precision, device=self.device,
+        )  # fmt: skip
+
+    def trainings(self) -> list[tuple[str, TrainSettings]]:
+        """What must be trained, with a title each."""
+        roles = (PLAIN, CADDM)
+        return [(f"{role}, seed {seed}", self.training(role, seed)) for seed in range(self.seeds) for role in roles]
+
+
+class Run(NamedTuple):
+    """A trained detector of the study, and what it was trained on."""
+
+    name: str
+    detector: LoadedDetector
+    settings: TrainSettings | None
+
+
+class Study:
+    """The trained runs of a study, and what is measured on them.
+
+    Args:
+        settings: Of the study; its runs must be trained.
+        progress: Whether to show bars.
+    """
+
+    def __init__(self, settings: LeakageSettings, *, progress: bool = True) -> None:
+        self.settings, self.progress = settings, progress
+        data = Extracted.read(settings.dataset)
+        splits = data.workspace.labels / settings.dataset / "splits.csv"
+        self.data = data._replace(videos=with_splits(data.videos, splits))  # what training goes by
+        self.second = Extracted.read(settings.second) if settings.second else None
+        self.runs = {role: [self._trained(role, seed) for seed in range(settings.seeds)] for role in (PLAIN, CADDM)}
+        self.runs |= {name: [self._load(name)] for name in settings.runs}
+
+    def _trained(self, role: str, seed: int) -> Run:
+        training = self.settings.training(role, seed)
+        return Run(training.model_name, load_detector(training.model_name, self.settings.device), training)
+
+    def _load(self, name: str) -> Run:
+        loaded = load_detector(name, self.settings.device)
+        stored = loaded.metadata.get("provenance", {}).get("settings")
+        return Run(name, loaded, TrainSettings(**stored) if stored else None)
+
+    def _untrained(self) -> LoadedDetector:
+        training = self.settings.training(PLAIN, 0)
+        with torch.random.fork_rng([]):
+            torch.manual_seed(0)
+            detector = build_detector(training.detector, **training.build_options())
+        device = choose_device(self.settings.device)
+        return LoadedDetector(detector.to(device).eval(), training.detector, detector.input_spec, {}, Path(RANDOM))
+
+    @cached_property
+    def scores(self) -> dict[str, list[dict[str, pd.DataFrame]]]:
+        """Detector -> for each seed the score tables of all conditions."""
+        return {name: [self._conditions(run) for run in runs] for name, runs in self.runs.items()}
+
+    def _conditions(self, run: Run) -> dict[str, pd.DataFrame]:
+        videos = self.data.videos
+        table = self._score(run.detector, self.data, videos[videos["split"] == "test"])
+        trained = table["method"].isin(self.settings.kinds)
+        tables = {SEEN: table[(table["label"] == REAL) | trained], UNSEEN: table[~trained]}
+        if self.second is not None:
+            tables[self.second.name] = self._score(run.detector, self.second, self.second.videos)
+        return tables
+
+    def _score(self, detector: LoadedDetector, data: Extracted, videos: pd.DataFrame) -> pd.DataFrame:
+        samples = data.samples(detector, videos, self.settings.frames)
+        return score_rows(detector, samples, videos=videos, progress=self.progress)
+
+    def results(self) -> pd.DataFrame:
+        """AUC of every detector, condition and seed: detector, condition, seed, value, low, high."""
+        rows = []
+        for name, seeds in self.scores.items():
+            for seed, tables in enumerate(seeds):
+                for condition, table in tables.items():
+                    found = drawn_auc(condition, table)[0]
+                    rows.append({"detector": name, "condition": condition, "seed": seed, **found._asdict()})
+        return pd.DataFrame(rows)
+
+    def auc_table(self) -> ReadableTable:
+        """Mean AUC over seeds with intervals over videos, and the paired difference of the two main detectors."""
+        columns = {name: self._means(seeds) for name, seeds in self.scores.items()}
+        columns[f"{CADDM} minus {PLAIN}"] = [
+            compare_auc(condition, *([seed[condition] for seed in self.scores[name]] for name in (CADDM, PLAIN)))
+            for condition in self.scores[PLAIN][0]
+        ]
+        table = measures_table(columns, digits=3).drop(columns="chance")
+        return ReadableTable(table.rename_axis(f"video AUC, {self.settings.seeds} seed(s)"))
+
+    def _means(self, seeds: list[dict[str, pd.DataFrame]]) -> list[Measure]:
+        return [mean_auc(condition, [tables[condition] for tables in seeds])[0] for condition in seeds[0]]
+
+    @cached_property
+    def measures(self) -> dict[str, list[Measure]]:
+        """Detector (seed 0) -> identity probes, retrieval, and the gap between seen and unseen people."""
+        found = {RANDOM: self._people(self._untrained())}
+        for name, (run, *_) in self.runs.items():
+            found[name] = self._people(run.detector) + self._gap(run)
+        return found
+
+    def _people(self, detector: LoadedDetector) -> list[Measure]:
+        return people_measures(detector, self.data, self.second, frames=self.settings.frames, progress=self.progress)
+
+    def _gap(self, run: Run) -> list[Measure]:
+        training = run.settings
+        if training is None or training.dataset != self.settings.dataset:
+            return []  # it has seen other people, or nobody knows whom
+        trained = prepare(training).train.rows["row_id"]
+        return gap_measures(
+            run.detector, self.data, kinds=training.kinds or self.settings.kinds, trained_on=set(trained),
+            frames=self.settings.frames, progress=self.progress,
+        )  # fmt: skip
+
+    def boxes(self) -> FoundBoxes:
+        """What CADDM (seed 0) points at in fakes of people it has never seen."""
+        videos = self.data.videos
+        return find_boxes(self.runs[CADDM][0].detector, self.data, videos[videos["split"] == "test"])
+
+    def box_measures(self, found: FoundBoxes) -> dict[str, list[Measure]]:
+        """How well the boxes meet the true masks; the centre prior is that of the training split."""
+        videos = self.data.videos
+        return found.measures(centre_prior(self.runs[CADDM][0].detector, self.data, videos[videos["split"] == "train"]))
+
+
+class SwapSamples(NamedTuple):
+    """Samples of the facial swap, for `plot_swaps`: pictures, no masks, windows, and what was done."""
+
+    images: list
+    masks: list
+    windows: list
+    kinds: list[str]
+
+
+def swap_samples(settings: LeakageSettings, count: int = 18) -> SwapSamples:
+    """Training samples as the CADDM detector gets them: as many of each kind of swap as possible, drawn by seed."""
+    data = prepare(settings.training(CADDM, 0)).train
+    rows = np.random.default_rng(0).permutation(len(data))[: 12 * count]
+    items = [data[int(row)] for row in rows]
+    by_kind = pd.Series([item["swap"] for item in items]).groupby([item["swap"] for item in items]).cumcount()
+    chosen = [items[i] for i in by_kind.sort_values(kind="stable").index[:count]]
+    chosen.sort(key=lambda item: item["swap"])
+    return SwapSamples(
+        [item["images"].movedim(0, -1).numpy() for item in chosen],
+        [None] * len(chosen),
+        [item["window"] for item in chosen],
+        [SwapKind(item["swap"]).name.lower().replace("_", " ") for item in chosen],
+    )
