@@ -40,8 +40,8 @@ def make_workspace(
                 label = int(kind != "real")
                 videos.append({
                     "video_id": video_id, "dataset": name, "path": path, "label": label, "method": kind if label else "",
-                    "carrier": identity, "group": identity, "genuine_id": f"{name}/real/{split}{i:02d}.mp4" if label else "", "split": split, "status": "ok", "frames": frames, "tracks": 1,
-                    "faces": frames,
+                    "carrier": identity, "group": identity, "genuine_id": f"{name}/real/{split}{i:02d}.mp4" if label else "",
+                    "split": split, "status": "ok", "frames": frames, "tracks": 1, "faces": frames,
                 })  # fmt: skip
                 pictures = make_pictures(rng, frames, signal if label else 0.0)
                 faces += [_face(workspace, name, video_id, path, frame, image) for frame, image in enumerate(pictures)]

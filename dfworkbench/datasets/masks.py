@@ -72,7 +72,9 @@ def _cut(mask: NDArray[np.bool_], face: pd.Series, size: tuple[int, int], spec: 
     if grey.shape[::-1] != size:  # masks of some data sets are smaller than the frames
         grey = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_NEAREST), np.uint8)
     x0, y0, side = (float(face[name]) for name in ("crop_x0", "crop_y0", "crop_side"))
-    context = ContextCrop(cut_square(np.repeat(grey[..., None], 3, axis=2), round(x0), round(y0), round(side)), x0, y0, side)
+    context = ContextCrop(
+        cut_square(np.repeat(grey[..., None], 3, axis=2), round(x0), round(y0), round(side)), x0, y0, side
+    )
     box = face[list(BOX_COLUMNS)].to_numpy(np.float64)
     landmarks = face[list(LANDMARK_COLUMNS)].to_numpy(np.float64).reshape(5, 2)
     return cut_for(spec, context, box, landmarks)[..., 0] > 127

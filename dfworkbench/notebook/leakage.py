@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
 
 from dfworkbench.analysis.comparison import compare_auc, drawn_auc, mean_auc
@@ -14,15 +15,17 @@ from dfworkbench.analysis.found_boxes import FoundBoxes, centre_prior, find_boxe
 from dfworkbench.analysis.leakage import Extracted, gap_measures, people_measures
 from dfworkbench.analysis.measures import Measure, measures_table
 from dfworkbench.checkpoints import LoadedDetector, load_detector
-from dfworkbench.datasets.facial_swap import SwapKind
+from dfworkbench.datasets.facial_swap import FacialSwap, SwapKind
 from dfworkbench.evaluation.scoring import score_rows
+from dfworkbench.extraction import ExtractSettings, extract
 from dfworkbench.models import build_detector, detector_options
 from dfworkbench.models.devices import choose_device, fast_precision
-from dfworkbench.names import REAL
+from dfworkbench.names import FAKE, REAL
 from dfworkbench.notebook.tables import ReadableTable
 from dfworkbench.settings import Settings
 from dfworkbench.training import TrainSettings, prepare
 from dfworkbench.training.start import with_splits
+from dfworkbench.workspace import find_workspace
 
 PLAIN, CADDM, RANDOM = "plain", "CADDM", "random weights"
 SEEN, UNSEEN = "trained kinds", "other kinds"
@@ -33,6 +36,7 @@ class LeakageSettings(Settings):
 
     dataset: str = Field("demo", min_length=1, description="Extracted data set to train on, with its genuine videos.")
     second: str = Field("demo_celebdf", description="Another extracted set, only for testing; empty for none.")
+    second_layout: str = Field("celebdf", description="Folder layout of the second set, for extracting it.")
     kinds: list[str] = Field(
         ["Deepfakes", "Face2Face", "FaceSwap"],
         description="Forgery kinds to train on; the others are kept for testing.",
@@ -59,6 +63,17 @@ class LeakageSettings(Settings):
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where to compute; auto takes a GPU if there is one."
     )
+
+    def extract_second(self) -> str:
+        """Extract the second set if that was not done; returns what there is, in words."""
+        if not self.second:
+            return "There is no second set."
+        space = find_workspace()
+        if not (space.labels / self.second / "videos.csv").is_file():
+            extract(ExtractSettings(name=self.second, layout=self.second_layout))
+        data = Extracted.read(self.second, space)
+        fakes = int((data.videos["label"] == FAKE).sum())
+        return f"{self.second}: {len(data.videos)} videos, {fakes} of them fake, {len(data.faces)} faces; only for testing."
 
     def training(self, role: str, seed: int) -> TrainSettings:
         """Settings of one training run: everything alike for both roles but the detector and its method."""
@@ -194,25 +209,26 @@ class Study:
 
 
 class SwapSamples(NamedTuple):
-    """Samples of the facial swap, for `plot_swaps`: pictures, no masks, windows, and what was done."""
+    """Samples of the facial swap, for `plot_swaps`: pictures, masks, windows, and what was done."""
 
-    images: list
-    masks: list
-    windows: list
+    images: list[NDArray[np.uint8]]
+    masks: list[NDArray[np.uint8]]
+    windows: list[NDArray[np.float32]]
     kinds: list[str]
 
 
 def swap_samples(settings: LeakageSettings, count: int = 18) -> SwapSamples:
     """Training samples as the CADDM detector gets them: as many of each kind of swap as possible, drawn by seed."""
     data = prepare(settings.training(CADDM, 0)).train
+    data.transform = FacialSwap(with_masks=True)
     rows = np.random.default_rng(0).permutation(len(data))[: 12 * count]
     items = [data[int(row)] for row in rows]
-    by_kind = pd.Series([item["swap"] for item in items]).groupby([item["swap"] for item in items]).cumcount()
-    chosen = [items[i] for i in by_kind.sort_values(kind="stable").index[:count]]
-    chosen.sort(key=lambda item: item["swap"])
+    kinds = pd.Series([item["swap"] for item in items])
+    place = kinds.groupby(kinds).cumcount()
+    chosen = sorted((items[i] for i in place.sort_values(kind="stable").index[:count]), key=lambda item: item["swap"])
     return SwapSamples(
         [item["images"].movedim(0, -1).numpy() for item in chosen],
-        [None] * len(chosen),
+        [item["mask"] for item in chosen],
         [item["window"] for item in chosen],
         [SwapKind(item["swap"]).name.lower().replace("_", " ") for item in chosen],
     )

@@ -71,11 +71,15 @@ def checkpoints(workspace: Workspace | None = None) -> list[str]:
 
 #: Field name -> what it may be. A field of another name with plain text stays a text box.
 CHOICES: dict[str, Choice] = {
+    "caddm": Choice("CADDM detector", lambda: [name for name in detectors() if name.startswith("caddm_")]),
     "checkpoint": Choice("checkpoint", checkpoints, closed=False),
     "dataset": Choice("data set", datasets, closed=False),
     "detector": Choice("detector", detectors),
     "layout": Choice("dataset layout", layouts),
     "method": Choice("training method", methods),
+    "plain": Choice("plain detector", lambda: [name for name in detectors() if not name.startswith("caddm_")]),
+    "second": Choice("data set", datasets, closed=False),
+    "second_layout": Choice("dataset layout", layouts),
     "start_from": Choice("checkpoint", checkpoints, closed=False),
 }
 

@@ -1,11 +1,14 @@
 """Figures in one house style. Every function returns a matplotlib Figure; none shows or saves it."""
 
+from dfworkbench.plots.artifacts import plot_artifact_boxes, plot_swaps
 from dfworkbench.plots.extraction import plot_extraction
 from dfworkbench.plots.faces import plot_faces, plot_forgeries
+from dfworkbench.plots.leakage import plot_comparison, plot_measures
 from dfworkbench.plots.scores import plot_roc, plot_scores
 from dfworkbench.plots.tracks import plot_tracks
 from dfworkbench.plots.training import training_curves
 
 __all__ = [
-    "plot_extraction", "plot_faces", "plot_forgeries", "plot_roc", "plot_scores", "plot_tracks", "training_curves",
+    "plot_artifact_boxes", "plot_comparison", "plot_extraction", "plot_faces", "plot_forgeries", "plot_measures", "plot_roc",
+    "plot_scores", "plot_swaps", "plot_tracks", "training_curves",
 ]  # fmt: skip

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from pairs import TWINS, fits, make_batch, small_detector, small_method
+from pairs import TWINS, fits, make_batch, settle_norms, small_detector, small_method
 
 from dfworkbench.errors import InputError, ParameterError
 from dfworkbench.methods import Step, build_method, list_methods
 from dfworkbench.models import list_detectors
+from dfworkbench.models.inputs import prepare
 
 PAIRS = [(m, d) for m in list_methods() for d in list_detectors() if d not in TWINS and fits(m, d)]
 over_pairs = pytest.mark.parametrize(("method", "detector"), PAIRS)
@@ -85,12 +86,15 @@ def test_one_batch_can_be_learnt_by_heart(method, detector):
 @pytest.mark.parametrize("label", [0, 1])
 def test_polarity(method, detector, label):
     """Trained on fakes alone the logit rises, on reals alone it falls."""
-    method = small_method(method, detector, dropout=0.0).eval()  # eval: batch norm shall not undo the change
+    method = small_method(method, detector, dropout=0.0)
     batch = make_batch(method.detector.input_spec, [label] * 4)
+    # a network with its first statistics may be sure of anything; then eval: batch norm shall not undo the change
+    settle_norms(method.detector, prepare(batch["images"], method.detector.input_spec))
+    method.eval()
     before = method(batch).logit
     if before is None:
         pytest.skip("this method classifies nothing")
-    optimizer = torch.optim.SGD(method.parameter_groups(1e-3, 0.0))
+    optimizer = torch.optim.SGD(method.parameter_groups(1e-4, 0.0))
     for _ in range(3):
         optimizer.zero_grad()
         method(batch).loss.backward()
@@ -111,7 +115,7 @@ def test_wrong_size_is_refused(method, detector):
 def test_a_method_and_a_detector_that_do_not_fit_are_refused():
     with pytest.raises(ParameterError, match=r"parts of it would never be trained.*method = 'caddm'"):
         build_method("binary", small_detector("caddm_resnet34"))
-    with pytest.raises(ParameterError, match="it needs outputs that this detector has not. Choose one of caddm_"):
+    with pytest.raises(ParameterError, match="it needs outputs that this detector has not"):
         build_method("caddm", small_detector("mesonet4"))
 
 

@@ -142,7 +142,11 @@ def points_in(box, frames):
 def test_dense_landmarks_from_npz(tmp_path, tables, caplog):
     faces, videos = tables
     box = (116.0, 66.0, 148.0, 98.0)
-    for name, points in (("good", points_in(box, 3)), ("elsewhere", points_in(box, 3) + 500), ("odd", np.zeros((3, 68, 2)))):
+    for name, points in (
+        ("good", points_in(box, 3)),
+        ("elsewhere", points_in(box, 3) + 500),
+        ("odd", np.zeros((3, 68, 2))),
+    ):
         np.savez(tmp_path / f"{name}.npz", landmarks=points)
     chosen = videos[videos["split"] == "test"].reset_index(drop=True)
     files = ["good.npz", "elsewhere.npz", "odd.npz", "none.npz", ""]
@@ -163,11 +167,15 @@ def test_dense_landmarks_from_ldm(tmp_path, shared, caplog):
         write_png(folder / f"frame_{number}.png", SCENE[:64, :64])
     points = points_in((10, 10, 50, 50), 3)
     place = "./train_images/original_sequences/youtube/raw/frames/035/frame_"
-    entries = {f"{place}{n}": {"label": 0, "landmark": points[0 if shared else i].tolist()} for i, n in enumerate((0, 10, 20))}
+    entries = {
+        f"{place}{n}": {"label": 0, "landmark": points[0 if shared else i].tolist()} for i, n in enumerate((0, 10, 20))
+    }
     (tmp_path / "train_images" / "ldm.json").write_text(json.dumps(entries))
     path = folder.relative_to(tmp_path).as_posix()
     videos = pd.DataFrame({"video_id": ["x/v"], "path": [path], "landmarks_path": ["train_images/ldm.json"]})
-    faces = pd.DataFrame({"video_id": "x/v", "frame": [2, 0], "box_x0": 10.0, "box_y0": 10.0, "box_x1": 50.0, "box_y1": 50.0})
+    faces = pd.DataFrame(
+        {"video_id": "x/v", "frame": [2, 0], "box_x0": 10.0, "box_y0": 10.0, "box_x1": 50.0, "box_y1": 50.0}
+    )
     found = read_dense(tmp_path, videos, faces)
     if shared:  # the released script's files hold the last frame's points in every frame
         assert np.isnan(found).all()

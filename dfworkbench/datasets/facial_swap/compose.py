@@ -77,7 +77,7 @@ def swap(
     poisson = rng.random() < settings.poisson
     kind = _draw_kind(settings, rng)
     if genuine is None or kind == SwapKind.PLAIN:
-        return _untouched(fake, SwapKind.PLAIN)
+        return untouched(fake, SwapKind.PLAIN)
     if genuine.shape != fake.shape:
         size = fake.shape[1], fake.shape[0]
         genuine = np.asarray(cv2.resize(genuine, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
@@ -101,7 +101,7 @@ def swap_window(
     hull, cut = hull_mask(landmarks, height, width), np.s_[y0:y1, x0:x1]
     window = search_window(fake[cut], genuine[cut], hull[cut], nominal)
     if window is None:
-        return _untouched(fake, SwapKind.FAILED)
+        return untouched(fake, SwapKind.FAILED)
     x, y = corner_of(landmarks) if settings.released else (x0, y0)
     mask = window_mask((window[0] + x, window[1] + y, window[2] + x, window[3] + y), height, width)
     return _blend(fake, genuine, mask, SwapKind.PARTIAL, nominal, poisson and not settings.released, settings)
@@ -172,5 +172,6 @@ def _draw_kind(settings: SwapSettings, rng: np.random.Generator) -> SwapKind:
     return kinds[int(np.searchsorted(shares, rng.random(), side="right"))]
 
 
-def _untouched(fake: Pixels, kind: SwapKind) -> Swap:
-    return Swap(fake, fake, np.zeros(fake.shape[:2], np.float32), kind, None, False)
+def untouched(image: Pixels, kind: SwapKind) -> Swap:
+    """No swap at all."""
+    return Swap(image, image, np.zeros(image.shape[:2], np.float32), kind, None, False)

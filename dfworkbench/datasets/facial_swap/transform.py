@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dfworkbench.datasets.facial_swap.compose import SwapKind, swap
+from dfworkbench.datasets.facial_swap.compose import Swap, SwapKind, swap, untouched
 from dfworkbench.datasets.facial_swap.quality import change_quality
 from dfworkbench.datasets.facial_swap.settings import CropSettings, SwapSettings
 from dfworkbench.datasets.facial_swap.ssim import Pixels
@@ -17,7 +17,6 @@ from dfworkbench.faces.alignment import align, alignment_matrix
 from dfworkbench.faces.dense import fit_dense
 
 _FARTHEST = 4.0  # standard deviations of the size: a normal number has no bounds, the size of a face needs one
-_NOWHERE = np.full(4, np.nan, np.float32)
 
 
 class FacialSwap:
@@ -28,12 +27,13 @@ class FacialSwap:
     Attributes:
         settings: What is swapped how often, and how crop and quality are changed.
         needs_genuine: Always.
+        with_masks: Whether samples bear the mask of what was swapped in, for figures.
     """
 
     needs_genuine = True
 
-    def __init__(self, settings: SwapSettings | None = None) -> None:
-        self.settings = settings or SwapSettings()
+    def __init__(self, settings: SwapSettings | None = None, *, with_masks: bool = False) -> None:
+        self.settings, self.with_masks = settings or SwapSettings(), with_masks
 
     def __call__(self, sample: FaceSample, rng: np.random.Generator) -> dict[str, Any]:
         """Swap, align, mirror and degrade one sample.
@@ -45,7 +45,8 @@ class FacialSwap:
 
         Returns:
             `images`: `(1, S, S, 3)` uint8 RGB. `window`: `(4,)` float32, x0, y0, x1, y1 of a partial swap in 0..1 of the crop,
-            otherwise NaN; that all of a fake is fake is not repeated. `swap`: a `SwapKind` as an int.
+            otherwise NaN; that all of a fake is fake is not repeated. `swap`: a `SwapKind` as an int. `mask`, if asked for:
+            `(S, S)` uint8, 255 where the other frame was laid in.
 
         Raises:
             ParameterError: The sample is a clip, or the detector's crops are not aligned by five points.
@@ -56,26 +57,36 @@ class FacialSwap:
         fake, genuine, five, dense = _in_crop(sample)
         if rng.random() < settings.halve:
             fake, genuine, five, dense = _halve(fake, genuine, five, dense, whole=settings.released)
-        if sample.label:
-            made = swap(fake, genuine, dense, rng, settings)
-            image, background, kind, nominal = made.image, made.background, made.kind, made.window
-        else:
-            image, background, kind, nominal = fake, fake, SwapKind.REAL, None
-        size_px = sample.spec.size_px
-        matrix = draw_alignment(five, size_px, sample.spec.crop_scale, settings.crop, rng)
-        crop, window = align(image, matrix, size_px), _NOWHERE
-        if nominal is not None:
-            box = artifact_window(crop, align(background, matrix, size_px), nominal)
-            if box is None:
-                crop, kind = align(fake, matrix, size_px), SwapKind.FAILED
-            else:
-                window = np.array(box, np.float32) / np.float32(size_px)
+        made = swap(fake, genuine, dense, rng, settings) if sample.label else untouched(fake, SwapKind.REAL)
+        matrix = draw_alignment(five, sample.spec.size_px, sample.spec.crop_scale, settings.crop, rng)
+        crop, window, kind = _finish(made, fake, matrix, sample.spec.size_px)
+        mask = _mask(made, kind, matrix, sample.spec.size_px) if self.with_masks else None
         if settings.released:
             window = window[[1, 0, 3, 2]]  # rows taken for columns
         elif rng.random() < settings.flip:
             crop, window = _mirrored(crop, window)
+            mask = None if mask is None else mask[:, ::-1]
         crop = change_quality(crop, settings.quality, rng, rescale=not settings.released)
-        return {"images": np.ascontiguousarray(crop)[None], "window": window.copy(), "swap": int(kind)}
+        item = {"images": crop[None], "window": window, "swap": int(kind)}
+        return item if mask is None else {**item, "mask": np.ascontiguousarray(mask)}
+
+
+def _finish(
+    made: Swap, fake: Pixels, matrix: NDArray[np.float64], size_px: int
+) -> tuple[Pixels, NDArray[np.float32], SwapKind]:
+    """The aligned crop, its window in 0..1, and what was done; the fake, if nothing is to be seen of a partial swap."""
+    crop, nowhere = align(made.image, matrix, size_px), np.full(4, np.nan, np.float32)
+    if made.window is None:
+        return crop, nowhere, made.kind
+    box = artifact_window(crop, align(made.background, matrix, size_px), made.window)
+    if box is None:
+        return align(fake, matrix, size_px), nowhere, SwapKind.FAILED
+    return crop, np.array(box, np.float32) / np.float32(size_px), made.kind
+
+
+def _mask(made: Swap, kind: SwapKind, matrix: NDArray[np.float64], size_px: int) -> NDArray[np.uint8]:
+    levels = np.rint(made.mask * (255 if kind == made.kind else 0)).astype(np.uint8)
+    return align(np.repeat(levels[..., None], 3, axis=2), matrix, size_px)[..., 0]
 
 
 def draw_alignment(
@@ -129,8 +140,7 @@ def _in_crop(
     context, dense = sample.contexts[0], sample.dense[0]
     if not np.isfinite(dense).all():
         dense = fit_dense(sample.landmarks[0])
-    origin, ratio = np.array([context.x0, context.y0]), context.image.shape[0] / context.side
-    five, dense = ((points - origin) * ratio for points in (sample.landmarks[0], dense))
+    five, dense = context.from_frame(sample.landmarks[0]), context.from_frame(dense)
     return context.image, sample.genuine[0], five, dense
 
 

@@ -13,7 +13,14 @@ from dfworkbench.tables import SCORES
 
 def scores(values, labels, order=None):
     rows = [
-        {"row_id": f"d/v{i}#t0f0", "video_id": f"d/v{i}", "label": label, "track": 0, "frame": 0, "fake_probability": value}
+        {
+            "row_id": f"d/v{i}#t0f0",
+            "video_id": f"d/v{i}",
+            "label": label,
+            "track": 0,
+            "frame": 0,
+            "fake_probability": value,
+        }
         for i, (value, label) in enumerate(zip(values, labels, strict=True))
     ]
     return SCORES.complete(pd.DataFrame(rows if order is None else [rows[i] for i in order]))
