@@ -77,7 +77,7 @@ def _chip(probability: float) -> str:
 def _strip_html(track: TrackScore, height: int = 64) -> str:
     if not len(track.thumbnails):
         return ""
-    strip = np.concatenate(list(track.thumbnails), axis=1)
+    strip = np.concatenate(track.pictures(), axis=1)
     source = base64.b64encode(_jpeg(strip)).decode()
     look = f'alt="faces of track {track.track}" style="height:{height}px;border-radius:3px"'
     return f'<img {look} src="data:image/jpeg;base64,{source}">'

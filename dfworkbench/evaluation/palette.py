@@ -10,6 +10,7 @@ REAL_RGB = (0, 158, 115)  # bluish green
 EVEN_RGB = (240, 205, 90)  # between the two: neither
 FAKE_RGB = (213, 94, 0)  # vermilion
 NOTHING_RGB = (206, 210, 216)  # no score
+ARTIFACT_RGB = (86, 180, 233)  # sky blue: where a detector sees traces
 
 
 def score_rgb(probabilities: ArrayLike) -> NDArray[np.uint8]:

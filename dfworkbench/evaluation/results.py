@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dfworkbench.evaluation.aggregate import RULES
+from dfworkbench.evaluation.marks import draw_boxes
 from dfworkbench.names import STATUS_OK
 
 
@@ -25,6 +26,8 @@ class TrackScore:
         boxes: `(n, 4)` face boxes in pixels of the full frame.
         thumbnails: `(k, S, S, 3)` uint8 RGB, some of the faces.
         shown: `(k,)` which faces they are, indices into the other arrays.
+        artifacts: For each thumbnail `(m, 5)`: corners x0, y0, x1, y1 in 0..1 of it, and score in 0..1, of the boxes in which
+            the detector sees artifacts; empty for detectors that say nothing of the kind.
     """
 
     track: int
@@ -35,9 +38,15 @@ class TrackScore:
     boxes: NDArray[np.float64]
     thumbnails: NDArray[np.uint8]
     shown: NDArray[np.int64]
+    artifacts: tuple[NDArray[np.float64], ...] = ()
 
     def __len__(self) -> int:
         return len(self.frames)
+
+    def pictures(self) -> list[NDArray[np.uint8]]:
+        """The thumbnails, artifact boxes drawn in."""
+        boxes = self.artifacts or [np.empty((0, 5))] * len(self.thumbnails)
+        return [draw_boxes(image, found[:, :4]) for image, found in zip(self.thumbnails, boxes, strict=True)]
 
     @property
     def duration_s(self) -> float:

@@ -153,7 +153,8 @@ def _score_tracks(
     tracks = []
     for number in np.unique(numbers):
         own = np.flatnonzero(numbers == number)
-        tracks.append(_track(number, float(levels[number]), [faces[i] for i in own], per_face[own], spec, settings))
+        track = _track(number, float(levels[number]), [faces[i] for i in own], per_face[own], spec, settings)
+        tracks.append(dataclasses.replace(track, artifacts=_artifacts(loaded, crops[own[track.shown]])))
     return rows, tracks
 
 
@@ -201,6 +202,17 @@ def _track(
         thumbnails=np.stack(pictures) if pictures else empty,
         shown=shown,
     )
+
+
+def _artifacts(loaded: LoadedDetector, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float64], ...]:
+    """For each crop the boxes `(m, 5)` in which the detector sees artifacts, and their scores."""
+    network: Any = loaded.detector
+    if not hasattr(network, "artifact_boxes") or not len(crops):
+        return ()
+    device = next((p.device for p in network.parameters()), torch.device("cpu"))
+    images = prepare(torch.from_numpy(crops).movedim(-1, -3).to(device), loaded.input_spec, loaded.name)
+    found = network.artifact_boxes(images, whole=False)
+    return tuple(torch.cat([f.boxes, f.scores[:, None]], dim=1).double().cpu().numpy() for f in found)
 
 
 def _logits(

@@ -74,6 +74,10 @@ class Caddm(Binary):
                 raise ParameterError(f"the method caddm: {name} = {value}; expected {low} to {high}.")
         self.detection_weight, self.min_overlap = detection_weight, min_overlap
         self.negatives, self.genuine_negatives = negatives, genuine_negatives
+        if not isinstance(swap, dict | None):
+            raise ParameterError(
+                f'the method caddm: swap = {swap!r}; expected a dict of SwapSettings, such as {{"partial": 0.3}}.'
+            )
         self.swap_settings = SwapSettings(**(swap or {}))
 
     def forward(self, batch: dict[str, Tensor]) -> Step:

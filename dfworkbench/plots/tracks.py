@@ -108,10 +108,11 @@ def _thumbnails(axes: Axes, track: TrackScore, *, cells: int) -> None:
     shown = list(range(len(track.shown)))
     if len(shown) > cells:
         shown = [int(i) for i in np.linspace(0, len(shown) - 1, cells).round()]
+    pictures = track.pictures()
     for column, i in enumerate(shown):
         x = column * (_CELL + _GAP)
         face = track.shown[i]
-        framed = _framed(track.thumbnails[i], score_rgb(track.probabilities[face]))
+        framed = _framed(pictures[i], score_rgb(track.probabilities[face]))
         axes.imshow(framed, extent=(x, x + _CELL, _CELL, 0), interpolation="antialiased")
         if cells > 1:
             axes.text(

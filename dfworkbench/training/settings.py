@@ -141,10 +141,10 @@ class TrainSettings(AugmentSettings):
         """Fields that decide the result and differ from those of a stored run: name -> (stored, now)."""
         defaults = {name: field.default for name, field in type(self).model_fields.items()}
         free = {*FREE_FIELDS} if self.schedule == "cosine" else {*FREE_FIELDS, "epochs"}
-        now = self.model_dump(mode="json")
+        now, own = self.model_dump(mode="json"), own_method(self.detector)
         then = {name: stored.get(name, defaults[name]) for name in now}
-        if then["detector"] == self.detector and then["method"] == self.method_name:
-            now["method"] = self.method_name  # auto and what it stands for are the same
+        if then["detector"] == self.detector:  # auto and what it stands for are the same
+            now["method"], then["method"] = (own if m == "auto" else m for m in (self.method, then["method"]))
         return {name: (then[name], now[name]) for name in now if name not in free and then[name] != now[name]}
 
 

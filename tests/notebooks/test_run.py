@@ -106,7 +106,10 @@ def test_running_again_changes_nothing(executed):
     assert weights.stat().st_mtime_ns == before
 
 
-@pytest.mark.parametrize("detector", ["mesoinception4", "mesonet4_lstm", "efficientnet_b0", "efficientnet_b0_lstm"])
+@pytest.mark.parametrize(
+    "detector",
+    ["mesoinception4", "mesonet4_lstm", "efficientnet_b0", "efficientnet_b0_lstm", "resnet18", "caddm_resnet34"],
+)
 def test_every_kind_of_detector_trains_and_infers(executed, detector):
     space, _ = executed
     name = f"tiny_{detector}"
@@ -121,3 +124,16 @@ def test_every_kind_of_detector_trains_and_infers(executed, detector):
     scores = read_table("score", next((run / "scores").glob("test_demo_epoch_*.parquet")))
     assert scores["video_id"].nunique() == 12
     assert scores["fake_probability"].notna().mean() > 0.9
+
+
+def test_07_trains_both_and_measures_leakage(executed):
+    space, _ = executed
+    values = {"epochs": 1, "batch_size": 8, "frames_per_video": 2, "frames": 2, "runs": ["tiny"], "device": "cpu"}
+    done = run_notebook("07_identity_leakage", values, space.root / "07.ipynb", workspace=space)
+    assert pictures(done) >= 6  # swaps, two runs' curves, comparison, measures, boxes
+    runs = {path.name.split("_demo_")[0] for path in space.checkpoints.glob("*resnet34_demo_*")}
+    assert runs == {"resnet34", "caddm_resnet34"}
+    text = done.read_text()
+    for word in ("CADDM minus plain", "random weights", "identity probe", "centre prior", "demo_celebdf"):
+        assert word in text
+    assert (space.labels / "demo_celebdf" / "videos.csv").is_file()

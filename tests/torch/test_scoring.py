@@ -16,6 +16,7 @@ from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.errors import DataNotFoundError, DeviceError, InputError, MediaError
 from dfworkbench.evaluation import scoring
 from dfworkbench.evaluation.domain import DOMAIN_KEY, GENERATED
+from dfworkbench.evaluation.palette import ARTIFACT_RGB
 from dfworkbench.evaluation.scoring import find_files, score, score_rows
 from dfworkbench.evaluation.settings import ScoreSettings
 from dfworkbench.faces import FaceSettings, cut_context, cut_for
@@ -23,6 +24,7 @@ from dfworkbench.faces.files import FileFaces, TrackedFace
 from dfworkbench.input_spec import InputSpec
 from dfworkbench.media import VideoWriter, read_image, write_png
 from dfworkbench.models import build_detector
+from dfworkbench.models.artifacts import ArtifactBoxes
 from dfworkbench.models.prediction import Prediction
 from dfworkbench.names import GENERATED_MARKER
 from dfworkbench.tables import SCORES, read_table
@@ -147,6 +149,29 @@ def test_the_detector_sees_what_its_spec_says(monkeypatch, clip):
 def test_a_wide_crop_gets_a_wider_context(monkeypatch, clip):
     stub_faces(monkeypatch, [(200,)])
     assert score(clip, loaded(InputSpec(size_px=32, crop_scale=3.0)))[0].ok
+
+
+class Pointer(Redness):
+    """Says that the upper left quarter was forged wherever a face is fake."""
+
+    def artifact_boxes(self, images, whole=True):
+        assert not whole
+        fake = self(images).logit > 0
+        boxes = torch.tensor([[0.0, 0.0, 0.5, 0.5]])
+        return [ArtifactBoxes(boxes[: int(f)], torch.tensor([0.75])[: int(f)]) for f in fake]
+
+
+def test_artifact_boxes_are_drawn_on_the_faces(monkeypatch, clip):
+    stub_faces(monkeypatch, [(230, 20)] * 3)
+    stub = Pointer().eval()
+    file = score(clip, LoadedDetector(stub, "pointer", stub.input_spec, {}, Path("none")))[0]
+    fake, real = file.tracks
+    assert [found.tolist() for found in fake.artifacts] == [[[0.0, 0.0, 0.5, 0.5, 0.75]]] * 3
+    assert [len(found) for found in real.artifacts] == [0, 0, 0]
+    assert (fake.pictures()[0] == ARTIFACT_RGB).all(axis=-1).any()
+    assert (fake.thumbnails[0] == ARTIFACT_RGB).all(axis=-1).sum() == 0  # the faces themselves stay as they are
+    assert np.array_equal(real.pictures(), real.thumbnails)
+    assert np.array_equal(score(clip, loaded())[0].tracks[0].pictures(), fake.thumbnails)
 
 
 def test_batch_size_changes_nothing(monkeypatch, clip):

@@ -16,6 +16,8 @@ from dfworkbench.training.settings import TrainSettings, parse_options
         ({"balance": "Loss"}, "balance"),
         ({"name": "../elsewhere"}, "name"),
         ({"detector_options": ["dropout"]}, "no name=value pair"),
+        ({"rate_steps": ["0=0.1"]}, "no epoch=rate pair"),
+        ({"rate_steps": ["five=0.1"]}, "no epoch=rate pair"),
     ],
 )
 def test_mistakes_are_refused(values, message):

@@ -21,6 +21,7 @@ def read_celebdf(root: Path, dataset: str) -> list[dict[str, Any]]:
     The label comes from the folder. The flag of the official list is never used: there 1 means *real*.
     """
     test_names = _official_test_list(root)
+    originals = {file.stem: file.relative_to(root).as_posix() for file in (root / "Celeb-real").rglob("*.*")}
     rows = []
     for folder, label in _FOLDERS.items():
         for file in sorted((root / folder).rglob("*")):
@@ -31,7 +32,7 @@ def read_celebdf(root: Path, dataset: str) -> list[dict[str, Any]]:
                 video_row(
                     dataset, root, file, label,
                     method=folder if label == FAKE else "", carrier=carrier, donor=donor,
-                    genuine_id=_genuine(dataset, root, file) if label == FAKE else "",
+                    genuine_id=f"{dataset}/{_genuine(file.stem, originals)}" if label == FAKE else "",
                     split="test" if (folder, file.name) in test_names else "",
                 )
             )  # fmt: skip
@@ -40,11 +41,11 @@ def read_celebdf(root: Path, dataset: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _genuine(dataset: str, root: Path, file: Path) -> str:
-    """id0_id1_0000 of Celeb-synthesis was made from id0_0000 of Celeb-real."""
-    parts = file.stem.split("_")
-    below = file.relative_to(root).parts[1:-1]
-    return "/".join([dataset, "Celeb-real", *below, f"{parts[0]}_{parts[-1]}{file.suffix}"])
+def _genuine(stem: str, originals: dict[str, str]) -> str:
+    """Of a fake id0_id1_0000, the path of id0_0000; where it was not downloaded, the place where it would lie."""
+    parts = stem.split("_")
+    name = f"{parts[0]}_{parts[-1]}"
+    return originals.get(name, f"Celeb-real/{name}.mp4")
 
 
 def _identities(dataset: str, folder: str, stem: str) -> tuple[str, str]:

@@ -273,6 +273,10 @@ def test_identities_of_entries_where_the_path_says_nothing(tmp_path):
         "fst/a": ["x/035", "", ""], "fst/b": ["x/035", "x/036", "fake"],
     }  # fmt: skip
     assert videos.group.nunique() == 2
+    assert videos["genuine_id"].to_dict() == {
+        "real/id0_0": "", "swaps/id0_id1_0": "x/real/id0_0", "fst/a": "", "fst/b": ""
+    }  # fmt: skip
+    assert set(videos["landmarks_path"]) == {"ldm.json"}
 
 
 def test_odd_entries_are_left_out_and_named(tmp_path, caplog):

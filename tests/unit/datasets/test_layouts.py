@@ -51,6 +51,11 @@ def test_faceforensics_rows(ff):
     real = videos.loc["original_sequences/youtube/c23/videos/003.mp4"]
     assert (real.label, real.method, real.carrier, real.donor) == (REAL, "", "ff/003", "")
     assert real.group == fake.group == "ff/000"
+    assert fake.genuine_id == "ff/original_sequences/youtube/c23/videos/000.mp4"
+    assert real.genuine_id == ""
+    actor = videos.loc["manipulated_sequences/DeepFakeDetection/c23/videos/01_02__walking__ABC.mp4"]
+    assert actor.genuine_id == "ff/original_sequences/actors/c23/videos/01__walking.mp4"
+    assert set(videos["genuine_id"]) - {""} <= set(videos["video_id"])
 
 
 def test_equal_names_in_different_methods_stay_apart(ff):
@@ -88,6 +93,9 @@ def test_celebdf_labels_come_from_the_folder(tmp_path):
     assert by_name.loc["id0_0000.mp4", "split"] == ""
     assert by_name.loc["id0_0000.mp4", "group"] == by_name.loc["id0_id1_0000.mp4", "group"]
     assert by_name.loc["id2_id3_0000.mp4", "group"] != by_name.loc["id0_0000.mp4", "group"]
+    assert by_name.loc["id0_id1_0000.mp4", "genuine_id"] == "cdf/Celeb-real/id0_0000.mp4"
+    assert by_name.loc["id2_id3_0000.mp4", "genuine_id"] == "cdf/Celeb-real/id2_0000.mp4"  # not downloaded
+    assert by_name.loc["id0_0000.mp4", "genuine_id"] == ""
 
 
 def test_folders(tmp_path):
@@ -131,6 +139,7 @@ def test_dfdc_full_groups_a_fake_with_its_original(tmp_path):
     videos = read_layout("dfdc", tmp_path, "dfdc").set_index("path")
     assert videos.label.tolist() == [1, 0, 0]
     assert videos.loc["dfdc_train_part_0/a.mp4", "group"] == videos.loc["dfdc_train_part_0/b.mp4", "group"]
+    assert videos["genuine_id"].tolist() == ["dfdc/dfdc_train_part_0/b.mp4", "", ""]
     (tmp_path / "dfdc_train_part_0" / "metadata.json").write_text('{"a.mp4": {"label": "maybe"}}')
     with pytest.raises(TableError, match="neither REAL nor FAKE"):
         read_layout("dfdc", tmp_path, "dfdc")
