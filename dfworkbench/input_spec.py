@@ -61,6 +61,20 @@ class InputSpec:
                 "Cut crops with dfworkbench.faces.cut_for(detector.input_spec, …), which always fit."
             )
 
+    def require_same(self, other: "InputSpec", doing: str) -> None:
+        """Raise `InputError` unless a data set that was cut for `other` is what this detector must be fed.
+
+        Args:
+            other: Of the data set.
+            doing: What is being done, such as "scoring a data set with mesonet4".
+        """
+        ours, theirs = self.to_dict(), other.to_dict()
+        differences = [f"{key} {theirs[key]!r} instead of {ours[key]!r}" for key in ours if ours[key] != theirs[key]]
+        if differences:
+            raise InputError(
+                f"{doing}: it was cut with {', '.join(differences)}. Build the FaceDataset with spec=detector.input_spec."
+            )
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return dataclasses.asdict(self)

@@ -36,7 +36,7 @@ def frozen_features(
     """
     network: Any = detector.detector if isinstance(detector, LoadedDetector) else detector
     name = detector.name if isinstance(detector, LoadedDetector) else type(network).__name__
-    _require_same_spec(network.input_spec, dataset.spec, name)
+    network.input_spec.require_same(dataset.spec, f"computing features of a data set with {name}")
     if not len(dataset):
         raise InputError(
             f"computing features with {name}: the data set has no samples, at least one was expected. "
@@ -73,13 +73,3 @@ def _forward(network: Any, name: str, spec: InputSpec, images: Tensor) -> NDArra
             f"expected ({len(images)}, F). Flatten or average them in the detector."
         )
     return features.float().cpu().numpy()
-
-
-def _require_same_spec(expected: InputSpec, seen: InputSpec, name: str) -> None:
-    ours, theirs = expected.to_dict(), seen.to_dict()
-    differences = [f"{key} {theirs[key]!r} instead of {ours[key]!r}" for key in ours if ours[key] != theirs[key]]
-    if differences:
-        raise InputError(
-            f"computing features of a data set with {name}: it was cut with {', '.join(differences)}. "
-            "Build the FaceDataset with spec=detector.input_spec."
-        )

@@ -22,7 +22,7 @@ from tqdm.auto import tqdm
 from dfworkbench.checkpoints import LoadedDetector, load_detector
 from dfworkbench.datasets.face_dataset import FaceDataset, collate
 from dfworkbench.datasets.rows import choose_samples
-from dfworkbench.errors import DataNotFoundError, InputError, MediaError
+from dfworkbench.errors import DataNotFoundError, MediaError
 from dfworkbench.evaluation.aggregate import to_level
 from dfworkbench.evaluation.domain import caveat, is_generated
 from dfworkbench.evaluation.results import FileScore, Scored, TrackScore
@@ -264,7 +264,7 @@ def score_rows(
     """
     network: Any = detector.detector if isinstance(detector, LoadedDetector) else detector
     name = detector.name if isinstance(detector, LoadedDetector) else type(network).__name__
-    _require_same_spec(network.input_spec, dataset.spec, name)
+    network.input_spec.require_same(dataset.spec, f"scoring a data set with {name}")
     if device is not None:
         network.to(device)
     was_training = network.training
@@ -277,16 +277,6 @@ def score_rows(
     network.train(was_training)
     rows = dataset.rows.assign(logit=logits, fake_probability=expit(logits))
     return SCORES.complete(pd.concat([SCORES.complete(rows), _without_sample(videos, dataset)], ignore_index=True))
-
-
-def _require_same_spec(expected: InputSpec, seen: InputSpec, name: str) -> None:
-    ours, theirs = expected.to_dict(), seen.to_dict()
-    differences = [f"{key} {theirs[key]!r} instead of {ours[key]!r}" for key in ours if ours[key] != theirs[key]]
-    if differences:
-        raise InputError(
-            f"scoring a data set with {name}: it was cut with {', '.join(differences)}. "
-            "Build the FaceDataset with spec=detector.input_spec."
-        )
 
 
 def _without_sample(videos: pd.DataFrame | None, dataset: FaceDataset) -> pd.DataFrame:
