@@ -12,11 +12,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dfworkbench.datasets.augment import AugmentSettings, FaceAugment
+from dfworkbench.datasets.facial_swap import FacialSwap, SwapSettings
 from dfworkbench.datasets.sample import Transform
 from dfworkbench.errors import ParameterError
 from dfworkbench.methods.step import Step
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.prediction import Prediction
+
+_NO_SWAPS = {"genuine_on_fake": 0.0, "fake_on_genuine": 0.0, "partial": 0.0}
 
 
 class Binary(nn.Module):
@@ -28,6 +31,8 @@ class Binary(nn.Module):
         label_smoothing: 0.1 turns the targets 0 and 1 into 0.05 and 0.95.
         augment: Strength of the random changes, or None for none.
         label_column: Column of the video table to learn; encoders of source or target identity use another.
+        swap: Settings of the facial swap (`datasets.facial_swap`) as a dict: its changes of crop and quality are then made in
+            place of `augment`, and nothing is swapped. For a detector that is compared with one trained by CADDM.
     """
 
     def __init__(
@@ -38,6 +43,7 @@ class Binary(nn.Module):
         label_smoothing: float = 0.0,
         augment: AugmentSettings | None = None,
         label_column: str = "label",
+        swap: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
         if not 0 <= label_smoothing < 1:
@@ -46,6 +52,7 @@ class Binary(nn.Module):
         self.label_smoothing = label_smoothing
         self.label_column = label_column
         self._augment = augment
+        self._swap = None if swap is None else swap_settings(swap).replace(**_NO_SWAPS)
         # not persistent: it follows from the data, so a checkpoint must not bring back that of other data
         self.register_buffer("class_weights", torch.tensor(class_weights or (1.0, 1.0)), persistent=False)
 
@@ -75,12 +82,27 @@ class Binary(nn.Module):
         return decay_groups(self, learning_rate, weight_decay)
 
     def train_transform(self) -> Transform | None:
-        """The random changes of `augment`."""
+        """The random changes of `augment`, or of `swap`."""
+        if self._swap is not None:
+            return FacialSwap(self._swap)
         return FaceAugment(self._augment) if self._augment else None
 
     def eval_transform(self) -> Transform | None:
         """None: a score must not depend on chance."""
         return None
+
+
+def swap_settings(values: Any) -> SwapSettings:
+    """Settings of the facial swap from the option of a method.
+
+    Raises:
+        ParameterError: They are no dict, or not those of a facial swap.
+    """
+    if not isinstance(values, dict):
+        raise ParameterError(
+            f'settings of the facial swap: swap = {values!r}; expected a dict of SwapSettings, such as {{"partial": 0.3}}.'
+        )
+    return SwapSettings(**values)
 
 
 def decay_groups(module: nn.Module, learning_rate: float, weight_decay: float) -> list[dict[str, Any]]:

@@ -20,10 +20,10 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from dfworkbench.datasets.facial_swap import FacialSwap, SwapKind, SwapSettings
+from dfworkbench.datasets.facial_swap import FacialSwap, SwapKind
 from dfworkbench.datasets.sample import Transform
 from dfworkbench.errors import ParameterError
-from dfworkbench.methods.binary import Binary
+from dfworkbench.methods.binary import Binary, swap_settings
 from dfworkbench.methods.multibox import match, multibox_loss
 from dfworkbench.methods.step import Step
 from dfworkbench.names import FAKE
@@ -74,11 +74,7 @@ class Caddm(Binary):
                 raise ParameterError(f"the method caddm: {name} = {value}; expected {low} to {high}.")
         self.detection_weight, self.min_overlap = detection_weight, min_overlap
         self.negatives, self.genuine_negatives = negatives, genuine_negatives
-        if not isinstance(swap, dict | None):
-            raise ParameterError(
-                f'the method caddm: swap = {swap!r}; expected a dict of SwapSettings, such as {{"partial": 0.3}}.'
-            )
-        self.swap_settings = SwapSettings(**(swap or {}))
+        self.swap_settings = swap_settings(swap or {})
 
     def forward(self, batch: dict[str, Tensor]) -> Step:
         """Loss of a batch; see `methods.step`. Parts: bce, box, anchor. Shares: swaps that failed, samples with a window."""

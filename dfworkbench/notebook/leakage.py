@@ -1,8 +1,9 @@
 """Notebook 07_identity_leakage: which detectors are compared, on what, and what is measured on them."""
 
+import json
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from dfworkbench.analysis.found_boxes import FoundBoxes, centre_prior, find_boxe
 from dfworkbench.analysis.leakage import Extracted, gap_measures, people_measures
 from dfworkbench.analysis.measures import Measure, measures_table
 from dfworkbench.checkpoints import LoadedDetector, load_detector
-from dfworkbench.datasets.facial_swap import FacialSwap, SwapKind
+from dfworkbench.datasets.facial_swap import FacialSwap, SwapKind, SwapSettings
 from dfworkbench.evaluation.scoring import score_rows
 from dfworkbench.extraction import ExtractSettings, extract
 from dfworkbench.models import build_detector, detector_options
@@ -55,6 +56,12 @@ class LeakageSettings(Settings):
     )
     batch_size: int = Field(32, ge=1, le=4096, description="Faces per step.")
     learning_rate: float = Field(3.6e-4, gt=0, le=1, description="Step size of AdamW, falling like a cosine.")
+    changes: float = Field(
+        0.3,
+        ge=0,
+        le=1,
+        description="How often crops lose quality while training, for both; 1 is as published for CADDM.",
+    )
     frames: int = Field(8, ge=1, le=1000, description="Faces per video that are scored.")
     runs: list[str] = Field([], description="Further runs in checkpoints/ to be measured beside the two.")
     precision: Literal["auto", "32-true", "bf16-mixed"] = Field(
@@ -80,12 +87,20 @@ class LeakageSettings(Settings):
         detector = self.plain if role == PLAIN else self.caddm
         wanted = {"alignment": "five_points", "crop_scale": 1.0}  # the plain detector sees the same crops
         options = [f"{name}={value}" for name, value in wanted.items() if name in detector_options(detector)]
+        aligned = role == CADDM or "alignment" in detector_options(detector)
         precision = fast_precision(choose_device(self.device)) if self.precision == "auto" else self.precision
         return TrainSettings(
             dataset=self.dataset, detector=detector, detector_options=options, kinds=self.kinds, seed=seed,
+            method_options=[f"swap={json.dumps(self.swap())}"] if aligned else [],
             epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate, weight_decay=4e-3,
             frames_per_video=self.frames_per_video, value_clip=2.0, precision=precision, device=self.device,
         )  # fmt: skip
+
+    def swap(self) -> dict[str, Any]:
+        """Settings of the facial swap; the plain detector gets its changes of crop and quality, without swaps."""
+        published = SwapSettings()
+        quality = {name: round(share * self.changes, 4) for name, share in published.quality.model_dump().items()}
+        return {"halve": round(published.halve * self.changes, 4), "quality": quality}
 
     def trainings(self) -> list[tuple[str, TrainSettings]]:
         """What must be trained, with a title each."""
@@ -220,7 +235,7 @@ class SwapSamples(NamedTuple):
 def swap_samples(settings: LeakageSettings, count: int = 18) -> SwapSamples:
     """Training samples as the CADDM detector gets them: as many of each kind of swap as possible, drawn by seed."""
     data = prepare(settings.training(CADDM, 0)).train
-    data.transform = FacialSwap(with_masks=True)
+    data.transform = FacialSwap(SwapSettings(**settings.swap()), with_masks=True)
     rows = np.random.default_rng(0).permutation(len(data))[: 12 * count]
     items = [data[int(row)] for row in rows]
     kinds = pd.Series([item["swap"] for item in items])

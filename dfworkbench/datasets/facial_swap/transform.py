@@ -26,14 +26,14 @@ class FacialSwap:
 
     Attributes:
         settings: What is swapped how often, and how crop and quality are changed.
-        needs_genuine: Always.
+        needs_genuine: Unless nothing is ever swapped.
         with_masks: Whether samples bear the mask of what was swapped in, for figures.
     """
 
-    needs_genuine = True
-
     def __init__(self, settings: SwapSettings | None = None, *, with_masks: bool = False) -> None:
         self.settings, self.with_masks = settings or SwapSettings(), with_masks
+        swaps = (self.settings.genuine_on_fake, self.settings.fake_on_genuine, self.settings.partial)
+        self.needs_genuine = any(swaps)
 
     def __call__(self, sample: FaceSample, rng: np.random.Generator) -> dict[str, Any]:
         """Swap, align, mirror and degrade one sample.
