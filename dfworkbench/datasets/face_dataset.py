@@ -4,7 +4,6 @@ One extraction serves every detector: a sample is cut from the stored context cr
 are assembled when they are read.
 """
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -24,10 +23,9 @@ from dfworkbench.errors import TableError
 from dfworkbench.faces.crops import ContextCrop, cut_for
 from dfworkbench.input_spec import InputSpec
 from dfworkbench.media.images import read_image
-from dfworkbench.names import FAKE
 from dfworkbench.tables import BOX_COLUMNS, LANDMARK_COLUMNS
 
-_log = logging.getLogger(__name__)
+_NO_LANDMARKS = np.full((POINTS, 2), np.nan)
 
 #: Columns of `FaceDataset.rows`: those of a score table that are known before scoring.
 ROW_COLUMNS = ("row_id", "video_id", "dataset", "split", "method", "group", "label", "track", "frame", "time_s")
@@ -85,7 +83,7 @@ class FaceDataset(Dataset):
         self.rows = _describe(chosen.iloc[self._samples[:, 0]], videos, label_column)
         self._labels = self.rows["label"].to_numpy()
         self._genuine = np.full(len(chosen), -1, np.int64)
-        self._dense = np.full((len(chosen), POINTS, 2), np.nan)
+        self._dense: dict[int, NDArray[np.float64]] = {}
         if transform is not None and transform.needs_genuine:
             chosen = self._add_genuine(chosen, videos, faces, root)
         self._paths = chosen["crop_path"].tolist()
@@ -132,25 +130,25 @@ class FaceDataset(Dataset):
             None if at < 0 else cut_alike(self._context(int(at)), context)
             for at, context in zip(self._genuine[faces], contexts, strict=True)
         ]
+        dense = np.stack([self._dense.get(int(face), _NO_LANDMARKS) for face in faces])
         return FaceSample(
-            self.spec, int(self._labels[row]), contexts, self._boxes[faces], self._landmarks[faces], genuine, self._dense[faces]
-        )  # fmt: skip
+            self.spec, int(self._labels[row]), contexts, self._boxes[faces], self._landmarks[faces], genuine, dense
+        )
 
     def _add_genuine(
         self, chosen: pd.DataFrame, videos: pd.DataFrame, faces: pd.DataFrame, root: Path | str | None
     ) -> pd.DataFrame:
         """The chosen faces, and behind them the faces of the genuine frames that fakes among them were made from."""
-        require_genuine(videos, faces)
-        at = genuine_rows(chosen, videos, faces)
-        fake = chosen["video_id"].map(videos.set_index("video_id")["label"]).to_numpy() == FAKE
-        if lost := int((fake & (at < 0)).sum()):
-            _log.warning(
-                "%d of %d forged faces have no genuine frame beside them and are never swapped", lost, fake.sum()
-            )
+        sampled = np.unique(self._samples)
+        of = chosen.iloc[sampled]
+        at = genuine_rows(of, videos, faces)
+        require_genuine(of, at, videos, faces)
         used, place = np.unique(at[at >= 0], return_inverse=True)
-        self._genuine[at >= 0] = len(chosen) + place
+        self._genuine[sampled[at >= 0]] = len(chosen) + place
         if root is not None:
-            self._dense = read_dense(root, videos, chosen)
+            points = read_dense(root, videos, of)
+            known = np.isfinite(points).all(axis=(1, 2))
+            self._dense = {int(sampled[i]): points[i] for i in np.flatnonzero(known)}
         return pd.concat([chosen, faces.iloc[used]], ignore_index=True)
 
     def _cut_unchanged(self, face: int) -> NDArray[np.uint8]:

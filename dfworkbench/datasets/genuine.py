@@ -4,6 +4,8 @@ Fakes of FaceForensics++ and Celeb-DF lie on the video of their carrier: frame k
 frame k of the genuine video shows. The video table says which video that is (`genuine_id`).
 """
 
+import logging
+
 import cv2
 import numpy as np
 import pandas as pd
@@ -14,36 +16,56 @@ from dfworkbench.faces.crops import ContextCrop
 from dfworkbench.names import FAKE
 from dfworkbench.tables import BOX_COLUMNS
 
+_log = logging.getLogger(__name__)
 _SAME_FACE = 0.3  # least IoU of the two boxes: both frames show one face at one place
 _SHOWN = 10
 
 
-def require_genuine(videos: pd.DataFrame, faces: pd.DataFrame) -> None:
-    """Stop where a fake has no genuine video with faces.
+def require_genuine(chosen: pd.DataFrame, rows: NDArray[np.int64], videos: pd.DataFrame, faces: pd.DataFrame) -> None:
+    """Stop where fakes lack the genuine frames they were made from; warn where single frames do.
 
     Args:
-        videos: Video table of what is to be read.
+        chosen: Rows of the face table that are to be read.
+        rows: Of `genuine_rows` for them.
+        videos: Their video table.
         faces: Face table of the whole data set.
 
     Raises:
-        TableError: Listing the fakes and what each lacks.
+        TableError: Listing the fakes without a genuine frame and what each lacks; or more than half of all forged faces have
+            none.
     """
-    fakes = videos[videos["label"] == FAKE]
-    there = fakes["genuine_id"].isin(faces["video_id"])
-    if there.all():
-        return
-    lacking = fakes[~there]
-    reasons = [
-        f"  {row.video_id}: " + (f"no faces of {row.genuine_id}" if row.genuine_id else "names no genuine video")
-        for row in lacking.head(_SHOWN).itertuples()
-    ]
-    more = [f"  and {len(lacking) - _SHOWN} more"] if len(lacking) > _SHOWN else []
-    raise TableError(
-        f"pairing fakes with the genuine videos they were made from: {len(lacking)} of {len(fakes)} fakes have none:\n"
+    known = videos.set_index("video_id")
+    fake = chosen["video_id"].map(known["label"]).to_numpy() == FAKE
+    by_video = pd.Series(rows[fake] >= 0).groupby(chosen["video_id"].to_numpy()[fake], sort=False)
+    paired = by_video.agg(["any", "sum", "size"])
+    lacking = paired.index[~paired["any"]]
+    if len(lacking):
+        raise TableError(_lacking(lacking, len(paired), known["genuine_id"], set(faces["video_id"])))
+    there, count = int(paired["sum"].sum()), int(paired["size"].sum())
+    if 2 * there < count:
+        raise TableError(
+            f"pairing forged faces with genuine ones: only {there} of {count} have one in the same frame and place. Expected "
+            "fakes and genuine videos to be sampled at the same frames: run 01_data_extraction again, which does so."
+        )
+    if there < count:
+        _log.warning(
+            "%d of %d forged faces have no genuine one in their frame and are not swapped", count - there, count
+        )
+
+
+def _lacking(videos: pd.Index, fakes: int, genuine: pd.Series, extracted: set[str]) -> str:
+    reasons = []
+    for video in videos[:_SHOWN]:
+        name = genuine[video]
+        what = f"no faces of {name}" if name not in extracted else f"no face in the same frame and place of {name}"
+        reasons.append(f"  {video}: {what if name else 'names no genuine video'}")
+    more = [f"  and {len(videos) - _SHOWN} more"] if len(videos) > _SHOWN else []
+    return (
+        f"pairing fakes with the genuine videos they were made from: {len(videos)} of {fakes} fakes have none:\n"
         + "\n".join([*reasons, *more])
-        + "\nExpected every fake to name in the column genuine_id of videos.csv a video that was extracted. Extract the genuine "
-        "videos too (older tables: run 01_data_extraction again, which fills the column), leave these fakes out, or choose a "
-        "method that needs no pairs, such as binary."
+        + "\nExpected every fake to name in the column genuine_id of videos.csv a video that was extracted (the layouts of "
+        "FaceForensics++, Celeb-DF, DFDC and ldm.json fill it when 01_data_extraction runs; for others write it). Add the "
+        "genuine videos, leave these fakes out, or choose a method that needs no pairs, such as binary."
     )
 
 

@@ -89,10 +89,15 @@ def extract_table(
     """
     faces = settle(faces)  # from here on the same weights for all files, whatever a worker finds
     root, extracted = Path(root).expanduser().resolve(), workspace.extracted
+    path_of = dict(zip(videos["video_id"], videos["path"], strict=True))
     jobs = [
-        Job(video_id, path, root / path, extracted, name, faces, root / mask if mask else None)
-        for video_id, path, mask in zip(videos["video_id"], videos["path"], videos["mask_path"], strict=True)
-    ]
+        Job(
+            row.video_id, row.path, root / row.path, extracted, name, faces,
+            mask=root / row.mask_path if row.mask_path else None,
+            genuine=root / path_of[row.genuine_id] if row.genuine_id in path_of else None,
+        )
+        for row in videos.itertuples()
+    ]  # fmt: skip
     _require_writable(parts_folder(extracted, name))
     _require_writable(workspace.labels / name)
     parts = {number: part for number, job in enumerate(jobs) if (part := read_part(job)) is not None}

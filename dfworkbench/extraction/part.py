@@ -17,7 +17,7 @@ from dfworkbench.extraction.masks import forged_shares
 from dfworkbench.faces.files import FileFaces, NoFaceError, TrackedFace, faces_in_file
 from dfworkbench.faces.mtcnn import FaceFinder
 from dfworkbench.faces.settings import FaceSettings
-from dfworkbench.media.frames import list_frames
+from dfworkbench.media.frames import list_frames, open_source
 from dfworkbench.names import STATUS_OK
 from dfworkbench.tables.schemas import BOX_COLUMNS, LANDMARK_COLUMNS
 from dfworkbench.workspace import atomic_path, explain_write
@@ -38,6 +38,8 @@ class Job:
         dataset: Folder below it.
         settings: Of the faces.
         mask: Video of the true forgery masks, absolute; None where there is none.
+        genuine: The real video that this one was made from, absolute; None where it is not known. Both are sampled at the
+            same frames, whatever their lengths, so that each forged face has its genuine one.
     """
 
     video_id: str
@@ -47,6 +49,7 @@ class Job:
     dataset: str
     settings: FaceSettings
     mask: Path | None = None
+    genuine: Path | None = None
 
     @property
     def part_file(self) -> Path:
@@ -124,7 +127,9 @@ def failed(reason: str) -> Part:
 
 
 def _extract(job: Job, threads: int) -> Part:
-    found = faces_in_file(job.file, job.settings, _finder(job.settings), threads, png=True)
+    found = faces_in_file(
+        job.file, job.settings, _finder(job.settings), threads, png=True, like_frames=_frames(job.genuine)
+    )
     rows = [_face_row(job, face) for face in found.detections]
     if job.mask is not None:
         shares = forged_shares(job.mask, found.detections, found.width_px, found.height_px)
@@ -135,6 +140,13 @@ def _extract(job: Job, threads: int) -> Part:
             (job.extracted / row["crop_path"]).write_bytes(face.context.png)
     tracks = len({face.track for face in found.detections})
     return Part({"status": STATUS_OK, "reason": "", **_file_columns(found), "tracks": tracks, "faces": len(rows)}, rows)
+
+
+def _frames(genuine: Path | None) -> int:
+    """Frames of the genuine video; 0 where there is none that can be read."""
+    with contextlib.suppress(MediaError):
+        return open_source(genuine).frames_expected if genuine else 0
+    return 0
 
 
 def _finder(settings: FaceSettings) -> FaceFinder:
@@ -177,7 +189,8 @@ def _file_columns(file: FileFaces) -> dict[str, Any]:
 def _key(job: Job) -> list[Any]:
     """What the part depends on; compared, never parsed."""
     mask = _stamp(job.mask) if job.mask else []
-    return [job.video_id, *_stamp(job.file), *mask, job.settings.content_hash()]
+    genuine = _stamp(job.genuine) if job.genuine else []
+    return [job.video_id, *_stamp(job.file), *mask, *genuine, job.settings.content_hash()]
 
 
 def _stamp(path: Path) -> list[int]:

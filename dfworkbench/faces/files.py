@@ -82,6 +82,7 @@ def faces_in_file(
     finder: FaceFinder | None = None,
     threads: int = 0,
     png: bool = False,
+    like_frames: int = 0,
 ) -> FileFaces:
     """Find, connect and cut all faces of a picture, a video or a folder of frames.
 
@@ -91,6 +92,7 @@ def faces_in_file(
         finder: To be used again for many files; made from the settings if left out.
         threads: With more than one, a video is decoded while faces are looked for; 0 for one per core.
         png: The crops will be stored: compress them (`ContextCrop.png`) while the search goes on.
+        like_frames: Sample a video at the frames at which one of so many frames would be sampled; 0 goes by its own length.
 
     Raises:
         MediaError: With the status that goes into the tables: "missing", "unreadable", "truncated" or "no_face".
@@ -106,7 +108,9 @@ def faces_in_file(
             f"looking for faces in {path}: its suffix {path.suffix!r} is that of no picture or video. Rename the file if "
             "it is one."
         )
-    file, keys = _read_image(path, finder) if kind == "image" else _read_video(path, settings, finder, threads, png)
+    file, keys = (
+        _read_image(path, finder) if kind == "image" else _read_video(path, settings, finder, threads, png, like_frames)
+    )
     if kind == "image":
         tracks = [Track([0], [face]) for face in range(len(keys[0].faces.boxes))]
     else:
@@ -134,17 +138,19 @@ def _read_image(path: Path, finder: FaceFinder) -> tuple[FileFaces, list[KeyFram
 
 
 def _read_video(
-    path: Path, settings: FaceSettings, finder: FaceFinder, threads: int, png: bool
+    path: Path, settings: FaceSettings, finder: FaceFinder, threads: int, png: bool, like_frames: int
 ) -> tuple[FileFaces, list[KeyFrame]]:
     source = open_source(path)
     file = FileFaces("video", source.frames_expected, source.fps, source.width_px, source.height_px, [])
-    return file, _video_keys(source, settings, finder, threads, png)
+    return file, _video_keys(source, settings, finder, threads, png, like_frames)
 
 
 def _video_keys(
-    source: FrameSource, settings: FaceSettings, finder: FaceFinder, threads: int, png: bool
+    source: FrameSource, settings: FaceSettings, finder: FaceFinder, threads: int, png: bool, like_frames: int = 0
 ) -> list[KeyFrame]:
-    keys = search.sampled(source, sample_indices(source.frames_expected, settings.frames), finder, threads, png)
+    wanted = sample_indices(like_frames or source.frames_expected, settings.frames)
+    wanted = [index for index in wanted if index < source.frames_expected] or [0]
+    keys = search.sampled(source, wanted, finder, threads, png)
     return search.between(source, keys, finder, threads) if settings.bridge_gaps else keys
 
 

@@ -47,14 +47,14 @@ class LeakageSettings(Settings):
         "caddm_resnet34", description="Detector trained by CADDM; the same backbone makes a fair comparison."
     )
     seeds: int = Field(1, ge=1, le=20, description="Runs of each; three or more say something about chance.")
-    epochs: int = Field(8, ge=1, le=1000, description="Passes over the training split.")
+    epochs: int = Field(10, ge=1, le=1000, description="Passes over the training split.")
     frames_per_video: int = Field(
         8,
         ge=1,
         le=1000,
         description="Faces per video to train on; fewer than were extracted, others are kept for testing.",
     )
-    batch_size: int = Field(32, ge=1, le=4096, description="Faces per step.")
+    batch_size: int = Field(16, ge=1, le=4096, description="Faces per step.")
     learning_rate: float = Field(3.6e-4, gt=0, le=1, description="Step size of AdamW, falling like a cosine.")
     changes: float = Field(
         0.3,
@@ -85,13 +85,14 @@ class LeakageSettings(Settings):
     def training(self, role: str, seed: int) -> TrainSettings:
         """Settings of one training run: everything alike for both roles but the detector and its method."""
         detector = self.plain if role == PLAIN else self.caddm
-        wanted = {"alignment": "five_points", "crop_scale": 1.0}  # the plain detector sees the same crops
-        options = [f"{name}={value}" for name, value in wanted.items() if name in detector_options(detector)]
-        aligned = role == CADDM or "alignment" in detector_options(detector)
+        own = role == CADDM
+        # the plain detector sees the same crops, if it can be fed with them
+        alike = not own and "alignment" in detector_options(detector)
         precision = fast_precision(choose_device(self.device)) if self.precision == "auto" else self.precision
         return TrainSettings(
-            dataset=self.dataset, detector=detector, detector_options=options, kinds=self.kinds, seed=seed,
-            method_options=[f"swap={json.dumps(self.swap())}"] if aligned else [],
+            dataset=self.dataset, detector=detector, kinds=self.kinds, seed=seed,
+            detector_options=["alignment=five_points", "crop_scale=1.0"] if alike else [],
+            method_options=[f"swap={json.dumps(self.swap())}"] if own or alike else [],
             epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate, weight_decay=4e-3,
             frames_per_video=self.frames_per_video, value_clip=2.0, precision=precision, device=self.device,
         )  # fmt: skip

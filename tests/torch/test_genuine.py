@@ -127,10 +127,27 @@ def test_faces_without_their_genuine_frame_are_warned_of(toy, tables, caplog):
     faces, videos = tables
     faces = faces[~(faces["video_id"].eq("toy/real/train00.mp4") & faces["frame"].eq(1))]
     data = FaceDataset(faces, videos, SPEC, toy.extracted, transform=Whole())
-    assert "2 of 108 forged faces have no genuine frame" in caplog.text
+    assert "2 of 108 forged faces have no genuine one in their frame" in caplog.text
     rows = data.rows
     lost = rows.index[rows["video_id"].eq("toy/fake0/train00.mp4") & rows["frame"].eq(1)][0]
     assert data[lost]["sample"].genuine == [None]
+
+
+def test_fakes_sampled_at_other_frames_are_refused(toy, tables):
+    """Two of three frames of every genuine video lack: what remains would hardly ever be swapped."""
+    faces, videos = tables
+    real = faces["video_id"].str.contains("real")
+    with pytest.raises(TableError, match="only 36 of 108 have one in the same frame and place"):
+        FaceDataset(faces[~real | (faces["frame"] == 0)], videos, SPEC, toy.extracted, transform=Whole())
+    apart = faces.assign(box_x0=faces["box_x0"].where(real, 0), box_x1=faces["box_x1"].where(real, 30))
+    with pytest.raises(TableError, match=r"no face in the same frame and place of toy/real/train00.mp4"):
+        FaceDataset(apart, videos, SPEC, toy.extracted, transform=Whole())
+
+
+def test_a_fake_without_faces_needs_no_genuine_video(toy, tables):
+    faces, videos = tables
+    faces = faces[~faces["video_id"].isin(["toy/fake0/train00.mp4", "toy/real/train00.mp4", "toy/fake1/train00.mp4"])]
+    assert FaceDataset(faces, videos, SPEC, toy.extracted, transform=Whole())
 
 
 def points_in(box, frames):
