@@ -23,7 +23,10 @@ def drawn_auc(
     draws: int = 1000,
     seed: int = 0,
 ) -> tuple[Measure, NDArray[np.float64]]:
-    """Video AUC of a score table, and its value in every resampling of the videos, `(draws,)`.
+    """Video AUC of a score table, and its value in every resampling, `(draws,)`.
+
+    Resampled are identity groups with all their videos: the question is about people, and videos of one person are alike. A
+    video without a group is its own.
 
     Score tables with the same videos in the same order are resampled alike for equal seeds: their draws can be subtracted.
     """
@@ -34,8 +37,8 @@ def drawn_auc(
         return Measure(name, NAN, chance=0.5, n=len(used), reason=f"{seen}: AUC needs both classes"), np.empty(0)
     ranking = Ranking(used["label"], used["fake_probability"])
     value = float(METRICS["auc"](ranking.curve())[0])
-    units = np.arange(len(used))  # one row per video
-    drawn = resample(ranking, units, draw_counts(len(used), draws, seed), ("auc",))["auc"] if draws else np.empty(0)
+    units, groups = pd.factorize(used["group"].where(used["group"] != "", used["video_id"]))
+    drawn = resample(ranking, units, draw_counts(len(groups), draws, seed), ("auc",))["auc"] if draws else np.empty(0)
     return Measure(name, value, *interval(drawn)[:2], 0.5, len(used), interval(drawn)[2]), drawn
 
 
@@ -44,7 +47,7 @@ def mean_auc(
 ) -> tuple[Measure, NDArray[np.float64]]:
     """The mean over several runs (seeds) of one detector, on the same videos.
 
-    The interval is over videos, drawn alike for all runs; how runs differ is another question, and a small number of seeds
+    The interval is over people, drawn alike for all runs; how runs differ is another question, and a small number of seeds
     says little about it.
 
     Raises:
@@ -69,7 +72,7 @@ def compare_auc(
     draws: int = 1000,
     seed: int = 0,
 ) -> Measure:
-    """Mean AUC of `tables` minus that of `others`, with a paired bootstrap interval over the videos that both scored.
+    """Mean AUC of `tables` minus that of `others`, with a paired bootstrap interval over the people of the videos.
 
     Raises:
         InputError: The tables are of different videos.

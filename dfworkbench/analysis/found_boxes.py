@@ -1,5 +1,6 @@
 """What a detector with anchors points at, beside the true forgery masks of a data set."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -19,6 +20,8 @@ from dfworkbench.evaluation.domain import dataset_root
 from dfworkbench.models.inputs import prepare
 from dfworkbench.names import FAKE
 
+_log = logging.getLogger(__name__)
+
 
 class FoundBoxes(NamedTuple):
     """Predicted boxes and true masks of N faces, all in the detector's crops.
@@ -27,7 +30,7 @@ class FoundBoxes(NamedTuple):
         images: `(N, S, S, 3)` uint8 RGB.
         boxes: Per face `(n, 4)`, x0, y0, x1, y1 in 0..1, the highest score first.
         scores: Per face `(n,)`.
-        masks: `(N, S, S)` bool.
+        masks: `(N, S, S)` bool; all empty where the data set has no masks.
         rows: One row per face: row_id, video_id, method and so on.
     """
 
@@ -36,6 +39,11 @@ class FoundBoxes(NamedTuple):
     scores: list[NDArray[np.float64]]
     masks: NDArray[np.bool_]
     rows: pd.DataFrame
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether there are true masks."""
+        return bool(self.masks.any())
 
     def measures(self, prior: NDArray[np.float64]) -> dict[str, list[Measure]]:
         """How well the boxes meet the masks, beside baselines; see `compare_boxes`."""
@@ -55,14 +63,14 @@ def find_boxes(
 
     Args:
         detector: With `artifact_boxes`, that is one of CADDM.
-        data: With true masks.
-        videos: Of these, the fakes with masks are taken.
+        data: With true masks, or without any.
+        videos: Of these, the fakes are taken: those with masks, where there are some.
         frames: Of each.
         keep: Boxes per face, the best ones, whatever their scores.
         batch_size: Faces per forward pass.
 
     Raises:
-        InputError: The detector has no anchors, or no fake has a mask.
+        InputError: The detector has no anchors, or there is no fake.
     """
     network: Any = detector.detector
     if not hasattr(network, "artifact_boxes"):
@@ -70,8 +78,12 @@ def find_boxes(
             f"finding artifact boxes with {detector.name}: it has no anchors. Choose a detector whose name begins with caddm_."
         )
     samples = data.samples(detector, videos[videos["label"] == FAKE], frames)
-    masks, known = true_masks(detector, data, samples.rows)
-    chosen = np.flatnonzero(known)
+    if not len(samples):
+        raise InputError(
+            f"finding artifact boxes: none of the {len(videos)} videos is a fake with faces. Choose others."
+        )
+    masks, known = _masks(detector, data, samples.rows)
+    chosen = np.flatnonzero(known) if known.any() else np.arange(len(samples))
     images, boxes, scores = [], [], []
     device = next(network.parameters()).device
     for start in range(0, len(chosen), batch_size):
@@ -95,32 +107,21 @@ def centre_prior(
 ) -> NDArray[np.float64]:
     """The mean box around the masks of fakes, such as those of the training split: what a guess without looking would be."""
     rows = data.samples(detector, videos[videos["label"] == FAKE], frames).rows
-    masks, known = true_masks(detector, data, rows)
+    masks, known = _masks(detector, data, rows)
     return mean_mask_box([*masks[known]])
 
 
-def true_masks(
+def _masks(
     detector: LoadedDetector, data: Extracted, rows: pd.DataFrame
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Masks `(N, S, S)` of rows of a data set in the detector's crops, and which rows have one `(N,)`.
-
-    Raises:
-        InputError: No row has one, or the data set's own folder is gone.
-    """
+    """Masks `(N, S, S)` of rows of a data set in the detector's crops, and which rows have one `(N,)`."""
     root = dataset_root(data.workspace.labels / data.name)
     if root is None:
-        raise InputError(
-            f"reading true masks of {data.name!r}: the folder that it was extracted from is not there. Expected it where "
-            "source.json beside its tables says; extract the data set again from where it lies now."
-        )
+        _log.warning("%s has no true masks to be read: the folder it was extracted from is not there", data.name)
+        size = detector.input_spec.size_px
+        return np.zeros((len(rows), size, size), bool), np.zeros(len(rows), bool)
     faces = data.faces.set_index("face_id").loc[rows["row_id"]].reset_index()
-    masks, known = mask_crops(root, data.videos, faces, detector.input_spec)
-    if not known.any():
-        raise InputError(
-            f"reading true masks of {data.name!r}: none of {rows['video_id'].nunique()} fakes has one. Expected masks beside the "
-            "videos, as FaceForensics++ and the demo set have them (mask_path in videos.csv)."
-        )
-    return masks, known
+    return mask_crops(root, data.videos, faces, detector.input_spec)
 
 
 def pick(found: FoundBoxes, count: int, seed: int = 0) -> Sequence[int]:

@@ -49,7 +49,7 @@ def identity_gap(
 ) -> IdentityGap:
     """AUC on seen minus AUC on unseen people, video level.
 
-    The intervals are bootstrap intervals over videos; for the gap the two sets are resampled independently.
+    The intervals are bootstrap intervals over identity groups; for the gap the two sets are resampled independently.
 
     Args:
         seen: Score table (`tables.SCORES`) of people of the training split, without the frames that were trained on.

@@ -74,7 +74,8 @@ def people_measures(
         measures += identity_probe(other_features, others, protocol="other_video").measures
     fakes, fake_features = _features(detector, data, FAKE, frames, progress)
     rows = pd.concat([genuine, fakes], ignore_index=True)
-    return measures + retrieve([*features, *fake_features], rows).measures
+    # with the fakes' own mean taken out: telling fake from real moves all fakes alike, which would hide who is on them
+    return measures + retrieve([*features, *fake_features], rows, own_mean=True).measures
 
 
 def gap_measures(
@@ -88,11 +89,13 @@ def gap_measures(
 ) -> list[Measure]:
     """AUC on the people of the training split, on frames that were not trained on, against that on the people of the test split.
 
+    The frames come from the same videos as the trained ones, so what is remembered of rooms and cameras counts as well.
+
     Args:
         detector: Trained on `data`.
         data: With its splits.
         kinds: Forgery kinds that were trained on; both sides hold these and all real files.
-        trained_on: `face_id` of the (first) faces of all training samples.
+        trained_on: `face_id` of all faces that were trained on, see `FaceDataset.used_faces`.
         frames: Per video.
         progress: Whether to show bars.
     """
@@ -110,4 +113,6 @@ def _features(
     detector: LoadedDetector, data: Extracted, label: int, frames: int, progress: bool
 ) -> tuple[pd.DataFrame, list]:
     samples = data.samples(detector, data.videos[data.videos["label"] == label], frames)
+    if not len(samples):  # the measures say so in their own words
+        return with_people(samples.rows, data.videos), []
     return with_people(samples.rows, data.videos), [*frozen_features(detector, samples, progress=progress)]

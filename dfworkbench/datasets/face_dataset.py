@@ -4,6 +4,7 @@ One extraction serves every detector: a sample is cut from the stored context cr
 are assembled when they are read.
 """
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +26,7 @@ from dfworkbench.input_spec import InputSpec
 from dfworkbench.media.images import read_image
 from dfworkbench.tables import BOX_COLUMNS, LANDMARK_COLUMNS
 
+_log = logging.getLogger(__name__)
 _NO_LANDMARKS = np.full((POINTS, 2), np.nan)
 
 #: Columns of `FaceDataset.rows`: those of a score table that are known before scoring.
@@ -86,6 +88,7 @@ class FaceDataset(Dataset):
         self._dense: dict[int, NDArray[np.float64]] = {}
         if transform is not None and transform.needs_genuine:
             chosen = self._add_genuine(chosen, videos, faces, root)
+        self._face_ids = chosen["face_id"].tolist()
         self._paths = chosen["crop_path"].tolist()
         self._boxes = chosen[list(BOX_COLUMNS)].to_numpy(np.float64)
         self._landmarks = chosen[list(LANDMARK_COLUMNS)].to_numpy(np.float64).reshape(-1, 5, 2)
@@ -106,6 +109,15 @@ class FaceDataset(Dataset):
     def set_epoch(self, epoch: int) -> None:
         """Other random changes from now on; call it before worker processes start."""
         self.epoch = epoch
+
+    def used_faces(self) -> list[str]:
+        """`face_id` of every face that samples are made of: all faces of clips, and genuine frames."""
+        return [self._face_ids[face] for face in self._used()]
+
+    @property
+    def dense_faces(self) -> int:
+        """How many of the faces have dense landmarks from the data set."""
+        return len(self._dense)
 
     def preload(self) -> None:
         """Fill the cache now, so that worker processes share it."""
@@ -145,6 +157,8 @@ class FaceDataset(Dataset):
         require_genuine(of, at, videos, faces)
         used, place = np.unique(at[at >= 0], return_inverse=True)
         self._genuine[sampled[at >= 0]] = len(chosen) + place
+        if root is None and (videos["landmarks_path"] != "").any():
+            _log.warning("the folder of the data set is not there: dense landmarks are guessed from five points")
         if root is not None:
             points = read_dense(root, videos, of)
             known = np.isfinite(points).all(axis=(1, 2))

@@ -2,23 +2,32 @@
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 from dfworkbench.evaluation.palette import ARTIFACT_RGB
 
+_FONT = 10  # px
+
 
 def draw_boxes(image: NDArray[np.uint8], boxes: ArrayLike) -> NDArray[np.uint8]:
-    """A copy of a picture with the outlines of boxes.
+    """A copy of a picture with the outlines of boxes and their scores.
 
     Args:
         image: `(H, W, 3)` uint8 RGB.
-        boxes: `(n, 4)` corners x0, y0, x1, y1 in 0..1; what lies outside is cut off.
+        boxes: `(n, 5)` corners x0, y0, x1, y1 in 0..1, and score; what lies outside is cut off.
     """
-    out = image.copy()
+    found = np.asarray(boxes, np.float64).reshape(-1, 5)
+    if not len(found):
+        return image
     height, width = image.shape[:2]
-    line = max(1, round(min(height, width) / 80))
-    for x0, y0, x1, y1 in np.clip(np.asarray(boxes, np.float64).reshape(-1, 4), 0, 1):
-        left, right = round(x0 * (width - 1)), round(x1 * (width - 1)) + 1
-        top, bottom = round(y0 * (height - 1)), round(y1 * (height - 1)) + 1
-        out[top : top + line, left:right] = out[max(bottom - line, 0) : bottom, left:right] = ARTIFACT_RGB
-        out[top:bottom, left : left + line] = out[top:bottom, max(right - line, 0) : right] = ARTIFACT_RGB
-    return out
+    picture = Image.fromarray(image)
+    draw = ImageDraw.Draw(picture)
+    font = ImageFont.load_default(size=_FONT)
+    for *corners, score in found[::-1]:  # the highest score last, above the others
+        x0, y0, x1, y1 = (np.clip(corners, 0, 1) * ((width - 1, height - 1) * 2)).round().astype(int).tolist()
+        draw.rectangle((x0, y0, x1, y1), outline=ARTIFACT_RGB, width=max(1, round(min(height, width) / 80)))
+        text = f"{score:.2f}"
+        left, top, right, bottom = draw.textbbox((x0 + 2, y0 + 1), text, font=font)
+        draw.rectangle((left - 2, top - 1, right + 1, bottom + 1), fill=ARTIFACT_RGB)
+        draw.text((x0 + 2, y0 + 1), text, fill="black", font=font)
+    return np.asarray(picture, dtype=np.uint8)

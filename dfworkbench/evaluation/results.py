@@ -44,9 +44,9 @@ class TrackScore:
         return len(self.frames)
 
     def pictures(self) -> list[NDArray[np.uint8]]:
-        """The thumbnails, artifact boxes drawn in."""
+        """The thumbnails, artifact boxes and their scores drawn in."""
         boxes = self.artifacts or [np.empty((0, 5))] * len(self.thumbnails)
-        return [draw_boxes(image, found[:, :4]) for image, found in zip(self.thumbnails, boxes, strict=True)]
+        return [draw_boxes(image, found) for image, found in zip(self.thumbnails, boxes, strict=True)]
 
     @property
     def duration_s(self) -> float:

@@ -6,7 +6,9 @@ original carries along unused, is left out.
 
 Polarity: the original's class 1 is fake, so its probability of class 1 is the sigmoid of our logit.
 
-What the detector is fed is what the original is fed: faces aligned by five points, 224 px, BGR in 0..255, no mean and std.
+What the detector is fed is what the original is fed: faces aligned by five points, 224 px, BGR in 0..255, no mean and std. But
+the points are MTCNN's; the original takes them from dlib's 81, with the centres of the eyes cut to whole pixels, so crops can
+differ by a few pixels.
 """
 
 import re

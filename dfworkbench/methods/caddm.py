@@ -46,9 +46,10 @@ class Caddm(Binary):
     """
 
     own_detectors = True
-    #: Settings of training as published; the rate falls after the 4th and after the 10th epoch.
+    #: Settings of training as published: raw BGR into an ImageNet backbone; the rate falls after the 4th and the 10th epoch.
     published: ClassVar[dict[str, Any]] = {
-        "method": "caddm", "detector": "caddm_resnet34", "epochs": 200, "batch_size": 128, "learning_rate": 3.6e-4,
+        "method": "caddm", "detector": "caddm_resnet34",
+        "detector_options": ["weights=imagenet", "authors_input=true"], "epochs": 200, "batch_size": 128, "learning_rate": 3.6e-4,
         "schedule": "steps", "rate_steps": ["5=1e-4", "11=5e-5"], "weight_decay": 4e-3, "value_clip": 2.0, "balance": "none",
         "frames_per_video": 32,
     }  # fmt: skip

@@ -63,13 +63,13 @@ def register_method(name: str, cls: type | str) -> None:
 def _require_fit(name: str, cls: type, detector: Any) -> None:
     """A detector with parts that only one method trains names it in `trained_by`; such a method says so in `own_detectors`."""
     own = getattr(detector, "trained_by", "")
-    if own and own != name:
+    if own and own != name and not issubclass(cls, load_method(own)):
         raise ParameterError(
             f"training {type(detector).__name__} with the method {name!r}: parts of it would never be trained; it was made for "
             f"{own!r}. Choose method = {own!r} (or 'auto'), or a plain detector such as 'resnet34'."
         )
-    if getattr(cls, "own_detectors", False) and own != name:
-        fitting = [d for d in DETECTORS if own_method(d) == name]
+    if getattr(cls, "own_detectors", False) and not own:
+        fitting = [d for d in DETECTORS if own_method(d) != "binary"]
         raise ParameterError(
             f"training {type(detector).__name__} with the method {name!r}: it needs outputs that this detector has not. Choose "
             f"one of {', '.join(sorted(fitting))}, or method = 'auto'."

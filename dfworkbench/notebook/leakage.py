@@ -16,16 +16,19 @@ from dfworkbench.analysis.found_boxes import FoundBoxes, centre_prior, find_boxe
 from dfworkbench.analysis.leakage import Extracted, gap_measures, people_measures
 from dfworkbench.analysis.measures import Measure, measures_table
 from dfworkbench.checkpoints import LoadedDetector, load_detector
+from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.datasets.facial_swap import FacialSwap, SwapKind, SwapSettings
+from dfworkbench.errors import ParameterError
 from dfworkbench.evaluation.scoring import score_rows
 from dfworkbench.extraction import ExtractSettings, extract
 from dfworkbench.models import build_detector, detector_options
 from dfworkbench.models.devices import choose_device, fast_precision
 from dfworkbench.names import FAKE, REAL
 from dfworkbench.notebook.tables import ReadableTable
+from dfworkbench.provenance import file_hash
 from dfworkbench.settings import Settings
 from dfworkbench.training import TrainSettings, prepare
-from dfworkbench.training.start import with_splits
+from dfworkbench.training.start import of_kinds, with_splits
 from dfworkbench.workspace import find_workspace
 
 PLAIN, CADDM, RANDOM = "plain", "CADDM", "random weights"
@@ -128,8 +131,8 @@ class Study:
     def __init__(self, settings: LeakageSettings, *, progress: bool = True) -> None:
         self.settings, self.progress = settings, progress
         data = Extracted.read(settings.dataset)
-        splits = data.workspace.labels / settings.dataset / "splits.csv"
-        self.data = data._replace(videos=with_splits(data.videos, splits))  # what training goes by
+        self._splits = data.workspace.labels / settings.dataset / "splits.csv"
+        self.data = data._replace(videos=with_splits(data.videos, self._splits))  # what training goes by
         self.second = Extracted.read(settings.second) if settings.second else None
         self.runs = {role: [self._trained(role, seed) for seed in range(settings.seeds)] for role in (PLAIN, CADDM)}
         self.runs |= {name: [self._load(name)] for name in settings.runs}
@@ -140,8 +143,15 @@ class Study:
 
     def _load(self, name: str) -> Run:
         loaded = load_detector(name, self.settings.device)
-        stored = loaded.metadata.get("provenance", {}).get("settings")
-        return Run(name, loaded, TrainSettings(**stored) if stored else None)
+        record = loaded.metadata.get("provenance", {})
+        settings = TrainSettings(**record["settings"]) if record.get("settings") else None
+        same_data = settings is not None and settings.dataset == self.data.name
+        if same_data and record.get("splits") != file_hash(self._splits):
+            raise ParameterError(
+                f"measuring the run {name!r} beside the others: it was trained with other splits of {self.data.name!r}, so it may "
+                "have seen the people of the test split. Train it again, or leave it out of runs."
+            )
+        return Run(name, loaded, settings)
 
     def _untrained(self) -> LoadedDetector:
         training = self.settings.training(PLAIN, 0)
@@ -157,30 +167,40 @@ class Study:
         return {name: [self._conditions(run) for run in runs] for name, runs in self.runs.items()}
 
     def _conditions(self, run: Run) -> dict[str, pd.DataFrame]:
+        """Score tables of people that the run was not trained on: its own forgery kinds, other ones, the second set."""
         videos = self.data.videos
         table = self._score(run.detector, self.data, videos[videos["split"] == "test"])
-        trained = table["method"].isin(self.settings.kinds)
+        trained = table["method"].isin(self._kinds(run))
         tables = {SEEN: table[(table["label"] == REAL) | trained], UNSEEN: table[~trained]}
-        if self.second is not None:
-            tables[self.second.name] = self._score(run.detector, self.second, self.second.videos)
+        tables = {name: table for name, table in tables.items() if (table["label"] == FAKE).any()}
+        second = self.second
+        if second is not None and not (run.settings and run.settings.dataset == second.name):
+            tables[second.name] = self._score(run.detector, second, second.videos)
         return tables
+
+    def _kinds(self, run: Run) -> list[str]:
+        """The forgery kinds that a run was trained on; of a run that does not say, those of the study."""
+        own = run.settings.kinds if run.settings and run.settings.dataset == self.data.name else self.settings.kinds
+        fakes = self.data.videos["label"] == FAKE
+        return own or sorted(self.data.videos["method"][fakes].unique())
 
     def _score(self, detector: LoadedDetector, data: Extracted, videos: pd.DataFrame) -> pd.DataFrame:
         samples = data.samples(detector, videos, self.settings.frames)
         return score_rows(detector, samples, videos=videos, progress=self.progress)
 
     def results(self) -> pd.DataFrame:
-        """AUC of every detector, condition and seed: detector, condition, seed, value, low, high."""
+        """AUC of every detector, condition and seed, for `plot_comparison`; the interval is that of the mean over seeds."""
         rows = []
         for name, seeds in self.scores.items():
-            for seed, tables in enumerate(seeds):
-                for condition, table in tables.items():
-                    found = drawn_auc(condition, table)[0]
-                    rows.append({"detector": name, "condition": condition, "seed": seed, **found._asdict()})
+            for mean in self._means(seeds):
+                for seed, tables in enumerate(seeds):
+                    value = drawn_auc(mean.name, tables[mean.name], draws=0)[0].value
+                    known = {"detector": name, "condition": mean.name, "seed": seed, "value": value}
+                    rows.append({**known, "low": mean.low, "high": mean.high})
         return pd.DataFrame(rows)
 
     def auc_table(self) -> ReadableTable:
-        """Mean AUC over seeds with intervals over videos, and the paired difference of the two main detectors."""
+        """Mean AUC over seeds with intervals over people, and the paired difference of the two main detectors."""
         columns = {name: self._means(seeds) for name, seeds in self.scores.items()}
         columns[f"{CADDM} minus {PLAIN}"] = [
             compare_auc(condition, *([seed[condition] for seed in self.scores[name]] for name in (CADDM, PLAIN)))
@@ -194,7 +214,7 @@ class Study:
 
     @cached_property
     def measures(self) -> dict[str, list[Measure]]:
-        """Detector (seed 0) -> identity probes, retrieval, and the gap between seen and unseen people."""
+        """Detector (of several seeds the first) -> identity probes, retrieval, gap between seen and unseen people."""
         found = {RANDOM: self._people(self._untrained())}
         for name, (run, *_) in self.runs.items():
             found[name] = self._people(run.detector) + self._gap(run)
@@ -205,13 +225,21 @@ class Study:
 
     def _gap(self, run: Run) -> list[Measure]:
         training = run.settings
-        if training is None or training.dataset != self.settings.dataset:
+        if training is None or training.dataset != self.data.name:
             return []  # it has seen other people, or nobody knows whom
-        trained = prepare(training).train.rows["row_id"]
         return gap_measures(
-            run.detector, self.data, kinds=training.kinds or self.settings.kinds, trained_on=set(trained),
+            run.detector, self.data, kinds=self._kinds(run), trained_on=self._trained_on(run, training),
             frames=self.settings.frames, progress=self.progress,
         )  # fmt: skip
+
+    def _trained_on(self, run: Run, training: TrainSettings) -> set[str]:
+        videos = of_kinds(self.data.videos, training.kinds)
+        samples = FaceDataset(
+            self.data.faces, videos[videos["split"] == "train"], run.detector.input_spec, self.data.workspace.extracted,
+            frames_per_video=training.frames_per_video, tracks=training.tracks,
+            transform=FacialSwap() if training.method_name == "caddm" else None,  # it sees genuine frames of fakes too
+        )  # fmt: skip
+        return set(samples.used_faces())
 
     def boxes(self) -> FoundBoxes:
         """What CADDM (seed 0) points at in fakes of people it has never seen."""
@@ -219,9 +247,15 @@ class Study:
         return find_boxes(self.runs[CADDM][0].detector, self.data, videos[videos["split"] == "test"])
 
     def box_measures(self, found: FoundBoxes) -> dict[str, list[Measure]]:
-        """How well the boxes meet the true masks; the centre prior is that of the training split."""
-        videos = self.data.videos
-        return found.measures(centre_prior(self.runs[CADDM][0].detector, self.data, videos[videos["split"] == "train"]))
+        """How well the boxes meet the true masks; the centre prior is that of the kinds and people trained on.
+
+        Empty where the data set has no masks.
+        """
+        if not found.has_masks:
+            return {}
+        run = self.runs[CADDM][0]
+        videos = of_kinds(self.data.videos, self._kinds(run))
+        return found.measures(centre_prior(run.detector, self.data, videos[videos["split"] == "train"]))
 
 
 class SwapSamples(NamedTuple):

@@ -10,6 +10,7 @@ from matplotlib.patheffects import Normal, Stroke
 from numpy.typing import ArrayLike, NDArray
 
 from dfworkbench.errors import InputError
+from dfworkbench.evaluation.palette import ARTIFACT_RGB
 from dfworkbench.plots.style import FAKE_COLOUR, SOFT, bare, house_style, new_figure, say_instead
 
 _CELL = 1.8  # inches
@@ -17,7 +18,7 @@ _FONT = 6.5
 _HALO = "#1f2933"
 _LABEL = (0.175, 0.085)  # width and height of a score label, as shares of the cell
 _TRUE_COLOUR = "white"
-_WINDOW_COLOUR = "#56B4E9"
+_SEEN_COLOUR = "#{:02x}{:02x}{:02x}".format(*ARTIFACT_RGB)
 
 
 @house_style
@@ -85,7 +86,7 @@ def plot_swaps(
         InputError: Not as many masks, windows or kinds as images, or pictures that are not uint8 RGB.
     """
     pictures = _pictures(images, masks=masks, windows=windows, kinds=kinds)
-    figure, cells = _grid(len(pictures), columns, title, "white: swapped area · blue, dashed: true window")
+    figure, cells = _grid(len(pictures), columns, title, "white: swapped area · orange, dashed: true window")
     for i, (axes, picture) in enumerate(zip(cells, pictures, strict=False)):
         axes.imshow(picture, extent=(0, 1, 1, 0))
         mask, window = masks[i], windows[i]
@@ -93,7 +94,7 @@ def plot_swaps(
             _outline(axes, mask)
         for box in np.asarray(window, dtype=np.float64).reshape(-1, 4) if window is not None else ():
             if np.isfinite(box).all():
-                _draw_box(axes, _cut(box), _WINDOW_COLOUR, 1.6, 1.0, dashed=True)
+                _draw_box(axes, _cut(box), FAKE_COLOUR, 1.6, 1.0, dashed=True)
         _caption(axes, kinds[i])
     return figure
 
@@ -143,7 +144,7 @@ def _boxes(axes: Axes, boxes: NDArray[np.float64], scores: NDArray[np.float64], 
     taken: list[tuple[float, float]] = []
     for i in np.argsort(scores, kind="stable"):  # the best one on top
         strength = float(np.clip(scores[i], 0, 1))
-        _draw_box(axes, _cut(boxes[i]), FAKE_COLOUR, 0.7 + 1.9 * strength, 0.25 + 0.75 * strength)
+        _draw_box(axes, _cut(boxes[i]), _SEEN_COLOUR, 0.7 + 1.9 * strength, 0.25 + 0.75 * strength)
     for i in np.argsort(-scores, kind="stable"):  # and the best one has the first choice of a place
         place = next((p for p in _label_places(_cut(boxes[i])) if not any(_collide(p, q) for q in taken)), None)
         if place is None:
@@ -170,7 +171,7 @@ def _collide(a: tuple[float, float], b: tuple[float, float]) -> bool:
 def _label(axes: Axes, place: tuple[float, float], text: str, strength: float) -> None:
     width, height = _LABEL
     ground = Rectangle(
-        place, width, height, facecolor=FAKE_COLOUR, edgecolor="none", alpha=0.7 + 0.3 * strength, zorder=4
+        place, width, height, facecolor=_SEEN_COLOUR, edgecolor="none", alpha=0.7 + 0.3 * strength, zorder=4
     )
     axes.add_patch(ground)
     x, y = place[0] + width / 2, place[1] + height / 2

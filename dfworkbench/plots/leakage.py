@@ -108,12 +108,12 @@ def plot_comparison(results: pd.DataFrame, title: str = "", metric: str = "AUC, 
     """A metric of several detectors under several conditions: big dot the mean over seeds, small dots the seeds.
 
     Args:
-        results: One row per detector, condition and seed: detector, condition, value, low, high (95 % interval, may be NaN).
-            Orders are those of first appearance.
+        results: One row per detector, condition and seed: detector, condition, value, low, high (95 % interval, may be NaN; the
+            same in all seeds where it is that of their mean). Orders are those of first appearance.
         title: Above the chart.
         metric: Name of the value axis.
 
-    The line is the interval over videos, with several seeds the mean of their ends; how seeds scatter is shown by the small
+    The line is the interval over people, with several seeds the mean of their ends; how seeds scatter is shown by the small
     dots. It is dotted at 0.5, where an AUC knows nothing.
 
     Raises:
@@ -129,7 +129,7 @@ def plot_comparison(results: pd.DataFrame, title: str = "", metric: str = "AUC, 
     width = max(5.6, 1.0 + len(conditions) * (0.42 * len(detectors) + 0.5))
     several = results.groupby(["detector", "condition"]).size().max() > 1 if len(results) else False
     words = "big dot: mean over seeds; small dots: seeds; " if several else ""
-    figure = new_figure(width, 4.3, title, f"{words}line: 95 % interval over videos")
+    figure = new_figure(width, 4.3, title, f"{words}line: 95 % interval over people")
     axes = figure.subplots()
     if results.empty:
         say_instead(axes, "nothing was scored")

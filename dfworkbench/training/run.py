@@ -27,7 +27,7 @@ from dfworkbench.training.settings import TrainSettings
 from dfworkbench.workspace import atomic_path, explain_write
 
 RESUME_FORMAT = "dfworkbench-resume-1"
-_INPUTS = ("tables", "splits")
+_INPUTS = ("tables", "splits", "dense_landmarks")
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ class TrainSettings(AugmentSettings):
     method_options: list[str] = Field(default=[], description="Further options of the training method, as name=value.")
     seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Fixes first weights, order and random changes.")
     precision: Literal["32-true", "bf16-mixed"] = Field(
-        default="32-true", description="Numbers to compute with; bf16 is for GPUs."
+        default="32-true", description="Numbers to compute with; bf16 is for GPUs, and CPUs with AMX."
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="Where to compute; auto takes a GPU if there is one."
@@ -121,7 +121,11 @@ class TrainSettings(AugmentSettings):
     @property
     def model_name(self) -> str:
         """Name of the run's folder: `name`, or detector, data set and a hash of what decides the result."""
-        return self.name or f"{self.detector}_{self.dataset}_{self.content_hash(without=FREE_FIELDS)}"
+        if self.name:
+            return self.name
+        # auto and the method it stands for make one run
+        same = self.replace(method="auto") if self.method == own_method(self.detector) else self
+        return f"{self.detector}_{self.dataset}_{same.content_hash(without=FREE_FIELDS)}"
 
     @property
     def method_name(self) -> str:

@@ -78,6 +78,8 @@ def prepare(settings: TrainSettings, workspace: Workspace | None = None) -> Prep
         settings.model_dump(mode="json"), seed=settings.seed, tables=tables.hashes, splits=tables.splits_hash
     )
     record[DOMAIN_KEY] = dataset_domain(workspace.labels / settings.dataset)
+    if train_data.dense_faces:  # masks of the facial swap follow from them
+        record["dense_landmarks"] = train_data.dense_faces
     if source:
         record["start_from"] = {"file": f"{source.parent.name}/{source.name}", "sha256": file_hash(source)}
     run = Run(workspace.checkpoints / settings.model_name, settings, options, record)

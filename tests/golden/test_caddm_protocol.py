@@ -1,4 +1,4 @@
-"""A12 d, e, g, h of the specification of CADDM: video scores, learning rates, landmarks of their own, overfitting."""
+"""A12 d, e, h of the specification of CADDM: video scores, learning rates, overfitting."""
 
 import numpy as np
 import pandas as pd

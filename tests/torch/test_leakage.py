@@ -117,14 +117,23 @@ def test_boxes_and_masks_of_fakes(data):
 def test_what_is_missing_is_named(data, small, tmp_path):
     with pytest.raises(InputError, match="mesonet4: it has no anchors"):
         find_boxes(small, data, data.videos)
-    without = data._replace(videos=data.videos.assign(mask_path=""))
-    with pytest.raises(InputError, match="none of 18 fakes has one"):
-        centre_prior(small, without, data.videos)
+    with pytest.raises(InputError, match="none of the 4 videos is a fake"):
+        find_boxes(loaded("caddm_resnet34"), data, data.videos[data.videos["label"] == 0].head(4))
+    with pytest.raises(InputError, match="none of them marks a forged pixel"):
+        centre_prior(small, data._replace(videos=data.videos.assign(mask_path="")), data.videos)
+
+
+def test_boxes_are_found_without_masks_and_without_the_data(data, tmp_path, caplog):
+    caddm = loaded("caddm_resnet34")
+    test = data.videos[data.videos["split"] == "test"]
+    found = find_boxes(caddm, data._replace(videos=data.videos.assign(mask_path="")), test)
+    assert len(found.boxes) == 4
+    assert not found.has_masks
     source = data.workspace.labels / "toy" / "source.json"
     kept = source.read_text()
     source.write_text(json.dumps({"root": str(tmp_path / "gone")}))
     try:
-        with pytest.raises(InputError, match="the folder that it was extracted from is not there"):
-            centre_prior(small, data, data.videos)
+        assert not find_boxes(caddm, data, test).has_masks
+        assert "the folder it was extracted from is not there" in caplog.text
     finally:
         source.write_text(kept)

@@ -168,7 +168,7 @@ def test_artifact_boxes_are_drawn_on_the_faces(monkeypatch, clip):
     fake, real = file.tracks
     assert [found.tolist() for found in fake.artifacts] == [[[0.0, 0.0, 0.5, 0.5, 0.75]]] * 3
     assert [len(found) for found in real.artifacts] == [0, 0, 0]
-    assert (fake.pictures()[0] == ARTIFACT_RGB).all(axis=-1).any()
+    assert (fake.pictures()[0] == ARTIFACT_RGB).all(axis=-1).sum() > 100
     assert (fake.thumbnails[0] == ARTIFACT_RGB).all(axis=-1).sum() == 0  # the faces themselves stay as they are
     assert np.array_equal(real.pictures(), real.thumbnails)
     assert np.array_equal(score(clip, loaded())[0].tracks[0].pictures(), fake.thumbnails)
