@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -52,6 +53,12 @@ def make_loader(dataset: FaceDataset, batches: Sequence[list[int]], *, workers: 
         batch_sampler=batches,  # pyright: ignore[reportArgumentType]
         num_workers=workers,
         collate_fn=collate,
+        worker_init_fn=_one_thread,
         pin_memory=pin,
         generator=torch.Generator(),
     )
+
+
+def _one_thread(_: int) -> None:
+    """OpenCV in a worker: the workers share the cores among themselves."""
+    cv2.setNumThreads(1)
