@@ -10,15 +10,13 @@ from matplotlib.patheffects import Normal, Stroke
 from numpy.typing import ArrayLike, NDArray
 
 from dfworkbench.errors import InputError
-from dfworkbench.evaluation.palette import ARTIFACT_RGB
-from dfworkbench.plots.style import FAKE_COLOUR, SOFT, bare, house_style, new_figure, say_instead
+from dfworkbench.plots.style import ARTIFACT_COLOUR, FAKE_COLOUR, SOFT, bare, house_style, new_figure, say_instead
 
 _CELL = 1.8  # inches
 _FONT = 6.5
 _HALO = "#1f2933"
 _LABEL = (0.175, 0.085)  # width and height of a score label, as shares of the cell
 _TRUE_COLOUR = "white"
-_SEEN_COLOUR = "#{:02x}{:02x}{:02x}".format(*ARTIFACT_RGB)
 
 
 @house_style
@@ -144,7 +142,7 @@ def _boxes(axes: Axes, boxes: NDArray[np.float64], scores: NDArray[np.float64], 
     taken: list[tuple[float, float]] = []
     for i in np.argsort(scores, kind="stable"):  # the best one on top
         strength = float(np.clip(scores[i], 0, 1))
-        _draw_box(axes, _cut(boxes[i]), _SEEN_COLOUR, 0.7 + 1.9 * strength, 0.25 + 0.75 * strength)
+        _draw_box(axes, _cut(boxes[i]), ARTIFACT_COLOUR, 0.7 + 1.9 * strength, 0.25 + 0.75 * strength)
     for i in np.argsort(-scores, kind="stable"):  # and the best one has the first choice of a place
         place = next((p for p in _label_places(_cut(boxes[i])) if not any(_collide(p, q) for q in taken)), None)
         if place is None:
@@ -171,7 +169,7 @@ def _collide(a: tuple[float, float], b: tuple[float, float]) -> bool:
 def _label(axes: Axes, place: tuple[float, float], text: str, strength: float) -> None:
     width, height = _LABEL
     ground = Rectangle(
-        place, width, height, facecolor=_SEEN_COLOUR, edgecolor="none", alpha=0.7 + 0.3 * strength, zorder=4
+        place, width, height, facecolor=ARTIFACT_COLOUR, edgecolor="none", alpha=0.7 + 0.3 * strength, zorder=4
     )
     axes.add_patch(ground)
     x, y = place[0] + width / 2, place[1] + height / 2

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from dfworkbench.evaluation.palette import EVEN_RGB, FAKE_RGB, NOTHING_RGB, REAL_RGB
+from dfworkbench.evaluation.palette import ARTIFACT_RGB, EVEN_RGB, FAKE_RGB, NOTHING_RGB, REAL_RGB
 
 
 def _unit(rgb: tuple[int, int, int]) -> tuple[float, float, float]:
@@ -22,6 +22,7 @@ def _unit(rgb: tuple[int, int, int]) -> tuple[float, float, float]:
 
 
 REAL_COLOUR, EVEN_COLOUR, FAKE_COLOUR, NOTHING_COLOUR = map(_unit, (REAL_RGB, EVEN_RGB, FAKE_RGB, NOTHING_RGB))
+ARTIFACT_COLOUR = _unit(ARTIFACT_RGB)
 TRAIN_COLOUR = "#0072B2"  # blue
 VAL_COLOUR = "#E69F00"  # orange
 INK = "#1f2933"

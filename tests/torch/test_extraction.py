@@ -17,7 +17,7 @@ from dfworkbench.extraction import part as part_module
 from dfworkbench.faces import FaceSettings
 from dfworkbench.input_spec import InputSpec
 from dfworkbench.media import read_image
-from dfworkbench.tables import read_table
+from dfworkbench.tables import VIDEOS, read_table
 from dfworkbench.workspace import Workspace
 
 SETTINGS = FaceSettings(frames=4)
@@ -264,3 +264,29 @@ def test_parts_come_back_exactly(run):
     again = run()
     for column in ("box_x0", "left_eye_y", "probability", "time_s"):
         np.testing.assert_array_equal(found.faces[column], again.faces[column])
+
+
+def test_a_fake_is_sampled_at_the_frames_of_its_genuine_video(cluster, tmp_path):
+    """By its own length, a fake of 20 frames would share frame 0 with a genuine video of 23."""
+    root = tmp_path / "videos"
+    root.mkdir()
+    write_heads(root / "genuine.mp4", [Head(96, 100, 0.5)], frames=23)
+    write_heads(root / "fake.mp4", [Head(96, 100, 0.5)], frames=20)
+    rows = [
+        {"video_id": f"set/{name}.mp4", "dataset": "set", "path": f"{name}.mp4", "label": label, "genuine_id": genuine}
+        for name, label, genuine in (("genuine", 0, ""), ("fake", 1, "set/genuine.mp4"))
+    ]
+
+    def frames_of(rows, workspace):
+        found = extract_table(
+            VIDEOS.complete(rows), root, "set", workspace, SETTINGS, scheduler=cluster.scheduler_address, progress=False
+        )
+        return {name.split("/")[1]: part["frame"].tolist() for name, part in found.faces.groupby("video_id")}
+
+    paired = frames_of(rows, Workspace(tmp_path))
+    assert paired["genuine.mp4"] == [0, 5, 11, 17]
+    assert paired["fake.mp4"] == [0, 5, 11, 17]
+    alone = frames_of([{**row, "genuine_id": ""} for row in rows], Workspace(tmp_path))  # another pairing is extracted anew
+    assert alone["fake.mp4"] == [0, 5, 10, 15]
+    gone = frames_of([rows[1]], Workspace(tmp_path / "other"))
+    assert gone["fake.mp4"] == [0, 5, 10, 15]

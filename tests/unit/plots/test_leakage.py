@@ -11,7 +11,7 @@ from dfworkbench.analysis.measures import Measure
 from dfworkbench.errors import InputError
 from dfworkbench.plots.artifacts import plot_artifact_boxes, plot_swaps
 from dfworkbench.plots.leakage import plot_comparison, plot_measures
-from dfworkbench.plots.style import FAKE_COLOUR, INK, SERIES
+from dfworkbench.plots.style import ARTIFACT_COLOUR, INK, SERIES
 
 NAN = float("nan")
 
@@ -121,7 +121,7 @@ def test_boxes_are_stronger_with_higher_scores():
     weak, strong = frames(figure.axes[0])
     assert weak.get_linewidth() < strong.get_linewidth()
     assert weak.get_alpha() < strong.get_alpha()
-    assert strong.get_edgecolor()[:3] == FAKE_COLOUR
+    assert strong.get_edgecolor()[:3] == ARTIFACT_COLOUR
     assert (strong.get_x(), strong.get_y()) == (0.4, 0.4)
     assert not frames(figure.axes[1])
     edge = frames(figure.axes[2])[0]
