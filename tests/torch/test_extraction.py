@@ -286,7 +286,9 @@ def test_a_fake_is_sampled_at_the_frames_of_its_genuine_video(cluster, tmp_path)
     paired = frames_of(rows, Workspace(tmp_path))
     assert paired["genuine.mp4"] == [0, 5, 11, 17]
     assert paired["fake.mp4"] == [0, 5, 11, 17]
-    alone = frames_of([{**row, "genuine_id": ""} for row in rows], Workspace(tmp_path))  # another pairing is extracted anew
+    alone = frames_of(
+        [{**row, "genuine_id": ""} for row in rows], Workspace(tmp_path)
+    )  # another pairing is extracted anew
     assert alone["fake.mp4"] == [0, 5, 10, 15]
     gone = frames_of([rows[1]], Workspace(tmp_path / "other"))
     assert gone["fake.mp4"] == [0, 5, 10, 15]
