@@ -41,21 +41,37 @@ def check(fabric: Fabric, method_name: str, detector_name: str) -> str:
             module.dropout = 0.0  # drawn inside the layer
     whole = make_batch(method.detector.input_spec, [0, 1, 1, 0])
     random = is_random_inside(method, whole)
+    untouched = copy.deepcopy(method)
     alone = copy.deepcopy(method)
     expected = one_step(alone, alone, whole, lambda loss: loss.backward())
     replace_layers(method, fabric)
     model = fabric.setup_module(method)
     share = slice(fabric.global_rank * 2, fabric.global_rank * 2 + 2)
     found = one_step(method, model, {k: v[share] for k, v in whole.items()}, fabric.backward)
-    total = torch.cat([g.flatten() for g in found])
-    everywhere = fabric.all_gather(total)
-    if not torch.equal(everywhere[0], everywhere[1]):
-        raise SystemExit(f"{method_name} with {detector_name}: the processes ended with different gradients")
-    wanted = torch.cat([g.flatten() for g in expected])
-    worst = float((total - wanted).norm() / wanted.norm())
-    if not random and worst > 1e-3:
-        raise SystemExit(f"{method_name} with {detector_name}: gradients differ by {worst:.1e} of their norm")
-    return "same step in both (has randomness of its own)" if random else f"same step ({worst:.1e})"
+    for gradient in found:
+        everywhere = fabric.all_gather(gradient)
+        if not torch.equal(everywhere[0], everywhere[1]):
+            raise SystemExit(f"{method_name} with {detector_name}: the processes ended with different gradients")
+    turned = torch.tensor([2, 3, 0, 1])
+    again = copy.deepcopy(untouched)
+    noise = one_step(again, again, {k: v[turned] for k, v in whole.items()}, lambda loss: loss.backward())
+    worst = max(map(excess, found, expected, noise))
+    if not random and worst > 1:
+        raise SystemExit(f"{method_name} with {detector_name}: a gradient is off by {worst:.1f} times what is allowed")
+    return "same step in both (has randomness of its own)" if random else f"same step ({worst:.2f} of what is allowed)"
+
+
+def excess(found: torch.Tensor, expected: torch.Tensor, noise: torch.Tensor) -> float:
+    """How far a gradient is off, in units of what is allowed.
+
+    Allowed is a thousandth, or ten times what turning the batch round in one process does, which ought to do nothing: in deep
+    networks the rounding of the first layers' gradients grows, in CADDM's at 224 px to nearly a hundredth.
+    """
+    length = expected.norm()
+    if length == 0:
+        return float(found.norm() > 0)
+    allowed = max(1e-3, 10 * float((noise - expected).norm() / length))
+    return float((found - expected).norm() / length) / allowed
 
 
 def main(pairs: list[list[str]]) -> None:
