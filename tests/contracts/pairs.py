@@ -17,9 +17,8 @@ TWINS = {f"efficientnet_b{i}" for i in (1, 2, 4, 5, 6, 7)} | {
     "caddm_efficientnet_b3", "caddm_efficientnet_b4", "efficientnet_b3_lstm", "resnet34"
 }  # fmt: skip
 
-#: Twins with more than 200 million parameters. They leave out what copies them all and takes 20 s and more: scores in float64
-#: (up to 2.3 GB) and saving (a file of up to 1.2 GB). caddm_resnet34 runs the same code with 43 million, and efficientnet_b3 and
-#: _b4 have their backbones. All other checks they do too.
+#: Twins with more than 200 million parameters, 10 s and more for each check. They show shapes and that scores repeat; the rest
+#: is shown by caddm_resnet34, which runs the same code with 43 million, and by efficientnet_b3 and _b4, their backbones.
 GIANTS = {"caddm_efficientnet_b3", "caddm_efficientnet_b4"}
 
 
