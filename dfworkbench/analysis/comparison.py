@@ -38,7 +38,11 @@ def drawn_auc(
     ranking = Ranking(used["label"], used["fake_probability"])
     value = float(METRICS["auc"](ranking.curve())[0])
     units, groups = pd.factorize(used["group"].where(used["group"] != "", used["video_id"]))
-    drawn = resample(ranking, units, draw_counts(len(groups), draws, seed), ("auc",))["auc"] if draws else np.empty(0)
+    if not draws or len(groups) < 2:  # of one group alone, every resampling is the same
+        return Measure(
+            name, value, chance=0.5, n=len(used), reason="1 identity group: no interval" if draws else ""
+        ), np.empty(0)
+    drawn = resample(ranking, units, draw_counts(len(groups), draws, seed), ("auc",))["auc"]
     return Measure(name, value, *interval(drawn)[:2], 0.5, len(used), interval(drawn)[2]), drawn
 
 

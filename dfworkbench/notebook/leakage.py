@@ -19,6 +19,7 @@ from dfworkbench.checkpoints import LoadedDetector, load_detector
 from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.datasets.facial_swap import FacialSwap, SwapKind, SwapSettings
 from dfworkbench.errors import ParameterError
+from dfworkbench.evaluation.domain import dataset_root
 from dfworkbench.evaluation.scoring import score_rows
 from dfworkbench.extraction import ExtractSettings, extract
 from dfworkbench.models import build_detector, detector_options
@@ -237,6 +238,7 @@ class Study:
         samples = FaceDataset(
             self.data.faces, videos[videos["split"] == "train"], run.detector.input_spec, self.data.workspace.extracted,
             frames_per_video=training.frames_per_video, tracks=training.tracks,
+            root=dataset_root(self.data.workspace.labels / self.data.name),
             transform=FacialSwap() if training.method_name == "caddm" else None,  # it sees genuine frames of fakes too
         )  # fmt: skip
         return set(samples.used_faces())

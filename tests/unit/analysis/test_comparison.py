@@ -81,3 +81,22 @@ def test_other_videos_and_one_class_are_told():
     measure = mean_auc("auc", [scores(BETTER[:5], [1] * 5)])[0]
     assert np.isnan(measure.value)
     assert "only fake videos" in measure.reason
+
+
+def test_one_identity_group_has_no_interval():
+    table = scores(BETTER, LABELS).assign(group="d/one")
+    measure, drawn = drawn_auc("auc", table)
+    assert np.isnan(measure.low)
+    assert (measure.reason, len(drawn)) == ("1 identity group: no interval", 0)
+    assert np.isnan(compare_auc("difference", [table], [table]).low)
+    assert mean_auc("auc", [table, table])[0].value == measure.value
+
+
+def test_people_are_drawn_with_all_their_videos():
+    """Twelve copies of five videos are no more evidence than five."""
+    few = scores(BETTER[:10], LABELS[:10]).assign(group=[f"d/{i}" for i in range(10)])
+    many = pd.concat(
+        [few.assign(row_id=few["row_id"] + f"x{k}", video_id=few["video_id"] + f"x{k}") for k in range(12)]
+    )
+    width = [m.high - m.low for m in (drawn_auc("auc", few)[0], drawn_auc("auc", SCORES.complete(many))[0])]
+    assert width[1] == pytest.approx(width[0], abs=0.02)
