@@ -24,6 +24,16 @@ def iou_matrix(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     return np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
 
 
+def paired_iou(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
+    """Intersection over union of box i in `a` with box i in `b`, `(n,)`, 0..1."""
+    a = np.asarray(a, dtype=np.float64).reshape(-1, 4)
+    b = np.asarray(b, dtype=np.float64).reshape(-1, 4)
+    sides = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
+    overlap = np.prod(np.clip(sides, 0, None), axis=1)
+    union = box_area(a) + box_area(b) - overlap
+    return np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
+
+
 def square_around(box: ArrayLike, scale: float = 1.0) -> tuple[float, float, float]:
     """The square centred on a box, its side `scale` times the longer side of the box.
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from dfworkbench.errors import TableError
 from dfworkbench.faces.crops import ContextCrop
+from dfworkbench.geometry import paired_iou
 from dfworkbench.names import FAKE
 from dfworkbench.tables import BOX_COLUMNS
 
@@ -85,7 +86,7 @@ def genuine_rows(chosen: pd.DataFrame, videos: pd.DataFrame, faces: pd.DataFrame
         {"at": np.arange(len(faces)), "video": faces["video_id"].to_numpy(), "frame": faces["frame"].to_numpy()}
     )
     pairs = left.merge(right, on=["video", "frame"])
-    pairs["overlap"] = _overlap(
+    pairs["overlap"] = paired_iou(
         chosen[list(BOX_COLUMNS)].to_numpy(np.float64)[pairs["of"]],
         faces[list(BOX_COLUMNS)].to_numpy(np.float64)[pairs["at"]],
     )
@@ -116,11 +117,3 @@ def cut_alike(genuine: ContextCrop, like: ContextCrop) -> NDArray[np.uint8]:
     return np.asarray(
         cv2.warpAffine(genuine.image, matrix, (size, size), out, cv2.INTER_LINEAR, cv2.BORDER_TRANSPARENT), np.uint8
     )
-
-
-def _overlap(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Intersection over union of box i in `a` with box i in `b`, `(n,)`."""
-    low, high = np.maximum(a[:, :2], b[:, :2]), np.minimum(a[:, 2:], b[:, 2:])
-    inner = np.prod(np.clip(high - low, 0, None), axis=1)
-    areas = [np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) for boxes in (a, b)]
-    return inner / np.maximum(areas[0] + areas[1] - inner, 1e-9)

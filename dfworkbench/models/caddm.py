@@ -56,17 +56,12 @@ class Caddm(nn.Module):
         if authors_input:
             look = {"channel_order": "bgr", "value_range": (0.0, 255.0)}
         self.input_spec = InputSpec(size_px=IMAGE_PX, crop_scale=crop_scale, alignment="five_points", **look)
-        self.trunk = self.make_trunk(weights)
+        self.trunk = _trunk(self.backbone, weights)
         self.adm = ArtifactDetectionModule(self.trunk.channels)
         self.drop = nn.Dropout(self.dropout)
         self.classifier = nn.Linear(self.trunk.channels, 2)
         self.priors: Tensor
         self.register_buffer("priors", prior_boxes(), persistent=False)
-
-    @staticmethod
-    def make_trunk(weights: str) -> Any:
-        """The backbone, with `channels`, that gives `(B, channels, 7, 7)`."""
-        raise NotImplementedError
 
     def forward(self, images: Tensor) -> Prediction:
         """Score prepared images, `(B, 3, 224, 224)` float32."""
@@ -96,15 +91,16 @@ class Caddm(nn.Module):
         return self.drop(maps.mean(dim=(2, 3))) + last, offsets, anchor_logits
 
 
+def _trunk(backbone: str, weights: str) -> Any:
+    """The backbone, with `channels`, that gives `(B, channels, 7, 7)`."""
+    family, _, variant = backbone.partition("_")
+    return EfficientNetTrunk(variant, IMAGE_PX, weights) if family == "efficientnet" else ResNetTrunk(34, weights)
+
+
 class CaddmResNet34(Caddm):
     """43,490,162 parameters, of which 22,204,464 in the ADM."""
 
     backbone = "resnet34"
-
-    @staticmethod
-    def make_trunk(weights: str) -> ResNetTrunk:
-        """ResNet-34."""
-        return ResNetTrunk(34, weights)
 
 
 class CaddmEfficientNetB3(Caddm):
@@ -113,19 +109,9 @@ class CaddmEfficientNetB3(Caddm):
     backbone = "efficientnet_b3"
     dropout = 0.3
 
-    @staticmethod
-    def make_trunk(weights: str) -> EfficientNetTrunk:
-        """EfficientNet-b3."""
-        return EfficientNetTrunk("b3", IMAGE_PX, weights)
-
 
 class CaddmEfficientNetB4(Caddm):
     """287,943,546 parameters, of which 270,391,344 in the ADM."""
 
     backbone = "efficientnet_b4"
     dropout = 0.4
-
-    @staticmethod
-    def make_trunk(weights: str) -> EfficientNetTrunk:
-        """EfficientNet-b4."""
-        return EfficientNetTrunk("b4", IMAGE_PX, weights)

@@ -9,8 +9,16 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import Normal, Stroke
 from numpy.typing import ArrayLike, NDArray
 
-from dfworkbench.errors import InputError
-from dfworkbench.plots.style import ARTIFACT_COLOUR, FAKE_COLOUR, SOFT, bare, house_style, new_figure, say_instead
+from dfworkbench.plots.style import (
+    ARTIFACT_COLOUR,
+    FAKE_COLOUR,
+    SOFT,
+    bare,
+    checked_pictures,
+    house_style,
+    new_figure,
+    say_instead,
+)
 
 _CELL = 1.8  # inches
 _FONT = 6.5
@@ -46,8 +54,8 @@ def plot_artifact_boxes(
     Raises:
         InputError: Not as many boxes, scores, masks or titles as images, or pictures that are not uint8 RGB.
     """
-    pictures = _pictures(images, boxes=boxes, scores=scores, masks=masks, titles=titles)
-    words = "vermilion: predicted, stronger is a higher score" + ("" if masks is None else " · white: true forged area")
+    pictures = checked_pictures(images, boxes=boxes, scores=scores, masks=masks, titles=titles)
+    words = "blue: predicted, stronger is a higher score" + ("" if masks is None else " · white: true forged area")
     figure, cells = _grid(len(pictures), columns, title, words)
     for i, (axes, picture) in enumerate(zip(cells, pictures, strict=False)):
         axes.imshow(picture, extent=(0, 1, 1, 0))
@@ -83,7 +91,7 @@ def plot_swaps(
     Raises:
         InputError: Not as many masks, windows or kinds as images, or pictures that are not uint8 RGB.
     """
-    pictures = _pictures(images, masks=masks, windows=windows, kinds=kinds)
+    pictures = checked_pictures(images, masks=masks, windows=windows, kinds=kinds)
     figure, cells = _grid(len(pictures), columns, title, "white: swapped area · orange, dashed: true window")
     for i, (axes, picture) in enumerate(zip(cells, pictures, strict=False)):
         axes.imshow(picture, extent=(0, 1, 1, 0))
@@ -174,20 +182,3 @@ def _label(axes: Axes, place: tuple[float, float], text: str, strength: float) -
     axes.add_patch(ground)
     x, y = place[0] + width / 2, place[1] + height / 2
     axes.text(x, y, text, ha="center", va="center_baseline", fontsize=_FONT, color="white", fontweight="bold", zorder=5)
-
-
-def _pictures(images: ArrayLike | Sequence[ArrayLike], **per_image: Sequence | None) -> list[NDArray[np.uint8]]:
-    pictures = [np.asarray(image) for image in images]  # pyright: ignore[reportGeneralTypeIssues]
-    for name, values in per_image.items():
-        if values is not None and len(values) != len(pictures):
-            raise InputError(
-                f"plotting faces: there are {len(pictures)} images and {len(values)} {name}; expected as many. "
-                f"Give one entry of {name} per image."
-            )
-    for picture in pictures:
-        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-            raise InputError(
-                f"plotting faces: got {picture.dtype} {picture.shape}, expected uint8 RGB (S, S, 3). "
-                "Plot crops as the data set gives them, before models.inputs.prepare."
-            )
-    return pictures

@@ -13,7 +13,7 @@ from dfworkbench.analysis.measures import Measure
 from dfworkbench.analysis.overlap import FORMS
 from dfworkbench.analysis.stability import CORRECTED, STABILITY
 from dfworkbench.errors import InputError
-from dfworkbench.plots.style import INK, LINE, SERIES, SOFT, house_style, new_figure, say_instead
+from dfworkbench.plots.style import INK, SERIES, SOFT, house_style, name_rows, new_figure, say_instead
 
 _WORDS = 88  # characters of a reason that fit into the chart
 _KINDS = {"paired": SERIES[0], "unpaired": SERIES[1], "difference": INK}
@@ -141,13 +141,8 @@ def _dot(axes: Axes, item: Measure, y: float, colour: str, half: float) -> None:
 
 def _rows(axes: Axes, names: Sequence[str]) -> None:
     low, high = axes.get_xlim()
-    axes.set(xlim=(min(low, -0.02), max(high, 1.02)), ylim=(len(names) - 0.5, -0.5))
-    axes.set_yticks(range(len(names)), list(names))
-    axes.tick_params(axis="y", length=0)
-    axes.grid(False, axis="y")
-    axes.spines["left"].set_visible(False)
-    for row in range(1, len(names)):
-        axes.axhline(row - 0.5, color=LINE, linewidth=0.8, zorder=0.5)
+    axes.set_xlim(min(low, -0.02), max(high, 1.02))
+    name_rows(axes, names)
     axes.axvline(0, color=SOFT, linewidth=0.8, zorder=0.6)
 
 

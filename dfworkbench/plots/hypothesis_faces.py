@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dfworkbench.analysis.overlap import cell_masks, union_maps, unit_maps
 from dfworkbench.errors import InputError
-from dfworkbench.plots.style import LINE, SOFT, bare, house_style, new_figure, say_instead
+from dfworkbench.plots.style import LINE, SOFT, bare, checked_pictures, house_style, new_figure, say_instead
 
 #: Combined map: 0 neither, 1 carrier or donor only, 2 detector only, 3 both; colours of the released code.
 COMBINED_COLOURS = ("#F5F5F5", "#9FDEDE", "#FFA500", "#800000")
@@ -160,7 +160,7 @@ def plot_map(
     Raises:
         InputError: A picture that is not uint8 RGB, a map that is not `(h, w)` or not finite, errors of another shape.
     """
-    picture, a = _pictures([image])[0], np.asarray(attribution, dtype=np.float64)
+    picture, a = checked_pictures([image])[0], np.asarray(attribution, dtype=np.float64)
     errors = np.zeros(a.shape) if se is None else np.asarray(se, dtype=np.float64)
     if a.ndim != 2 or not a.size or errors.shape != a.shape or not np.isfinite(a).all():
         raise InputError(
@@ -241,7 +241,7 @@ def _checked(
     images: ArrayLike | Sequence[ArrayLike], titles: Sequence[str] | None, **maps: ArrayLike
 ) -> tuple[list[NDArray[np.uint8]], dict[str, NDArray[np.float64]]]:
     """Pictures and their maps at unit length."""
-    pictures = _pictures(images)
+    pictures = checked_pictures(images, titles=titles)
     arrays = {name: np.asarray(a, dtype=np.float64) for name, a in maps.items()}
     if not pictures:
         return [], {name: np.zeros((0, 1, 1)) for name in arrays}
@@ -253,20 +253,4 @@ def _checked(
             f"plotting hypothesis 1: there are {len(pictures)} images and maps {seen}; expected ({len(pictures)}, L, L) of "
             "each. Give maps of the same images on the same grid."
         )
-    if titles is not None and len(titles) != len(pictures):
-        raise InputError(
-            f"plotting hypothesis 1: there are {len(pictures)} images and {len(titles)} titles; expected as many. "
-            "Give one title per image."
-        )
     return pictures, {name: unit_maps(a) for name, a in arrays.items()}
-
-
-def _pictures(images: ArrayLike | Sequence[ArrayLike]) -> list[NDArray[np.uint8]]:
-    pictures = [np.asarray(image) for image in images]  # pyright: ignore[reportGeneralTypeIssues]
-    for picture in pictures:
-        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-            raise InputError(
-                f"plotting faces: got {picture.dtype} {picture.shape}, expected uint8 RGB (S, S, 3). "
-                "Plot crops as the data set gives them, before models.inputs.prepare."
-            )
-    return pictures

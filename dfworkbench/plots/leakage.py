@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from dfworkbench.analysis.measures import Measure
 from dfworkbench.errors import InputError
-from dfworkbench.plots.style import INK, LINE, SERIES, SOFT, house_style, new_figure, say_instead
+from dfworkbench.plots.style import INK, LINE, SERIES, SOFT, house_style, name_rows, new_figure, say_instead
 
 _STEP = 0.19  # inches between the detectors of one measure
 _GROUND = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}  # so that lines do not cross words
@@ -80,13 +80,8 @@ def _finish(axes: Axes, names: Sequence[str], measures: Mapping[str, Sequence[Me
     items = [item for row in measures.values() for item in row]
     ends = np.array([x for item in items for x in (item.value, item.low, item.high, item.chance) if not np.isnan(x)])
     low, high = min(ends.min(initial=0.0), 0.0), max(ends.max(initial=1.0), 1.0)
-    axes.set(xlim=(low - 0.02, high + 0.02), ylim=(len(names) - 0.5, -0.5))
-    axes.set_yticks(range(len(names)), list(names))
-    axes.tick_params(axis="y", length=0)
-    axes.grid(False, axis="y")
-    axes.spines["left"].set_visible(False)
-    for row in range(1, len(names)):
-        axes.axhline(row - 0.5, color=LINE, linewidth=0.8, zorder=0.5)
+    axes.set_xlim(low - 0.02, high + 0.02)
+    name_rows(axes, names)
     if low < 0:
         axes.axvline(0, color=SOFT, linewidth=0.8, zorder=0.6)
 

@@ -5,15 +5,18 @@ nothing is kept open, and none is shown twice in a notebook.
 """
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
 
+from dfworkbench.errors import InputError
 from dfworkbench.evaluation.palette import ARTIFACT_RGB, EVEN_RGB, FAKE_RGB, NOTHING_RGB, REAL_RGB
 
 
@@ -114,3 +117,42 @@ def bare(axes: Axes) -> Axes:
     axes.grid(False)
     axes.spines[:].set_visible(False)
     return axes
+
+
+def name_rows(axes: Axes, names: Sequence[str]) -> None:
+    """A chart of named rows, the first on top: row i lies around y = i, thin lines between."""
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_yticks(range(len(names)), list(names))
+    axes.tick_params(axis="y", length=0)
+    axes.grid(False, axis="y")
+    axes.spines["left"].set_visible(False)
+    for row in range(1, len(names)):
+        axes.axhline(row - 0.5, color=LINE, linewidth=0.8, zorder=0.5)
+
+
+def checked_pictures(
+    images: ArrayLike | Sequence[ArrayLike], **per_image: Sequence[Any] | None
+) -> list[NDArray[np.uint8]]:
+    """Pictures as they can be drawn, once it is certain that they are, and that everything given per image is complete.
+
+    Args:
+        images: `(N, S, S, 3)` uint8 RGB.
+        **per_image: By name, N entries each, or None.
+
+    Raises:
+        InputError: They are not uint8 RGB, or there are not as many entries as images.
+    """
+    pictures = [np.asarray(image) for image in images]  # pyright: ignore[reportGeneralTypeIssues]
+    for name, values in per_image.items():
+        if values is not None and len(values) != len(pictures):
+            raise InputError(
+                f"plotting faces: there are {len(pictures)} images and {len(values)} {name}; expected as many. "
+                f"Give one entry of {name} per image."
+            )
+    for picture in pictures:
+        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+            raise InputError(
+                f"plotting faces: got {picture.dtype} {picture.shape}, expected uint8 RGB (S, S, 3). "
+                "Plot crops as the data set gives them, before models.inputs.prepare."
+            )
+    return pictures

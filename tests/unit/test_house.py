@@ -9,7 +9,7 @@ import pytest
 from pydantic import Field
 
 from dfworkbench.errors import InputError, OutputError, ParameterError, UnknownNameError
-from dfworkbench.geometry import iou_matrix, square_around
+from dfworkbench.geometry import iou_matrix, paired_iou, square_around
 from dfworkbench.input_spec import InputSpec
 from dfworkbench.names import require_name
 from dfworkbench.settings import Settings
@@ -100,3 +100,11 @@ def test_workspace_is_found_upwards_or_named(tmp_path, monkeypatch):
     assert find_workspace(tmp_path / "notebooks").root == tmp_path
     monkeypatch.setenv("DFWORKBENCH_HOME", str(tmp_path / "other"))
     assert find_workspace().root == tmp_path / "other"
+
+
+def test_iou_of_pairs_is_the_diagonal_of_the_matrix():
+    rng = np.random.default_rng(0)
+    low = rng.uniform(0, 50, (2, 20, 2))
+    a, b = np.concatenate([low, low + rng.uniform(1, 60, (2, 20, 2))], axis=2)
+    np.testing.assert_allclose(paired_iou(a, b), np.diag(iou_matrix(a, b)))
+    assert paired_iou([(0, 0, 0, 0)], [(0, 0, 0, 0)]) == 0
