@@ -5,7 +5,7 @@ READY := .venv/.ready
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check lab notebooks benchmarks clean
+.PHONY: help setup demo hypotheses test test-fast check lab notebooks benchmarks clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ $(READY): requirements.txt pyproject.toml
 
 demo: setup  ## generate the demo set and run notebooks 00-03 on it (under 10 minutes)
 	@$(BIN)/dfworkbench demo
+
+hypotheses: setup  ## notebook 05 for all three hypotheses, after make demo (under 8 minutes)
+	@for n in 1 2 3; do $(BIN)/dfworkbench run 05_hypotheses -p hypothesis $$n --output report/notebooks/05_hypothesis_$$n.ipynb || exit 1; done
 
 lab: setup  ## open JupyterLab on the notebooks
 	@$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --notebook-dir=. notebooks/00_start_here.ipynb

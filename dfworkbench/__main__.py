@@ -249,11 +249,14 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
 def _import(given: argparse.Namespace) -> int:
     from dfworkbench.checkpoints import load_detector
     from dfworkbench.importers import save_released
+    from dfworkbench.models import ENCODERS
 
     folder = save_released(given.kind, given.file, given.name, **dict(given.p))
     loaded = load_detector(folder)
+    _say(f"imported: {folder} ({loaded.name})")
+    if loaded.name in ENCODERS:  # scores nothing, and learns no more people
+        return 0
     _say(
-        f"imported: {folder} ({loaded.name})\n"
         f"score:    dfworkbench score PATH --checkpoint {folder.name}\n"
         f"train on: dfworkbench train --start-from {folder.name} --detector {loaded.name} --learning-rate 0.0001"
     )

@@ -12,6 +12,8 @@ SPLITS = ("train", "val", "test")
 
 #: The five kinds of FaceForensics++, spelled as its folders are.
 FORGERY_KINDS = ("Deepfakes", "Face2Face", "FaceSwap", "FaceShifter", "NeuralTextures")
+#: Kinds of FaceForensics++ that put in an expression and leave the face; the others put in a face.
+REENACTMENTS = ("Face2Face", "NeuralTextures")
 COMPRESSIONS = ("raw", "c23", "c40")
 
 #: A file of this name says that everything below its folder is generated: no real person is shown.

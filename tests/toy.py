@@ -33,14 +33,15 @@ def make_workspace(
     videos, faces = [], []
     for split, count in SPLIT_SIZES.items():
         for i in range(count):
-            identity = f"{name}/{split}{i:02d}"
+            identity, other = (f"{name}/{split}{k:02d}" for k in (i, (i + 1) % count))
             for kind in ["real", *(f"fake{k}" for k in range(fakes))]:
                 path = f"{kind}/{split}{i:02d}.mp4"
                 video_id = f"{name}/{path}"
                 label = int(kind != "real")
                 videos.append({
                     "video_id": video_id, "dataset": name, "path": path, "label": label, "method": kind if label else "",
-                    "carrier": identity, "group": identity, "genuine_id": f"{name}/real/{split}{i:02d}.mp4" if label else "",
+                    "carrier": identity, "donor": other if label else "", "group": identity,
+                    "genuine_id": f"{name}/real/{split}{i:02d}.mp4" if label else "",
                     "split": split, "status": "ok", "frames": frames, "tracks": 1, "faces": frames,
                 })  # fmt: skip
                 pictures = make_pictures(rng, frames, signal if label else 0.0)

@@ -1,7 +1,5 @@
 """What a detector with anchors points at, beside the true forgery masks of a data set."""
 
-import logging
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,17 +8,13 @@ import torch
 from numpy.typing import NDArray
 
 from dfworkbench.analysis.artifact_boxes import compare_boxes, mean_mask_box
-from dfworkbench.analysis.leakage import Extracted
+from dfworkbench.analysis.extracted import Extracted
 from dfworkbench.analysis.measures import Measure
 from dfworkbench.checkpoints import LoadedDetector
 from dfworkbench.datasets.face_dataset import collate
-from dfworkbench.datasets.masks import mask_crops
 from dfworkbench.errors import InputError
-from dfworkbench.evaluation.domain import dataset_root
 from dfworkbench.models.inputs import prepare
 from dfworkbench.names import FAKE
-
-_log = logging.getLogger(__name__)
 
 
 class FoundBoxes(NamedTuple):
@@ -82,7 +76,7 @@ def find_boxes(
         raise InputError(
             f"finding artifact boxes: none of the {len(videos)} videos is a fake with faces. Choose others."
         )
-    masks, known = _masks(detector, data, samples.rows)
+    masks, known = data.masks(detector, samples.rows)
     chosen = np.flatnonzero(known) if known.any() else np.arange(len(samples))
     images, boxes, scores = [], [], []
     device = next(network.parameters()).device
@@ -107,26 +101,5 @@ def centre_prior(
 ) -> NDArray[np.float64]:
     """The mean box around the masks of fakes, such as those of the training split: what a guess without looking would be."""
     rows = data.samples(detector, videos[videos["label"] == FAKE], frames).rows
-    masks, known = _masks(detector, data, rows)
+    masks, known = data.masks(detector, rows)
     return mean_mask_box([*masks[known]])
-
-
-def _masks(
-    detector: LoadedDetector, data: Extracted, rows: pd.DataFrame
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Masks `(N, S, S)` of rows of a data set in the detector's crops, and which rows have one `(N,)`."""
-    root = dataset_root(data.workspace.labels / data.name)
-    if root is None:
-        _log.warning("%s has no true masks to be read: the folder it was extracted from is not there", data.name)
-        size = detector.input_spec.size_px
-        return np.zeros((len(rows), size, size), bool), np.zeros(len(rows), bool)
-    faces = data.faces.set_index("face_id").loc[rows["row_id"]].reset_index()
-    return mask_crops(root, data.videos, faces, detector.input_spec)
-
-
-def pick(found: FoundBoxes, count: int, seed: int = 0) -> Sequence[int]:
-    """Rows to show: drawn by seed, not by eye, as many of each forgery kind as possible."""
-    rng = np.random.default_rng(seed)
-    order = found.rows.iloc[rng.permutation(len(found.rows))]
-    place = order.groupby("method").cumcount()
-    return place.sort_values(kind="stable").index[:count].sort_values().tolist()

@@ -4,10 +4,9 @@ After the idea of CADDM (Dong et al., CVPR 2023): a detector that was never aske
 because identities tell real from fake in its training set, and be misled by it elsewhere. Protocols are ours.
 """
 
-from typing import NamedTuple
-
 import pandas as pd
 
+from dfworkbench.analysis.extracted import Extracted
 from dfworkbench.analysis.features import frozen_features
 from dfworkbench.analysis.generalisation import identity_gap
 from dfworkbench.analysis.identity_probe import identity_probe
@@ -15,41 +14,11 @@ from dfworkbench.analysis.measures import Measure
 from dfworkbench.analysis.people import with_people
 from dfworkbench.analysis.retrieval import retrieve
 from dfworkbench.checkpoints import LoadedDetector
-from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.evaluation.scoring import score_rows
 from dfworkbench.names import FAKE, REAL
-from dfworkbench.tables import read_table
-from dfworkbench.workspace import Workspace, find_workspace
 
 #: Frames of each genuine video that the identity probe sees: four fifths train it.
 PROBE_FRAMES = 15
-
-
-class Extracted(NamedTuple):
-    """An extracted data set: its tables, and the workspace that holds its crops."""
-
-    name: str
-    videos: pd.DataFrame
-    faces: pd.DataFrame
-    workspace: Workspace
-
-    @classmethod
-    def read(cls, name: str, workspace: Workspace | None = None) -> "Extracted":
-        """Read the tables of a data set.
-
-        Raises:
-            DataNotFoundError: It was not extracted.
-        """
-        space = workspace or find_workspace()
-        folder = space.labels / name
-        videos, faces = read_table("video", folder / "videos.csv"), read_table("face", folder / "faces.parquet")
-        return cls(name, videos, faces, space)
-
-    def samples(self, detector: LoadedDetector, videos: pd.DataFrame, frames: int | None) -> FaceDataset:
-        """Samples of some videos' main people, without random changes."""
-        return FaceDataset(
-            self.faces, videos, detector.input_spec, self.workspace.extracted, frames_per_video=frames, tracks="main"
-        )
 
 
 def people_measures(

@@ -18,6 +18,7 @@ from torch.utils.data import Dataset
 
 from dfworkbench.datasets.dense_landmarks import POINTS, read_dense
 from dfworkbench.datasets.genuine import cut_alike, genuine_rows, require_genuine
+from dfworkbench.datasets.people import identity_classes
 from dfworkbench.datasets.rows import choose_samples, in_video_order, main_tracks, without_bystanders
 from dfworkbench.datasets.sample import FaceSample, Transform
 from dfworkbench.errors import TableError
@@ -37,8 +38,8 @@ class FaceDataset(Dataset):
     """Samples of faces, or of clips where the spec's `clip_length` is above 1.
 
     An item is `{"images": uint8 tensor (3, S, S) or (T, 3, S, S) RGB, "label": int, "row": int}` and whatever else the
-    transform adds; `row` points into `rows`. Randomness comes from `numpy.random.default_rng((seed, epoch, row))` alone, so it
-    depends neither on the order of reading nor on worker processes.
+    transform adds, with `identities` also `"carrier": int, "donor": int`; `row` points into `rows`. Randomness comes from
+    `numpy.random.default_rng((seed, epoch, row))` alone, so it depends neither on the order of reading nor on worker processes.
 
     Args:
         faces: Face table of the whole data set.
@@ -49,7 +50,8 @@ class FaceDataset(Dataset):
         frames_per_video: Samples per track, evenly over its time; None for all.
         tracks: "main" keeps one track per file, see `main_tracks`; "all" keeps all but those of which a mask says that they
             are not forged although their file is.
-        label_column: Column of the video table that is the label.
+        identities: Names of people, for methods that learn who is shown: an item's carrier and donor are places in it, -1 for
+            people who are not; the donor of a real file is its carrier. See `datasets.people.identity_classes`.
         root: Folder of the data set, where its dense landmarks lie; read only for a transform that needs genuine frames.
         seed: Of the random changes.
         epoch: Likewise; see `set_epoch`.
@@ -69,7 +71,7 @@ class FaceDataset(Dataset):
         transform: Transform | None = None,
         frames_per_video: int | None = None,
         tracks: Literal["main", "all"] = "all",
-        label_column: str = "label",
+        identities: Sequence[str] = (),
         root: Path | str | None = None,
         seed: int = 0,
         epoch: int = 0,
@@ -82,8 +84,9 @@ class FaceDataset(Dataset):
         chosen = in_video_order(faces, videos)
         chosen = (main_tracks(chosen) if tracks == "main" else without_bystanders(chosen)).reset_index(drop=True)
         self._samples = choose_samples(chosen, spec, frames_per_video)
-        self.rows = _describe(chosen.iloc[self._samples[:, 0]], videos, label_column)
+        self.rows = _describe(chosen.iloc[self._samples[:, 0]], videos)
         self._labels = self.rows["label"].to_numpy()
+        self._people = identity_classes(videos, identities).loc[self.rows["video_id"]] if len(identities) else None
         self._genuine = np.full(len(chosen), -1, np.int64)
         self._dense: dict[int, NDArray[np.float64]] = {}
         if transform is not None and transform.needs_genuine:
@@ -104,7 +107,8 @@ class FaceDataset(Dataset):
         item = self._read(row)
         images = torch.from_numpy(np.ascontiguousarray(item["images"]))
         images = images if self.spec.clip_length > 1 else images[0]
-        return {**item, "images": images.movedim(-1, -3), "label": int(self._labels[row]), "row": int(row)}
+        people = {} if self._people is None else {name: int(at) for name, at in self._people.iloc[row].items()}
+        return {**item, "images": images.movedim(-1, -3), "label": int(self._labels[row]), "row": int(row), **people}
 
     def set_epoch(self, epoch: int) -> None:
         """Other random changes from now on; call it before worker processes start."""
@@ -212,15 +216,9 @@ def collate(items: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
     return {"images": images, **batch}
 
 
-def _describe(first: pd.DataFrame, videos: pd.DataFrame, label_column: str) -> pd.DataFrame:
-    known = videos.set_index("video_id")
-    if label_column not in known:
-        raise TableError(
-            f"reading labels: the video table has no column {label_column!r}; it has {', '.join(videos)}. "
-            "Choose one of these, or a method that needs no other label."
-        )
-    of = known.loc[first["video_id"]]
+def _describe(first: pd.DataFrame, videos: pd.DataFrame) -> pd.DataFrame:
+    of = videos.set_index("video_id").loc[first["video_id"]]
     rows = {name: of[name].to_numpy() for name in ("dataset", "split", "method", "group")}
     rows |= {name: first[name].to_numpy() for name in ("video_id", "track", "frame", "time_s")}
-    rows |= {"row_id": first["face_id"].to_numpy(), "label": of[label_column].to_numpy(np.int64)}
+    rows |= {"row_id": first["face_id"].to_numpy(), "label": of["label"].to_numpy(np.int64)}
     return pd.DataFrame(rows)[list(ROW_COLUMNS)]

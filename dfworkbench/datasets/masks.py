@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dfworkbench.datasets.recut import cut_again
 from dfworkbench.errors import MediaError
-from dfworkbench.faces.crops import ContextCrop, cut_for, cut_square
 from dfworkbench.input_spec import InputSpec
 from dfworkbench.media import media_kind, open_source, read_image
-from dfworkbench.tables import BOX_COLUMNS, LANDMARK_COLUMNS
 
 _log = logging.getLogger(__name__)
 _FORGED = 32  # of 255: the masks of FaceForensics++ are black and white, but were compressed
@@ -71,13 +70,7 @@ def _cut(mask: NDArray[np.bool_], face: pd.Series, size: tuple[int, int], spec: 
     grey = mask.astype(np.uint8) * 255
     if grey.shape[::-1] != size:  # masks of some data sets are smaller than the frames
         grey = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_NEAREST), np.uint8)
-    x0, y0, side = (float(face[name]) for name in ("crop_x0", "crop_y0", "crop_side"))
-    context = ContextCrop(
-        cut_square(np.repeat(grey[..., None], 3, axis=2), round(x0), round(y0), round(side)), x0, y0, side
-    )
-    box = face[list(BOX_COLUMNS)].to_numpy(np.float64)
-    landmarks = face[list(LANDMARK_COLUMNS)].to_numpy(np.float64).reshape(5, 2)
-    return cut_for(spec, context, box, landmarks)[..., 0] > 127
+    return cut_again(np.repeat(grey[..., None], 3, axis=2), face, spec)[..., 0] > 127
 
 
 def _forged(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -22,7 +22,7 @@ from tqdm.auto import tqdm
 from dfworkbench.checkpoints import LoadedDetector, load_detector
 from dfworkbench.datasets.face_dataset import FaceDataset, collate
 from dfworkbench.datasets.rows import choose_samples
-from dfworkbench.errors import DataNotFoundError, MediaError
+from dfworkbench.errors import DataNotFoundError, InputError, MediaError
 from dfworkbench.evaluation.aggregate import to_level
 from dfworkbench.evaluation.domain import caveat, is_generated
 from dfworkbench.evaluation.results import FileScore, Scored, TrackScore
@@ -31,6 +31,7 @@ from dfworkbench.faces import FaceFinder, FaceSettings, cut_for, faces_in_file
 from dfworkbench.faces.identity import settle
 from dfworkbench.input_spec import InputSpec
 from dfworkbench.media.kinds import list_media, media_kind
+from dfworkbench.models import ENCODERS
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.memory import reuse_memory
 from dfworkbench.names import STATUS_OK
@@ -60,10 +61,12 @@ def score(
     Raises:
         DataNotFoundError: A path does not exist, or a folder holds neither pictures nor videos.
         CheckpointError: The checkpoint cannot be used.
+        InputError: It is an encoder of identity.
     """
     settings = settings or ScoreSettings()
     files = find_files(path)
     loaded = checkpoint if isinstance(checkpoint, LoadedDetector) else load_detector(checkpoint, settings.device)
+    _require_detector(loaded.name)
     faces = settle(_face_settings(settings, loaded.input_spec))
     finder = FaceFinder(faces)
     note = caveat(loaded.metadata)
@@ -73,6 +76,14 @@ def score(
         scores.append(found if not note or is_generated(file) else dataclasses.replace(found, caveat=note))
         tables.extend(rows)
     return Scored(scores, SCORES.complete(tables), loaded.name)
+
+
+def _require_detector(name: str) -> None:
+    if name in ENCODERS:
+        raise InputError(
+            f"scoring with {name}: it names people and cannot tell real from fake. Choose the run of a detector; what an encoder "
+            "looks at is shown in notebook 05_hypotheses."
+        )
 
 
 def find_files(path: Path | str | Sequence[Path | str]) -> dict[str, Path]:
@@ -264,6 +275,7 @@ def score_rows(
     """
     network: Any = detector.detector if isinstance(detector, LoadedDetector) else detector
     name = detector.name if isinstance(detector, LoadedDetector) else type(network).__name__
+    _require_detector(name)
     network.input_spec.require_same(dataset.spec, f"scoring a data set with {name}")
     if device is not None:
         network.to(device)

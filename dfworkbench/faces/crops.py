@@ -61,9 +61,12 @@ def cut_context(rgb: NDArray[np.uint8], box: ArrayLike, settings: FaceSettings) 
     side = max(round(length), 1)
     # the centre of the square is kept to half a pixel
     x0, y0 = round(left + (length - side) / 2), round(top + (length - side) / 2)
-    image = _resize(
-        cut_square(rgb, x0, y0, side), min(side, settings.context_max_px)
-    ).copy()  # never a view that keeps the frame
+    return context_at(rgb, x0, y0, side, min(side, settings.context_max_px))
+
+
+def context_at(rgb: NDArray[np.uint8], x0: int, y0: int, side: int, size_px: int) -> ContextCrop:
+    """The context crop of a known place: a square of `side` pixels of the frame at (x0, y0), stored with `size_px`."""
+    image = _resize(cut_square(rgb, x0, y0, side), size_px).copy()  # never a view that keeps the frame
     return ContextCrop(image, float(x0), float(y0), float(side))
 
 

@@ -15,6 +15,7 @@ from dfworkbench.names import require_name
 IMPORTERS = {
     "caddm": "dfworkbench.importers.caddm:load_caddm",
     "dfforensics": "dfworkbench.importers.dfforensics:load_dfforensics",
+    "fst_matching": "dfworkbench.importers.fst_matching:load_fst_matching",
     "mesonet": "dfworkbench.importers.mesonet:load_mesonet",
 }
 

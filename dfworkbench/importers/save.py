@@ -50,6 +50,7 @@ def save_released(
     _require_free(folder)
     loaded = load_released(kind, path, **options)
     record = _provenance({**loaded.metadata["source"], "sha256": file_hash(loaded.path), "options": options})
+    record["detector"] = loaded.name
     metadata = {"epoch": IMPORTED_EPOCH, "metrics": {}, "provenance": record}
     with explain_write(folder, "imported weights"):
         runs.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ weights or by sampling instead of by extracting more frames from real files; wei
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -30,10 +30,11 @@ class Binary(nn.Module):
         class_weights: Factors of the loss of real and fake samples, or None for 1 and 1. See `balanced_weights`.
         label_smoothing: 0.1 turns the targets 0 and 1 into 0.05 and 0.95.
         augment: Strength of the random changes, or None for none.
-        label_column: Column of the video table to learn; encoders of source or target identity use another.
         swap: Settings of the facial swap (`datasets.facial_swap`) as a dict: its changes of crop and quality are then made in
             place of `augment`, and nothing is swapped. For a detector that is compared with one trained by CADDM.
     """
+
+    closed_set: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -42,7 +43,6 @@ class Binary(nn.Module):
         class_weights: tuple[float, float] | None = None,
         label_smoothing: float = 0.0,
         augment: AugmentSettings | None = None,
-        label_column: str = "label",
         swap: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
@@ -50,7 +50,6 @@ class Binary(nn.Module):
             raise ParameterError(f"label_smoothing = {label_smoothing}: expected 0 to below 1; 0.1 is common.")
         self.detector = detector
         self.label_smoothing = label_smoothing
-        self.label_column = label_column
         self._augment = augment
         self._swap = None if swap is None else swap_settings(swap).replace(**_NO_SWAPS)
         # not persistent: it follows from the data, so a checkpoint must not bring back that of other data

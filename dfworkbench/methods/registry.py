@@ -3,12 +3,22 @@
 from typing import Any
 
 from dfworkbench.errors import ParameterError
-from dfworkbench.models.registry import DETECTORS, check_options, class_options, load_class, register
+from dfworkbench.models.registry import (
+    DETECTORS,
+    ENCODERS,
+    check_options,
+    class_options,
+    detector_class,
+    load_class,
+    register,
+)
 
 #: Name -> "module:Class", alphabetical.
 METHODS: dict[str, Any] = {
     "binary": "dfworkbench.methods.binary:Binary",
     "caddm": "dfworkbench.methods.caddm:Caddm",
+    "fst_matching": "dfworkbench.methods.fst_matching:FstMatching",
+    "identity": "dfworkbench.methods.identity:Identity",
 }
 
 _OWNED = ("detector",)
@@ -47,7 +57,7 @@ def load_method(name: str) -> type:
 
 def own_method(detector: str) -> str:
     """The training method that a detector was made for, by name: "binary" for most."""
-    return getattr(load_class("detector", DETECTORS, detector), "trained_by", "binary")
+    return getattr(detector_class(detector), "trained_by", "binary")
 
 
 def method_options(name: str) -> dict[str, Any]:
@@ -68,8 +78,8 @@ def _require_fit(name: str, cls: type, detector: Any) -> None:
             f"training {type(detector).__name__} with the method {name!r}: parts of it would never be trained; it was made for "
             f"{own!r}. Choose method = {own!r} (or 'auto'), or a plain detector such as 'resnet34'."
         )
-    if getattr(cls, "own_detectors", False) and not own:
-        fitting = [d for d in DETECTORS if own_method(d) != "binary"]
+    if getattr(cls, "own_detectors", False) and own != name:
+        fitting = [d for d in (*DETECTORS, *ENCODERS) if own_method(d) == name]
         raise ParameterError(
             f"training {type(detector).__name__} with the method {name!r}: it needs outputs that this detector has not. Choose "
             f"one of {', '.join(sorted(fitting))}, or method = 'auto'."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,14 +31,18 @@ class TrainingMethod(Protocol):
 
     Attributes:
         detector: What is saved for inference; whatever else the method owns only training needs.
-        label_column: Column of the video table that becomes `batch["label"]`.
+        closed_set: Whether it learns who is shown and nothing else. It is then trained on the first part of the videos of all
+            splits, and validated on the last, because other people would be unknown to it.
     """
 
     detector: Any
-    label_column: str
+    closed_set: ClassVar[bool]
 
     def __call__(self, batch: dict[str, Tensor]) -> Step:
-        """Loss of a batch of `FaceDataset`: images uint8 RGB, label `(B,)`, row `(B,)`."""
+        """Loss of a batch of `FaceDataset`.
+
+        It has images uint8 RGB, label `(B,)`, row `(B,)`, and for a detector with `identities` also carrier and donor, `(B,)`.
+        """
         ...
 
     def parameter_groups(self, learning_rate: float, weight_decay: float) -> list[dict[str, Any]]:

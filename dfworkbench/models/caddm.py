@@ -22,14 +22,12 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from dfworkbench.input_spec import InputSpec
 from dfworkbench.models.adm import ArtifactDetectionModule
 from dfworkbench.models.anchors import IMAGE_PX, prior_boxes
 from dfworkbench.models.artifacts import ArtifactBoxes, artifact_boxes
 from dfworkbench.models.efficientnet import EfficientNetTrunk
-from dfworkbench.models.mesonet import IMAGENET_MEAN, IMAGENET_STD
 from dfworkbench.models.prediction import Prediction
-from dfworkbench.models.resnet import ResNetTrunk
+from dfworkbench.models.resnet import ResNetTrunk, resnet_input
 
 
 class Caddm(nn.Module):
@@ -52,10 +50,13 @@ class Caddm(nn.Module):
 
     def __init__(self, crop_scale: float = 1.0, authors_input: bool = False, weights: str = "") -> None:
         super().__init__()
-        look: dict[str, Any] = {"mean": IMAGENET_MEAN, "std": IMAGENET_STD}
-        if authors_input:
-            look = {"channel_order": "bgr", "value_range": (0.0, 255.0)}
-        self.input_spec = InputSpec(size_px=IMAGE_PX, crop_scale=crop_scale, alignment="five_points", **look)
+        self.input_spec = resnet_input(
+            f"caddm_{self.backbone}",
+            IMAGE_PX,
+            crop_scale=crop_scale,
+            alignment="five_points",
+            authors_input=authors_input,
+        )
         self.trunk = _trunk(self.backbone, weights)
         self.adm = ArtifactDetectionModule(self.trunk.channels)
         self.drop = nn.Dropout(self.dropout)

@@ -16,12 +16,15 @@ DETECTORS: dict[str, Any] = {
     **{f"efficientnet_b{i}": f"dfworkbench.models.efficientnet:EfficientNetB{i}" for i in range(8)},
     "efficientnet_b0_lstm": "dfworkbench.models.recurrent:EfficientNetB0LSTM",
     "efficientnet_b3_lstm": "dfworkbench.models.recurrent:EfficientNetB3LSTM",
+    "fst_matching": "dfworkbench.models.fst_matching:FstMatching",
     "mesoinception4": "dfworkbench.models.mesoinception:MesoInception4",
     "mesonet4": "dfworkbench.models.mesonet:MesoNet4",
     "mesonet4_lstm": "dfworkbench.models.recurrent:MesoNet4LSTM",
     "resnet18": "dfworkbench.models.resnet:ResNet18",
     "resnet34": "dfworkbench.models.resnet:ResNet34",
 }
+#: Networks that name people and cannot tell real from fake; built, trained, saved and explained like detectors.
+ENCODERS: dict[str, Any] = {"identity_resnet18": "dfworkbench.models.identity:IdentityResNet18"}
 
 
 def list_detectors() -> list[str]:
@@ -29,11 +32,16 @@ def list_detectors() -> list[str]:
     return sorted(DETECTORS)
 
 
+def list_encoders() -> list[str]:
+    """Names of all encoders of identity, alphabetical."""
+    return sorted(ENCODERS)
+
+
 def build_detector(name: str, **options: Any) -> Any:
-    """Build a detector with fresh weights.
+    """Build a detector, or an encoder, with fresh weights.
 
     Args:
-        name: One of `list_detectors()`.
+        name: One of `list_detectors()` or `list_encoders()`.
         **options: Of this detector, see `detector_options(name)`.
 
     Returns:
@@ -43,14 +51,19 @@ def build_detector(name: str, **options: Any) -> Any:
         UnknownNameError: No detector has this name.
         ParameterError: It has no such option.
     """
-    cls = load_class("detector", DETECTORS, name)
+    cls = detector_class(name)
     check_options("detector", name, cls, options)
     return cls(**options)
 
 
+def detector_class(name: str) -> type:
+    """The class of a detector or encoder."""
+    return load_class("detector", DETECTORS | ENCODERS, name)
+
+
 def detector_options(name: str) -> dict[str, Any]:
     """Options of a detector with their defaults."""
-    return class_options(load_class("detector", DETECTORS, name))
+    return class_options(detector_class(name))
 
 
 def register_detector(name: str, cls: type | str) -> None:

@@ -3,10 +3,10 @@
 He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition. CVPR 2016, arXiv:1512.03385.
 The backbone is torchvision's (BSD-3-Clause).
 
-Differences from the paper: one logit of *fake* instead of 1000 classes.
+Differences from the paper: one logit of *fake*, or two of real and fake, instead of 1000 classes.
 """
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -47,6 +47,31 @@ class ResNetTrunk(nn.Module):
         maps = net.maxpool(net.relu(net.bn1(net.conv1(images))))
         return net.layer4(net.layer3(net.layer2(net.layer1(maps))))
 
+    def pooled(self, images: Tensor) -> Tensor:
+        """The last feature map averaged over the picture, `(B, 512)`."""
+        return torch.mean(self(images), dim=(2, 3))
+
+
+def resnet_input(
+    name: str,
+    size_px: int,
+    *,
+    crop_scale: float,
+    alignment: Literal["box", "five_points"],
+    authors_input: bool,
+) -> InputSpec:
+    """What a ResNet is fed: ImageNet's normalised RGB, or BGR in 0..255 as authors of deepfake papers feed it.
+
+    Raises:
+        ParameterError: The picture is too small.
+    """
+    if size_px < 32:
+        raise ParameterError(f"building {name}: size_px = {size_px}, but five halvings need at least 32.")
+    look: dict[str, Any] = {"mean": IMAGENET_MEAN, "std": IMAGENET_STD}
+    if authors_input:
+        look = {"channel_order": "bgr", "value_range": (0.0, 255.0)}
+    return InputSpec(size_px=size_px, crop_scale=crop_scale, alignment=alignment, **look)
+
 
 class ResNet(nn.Module):
     """ResNet as a detector; subclasses name the depth.
@@ -56,6 +81,10 @@ class ResNet(nn.Module):
         crop_scale: Side of the crop over the longer side of the face box, or, with `alignment="five_points"`, over that of
             the canvas of CADDM's authors: 1.0 there is exactly what the CADDM detectors are fed.
         alignment: "box" or "five_points", see `InputSpec`.
+        authors_input: Feed BGR in 0..255, as published weights of deepfake papers need it, instead of RGB minus ImageNet's
+            mean, over its std.
+        two_logits: Answer with two logits, of real and of fake, as most papers do. `Prediction.logit` is their difference,
+            `aux["class_logits"]`, `(B, 2)`, has both: what a study explains may be one of them.
         weights: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
     """
 
@@ -66,27 +95,28 @@ class ResNet(nn.Module):
         size_px: int = 224,
         crop_scale: float = 1.3,
         alignment: Literal["box", "five_points"] = "box",
+        authors_input: bool = False,
+        two_logits: bool = False,
         weights: str = "",
     ) -> None:
         super().__init__()
-        if size_px < 32:
-            raise ParameterError(
-                f"building resnet{self.depth}: size_px = {size_px}, but five halvings need at least 32."
-            )
-        self.input_spec = InputSpec(
-            size_px=size_px, crop_scale=crop_scale, alignment=alignment, mean=IMAGENET_MEAN, std=IMAGENET_STD
+        self.input_spec = resnet_input(
+            f"resnet{self.depth}", size_px, crop_scale=crop_scale, alignment=alignment, authors_input=authors_input
         )
         self.trunk = ResNetTrunk(self.depth, weights)
-        self.head = nn.Linear(self.trunk.channels, 1)
+        self.head = nn.Linear(self.trunk.channels, 2 if two_logits else 1)
 
     def forward(self, images: Tensor) -> Prediction:
         """Score prepared images, `(B, 3, S, S)` float32."""
-        return Prediction(self.head(self.features(images)).squeeze(1))
+        logits = self.head(self.features(images))
+        if self.head.out_features == 1:
+            return Prediction(logits.squeeze(1))
+        return Prediction(logits[:, 1] - logits[:, 0], {"class_logits": logits})
 
     def features(self, images: Tensor) -> Tensor:
         """The last feature map averaged over the picture: `(B, 512)`."""
         self.input_spec.check(images.shape, f"resnet{self.depth}")
-        return torch.mean(self.trunk(images), dim=(2, 3))
+        return self.trunk.pooled(images)
 
 
 class ResNet18(ResNet):

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from dfworkbench.analysis.comparison import compare_auc, drawn_auc, mean_auc
+from dfworkbench.analysis.extracted import Extracted
 from dfworkbench.analysis.found_boxes import FoundBoxes, centre_prior, find_boxes
-from dfworkbench.analysis.leakage import Extracted, gap_measures, people_measures
+from dfworkbench.analysis.leakage import gap_measures, people_measures
 from dfworkbench.analysis.measures import Measure, measures_table
 from dfworkbench.checkpoints import LoadedDetector, load_detector
 from dfworkbench.datasets.face_dataset import FaceDataset

@@ -1,9 +1,11 @@
 """What can be picked in this workspace: names for dropdowns, and a word about a path while it is typed."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
+from dfworkbench.models.registry import ENCODERS
 from dfworkbench.names import require_name
 from dfworkbench.workspace import Workspace, atomic_path, find_workspace
 
@@ -43,6 +45,11 @@ def detectors() -> list[str]:
     return list(list_detectors())
 
 
+def encoders() -> list[str]:
+    """Names of all encoders of identity."""
+    return sorted(ENCODERS)
+
+
 def methods() -> list[str]:
     """Names of all training methods, and auto."""
     from dfworkbench.methods.registry import list_methods
@@ -64,9 +71,20 @@ def datasets(workspace: Workspace | None = None) -> list[str]:
 
 
 def checkpoints(workspace: Workspace | None = None) -> list[str]:
-    """Runs that have weights, the newest first."""
+    """Runs of detectors that have weights, the newest first; encoders of identity can score nothing and are left out."""
     folders = {file.parent for file in (workspace or find_workspace()).checkpoints.glob("*/*.safetensors")}
+    folders = {folder for folder in folders if _network(folder) not in ENCODERS}
     return [folder.name for folder in sorted(folders, key=lambda f: (-f.stat().st_mtime, f.name))]
+
+
+def _network(run: Path) -> str:
+    """Name of the network of a trained or imported run; "" where the run does not say."""
+    for file in ("settings.json", "provenance.json"):
+        try:
+            return str(json.loads((run / file).read_text())["detector"])
+        except (OSError, ValueError, KeyError, TypeError):  # not there, or half-written by another process
+            continue
+    return ""
 
 
 #: Field name -> what it may be. A field of another name with plain text stays a text box.
@@ -75,6 +93,7 @@ CHOICES: dict[str, Choice] = {
     "checkpoint": Choice("checkpoint", checkpoints, closed=False),
     "dataset": Choice("data set", datasets, closed=False),
     "detector": Choice("detector", detectors),
+    "encoder": Choice("encoder of identity", encoders),
     "layout": Choice("dataset layout", layouts),
     "method": Choice("training method", methods),
     "plain": Choice("plain detector", lambda: [name for name in detectors() if not name.startswith("caddm_")]),

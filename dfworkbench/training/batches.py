@@ -48,17 +48,26 @@ def split_batches(order: NDArray[np.int64], batch_size: int, rank: int = 0, worl
 
 def make_loader(dataset: FaceDataset, batches: Sequence[list[int]], *, workers: int, pin: bool) -> DataLoader[Any]:
     """A loader of given batches; it leaves torch's global random state alone."""
-    return DataLoader(
+    return _Loader(
         dataset,
         batch_sampler=batches,  # pyright: ignore[reportArgumentType]
         num_workers=workers,
         collate_fn=collate,
-        worker_init_fn=_one_thread,
         pin_memory=pin,
         generator=torch.Generator(),
     )
 
 
-def _one_thread(_: int) -> None:
-    """OpenCV in a worker: the workers share the cores among themselves."""
-    cv2.setNumThreads(1)
+class _Loader(DataLoader):
+    """Its workers use one thread of OpenCV each: they share the cores among themselves."""
+
+    def __iter__(self) -> Any:
+        if not self.num_workers:
+            return super().__iter__()
+        threads = cv2.getNumThreads()
+        # ends OpenCV's threads before workers are forked: a worker that set it would wait for ever for threads it has not
+        cv2.setNumThreads(1)
+        try:
+            return super().__iter__()
+        finally:
+            cv2.setNumThreads(threads)

@@ -42,7 +42,7 @@ class Epoch:
         epochs: How many the run has in all.
         train: Means over the training batches: loss, the parts of the loss, accuracy, grad_norm where it is limited, and the
             shares of samples that the method counts.
-        val: loss, auc_video, auc_frame, eer_video.
+        val: loss, auc_video, auc_frame, eer_video (where the method tells real from fake), and shares as in `train`.
         seconds: Wall time.
         best: Whether it was the best one so far by validation.
         checkpoint: Its weight file.
@@ -159,7 +159,7 @@ def _validate(
     with torch.inference_mode(), fabric.autocast():
         for batch in _bar(data, batches, settings, fabric, "validation", progress):
             step = method(batch)
-            means.add({"loss": step.loss}, len(batch["label"]))
+            means.add({"loss": step.loss, **step.shares}, len(batch["label"]))
             if step.logit is not None:
                 rows.append(batch["row"].cpu())
                 logits.append(step.logit.float().cpu())

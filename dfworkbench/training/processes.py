@@ -5,6 +5,7 @@ batch norm, whose statistics would be those of the slice, and dropout, whose ran
 versions that act on the whole batch. Dropout that a network calls as a function is not reached.
 """
 
+import logging
 import os
 
 import torch
@@ -33,6 +34,7 @@ def make_fabric(settings: TrainSettings) -> Fabric:
         raise ParameterError(
             f"batch_size = {settings.batch_size} cannot be shared equally by {world} processes. Choose a multiple of {world}."
         )
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces the precision, which is a setting
     if world > 1:
         fabric = Fabric(
             accelerator=device.type,

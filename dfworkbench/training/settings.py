@@ -34,6 +34,12 @@ class TrainSettings(AugmentSettings):
     kinds: list[str] = Field(
         default=[], description="Forgery kinds to train and validate on, with all real files; empty: all kinds."
     )
+    pairing: Literal["all", "paired", "unpaired"] = Field(
+        default="all",
+        description="Half of the fakes with genuine videos of their own people, or of others (FST-Matching, hypothesis 2).",
+    )
+    pairing_seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Halves the people for pairing.")
+    pairing_swap: bool = Field(default=False, description="Takes the other half of the people for pairing.")
     epochs: int = Field(default=5, ge=1, le=1000, description="Passes over the training split.")
     batch_size: int = Field(default=32, ge=1, le=4096, description="Samples per step, over all processes.")
     learning_rate: float = Field(default=1e-3, gt=0, le=1, description="Step size of AdamW.")
@@ -125,7 +131,9 @@ class TrainSettings(AugmentSettings):
             return self.name
         # auto and the method it stands for make one run
         same = self.replace(method="auto") if self.method == own_method(self.detector) else self
-        return f"{self.detector}_{self.dataset}_{same.content_hash(without=FREE_FIELDS)}"
+        # settings at their defaults do not count, so that a setting which is added one day renames no run
+        plain = [name for name, field in type(self).model_fields.items() if getattr(same, name) == field.default]
+        return f"{self.detector}_{self.dataset}_{same.content_hash(without=(*FREE_FIELDS, *plain))}"
 
     @property
     def method_name(self) -> str:

@@ -1,6 +1,6 @@
 """From settings and tables to everything that `fit` needs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,9 +10,11 @@ import torch
 from dfworkbench.checkpoints import load_detector
 from dfworkbench.datasets import check_splits
 from dfworkbench.datasets.face_dataset import FaceDataset
+from dfworkbench.datasets.pairing import paired_and_unpaired
+from dfworkbench.datasets.people import first_part, identity_classes, known_people, last_part
 from dfworkbench.errors import DataNotFoundError, ParameterError, SplitLeakError, TableError
 from dfworkbench.evaluation.domain import DOMAIN_KEY, dataset_domain, dataset_root
-from dfworkbench.methods import build_method, method_options
+from dfworkbench.methods import build_method, load_method, method_options
 from dfworkbench.models import build_detector, detector_options
 from dfworkbench.names import FAKE, REAL, require_name
 from dfworkbench.provenance import file_hash, provenance
@@ -31,6 +33,13 @@ class Prepared(NamedTuple):
     train: FaceDataset
     val: FaceDataset
     run: Run
+
+
+class TrainingPart(NamedTuple):
+    """Videos, and the faces of them (and of others) that samples are made from."""
+
+    videos: pd.DataFrame
+    faces: pd.DataFrame
 
 
 class TrainingTables(NamedTuple):
@@ -67,11 +76,14 @@ def prepare(settings: TrainSettings, workspace: Workspace | None = None) -> Prep
     """
     workspace = workspace or find_workspace()
     tables = read_training_tables(settings.dataset, workspace)
+    parts = training_parts(settings, tables)
     with torch.random.fork_rng([]):
         torch.manual_seed(settings.seed)
-        detector, options, source = _detector(settings, workspace)
+        detector, options, source = _detector(settings, workspace, parts["train"].videos)
         method = _build_method(settings, detector)
-    train_data, val_data = (_dataset(settings, method, tables, workspace, split) for split in ("train", "val"))
+    train_data, val_data = (
+        _dataset(settings, method, parts[split], tables, workspace, split) for split in ("train", "val")
+    )
     if settings.balance == "loss":
         _balance_loss(settings, method, train_data)
     record = provenance(
@@ -135,10 +147,36 @@ def of_kinds(videos: pd.DataFrame, kinds: list[str]) -> pd.DataFrame:
     return videos[~fake | videos["method"].isin(kinds)]
 
 
-def _detector(settings: TrainSettings, workspace: Workspace) -> tuple[Any, dict[str, Any], Path | None]:
+def training_parts(settings: TrainSettings, tables: TrainingTables) -> dict[str, TrainingPart]:
+    """What is trained and validated on: the splits, or, for a method that names people, parts of all videos in time.
+
+    Raises:
+        UnknownNameError: No fakes are of a kind.
+        ParameterError: The people cannot be halved for `pairing`.
+    """
+    videos = of_kinds(tables.videos, settings.kinds)
+    videos = videos[videos["label"].isin((REAL, FAKE)) & (videos["split"] != "")]
+    if load_method(settings.method_name).closed_set:
+        return {
+            "train": TrainingPart(videos, first_part(tables.faces)),
+            "val": TrainingPart(videos, last_part(tables.faces)),
+        }
+    train = videos[videos["split"] == "train"]
+    if settings.pairing != "all":
+        paired, unpaired = paired_and_unpaired(train, settings.pairing_seed, swap=settings.pairing_swap)
+        train = train[train["video_id"].isin(paired if settings.pairing == "paired" else unpaired)]
+    val = videos[videos["split"] == "val"]
+    return {"train": TrainingPart(train, tables.faces), "val": TrainingPart(val, tables.faces)}
+
+
+def _detector(
+    settings: TrainSettings, workspace: Workspace, videos: pd.DataFrame
+) -> tuple[Any, dict[str, Any], Path | None]:
     """The detector with its first weights, the options that build it, and the file the weights are from, if any."""
     options = settings.build_options()
     if not settings.start_from:
+        if "identities" in detector_options(settings.detector):
+            options.setdefault("identities", known_people(videos))
         return build_detector(settings.detector, **options), options, None
     loaded = load_detector(settings.start_from, workspace=workspace)
     # what the settings leave open is that of the checkpoint: its weights fit nothing else
@@ -172,28 +210,40 @@ def _balance_loss(settings: TrainSettings, method: Any, data: FaceDataset) -> No
 
 
 def _dataset(
-    settings: TrainSettings, method: Any, tables: TrainingTables, workspace: Workspace, split: str
+    settings: TrainSettings, method: Any, part: TrainingPart, tables: TrainingTables, workspace: Workspace, split: str
 ) -> FaceDataset:
-    videos = of_kinds(tables.videos, settings.kinds)
-    labelled = videos[(videos["split"] == split) & videos[method.label_column].isin((REAL, FAKE))]
+    identities = getattr(method.detector, "identities", ())
+    if split == "train" and identities:
+        _require_known(settings, part.videos, identities)
     data = FaceDataset(
-        tables.faces,
-        labelled,
+        part.faces,
+        part.videos,
         method.detector.input_spec,
         workspace.extracted,
         transform=method.train_transform() if split == "train" else method.eval_transform(),
         frames_per_video=settings.frames_per_video,
         tracks=settings.tracks,
-        label_column=method.label_column,
+        identities=identities,
         root=dataset_root(workspace.labels / settings.dataset),
         seed=settings.seed,
         cache_mb=settings.cache_mb,
     )
     counts = {name: int((data.rows["label"] == value).sum()) for name, value in (("real", REAL), ("fake", FAKE))}
     if not len(data) or (split == "train" and 0 in counts.values()):
-        seen = ", ".join(f"{name or '(none)'}: {n} videos" for name, n in videos["split"].value_counts().items())
+        counted = tables.videos["split"].value_counts()
+        seen = ", ".join(f"{name or '(none)'}: {n} videos" for name, n in counted.items())
         raise TableError(
             f"training on data set {settings.dataset!r}: its {split} split has {counts['real']} real and {counts['fake']} fake "
             f"samples with faces; both are needed. Splits: {seen}. Extract more videos, or split again, in 01_data_extraction."
         )
     return data
+
+
+def _require_known(settings: TrainSettings, videos: pd.DataFrame, identities: Sequence[str]) -> None:
+    unknown = (identity_classes(videos, identities) < 0).any(axis=1)
+    if unknown.any():
+        raise ParameterError(
+            f"training {settings.detector} on data set {settings.dataset!r}: {int(unknown.sum())} of {len(unknown)} videos show "
+            f"people whom its weights do not know (first: {unknown.idxmax()!r}); it knows {len(identities)}. An encoder cannot "
+            "learn more people later: train it anew, without start_from."
+        )

@@ -28,8 +28,8 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(bool(_MISSING), reason=f"not installed: {', '.join(_MISSING)}"),
 ]
-#: One of each kind of detector; mesonet4, the default, needs no choice.
-CHOSEN = ("mesoinception4", "mesonet4_lstm", "efficientnet_b0", "efficientnet_b0_lstm")
+#: A detector of pictures and one of clips; mesonet4, the default, needs no choice.
+CHOSEN = ("mesoinception4", "mesonet4_lstm")
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 

@@ -9,7 +9,7 @@ from dfworkbench.methods import build_method, load_method, own_method
 from dfworkbench.models import build_detector, detector_options
 
 #: Made small by the options that a detector has.
-SMALL = {"size_px": 64, "clip_length": 3}
+SMALL = {"size_px": 64, "clip_length": 3, "classes": 5}
 
 
 #: The code of another detector, only wider or deeper: they are built, scored and saved here; training is tested on the other.
@@ -55,6 +55,8 @@ def make_batch(spec: InputSpec, labels: list[int], seed: int = 0) -> dict[str, t
         [[0.2, 0.1, 0.75, 0.5] if label and i % 4 == 1 else [np.nan] * 4 for i, label in enumerate(labels)]
     )
     batch = {"label": torch.tensor(labels), "row": torch.arange(len(labels)), "window": windows}
+    # who is shown, for methods that learn it
+    batch |= {"carrier": torch.arange(len(labels)) % 5, "donor": torch.arange(len(labels)).flip(0) % 5}
     return {"images": torch.from_numpy(images), **batch}
 
 

@@ -12,10 +12,11 @@ from pairs import TWINS, fits, make_batch, settle_norms, small_detector, small_m
 
 from dfworkbench.errors import InputError, ParameterError
 from dfworkbench.methods import Step, build_method, list_methods
-from dfworkbench.models import list_detectors
+from dfworkbench.models import list_detectors, list_encoders
 from dfworkbench.models.inputs import prepare
 
-PAIRS = [(m, d) for m in list_methods() for d in list_detectors() if d not in TWINS and fits(m, d)]
+NETWORKS = [*list_detectors(), *list_encoders()]
+PAIRS = [(m, d) for m in list_methods() for d in NETWORKS if d not in TWINS and fits(m, d)]
 over_pairs = pytest.mark.parametrize(("method", "detector"), PAIRS)
 
 
@@ -117,6 +118,10 @@ def test_a_method_and_a_detector_that_do_not_fit_are_refused():
         build_method("binary", small_detector("caddm_resnet34"))
     with pytest.raises(ParameterError, match="it needs outputs that this detector has not"):
         build_method("caddm", small_detector("mesonet4"))
+    with pytest.raises(ParameterError, match="Choose one of identity_resnet18"):
+        build_method("identity", small_detector("resnet18"))
+    with pytest.raises(ParameterError, match="nonlinear=true"):
+        build_method("fst_matching", small_detector("fst_matching"), interaction_weight=1.0)
 
 
 def test_two_processes_take_the_same_step_as_one():

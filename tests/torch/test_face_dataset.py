@@ -1,5 +1,8 @@
 """Samples cut from the tables."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +10,7 @@ import torch
 
 from dfworkbench.datasets.augment import FaceAugment
 from dfworkbench.datasets.face_dataset import FaceDataset, collate
+from dfworkbench.datasets.people import known_people
 from dfworkbench.datasets.rows import choose_samples, main_tracks
 from dfworkbench.errors import TableError
 from dfworkbench.input_spec import InputSpec
@@ -150,10 +154,34 @@ def test_missing_crops_are_counted(toy, tables):
         FaceDataset(faces, videos, SPEC, toy.extracted)
 
 
-def test_another_column_can_be_the_label(toy, tables):
+def test_people_are_places_in_a_list_of_names(toy, tables):
     faces, videos = tables
-    videos = videos.assign(source_label=1 - videos["label"])
-    data = FaceDataset(faces, videos, SPEC, toy.extracted, label_column="source_label")
-    assert data.rows["label"].tolist() == (1 - dataset(toy, tables).rows["label"]).tolist()
-    with pytest.raises(TableError, match="no column 'sorce_label'"):
-        FaceDataset(faces, videos, SPEC, toy.extracted, label_column="sorce_label")
+    names = known_people(videos)
+    data = FaceDataset(faces, videos, SPEC, toy.extracted, identities=names[1:])
+    known = videos.set_index("video_id")
+    for row in range(len(data)):
+        item, video = data[row], known.loc[data.rows["video_id"].iloc[row]]
+        donor = video["donor"] or video["carrier"]
+        for role, name in (("carrier", video["carrier"]), ("donor", donor)):
+            assert item[role] == (names.index(name) - 1 if name != names[0] else -1)
+    assert "carrier" not in dataset(toy, tables)[0]
+
+
+def test_workers_start_though_opencv_has_used_its_threads(toy):
+    """A forked worker has none of the threads, and must not wait for them; in a process of its own, because it would hang."""
+    script = f"""
+import cv2, numpy as np
+from dfworkbench.datasets.face_dataset import FaceDataset
+from dfworkbench.input_spec import InputSpec
+from dfworkbench.tables import read_table
+from dfworkbench.training.batches import make_loader
+cv2.setNumThreads(2)
+for _ in range(3):
+    cv2.GaussianBlur(np.zeros((2000, 2000, 3), np.uint8), (0, 0), 5)
+faces = read_table("face", {str(toy.labels / "toy/faces.parquet")!r})
+videos = read_table("video", {str(toy.labels / "toy/videos.csv")!r})
+data = FaceDataset(faces, videos, InputSpec(size_px=32, crop_scale=1.0), {str(toy.extracted)!r})
+assert len(list(make_loader(data, [[0], [1]], workers=1, pin=False))) == 2
+assert cv2.getNumThreads() == 2
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)

@@ -8,8 +8,9 @@ import pytest
 import torch
 from toy import make_workspace
 
-from dfworkbench.analysis.found_boxes import centre_prior, find_boxes, pick
-from dfworkbench.analysis.leakage import Extracted, gap_measures, people_measures
+from dfworkbench.analysis.extracted import Extracted, pick
+from dfworkbench.analysis.found_boxes import centre_prior, find_boxes
+from dfworkbench.analysis.leakage import gap_measures, people_measures
 from dfworkbench.checkpoints import LoadedDetector
 from dfworkbench.datasets.masks import mask_crops
 from dfworkbench.errors import InputError
@@ -55,7 +56,10 @@ def test_people_measures_name_probe_and_retrieval(data, small):
     assert probe.n == 18 * 2  # of six frames, the last two
     assert 0 <= probe.low <= probe.value <= probe.high <= 1
     assert measures["carrier retrieved: top-1"].n == 18
-    assert measures["donor retrieved: top-1"].reason  # the toy set names no donors
+    assert measures["donor retrieved: top-1"].n == 18
+    nameless = data._replace(videos=data.videos.assign(donor=""))
+    found = {m.name: m for m in people_measures(small, nameless, None, frames=2, progress=False)}
+    assert found["donor retrieved: top-1"].reason
     other = people_measures(small, data, data, frames=2, progress=False)
     assert any("other video" in m.name and m.reason == "no identity has two genuine videos" for m in other)
 
@@ -111,7 +115,7 @@ def test_boxes_and_masks_of_fakes(data):
     # every toy face lies alike, so the prior knows the mask, but for its turned edge
     assert best["centre prior"].value > 0.9
     assert best["centre prior"].value > best["predicted"].value
-    assert len(pick(found, 3)) == 3
+    assert len(pick(found.rows, 3)) == 3
 
 
 def test_what_is_missing_is_named(data, small, tmp_path):

@@ -5,6 +5,7 @@ and `kernel`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -15,6 +16,7 @@ from tqdm.auto import tqdm
 from dfworkbench.analysis.shapley.attribution_map import AttributionMap, AttributionSettings
 from dfworkbench.analysis.shapley.estimators import estimate, random_for
 from dfworkbench.analysis.shapley.image_game import ImageGame
+from dfworkbench.analysis.shapley.map_files import load_map, map_file, save_map
 from dfworkbench.analysis.shapley.result import Attribution
 from dfworkbench.analysis.shapley.values import Value, value_name
 from dfworkbench.checkpoints import LoadedDetector
@@ -77,6 +79,7 @@ def attribute_all(
     settings: AttributionSettings | None = None,
     device: str | None = None,
     batch_size: int | None = None,
+    folder: Path | None = None,
     progress: bool = True,
 ) -> dict[str, AttributionMap]:
     """Maps of several pictures.
@@ -89,6 +92,7 @@ def attribute_all(
         settings: As in `attribute`.
         device: As in `attribute`.
         batch_size: As in `attribute`.
+        folder: Where finished maps of these very weights are kept; those that lie there are read, not made again.
         progress: Whether to show a bar, with evaluations and error of the current row.
 
     Returns:
@@ -96,17 +100,26 @@ def attribute_all(
 
     Raises:
         InputError: A row id comes twice, or has no value; else as `attribute`.
+        CheckpointError: A map in `folder` is damaged.
     """
+    settings = settings or AttributionSettings()
     pairs = cast("Iterable[tuple[str, NDArray[np.uint8]]]", images.items() if isinstance(images, Mapping) else images)
     total = len(images) if isinstance(images, Mapping | list | tuple) else None
     maps: dict[str, AttributionMap] = {}
     with tqdm(total=total, desc="attributions", unit="image", disable=not progress, leave=False) as bar:
         for row_id, image in pairs:
             _require_new(row_id, maps)
-            maps[row_id] = attribute(
-                detector, image, row_id=row_id, value=_value_of(value, row_id), settings=settings, device=device,
-                batch_size=batch_size, on_progress=lambda found: bar.set_postfix_str(_state(found)),
-            )  # fmt: skip
+            own = _value_of(value, row_id)
+            file = None if folder is None else map_file(folder, image, row_id, value_name(own), settings)
+            if file is not None and file.is_file():
+                maps[row_id] = load_map(file)
+            else:
+                maps[row_id] = attribute(
+                    detector, image, row_id=row_id, value=own, settings=settings, device=device, batch_size=batch_size,
+                    on_progress=lambda found: bar.set_postfix_str(_state(found)),
+                )  # fmt: skip
+                if file is not None:
+                    save_map(file, maps[row_id])
             bar.update()
     return maps
 

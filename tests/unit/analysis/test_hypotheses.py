@@ -9,8 +9,9 @@ from dfworkbench.analysis.hypotheses import overlap_study
 from dfworkbench.analysis.map_likeness import map_cosines, reliability, top_iou
 from dfworkbench.analysis.overlap import FORMS, THRESHOLDS, cell_masks, overlap, union_maps, unit_maps
 from dfworkbench.analysis.overlap_null import draw_null, p_values
-from dfworkbench.analysis.pairing import check_training_sets, paired_and_unpaired, pairing_study, pairing_summary
+from dfworkbench.analysis.pairing import pairing_study, pairing_summary
 from dfworkbench.analysis.stability import CORRECTED, stability_study
+from dfworkbench.datasets.pairing import check_training_sets, paired_and_unpaired
 from dfworkbench.errors import InputError, ParameterError, SplitLeakError, TableError, UnknownNameError
 from dfworkbench.tables import VIDEOS
 

@@ -1,0 +1,26 @@
+"""A face cut again, from another picture of the same frame: its forgery mask, or the frame in another compression."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dfworkbench.faces.crops import context_at, cut_for
+from dfworkbench.input_spec import InputSpec
+from dfworkbench.tables import BOX_COLUMNS, LANDMARK_COLUMNS
+
+
+def cut_again(rgb: NDArray[np.uint8], face: pd.Series, spec: InputSpec) -> NDArray[np.uint8]:
+    """The detector's crop of a face from another picture of its frame.
+
+    Args:
+        rgb: `(H, W, 3)` uint8, of the same size as the frame.
+        face: Row of the face table.
+        spec: Of the detector.
+
+    Returns:
+        `(S, S, 3)` uint8 RGB, what `FaceDataset` would cut from this picture.
+    """
+    place = (round(float(face[name])) for name in ("crop_x0", "crop_y0", "crop_side", "crop_size_px"))
+    box = face[list(BOX_COLUMNS)].to_numpy(np.float64)
+    landmarks = face[list(LANDMARK_COLUMNS)].to_numpy(np.float64).reshape(5, 2)
+    return cut_for(spec, context_at(rgb, *place), box, landmarks)

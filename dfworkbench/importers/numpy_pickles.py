@@ -1,0 +1,216 @@
+"""Pickled dicts of NumPy arrays, read without executing anything: what MegEngine's `save` makes of a network.
+
+Unpickling calls whatever functions a file names. Here it may name those that NumPy's own pickles are made of, in the spellings of
+NumPy 1 and 2 and of all protocols, and gets stand-ins for them that do nothing but note bytes, types and shapes. Any other name
+is refused. So are arrays of Python objects, and files that would take much more memory than they have bytes.
+"""
+
+import io
+import math
+import pickle
+import pickletools
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dfworkbench.errors import CheckpointError, DataNotFoundError
+
+#: Files above this are not read: networks of these formats have 50 to 100 MB.
+LARGEST_BYTES = 1 << 30
+#: Instructions of the pickle machine. An array takes about 40; a byte of a crafted file can take 64 bytes of memory.
+MOST_INSTRUCTIONS = 1_000_000
+
+_NUMBERS = r"b1|[iu][1248]|f[248]"
+#: Objects that other code of this process has registered; they would be handed out without asking for a name.
+_REGISTERED = {"EXT1", "EXT2", "EXT4"}
+_PUTS = {"PUT", "BINPUT", "LONG_BINPUT"}
+
+
+class _RefusedError(Exception):
+    """What a file holds that is not read; the message goes on after "holds"."""
+
+
+def read_arrays(path: Path, *, doing: str, where_to_get: str, expected: str) -> dict[str, NDArray[Any]]:
+    """Arrays in a pickled dict or OrderedDict, by name; nothing in the file is executed.
+
+    Args:
+        path: The file, of any protocol.
+        doing: What is being done, as messages begin: "importing FST-Matching weights".
+        where_to_get: A sentence without full stop on how to come by the file: "Get it from https://…".
+        expected: What such a file holds, as messages end: "a pickled dict of NumPy arrays by name".
+
+    Returns:
+        Arrays of bool, integer or floating type in the machine's byte order, in the order of the file. They cannot be written to.
+
+    Raises:
+        DataNotFoundError: There is no such file; says where to get it.
+        CheckpointError: The file is damaged or too large, or holds code, arrays of objects or no arrays; says what was seen.
+    """
+    doing = f"{doing}: {path}"
+    if not path.is_file():
+        raise DataNotFoundError(f"{doing} does not exist. {where_to_get}, or check the path.")
+    if (size := path.stat().st_size) > LARGEST_BYTES:
+        raise CheckpointError(
+            f"{doing} has {size:,} bytes; expected {expected}, at most {LARGEST_BYTES:,} bytes. {where_to_get}."
+        )
+    content = b""
+    try:
+        content = path.read_bytes()
+        _check_instructions(content)
+        found = _Unpickler(content).load()
+        return _named_arrays(found)
+    except _RefusedError as error:
+        raise CheckpointError(
+            f"{doing} holds {error}. Expected {expected}, and nothing else; it was not loaded. {where_to_get}."
+        ) from None
+    except Exception as error:  # a damaged pickle can raise any kind
+        seen = (str(error).splitlines() or [""])[0][:200] or type(error).__name__
+        raise CheckpointError(
+            f"{doing} is damaged or no pickle of arrays ({seen}; it begins with {content[:12]!r}). Expected {expected}. Get it "
+            "again, and compare the sizes."
+        ) from error
+
+
+def _check_instructions(content: bytes) -> None:
+    """Walk through a pickle without doing what it says; every length in it is held against the bytes that are there."""
+    for count, (instruction, value, _) in enumerate(pickletools.genops(content)):
+        if count >= MOST_INSTRUCTIONS:
+            raise _RefusedError(f"more than {MOST_INSTRUCTIONS:,} pickle instructions")
+        if instruction.name in _REGISTERED:
+            raise _RefusedError(f"a pickled object of another program (instruction {instruction.name})")
+        # the unpickler makes room for all numbers below
+        if instruction.name in _PUTS and int(value or 0) > count:
+            raise _RefusedError(f"a pickled object with the number {value:,} after {count:,} instructions")
+
+
+def _named_arrays(found: object) -> dict[str, NDArray[Any]]:
+    if not isinstance(found, dict):
+        raise _RefusedError(f"a pickled {type(found).__name__}")
+    if not found:
+        raise _RefusedError("an empty dict")
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, value in found.items():
+        if not isinstance(name, str) or not isinstance(value, _Array):
+            shown = repr(name[:60]) if isinstance(name, str) else f"of type {type(name).__name__}"
+            kind = "array" if isinstance(value, _Array) else type(value).__name__
+            raise _RefusedError(f"a dict in which the name {shown} has a value of type {kind}")
+        arrays[name] = value.finished()
+    return arrays
+
+
+class _Dtype:
+    """Stands for numpy.dtype; knows types of numbers only."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, name: object, *_: object) -> None:
+        if not isinstance(name, str) or not re.fullmatch(_NUMBERS, name):
+            kind = "Python objects" if str(name)[:1] == "O" else f"type {str(name)[:40]!r}"
+            raise _RefusedError(f"an array of {kind} (only bool, integer and floating types are read)")
+        self.value = np.dtype(name)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.value = self.value.newbyteorder(state[1])  # of (version, byte order, …)
+
+
+class _Array:
+    """Stands for an array: its bytes, and how NumPy would read them."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value: NDArray[Any] | None = None
+
+    def fill(self, content: object, dtype: object, shape: tuple[int, ...], order: Any = "C") -> "_Array":
+        """Take the bytes of an array, which must be as many as its type and shape ask for."""
+        if not isinstance(dtype, _Dtype) or not isinstance(content, bytes | bytearray) or not isinstance(shape, tuple):
+            raise ValueError("an array without bytes, type or shape")
+        needed = math.prod(shape) * dtype.value.itemsize
+        if needed != len(content) or min(shape, default=0) < 0:
+            raise ValueError(f"an array of shape {shape} and type {dtype.value} with {len(content)} bytes")
+        self.value = np.frombuffer(content, dtype.value).reshape(shape, order=order)
+        return self
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        _, shape, dtype, by_columns, content = state
+        self.fill(content, dtype, shape, "F" if by_columns else "C")
+
+    def finished(self) -> NDArray[Any]:
+        """The array, in the machine's byte order."""
+        if self.value is None:
+            raise ValueError("an array without bytes")
+        array = self.value.astype(self.value.dtype.newbyteorder("="), copy=False)
+        array.flags.writeable = False
+        return array
+
+
+class _Stand:
+    """Stands for a function that a pickle may call.
+
+    Takes no state: with a bare function a pickle could change its defaults, and with them what later files are read as.
+    """
+
+    __slots__ = ("function",)
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        self.function = function
+
+    def __call__(self, *values: object) -> object:
+        return self.function(*values)
+
+    def __setstate__(self, state: object) -> None:
+        raise ValueError("a function with a state")
+
+
+def _reconstruct(kind: object, *_: object) -> _Array:
+    if kind is not _NDARRAY:
+        raise ValueError("an array of another class")
+    return _Array()
+
+
+def _frombuffer(content: object, dtype: object, shape: Any, order: str, axes: Any = None) -> _Array:
+    array = _Array().fill(content, dtype, shape, "C" if axes else order)
+    if axes and array.value is not None:
+        array.value = array.value.transpose(axes)
+    return array
+
+
+class _Unpickler(pickle.Unpickler):
+    """Gives stand-ins for the names that NumPy's pickles hold, and refuses all others."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(io.BytesIO(content))
+        self._left = len(content)
+        self._known: dict[str, object] = {
+            "collections.OrderedDict": _Stand(lambda: {}),
+            "numpy.ndarray": _NDARRAY,
+            "numpy.dtype": _Stand(_Dtype),
+            "numpy._core.multiarray._reconstruct": _Stand(_reconstruct),
+            "numpy._core.multiarray.scalar": _Stand(lambda dtype, content: _Array().fill(content, dtype, ())),
+            "numpy._core.numeric._frombuffer": _Stand(_frombuffer),
+            "_codecs.encode": _Stand(self._encode),
+        }
+
+    def find_class(self, module: str, name: str) -> object:
+        """The stand-in of a name, in the spelling of NumPy 1 or 2."""
+        asked = f"{module}.{name}"
+        known = self._known.get(re.sub(r"^numpy\.core\.", "numpy._core.", asked))
+        if known is None:
+            raise _RefusedError(
+                f"a pickled {asked[:120]} beside or instead of arrays, and unpickling that could run any program"
+            )
+        return known
+
+    def _encode(self, text: str, encoding: str) -> bytes:
+        """Bytes, which Python 3 writes as text where the protocol knows none."""
+        self._left -= len(text)  # one text could be turned into bytes again and again
+        if encoding != "latin1" or self._left < 0:
+            raise ValueError("bytes that NumPy would not write so")
+        return text.encode(encoding)
+
+
+_NDARRAY = object()

@@ -1,0 +1,66 @@
+"""Encoders of identity: who is on a picture, as the studies of FST-Matching need it.
+
+Dong et al.: Explaining Deepfake Detection by Analysing Image Matching. ECCV 2022, arXiv:2207.09679: a ResNet-18 with one class
+per person. Trained on the carrier of a fake it is the paper's *source encoder*, on the donor its *target encoder*.
+
+Differences from the released code: classes are the people of the training set, whose names are saved with the weights, and
+not FaceForensics++ video numbers 0 to 999; the last layer starts at random, and is not the ImageNet classifier that happens to
+have 1000 classes as well; any input size from 32 px.
+
+An encoder knows only the people that it was trained on, and cannot tell real from fake: its `Prediction.logit` is NaN.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from torch import Tensor, nn
+
+from dfworkbench.models.prediction import Prediction
+from dfworkbench.models.resnet import ResNetTrunk, resnet_input
+
+
+class IdentityResNet18(nn.Module):
+    """ResNet-18 that names people: 11,689,512 parameters for 1000 of them.
+
+    `Prediction.aux["identity_logits"]` is `(B, C)`, one logit per person.
+
+    Args:
+        identities: Names of the people, as in the video table's carrier and donor; class i is `identities[i]`. Training fills
+            them in.
+        classes: Number of people where their names are not known, as in published weights.
+        size_px: Height and width of the input; at least 32.
+        crop_scale: Side of the crop, see `InputSpec`; with five points 1.0 is what the authors feed.
+        alignment: "five_points", as published, or "box", see `InputSpec`.
+        authors_input: Feed BGR in 0..255, as published weights need it, instead of RGB minus ImageNet's mean, over its std.
+        weights: Of the trunk: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
+    """
+
+    trained_by = "identity"
+
+    def __init__(
+        self,
+        identities: Sequence[str] = (),
+        classes: int = 1000,
+        size_px: int = 224,
+        crop_scale: float = 1.0,
+        alignment: Literal["box", "five_points"] = "five_points",
+        authors_input: bool = False,
+        weights: str = "",
+    ) -> None:
+        super().__init__()
+        self.identities = list(identities)
+        self.input_spec = resnet_input(
+            "identity_resnet18", size_px, crop_scale=crop_scale, alignment=alignment, authors_input=authors_input
+        )
+        self.trunk = ResNetTrunk(18, weights)
+        self.head = nn.Linear(self.trunk.channels, len(self.identities) or classes)
+
+    def forward(self, images: Tensor) -> Prediction:
+        """Name the people on prepared images, `(B, 3, S, S)` float32."""
+        features = self.features(images)
+        return Prediction(features.new_full((len(features),), float("nan")), {"identity_logits": self.head(features)})
+
+    def features(self, images: Tensor) -> Tensor:
+        """The last feature map averaged over the picture: `(B, 512)`."""
+        self.input_spec.check(images.shape, "identity_resnet18")
+        return self.trunk.pooled(images)
