@@ -30,18 +30,17 @@ def drawn_auc(
 
     Score tables with the same videos in the same order are resampled alike for equal seeds: their draws can be subtracted.
     """
-    used = usable_rows(to_level(scores, "video", rule), missing)[0]
+    used, nothing = usable_rows(to_level(scores, "video", rule), missing)[0], np.full(draws, NAN)
     fakes = int((used["label"] == FAKE).sum())
     if fakes in (0, len(used)):
         seen = "no labelled video with a score" if used.empty else f"only {'fake' if fakes else 'real'} videos"
-        return Measure(name, NAN, chance=0.5, n=len(used), reason=f"{seen}: AUC needs both classes"), np.empty(0)
+        return Measure(name, NAN, chance=0.5, n=len(used), reason=f"{seen}: AUC needs both classes"), nothing
     ranking = Ranking(used["label"], used["fake_probability"])
     value = float(METRICS["auc"](ranking.curve())[0])
     units, groups = pd.factorize(used["group"].where(used["group"] != "", used["video_id"]))
     if not draws or len(groups) < 2:  # of one group alone, every resampling is the same
-        return Measure(
-            name, value, chance=0.5, n=len(used), reason="1 identity group: no interval" if draws else ""
-        ), np.empty(0)
+        reason = "1 identity group: no interval" if draws else ""
+        return Measure(name, value, chance=0.5, n=len(used), reason=reason), nothing
     drawn = resample(ranking, units, draw_counts(len(groups), draws, seed), ("auc",))["auc"]
     return Measure(name, value, *interval(drawn)[:2], 0.5, len(used), interval(drawn)[2]), drawn
 
@@ -84,7 +83,7 @@ def compare_auc(
     _require_same_videos([*tables, *others], name)
     first, drawn = mean_auc(name, tables, rule=rule, draws=draws, seed=seed)
     second, other_drawn = mean_auc(name, others, rule=rule, draws=draws, seed=seed)
-    low, high, why = interval(drawn - other_drawn) if len(drawn) == len(other_drawn) else (NAN, NAN, "")
+    low, high, why = interval(drawn - other_drawn)
     return Measure(name, first.value - second.value, low, high, 0.0, first.n, first.reason or second.reason or why)
 
 

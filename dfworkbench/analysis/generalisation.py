@@ -72,7 +72,8 @@ def identity_gap(
         why = "; ".join(f"{m.name}: {m.reason}" for m in (a, b) if np.isnan(m.value))
         return IdentityGap(a, b, Measure("identity gap (AUC)", NAN, chance=0.0, n=a.n + b.n, reason=why))
     low, high, why = interval(drawn_a - drawn_b)
-    return IdentityGap(a, b, Measure("identity gap (AUC)", a.value - b.value, low, high, 0.0, a.n + b.n, why))
+    reason = a.reason or b.reason or why
+    return IdentityGap(a, b, Measure("identity gap (AUC)", a.value - b.value, low, high, 0.0, a.n + b.n, reason))
 
 
 def _require_apart(seen: pd.DataFrame, unseen: pd.DataFrame) -> None:

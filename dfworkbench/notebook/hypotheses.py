@@ -1,5 +1,6 @@
 """Notebook 05_hypotheses: encoders and detectors of FST-Matching's study, their attributions, and the three tests."""
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -19,8 +20,10 @@ from dfworkbench.analysis.extracted import Extracted, pick
 from dfworkbench.analysis.hypotheses import OverlapStudy, overlap_study
 from dfworkbench.analysis.map_scores import compare_maps, mean_mask
 from dfworkbench.analysis.measures import Measure, measures_frame, measures_table
+from dfworkbench.analysis.overlap_null import NULLS
 from dfworkbench.analysis.pairing import PairingStudy, pairing_study, pairing_summary
 from dfworkbench.analysis.shapley.attribution_map import AttributionMap, AttributionSettings
+from dfworkbench.analysis.shapley.image_game import ImageGame
 from dfworkbench.analysis.shapley.maps import attribute_all
 from dfworkbench.analysis.shapley.values import ClassLogit, ClassLogOdds, Value
 from dfworkbench.analysis.stability import StabilityStudy, stability_study
@@ -43,6 +46,7 @@ PAIRED: Literal["paired"] = "paired"
 UNPAIRED: Literal["unpaired"] = "unpaired"
 ALL, SWAPS, EXPRESSIONS = "all fakes", "swaps", "reenactments"
 
+_MOST_GAP = 0.01
 _PLAIN: dict[str, Any] = {"flip": 0.0, "box_jitter": 0.0, "colour_jitter": 0.0, "degrade": 0.0}
 
 
@@ -79,13 +83,13 @@ class HypothesisSettings(Settings):
     )
     evaluations: int = Field(384, ge=100, description="Budget of a map, in forward passes; 51200 is as published.")
     relative_error: float = Field(0.05, gt=0, lt=1, description="A map is finished earlier with this error.")
-    null: Literal["shift", "cells", "images"] = Field(
-        "shift", description="Hypothesis 1: what Q is compared with; see the text."
+    null: Literal["shift", "cells"] = Field(
+        "shift", description="Hypothesis 1: what Q is compared with in the figure; p-values are given for all nulls."
     )
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Fixes weights, choice of pictures and coalitions.")
     precision: Literal["auto", "32-true", "bf16-mixed"] = Field(
         "auto",
-        description="Numbers to train with; auto takes bf16 where the hardware has it. Maps are made in float32.",
+        description="Numbers to compute with; auto takes bf16 where the hardware has it, for maps only if they hardly change.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where to compute; auto takes a GPU if there is one."
@@ -117,18 +121,21 @@ class HypothesisSettings(Settings):
         )  # fmt: skip
 
     def _shared(self) -> dict[str, Any]:
-        precision = fast_precision(choose_device(self.device)) if self.precision == "auto" else self.precision
         return {
             "dataset": self.dataset, "size_px": self.size_px, "batch_size": self.batch_size,
-            "learning_rate": self.learning_rate, "weight_decay": 4e-3, "seed": self.seed, "precision": precision,
+            "learning_rate": self.learning_rate, "weight_decay": 4e-3, "seed": self.seed, "precision": self.numbers(),
             "device": self.device,
         }  # fmt: skip
 
-    def attributions(self) -> AttributionSettings:
+    def numbers(self) -> Literal["32-true", "bf16-mixed"]:
+        """The precision, `auto` being resolved."""
+        return fast_precision(choose_device(self.device)) if self.precision == "auto" else self.precision
+
+    def attributions(self, precision: str = "32-true") -> AttributionSettings:
         """Settings of the maps."""
         return AttributionSettings(
             grid=self.grid, baseline=self.baseline, relative_error=self.relative_error, evaluations=self.evaluations,
-            seed=self.seed,
+            seed=self.seed, precision=precision,
         )  # fmt: skip
 
 
@@ -246,9 +253,9 @@ class Study:
             images: The same pictures in another compression; by default as they were extracted.
             seed: Of the coalitions; by default that of the settings.
         """
-        own, rows = self.settings.attributions(), self.pictures.rows
+        own, rows = self.settings.attributions(self._precisions[title]), self.pictures.rows
         if seed is not None:
-            own = AttributionSettings.from_dict(own.to_dict() | {"seed": seed})
+            own = dataclasses.replace(own, seed=seed)
         model = self.models[title]
         pictures = self.pictures.images if images is None else images
         found = attribute_all(
@@ -261,6 +268,17 @@ class Study:
         )
         each = list(found.values())
         return Maps(np.stack([a.values for a in each]), np.stack([a.standard_error for a in each]), each)
+
+    @cached_property
+    def _precisions(self) -> dict[str, str]:
+        """What the maps of each model are made with: bf16 only where it moves the value by less than a hundredth."""
+        fast, own, image = self.settings.numbers(), self.settings.attributions(), self.pictures.images[0]
+        chosen = {}
+        for title, model in self.models.items():
+            value = self._value(title, 0)
+            game = ImageGame(model, image, grid=own.grid, baseline=own.baseline, value=value, precision=fast)
+            chosen[title] = fast if game.precision_gap() < _MOST_GAP else "32-true"
+        return chosen
 
     def _value(self, title: str, at: int) -> Value:
         raw = self.settings.value == "logit"
@@ -286,6 +304,7 @@ class Study:
                 "relative error": f"{np.median([a.relative_error for a in found]):.0%}",
                 "value, all hidden": f"{np.mean([a.empty for a in found]):.1f}",
                 "value, whole": f"{np.mean([a.full for a in found]):.1f}",
+                "precision": found[0].settings.precision,
                 "efficiency gap": f"{max(abs(a.efficiency_gap) for a in found):.0e}",
             }
         return ReadableTable(pd.DataFrame(rows).T.rename_axis("model"))
@@ -298,19 +317,20 @@ class Study:
         parts = {ALL: np.ones(len(reenacted), bool), SWAPS: ~reenacted, EXPRESSIONS: reenacted}
         return {name: part for name, part in parts.items() if part.any()}
 
-    def overlap(self) -> dict[str, OverlapStudy]:
-        """Hypothesis 1 for all fakes, swaps and reenactments."""
+    def overlap(self, null: str) -> dict[str, OverlapStudy]:
+        """Hypothesis 1 for all fakes, swaps and reenactments, against one null; those that it cannot be drawn for are left out."""
         models = {title: self.explained[title] for title in (CARRIER, DONOR, DETECTOR)}
         names = self.pictures.rows["group"].to_numpy()
         return {
             name: overlap_study(
                 *(maps.values[part] for maps in models.values()),
                 groups=names[part],
-                null=self.settings.null,
+                null=null,
                 errors={title: maps.errors[part] for title, maps in models.items()},
                 seed=self.settings.seed,
             )
             for name, part in self.groups().items()
+            if null != "images" or len(set(names[part])) > 1  # it takes the cells of other people
         }
 
     def mask_measures(self) -> dict[str, list[Measure]]:
@@ -406,10 +426,13 @@ class Study:
         return {1: self._first, 2: self._second, 3: self._third}[self.settings.hypothesis]()
 
     def _first(self) -> "Result":
-        studies = self.overlap()
+        studies = self.overlap(self.settings.null)
+        others = {null: self.overlap(null) for null in NULLS if null != self.settings.null}
         figure = plot_overlap_curve(studies[ALL].curve, title=f"Hypothesis 1: {self.settings.detector}, {ALL}")
         tables = {"curve": studies[ALL].curve, "images": studies[ALL].images}
-        return Result(_q_table(studies), figure, {name: study.measures for name, study in studies.items()}, tables)
+        return Result(
+            _q_table(studies, others), figure, {name: study.measures for name, study in studies.items()}, tables
+        )
 
     def _second(self) -> "Result":
         studies = self.pairing()
@@ -486,17 +509,19 @@ class Study:
         return folder
 
 
-def _q_table(studies: Mapping[str, OverlapStudy]) -> ReadableTable:
-    """Q of hypothesis 1 in its three forms, with what the null gives and a p-value."""
+def _q_table(studies: Mapping[str, OverlapStudy], others: Mapping[str, Mapping[str, OverlapStudy]]) -> ReadableTable:
+    """Q of hypothesis 1 in its three forms, with what the null gives and a p-value, and p-values of the other nulls."""
     rows = []
     for name, study in studies.items():
-        for row in study.summary.to_dict("records"):
+        known = {null: found[name].summary["p"].tolist() for null, found in others.items() if name in found}
+        for at, row in enumerate(study.summary.to_dict("records")):
             rows.append({
                 "fakes": f"{name} ({row['n']})",
                 "measure": row["name"],
                 "value [95 % interval]": _with_interval(row["value"], row["low"], row["high"]),
                 "null [95 %]": _with_interval(row["null"], row["null_low"], row["null_high"]),
                 "p": f"{row['p']:.3f}",
+                **{f"p, {null}": f"{known[null][at]:.3f}" if null in known else "-" for null in others},
                 "noise of maps": f"± {row['se']:.4f}",
             })  # fmt: skip
     return ReadableTable(pd.DataFrame(rows).set_index("fakes"))

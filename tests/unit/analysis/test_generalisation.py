@@ -35,6 +35,15 @@ def test_gap_of_two_known_tables():
     assert [m.name for m in gap.measures] == ["AUC, seen people", "AUC, unseen people", "identity gap (AUC)"]
 
 
+def test_one_group_on_either_side_leaves_the_gap_without_interval():
+    one = random_table("b", 1, 0.1).assign(group="b")
+    for seen, unseen in ((random_table("a", 0, 0.1), one), (one, random_table("a", 0, 0.1))):
+        gap = identity_gap(seen, unseen).gap
+        assert np.isfinite(gap.value)
+        assert np.isnan(gap.low)
+        assert gap.reason == "1 identity group: no interval"
+
+
 def test_equal_sets_have_no_gap_within_the_interval():
     gap = identity_gap(random_table("a", 0, 0.1), random_table("b", 1, 0.1), draws=300).gap
     assert gap.low < 0 < gap.high
