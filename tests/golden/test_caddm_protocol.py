@@ -1,11 +1,13 @@
-"""A12 d, e, h of the specification of CADDM: video scores, learning rates, overfitting."""
+"""A12 d, e, g, h of the specification of CADDM: video scores, learning rates, landmarks of every frame, overfitting."""
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from heads import Head, write_heads
 
 from dfworkbench.evaluation.metrics import evaluate
+from dfworkbench.faces import FaceSettings, faces_in_file
 from dfworkbench.methods import build_method
 from dfworkbench.methods.caddm import Caddm
 from dfworkbench.models import build_detector
@@ -52,6 +54,17 @@ def test_published_settings_can_be_changed_and_are_known_for_few_methods():
 
 
 @pytest.mark.slow
+def test_a12g_every_extracted_frame_has_its_own_number_and_landmarks(tmp_path):
+    """The released code gives all frames of a video the landmarks of one."""
+    path = write_heads(tmp_path / "a.mp4", [Head(70, 90, 0.5, speed=3)], frames=20)
+    found = sorted(faces_in_file(path, FaceSettings(frames=4)).detections, key=lambda face: face.frame)
+    assert [face.frame for face in found] == [0, 5, 10, 15]
+    noses = np.array([face.landmarks[2] for face in found])
+    moved = [4 * np.sin(at / 9) + 3 * at for at in (0, 5, 10, 15)]  # how `write_heads` moves a head
+    assert np.allclose(noses[:, 0] - noses[0, 0], moved, atol=2)
+    assert np.allclose(noses[:, 1], noses[0, 1], atol=2)
+
+
 def test_a12h_twelve_samples_are_learnt_by_heart_in_25_steps():
     torch.manual_seed(0)
     method = Caddm(build_detector("caddm_resnet34")).train()
