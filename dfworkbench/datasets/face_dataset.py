@@ -86,7 +86,10 @@ class FaceDataset(Dataset):
         self._samples = choose_samples(chosen, spec, frames_per_video)
         self.rows = _describe(chosen.iloc[self._samples[:, 0]], videos)
         self._labels = self.rows["label"].to_numpy()
-        self._people = identity_classes(videos, identities).loc[self.rows["video_id"]] if len(identities) else None
+        self._people: dict[str, NDArray[np.int64]] = {}
+        if len(identities):
+            people = identity_classes(videos, identities).loc[self.rows["video_id"]]
+            self._people = {name: people[name].to_numpy() for name in people}
         self._genuine = np.full(len(chosen), -1, np.int64)
         self._dense: dict[int, NDArray[np.float64]] = {}
         if transform is not None and transform.needs_genuine:
@@ -107,7 +110,7 @@ class FaceDataset(Dataset):
         item = self._read(row)
         images = torch.from_numpy(np.ascontiguousarray(item["images"]))
         images = images if self.spec.clip_length > 1 else images[0]
-        people = {} if self._people is None else {name: int(at) for name, at in self._people.iloc[row].items()}
+        people = {name: int(places[row]) for name, places in self._people.items()}
         return {**item, "images": images.movedim(-1, -3), "label": int(self._labels[row]), "row": int(row), **people}
 
     def set_epoch(self, epoch: int) -> None:

@@ -11,7 +11,6 @@ the points are MTCNN's; the original takes them from dlib's 81, with the centres
 differ by a few pixels.
 """
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from dfworkbench.errors import CheckpointError
+from dfworkbench.importers.matching import renamed, shape_differences
 from dfworkbench.importers.tensor_files import read_tensors
 from dfworkbench.models import build_detector
 from dfworkbench.names import require_name
@@ -88,20 +88,14 @@ def load_caddm(path: Path | str, backbone: str = "") -> tuple[str, dict[str, Any
 
 def original_name(key: str) -> str:
     """The authors' name of an entry of our state dict."""
-    for pattern, replacement in _RENAMES:
-        key = re.sub(f"^{pattern}", replacement, key)
-    return key
+    return renamed(key, _RENAMES)
 
 
 def differences(net: nn.Module, state: dict[str, Tensor]) -> list[str]:
     """In words, under the authors' names, how a file's tensors differ from those of a detector; empty where they fit."""
     wanted = {original_name(key): tuple(value.shape) for key, value in net.state_dict().items()}
     seen = {key: tuple(value.shape) for key, value in state.items() if not key.startswith(_UNUSED)}
-    wrong = [
-        f"{key} is {seen[key]}, expected {wanted[key]}" for key in wanted if seen.get(key, wanted[key]) != wanted[key]
-    ]
-    missing = [f"missing {key} {shape}" for key, shape in wanted.items() if key not in seen]
-    return wrong + missing + [f"unexpected {key} {shape}" for key, shape in seen.items() if key not in wanted]
+    return shape_differences(wanted, seen)
 
 
 def _shell(name: str) -> nn.Module:

@@ -12,7 +12,6 @@ differ by a few pixels. The crop is that of its test.py and of its training with
 networks faces that are a tenth smaller.
 """
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dfworkbench.errors import CheckpointError
+from dfworkbench.importers.matching import renamed, shape_differences
 from dfworkbench.importers.numpy_pickles import read_arrays
 from dfworkbench.models import build_detector
 from dfworkbench.names import require_name
@@ -97,9 +97,7 @@ def load_fst_matching(path: Path | str, role: str = "") -> tuple[str, dict[str, 
 
 def original_name(key: str) -> str:
     """The authors' name of an entry of our state dict."""
-    for pattern, replacement in _RENAMES:
-        key = re.sub(f"^{pattern}", replacement, key)
-    return key
+    return renamed(key, _RENAMES)
 
 
 def differences(net: nn.Module, state: Mapping[str, NDArray[Any]]) -> list[str]:
@@ -109,12 +107,8 @@ def differences(net: nn.Module, state: Mapping[str, NDArray[Any]]) -> list[str]:
         original_name(key): tuple(value.shape) for key, value in net.state_dict().items() if not key.endswith(_UNTOLD)
     }
     seen = {key: _shape(key, value, norms) for key, value in state.items()}
-    wrong = [
-        f"{key} is {seen[key]}, expected {wanted[key]}" for key in wanted if seen.get(key, wanted[key]) != wanted[key]
-    ]
-    wrong += [f"{key} has type {state[key].dtype}, expected a float" for key in wanted if not _is_float(state.get(key))]
-    missing = [f"missing {key} {shape}" for key, shape in wanted.items() if key not in seen]
-    return wrong + missing + [f"unexpected {key[:80]} {shape}" for key, shape in seen.items() if key not in wanted]
+    types = [f"{key} has type {state[key].dtype}, expected a float" for key in wanted if not _is_float(state.get(key))]
+    return types + shape_differences(wanted, seen)
 
 
 def _likely_role(state: Mapping[str, NDArray[Any]]) -> str:

@@ -1,17 +1,14 @@
-"""Notebook 05_hypotheses: encoders and detectors of FST-Matching's study, their attributions, and the three tests."""
+"""Notebook 05_hypotheses: the attributions of encoders and detectors, and the three tests of FST-Matching."""
 
 import dataclasses
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from pydantic import Field
 
 from dfworkbench.analysis.comparison import compare_auc, mean_auc
 from dfworkbench.analysis.deletion import deletion_and_insertion
@@ -19,10 +16,9 @@ from dfworkbench.analysis.explanations import METHODS, explain, of_shapley
 from dfworkbench.analysis.extracted import Extracted, pick
 from dfworkbench.analysis.hypotheses import OverlapStudy, overlap_study
 from dfworkbench.analysis.map_scores import compare_maps, mean_mask
-from dfworkbench.analysis.measures import Measure, measures_frame, measures_table
+from dfworkbench.analysis.measures import Measure, measures_table
 from dfworkbench.analysis.overlap_null import NULLS
-from dfworkbench.analysis.pairing import PairingStudy, pairing_study, pairing_summary
-from dfworkbench.analysis.shapley.attribution_map import AttributionMap, AttributionSettings
+from dfworkbench.analysis.pairing import PairingStudy, pairing_study
 from dfworkbench.analysis.shapley.image_game import ImageGame
 from dfworkbench.analysis.shapley.maps import attribute_all
 from dfworkbench.analysis.shapley.values import ClassLogit, ClassLogOdds, Value
@@ -32,135 +28,26 @@ from dfworkbench.checkpoints import LoadedDetector, load_detector
 from dfworkbench.datasets.compressions import compressed_crops
 from dfworkbench.errors import DataNotFoundError, InputError
 from dfworkbench.evaluation.scoring import score_rows
-from dfworkbench.models.devices import choose_device, fast_precision
 from dfworkbench.names import COMPRESSIONS, FAKE, REENACTMENTS
+from dfworkbench.notebook.hypothesis_results import (
+    Maps,
+    Result,
+    gains_table,
+    map_table,
+    overlap_result,
+    pairing_result,
+    save_result,
+    stability_result,
+)
+from dfworkbench.notebook.hypothesis_settings import CARRIER, DETECTOR, DONOR, PAIRED, UNPAIRED, HypothesisSettings
 from dfworkbench.notebook.tables import ReadableTable
-from dfworkbench.plots import plot_overlap_curve, plot_pairing, plot_stability
-from dfworkbench.settings import Settings
-from dfworkbench.training import TrainSettings
 from dfworkbench.training.start import with_splits
-from dfworkbench.workspace import Workspace, atomic_path, find_workspace
+from dfworkbench.workspace import Workspace, find_workspace
 
-CARRIER, DONOR, DETECTOR = "carrier", "donor", "detector"
-PAIRED: Literal["paired"] = "paired"
-UNPAIRED: Literal["unpaired"] = "unpaired"
 ALL, SWAPS, EXPRESSIONS = "all fakes", "swaps", "reenactments"
 
-_MOST_GAP = 0.01
-_PLAIN: dict[str, Any] = {"flip": 0.0, "box_jitter": 0.0, "colour_jitter": 0.0, "degrade": 0.0}
-
-
-class HypothesisSettings(Settings):
-    """Which hypothesis is tested, on what, and how exactly."""
-
-    hypothesis: int = Field(1, ge=1, le=3, description="1: where it looks; 2: paired training; 3: compression.")
-    dataset: str = Field("demo", min_length=1, description="Extracted data set whose fakes name both of their people.")
-    kinds: list[str] = Field([], description="Forgery kinds that are analysed; empty: all.")
-    encoder: str = Field("identity_resnet18", description="Network that names the carrier, and another one the donor.")
-    detector: str = Field("resnet18", description="Detector that is explained; it must see the crops of the encoders.")
-    size_px: int = Field(64, ge=32, le=1024, description="Size of the crops of all three; 224 is as published.")
-    encoder_epochs: int = Field(4, ge=1, le=1000, description="Passes over the faces that encoders learn from.")
-    epochs: int = Field(6, ge=1, le=1000, description="Passes over the training split, for detectors.")
-    frames_per_video: int = Field(
-        8,
-        ge=1,
-        le=1000,
-        description="Faces per video that encoders and detectors are trained on, evenly over its time.",
-    )
-    batch_size: int = Field(64, ge=1, le=4096, description="Faces per step.")
-    learning_rate: float = Field(1e-3, gt=0, le=1, description="Step size of AdamW; falls like a cosine.")
-    pairings: int = Field(
-        1, ge=1, le=40, description="Hypothesis 2: pairs of detectors; every second one exchanges the halves of people."
-    )
-    images: int = Field(2, ge=1, le=10_000, description="Fakes of each kind, of people whom no detector has seen.")
-    keep_wrong: bool = Field(False, description="Also analyses fakes whose people the encoders name wrongly.")
-    grid: int = Field(8, ge=2, le=64, description="Cells along a side; 16 is as published.")
-    baseline: Literal["black", "mean", "blur"] = Field(
-        "black", description="What hidden cells show; black is published."
-    )
-    value: Literal["log_odds", "logit"] = Field(
-        "log_odds", description="What is explained: log-odds of the class, or its raw logit as published."
-    )
-    evaluations: int = Field(384, ge=100, description="Budget of a map, in forward passes; 51200 is as published.")
-    relative_error: float = Field(0.05, gt=0, lt=1, description="A map is finished earlier with this error.")
-    null: Literal["shift", "cells"] = Field(
-        "shift", description="Hypothesis 1: what Q is compared with in the figure; p-values are given for all nulls."
-    )
-    seed: int = Field(0, ge=0, le=2**32 - 1, description="Fixes weights, choice of pictures and coalitions.")
-    precision: Literal["auto", "32-true", "bf16-mixed"] = Field(
-        "auto",
-        description="Numbers to compute with; auto takes bf16 where the hardware has it, for maps only if they hardly change.",
-    )
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="Where to compute; auto takes a GPU if there is one."
-    )
-
-    def trainings(self) -> dict[str, TrainSettings]:
-        """What the hypothesis needs trained, with a title each."""
-        made = {CARRIER: self.encoder_training(CARRIER), DONOR: self.encoder_training(DONOR)}
-        if self.hypothesis == 2:
-            for at in range(self.pairings):
-                made |= {f"{kind} {at + 1}": self.detector_training(kind, at) for kind in (PAIRED, UNPAIRED)}
-            return made
-        return made | {DETECTOR: self.detector_training()}
-
-    def encoder_training(self, role: str) -> TrainSettings:
-        """Training of the encoder of carriers or donors: on all people, without random changes, as published."""
-        return TrainSettings(
-            **self._shared(), **_PLAIN, detector=self.encoder, method_options=[f"role={role}"], epochs=self.encoder_epochs,
-            balance="none", frames_per_video=self.frames_per_video,
-        )  # fmt: skip
-
-    def detector_training(self, pairing: Literal["all", "paired", "unpaired"] = "all", at: int = 0) -> TrainSettings:
-        """Training of a detector: on all fakes of the training split, or on a paired or unpaired half of the people."""
-        plain = self.detector.startswith("resnet")
-        return TrainSettings(
-            **self._shared(), detector=self.detector, epochs=self.epochs, frames_per_video=self.frames_per_video,
-            detector_options=["alignment=five_points", "crop_scale=1.0", "two_logits=true"] if plain else [],
-            pairing=pairing, pairing_seed=self.seed + at // 2, pairing_swap=bool(at % 2),
-        )  # fmt: skip
-
-    def _shared(self) -> dict[str, Any]:
-        return {
-            "dataset": self.dataset, "size_px": self.size_px, "batch_size": self.batch_size,
-            "learning_rate": self.learning_rate, "weight_decay": 4e-3, "seed": self.seed, "precision": self.numbers(),
-            "device": self.device,
-        }  # fmt: skip
-
-    def numbers(self) -> Literal["32-true", "bf16-mixed"]:
-        """The precision, `auto` being resolved."""
-        return fast_precision(choose_device(self.device)) if self.precision == "auto" else self.precision
-
-    def attributions(self, precision: str = "32-true") -> AttributionSettings:
-        """Settings of the maps."""
-        return AttributionSettings(
-            grid=self.grid, baseline=self.baseline, relative_error=self.relative_error, evaluations=self.evaluations,
-            seed=self.seed, precision=precision,
-        )  # fmt: skip
-
-
-class Maps(NamedTuple):
-    """Attributions of one model on N pictures, `(N, L, L)` each."""
-
-    values: NDArray[np.float64]
-    errors: NDArray[np.float64]
-    found: list[AttributionMap]
-
-
-class Result(NamedTuple):
-    """What came out of a test.
-
-    Attributes:
-        table: For reading.
-        figure: The same as a figure.
-        measures: Every figure with its interval.
-        tables: Name of a file -> what is written into it.
-    """
-
-    table: ReadableTable
-    figure: Figure
-    measures: dict[str, list[Measure]]
-    tables: dict[str, pd.DataFrame]
+_MOST_GAP = 0.01  # of bf16 maps, see `ImageGame.precision_gap`
+_SCORED_FRAMES = 4  # of each video, for the AUC of detectors
 
 
 class Study:
@@ -295,19 +182,7 @@ class Study:
 
     def map_table(self) -> ReadableTable:
         """What the maps cost, how exact they are, and how far the values of hidden and whole pictures lie apart."""
-        rows = {}
-        for title, maps in self.explained.items():
-            found = maps.found
-            rows[title] = {
-                "maps": len(found),
-                "evaluations": int(np.mean([a.evaluations for a in found])),
-                "relative error": f"{np.median([a.relative_error for a in found]):.0%}",
-                "value, all hidden": f"{np.mean([a.empty for a in found]):.1f}",
-                "value, whole": f"{np.mean([a.full for a in found]):.1f}",
-                "precision": found[0].settings.precision,
-                "efficiency gap": f"{max(abs(a.efficiency_gap) for a in found):.0e}",
-            }
-        return ReadableTable(pd.DataFrame(rows).T.rename_axis("model"))
+        return map_table(self.explained)
 
     # -- hypothesis 1 --------------------------------------------------------------------------------------------------
 
@@ -386,7 +261,9 @@ class Study:
 
     def _scores(self, model: LoadedDetector) -> pd.DataFrame:
         videos = self.data.videos[self.data.videos["split"] == "test"]
-        return score_rows(model, self.data.samples(model, videos, 4), videos=videos, progress=self.progress)
+        return score_rows(
+            model, self.data.samples(model, videos, _SCORED_FRAMES), videos=videos, progress=self.progress
+        )
 
     # -- hypothesis 3 --------------------------------------------------------------------------------------------------
 
@@ -421,64 +298,34 @@ class Study:
 
     # -- results -------------------------------------------------------------------------------------------------------
 
-    def result(self) -> "Result":
+    def result(self) -> Result:
         """The test of the hypothesis: its table, its figure, and the numbers behind them."""
-        return {1: self._first, 2: self._second, 3: self._third}[self.settings.hypothesis]()
-
-    def _first(self) -> "Result":
-        studies = self.overlap(self.settings.null)
-        others = {null: self.overlap(null) for null in NULLS if null != self.settings.null}
-        figure = plot_overlap_curve(studies[ALL].curve, title=f"Hypothesis 1: {self.settings.detector}, {ALL}")
-        tables = {"curve": studies[ALL].curve, "images": studies[ALL].images}
-        return Result(
-            _q_table(studies, others), figure, {name: study.measures for name, study in studies.items()}, tables
-        )
-
-    def _second(self) -> "Result":
-        studies = self.pairing()
-        measures = {
-            f"{kind}, pair {at}": found for at, study in enumerate(studies, 1) for kind, found in study.measures.items()
-        }
-        curves = pd.concat([study.curves.assign(pair=at) for at, study in enumerate(studies, 1)], ignore_index=True)
-        images = pd.concat([study.images.assign(pair=at) for at, study in enumerate(studies, 1)], ignore_index=True)
-        figure = plot_pairing(studies[0].curves, title=f"Hypothesis 2: {self.settings.detector}, pair 1")
-        return Result(_pairing_table(studies), figure, measures, {"curves": curves, "images": images})
-
-    def _third(self) -> "Result":
-        studies = self.stability()
-        measures = {title: study.measures for title, study in studies.items()}
-        images = pd.concat([study.images.assign(model=title) for title, study in studies.items()], ignore_index=True)
-        table = measures_table(measures).rename(columns={"chance": "unrelated people"})
-        figure = plot_stability(measures, title=f"Hypothesis 3: {self.settings.detector}, raw against compressed")
-        return Result(ReadableTable(table), figure, measures, {"images": images})
+        number, detector = self.settings.hypothesis, self.settings.detector
+        if number == 1:
+            others = {null: self.overlap(null) for null in NULLS if null != self.settings.null}
+            return overlap_result(self.overlap(self.settings.null), others, detector)
+        return pairing_result(self.pairing(), detector) if number == 2 else stability_result(self.stability(), detector)
 
     def examples(self, count: int) -> list[int]:
         """Pictures to show: drawn by seed, as many of each forgery kind as possible."""
         return pick(self.pictures.rows, count, self.settings.seed)
 
     def compare_methods(self, count: int) -> ReadableTable:
-        """Gains of deletion and insertion over random orders, in log-odds, of every way to explain the detector."""
+        """Gains of deletion and insertion over random orders, in units of what is explained, of every way to explain it."""
         title = next(name for name in self.models if name not in (CARRIER, DONOR))
         maps, gains = self.explained[title], []
         others = [name for name in METHODS if name != "shapley"]
         for at in self.examples(count):
             image, model = self.pictures.images[at], self.models[title]
             found = {"shapley": of_shapley(maps.found[at])}
-            found |= explain(model, image, others, settings=self.settings.attributions())
-            curves = deletion_and_insertion(
-                model, image, found, baseline=self.settings.baseline, seed=self.settings.seed
-            )
+            value, own = self._value(title, at), self.settings.attributions()
+            found |= explain(model, image, others, value=value, settings=own)
+            curves = deletion_and_insertion(model, image, found, value=value, baseline=own.baseline, seed=own.seed)
             gains += [
                 {"method": METHODS[name], "deletion": curve.deletion_gain, "insertion": curve.insertion_gain}
                 for name, curve in curves.items()
             ]
-        table = pd.DataFrame(gains).groupby("method", sort=False).agg(["mean", "std"])
-        text = {
-            f"{kind} gain": [f"{mean:+.2f} ± {sd:.2f}" for mean, sd in table[kind].itertuples(index=False)]
-            for kind in ("deletion", "insertion")
-        }
-        cells = f"{title}, {count} fakes (mean ± s.d.)"
-        return ReadableTable(pd.DataFrame(text, index=table.index).rename_axis(cells))
+        return gains_table(gains, f"{title}, {count} fakes (mean ± s.d.)")
 
     # -- files ---------------------------------------------------------------------------------------------------------
 
@@ -488,60 +335,15 @@ class Study:
         last = next(model for title, model in self.models.items() if title not in (CARRIER, DONOR))
         return last.path.parent / "hypotheses" / f"{self.settings.hypothesis}_{self.settings.content_hash()}"
 
-    def save(self, result: "Result", figures: Mapping[str, Any] | None = None) -> Path:
-        """Write everything that was found: results.json, tables as CSV, the maps as they are as NPZ, figures as PNG."""
-        folder = self.folder
+    def save(self, result: Result, figures: Mapping[str, Figure] | None = None) -> Path:
+        """Write everything that was found into `folder`; see `hypothesis_results.save_result`."""
         record = {
             "settings": self.settings.model_dump(mode="json"),
             "runs": {title: f"{model.path.parent.name}/{model.path.name}" for title, model in self.models.items()},
             "left_out": int((~self.named["used"]).sum()),
             "maps": {title: [a.to_dict() for a in maps.found] for title, maps in self.explained.items()},
         }
-        _write(folder / "results.json", lambda path: path.write_text(json.dumps(record, indent=1) + "\n"))
-        _write(folder / "measures.csv", lambda path: measures_frame(result.measures).to_csv(path, index=False))
-        for name, table in {"pictures": self.pictures.rows, "named": self.named, **result.tables}.items():
-            _write(folder / f"{name}.csv", lambda path, table=table: table.to_csv(path, index=False))
-        for name, figure in {"test": result.figure, **(figures or {})}.items():
-            _write(folder / f"{name}.png", lambda path, figure=figure: figure.savefig(path, dpi=150))
-        arrays: dict[str, Any] = {title: maps.values for title, maps in self.explained.items()}
+        arrays = {title: maps.values for title, maps in self.explained.items()}
         arrays |= {f"{title} error": maps.errors for title, maps in self.explained.items()}
-        _write(folder / "maps.npz", lambda path: np.savez_compressed(path, **arrays))
-        return folder
-
-
-def _q_table(studies: Mapping[str, OverlapStudy], others: Mapping[str, Mapping[str, OverlapStudy]]) -> ReadableTable:
-    """Q of hypothesis 1 in its three forms, with what the null gives and a p-value, and p-values of the other nulls."""
-    rows = []
-    for name, study in studies.items():
-        known = {null: found[name].summary["p"].tolist() for null, found in others.items() if name in found}
-        for at, row in enumerate(study.summary.to_dict("records")):
-            rows.append({
-                "fakes": f"{name} ({row['n']})",
-                "measure": row["name"],
-                "value [95 % interval]": _with_interval(row["value"], row["low"], row["high"]),
-                "null [95 %]": _with_interval(row["null"], row["null_low"], row["null_high"]),
-                "p": f"{row['p']:.3f}",
-                **{f"p, {null}": f"{known[null][at]:.3f}" if null in known else "-" for null in others},
-                "noise of maps": f"± {row['se']:.4f}",
-            })  # fmt: skip
-    return ReadableTable(pd.DataFrame(rows).set_index("fakes"))
-
-
-def _pairing_table(studies: Sequence[PairingStudy]) -> ReadableTable:
-    """Paired minus unpaired, over all pairs of detectors."""
-    found = pairing_summary(studies)
-    table = found.assign(
-        mean=[f"{value:+.4f}" for value in found["mean"]],
-        sd=["" if np.isnan(value) else f"{value:.4f}" for value in found["sd"]],
-        positive=[f"{hits} of {count}" for hits, count in zip(found["positive"], found["studies"], strict=True)],
-    ).set_index("name")[["mean", "sd", "positive"]]
-    return ReadableTable(table.rename_axis("paired minus unpaired").rename(columns={"positive": "pairs above 0"}))
-
-
-def _with_interval(value: float, low: float, high: float) -> str:
-    return f"{value:+.4f} [{low:+.4f}, {high:+.4f}]" if np.isfinite(low) else f"{value:+.4f}"
-
-
-def _write(path: Path, write: Callable[[Path], Any]) -> None:
-    with atomic_path(path, "results of a hypothesis") as temporary:
-        write(temporary)
+        tables = {"pictures": self.pictures.rows, "named": self.named, **result.tables}
+        return save_result(self.folder, record, result._replace(tables=tables), arrays, figures or {})
