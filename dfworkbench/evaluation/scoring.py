@@ -31,7 +31,6 @@ from dfworkbench.faces import FaceFinder, FaceSettings, cut_for, faces_in_file
 from dfworkbench.faces.identity import settle
 from dfworkbench.input_spec import InputSpec
 from dfworkbench.media.kinds import list_media, media_kind
-from dfworkbench.models import ENCODERS
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.memory import reuse_memory
 from dfworkbench.names import STATUS_OK
@@ -66,7 +65,7 @@ def score(
     settings = settings or ScoreSettings()
     files = find_files(path)
     loaded = checkpoint if isinstance(checkpoint, LoadedDetector) else load_detector(checkpoint, settings.device)
-    _require_detector(loaded.name)
+    _require_detector(loaded.detector, loaded.name)
     faces = settle(_face_settings(settings, loaded.input_spec))
     finder = FaceFinder(faces)
     note = caveat(loaded.metadata)
@@ -78,8 +77,8 @@ def score(
     return Scored(scores, SCORES.complete(tables), loaded.name)
 
 
-def _require_detector(name: str) -> None:
-    if name in ENCODERS:
+def _require_detector(network: Any, name: str) -> None:
+    if not getattr(network, "scores_fakes", True):
         raise InputError(
             f"scoring with {name}: it names people and cannot tell real from fake. Choose the run of a detector; what an encoder "
             "looks at is shown in notebook 05_hypotheses."
@@ -275,7 +274,7 @@ def score_rows(
     """
     network: Any = detector.detector if isinstance(detector, LoadedDetector) else detector
     name = detector.name if isinstance(detector, LoadedDetector) else type(network).__name__
-    _require_detector(name)
+    _require_detector(network, name)
     network.input_spec.require_same(dataset.spec, f"scoring a data set with {name}")
     if device is not None:
         network.to(device)

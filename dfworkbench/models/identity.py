@@ -36,6 +36,8 @@ class IdentityResNet18(nn.Module):
     """
 
     trained_by = "identity"
+    #: Scoring refuses it.
+    scores_fakes = False
 
     def __init__(
         self,

@@ -64,6 +64,8 @@ def test_an_encoder_comes_back_with_its_people_and_cannot_score(people):
         score(people.extracted, loaded, progress=False)
     with pytest.raises(InputError, match="names people"):
         score_rows(loaded, prepare(ENCODER, people).val, progress=False)
+    with pytest.raises(InputError, match="names people"):
+        score_rows(loaded.detector, prepare(ENCODER, people).val, progress=False)
     assert "encoder" not in checkpoints(people)
 
 
