@@ -35,6 +35,7 @@ class Binary(nn.Module):
     """
 
     closed_set: ClassVar[bool] = False
+    real_only: ClassVar[bool] = False
 
     def __init__(
         self,

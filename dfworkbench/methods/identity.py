@@ -35,6 +35,7 @@ class Identity(nn.Module):
 
     own_detectors = True
     closed_set: ClassVar[bool] = True
+    real_only: ClassVar[bool] = False
     #: Settings of training as published; the log of the released code names a smaller learning rate, which it does not use.
     published: ClassVar[dict[str, Any]] = {
         "method": "identity", "detector": "identity_resnet18", "detector_options": ["weights=imagenet", "authors_input=true"],

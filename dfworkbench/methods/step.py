@@ -17,7 +17,8 @@ class Step(NamedTuple):
         loss: Scalar to minimise; a mean over the samples of the batch, so that batches can be split over processes.
         parts: Named parts of the loss, scalars; they go into the history.
         logit: `(B,)`, log-odds of *fake*, or None for a method that classifies nothing.
-        shares: Named shares of the samples of the batch, scalars 0..1; they go into the history too, but are no losses.
+        shares: Named scalars that are measured and not minimised, means over the batch: shares of its samples, 0..1, or
+            measures whose names bear their unit. They go into the history too.
     """
 
     loss: Tensor
@@ -33,10 +34,12 @@ class TrainingMethod(Protocol):
         detector: What is saved for inference; whatever else the method owns only training needs.
         closed_set: Whether it learns who is shown and nothing else. It is then trained on the first part of the videos of all
             splits, and validated on the last, because other people would be unknown to it.
+        real_only: Whether it learns from real files alone and is validated on them.
     """
 
     detector: Any
     closed_set: ClassVar[bool]
+    real_only: ClassVar[bool]
 
     def __call__(self, batch: dict[str, Tensor]) -> Step:
         """Loss of a batch of `FaceDataset`.

@@ -96,7 +96,7 @@ def fit(
         run.start(len(history) + 1)
     replace_layers(method, fabric)
     to_device_layout(method, fabric.device)
-    optimizer = torch.optim.AdamW(method.parameter_groups(settings.learning_rate, settings.weight_decay))
+    optimizer = _optimizer(settings, method.parameter_groups(settings.learning_rate, settings.weight_decay))
     model, wrapped = fabric.setup(method, optimizer)
     if stored:
         method.load_state_dict(stored["method"])
@@ -189,6 +189,12 @@ def to_device_layout(method: torch.nn.Module, device: torch.device) -> None:
     """Put filters channels last on a GPU, where convolutions of such images then need no copies of either."""
     if device.type == "cuda":
         method.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+
+def _optimizer(settings: TrainSettings, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(groups, momentum=0.9)
+    return {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimizer](groups)
 
 
 def learning_rate(settings: TrainSettings, step: int, steps: int) -> float:

@@ -42,7 +42,10 @@ class TrainSettings(AugmentSettings):
     pairing_swap: bool = Field(default=False, description="Takes the other half of the people for pairing.")
     epochs: int = Field(default=5, ge=1, le=1000, description="Passes over the training split.")
     batch_size: int = Field(default=32, ge=1, le=4096, description="Samples per step, over all processes.")
-    learning_rate: float = Field(default=1e-3, gt=0, le=1, description="Step size of AdamW.")
+    optimizer: Literal["adamw", "adam", "sgd"] = Field(
+        default="adamw", description="How weights are moved; sgd has a momentum of 0.9."
+    )
+    learning_rate: float = Field(default=1e-3, gt=0, le=1, description="Step size of the optimiser.")
     weight_decay: float = Field(
         default=1e-4, ge=0, le=1, description="Pull of weights towards zero; biases and norms are spared."
     )

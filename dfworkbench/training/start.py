@@ -148,7 +148,8 @@ def of_kinds(videos: pd.DataFrame, kinds: list[str]) -> pd.DataFrame:
 
 
 def training_parts(settings: TrainSettings, tables: TrainingTables) -> dict[str, TrainingPart]:
-    """What is trained and validated on: the splits, or, for a method that names people, parts of all videos in time.
+    """What is trained and validated on: the splits (for some methods, the real files of them), or, for a method that names
+    people, parts of all videos in time.
 
     Raises:
         UnknownNameError: No fakes are of a kind.
@@ -156,11 +157,14 @@ def training_parts(settings: TrainSettings, tables: TrainingTables) -> dict[str,
     """
     videos = of_kinds(tables.videos, settings.kinds)
     videos = videos[videos["label"].isin((REAL, FAKE)) & (videos["split"] != "")]
-    if load_method(settings.method_name).closed_set:
+    method: Any = load_method(settings.method_name)
+    if method.closed_set:
         return {
             "train": TrainingPart(videos, first_part(tables.faces)),
             "val": TrainingPart(videos, last_part(tables.faces)),
         }
+    if method.real_only:
+        videos = videos[videos["label"] == REAL]
     train = videos[videos["split"] == "train"]
     if settings.pairing != "all":
         paired, unpaired = paired_and_unpaired(train, settings.pairing_seed, swap=settings.pairing_swap)
@@ -229,12 +233,13 @@ def _dataset(
         cache_mb=settings.cache_mb,
     )
     counts = {name: int((data.rows["label"] == value).sum()) for name, value in (("real", REAL), ("fake", FAKE))}
-    if not len(data) or (split == "train" and 0 in counts.values()):
+    if not len(data) or (split == "train" and 0 in counts.values() and not method.real_only):
         counted = tables.videos["split"].value_counts()
-        seen = ", ".join(f"{name or '(none)'}: {n} videos" for name, n in counted.items())
+        seen = ", ".join(f"{name or '(none)'}: {n} files" for name, n in counted.items())
+        needed = "real ones are needed" if method.real_only else "both are needed"
         raise TableError(
             f"training on data set {settings.dataset!r}: its {split} split has {counts['real']} real and {counts['fake']} fake "
-            f"samples with faces; both are needed. Splits: {seen}. Extract more videos, or split again, in 01_data_extraction."
+            f"samples; {needed}. Splits: {seen}. Extract more files, or split again, in 01_data_extraction."
         )
     return data
 

@@ -278,7 +278,7 @@ def test_an_empty_split_says_what_is_there(toy):
         splits.loc[splits["split"] == "val", "split"] = "test"
 
     change_splits(toy, no_val)
-    with pytest.raises(TableError, match=r"its val split has 0 real and 0 fake.*test: 20 videos, train: 16 videos"):
+    with pytest.raises(TableError, match=r"its val split has 0 real and 0 fake.*test: 20 files, train: 16 files"):
         prepare(SETTINGS, toy)
 
 
