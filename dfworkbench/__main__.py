@@ -249,12 +249,12 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
 def _import(given: argparse.Namespace) -> int:
     from dfworkbench.checkpoints import load_detector
     from dfworkbench.importers import save_released
-    from dfworkbench.models import ENCODERS
+    from dfworkbench.models import HELPERS
 
     folder = save_released(given.kind, given.file, given.name, **dict(given.p))
     loaded = load_detector(folder)
     _say(f"imported: {folder} ({loaded.name})")
-    if loaded.name in ENCODERS:  # scores nothing, and learns no more people
+    if loaded.name in HELPERS:  # scores nothing
         return 0
     _say(
         f"score:    dfworkbench score PATH --checkpoint {folder.name}\n"

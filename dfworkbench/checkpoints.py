@@ -189,7 +189,7 @@ def _read(path: Path, *, weights: bool = True) -> tuple[dict[str, Any], dict[str
 def _build(record: dict[str, Any], path: Path) -> Any:
     try:
         # the file's own weights follow: those that training began with need not be at hand any more
-        options = {name: value for name, value in record["options"].items() if name != "weights"}
+        options = {name: value for name, value in record["options"].items() if not name.endswith("weights")}
         detector = build_detector(record["detector"], **options)
         spec = InputSpec.from_dict(record["input_spec"])
     except UnknownNameError as error:

@@ -15,9 +15,10 @@ class InputSpec:
     Attributes:
         size_px: Height and width of the square input.
         alignment: How a face is cut. "box": a square centred on the face box. "five_points": turned, scaled and moved so that
-            eyes, nose and corners of the mouth come to lie as in `faces.alignment`.
+            eyes, nose and corners of the mouth come to lie as in `faces.alignment`. "whole": no face at all, but a window of
+            `size_px` of the picture at its own resolution, for what shows in the finest pixels only; nothing is resized.
         crop_scale: Side of the crop: over the longer side of the face box for "box", over that of the authors' canvas for
-            "five_points".
+            "five_points"; 1 for "whole".
         clip_length: Frames per sample. 1 means images `(B, 3, H, W)`, more means clips `(B, T, 3, H, W)`.
         clip_stride: Distance between the frames of a clip, counted in extracted frames of the track.
         channel_order: "rgb" or "bgr".
@@ -28,7 +29,7 @@ class InputSpec:
 
     size_px: int = 224
     crop_scale: float = 1.3
-    alignment: Literal["box", "five_points"] = "box"
+    alignment: Literal["box", "five_points", "whole"] = "box"
     clip_length: int = 1
     clip_stride: int = 1
     channel_order: Literal["rgb", "bgr"] = "rgb"
@@ -41,8 +42,13 @@ class InputSpec:
             raise ParameterError(f"sizes, clip length and stride of an InputSpec must be at least 1; got {self}")
         if self.channel_order not in ("rgb", "bgr"):
             raise ParameterError(f"channel_order must be 'rgb' or 'bgr', not {self.channel_order!r}")
-        if self.alignment not in ("box", "five_points"):
-            raise ParameterError(f"alignment must be 'box' or 'five_points', not {self.alignment!r}")
+        if self.alignment not in ("box", "five_points", "whole"):
+            raise ParameterError(f"alignment must be 'box', 'five_points' or 'whole', not {self.alignment!r}")
+        if self.alignment == "whole" and self.crop_scale != 1:
+            raise ParameterError(
+                f"crop_scale must be 1 for alignment 'whole', not {self.crop_scale}: a window of a picture is never resized. "
+                "Leave out the crop scale, or choose another alignment."
+            )
         if self.crop_scale <= 0 or min(self.std) <= 0 or self.value_range[0] >= self.value_range[1]:
             raise ParameterError(f"crop_scale and std must be positive and value_range increasing; got {self}")
 

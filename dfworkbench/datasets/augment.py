@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from dfworkbench.datasets.picture_augment import random_windows
 from dfworkbench.datasets.sample import FaceSample
 from dfworkbench.settings import Settings
 
@@ -27,7 +28,11 @@ class AugmentSettings(Settings):
 
     flip: float = Field(default=0.5, ge=0, le=1, description="Share of samples that are mirrored left to right.")
     box_jitter: float = Field(
-        default=0.08, ge=0, le=0.3, description="How far the face box is moved and scaled, as a share of its side."
+        default=0.08,
+        ge=0,
+        le=0.3,
+        description="How far the face box is moved and scaled, as a share of its side; "
+        "of a whole picture, a window is drawn from all of it.",
     )
     colour_jitter: float = Field(
         default=0.15, ge=0, le=0.5, description="How far brightness, contrast and saturation are changed."
@@ -47,7 +52,8 @@ class FaceAugment:
 
     def __call__(self, sample: FaceSample, rng: np.random.Generator) -> dict[str, Any]:
         """Move the boxes, cut, change the pixels; a box that would reach beyond what was stored stays where it is."""
-        moved = self.move_boxes(sample.boxes, rng)
+        whole = sample.spec.alignment == "whole"
+        moved = random_windows(sample, rng) if whole else self.move_boxes(sample.boxes, rng)
         return {"images": self.change_pixels(sample.cut(moved), rng)}
 
     def move_boxes(self, boxes: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:

@@ -112,13 +112,13 @@ def draw_boxes(rgb: NDArray[np.uint8], file: FileScore, frame: int) -> NDArray[n
 def _draw_label(
     draw: ImageDraw.ImageDraw, box: NDArray, text: str, probability: float, font, line: int, taken: Sequence[tuple]
 ) -> tuple[float, float, float, float]:
-    """Write a label above its box, or below it where there is no room; returns where."""
+    """Write a label above its box, or below it where there is no room, but in the picture; returns where."""
     left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
     width, height = right - left + 4 * line, bottom - top + 3 * line
     x = min(max(float(box[0]), 0), max(draw.im.size[0] - width, 0))
     above, below = float(box[1]) - height - line, float(box[3]) + line
     crowded = any(x < b[2] and x + width > b[0] and above < b[3] and above + height > b[1] for b in taken)
-    y = below if above < 0 or crowded else above
+    y = min(below, max(draw.im.size[1] - height, 0)) if above < 0 or crowded else above
     draw.rounded_rectangle((x, y, x + width, y + height), radius=2 * line, fill=_rgb(probability))
     ink = (255, 255, 255) if probability > 0.75 or probability < 0.25 else (20, 20, 20)
     draw.text((x + 2 * line - left, y + 1.5 * line - top), text, fill=ink, font=font)

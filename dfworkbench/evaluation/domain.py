@@ -57,6 +57,6 @@ def caveat(metadata: Mapping[str, Any]) -> str:
     if not isinstance(record, Mapping) or record.get(DOMAIN_KEY) != GENERATED:
         return ""
     return (
-        "This detector was trained on generated faces only. Its number says how a face compares with those; "
+        "This detector was trained on generated data only. Its number says how a face or picture compares with that; "
         "it is no verdict on real footage."
     )

@@ -55,12 +55,11 @@ def file_html(file: FileScore, note: bool = True) -> str:
 
 
 def _track_html(track: TrackScore, file: FileScore) -> str:
-    faces = f"{len(track)} face{'s' if len(track) != 1 else ''}"
     length = f" in {track.duration_s:.1f} s" if file.kind == "video" else ""
     return (
         '<div style="display:flex;align-items:center;gap:14px;padding:5px 0;border-top:1px solid var(--jp-border-color2,#e5e7eb)">'
         f'<div style="width:150px"><b>track {track.track}</b> {_chip(track.fake_probability)}<br>'
-        f'<span style="{_SOFT}">{faces}{length}</span></div>'
+        f'<span style="{_SOFT}">{track.count}{length}</span></div>'
         f'<div style="width:430px">{_strip_html(track)}</div>{timeline_svg(track, file)}</div>'
     )
 
@@ -79,7 +78,7 @@ def _strip_html(track: TrackScore, height: int = 64) -> str:
         return ""
     strip = np.concatenate(track.pictures(), axis=1)
     source = base64.b64encode(_jpeg(strip)).decode()
-    look = f'alt="faces of track {track.track}" style="height:{height}px;border-radius:3px"'
+    look = f'alt="{track.shows}s of track {track.track}" style="height:{height}px;border-radius:3px"'
     return f'<img {look} src="data:image/jpeg;base64,{source}">'
 
 

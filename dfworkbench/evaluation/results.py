@@ -28,6 +28,7 @@ class TrackScore:
         shown: `(k,)` which faces they are, indices into the other arrays.
         artifacts: For each thumbnail `(m, 5)`: corners x0, y0, x1, y1 in 0..1 of it, and score in 0..1, of the boxes in which
             the detector sees artifacts; empty for detectors that say nothing of the kind.
+        shows: What was scored, in one word: "face", or "picture" where pictures are taken whole.
     """
 
     track: int
@@ -39,6 +40,7 @@ class TrackScore:
     thumbnails: NDArray[np.uint8]
     shown: NDArray[np.int64]
     artifacts: tuple[NDArray[np.float64], ...] = ()
+    shows: str = "face"
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -49,15 +51,19 @@ class TrackScore:
         return [draw_boxes(image, found) for image, found in zip(self.thumbnails, boxes, strict=True)]
 
     @property
+    def count(self) -> str:
+        """How many faces, or whole pictures, in words."""
+        return f"{len(self)} {self.shows}{'' if len(self) == 1 else 's'}"
+
+    @property
     def duration_s(self) -> float:
         """Seconds from the first to the last face."""
         return float(self.times[-1] - self.times[0]) if len(self.times) else 0.0
 
     def __repr__(self) -> str:
         when = f", {self.times[0]:.1f}-{self.times[-1]:.1f} s" if len(self) > 1 else ""
-        faces = "face" if len(self) == 1 else "faces"
         p = self.fake_probability
-        return f"track {self.track:<3} {probability_text(p)}  {_bar(p)}  {len(self)} {faces}{when}"
+        return f"track {self.track:<3} {probability_text(p)}  {_bar(p)}  {self.count}{when}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,8 +111,9 @@ class FileScore:
         return self.frames / self.fps if self.kind == "video" and self.fps > 0 else 0.0
 
     def describe(self) -> str:
-        """Kind, size and number of people in words."""
-        people = f"{len(self.tracks)} {'track' if len(self.tracks) == 1 else 'tracks'}"
+        """Kind, size and number of people in words, or that it was taken whole."""
+        tracks = f"{len(self.tracks)} {'track' if len(self.tracks) == 1 else 'tracks'}"
+        people = "whole" if any(track.shows != "face" for track in self.tracks) else tracks
         size = f"{self.width_px} x {self.height_px}"
         length = f", {self.frames} frames, {self.duration_s:.1f} s" if self.kind == "video" else ""
         return f"{self.kind} {size}{length}, {people}"

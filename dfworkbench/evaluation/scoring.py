@@ -1,7 +1,8 @@
 """Scoring: from a picture, a video or a folder to one fake probability per person and per file.
 
 A face goes from the frame to the detector exactly as in training: `faces_in_file` -> context crop -> `cut_for` by the
-checkpoint's InputSpec -> `prepare`.
+checkpoint's InputSpec -> `prepare`. For a detector of whole pictures, or with `settings.whole`, no face is looked for: the
+picture goes the same way.
 """
 
 import dataclasses
@@ -46,7 +47,7 @@ def score(
     *,
     progress: bool = True,
 ) -> Scored:
-    """Score every face of a picture, a video, a folder, or a list of these.
+    """Score every face of a picture, a video, a folder, or a list of these; or, if that is what the detector takes, the pictures.
 
     Args:
         path: A folder is searched for pictures and videos, also below.
@@ -67,7 +68,7 @@ def score(
     loaded = checkpoint if isinstance(checkpoint, LoadedDetector) else load_detector(checkpoint, settings.device)
     _require_detector(loaded.detector, loaded.name)
     faces = settle(_face_settings(settings, loaded.input_spec))
-    finder = FaceFinder(faces)
+    finder = None if faces.whole else FaceFinder(faces)
     note = caveat(loaded.metadata)
     scores, tables = [], []
     for video_id, file in tqdm(files.items(), desc="scoring", unit="file", disable=not progress, leave=False):
@@ -105,23 +106,37 @@ def find_files(path: Path | str | Sequence[Path | str]) -> dict[str, Path]:
 def _face_settings(settings: ScoreSettings, spec: InputSpec) -> FaceSettings:
     values = {name: getattr(settings, name) for name in FaceSettings.model_fields}
     # a detector that looks further than the default context still gets its crops
-    return FaceSettings(**{**values, "context_scale": max(settings.context_scale, spec.crop_scale)})
+    values["context_scale"] = max(settings.context_scale, spec.crop_scale)
+    if spec.alignment == "whole":
+        values |= {"whole": True, "context_max_px": max(settings.context_max_px, -(-spec.size_px // 4) * 4)}
+    return FaceSettings(**values)
 
 
 def _score_file(
-    file: Path, video_id: str, loaded: LoadedDetector, settings: ScoreSettings, faces: FaceSettings, finder: FaceFinder
+    file: Path,
+    video_id: str,
+    loaded: LoadedDetector,
+    settings: ScoreSettings,
+    faces: FaceSettings,
+    finder: FaceFinder | None,
 ) -> tuple[FileScore, list[dict[str, Any]]]:
     known = {"path": file, "video_id": video_id, "kind": media_kind(file) or "", "rule": settings.rule}
     try:
         found = faces_in_file(file, faces, finder)
+        detections = sorted(found.detections, key=lambda face: (face.track, face.frame))
+        crops = np.stack([cut_for(loaded.input_spec, face.context, face.box, face.landmarks) for face in detections])
     except MediaError as error:
         return _failed(known, error.status, str(error))
+    except InputError as error:  # such as a picture that is smaller than the detector's window
+        return _failed(known, "error", str(error))
     except Exception as error:
         # whatever one file does to a decoder must not cost the other files their scores
         _log.exception("scoring %s failed", file)
         return _failed(known, "error", f"{type(error).__name__}: {error}")
     known |= {name: getattr(found, name) for name in ("kind", "frames", "fps", "width_px", "height_px")}
-    rows, tracks = _score_tracks(found.detections, video_id, loaded, settings)
+    rows, tracks = _score_tracks(detections, crops, video_id, loaded, settings)
+    if faces.whole:
+        tracks = [dataclasses.replace(track, shows="picture") for track in tracks]
     verdict = to_level(SCORES.complete(rows), "video", settings.rule).iloc[0]
     status, reason = str(verdict["status"]), str(verdict["reason"])
     return FileScore(
@@ -139,11 +154,9 @@ def _ids(video_id: str) -> dict[str, Any]:
 
 
 def _score_tracks(
-    detections: Sequence[Any], video_id: str, loaded: LoadedDetector, settings: ScoreSettings
+    faces: list[Any], crops: NDArray[np.uint8], video_id: str, loaded: LoadedDetector, settings: ScoreSettings
 ) -> tuple[list[dict[str, Any]], list[TrackScore]]:
-    faces = sorted(detections, key=lambda face: (face.track, face.frame))
     spec = loaded.input_spec
-    crops = np.stack([cut_for(spec, face.context, face.box, face.landmarks) for face in faces])
     numbers = np.array([face.track for face in faces])
     places = pd.DataFrame({"video_id": video_id, "track": numbers, "frame": [face.frame for face in faces]})
     samples = choose_samples(places, spec, None)
@@ -199,7 +212,8 @@ def _track(
     # the middle of each of as many stretches of the track
     count = min(settings.thumbnails, len(faces))
     shown = ((np.arange(count) + 0.5) * len(faces) / max(count, 1)).astype(np.int64)
-    look = InputSpec(size_px=settings.thumbnail_px, crop_scale=spec.crop_scale, alignment=spec.alignment)
+    seen = "box" if spec.alignment == "whole" else spec.alignment  # all of a picture, not a window of it
+    look = InputSpec(size_px=settings.thumbnail_px, crop_scale=spec.crop_scale, alignment=seen)
     pictures = [cut_for(look, faces[i].context, faces[i].box, faces[i].landmarks) for i in shown]
     empty = np.empty((0, look.size_px, look.size_px, 3), np.uint8)
     return TrackScore(

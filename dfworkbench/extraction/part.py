@@ -128,7 +128,12 @@ def failed(reason: str) -> Part:
 
 def _extract(job: Job, threads: int) -> Part:
     found = faces_in_file(
-        job.file, job.settings, _finder(job.settings), threads, png=True, like_frames=_frames(job.genuine)
+        job.file,
+        job.settings,
+        None if job.settings.whole else _finder(job.settings),
+        threads,
+        png=True,
+        like_frames=_frames(job.genuine),
     )
     rows = [_face_row(job, face) for face in found.detections]
     if job.mask is not None:
@@ -190,7 +195,7 @@ def _key(job: Job) -> list[Any]:
     """What the part depends on; compared, never parsed."""
     mask = _stamp(job.mask) if job.mask else []
     genuine = _stamp(job.genuine) if job.genuine else []
-    return [job.video_id, *_stamp(job.file), *mask, *genuine, job.settings.content_hash()]
+    return [job.video_id, *_stamp(job.file), *mask, *genuine, job.settings.crops_hash()]
 
 
 def _stamp(path: Path) -> list[int]:

@@ -1,6 +1,7 @@
 """Cutting faces: a context crop that is stored once, and from it the crop of every detector.
 
-Training and inference both go video frame -> `cut_context` -> `cut_for`, so they cannot differ.
+Training and inference both go video frame -> `cut_context` -> `cut_for`, so they cannot differ. Whole pictures go
+`cut_whole` -> `cut_for` and are never resized on their way.
 """
 
 from dataclasses import dataclass
@@ -19,11 +20,12 @@ from dfworkbench.media.images import encode_png
 
 _SMALL_STEP = 1.4
 _ROUNDING_PX = 1.5  # a square is rounded to whole pixels when it is cut
+_WHOLE_STEP_PX = 4  # re-synthesis makes one pixel of 4 x 4
 
 
 @dataclass(frozen=True)
 class ContextCrop:
-    """A square around a face, at the resolution of the frame unless it was larger than `context_max_px`.
+    """A square around a face, at the resolution of the frame unless it was larger than `context_max_px`; or a whole picture.
 
     Attributes:
         image: `(S, S, 3)` uint8 RGB; the frame's border is repeated where the square reaches beyond it.
@@ -36,6 +38,11 @@ class ContextCrop:
     x0: float
     y0: float
     side: float
+
+    @property
+    def square(self) -> NDArray[np.float64]:
+        """Its corners x0, y0, x1, y1 in pixels of the frame, `(4,)`."""
+        return np.array([self.x0, self.y0, self.x0 + self.side, self.y0 + self.side], np.float64)
 
     def from_frame(self, points: ArrayLike) -> NDArray[np.float64]:
         """Points in pixels of the frame, `(…, 2)`, in pixels of the image."""
@@ -64,6 +71,18 @@ def cut_context(rgb: NDArray[np.uint8], box: ArrayLike, settings: FaceSettings) 
     return context_at(rgb, x0, y0, side, min(side, settings.context_max_px))
 
 
+def cut_whole(rgb: NDArray[np.uint8], max_px: int) -> ContextCrop:
+    """What is kept of a whole picture: the largest square in its middle whose side is a multiple of 4, pixel for pixel.
+
+    Args:
+        rgb: `(H, W, 3)` uint8, at least 4 x 4.
+        max_px: A larger square is not taken; nothing is scaled.
+    """
+    height, width = rgb.shape[:2]
+    side = min(height, width, max_px) // _WHOLE_STEP_PX * _WHOLE_STEP_PX
+    return context_at(rgb, (width - side) // 2, (height - side) // 2, side, side)
+
+
 def context_at(rgb: NDArray[np.uint8], x0: int, y0: int, side: int, size_px: int) -> ContextCrop:
     """The context crop of a known place: a square of `side` pixels of the frame at (x0, y0), stored with `size_px`."""
     image = _resize(cut_square(rgb, x0, y0, side), size_px).copy()  # never a view that keeps the frame
@@ -78,17 +97,22 @@ def cut_for(
     Args:
         spec: `alignment`, `crop_scale` and `size_px` are used.
         context: The face's context crop.
-        box: The face box in pixels of the frame, as in the face table.
+        box: The face box in pixels of the frame, as in the face table. For `alignment` "whole", that of a whole picture,
+            which gives the window in its middle, or a window from `window_in`.
         landmarks: `(5, 2)` in pixels of the frame, as in the face table; needed for `alignment` "five_points".
 
     Returns:
-        `(size_px, size_px, 3)` uint8 RGB. Aligned faces are black where they reach beyond the context crop.
+        `(size_px, size_px, 3)` uint8 RGB. Aligned faces are black where they reach beyond the context crop. Windows of whole
+        pictures are copies of its pixels.
 
     Raises:
-        InputError: The square reaches beyond the context crop, or landmarks are needed and not given.
+        InputError: The square reaches beyond the context crop, or landmarks are needed and there are none, or a window of a
+            whole picture is asked for and this is a face, or a smaller picture.
     """
     if spec.alignment == "five_points":
         return _cut_aligned(spec, context, landmarks)
+    if spec.alignment == "whole":
+        return _cut_window(spec, context, np.asarray(box, np.float64))
     left, top, length = square_around(box, spec.crop_scale)
     stored = context.image.shape[0]
     ratio = stored / context.side
@@ -99,7 +123,8 @@ def cut_for(
         raise InputError(
             f"cutting a detector's input: crop_scale {spec.crop_scale} needs {length:.0f} px around a face of {longer:.0f} "
             f"px, {beyond:.0f} px more on one side than the stored context crop of {context.side:.0f} px holds. Extract "
-            f"again with context_scale={max(spec.crop_scale, 2 * spec.crop_scale * context.side / length / 2):.1f} or more."
+            f"again with context_scale={max(spec.crop_scale, 2 * spec.crop_scale * context.side / length / 2):.1f} or more; "
+            "of whole pictures there is no more: build the detector with crop_scale=1.0."
         )
     side = min(max(round(length * ratio), 1), stored)
     x0 = min(max(round((left - context.x0) * ratio), 0), stored - side)
@@ -108,14 +133,55 @@ def cut_for(
 
 
 def _cut_aligned(spec: InputSpec, context: ContextCrop, landmarks: ArrayLike | None) -> NDArray[np.uint8]:
-    if landmarks is None:
+    if landmarks is None or np.isnan(landmarks).any():
         raise InputError(
-            "cutting an aligned face: this detector needs the five landmarks of the face, and none were given. Pass "
-            "landmarks=… of shape (5, 2), as they stand in the face table."
+            "cutting an aligned face: this detector needs the five landmarks of the face, and there are none. Pass "
+            "landmarks=… of shape (5, 2), as they stand in the face table; whole pictures have none: extract faces."
         )
     scale = AUTHORS_SCALE / spec.crop_scale
     matrix = alignment_matrix(context.from_frame(landmarks), spec.size_px, scale=scale)
     return align(context.image, matrix, spec.size_px)
+
+
+def window_in(
+    spec: InputSpec, context: ContextCrop, box: ArrayLike, share: tuple[float, float] = (0.5, 0.5)
+) -> NDArray[np.float64]:
+    """The box of a window of `size_px` in a whole picture, `(4,)` in pixels of the frame, for `cut_for`.
+
+    Args:
+        spec: Of a detector with `alignment` "whole".
+        context: The picture.
+        box: As in the face table: the square of the context crop.
+        share: How far right and down it lies, from 0 (left, top) to below 1 (right, bottom), every place being as likely
+            as any other where it is drawn at random; the middle by default.
+
+    Raises:
+        InputError: This is a face, or the picture is too small.
+    """
+    stored = context.image.shape[0]
+    if stored != context.side or not np.array_equal(context.square, np.asarray(box, np.float64)):
+        raise InputError(
+            "cutting a window of a whole picture: this row of the face table is a face of a picture. Extract the data set with "
+            'whole=true, or build the detector with alignment="box".'
+        )
+    if stored < spec.size_px:
+        raise InputError(
+            f"cutting a window of {spec.size_px} px of a whole picture: only {stored} x {stored} px are kept of it. Build the "
+            f"detector with a smaller size_px; if the picture itself is larger, extract with context_max_px={spec.size_px}."
+        )
+    start = context.square[:2] + np.floor(np.asarray(share) * (stored - spec.size_px + 1))
+    return np.concatenate([start, start + spec.size_px])
+
+
+def _cut_window(spec: InputSpec, context: ContextCrop, box: NDArray[np.float64]) -> NDArray[np.uint8]:
+    chosen = context.image.shape[0] == context.side and (box[2:] - box[:2] == spec.size_px).all()
+    left, top = ((box if chosen else window_in(spec, context, box))[:2] - (context.x0, context.y0)).astype(int).tolist()
+    if min(left, top) < 0 or max(left, top) + spec.size_px > context.side:
+        raise InputError(
+            f"cutting a window of {spec.size_px} px of a whole picture: the one at ({left}, {top}) reaches beyond the "
+            f"{context.side:.0f} px that are kept of it. Take one from dfworkbench.faces.crops.window_in."
+        )
+    return context.image[top : top + spec.size_px, left : left + spec.size_px].copy()
 
 
 def cut_square(rgb: NDArray[np.uint8], x0: int, y0: int, side: int) -> NDArray[np.uint8]:

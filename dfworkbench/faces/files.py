@@ -1,4 +1,4 @@
-"""All faces of a picture, a video or a folder of frames, as tracks with context crops.
+"""All faces of a picture, a video or a folder of frames, as tracks with context crops; or its pictures whole.
 
 Extraction and scoring both go through here.
 """
@@ -12,25 +12,27 @@ from numpy.typing import NDArray
 
 from dfworkbench.errors import MediaError
 from dfworkbench.faces import search
-from dfworkbench.faces.crops import ContextCrop
+from dfworkbench.faces.crops import ContextCrop, cut_whole
 from dfworkbench.faces.identity import people
 from dfworkbench.faces.mtcnn import FaceFinder
 from dfworkbench.faces.settings import FaceSettings
 from dfworkbench.faces.tracking import KeyFrame, Track, colour_histogram, link
 from dfworkbench.media import FrameSource, media_kind, open_source, read_image, sample_indices
 
+_LEAST_WHOLE_PX = 32  # of a whole picture: no detector takes less
+
 
 @dataclass(frozen=True)
 class TrackedFace:
-    """One face in one frame.
+    """One face in one frame, or one whole picture.
 
     Attributes:
         frame: Index in the file, from 0.
         time_s: Seconds since the first frame.
         track: Number of its track, from 0 by first appearance.
-        box: `(4,)` x0, y0, x1, y1 in pixels of the frame.
-        probability: Of the face detector.
-        landmarks: `(5, 2)` in pixels of the frame.
+        box: `(4,)` x0, y0, x1, y1 in pixels of the frame; of a whole picture, the square that is kept.
+        probability: Of the face detector; 1 for a whole picture.
+        landmarks: `(5, 2)` in pixels of the frame; NaN for a whole picture.
         context: The crop that is stored.
     """
 
@@ -86,10 +88,12 @@ def faces_in_file(
 ) -> FileFaces:
     """Find, connect and cut all faces of a picture, a video or a folder of frames.
 
+    With `settings.whole` no face is looked for: each picture, or sampled frame, is kept whole, and a file is one track.
+
     Args:
         path: The file, or the folder whose pictures are the frames of one video.
         settings: Defaults of `FaceSettings` if left out.
-        finder: To be used again for many files; made from the settings if left out.
+        finder: To be used again for many files; made from the settings if left out. Not needed for whole pictures.
         threads: With more than one, a video is decoded while faces are looked for; 0 for one per core.
         png: The crops will be stored: compress them (`ContextCrop.png`) while the search goes on.
         like_frames: Sample a video at the frames at which one of so many frames would be sampled; 0 goes by its own length.
@@ -99,15 +103,16 @@ def faces_in_file(
     """
     path = Path(path)
     settings = settings or (finder.settings if finder else FaceSettings())
-    finder = finder or FaceFinder(settings)
     kind = media_kind(path)
     if kind is None and not path.exists():  # a folder of frames has no suffix to be known by
-        raise MediaError(f"looking for faces in {path}: there is no such file or folder. Check the path.", "missing")
+        raise MediaError(f"opening {path}: there is no such file or folder. Check the path.", "missing")
     if kind is None:
         raise MediaError(
-            f"looking for faces in {path}: its suffix {path.suffix!r} is that of no picture or video. Rename the file if "
-            "it is one."
+            f"opening {path}: its suffix {path.suffix!r} is that of no picture or video. Rename the file if it is one."
         )
+    if settings.whole:
+        return _whole_pictures(path, settings, threads, like_frames)
+    finder = finder or FaceFinder(settings)
     file, keys = (
         _read_image(path, finder) if kind == "image" else _read_video(path, settings, finder, threads, png, like_frames)
     )
@@ -148,10 +153,35 @@ def _read_video(
 def _video_keys(
     source: FrameSource, settings: FaceSettings, finder: FaceFinder, threads: int, png: bool, like_frames: int = 0
 ) -> list[KeyFrame]:
-    wanted = sample_indices(like_frames or source.frames_expected, settings.frames)
-    wanted = [index for index in wanted if index < source.frames_expected] or [0]
-    keys = search.sampled(source, wanted, finder, threads, png)
+    keys = search.sampled(source, _wanted(source, settings, like_frames), finder, threads, png)
     return search.between(source, keys, finder, threads) if settings.bridge_gaps else keys
+
+
+def _wanted(source: FrameSource, settings: FaceSettings, like_frames: int) -> list[int]:
+    wanted = sample_indices(like_frames or source.frames_expected, settings.frames)
+    return [index for index in wanted if index < source.frames_expected] or [0]
+
+
+def _whole_pictures(path: Path, settings: FaceSettings, threads: int, like_frames: int) -> FileFaces:
+    if media_kind(path) == "image":
+        rgb = read_image(path)
+        file = FileFaces("image", 1, float("nan"), rgb.shape[1], rgb.shape[0], [])
+        frames = iter([(0, 0.0, rgb)])
+    else:
+        source = open_source(path)
+        file = FileFaces("video", source.frames_expected, source.fps, source.width_px, source.height_px, [])
+        wanted = _wanted(source, settings, like_frames)
+        frames = ((frame.index, frame.time_s, frame.rgb) for frame in source.iterate(wanted, threads))
+    for index, time_s, rgb in frames:
+        if min(rgb.shape[:2]) >= _LEAST_WHOLE_PX:  # the pictures of a folder may differ in size
+            context = cut_whole(rgb, settings.context_max_px)
+            file.detections.append(TrackedFace(index, time_s, 0, context.square, 1.0, np.full((5, 2), np.nan), context))
+    if not file.detections:
+        raise MediaError(
+            f"taking {path} whole: it is {file.width_px} x {file.height_px} px. Expected at least {_LEAST_WHOLE_PX} px "
+            "on both sides: leave it out."
+        )
+    return file
 
 
 def _long_enough(tracks: list[Track], keys: list[KeyFrame], settings: FaceSettings) -> list[Track]:

@@ -33,13 +33,31 @@ class FaceSettings(Settings):
     context_scale: float = Field(
         default=2.0, ge=1.0, le=4.0, description="Side of the stored crop over the longer side of the face"
     )
-    context_max_px: int = Field(default=512, ge=32, description="Larger crops are stored scaled down to this side")
+    context_max_px: int = Field(
+        default=512,
+        ge=32,
+        description="Larger crops are stored scaled down to this side; whole pictures cut down to it",
+    )
     identity_weights: str = Field(
         default="auto",
         min_length=1,
         description="Face embeddings that give a person who returns the same track: auto (if their weights are in torch's "
         "cache), off, vggface2, casia-webface, or the path of a file of InceptionResnetV1",
     )
+
+    whole: bool = Field(
+        default=False,
+        description="Take pictures whole, without looking for faces; for detectors of generated pictures.",
+    )
+
+    def crops_hash(self) -> str:
+        """Hash of the settings that can change a file's crops.
+
+        It is the hash of all settings but `whole`, which was added later and must not make anyone extract faces again; that
+        of whole pictures knows the settings that decide them, and nothing of faces.
+        """
+        unused = set(type(self).model_fields) - {"frames", "context_max_px", "whole"} if self.whole else {"whole"}
+        return self.content_hash(without=tuple(unused))
 
     def smallest_face_px(self, width_px: int, height_px: int) -> float:
         """The smallest face that is looked for in a picture of this size."""

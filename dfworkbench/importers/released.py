@@ -17,6 +17,8 @@ IMPORTERS = {
     "dfforensics": "dfworkbench.importers.dfforensics:load_dfforensics",
     "fst_matching": "dfworkbench.importers.fst_matching:load_fst_matching",
     "mesonet": "dfworkbench.importers.mesonet:load_mesonet",
+    "mi_net": "dfworkbench.importers.mi_net:load_mi_net",
+    "resynthesis": "dfworkbench.importers.resynthesis:load_resynthesis",
 }
 
 

@@ -49,7 +49,9 @@ def save_released(
     folder = runs / _run_name(name, kind, Path(path))
     _require_free(folder)
     loaded = load_released(kind, path, **options)
-    record = _provenance({**loaded.metadata["source"], "sha256": file_hash(loaded.path), "options": options})
+    record = _provenance(
+        {**loaded.metadata["source"], "sha256": file_hash(loaded.path), "options": _described(options)}
+    )
     record["detector"] = loaded.name
     metadata = {"epoch": IMPORTED_EPOCH, "metrics": {}, "provenance": record}
     with explain_write(folder, "imported weights"):
@@ -82,6 +84,13 @@ def _require_free(folder: Path) -> None:
             f"importing weights as the run {folder.name!r}: {folder} exists already, and runs are not overwritten. Give another "
             "name (--name on the command line), or delete that folder."
         )
+
+
+def _described(options: dict[str, Any]) -> dict[str, Any]:
+    """The options for the record: of a file its name and hash, because paths say nothing on another machine."""
+    files = {name: Path(value) for name, value in options.items() if isinstance(value, str | Path) and value}
+    described = {name: {"file": file.name, "sha256": file_hash(file)} for name, file in files.items() if file.is_file()}
+    return {**options, **described}
 
 
 def _provenance(source: dict[str, Any]) -> dict[str, Any]:

@@ -6,14 +6,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from dfworkbench.errors import CheckpointError, DataNotFoundError
 
+_SCALAR = np.float64(0).__reduce__()[0]
+#: All that a pickled float64 of NumPy names, in the spelling of NumPy 2 and of NumPy 1. None of it runs code of the file.
+_FLOAT64: list[Any] = [
+    np.dtype,
+    np.dtypes.Float64DType,
+    (_SCALAR, "numpy._core.multiarray.scalar"),
+    (_SCALAR, "numpy.core.multiarray.scalar"),
+]
+
 
 def read_tensors(
-    path: Path, *, doing: str, entries: Sequence[str], where_to_get: str, expected: str
+    path: Path, *, doing: str, entries: Sequence[str], where_to_get: str, expected: str, numpy_scalars: bool = False
 ) -> dict[str, Tensor]:
     """Tensors of the network in a file, by name, without the prefix of several GPUs; unpickles nothing but tensors.
 
@@ -27,6 +37,7 @@ def read_tensors(
             any of them the file is taken as a bare dict of tensors.
         where_to_get: A sentence without full stop on how to come by the file: "Get it from https://…".
         expected: What such a file holds, as messages end: "{'model': tensors by name, …}".
+        numpy_scalars: Let NumPy's float64 stand beside the tensors, as a learning rate does that was taken from an array.
 
     Raises:
         DataNotFoundError: There is no such file; says where to get it.
@@ -36,9 +47,10 @@ def read_tensors(
     if not path.is_file():
         raise DataNotFoundError(f"{doing} does not exist. {where_to_get}, or check the path.")
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+        with torch.serialization.safe_globals(_FLOAT64 if numpy_scalars else []):
+            content: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except Exception as error:  # torch raises many kinds for a damaged file
-        if code := re.search(r"GLOBAL (\S+)", str(error)):
+        if code := re.search(r"(?:GLOBAL |but got <class ')([^\s']+)", str(error)):
             saved = f"{{{entries[0]!r}: net.state_dict()}}" if entries else "net.state_dict()"
             raise CheckpointError(
                 f"{doing} holds a pickled {code[1]} beside or instead of tensors. Unpickling it could run any program, so the "

@@ -17,7 +17,6 @@ Differences from the released code:
 from typing import Any, ClassVar
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 
 from dfworkbench.datasets.facial_swap import FacialSwap, SwapKind
@@ -25,6 +24,7 @@ from dfworkbench.datasets.sample import Transform
 from dfworkbench.errors import ParameterError
 from dfworkbench.methods.binary import Binary, swap_settings
 from dfworkbench.methods.multibox import match, multibox_loss
+from dfworkbench.methods.processes import share_of_processes
 from dfworkbench.methods.step import Step
 from dfworkbench.names import FAKE
 
@@ -92,7 +92,7 @@ class Caddm(Binary):
                 negatives=self.negatives,
                 genuine_negatives=self.genuine_negatives,
                 genuine=~fake,
-                divisor=_share(targets.positive.sum()),
+                divisor=share_of_processes(targets.positive.sum()),
             )
             parts |= {"box": found.box, "anchor": found.anchor}
         detection = sum((parts[name] for name in ("box", "anchor") if name in parts), torch.zeros_like(cross_entropy))
@@ -113,12 +113,3 @@ def _shares(batch: dict[str, Tensor]) -> dict[str, Tensor]:
         return {}
     windows = batch["window"].isfinite().all(dim=1)
     return {"swap_failed": (batch["swap"] == SwapKind.FAILED).double().mean(), "swap_window": windows.double().mean()}
-
-
-def _share(positives: Tensor) -> Tensor:
-    """Positive anchors of all processes over their number, at least 1 in all: gradients are averaged over processes."""
-    total, world = positives.double(), 1
-    if dist.is_available() and dist.is_initialized():
-        dist.all_reduce(total)
-        world = dist.get_world_size()
-    return total.clamp(min=1) / world

@@ -5,7 +5,7 @@ from typing import Any
 from dfworkbench.errors import ParameterError
 from dfworkbench.models.registry import (
     DETECTORS,
-    ENCODERS,
+    HELPERS,
     check_options,
     class_options,
     detector_class,
@@ -19,6 +19,9 @@ METHODS: dict[str, Any] = {
     "caddm": "dfworkbench.methods.caddm:Caddm",
     "fst_matching": "dfworkbench.methods.fst_matching:FstMatching",
     "identity": "dfworkbench.methods.identity:Identity",
+    "mi_net": "dfworkbench.methods.mi_net:MiNetTraining",
+    "resynthesis": "dfworkbench.methods.resynthesis:ResynthesisTraining",
+    "super_resolution": "dfworkbench.methods.super_resolution:SuperResolution",
 }
 
 _OWNED = ("detector",)
@@ -79,7 +82,7 @@ def _require_fit(name: str, cls: type, detector: Any) -> None:
             f"{own!r}. Choose method = {own!r} (or 'auto'), or a plain detector such as 'resnet34'."
         )
     if getattr(cls, "own_detectors", False) and own != name:
-        fitting = [d for d in (*DETECTORS, *ENCODERS) if own_method(d) == name]
+        fitting = [d for d in (*DETECTORS, *HELPERS) if own_method(d) == name]
         raise ParameterError(
             f"training {type(detector).__name__} with the method {name!r}: it needs outputs that this detector has not. Choose "
             f"one of {', '.join(sorted(fitting))}, or method = 'auto'."

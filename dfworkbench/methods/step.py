@@ -16,9 +16,9 @@ class Step(NamedTuple):
     Attributes:
         loss: Scalar to minimise; a mean over the samples of the batch, so that batches can be split over processes.
         parts: Named parts of the loss, scalars; they go into the history.
-        logit: `(B,)`, log-odds of *fake*, or None for a method that classifies nothing.
-        shares: Named scalars that are measured and not minimised, means over the batch: shares of its samples, 0..1, or
-            measures whose names bear their unit. They go into the history too.
+        logit: `(B,)`, log-odds of *fake*, or None for a method that classifies nothing, and where labels were mixed.
+        shares: Named scalars that are measured and not minimised, means over the batch: shares of its samples, 0..1,
+            factors of losses ("weight_…"), and measures whose names bear their unit. They go into the history too.
     """
 
     loss: Tensor

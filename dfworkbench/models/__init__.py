@@ -4,6 +4,7 @@ from dfworkbench.models.prediction import Prediction
 from dfworkbench.models.registry import (
     DETECTORS,
     ENCODERS,
+    HELPERS,
     build_detector,
     detector_options,
     list_detectors,
@@ -14,6 +15,7 @@ from dfworkbench.models.registry import (
 __all__ = [
     "DETECTORS",
     "ENCODERS",
+    "HELPERS",
     "Prediction",
     "build_detector",
     "detector_options",

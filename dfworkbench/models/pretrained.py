@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from dfworkbench.errors import CheckpointError, UnknownNameError
 
 _EFFICIENTNET = "https://github.com/lukemelas/EfficientNet-PyTorch/releases/download/1.0/"
-_RESNET = "https://download.pytorch.org/models/"
+_TORCHVISION = "https://download.pytorch.org/models/"
 
 #: Name -> address. The last eight digits before the suffix begin the file's SHA-256.
 IMAGENET_URLS = {
@@ -21,18 +21,20 @@ IMAGENET_URLS = {
     "efficientnet_b5": _EFFICIENTNET + "efficientnet-b5-b6417697.pth",
     "efficientnet_b6": _EFFICIENTNET + "efficientnet-b6-c76e70fd.pth",
     "efficientnet_b7": _EFFICIENTNET + "efficientnet-b7-dcc49843.pth",
-    "resnet18": _RESNET + "resnet18-f37072fd.pth",  # IMAGENET1K_V1 of torchvision, as resnet34
-    "resnet34": _RESNET + "resnet34-b627a593.pth",
+    "resnet18": _TORCHVISION + "resnet18-f37072fd.pth",  # IMAGENET1K_V1 of torchvision, as the next two
+    "resnet34": _TORCHVISION + "resnet34-b627a593.pth",
+    "vgg19": _TORCHVISION + "vgg19-dcbb9e9d.pth",
 }
 
 
-def load_imagenet(net: nn.Module, name: str, weights: str = "imagenet") -> None:
+def load_imagenet(net: nn.Module, name: str, weights: str = "imagenet", names: Mapping[str, str] | None = None) -> None:
     """Load ImageNet weights into a backbone without classifier.
 
     Args:
         net: The backbone; classifier weights in the file are left out.
         name: A key of `IMAGENET_URLS`.
         weights: "imagenet" (torch's cache, else download) or the path of a file.
+        names: An entry's name in the file -> its name in `net`, where they differ.
 
     Raises:
         CheckpointError: The file cannot be had, is no file of weights, or belongs to another network; says what to do.
@@ -52,7 +54,8 @@ def load_imagenet(net: nn.Module, name: str, weights: str = "imagenet") -> None:
             f"loading ImageNet weights for {name}: {file} is not a readable file of weights ({error}). "
             f"Get it again from {IMAGENET_URLS[name]}."
         ) from error
-    _load_backbone(net, state, name, file)
+    names = names or {}
+    _load_backbone(net, {names.get(key, key): value for key, value in state.items()}, name, file)
 
 
 def _cached(name: str) -> Path:

@@ -20,11 +20,19 @@ DETECTORS: dict[str, Any] = {
     "mesoinception4": "dfworkbench.models.mesoinception:MesoInception4",
     "mesonet4": "dfworkbench.models.mesonet:MesoNet4",
     "mesonet4_lstm": "dfworkbench.models.recurrent:MesoNet4LSTM",
+    **{f"mi_net_efficientnet_b{i}": f"dfworkbench.models.mi_net:MiNetEfficientNetB{i}" for i in range(8)},
+    "mi_net_mobilenet": "dfworkbench.models.mi_net:MiNetMobileNet",
+    "mi_net_resnet34": "dfworkbench.models.mi_net:MiNetResNet34",
     "resnet18": "dfworkbench.models.resnet:ResNet18",
     "resnet34": "dfworkbench.models.resnet:ResNet34",
+    "resynthesis_fused": "dfworkbench.models.resynthesis:ResynthesisFused",
+    "resynthesis_pixel": "dfworkbench.models.resynthesis:ResynthesisPixel",
+    **{f"resynthesis_stage{i}": f"dfworkbench.models.resynthesis:ResynthesisStage{i}" for i in range(1, 6)},
 }
-#: Networks that name people and cannot tell real from fake; built, trained, saved and explained like detectors.
+#: Networks that name people; like all of `HELPERS` they are built, trained and saved like detectors, but score nothing.
 ENCODERS: dict[str, Any] = {"identity_resnet18": "dfworkbench.models.identity:IdentityResNet18"}
+#: Networks that detectors are made with and that cannot tell real from fake.
+HELPERS: dict[str, Any] = {**ENCODERS, "rdn": "dfworkbench.models.resynthesiser:Resynthesiser"}
 
 
 def list_detectors() -> list[str]:
@@ -38,10 +46,10 @@ def list_encoders() -> list[str]:
 
 
 def build_detector(name: str, **options: Any) -> Any:
-    """Build a detector, or an encoder, with fresh weights.
+    """Build a detector, or one of `HELPERS`, with fresh weights.
 
     Args:
-        name: One of `list_detectors()` or `list_encoders()`.
+        name: One of `list_detectors()` or of `HELPERS`.
         **options: Of this detector, see `detector_options(name)`.
 
     Returns:
@@ -57,8 +65,8 @@ def build_detector(name: str, **options: Any) -> Any:
 
 
 def detector_class(name: str) -> type:
-    """The class of a detector or encoder."""
-    return load_class("detector", DETECTORS | ENCODERS, name)
+    """The class of a detector or of one of `HELPERS`."""
+    return load_class("detector", DETECTORS | HELPERS, name)
 
 
 def detector_options(name: str) -> dict[str, Any]:

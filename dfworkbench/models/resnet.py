@@ -57,7 +57,7 @@ def resnet_input(
     size_px: int,
     *,
     crop_scale: float,
-    alignment: Literal["box", "five_points"],
+    alignment: Literal["box", "five_points", "whole"],
     authors_input: bool,
 ) -> InputSpec:
     """What a ResNet is fed: ImageNet's normalised RGB, or BGR in 0..255 as authors of deepfake papers feed it.
@@ -80,7 +80,7 @@ class ResNet(nn.Module):
         size_px: Height and width of the input; at least 32.
         crop_scale: Side of the crop over the longer side of the face box, or, with `alignment="five_points"`, over that of
             the canvas of CADDM's authors: 1.0 there is exactly what the CADDM detectors are fed.
-        alignment: "box" or "five_points", see `InputSpec`.
+        alignment: "box", "five_points" or, for generated pictures and with `crop_scale=1.0`, "whole"; see `InputSpec`.
         authors_input: Feed BGR in 0..255, as published weights of deepfake papers need it, instead of RGB minus ImageNet's
             mean, over its std.
         two_logits: Answer with two logits, of real and of fake, as most papers do. `Prediction.logit` is their difference,
@@ -94,7 +94,7 @@ class ResNet(nn.Module):
         self,
         size_px: int = 224,
         crop_scale: float = 1.3,
-        alignment: Literal["box", "five_points"] = "box",
+        alignment: Literal["box", "five_points", "whole"] = "box",
         authors_input: bool = False,
         two_logits: bool = False,
         weights: str = "",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
-from dfworkbench.models.registry import ENCODERS
+from dfworkbench.models.registry import ENCODERS, HELPERS
 from dfworkbench.names import require_name
 from dfworkbench.workspace import Workspace, atomic_path, find_workspace
 
@@ -36,6 +36,10 @@ class Choice:
         if self.closed:
             require_name(self.kind, current, names)
         return [current, *names]
+
+
+#: Beginnings of the names of detectors that a method of their own trains.
+_OWN_METHOD = ("caddm_", "fst_matching", "mi_net_", "resynthesis_")
 
 
 def detectors() -> list[str]:
@@ -71,9 +75,9 @@ def datasets(workspace: Workspace | None = None) -> list[str]:
 
 
 def checkpoints(workspace: Workspace | None = None) -> list[str]:
-    """Runs of detectors that have weights, the newest first; encoders of identity can score nothing and are left out."""
+    """Runs of detectors that have weights, the newest first; networks that score nothing are left out."""
     folders = {file.parent for file in (workspace or find_workspace()).checkpoints.glob("*/*.safetensors")}
-    folders = {folder for folder in folders if _network(folder) not in ENCODERS}
+    folders = {folder for folder in folders if _network(folder) not in HELPERS}
     return [folder.name for folder in sorted(folders, key=lambda f: (-f.stat().st_mtime, f.name))]
 
 
@@ -96,7 +100,7 @@ CHOICES: dict[str, Choice] = {
     "encoder": Choice("encoder of identity", encoders),
     "layout": Choice("dataset layout", layouts),
     "method": Choice("training method", methods),
-    "plain": Choice("plain detector", lambda: [name for name in detectors() if not name.startswith("caddm_")]),
+    "plain": Choice("plain detector", lambda: [name for name in detectors() if not name.startswith(_OWN_METHOD)]),
     "second": Choice("data set", datasets, closed=False),
     "second_layout": Choice("dataset layout", layouts),
     "start_from": Choice("checkpoint", checkpoints, closed=False),

@@ -208,6 +208,7 @@ def checkpoint_table(loaded: Any) -> ReadableTable:
     origin = record.get("provenance", {})
     settings, metrics = origin.get("settings", {}), record.get("metrics", {})
     kind = f"clips of {spec.clip_length} faces" if spec.clip_length > 1 else "single faces"
+    fed = "windows of whole pictures" if spec.alignment == "whole" else f"{kind}, {spec.crop_scale} x the face box"
     commit = (origin.get("git_commit") or "not known")[:10] + (
         " with uncommitted changes" if origin.get("git_dirty") else ""
     )
@@ -215,7 +216,7 @@ def checkpoint_table(loaded: Any) -> ReadableTable:
         "file": f"{loaded.path.parent.name}/{loaded.path.name}",
         "detector": f"{loaded.name}, {sum(p.numel() for p in loaded.detector.parameters()):,} parameters",
         **_training_rows(record, settings, metrics),
-        "is fed with": f"{kind}, {spec.size_px} x {spec.size_px}, {spec.crop_scale} x the face box, {spec.channel_order.upper()}",
+        "is fed with": f"{fed}, {spec.size_px} x {spec.size_px}, {spec.channel_order.upper()}",
         "made with": f"dfworkbench {origin.get('dfworkbench', '?')}, commit {commit}, seed {origin.get('seed', '?')}",
     }
     return ReadableTable({"": rows})

@@ -98,8 +98,7 @@ def _name(axes: Axes, track: TrackScore) -> None:
     text = "none" if np.isnan(p) else f"{p:.2f}"
     colour = tuple(np.asarray(score_rgb(p)) / 255 * (0.8 if 0.25 < p < 0.75 else 1))  # yellow is too pale for letters
     axes.text(0, 0.48, text, fontsize=19, fontweight="bold", color=colour, va="center", transform=axes.transAxes)
-    faces = f"{len(track)} face{'s' if len(track) != 1 else ''}"
-    axes.text(0, 0.15, faces, fontsize=8.5, color=SOFT, va="center", transform=axes.transAxes)
+    axes.text(0, 0.15, track.count, fontsize=8.5, color=SOFT, va="center", transform=axes.transAxes)
 
 
 def _thumbnails(axes: Axes, track: TrackScore, *, cells: int) -> None:

@@ -56,3 +56,18 @@ class CelebDemoSettings(Settings):
     workers: int = Field(
         default=0, ge=0, le=256, description="Processes; 0 takes one per core, 1 works in this process"
     )
+
+
+class PictureDemoSettings(Settings):
+    """The set of pictures: single frames of further people, and what four generators make of them."""
+
+    seed: int = Field(default=2, ge=0, description="Everything random follows from it")
+    people: int = Field(default=70, ge=1, le=999, description="Each stands in one split only")
+    val_people: int = Field(default=10, ge=0, description="People for validation")
+    test_people: int = Field(default=20, ge=0, description="People for testing")
+    pictures: int = Field(default=6, ge=1, le=99, description="Real pictures of each, and as many of every generator")
+    size_px: int = Field(default=128, ge=64, le=512, multiple_of=4, description="Side of the square pictures")
+    camera_quality: float = Field(default=1.0, ge=0.4, le=2, description="Below 1: more noise, blur and colour casts")
+    workers: int = Field(
+        default=0, ge=0, le=256, description="Processes; 0 takes one per core, 1 works in this process"
+    )

@@ -54,7 +54,7 @@ FACE_COLUMNS: dict[str, tuple[str, Any]] = {
     "time_s": ("float64", None),
     **{column: ("float64", None) for column in BOX_COLUMNS},  # pixels of the full frame, may lie outside it
     "probability": ("float64", None),  # of the face detector
-    **{column: ("float64", None) for column in LANDMARK_COLUMNS},  # pixels of the full frame
+    **{column: ("float64", None) for column in LANDMARK_COLUMNS},  # pixels of the full frame; NaN in whole pictures
     "crop_path": ("str", None),  # POSIX, below extracted/
     "crop_x0": ("float64", None),  # the stored context crop, in pixels of the full frame
     "crop_y0": ("float64", None),
@@ -148,6 +148,7 @@ _BETWEEN = {
 _NULLABLE = {
     ("video", "fps"),
     ("face", "forged_share"),
+    *(("face", column) for column in LANDMARK_COLUMNS),
     ("score", "time_s"),
     ("score", "logit"),
     ("score", "fake_probability"),

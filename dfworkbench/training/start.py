@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 import torch
 
-from dfworkbench.checkpoints import load_detector
+from dfworkbench.checkpoints import find_checkpoint, load_detector
 from dfworkbench.datasets import check_splits
 from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.datasets.pairing import paired_and_unpaired
@@ -80,7 +80,7 @@ def prepare(settings: TrainSettings, workspace: Workspace | None = None) -> Prep
     with torch.random.fork_rng([]):
         torch.manual_seed(settings.seed)
         detector, options, source = _detector(settings, workspace, parts["train"].videos)
-        method = _build_method(settings, detector)
+        method, runs = _build_method(settings, detector, workspace)
     train_data, val_data = (
         _dataset(settings, method, parts[split], tables, workspace, split) for split in ("train", "val")
     )
@@ -93,7 +93,9 @@ def prepare(settings: TrainSettings, workspace: Workspace | None = None) -> Prep
     if train_data.dense_faces:  # masks of the facial swap follow from them
         record["dense_landmarks"] = train_data.dense_faces
     if source:
-        record["start_from"] = {"file": f"{source.parent.name}/{source.name}", "sha256": file_hash(source)}
+        runs["start_from"] = source
+    for name, file in runs.items():
+        record[name] = {"file": f"{file.parent.name}/{file.name}", "sha256": file_hash(file)}
     run = Run(workspace.checkpoints / settings.model_name, settings, options, record)
     return Prepared(method, train_data, val_data, run)
 
@@ -148,8 +150,10 @@ def of_kinds(videos: pd.DataFrame, kinds: list[str]) -> pd.DataFrame:
 
 
 def training_parts(settings: TrainSettings, tables: TrainingTables) -> dict[str, TrainingPart]:
-    """What is trained and validated on: the splits (for some methods, the real files of them), or, for a method that names
-    people, parts of all videos in time.
+    """What is trained and validated on.
+
+    That is the splits, of a method that learns from real files alone the real files of them, and of a method that names people
+    parts of all videos in time.
 
     Raises:
         UnknownNameError: No fakes are of a kind.
@@ -195,14 +199,19 @@ def _detector(
     return loaded.detector, stored, loaded.path
 
 
-def _build_method(settings: TrainSettings, detector: Any) -> Any:
+def _build_method(settings: TrainSettings, detector: Any, workspace: Workspace) -> tuple[Any, dict[str, Path]]:
+    """The method, and the weight files of the runs that its options name."""
     name = settings.method_name
     known = method_options(name)
     offered: dict[str, Any] = {"augment": settings.augmentation()}
     if settings.label_smoothing:
         offered["label_smoothing"] = settings.label_smoothing
     options = {name: value for name, value in offered.items() if name in known or name == "label_smoothing"}
-    return build_method(name, detector, **options | parse_options(settings.method_options))
+    own = parse_options(settings.method_options)
+    named = [option for option in getattr(load_method(name), "run_options", ()) if own.get(option)]
+    runs = {option: find_checkpoint(own[option], workspace=workspace) for option in named}
+    paths = {option: str(file) for option, file in runs.items()}
+    return build_method(name, detector, **options | own | paths), runs
 
 
 def _balance_loss(settings: TrainSettings, method: Any, data: FaceDataset) -> None:

@@ -9,17 +9,21 @@ from dfworkbench.methods import build_method, load_method, own_method
 from dfworkbench.models import build_detector, detector_options
 
 #: Made small by the options that a detector has.
-SMALL = {"size_px": 64, "clip_length": 3, "classes": 5}
+SMALL = {
+    "size_px": 64, "clip_length": 3, "classes": 5, "blocks": 2, "features": 8, "layers": 2, "depth": 18
+}  # fmt: skip
+#: Without chance of their own, and on weights that nothing has trained.
+METHOD_OPTIONS = {"mi_net": {"mixup": 0.0}, "resynthesis": {"trial": True}}
 
 
 #: The code of another detector, only wider or deeper: they are built, scored and saved here; training is tested on the other.
 TWINS = {f"efficientnet_b{i}" for i in (1, 2, 4, 5, 6, 7)} | {
-    "caddm_efficientnet_b3", "caddm_efficientnet_b4", "efficientnet_b3_lstm", "resnet34"
-}  # fmt: skip
+    "caddm_efficientnet_b3", "caddm_efficientnet_b4", "efficientnet_b3_lstm", "mi_net_resnet34", "resnet34"
+} | {f"mi_net_efficientnet_b{i}" for i in range(8)} | {f"resynthesis_stage{i}" for i in (1, 2, 3, 4)}  # fmt: skip
 
-#: Twins with more than 200 million parameters, 10 s and more for each check. They show shapes and that scores repeat; the rest
-#: is shown by caddm_resnet34, which runs the same code with 43 million, and by efficientnet_b3 and _b4, their backbones.
-GIANTS = {"caddm_efficientnet_b3", "caddm_efficientnet_b4"}
+#: Twins with up to 270 million parameters, seconds for each check. They show shapes and that scores repeat; the rest is shown by
+#: caddm_resnet34 and mi_net_mobilenet, which run the same code, and by the EfficientNets, their backbones.
+GIANTS = {"caddm_efficientnet_b3", "caddm_efficientnet_b4"} | {f"mi_net_efficientnet_b{i}" for i in range(8)}
 
 
 def fits(method: str, detector: str) -> bool:
@@ -40,8 +44,8 @@ def small_options(name: str) -> dict:
     return {key: value for key, value in SMALL.items() if key in detector_options(name)}
 
 
-def small_method(method: str, detector: str, **options) -> nn.Module:
-    return build_method(method, small_detector(detector, **options))
+def small_method(method: str, detector: str, *, dropout: float | None = None, **options) -> nn.Module:
+    return build_method(method, small_detector(detector, dropout=dropout), **METHOD_OPTIONS.get(method, {}) | options)
 
 
 def make_batch(spec: InputSpec, labels: list[int], seed: int = 0) -> dict[str, torch.Tensor]:

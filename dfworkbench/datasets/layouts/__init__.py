@@ -11,9 +11,11 @@ from dfworkbench.datasets.layouts.dfdc import DFDC
 from dfworkbench.datasets.layouts.faceforensics import FACEFORENSICS
 from dfworkbench.datasets.layouts.folders import FOLDERS
 from dfworkbench.datasets.layouts.frame_folders import FRAME_FOLDERS
+from dfworkbench.datasets.layouts.generated_images import GENERATED_IMAGES
 from dfworkbench.datasets.layouts.layout import DataCard, Layout, to_table
 from dfworkbench.datasets.layouts.ldm import LDM
 from dfworkbench.datasets.layouts.list_files import LIST_FILES
+from dfworkbench.datasets.layouts.picture_lists import PICTURE_LISTS
 from dfworkbench.datasets.splits import identity_groups
 from dfworkbench.errors import ParameterError
 from dfworkbench.names import require_name
@@ -21,7 +23,18 @@ from dfworkbench.names import require_name
 #: In alphabetical order.
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout
-    for layout in (CELEBDF, DEEPERFORENSICS, DFDC, FACEFORENSICS, FOLDERS, FRAME_FOLDERS, LDM, LIST_FILES)
+    for layout in (
+        CELEBDF,
+        DEEPERFORENSICS,
+        DFDC,
+        FACEFORENSICS,
+        FOLDERS,
+        FRAME_FOLDERS,
+        GENERATED_IMAGES,
+        LDM,
+        LIST_FILES,
+        PICTURE_LISTS,
+    )
 }
 
 __all__ = ["LAYOUTS", "DataCard", "Layout", "read_layout"]

@@ -4,6 +4,7 @@ train_real.txt, train_fake.txt, val_real.txt, …      or train.txt, val.txt, te
 1,FF++/manipulated_sequences/Deepfakes/c23/frames/071_054.mp4,92      label (0 real, 1 fake), folder of frames, count
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -21,8 +22,13 @@ from dfworkbench.datasets.layouts.layout import (
     video_row,
 )
 from dfworkbench.errors import TableError
+from dfworkbench.media.frames import list_frames
 from dfworkbench.names import FAKE, REAL, SPLITS, require_name
 
+_log = logging.getLogger(__name__)
+
+#: How the published test_fake.txt writes the folder of FaceSwap, and what it is called.
+_DAMAGED, _REPAIRED = "manipulated_sequenceswap/", "manipulated_sequences/FaceSwap/"
 _LABELS = {"0": REAL, "1": FAKE}
 
 
@@ -32,25 +38,30 @@ class _Line(NamedTuple):
     text: str
     label: int
     path: PurePosixPath
+    count: int
 
     def error(self, problem: str) -> TableError:
         return _bad_line(self.file, self.number, self.text, problem)
 
 
-def read_list_files(root: Path, dataset: str, *, lists: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+def read_list_files(
+    root: Path, dataset: str, *, lists: Mapping[str, str] | None = None, check_counts: bool = False
+) -> list[dict[str, Any]]:
     """Rows for every listed folder of frames; a folder may be missing on disk, but not all of a list.
 
     Paths are relative to `root`, or absolute. Those of another machine are read from where the first folders are found
-    below `root`. Method, compression and identities are known where paths run through the folders of FaceForensics++.
+    below `root`. Method, compression and identities are known where paths run through the folders of FaceForensics++; the
+    damaged paths of the published test_fake.txt are repaired, with a warning. The split follows from the name of the list alone.
 
     Args:
         root: Folder that holds the lists and the frames.
         dataset: Its name.
         lists: Split -> pattern of list files below `root`, such as `{"test": "lists/celeb*.txt"}`; by default all .txt
             files in `root` itself whose names bear the word of a split.
+        check_counts: Whether a folder that is there must hold as many pictures as its line says.
 
     Raises:
-        TableError: A line is not `label,path,count`, contradicts a name, or names a folder again; says file and line.
+        TableError: A line is not `label,path,count`, contradicts a name or a folder, or names a folder again; says file and line.
         DataNotFoundError: There is no list, or no folder that a list names.
     """
     found = _find_lists(root, lists)
@@ -69,6 +80,8 @@ def read_list_files(root: Path, dataset: str, *, lists: Mapping[str, str] | None
             if path in seen:
                 raise line.error(f"names the same folder as line {seen[path].number} of {seen[path].file.name}")
             seen[path] = line
+            if check_counts and (root / path).is_dir() and (held := len(list_frames(root / path))) != line.count:
+                raise line.error(f"has the count {line.count}, but the folder holds {held} pictures")
             rows.append(_row(dataset, root, path, line, split))
     if not rows:
         names = ", ".join(file.name for file, _ in found)
@@ -98,12 +111,15 @@ def _lines(file: Path, root: Path) -> Iterator[_Line]:
     except UnicodeDecodeError as error:
         raise TableError(f"reading the list {file}: it is no text in UTF-8 ({error}). Save it as UTF-8.") from error
     expected = label_in(file.stem)
+    damaged = sum(_DAMAGED in text for text in texts)
+    if damaged:
+        _log.warning("%s: %d path(s) with %r are read as %r", file.name, damaged, _DAMAGED, _REPAIRED)
     for number, text in enumerate(texts, 1):
         if not text.strip():
             continue
         label, _, rest = text.partition(",")
         folder, _, count = rest.rpartition(",")  # a path may hold a comma
-        path = listed_path(folder, root)
+        path = listed_path(folder.replace(_DAMAGED, _REPAIRED), root)
         known = _LABELS.get(label.strip())
         if known is None:
             raise _bad_line(file, number, text, f"has the label {label.strip()!r}")
@@ -113,7 +129,7 @@ def _lines(file: Path, root: Path) -> Iterator[_Line]:
             raise _bad_line(file, number, text, f"has the path {folder.strip()!r}, which is empty or climbs with '..'")
         if expected is not None and known != expected:
             raise _bad_line(file, number, text, f"has the label {known}, against the name of the file")
-        yield _Line(file, number, text, known, path)
+        yield _Line(file, number, text, known, path, int(count))
 
 
 def _row(dataset: str, root: Path, path: PurePosixPath, line: _Line, split: str) -> dict[str, Any]:
@@ -142,9 +158,13 @@ LIST_FILES = Layout(
         licence="That of the data set that is listed. The lists come with the code; the frames do not.",
         traps=(
             "The lists must lie in the folder below which the frames are.",
-            "The count is not used, here or there: all pictures of a folder are read, in the order of their numbers.",
+            "All pictures of a folder are read, in the order of their numbers; the count is compared with them if asked "
+            "(check_counts), and never by the authors' code.",
             "Published paths are absolute, of another machine: they are matched by their ends. In its test_fake.txt the "
-            "FaceSwap rows read 'manipulated_sequenceswap': replace that by 'manipulated_sequences/FaceSwap'.",
+            "FaceSwap rows read 'manipulated_sequenceswap': they are repaired, with a warning.",
+            "Lists of other data sets do not come with the code. To test on one, list all its videos in test_real.txt and "
+            "test_fake.txt; the authors drew 30 frames of each. They listed real training videos four to six times, for which "
+            "training here draws both classes equally often (balance='sample').",
             "Every fifth frame or so was kept: times count 25 pictures a second and are too short.",
         ),
     ),

@@ -1,0 +1,105 @@
+"""Real pictures and those of generators, in folders that are named after what they hold.
+
+real/a.png                            fake/<generator>/b.png                      or below train/, val/ and test/
+train/<generator>/<class>/0_real/     train/<generator>/<class>/1_fake/           as for CNN-generated images (Wang et al., 2020)
+<generator>/…/train/nature/           <generator>/…/train/ai/                     GenImage (Zhu et al., 2023)
+groups.csv                            path,group: pictures that must stay in one split, where somebody knows them
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dfworkbench.datasets.layouts.layout import DataCard, Layout, nothing_found, split_in, video_row
+from dfworkbench.errors import TableError
+from dfworkbench.media.kinds import IMAGE_SUFFIXES
+from dfworkbench.names import FAKE, REAL
+
+_LABELS = {"real": REAL, "pos": REAL, "nature": REAL, "fake": FAKE, "neg": FAKE, "ai": FAKE}
+_GROUPS = "groups.csv"
+
+
+def read_generated_images(root: Path, dataset: str) -> list[dict[str, Any]]:
+    """Rows for every picture below a folder that is named after a label; hidden files and anything else are left out.
+
+    Labels are real, pos, nature and fake, neg, ai, also as 0_real, 1_fake …; the topmost one of a path counts. The split is
+    that of a folder above it, such as train. The generator is the first folder below the label, or else the topmost one above
+    it that is no split.
+
+    Raises:
+        TableError: groups.csv has other columns, or names none of the pictures.
+        DataNotFoundError: There is no such picture.
+    """
+    pictures = [path for path in sorted(root.rglob("*")) if _is_picture(path, root)]
+    labelled = [(path, *place) for path in pictures if (place := _place(path.relative_to(root).parts[:-1]))]
+    if not labelled:
+        raise nothing_found(
+            "generated_images", root, "real/ and fake/<generator>/ with pictures, or these in train/, …"
+        )
+    groups = _read_groups(root)
+    rows = []
+    for path, label, method, split in labelled:
+        group = groups.get(path.relative_to(root).as_posix(), "")
+        carrier = f"{dataset}/{group}" if group else ""
+        rows.append(video_row(dataset, root, path, label, method=method, carrier=carrier, split=split))
+    if groups and not any(row["carrier"] for row in rows):
+        raise TableError(
+            f"reading {root / _GROUPS}: not one of its {len(groups)} paths (first: {next(iter(groups))}) is that of a picture. "
+            f"Expected paths below {root} with '/' between folders: write it again, or remove it."
+        )
+    return rows
+
+
+def _is_picture(path: Path, root: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
+    return path.suffix.lower() in IMAGE_SUFFIXES and not hidden and path.is_file()
+
+
+def _place(folders: tuple[str, ...]) -> tuple[int, str, str] | None:
+    """Label, method and split of a picture in these folders; None where none of them is named after a label."""
+    labels = [_LABELS.get(re.sub("^[01]_", "", folder.lower())) for folder in folders]
+    at = next((at for at, label in enumerate(labels) if label is not None), None)
+    if at is None:
+        return None
+    label, splits = labels[at], [split_in(folder) for folder in folders[:at]]
+    above = [folder for folder, split in zip(folders, splits, strict=False) if not split]
+    method = next(iter([*folders[at + 1 :], *above]), "fake") if label == FAKE else ""
+    return int(label == FAKE), method, next(filter(None, splits), "")
+
+
+def _read_groups(root: Path) -> dict[str, str]:
+    """Path below `root` -> group; nothing where there is no groups.csv."""
+    file = root / _GROUPS
+    if not file.is_file():
+        return {}
+    table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    if not {"path", "group"} <= set(table.columns):
+        raise TableError(
+            f"reading {file}: its columns are {', '.join(map(str, table.columns))}. Expected path,group: a picture below "
+            f"{root}, and what it must share a split with. Correct or remove the file."
+        )
+    return dict(zip(table["path"], table["group"], strict=True))
+
+
+GENERATED_IMAGES = Layout(
+    name="generated_images",
+    read=read_generated_images,
+    card=DataCard(
+        title="Generated and real pictures",
+        what="real/ and fake/<generator>/ with pictures at any depth, also below train/, val/ and test/; one row per picture. "
+        "0_real/ and 1_fake/ (CNN-generated images), nature/ and ai/ (GenImage), pos/ and neg/ (re-synthesis) are read too.",
+        home="",
+        licence="Yours, or that of the data set.",
+        traps=(
+            "Extract with whole=true: otherwise faces are looked for, and other pictures have none.",
+            "Pictures are not resized: of each the largest square in its middle is kept whose side is a multiple of 4, and at "
+            "most context_max_px (512). A picture of 66 x 64 px gives 64 x 64.",
+            "Where real pictures are JPEG and generated ones PNG, or sizes differ, a detector learns that and nothing else.",
+            "pos/ is real and neg/ is fake, as the authors of re-synthesis call them.",
+            "Who or what is shown is not known unless groups.csv (path,group) says so: without it, pictures of one person may "
+            "stand in training and test.",
+        ),
+    ),
+)

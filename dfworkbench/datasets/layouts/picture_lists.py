@@ -1,0 +1,116 @@
+"""Text files with one picture per line, as super-resolution and re-synthesis programs read them.
+
+train_real.txt, test_real.txt, test_fake_stylegan.txt …           named after a label, and maybe a split and a generator
+./data/CelebA/CelebA-HQ_00000001.png                              one path per line
+"""
+
+import re
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+from dfworkbench.datasets.layouts.layout import (
+    DataCard,
+    Layout,
+    label_in,
+    listed_path,
+    nothing_found,
+    split_in,
+    video_row,
+)
+from dfworkbench.errors import TableError
+from dfworkbench.names import FAKE
+
+
+class _Line(NamedTuple):
+    file: Path
+    number: int
+    path: PurePosixPath
+
+
+def read_picture_lists(root: Path, dataset: str) -> list[dict[str, Any]]:
+    """Rows for every listed picture; one may be missing on disk, but not all of a list.
+
+    Lists are the .txt files in `root` whose names bear the word real or fake. What else stands in a name, after a word of
+    split, is the generator. Paths are relative to `root`, or absolute; those of another place are read from where the first
+    pictures are found below `root`. Blank lines, and spaces around a path, do not count.
+
+    Raises:
+        TableError: A list is no text, or a line is no path, or names a picture again; says file and line.
+        DataNotFoundError: There is no list, or no picture that a list names.
+    """
+    lists = [(file, label) for file in sorted(root.glob("*.txt")) if (label := label_in(file.stem)) is not None]
+    rows: dict[str, dict[str, Any]] = {}
+    seen: dict[str, _Line] = {}
+    for file, label in lists:
+        method = _generator(file.stem) if label == FAKE else ""
+        lines = _lines(file, root)
+        dropped = _leading_parts(root, file, lines)
+        for line in lines:
+            path = root.joinpath(*line.path.parts[dropped:])
+            row = video_row(dataset, root, path, label, method=method, split=split_in(file.stem))
+            if (first := seen.setdefault(row["path"], line)) is not line:
+                raise _bad_line(line, f"names the same picture as line {first.number} of {first.file.name}")
+            rows[row["path"]] = row
+    if not rows:
+        raise nothing_found("picture_lists", root, "real.txt, train_fake.txt … with a path of a picture per line")
+    return list(rows.values())
+
+
+def _generator(stem: str) -> str:
+    words = [word for word in re.split(r"[\s_.-]+", stem) if word and label_in(word) is None and not split_in(word)]
+    return "_".join(words) or "fake"
+
+
+def _lines(file: Path, root: Path) -> list[_Line]:
+    try:
+        texts = file.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise TableError(f"reading the list {file}: it is no text in UTF-8 ({error}). Save it as UTF-8.") from error
+    lines = []
+    for number, text in enumerate(texts, 1):
+        if text.strip():
+            path = listed_path(text, root)
+            if path is None:
+                raise _bad_line(_Line(file, number, PurePosixPath(text.strip())), "is empty or climbs with '..'")
+            lines.append(_Line(file, number, path))
+    return lines
+
+
+def _leading_parts(root: Path, file: Path, lines: list[_Line]) -> int:
+    """How many leading parts of the listed paths do not belong below `root`: the fewest after which a picture is there."""
+    for dropped in range(max((len(line.path.parts) for line in lines), default=1)):
+        kept = [line.path.parts[dropped:] for line in lines]
+        if any(parts and root.joinpath(*parts).is_file() for parts in kept):
+            if not all(kept):
+                raise _bad_line(
+                    lines[kept.index(())], f"does not lie below the first {dropped} folder(s) of the others"
+                )
+            return dropped
+    if not lines:
+        return 0
+    raise nothing_found("picture_lists", root, f"one of the {len(lines)} pictures of {file.name} ({lines[0].path}, …)")
+
+
+def _bad_line(line: _Line, problem: str) -> TableError:
+    return TableError(
+        f"reading the list {line.file}: line {line.number}, '{line.path}', {problem}. Expected one path of a picture per "
+        "line, each picture once. Correct or remove the line."
+    )
+
+
+PICTURE_LISTS = Layout(
+    name="picture_lists",
+    read=read_picture_lists,
+    card=DataCard(
+        title="Lists of pictures",
+        what="real.txt, train_real.txt, test_fake_<generator>.txt … with one path of a picture per line.",
+        home="https://github.com/SSAW14/BeyondtheSpectrum",
+        licence="That of the pictures that are listed.",
+        traps=(
+            "Extract with whole=true for detectors of generated pictures; sizes that are no multiple of 4 are cut.",
+            "Published lists bear no label: name them real….txt or fake….txt. Lists of super-resolution are of real pictures.",
+            "The lists must lie in the folder below which the pictures are.",
+            "Who or what is shown is not known: pictures of one person may stand in training and test.",
+        ),
+    ),
+)

@@ -1,0 +1,67 @@
+"""How much each of several losses counts: weights that are learned, or fixed ones.
+
+Learned weights are those that the released code of Ba et al., Exposing the Deception (AAAI 2024, arXiv:2403.01786) uses, after
+Liebel and Koerner: Auxiliary Tasks in Multi-task Learning (arXiv:1805.06334): L = sum_k L_k / (2 p_k^2) + ln(1 + p_k^2). For a loss
+that stays the same, p_k^2 goes to (L_k + sqrt(L_k^2 + 8 L_k)) / 4.
+
+Differences from the released code: the weights are saved with the state of the method, so that a resumed run keeps them; |p| is at
+least 1e-3 where it divides, because p goes to 0 with its loss.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+#: Least |p| that a loss is divided by.
+FLOOR = 1e-3
+
+
+class AutomaticWeights(nn.Module):
+    """Learned weights.
+
+    Args:
+        names: Of the losses, in the order of `p`.
+
+    Attributes:
+        p: `(K,)`, 1 at first.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__()
+        self.names = tuple(names)
+        self.p = nn.Parameter(torch.ones(len(self.names)))
+
+    def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
+        """The sum to minimise, scalar; `losses` are scalars, one for each name."""
+        p = self._safe()
+        return (torch.stack([losses[name] for name in self.names]) / (2 * p**2) + torch.log1p(p**2)).sum()
+
+    def factors(self) -> dict[str, Tensor]:
+        """What each loss is multiplied by now: 1 / (2 p^2)."""
+        return dict(zip(self.names, (0.5 / self._safe().detach() ** 2).unbind(), strict=True))
+
+    def _safe(self) -> Tensor:
+        # the gradient passes as if nothing were cut: one that stopped at the edge would hold p there for ever
+        safe = torch.copysign(self.p.abs().clamp(min=FLOOR), self.p)
+        return self.p + (safe - self.p).detach()
+
+
+class FixedWeights(nn.Module):
+    """Weights that stay as they are.
+
+    Args:
+        factors: Name of each loss -> what it is multiplied by.
+    """
+
+    def __init__(self, factors: Mapping[str, float]) -> None:
+        super().__init__()
+        self._factors = dict(factors)
+
+    def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
+        """The weighted sum, scalar."""
+        return torch.stack([factor * losses[name] for name, factor in self._factors.items()]).sum()
+
+    def factors(self) -> dict[str, Tensor]:
+        """What each loss is multiplied by."""
+        return {name: torch.tensor(factor) for name, factor in self._factors.items()}

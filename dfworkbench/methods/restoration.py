@@ -1,0 +1,103 @@
+"""What makes re-synthesis harder while it is trained: a picture that was made small also loses something else.
+
+He, Yu, Keuper, Fritz: Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis. IJCAI 2021, arXiv:2105.14376. A re-synthesiser
+makes a picture of a small one. Pure super-resolution shows it a clean small picture; in the other tasks noise was added to it
+(denoising), pixels lost their colour (colourisation) or were lost (completion). What it must make stays the clean picture in
+full size.
+
+All functions take small pictures `(B, 3, h, w)`, floats in 0..1, and leave them as they are; they draw from `generator`, or from
+torch's own random numbers for None. Nothing is clipped to 0..1.
+
+Differences from the released code:
+- A new picture is made; the original changes the small one in place, so that no gradient can pass it.
+- Colourisation takes the colour from a few of the pixels, as in the code, and not from the whole picture, as its name says.
+- JPEG compression is no task: in the original it reaches nothing that is trained.
+"""
+
+from collections.abc import Collection
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Task = Literal["super_resolution", "denoising", "completion", "colourisation"]
+#: What a whole batch of fine-tuning may suffer.
+BatchTask = Literal["none", "denoising", "colourisation"]
+
+#: How often a sample of pre-training suffers each task: 1 - sqrt(1/2), rounded as in the original.
+SAMPLE_SHARE = 0.2929
+#: How often a batch of fine-tuning suffers its task.
+BATCH_SHARE = 0.5
+_MOST_NOISE = 10 / 255  # pre-training: standard deviation from 0 to this
+_BATCH_NOISE = 4 / 255  # fine-tuning: always this
+_SAMPLE_PIXELS = (0.05, 0.15)  # share of the pixels that lose their colour or all, in pre-training
+_BATCH_PIXELS = (0.10, 0.25)  # and in fine-tuning
+
+
+def add_noise(low: Tensor, std: Tensor | float, generator: torch.Generator | None = None) -> Tensor:
+    """Add normal noise to every value; `std`, in units of 0..1, may be `(B, 1, 1, 1)`."""
+    return low + std * torch.randn(low.shape, generator=generator, device=low.device, dtype=low.dtype)
+
+
+def draw_pixels(low: Tensor, share: Tensor | float, generator: torch.Generator | None = None) -> Tensor:
+    """Choose each pixel with probability `share`, which may be `(B, 1, 1, 1)`; `(B, 1, h, w)` bool."""
+    return _uniform((len(low), 1, *low.shape[2:]), (0.0, 1.0), low, generator) < share
+
+
+def grey_pixels(low: Tensor, pixels: Tensor) -> Tensor:
+    """Replace the chosen pixels, `(B, 1, h, w)`, by the plain mean of their channels."""
+    return torch.where(pixels, low.mean(dim=1, keepdim=True), low)
+
+
+def remove_pixels(low: Tensor, pixels: Tensor) -> Tensor:
+    """Replace the chosen pixels, `(B, 1, h, w)`, by 0."""
+    return low.masked_fill(pixels, 0.0)
+
+
+def degrade_samples(low: Tensor, tasks: Collection[str], generator: torch.Generator | None = None) -> Tensor:
+    """Degrade as in pre-training: each sample by each task with probability 0.2929, by a strength of its own.
+
+    Args:
+        low: The small pictures.
+        tasks: Names of `Task`; noise comes before lost pixels, and those before lost colour, whatever their order.
+        generator: Of the random numbers.
+    """
+
+    def drawn(bounds: tuple[float, float]) -> Tensor:
+        return _uniform((len(low), 1, 1, 1), bounds, low, generator)
+
+    for task in ("denoising", "completion", "colourisation"):
+        if task not in tasks:
+            continue
+        chosen = drawn((0.0, 1.0)) < SAMPLE_SHARE
+        if task == "denoising":
+            low = torch.where(chosen, add_noise(low, drawn((0.0, _MOST_NOISE)), generator), low)
+        else:
+            pixels = chosen & draw_pixels(low, drawn(_SAMPLE_PIXELS), generator)
+            low = remove_pixels(low, pixels) if task == "completion" else grey_pixels(low, pixels)
+    return low
+
+
+def degrade_batch(low: Tensor, task: BatchTask, generator: torch.Generator | None = None) -> Tensor:
+    """Degrade as in fine-tuning: with probability one half the whole batch, all samples alike.
+
+    Denoising adds noise of 4/255; colourisation takes the colour from 10 to 25 % of the pixels.
+
+    Returns:
+        New pictures; or `low` itself where the batch is spared, so that a caller can save work.
+    """
+    # the draw of the batch is made on the CPU, unless the generator is elsewhere: nobody has to wait for a GPU
+    home = generator.device if generator is not None else torch.device("cpu")
+    if task == "none" or float(torch.rand((), generator=generator, device=home)) >= BATCH_SHARE:
+        return low
+    if task == "denoising":
+        return add_noise(low, _BATCH_NOISE, generator)
+    share = _uniform((1, 1, 1, 1), _BATCH_PIXELS, low, generator)
+    return grey_pixels(low, draw_pixels(low, share, generator))
+
+
+def _uniform(
+    shape: tuple[int, ...], bounds: tuple[float, float], like: Tensor, generator: torch.Generator | None
+) -> Tensor:
+    least, most = bounds
+    return least + (most - least) * torch.rand(shape, generator=generator, device=like.device, dtype=like.dtype)
