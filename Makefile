@@ -25,7 +25,7 @@ $(READY): requirements.txt pyproject.toml
 demo: setup  ## generate the demo set and run notebooks 00-03 on it (under 10 minutes)
 	@$(BIN)/dfworkbench demo
 
-hypotheses: setup  ## notebook 05 for all three hypotheses, after make demo (about 10 minutes)
+hypotheses: setup  ## notebook 05 for all three hypotheses, after make demo (about 6 minutes)
 	@for n in 1 2 3; do $(BIN)/dfworkbench run 05_hypotheses -p hypothesis $$n --output report/notebooks/05_hypothesis_$$n.ipynb || exit 1; done
 
 lab: setup  ## open JupyterLab on the notebooks

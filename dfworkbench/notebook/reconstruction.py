@@ -54,16 +54,21 @@ class ReconstructionSettings(Settings):
     features: int = Field(16, ge=4, le=64, description="Channels of the re-synthesiser; 64 as published.")
     blocks: int = Field(4, ge=1, le=16, description="Its residual dense blocks; 16 as published.")
     layers: int = Field(4, ge=1, le=8, description="Dense layers of each; 8 as published.")
-    depth: int = Field(18, ge=18, le=152, description="Layers of the classifiers: 18, 34, 50 (as published), 101 or 152.")
+    depth: int = Field(
+        18, ge=18, le=152, description="Layers of the classifiers: 18, 34, 50 (as published), 101 or 152."
+    )
     vgg_weights: str = Field(
         "",
         description="ImageNet weights of VGG-19 for stage 5: imagenet, or a file; empty for random ones, only to try it.",
     )
-    first_epochs: int = Field(30, ge=1, le=1000, description="Passes over the real pictures in stage 1.")
+    first_epochs: int = Field(60, ge=1, le=1000, description="Passes over the real pictures in stage 1.")
     epochs: int = Field(8, ge=1, le=1000, description="Passes over the pictures in stage 2, and of the plain detector.")
     joint_epochs: int = Field(2, ge=0, le=1000, description="Passes in stage 3, which trains both; 0 leaves it out.")
     task: Literal["none", "denoising", "colourisation"] = Field(
         "denoising", description="What stage 3 has to undo besides."
+    )
+    trial: bool = Field(
+        False, description="Goes on with a re-synthesiser that has learned too little, to try things out; no evidence."
     )
     batch_size: int = Field(16, ge=2, le=4096, description="Pictures per step.")
     perturbations: list[str] = Field(
@@ -86,8 +91,9 @@ class ReconstructionSettings(Settings):
         """
         space = find_workspace()
         if not (space.labels / self.dataset / "videos.csv").is_file():
-            if self.dataset == DEMO_SET:
-                make_demo_pictures(space.data / DEMO_SET)
+            made = space.data / DEMO_SET
+            if self.dataset == DEMO_SET and not (made / "manifest.json").is_file():
+                make_demo_pictures(made)
             extract(ExtractSettings(name=self.dataset, layout="generated_images", whole=True))
         data = Extracted.read(self.dataset, space)
         counts = data.videos["method"].where(data.videos["label"] == FAKE, "real").value_counts(sort=False)
@@ -96,7 +102,7 @@ class ReconstructionSettings(Settings):
     def trainings(self) -> dict[str, TrainSettings]:
         """What must be trained, in this order, with a title each; all detectors see the same windows and changes."""
         first = self._training(
-            "rdn", epochs=self.first_epochs, balance="none", learning_rate=1e-3, size_px=96,
+            "rdn", epochs=self.first_epochs, balance="none", learning_rate=2e-3,
             detector_options=self._geometry(),
         )  # fmt: skip
         made = {SUPER_RESOLUTION: first}
@@ -116,7 +122,7 @@ class ReconstructionSettings(Settings):
         """A detector of re-synthesis; `trial` where it looks at features that may be random."""
         known = {"vgg_weights": self.vgg_weights} if trial and self.vgg_weights else {}
         own = [*self._geometry(), f"depth={self.depth}", *(f"{name}={value}" for name, value in known.items())]
-        if trial and not self.vgg_weights:
+        if self.trial or (trial and not self.vgg_weights):
             options = (*options, "trial=true")
         return self._training(
             detector, kinds=[self.generator], detector_options=own, method_options=list(options), **values

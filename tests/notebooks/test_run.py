@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from dfworkbench.notebook.runner import run_notebook
+from dfworkbench.synthetic import PictureDemoSettings, make_demo_pictures
 from dfworkbench.tables import read_table
 from dfworkbench.workspace import Workspace
 
@@ -158,3 +159,31 @@ def test_05_tests_a_hypothesis_and_keeps_what_it_found(executed, hypothesis):
         assert maps["carrier"].shape == (len(rows), 2, 2)
     assert {"measures.csv", "named.csv", "test.png", "faces.png"} <= {path.name for path in folder.iterdir()}
     assert pd.read_csv(folder / "measures.csv")["value"].notna().any()
+
+
+def test_06_trains_three_stages_and_measures_errors(executed):
+    space, _ = executed
+    few = PictureDemoSettings(people=6, val_people=2, test_people=2, pictures=2, size_px=64, workers=1)
+    make_demo_pictures(space.data / "demo_pictures", few, progress=False)
+    values = {
+        "size_px": 32, "first_epochs": 1, "epochs": 1, "joint_epochs": 1, "trial": True, "batch_size": 4, "device": "cpu",
+        "perturbations": ["jpeg", "noise>blur"], "levels": [3],
+    }  # fmt: skip
+    done = run_notebook("06_reconstruction_error", values, space.root / "06.ipynb", workspace=space)
+    assert pictures(done) >= 10  # five runs' curves, errors, two distributions, spectra, robustness, explorer
+    text = done.read_text()
+    for word in ("nearest (trained on)", "other generators", "pixel, joint", "fused", "area under AUC", "one_of_all"):
+        assert word in text
+    assert len(list(space.checkpoints.glob("resynthesis_pixel_demo_pictures_*/epoch_001.safetensors"))) == 2
+
+
+def test_08_trains_variants_and_explains_blocks(executed):
+    space, _ = executed
+    values = {
+        "size_px": 48, "blocks": 2, "epochs": 1, "batch_size": 8, "frames": 2, "pictures": 2, "grid": 4, "device": "cpu"
+    }  # fmt: skip
+    done = run_notebook("08_forgery_clues", values, space.root / "08.ipynb", workspace=space)
+    assert pictures(done) >= 8  # two runs' curves, AUC, information, accuracy, weights, maps, overlap
+    text = done.read_text()
+    for word in ("both minus none", "information of block 1 alone", "accuracy without block 2"):
+        assert word in text
