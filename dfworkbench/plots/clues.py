@@ -26,6 +26,7 @@ from dfworkbench.plots.style import (
     checked_pictures,
     house_style,
     new_figure,
+    require_columns,
     say_instead,
 )
 
@@ -52,7 +53,7 @@ def plot_block_information(curves: pd.DataFrame, most: float | None = None, titl
     Raises:
         InputError: A column is missing.
     """
-    _require_columns(curves, ("variant", "epoch", "measure", "value", "low", "high"), "information over epochs")
+    require_columns(curves, ("variant", "epoch", "measure", "value", "low", "high"), "information over epochs")
     variants = list(curves["variant"].unique())
     words = "band: 95 % interval over people" + ("" if most is None else " · dotted: all that the labels hold")
     count = max(1, len(variants))
@@ -90,7 +91,7 @@ def plot_loss_weights(histories: Mapping[str, pd.DataFrame], *, learned: bool = 
         InputError: A history has no epochs or no weights.
     """
     for variant, history in histories.items():
-        _require_columns(history, ("epoch",), f"the weights of {variant!r}")
+        require_columns(history, ("epoch",), f"the weights of {variant!r}")
         if not any(str(name).startswith(_WEIGHT) for name in history):
             raise InputError(
                 f"plotting the weights of {variant!r}: the history has no column {_WEIGHT}…; it has "
@@ -288,12 +289,3 @@ def _bar(figure: Figure, axes: Axes, limit: float) -> None:
     bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
     bar.ax.grid(False)
     bar.ax.tick_params(labelsize=7.5, length=2)
-
-
-def _require_columns(table: pd.DataFrame, names: Sequence[str], what: str) -> None:
-    missing = [name for name in names if name not in table]
-    if missing:
-        raise InputError(
-            f"plotting {what}: the table has no column {', '.join(missing)}; it has {', '.join(map(str, table))}. "
-            "Give the table of the study as it is."
-        )

@@ -12,8 +12,7 @@ from matplotlib.lines import Line2D
 from dfworkbench.analysis.measures import Measure
 from dfworkbench.analysis.overlap import FORMS
 from dfworkbench.analysis.stability import CORRECTED, STABILITY
-from dfworkbench.errors import InputError
-from dfworkbench.plots.style import INK, SERIES, SOFT, house_style, name_rows, new_figure, say_instead
+from dfworkbench.plots.style import INK, SERIES, SOFT, house_style, name_rows, new_figure, require_columns, say_instead
 
 _WORDS = 88  # characters of a reason that fit into the chart
 _KINDS = {"paired": SERIES[0], "unpaired": SERIES[1], "difference": INK}
@@ -31,7 +30,7 @@ def plot_pairing(curves: pd.DataFrame, forms: Sequence[str] = ("q", "q_area"), t
     Raises:
         InputError: A column is missing.
     """
-    _require_columns(curves, ("kind", "form", "threshold", "value", "low", "high"), "the curves of hypothesis 2")
+    require_columns(curves, ("kind", "form", "threshold", "value", "low", "high"), "the curves of hypothesis 2")
     words = "band: 95 % interval over people; the difference is taken image by image"
     figure = new_figure(4.3 * max(1, len(forms)) + 0.3, 5.0 + (0.3 if title else 0), title, words)
     places = figure.subplots(2, max(1, len(forms)), squeeze=False, sharex=True, height_ratios=[1.7, 1])
@@ -64,7 +63,7 @@ def plot_overlap_curve(curve: pd.DataFrame, forms: Sequence[str] = ("q", "q_area
         InputError: A column is missing.
     """
     needed = ("form", "threshold", "value", "low", "high", "null", "null_low", "null_high")
-    _require_columns(curve, needed, "the curve of hypothesis 1")
+    require_columns(curve, needed, "the curve of hypothesis 1")
     words = "band: 95 % interval over people; grey: 95 % of what the null gives"
     figure = new_figure(4.3 * max(1, len(forms)) + 0.3, 3.4 + (0.3 if title else 0), title, words)
     for axes, form in zip(figure.subplots(1, max(1, len(forms)), squeeze=False)[0], forms, strict=False):
@@ -144,12 +143,3 @@ def _rows(axes: Axes, names: Sequence[str]) -> None:
     axes.set_xlim(min(low, -0.02), max(high, 1.02))
     name_rows(axes, names)
     axes.axvline(0, color=SOFT, linewidth=0.8, zorder=0.6)
-
-
-def _require_columns(table: pd.DataFrame, names: Sequence[str], what: str) -> None:
-    missing = [name for name in names if name not in table]
-    if missing:
-        raise InputError(
-            f"plotting {what}: the table has no column {', '.join(missing)}; it has {', '.join(map(str, table))}. "
-            "Give the table of the study as it is."
-        )

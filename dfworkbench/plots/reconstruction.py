@@ -26,6 +26,7 @@ from dfworkbench.plots.style import (
     checked_pictures,
     house_style,
     new_figure,
+    require_columns,
     say_instead,
 )
 
@@ -103,7 +104,7 @@ def plot_error_spectra(spectra: Mapping[str, pd.DataFrame], title: str = "") -> 
         InputError: A column is missing.
     """
     for name, table in spectra.items():
-        _require_columns(table, ("kind", "frequency", "value", "low", "high"), f"the spectra of {name!r}")
+        require_columns(table, ("kind", "frequency", "value", "low", "high"), f"the spectra of {name!r}")
     count = max(1, len(spectra))
     words = "band: 95 % interval over people · dotted: peaks of up-samplers"
     figure = new_figure(max(5.4, 3.3 * count + 0.4), 3.5 + (0.3 if title else 0), title, words)
@@ -152,8 +153,8 @@ def plot_residuals(
     Raises:
         InputError: A column is missing.
     """
-    _require_columns(rows, ("kind", column), "mean errors")
-    _require_columns(comparison, ("kind", "auc", "auc_low", "auc_high"), "mean errors")
+    require_columns(rows, ("kind", column), "mean errors")
+    require_columns(comparison, ("kind", "auc", "auc_low", "auc_high"), "mean errors")
     figure = new_figure(
         7.4,
         3.6 + (0.3 if title else 0),
@@ -201,7 +202,7 @@ def plot_robustness(curves: pd.DataFrame, columns: int = 4, title: str = "") -> 
         InputError: A column is missing.
     """
     needed = ("detector", "perturbation", "unit", "level", "strength", "value", "low", "high")
-    _require_columns(curves, needed, "robustness")
+    require_columns(curves, needed, "robustness")
     detectors, names = list(curves["detector"].unique()), list(curves["perturbation"].unique())
     columns = max(1, min(columns, len(names)))
     rows = max(1, -(-len(names) // columns))
@@ -286,12 +287,3 @@ def _bar(figure: Figure, axes: Axes, limit: float) -> None:
     bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
     bar.ax.grid(False)
     bar.ax.tick_params(labelsize=7.5, length=2)
-
-
-def _require_columns(table: pd.DataFrame, names: Sequence[str], what: str) -> None:
-    missing = [name for name in names if name not in table]
-    if missing:
-        raise InputError(
-            f"plotting {what}: the table has no column {', '.join(missing)}; it has {', '.join(map(str, table))}. "
-            "Give the table of the study as it is."
-        )

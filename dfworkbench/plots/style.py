@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
@@ -156,3 +157,13 @@ def checked_pictures(
                 "Plot crops as the data set gives them, before models.inputs.prepare."
             )
     return pictures
+
+
+def require_columns(table: pd.DataFrame, names: Sequence[str], what: str) -> None:
+    """Raise `InputError` unless a table has these columns; `what` says what is to be plotted."""
+    missing = [name for name in names if name not in table]
+    if missing:
+        raise InputError(
+            f"plotting {what}: the table has no column {', '.join(missing)}; it has {', '.join(map(str, table))}. "
+            "Give the table of the study as it is."
+        )
