@@ -47,7 +47,7 @@ class PictureAugment:
 
 
 def random_windows(sample: FaceSample, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Boxes `(T, 4)` for `FaceSample.cut`: one place, drawn evenly over the picture, for all frames of a clip.
+    """Boxes `(T, 4)` for `FaceSample.cut`: one place of all that begin at multiples of 4 px, for all frames of a clip.
 
     Raises:
         InputError: See `window_in`.

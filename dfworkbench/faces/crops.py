@@ -20,7 +20,9 @@ from dfworkbench.media.images import encode_png
 
 _SMALL_STEP = 1.4
 _ROUNDING_PX = 1.5  # a square is rounded to whole pixels when it is cut
-_WHOLE_STEP_PX = 4  # re-synthesis makes one pixel of 4 x 4
+#: Of whole pictures, what is kept and windows begin at multiples of this: re-synthesis makes one pixel of 4 x 4, and traces of
+#: up-sampling have periods of 2 and 4, whose phase a window must not hide.
+_WHOLE_STEP_PX = 4
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def cut_context(rgb: NDArray[np.uint8], box: ArrayLike, settings: FaceSettings) 
 
 
 def cut_whole(rgb: NDArray[np.uint8], max_px: int) -> ContextCrop:
-    """What is kept of a whole picture: the largest square in its middle whose side is a multiple of 4, pixel for pixel.
+    """What is kept of a whole picture: the largest square near its middle, pixel for pixel; place and side are multiples of 4.
 
     Args:
         rgb: `(H, W, 3)` uint8, at least 4 x 4.
@@ -80,7 +82,8 @@ def cut_whole(rgb: NDArray[np.uint8], max_px: int) -> ContextCrop:
     """
     height, width = rgb.shape[:2]
     side = min(height, width, max_px) // _WHOLE_STEP_PX * _WHOLE_STEP_PX
-    return context_at(rgb, (width - side) // 2, (height - side) // 2, side, side)
+    left, top = ((length - side) // 2 // _WHOLE_STEP_PX * _WHOLE_STEP_PX for length in (width, height))
+    return context_at(rgb, left, top, side, side)
 
 
 def context_at(rgb: NDArray[np.uint8], x0: int, y0: int, side: int, size_px: int) -> ContextCrop:
@@ -169,7 +172,8 @@ def window_in(
             f"cutting a window of {spec.size_px} px of a whole picture: only {stored} x {stored} px are kept of it. Build the "
             f"detector with a smaller size_px; if the picture itself is larger, extract with context_max_px={spec.size_px}."
         )
-    start = context.square[:2] + np.floor(np.asarray(share) * (stored - spec.size_px + 1))
+    places = (stored - spec.size_px) // _WHOLE_STEP_PX + 1
+    start = context.square[:2] + _WHOLE_STEP_PX * np.floor(np.asarray(share) * places)
     return np.concatenate([start, start + spec.size_px])
 
 

@@ -86,14 +86,14 @@ def test_a_window_is_never_scaled():
 @pytest.mark.parametrize(
     ("size", "square"),
     [
-        ((66, 64), (0, 1, 64, 65)),
-        ((64, 66), (1, 0, 65, 64)),
-        ((47, 101), (28, 1, 72, 45)),
-        ((600, 700), (94, 44, 606, 556)),
+        ((66, 64), (0, 0, 64, 64)),
+        ((64, 66), (0, 0, 64, 64)),
+        ((47, 101), (28, 0, 72, 44)),
+        ((600, 700), (92, 44, 604, 556)),
     ],
 )
 def test_the_middle_square_is_kept_pixel_for_pixel(tmp_path, size, square):
-    """66 x 64 gives 64 x 64; the side is a multiple of 4 and at most context_max_px."""
+    """66 x 64 gives 64 x 64; place and side are multiples of 4, the side at most context_max_px."""
     rgb = noise(*size)
     write_png(tmp_path / "a.png", rgb)
     found = faces_in_file(tmp_path / "a.png", WHOLE)
@@ -111,7 +111,7 @@ def test_context_max_px_cuts_and_does_not_scale(tmp_path):
     rgb = noise(100, 100)
     write_png(tmp_path / "a.png", rgb)
     (face,) = faces_in_file(tmp_path / "a.png", FaceSettings(whole=True, context_max_px=50)).detections
-    np.testing.assert_array_equal(face.context.image, rgb[26:74, 26:74])
+    np.testing.assert_array_equal(face.context.image, rgb[24:72, 24:72])
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "I;16"])
@@ -167,11 +167,11 @@ def test_a_folder_of_frames_leaves_out_the_tiny_ones(tmp_path):
 def test_windows_are_copies_of_pixels():
     rgb = noise(40, 40)
     context = cut_whole(rgb, 512)
-    for size, at in ((32, 4), (40, 0), (33, 4), (20, 10)):
+    for size, at in ((32, 4), (40, 0), (33, 4), (20, 12)):
         crop = cut_for(whole_spec(size), context, context.square)
         np.testing.assert_array_equal(crop, rgb[at : at + size, at : at + size])
         assert not np.shares_memory(crop, context.image)
-    for share, (left, top) in (((0.0, 0.0), (0, 0)), ((0.999, 0.0), (8, 0)), ((0.12, 0.5), (1, 4))):
+    for share, (left, top) in (((0.0, 0.0), (0, 0)), ((0.999, 0.0), (8, 0)), ((0.4, 0.0), (4, 0)), ((0.3, 0.5), (0, 4))):
         box = window_in(whole_spec(), context, context.square, share)
         np.testing.assert_array_equal(cut_for(whole_spec(), context, box), rgb[top : top + 32, left : left + 32])
 
@@ -235,15 +235,15 @@ def sample_of(rgb, spec, frames=1):
 
 
 def places(rgb):
-    """(top, left) of every window of 8 px, by its bytes."""
-    return {rgb[y : y + 8, x : x + 8].tobytes(): (y, x) for y in range(5) for x in range(5)}
+    """Place of every window of 8 px that begins at multiples of 4, by its bytes."""
+    return {rgb[4 * y : 4 * y + 8, 4 * x : 4 * x + 8].tobytes(): (y, x) for y in range(5) for x in range(5)}
 
 
 @pytest.mark.parametrize(
     "transform", [PictureAugment(0, 0, 0), FaceAugment(AugmentSettings(flip=0, colour_jitter=0, degrade=0))]
 )
-def test_windows_are_drawn_evenly_over_the_picture(transform):
-    rgb = noise(12, 12)
+def test_windows_are_drawn_evenly_over_the_picture_without_losing_its_phase(transform):
+    rgb = noise(24, 24)
     sample, rng, known = sample_of(rgb, whole_spec(8)), np.random.default_rng(0), places(rgb)
     found = [known[transform(sample, rng)["images"][0].tobytes()] for _ in range(2500)]
     counts = np.zeros((5, 5))
@@ -392,10 +392,10 @@ def test_scoring_takes_pictures_whole(tmp_path):
     result = score(tmp_path, loaded(whole_spec(48, mean=(0.5, 0.5, 0.5))), progress=False)
     good, small, tiny = result
     (track,) = good.tracks
-    logit = rgb[1 + 8, 8, 0] / 255 - 0.5
+    logit = rgb[8, 8, 0] / 255 - 0.5
     assert result.table["logit"][0] == pytest.approx(logit, abs=1e-6)
     assert good.fake_probability == pytest.approx(1 / (1 + math.exp(-logit)))
-    assert track.boxes.tolist() == [[0, 1, 64, 65]]
+    assert track.boxes.tolist() == [[0, 0, 64, 64]]
     assert track.thumbnails.shape == (1, 112, 112, 3)
     assert "image 64 x 66, whole" in repr(good)
     assert "1 picture" in good._repr_html_()
@@ -411,7 +411,7 @@ def test_scoring_keeps_windows_that_are_larger_than_crops_are_stored(tmp_path):
     rgb = noise(600, 600)
     write_png(tmp_path / "a.png", rgb)
     table = score(tmp_path / "a.png", loaded(whole_spec(578)), progress=False).table
-    assert table["logit"][0] == pytest.approx(rgb[11, 11, 0] / 255, abs=1e-6)
+    assert table["logit"][0] == pytest.approx(rgb[8, 8, 0] / 255, abs=1e-6)
 
 
 def test_scoring_of_a_file_equals_scoring_of_the_extracted_data(extracted):
