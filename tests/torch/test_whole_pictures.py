@@ -171,7 +171,12 @@ def test_windows_are_copies_of_pixels():
         crop = cut_for(whole_spec(size), context, context.square)
         np.testing.assert_array_equal(crop, rgb[at : at + size, at : at + size])
         assert not np.shares_memory(crop, context.image)
-    for share, (left, top) in (((0.0, 0.0), (0, 0)), ((0.999, 0.0), (8, 0)), ((0.4, 0.0), (4, 0)), ((0.3, 0.5), (0, 4))):
+    for share, (left, top) in (
+        ((0.0, 0.0), (0, 0)),
+        ((0.999, 0.0), (8, 0)),
+        ((0.4, 0.0), (4, 0)),
+        ((0.3, 0.5), (0, 4)),
+    ):
         box = window_in(whole_spec(), context, context.square, share)
         np.testing.assert_array_equal(cut_for(whole_spec(), context, box), rgb[top : top + 32, left : left + 32])
 
