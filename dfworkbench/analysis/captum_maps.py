@@ -31,6 +31,7 @@ from dfworkbench.analysis.shapley.image_game import ImageGame, cell_of_pixel
 from dfworkbench.analysis.shapley.values import Value, value_function, value_name
 from dfworkbench.checkpoints import LoadedDetector
 from dfworkbench.errors import InputError, MissingDependencyError, ParameterError
+from dfworkbench.models.modes import evaluating
 
 #: Steps of integrated gradients: captum's default; `Explanation.gap` says whether they suffice.
 STEPS = 50
@@ -291,20 +292,15 @@ class _Subject:
 @contextmanager
 def _differentiable(network: nn.Module) -> Iterator[None]:
     """Eval mode with gradients, also in a caller's `no_grad`; afterwards every module is in the mode it was in."""
-    modes = [(module, module.training) for module in network.modules()]
     # cuDNN has no way back through a recurrent layer in eval mode
-    recurrent = any(isinstance(module, nn.RNNBase) for module, _ in modes)
-    network.eval()
-    try:
-        with (
-            torch.inference_mode(False),
-            torch.enable_grad(),
-            torch.backends.cudnn.flags(enabled=False) if recurrent else nullcontext(),
-        ):
-            yield
-    finally:
-        for module, training in modes:
-            module.training = training
+    recurrent = any(isinstance(module, nn.RNNBase) for module in network.modules())
+    with (
+        evaluating(network),
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        torch.backends.cudnn.flags(enabled=False) if recurrent else nullcontext(),
+    ):
+        yield
 
 
 def _captum() -> Any:

@@ -14,6 +14,7 @@ from dfworkbench.errors import InputError
 from dfworkbench.input_spec import InputSpec
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.memory import reuse_memory
+from dfworkbench.models.modes import device_of, evaluating
 
 
 def frozen_features(
@@ -42,14 +43,8 @@ def frozen_features(
             f"computing features with {name}: the data set has no samples, at least one was expected. "
             "Look at its face table, and at frames_per_video and tracks."
         )
-    # module by module: a part that was frozen in eval mode must come back so
-    modes = [(module, module.training) for module in network.modules()]
-    network.eval()
-    try:
+    with evaluating(network):
         return _all_batches(network, name, dataset, batch_size, progress)
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 def _all_batches(network: Any, name: str, dataset: FaceDataset, batch_size: int, progress: bool) -> NDArray[np.float32]:
@@ -62,7 +57,7 @@ def _all_batches(network: Any, name: str, dataset: FaceDataset, batch_size: int,
 
 
 def _forward(network: Any, name: str, spec: InputSpec, images: Tensor) -> NDArray[np.float32]:
-    device = next((p.device for p in network.parameters()), torch.device("cpu"))
+    device = device_of(network)
     if device.type == "cpu":
         reuse_memory()
     with torch.inference_mode():

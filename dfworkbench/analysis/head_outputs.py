@@ -20,6 +20,7 @@ from dfworkbench.datasets.face_dataset import FaceDataset, collate
 from dfworkbench.errors import InputError
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.memory import reuse_memory
+from dfworkbench.models.modes import device_of, evaluating
 from dfworkbench.models.prediction import Prediction
 
 #: Entries of `Prediction.aux` with the logits of real and fake, in the order of `HeadOutputs`.
@@ -104,22 +105,17 @@ def head_outputs(
             f"asking all heads of {name}: the data set has no samples, at least one was expected. "
             "Look at its face table, and at frames_per_video and tracks."
         )
-    modes = [(module, module.training) for module in network.modules()]
-    network.eval()
     parts: list[list[NDArray[np.float64]]] = []
     starts = range(0, len(dataset), batch_size)
-    try:
+    with evaluating(network):
         for start in tqdm(starts, desc="heads", unit="batch", disable=not progress, leave=False):
             batch = collate([dataset[row] for row in range(start, min(start + batch_size, len(dataset)))])
             parts.append(_forward(network, name, dataset, batch["images"]))
-    finally:
-        for module, training in modes:
-            module.training = training
     return HeadOutputs(dataset.rows, *(np.concatenate(values) for values in zip(*parts, strict=True)))
 
 
 def _forward(network: Any, name: str, dataset: FaceDataset, images: Tensor) -> list[NDArray[np.float64]]:
-    device = next((p.device for p in network.parameters()), torch.device("cpu"))
+    device = device_of(network)
     if device.type == "cpu":
         reuse_memory()
     with torch.inference_mode():

@@ -6,8 +6,7 @@ maps; the measures here ask how much is in the mean of a map alone, which needs 
 the paper: where it separates by itself, the classifier had an easy task.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -26,6 +25,7 @@ from dfworkbench.datasets.face_dataset import FaceDataset, collate
 from dfworkbench.errors import InputError
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.memory import reuse_memory
+from dfworkbench.models.modes import device_of, evaluating
 from dfworkbench.models.resynthesis import Resynthesis, stage_name
 from dfworkbench.names import FAKE, REAL
 
@@ -78,7 +78,7 @@ def reconstruction_errors(
     pictures = torch.as_tensor(images)
     _require_pictures(pictures)
     parts: dict[int, list[NDArray[np.float32]]] = {stage: [] for stage in stages}
-    with _evaluating(network):
+    with evaluating(network), torch.inference_mode():
         for start in _starts(len(pictures), batch_size, progress):
             for stage, maps in _errors(network, pictures[start : start + batch_size], stages).items():
                 parts[stage].append(maps)
@@ -105,7 +105,7 @@ def resynthesised(
     pictures = torch.as_tensor(images)
     _require_pictures(pictures)
     parts = []
-    with _evaluating(network):
+    with evaluating(network), torch.inference_mode():
         for start in _starts(len(pictures), batch_size, False):
             made = network.resynthesise(_prepared(network, pictures[start : start + batch_size]))
             parts.append((made.float() * 255).round().clamp(0, 255).byte().cpu().numpy())
@@ -137,7 +137,7 @@ def picture_errors(
     network.input_spec.require_same(dataset.spec, f"measuring reconstruction errors with {_name(detector)}")
     columns: dict[str, list[NDArray]] = {}
     profiles: dict[str, list[Spectra]] = {}
-    with _evaluating(network):
+    with evaluating(network), torch.inference_mode():
         for start in _starts(len(dataset), batch_size, progress):
             batch = collate([dataset[row] for row in range(start, min(start + batch_size, len(dataset)))])["images"]
             grey = {PICTURE: batch.float().mean(dim=1).numpy() / 255}
@@ -244,19 +244,6 @@ def _require_pictures(images: Tensor) -> None:
         raise InputError("measuring reconstruction errors: there are no pictures, at least one was expected.")
 
 
-@contextmanager
-def _evaluating(network: nn.Module) -> Iterator[None]:
-    """Eval mode without gradients; every module is left in the mode it was in."""
-    modes = [(module, module.training) for module in network.modules()]
-    network.eval()
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        for module, training in modes:
-            module.training = training
-
-
 def _starts(count: int, batch_size: int, progress: bool) -> Any:
     if not count:
         raise InputError("measuring reconstruction errors: the data set has no samples, at least one was expected.")
@@ -264,7 +251,7 @@ def _starts(count: int, batch_size: int, progress: bool) -> Any:
 
 
 def _prepared(network: Resynthesis, images: Tensor) -> Tensor:
-    device = next((p.device for p in network.parameters()), torch.device("cpu"))
+    device = device_of(network)
     if device.type == "cpu":
         reuse_memory()
     return prepare(images.to(device), replace(network.input_spec, size_px=images.shape[-1]), type(network).__name__)

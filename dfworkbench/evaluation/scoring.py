@@ -34,6 +34,7 @@ from dfworkbench.input_spec import InputSpec
 from dfworkbench.media.kinds import list_media, media_kind
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.memory import reuse_memory
+from dfworkbench.models.modes import device_of, evaluating
 from dfworkbench.names import STATUS_OK
 from dfworkbench.tables import SCORES
 
@@ -233,7 +234,7 @@ def _artifacts(loaded: LoadedDetector, crops: NDArray[np.uint8]) -> tuple[NDArra
     network: Any = loaded.detector
     if not hasattr(network, "artifact_boxes") or not len(crops):
         return ()
-    device = next((p.device for p in network.parameters()), torch.device("cpu"))
+    device = device_of(network)
     images = prepare(torch.from_numpy(crops).movedim(-1, -3).to(device), loaded.input_spec, loaded.name)
     found = network.artifact_boxes(images, whole=False)
     return tuple(torch.cat([f.boxes, f.scores[:, None]], dim=1).double().cpu().numpy() for f in found)
@@ -253,7 +254,7 @@ def _logits(
 
 
 def _forward(detector: nn.Module, spec: InputSpec, name: str, images: torch.Tensor) -> NDArray[np.float64]:
-    device = next((p.device for p in detector.parameters()), torch.device("cpu"))
+    device = device_of(detector)
     if device.type == "cpu":
         reuse_memory()
     with torch.inference_mode():
@@ -292,14 +293,12 @@ def score_rows(
     network.input_spec.require_same(dataset.spec, f"scoring a data set with {name}")
     if device is not None:
         network.to(device)
-    was_training = network.training
-    network.eval()
     logits = np.full(len(dataset), np.nan)
     starts = tqdm(range(0, len(dataset), batch_size), desc="scoring", unit="batch", disable=not progress, leave=False)
-    for start in starts:
-        batch = collate([dataset[row] for row in range(start, min(start + batch_size, len(dataset)))])
-        logits[batch["row"].numpy()] = _forward(network, dataset.spec, name, batch["images"])
-    network.train(was_training)
+    with evaluating(network):
+        for start in starts:
+            batch = collate([dataset[row] for row in range(start, min(start + batch_size, len(dataset)))])
+            logits[batch["row"].numpy()] = _forward(network, dataset.spec, name, batch["images"])
     rows = dataset.rows.assign(logit=logits, fake_probability=expit(logits))
     return SCORES.complete(pd.concat([SCORES.complete(rows), _without_sample(videos, dataset)], ignore_index=True))
 

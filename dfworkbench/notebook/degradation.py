@@ -14,6 +14,7 @@ from dfworkbench.analysis.reconstruction import reconstruction_errors, resynthes
 from dfworkbench.checkpoints import LoadedDetector
 from dfworkbench.datasets.perturbations import LEVELS, PERTURBATIONS, links, strengths_at
 from dfworkbench.models.inputs import prepare
+from dfworkbench.models.modes import device_of
 from dfworkbench.models.resynthesis import stage_name
 from dfworkbench.plots import plot_reconstructions
 
@@ -61,7 +62,7 @@ class DegradationExplorer:
     def score(self, image: NDArray[np.uint8]) -> float:
         """Fake probability of a picture `(S, S, 3)` uint8 RGB."""
         images = torch.from_numpy(np.ascontiguousarray(image)).movedim(-1, 0)[None]
-        device = next(self.detector.detector.parameters()).device
+        device = device_of(self.detector.detector)
         with torch.inference_mode():
             logit = self.detector.detector(
                 prepare(images.to(device), self.detector.input_spec, self.detector.name)

@@ -25,6 +25,7 @@ from dfworkbench.evaluation.scoring import score_rows
 from dfworkbench.extraction import ExtractSettings, extract
 from dfworkbench.models import build_detector, detector_options
 from dfworkbench.models.devices import choose_device, fast_precision
+from dfworkbench.models.modes import device_of
 from dfworkbench.models.resynthesis import stage_name
 from dfworkbench.names import FAKE, REAL
 from dfworkbench.notebook.tables import ReadableTable
@@ -271,7 +272,7 @@ def fuse(pixel: LoadedDetector, stage5: LoadedDetector) -> LoadedDetector:
     joined: Any = build_detector("resynthesis_fused", **options)
     state = {**stage5.detector.state_dict(), **pixel.detector.state_dict()}
     joined.load_state_dict(state)
-    device = next(stage5.detector.parameters()).device
+    device = device_of(stage5.detector)
     return LoadedDetector(
         joined.to(device).eval(), "resynthesis_fused", joined.input_spec, {"options": options}, pixel.path
     )

@@ -13,7 +13,7 @@ from torch import nn
 
 from dfworkbench.checkpoints import LoadedDetector, load_detector, save_detector
 from dfworkbench.datasets.face_dataset import FaceDataset
-from dfworkbench.errors import DataNotFoundError, DeviceError, InputError, MediaError
+from dfworkbench.errors import DataNotFoundError, DeviceError, InputError, MediaError, WorkbenchError
 from dfworkbench.evaluation import scoring
 from dfworkbench.evaluation.domain import DOMAIN_KEY, GENERATED
 from dfworkbench.evaluation.palette import ARTIFACT_RGB
@@ -348,6 +348,20 @@ def test_rows_of_a_data_set(toy):
     assert np.abs(table["logit"] - other["logit"]).max() < 1e-5
     assert table["logit"].std() > 0
     assert detector.training  # as it was
+
+
+def test_frozen_parts_stay_frozen_also_where_scoring_fails(toy):
+    detector = build_detector("mesonet4", size_px=32).train()
+    frozen = next(module for module in detector.modules() if isinstance(module, nn.BatchNorm2d)).eval()
+    data, _ = toy_data(toy, detector.input_spec)
+    score_rows(detector, data, progress=False)
+    assert detector.training
+    assert not frozen.training
+    data._paths[-1] = "gone.png"
+    with pytest.raises(WorkbenchError):
+        score_rows(detector, data, progress=False)
+    assert detector.training
+    assert not frozen.training
 
 
 def test_files_without_faces_stay_in_the_table(toy):

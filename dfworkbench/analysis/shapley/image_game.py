@@ -11,8 +11,6 @@ Differences from the released code: value and baseline can be chosen; coalitions
 256 cells, and are enlarged there. For a clip a cell is hidden in all frames at once, so that a map is as large as for a picture.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -28,6 +26,7 @@ from dfworkbench.errors import InputError, ParameterError
 from dfworkbench.models.devices import choose_device
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.memory import reuse_memory
+from dfworkbench.models.modes import device_of, evaluating
 from dfworkbench.names import require_name
 
 GPU_BATCH = 512
@@ -78,7 +77,7 @@ class ImageGame:
         image = _checked(image, grid, batch_size, self.name)
         if device is not None:
             network.to(choose_device(device))
-        self.device = next((p.device for p in network.parameters()), torch.device("cpu"))
+        self.device = device_of(network)
         on_cpu = self.device.type == "cpu"
         if on_cpu:
             reuse_memory()
@@ -97,7 +96,7 @@ class ImageGame:
     def values(self, coalitions: Coalitions, /) -> Floats:
         """What the detector says when the cells of each coalition show: `(K, L * L)` bool -> `(K,)` float64."""
         bits = self._packed(coalitions)
-        with _evaluating(self.network), torch.inference_mode():
+        with evaluating(self.network), torch.inference_mode():
             # one transfer at the end: a GPU goes on to the next batch while nobody waits for this one
             parts = [self._batch(part) for part in bits.split(self.batch_size)]
             return torch.cat(parts).cpu().numpy().astype(np.float64)
@@ -200,18 +199,6 @@ def baseline_of(image: NDArray[np.uint8], baseline: str = "black", grid: int = 1
 def _cpu_batch(size_px: int) -> int:
     least, most = _CPU_BATCHES
     return min(max(_CPU_PIXELS // size_px**2, least), most)
-
-
-@contextmanager
-def _evaluating(network: nn.Module) -> Iterator[None]:
-    # module by module: a part that was frozen in eval mode must come back so
-    modes = [(module, module.training) for module in network.modules()]
-    network.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 def _checked(image: NDArray[np.uint8], grid: int, batch_size: int | None, name: str) -> NDArray[np.uint8]:
