@@ -1,7 +1,7 @@
-"""The command line: `dfworkbench doctor | demo | demo-data | extract | train | score | import | run`.
+"""The command line: `dfworkbench doctor | demo | demo-data | extract | train | score | judge | import | run`.
 
-Every command does what a notebook does, with the same settings: the flags of extract, train, score and demo-data are the
-fields of their settings classes. Heavy imports stand inside the command that needs them.
+Every command does what a notebook does, with the same settings: the flags of extract, train, score, judge and demo-data
+are the fields of their settings classes. Heavy imports stand inside the command that needs them.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from dfworkbench.settings import Settings
 
 #: Exit codes: a doctor's finding, and an error that the user can put right.
 FOUND, REFUSED = 1, 2
+_EPILOG = "--traceback shows the full Python traceback of an error."
 
 
 class _Parser(argparse.ArgumentParser):
@@ -78,9 +79,6 @@ def _dispatch(words: list[str]) -> int:
     handler.setLevel(logging.WARNING)  # on the handler: distributed sets the levels of its own loggers
     logging.basicConfig(handlers=[handler], format="%(levelname)s %(name)s: %(message)s")
     return COMMANDS[given.command][2](given)
-
-
-_EPILOG = "--traceback shows the full Python traceback of an error."
 
 
 def _require(kind: str, name: str, known: list[str]) -> None:
@@ -235,6 +233,20 @@ def _score(given: argparse.Namespace) -> int:
     return 0
 
 
+def _add_judge(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "file", metavar="FILE", type=Path, help="scores of any detector: CSV, Parquet, or a result pickle"
+    )
+    _add_settings("judge")(parser)
+
+
+def _judge(given: argparse.Namespace) -> int:
+    from dfworkbench.evaluation.judge import judge
+
+    _say(str(judge(given.file, _settings("judge", given))))
+    return 0
+
+
 def _add_import(parser: argparse.ArgumentParser) -> None:
     from dfworkbench.importers import IMPORTERS
 
@@ -279,6 +291,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callab
     "extract": ("find, track and cut out all faces of a data set", _add_settings("extract"), _extract),
     "train": ("train a detector, one checkpoint per epoch", _add_settings("train"), _train),
     "score": ("score an image, a video or a folder", _add_score, _score),
+    "judge": ("metrics with intervals of anybody's score file", _add_judge, _judge),
     "import": ("turn published weights into a checkpoint", _add_import, _import),
     "run": ("execute a notebook with parameters", _add_run, _run),
 }

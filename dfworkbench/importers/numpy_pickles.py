@@ -1,4 +1,4 @@
-"""Pickled dicts of NumPy arrays, read without executing anything: what MegEngine's `save` makes of a network.
+"""Pickled dicts of NumPy arrays, read without executing anything: what MegEngine's `save` makes of a network, or a result file.
 
 Unpickling calls whatever functions a file names. Here it may name those that NumPy's own pickles are made of, in the spellings of
 NumPy 1 and 2 and of all protocols, and gets stand-ins for them that do nothing but note bytes, types and shapes. Any other name
@@ -50,6 +50,31 @@ def read_arrays(path: Path, *, doing: str, where_to_get: str, expected: str) -> 
         DataNotFoundError: There is no such file; says where to get it.
         CheckpointError: The file is damaged or too large, or holds code, arrays of objects or no arrays; says what was seen.
     """
+    return _read(path, _named_arrays, doing, where_to_get, expected)
+
+
+def read_values(path: Path, *, doing: str, where_to_get: str, expected: str) -> dict[str, Any]:
+    """Like `read_arrays`, for dicts that also hold numbers, texts and lists of them: what programs keep of their results.
+
+    Args:
+        path: The file, of any protocol.
+        doing: What is being done, as messages begin.
+        where_to_get: A sentence without full stop on how to come by the file.
+        expected: What such a file holds, as messages end.
+
+    Returns:
+        Per name an array, a number, a text, None, or lists of such; tuples become lists, NumPy's scalars plain numbers.
+
+    Raises:
+        DataNotFoundError: There is no such file; says where to get it.
+        CheckpointError: The file is damaged or too large, or holds code or other objects; says what was seen.
+    """
+    return _read(path, _plain_values, doing, where_to_get, expected)
+
+
+def _read(
+    path: Path, convert: Callable[[object], dict[str, Any]], doing: str, where_to_get: str, expected: str
+) -> dict[str, Any]:
     doing = f"{doing}: {path}"
     if not path.is_file():
         raise DataNotFoundError(f"{doing} does not exist. {where_to_get}, or check the path.")
@@ -62,7 +87,7 @@ def read_arrays(path: Path, *, doing: str, where_to_get: str, expected: str) -> 
         content = path.read_bytes()
         _check_instructions(content)
         found = _Unpickler(content).load()
-        return _named_arrays(found)
+        return convert(found)
     except _RefusedError as error:
         raise CheckpointError(
             f"{doing} holds {error}. Expected {expected}, and nothing else; it was not loaded. {where_to_get}."
@@ -100,6 +125,27 @@ def _named_arrays(found: object) -> dict[str, NDArray[Any]]:
             raise _RefusedError(f"a dict in which the name {shown} has a value of type {kind}")
         arrays[name] = value.finished()
     return arrays
+
+
+def _plain_values(found: object) -> dict[str, Any]:
+    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
+        raise _RefusedError(f"a pickled {type(found).__name__} that is no dict by name")
+    left = [MOST_INSTRUCTIONS]  # a list that stands in a list many times takes few bytes
+    return {name: _plain(value, left, 3) for name, value in found.items()}
+
+
+def _plain(value: object, left: list[int], depth: int) -> Any:
+    left[0] -= 1
+    if left[0] < 0:
+        raise _RefusedError(f"more than {MOST_INSTRUCTIONS:,} values")
+    if isinstance(value, _Array):
+        array = value.finished()
+        return array.item() if array.ndim == 0 else array
+    if isinstance(value, list | tuple) and depth:
+        return [_plain(item, left, depth - 1) for item in value]
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    raise _RefusedError(f"a value of type {type(value).__name__}{'' if depth else ' too deep inside'}")
 
 
 class _Dtype:

@@ -14,6 +14,7 @@ SUBCOMMANDS: dict[str, str] = {
     "extract": "dfworkbench.extraction:ExtractSettings",
     "train": "dfworkbench.training:TrainSettings",
     "score": "dfworkbench.evaluation.scoring:ScoreSettings",
+    "judge": "dfworkbench.evaluation.judge:JudgeSettings",
 }
 
 

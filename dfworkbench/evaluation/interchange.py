@@ -1,0 +1,160 @@
+"""Score files of other programs, so that anybody's detector is judged by the same rules: read one, give it to `evaluate`.
+
+* plain CSV (`score_csv`),
+* result pickles of DeepfakeBench (`deepfakebench`), read without executing anything,
+* score files of deepfake-workbench (dfwb-research), CSV with the columns dataset, key, compression, label, score, status,
+* our own score tables, .csv or .parquet.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from dfworkbench.errors import ParameterError, TableError
+from dfworkbench.evaluation.deepfakebench import METRICS_FILE, read_deepfakebench
+from dfworkbench.evaluation.score_csv import (
+    Polarity,
+    Scale,
+    finished,
+    log_odds,
+    read_cells,
+    read_score_csv,
+    write_score_csv,
+)
+from dfworkbench.evaluation.score_keys import parse_numbers
+from dfworkbench.names import FAKE, REAL, require_name
+from dfworkbench.tables import read_table
+
+__all__ = [
+    "FORMATS", "Format", "read_deepfakebench", "read_score_csv", "read_scores", "read_workbench_csv", "score_format",
+    "write_score_csv",
+]  # fmt: skip
+
+#: Format -> what it is.
+FORMATS = {
+    "csv": "plain CSV with a path, a label and a score",
+    "deepfakebench": "result pickles of DeepfakeBench",
+    "deepfake_workbench": "score CSV of dfwb-research/deepfake-workbench",
+    "dfworkbench": "a score table of dfworkbench",
+}
+Format = Literal["auto", "csv", "deepfakebench", "deepfake_workbench", "dfworkbench"]
+
+_WORKBENCH = ("dataset", "key", "compression", "label", "score", "status")
+_OURS = ("row_id", "video_id", "label", "logit", "fake_probability", "status")
+
+
+def read_scores(
+    path: Path | str,
+    format: Format = "auto",
+    *,
+    polarity: Polarity = "fake",
+    scale: Scale = "probability",
+    fake_label: int = FAKE,
+    columns: Mapping[str, str] | None = None,
+    frames_in_folders: bool = False,
+    dataset: str = "",
+) -> pd.DataFrame:
+    """Read a score file of any of `FORMATS`.
+
+    Args:
+        path: The file; of DeepfakeBench also the folder.
+        format: "auto" tells it from the suffix and the headers.
+        polarity: What a high score means, in a plain CSV; the other formats say it themselves. So do the following.
+        scale: Of its scores.
+        fake_label: Its number for fake.
+        columns: Role -> header, see `score_csv.read_score_csv`.
+        frames_in_folders: Whether its paths are frames, and their folders the videos.
+        dataset: Name of the data set, where the file gives none.
+
+    Returns:
+        A score table (`tables.SCORES`).
+
+    Raises:
+        DataNotFoundError: There is no such file.
+        TableError: It cannot be understood.
+        UnknownNameError: There is no such format.
+        ParameterError: An argument for plain CSV is given, and the file is none.
+    """
+    kind = score_format(path) if format == "auto" else format
+    require_name("format of score files", kind, FORMATS)
+    said: dict[str, Any] = {
+        "polarity": (polarity, "fake"),
+        "scale": (scale, "probability"),
+        "fake_label": (fake_label, FAKE),
+    }
+    said |= {"columns": (columns or {}, {}), "frames_in_folders": (frames_in_folders, False)}
+    changed = {name: value for name, (value, usual) in said.items() if value != usual}
+    if kind == "csv":
+        return read_score_csv(path, dataset=dataset, **changed)
+    if changed:
+        words = ", ".join(f"{name}={value!r}" for name, value in changed.items())
+        raise ParameterError(
+            f"reading scores from {path}: {words} is for plain CSV; this is {FORMATS[kind]}, which says what its scores mean. "
+            "Leave it out, or say format='csv'."
+        )
+    if kind == "deepfakebench":
+        return read_deepfakebench(path, dataset=dataset)
+    return read_workbench_csv(path) if kind == "deepfake_workbench" else read_table("score", path)
+
+
+def score_format(path: Path | str) -> str:
+    """Which of `FORMATS` a file is, by its suffix and headers.
+
+    Raises:
+        DataNotFoundError: There is no such file.
+        TableError: It is none of them.
+    """
+    path = Path(path)
+    if path.suffix in (".pickle", ".pkl") or (path.is_dir() and (path / METRICS_FILE).is_file()):
+        return "deepfakebench"
+    if path.suffix == ".parquet":
+        return "dfworkbench"
+    if path.is_dir():
+        raise TableError(
+            f"reading scores from {path}: a folder without {METRICS_FILE}. Expected a score file, or the folder of a test of "
+            "DeepfakeBench: name the file."
+        )
+    headers = set(read_cells(path))
+    if headers.issuperset(_WORKBENCH):
+        return "deepfake_workbench"
+    return "dfworkbench" if headers.issuperset(_OURS) else "csv"
+
+
+def read_workbench_csv(path: Path | str) -> pd.DataFrame:
+    """Read `<name>.scores.csv` of deepfake-workbench: a row per video, P(fake), failures kept as rows.
+
+    Args:
+        path: The file; its `.meta.json` is not needed.
+
+    Returns:
+        A score table; a video's key is "<dataset>/<key>", with "@<compression>" where there is one.
+
+    Raises:
+        DataNotFoundError: There is no such file.
+        TableError: It breaks that format.
+    """
+    path = Path(path)
+    cells = read_cells(path)
+    lost = [name for name in _WORKBENCH if name not in cells]
+    if lost:
+        raise TableError(
+            f"reading scores of deepfake-workbench from {path}: no column {', '.join(map(repr, lost))}; expected "
+            f"{', '.join(_WORKBENCH)}. If it is another CSV, say format='csv'."
+        )
+    scores = parse_numbers(cells["score"], "score", path)
+    labels = parse_numbers(cells["label"], "label", path)
+    if not np.isin(labels, (REAL, FAKE)).all():
+        odd = labels[~np.isin(labels, (REAL, FAKE))][0]
+        raise TableError(
+            f"reading scores of deepfake-workbench from {path}: a label is {odd:g}; expected 0 and 1, its binary labels. Score "
+            "with binary labels, or turn the kinds of forgery into 1."
+        )
+    keys = cells["dataset"] + "/" + cells["key"] + ("@" + cells["compression"]).where(cells["compression"] != "", "")
+    table = pd.DataFrame({
+        "row_id": keys, "video_id": keys, "dataset": cells["dataset"], "label": labels, "status": cells["status"],
+        "method": cells["method"] if "method" in cells else "", "fake_probability": scores, "logit": log_odds(scores),
+    })  # fmt: skip
+    return finished(table, path)

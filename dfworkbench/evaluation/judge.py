@@ -1,0 +1,127 @@
+"""Somebody's scores, judged: metrics with intervals and coverage, and what must be said beside them."""
+
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import pandas as pd
+from pydantic import Field, field_validator
+
+from dfworkbench.evaluation.aggregate import DEFAULT_RULE, RULES, Rule
+from dfworkbench.evaluation.deepfakebench import pool_by_folder_name
+from dfworkbench.evaluation.interchange import FORMATS, Format, read_scores, score_format
+from dfworkbench.evaluation.metrics import evaluate, metrics_text
+from dfworkbench.evaluation.score_columns import ROLES
+from dfworkbench.settings import Settings
+
+
+class JudgeSettings(Settings):
+    """How a score file is read, and how its figures are computed."""
+
+    format: Format = Field(
+        default="auto", description="What the file is: " + "; ".join(f"{k}: {v}" for k, v in FORMATS.items())
+    )
+    polarity: Literal["fake", "real"] = Field(default="fake", description="What a high score means, in a plain CSV.")
+    scale: Literal["probability", "logit"] = Field(
+        default="probability", description="Scale of the scores of a plain CSV: 0 to 1, or log-odds."
+    )
+    fake_label: int = Field(default=1, ge=0, le=1, description="The number that means fake, in a plain CSV.")
+    columns: list[str] = Field(
+        default=[], description=f"What columns of a plain CSV are, as role=header; roles: {', '.join(ROLES)}."
+    )
+    frames_in_folders: bool = Field(
+        default=False, description="Paths in a plain CSV are frames, and the folder that they lie in is the video."
+    )
+    rule: Rule = Field(
+        default=DEFAULT_RULE,
+        description="File score: " + "; ".join(f"{name}: {words}" for name, words in RULES.items()),
+    )
+    missing: Literal["drop", "as_chance", "as_real", "as_fake"] = Field(
+        default="drop", description="What rows without score count as; the coverage is shown in any case."
+    )
+    unit: Literal["video", "group"] = Field(
+        default="video", description="What the bootstrap draws: videos, or identity groups where the file names them."
+    )
+    draws: int = Field(default=2000, ge=0, le=100_000, description="Bootstrap resamplings; 0 for no intervals.")
+    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Of the resampling.")
+
+    @field_validator("columns")
+    @classmethod
+    def _are_pairs(cls, values: list[str]) -> list[str]:
+        for value in values:
+            if "=" not in value:
+                raise ValueError(f"{value!r} is no role=header pair, such as score=model_a")
+        return values
+
+
+class Judgement(NamedTuple):
+    """What a score file says.
+
+    Attributes:
+        scores: The score table (`tables.SCORES`).
+        metrics: As `metrics.evaluate` gives them.
+        notes: Sentences that must stand beside the figures.
+    """
+
+    scores: pd.DataFrame
+    metrics: pd.DataFrame
+    notes: list[str]
+
+    def __str__(self) -> str:
+        return "\n".join([metrics_text(self.metrics), *self.notes])
+
+
+def judge(path: Path | str, settings: JudgeSettings | None = None) -> Judgement:
+    """Read a score file of any known format and compute its metrics on every level that it has.
+
+    Args:
+        path: The file; of DeepfakeBench also the folder.
+        settings: How it is read and judged.
+
+    Raises:
+        DataNotFoundError: There is no such file.
+        TableError: It cannot be understood.
+        ParameterError: A setting does not fit the file.
+    """
+    chosen = settings or JudgeSettings()
+    kind = score_format(path) if chosen.format == "auto" else chosen.format
+    plain: dict[str, Any] = {
+        name: getattr(chosen, name) for name in ("polarity", "scale", "fake_label", "frames_in_folders")
+    }
+    columns = dict(pair.split("=", 1) for pair in chosen.columns)
+    scores = read_scores(path, kind, columns=columns, **plain)  # pyright: ignore[reportArgumentType]
+    how: dict[str, Any] = {name: getattr(chosen, name) for name in ("rule", "missing", "draws", "seed", "unit")}
+    metrics = evaluate(scores, _levels(scores), **how)
+    notes = [f"rule: {RULES[chosen.rule]}; rows without score: {chosen.missing}"]
+    return Judgement(
+        scores, metrics, notes + _polarity_note(metrics) + (_pooling_note(scores) if kind == "deepfakebench" else [])
+    )
+
+
+def _levels(scores: pd.DataFrame) -> list[str]:
+    """Levels that differ from one another in this table."""
+    frames = scores.duplicated(["video_id", "track"]).any()
+    tracks = scores.groupby("video_id")["track"].nunique().max() > 1
+    return [*(["frame"] if frames else []), *(["track"] if tracks else []), "video"]
+
+
+def _polarity_note(metrics: pd.DataFrame) -> list[str]:
+    row = metrics[metrics["metric"] == "auc"].iloc[-1]
+    if not row["high"] < 0.5:
+        return []
+    return [
+        f"NOTE: the AUC of {row['value']:.3f} is below chance: real files score higher than fakes. If a high score means real, "
+        "state the polarity real; if 1 is the label of real files, state the fake label 0."
+    ]
+
+
+def _pooling_note(scores: pd.DataFrame) -> list[str]:
+    pooled, videos = pool_by_folder_name(scores), scores["video_id"].nunique()
+    if len(pooled) == videos:
+        return []
+    theirs, ours = (
+        evaluate(table, ["video"], rule="mean", metrics=["auc"], draws=0)["value"].iloc[0] for table in (pooled, scores)
+    )
+    return [
+        f"NOTE: DeepfakeBench takes the {videos} videos for {len(pooled)}, because folders share names; its video AUC is "
+        f"{theirs:.3f}, that of the videos (mean over frames, as there) {ours:.3f}."
+    ]
