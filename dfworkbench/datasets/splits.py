@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from dfworkbench.errors import ParameterError, SplitLeakError
+from dfworkbench.errors import DataNotFoundError, ParameterError, SplitLeakError, TableError
 from dfworkbench.names import SPLITS
 from dfworkbench.workspace import atomic_path
 
@@ -87,6 +87,23 @@ def _draw(groups: pd.Series, shares: tuple[float, float, float], seed: int) -> d
         chosen[name] = split
         filled[split] += int(sizes[name])
     return chosen
+
+
+def with_splits(videos: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """The video table with `group` and `split` of a split file; videos that it does not name have no split."""
+    if not path.is_file():
+        raise DataNotFoundError(f"reading splits: there is no {path}. Run 01_data_extraction, which writes it.")
+    splits = pd.read_csv(path, dtype="str", keep_default_na=False)
+    missing = [name for name in ("video_id", "group", "split") if name not in splits]
+    if missing:
+        raise TableError(f"reading splits: {path} has no column {', '.join(missing)}; it has {', '.join(splits)}.")
+    twice = splits["video_id"][splits["video_id"].duplicated()]
+    if len(twice):
+        raise SplitLeakError(
+            f"{len(twice)} videos stand twice in {path} (first: {twice.iloc[0]!r}). Each must have one split."
+        )
+    splits = splits.set_index("video_id")
+    return videos.assign(**{c: videos["video_id"].map(splits[c]).fillna("") for c in ("group", "split")})
 
 
 def check_splits(videos: pd.DataFrame) -> None:

@@ -26,6 +26,7 @@ from dfworkbench.datasets.rows import choose_samples
 from dfworkbench.errors import DataNotFoundError, InputError, MediaError
 from dfworkbench.evaluation.aggregate import to_level
 from dfworkbench.evaluation.domain import caveat, is_generated
+from dfworkbench.evaluation.leak_note import leak_note, with_note
 from dfworkbench.evaluation.results import FileScore, Scored, TrackScore
 from dfworkbench.evaluation.settings import ScoreSettings
 from dfworkbench.faces import FaceFinder, FaceSettings, cut_for, faces_in_file
@@ -70,13 +71,14 @@ def score(
     _require_detector(loaded.detector, loaded.name)
     faces = settle(_face_settings(settings, loaded.input_spec))
     finder = None if faces.whole else FaceFinder(faces)
-    note = caveat(loaded.metadata)
+    always, elsewhere = leak_note(loaded.metadata), caveat(loaded.metadata)
     scores, tables = [], []
     for video_id, file in tqdm(files.items(), desc="scoring", unit="file", disable=not progress, leave=False):
         found, rows = _score_file(file, video_id, loaded, settings, faces, finder)
-        scores.append(found if not note or is_generated(file) else dataclasses.replace(found, caveat=note))
+        notes = [always, "" if not elsewhere or is_generated(file) else elsewhere]
+        scores.append(dataclasses.replace(found, caveat=" ".join(filter(None, notes))))
         tables.extend(rows)
-    return Scored(scores, SCORES.complete(tables), loaded.name)
+    return Scored(scores, with_note(SCORES.complete(tables), always), loaded.name)
 
 
 def _require_detector(network: Any, name: str) -> None:
@@ -300,7 +302,8 @@ def score_rows(
             batch = collate([dataset[row] for row in range(start, min(start + batch_size, len(dataset)))])
             logits[batch["row"].numpy()] = _forward(network, dataset.spec, name, batch["images"])
     rows = dataset.rows.assign(logit=logits, fake_probability=expit(logits))
-    return SCORES.complete(pd.concat([SCORES.complete(rows), _without_sample(videos, dataset)], ignore_index=True))
+    table = SCORES.complete(pd.concat([SCORES.complete(rows), _without_sample(videos, dataset)], ignore_index=True))
+    return with_note(table, leak_note(detector.metadata) if isinstance(detector, LoadedDetector) else "")
 
 
 def _without_sample(videos: pd.DataFrame | None, dataset: FaceDataset) -> pd.DataFrame:

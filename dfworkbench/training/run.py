@@ -22,6 +22,7 @@ import torch
 
 from dfworkbench.checkpoints import epoch_file, save_detector
 from dfworkbench.errors import CheckpointError, ParameterError
+from dfworkbench.evaluation.leak_note import provenance_note, with_note
 from dfworkbench.tables import write_table
 from dfworkbench.training.settings import TrainSettings
 from dfworkbench.workspace import atomic_path, explain_write
@@ -101,7 +102,8 @@ class Run:
             {**metadata, "provenance": dict(self.record)},
         )
         if scores is not None:
-            write_table("score", scores, score_file(self.folder, last["epoch"]))
+            told = with_note(scores, provenance_note(self.record))
+            write_table("score", told, score_file(self.folder, last["epoch"]))
         with atomic_path(self.folder / "history.csv", "the history") as temporary:
             history_table(history).to_csv(temporary, index=False)
         chosen = best_epoch(history)

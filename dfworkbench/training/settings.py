@@ -55,6 +55,10 @@ class TrainSettings(AugmentSettings):
     rate_steps: list[str] = Field(
         default=[], description="Other learning rates from an epoch on, as epoch=rate, for the schedule steps."
     )
+    leaky: bool = Field(
+        default=False,
+        description="Train although the leakage audit is red; the run and all its results say so for ever.",
+    )
     balance: Literal["loss", "sample", "none"] = Field(
         default="loss", description="Unequal classes: weigh the loss, draw both equally often, or leave them."
     )
@@ -136,7 +140,8 @@ class TrainSettings(AugmentSettings):
         same = self.replace(method="auto") if self.method == own_method(self.detector) else self
         # settings at their defaults do not count, so that a setting which is added one day renames no run
         plain = [name for name, field in type(self).model_fields.items() if getattr(same, name) == field.default]
-        return f"{self.detector}_{self.dataset}_{same.content_hash(without=(*FREE_FIELDS, *plain))}"
+        end = "_leaky" if self.leaky else ""
+        return f"{self.detector}_{self.dataset}_{same.content_hash(without=(*FREE_FIELDS, *plain))}{end}"
 
     @property
     def method_name(self) -> str:

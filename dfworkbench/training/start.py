@@ -7,18 +7,20 @@ from typing import Any, NamedTuple
 import pandas as pd
 import torch
 
-from dfworkbench.checkpoints import find_checkpoint, load_detector
-from dfworkbench.datasets import check_splits
+from dfworkbench.checkpoints import find_checkpoint, load_detector, read_record
 from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.datasets.pairing import paired_and_unpaired
 from dfworkbench.datasets.people import first_part, identity_classes, known_people, last_part
-from dfworkbench.errors import DataNotFoundError, ParameterError, SplitLeakError, TableError
+from dfworkbench.datasets.splits import with_splits
+from dfworkbench.errors import DataNotFoundError, ParameterError, TableError
 from dfworkbench.evaluation.domain import DOMAIN_KEY, dataset_domain, dataset_root
+from dfworkbench.evaluation.leak_note import AUDIT_KEY, LEAKY_START_KEY, leak_note
 from dfworkbench.methods import build_method, load_method, method_options
 from dfworkbench.models import build_detector, detector_options
 from dfworkbench.names import FAKE, REAL, require_name
 from dfworkbench.provenance import file_hash, provenance
 from dfworkbench.tables import read_table, table_hash
+from dfworkbench.training.audit import audited, keep_red
 from dfworkbench.training.loop import Epoch, fit
 from dfworkbench.training.processes import make_fabric
 from dfworkbench.training.run import Run
@@ -67,7 +69,7 @@ def prepare(settings: TrainSettings, workspace: Workspace | None = None) -> Prep
 
     Raises:
         DataNotFoundError: The data set was not extracted, or there is no checkpoint `start_from`.
-        SplitLeakError: An identity group stands in more than one split.
+        SplitLeakError: The leakage audit is red, and `leaky` is not set.
         TableError: A split has no faces, or no faces of one class; or the method needs the genuine video of each fake, and
             some have none.
         UnknownNameError: No detector or method has this name, or no fakes are of a kind.
@@ -76,6 +78,7 @@ def prepare(settings: TrainSettings, workspace: Workspace | None = None) -> Prep
     """
     workspace = workspace or find_workspace()
     tables = read_training_tables(settings.dataset, workspace)
+    clean = _audit(settings, tables, workspace)
     parts = training_parts(settings, tables)
     with torch.random.fork_rng([]):
         torch.manual_seed(settings.seed)
@@ -89,19 +92,38 @@ def prepare(settings: TrainSettings, workspace: Workspace | None = None) -> Prep
     record = provenance(
         settings.model_dump(mode="json"), seed=settings.seed, tables=tables.hashes, splits=tables.splits_hash
     )
+    record |= clean
     record[DOMAIN_KEY] = dataset_domain(workspace.labels / settings.dataset)
     if train_data.dense_faces:  # masks of the facial swap follow from them
         record["dense_landmarks"] = train_data.dense_faces
     if source:
         runs["start_from"] = source
     for name, file in runs.items():
-        record[name] = {"file": f"{file.parent.name}/{file.name}", "sha256": file_hash(file)}
-    run = Run(workspace.checkpoints / settings.model_name, settings, options, record)
+        record[name] = _origin(file)
+    folder = workspace.checkpoints / settings.model_name
+    run = Run(folder, settings, options, keep_red(folder, record))
     return Prepared(method, train_data, val_data, run)
 
 
+def _audit(settings: TrainSettings, tables: TrainingTables, workspace: Workspace) -> dict[str, Any]:
+    """The audit as an entry of the provenance; none for methods that train across the splits by design (decision 0011)."""
+    method: Any = load_method(settings.method_name)
+    if method.closed_set:
+        return {}
+    folder = workspace.labels / settings.dataset
+    return {AUDIT_KEY: audited(settings.dataset, folder, tables.videos, tables.faces, leaky=settings.leaky)}
+
+
+def _origin(file: Path) -> dict[str, str]:
+    """Another run's weights that this one is made from, and what must be said beside its figures for their sake."""
+    note = leak_note(read_record(file))
+    return {"file": f"{file.parent.name}/{file.name}", "sha256": file_hash(file)} | (
+        {LEAKY_START_KEY: note} if note else {}
+    )
+
+
 def read_training_tables(dataset: str, workspace: Workspace) -> TrainingTables:
-    """Video table with splits, and face table, of a data set; checked for leaks and empty splits."""
+    """Video table with splits, and face table, of a data set."""
     folder = workspace.labels / dataset
     if not folder.is_dir():
         known = sorted(path.parent.name for path in workspace.labels.glob("*/videos.csv"))
@@ -113,26 +135,7 @@ def read_training_tables(dataset: str, workspace: Workspace) -> TrainingTables:
     faces = read_table("face", folder / "faces.parquet")
     hashes = {"videos": table_hash(videos), "faces": table_hash(faces)}
     path = folder / "splits.csv"
-    videos = with_splits(videos, path)
-    check_splits(videos)
-    return TrainingTables(videos, faces, hashes, file_hash(path))
-
-
-def with_splits(videos: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """The video table with `group` and `split` of a split file; videos that it does not name have no split."""
-    if not path.is_file():
-        raise DataNotFoundError(f"reading splits: there is no {path}. Run 01_data_extraction, which writes it.")
-    splits = pd.read_csv(path, dtype="str", keep_default_na=False)
-    missing = [name for name in ("video_id", "group", "split") if name not in splits]
-    if missing:
-        raise TableError(f"reading splits: {path} has no column {', '.join(missing)}; it has {', '.join(splits)}.")
-    twice = splits["video_id"][splits["video_id"].duplicated()]
-    if len(twice):
-        raise SplitLeakError(
-            f"{len(twice)} videos stand twice in {path} (first: {twice.iloc[0]!r}). Each must have one split."
-        )
-    splits = splits.set_index("video_id")
-    return videos.assign(**{c: videos["video_id"].map(splits[c]).fillna("") for c in ("group", "split")})
+    return TrainingTables(with_splits(videos, path), faces, hashes, file_hash(path))
 
 
 def of_kinds(videos: pd.DataFrame, kinds: list[str]) -> pd.DataFrame:
