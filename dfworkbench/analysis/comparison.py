@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 from dfworkbench.analysis.measures import NAN, Measure
 from dfworkbench.errors import InputError
 from dfworkbench.evaluation.aggregate import DEFAULT_RULE, to_level
-from dfworkbench.evaluation.curves import METRICS, Ranking, draw_counts, resample
-from dfworkbench.evaluation.metrics import INTERVAL, usable_rows
+from dfworkbench.evaluation.bootstrap import interval, resample
+from dfworkbench.evaluation.curve_metrics import METRICS
+from dfworkbench.evaluation.curves import Ranking, draw_counts
+from dfworkbench.evaluation.metrics import usable_rows
 from dfworkbench.names import FAKE
 
 
@@ -85,16 +87,6 @@ def compare_auc(
     second, other_drawn = mean_auc(name, others, rule=rule, draws=draws, seed=seed)
     low, high, why = interval(drawn - other_drawn)
     return Measure(name, first.value - second.value, low, high, 0.0, first.n, first.reason or second.reason or why)
-
-
-def interval(drawn: NDArray[np.float64]) -> tuple[float, float, str]:
-    """Ends of the 95 % interval of bootstrap draws, and what is odd about it, else ""."""
-    finite = drawn[~np.isnan(drawn)]  # resamplings that hold one class only say nothing
-    if len(finite) < 2:
-        return NAN, NAN, "no resampling holds both classes" if len(drawn) else ""
-    low, high = np.quantile(finite, INTERVAL)
-    lost = len(drawn) - len(finite)
-    return float(low), float(high), f"interval without {lost} one-class resamplings" if lost > 0.05 * len(drawn) else ""
 
 
 def _require_same_videos(tables: Sequence[pd.DataFrame], name: str) -> None:

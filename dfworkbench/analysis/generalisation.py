@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dfworkbench.analysis.comparison import drawn_auc, interval
+from dfworkbench.analysis.comparison import drawn_auc
 from dfworkbench.analysis.measures import NAN, Measure
 from dfworkbench.errors import SplitLeakError
 from dfworkbench.evaluation.aggregate import DEFAULT_RULE
+from dfworkbench.evaluation.bootstrap import interval
 
 
 @dataclass(frozen=True)

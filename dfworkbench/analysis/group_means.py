@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from dfworkbench.analysis.measures import NAN, Measure
 from dfworkbench.errors import InputError
+from dfworkbench.evaluation.bootstrap import INTERVAL
 from dfworkbench.evaluation.curves import draw_counts
-from dfworkbench.evaluation.metrics import INTERVAL
 
 
 class GroupMeans(NamedTuple):

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from dfworkbench.evaluation.bootstrap import INTERVAL
 from dfworkbench.evaluation.curves import draw_counts
-from dfworkbench.evaluation.metrics import INTERVAL
 
 NAN = float("nan")
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 from tqdm.auto import tqdm
 
-from dfworkbench.analysis.comparison import drawn_auc, interval
+from dfworkbench.analysis.comparison import drawn_auc
 from dfworkbench.analysis.extracted import Extracted
 from dfworkbench.analysis.measures import NAN, Measure
 from dfworkbench.checkpoints import LoadedDetector
@@ -22,6 +22,7 @@ from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.datasets.perturbations import FRANK_2020, LEVELS, PERTURBATIONS, Perturb, PerturbFrank, strengths_at
 from dfworkbench.datasets.sample import Transform
 from dfworkbench.errors import ParameterError
+from dfworkbench.evaluation.bootstrap import interval
 from dfworkbench.evaluation.scoring import score_rows
 
 CLEAN = "clean"

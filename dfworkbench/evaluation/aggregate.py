@@ -13,6 +13,11 @@ from dfworkbench.names import STATUS_OK, require_name
 
 LEVELS = ("frame", "track", "video")
 
+#: Other names of two of them. A detector of clips writes one row per clip, one of pictures a row per face: both are the rows of
+#: the table. A person is a track, which goes on over gaps and cuts where identity weights were at hand at extraction; without
+#: them, a person who returns is two (docs/decisions/0006-identity.md).
+ALIASES = {"clip": "frame", "person": "track"}
+
 #: Rule -> what it does, in words for reports.
 RULES = {
     "max_track_mean": "maximum over tracks of the mean over frames",
@@ -32,7 +37,8 @@ def to_level(scores: pd.DataFrame, level: str = "video", rule: str = DEFAULT_RUL
 
     Args:
         scores: A score table (`tables.SCORES`), one row per face or clip and one per file that could not be scored.
-        level: "frame" (one row per scored face or clip), "track" (one per person and file) or "video" (one per file).
+        level: "frame" or "clip" (one row per scored face or clip), "track" or "person" (one per person and file), or "video"
+            (one per file).
         rule: How the rows of a file become one number, see `RULES`. On track level the rule is applied within the track,
             where "max_track_mean" is the mean.
 
@@ -45,7 +51,7 @@ def to_level(scores: pd.DataFrame, level: str = "video", rule: str = DEFAULT_RUL
         UnknownNameError: For a level or rule that does not exist.
         TableError: A column is missing, or the rows of one track have different labels.
     """
-    require_name("level", level, LEVELS)
+    level = ALIASES.get(require_name("level", level, (*LEVELS, *ALIASES)), level)
     require_name("aggregation rule", rule, RULES)
     rows = _checked(scores)
     if level == "frame":

@@ -1,10 +1,10 @@
-"""Weighted metrics for many resamplings at once.
+"""Weighted counts over falling thresholds, for many resamplings at once.
 
-A bootstrap draw is a weight for each row: how often its video was drawn. All metrics here come from the cumulative weights of
-fake and real rows over falling thresholds, so the rows are sorted once for all draws. Ties share one threshold.
+A bootstrap draw is a weight for each row: how often its video was drawn. All metrics (`curve_metrics`, `probability_metrics`)
+come from the cumulative weights of fake and real rows over falling thresholds, so the rows are sorted once for all draws. Ties
+share one threshold.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +39,21 @@ class Curve(NamedTuple):
     def reals(self) -> Floats:
         """Weight of all real rows, `(D,)`."""
         return self.alarms[:, -1]
+
+    @property
+    def scores(self) -> Floats:
+        """The distinct scores, falling, `(T,)`."""
+        return self.thresholds[1:]
+
+    @property
+    def fakes_at(self) -> Floats:
+        """Weight of the fake rows with each distinct score, `(D, T)`."""
+        return np.diff(self.hits, axis=1)
+
+    @property
+    def reals_at(self) -> Floats:
+        """Weight of the real rows with each distinct score, `(D, T)`."""
+        return np.diff(self.alarms, axis=1)
 
     @property
     def cut(self) -> int:
@@ -76,67 +91,9 @@ class Ranking:
         return Curve(self.thresholds, counts.real.copy(), counts.imag.copy())
 
 
-def _ratio(a: Floats, b: Floats) -> Floats:
+def ratio(a: Floats, b: Floats) -> Floats:
     """`a / b`, NaN where b is 0."""
     return np.divide(a, b, out=np.full(np.broadcast(a, b).shape, np.nan), where=b > 0)
-
-
-def _auc(curve: Curve) -> Floats:
-    steps = np.diff(curve.alarms, axis=1)
-    area = np.einsum("dt,dt->d", steps, curve.hits[:, 1:]) + np.einsum("dt,dt->d", steps, curve.hits[:, :-1])
-    return _ratio(area / 2, curve.fakes * curve.reals)
-
-
-def _average_precision(curve: Curve) -> Floats:
-    called = curve.hits[:, 1:] + curve.alarms[:, 1:]
-    np.maximum(called, 1e-300, out=called)  # draws without the highest rows: 0 / 0 counts nothing
-    precision = np.divide(curve.hits[:, 1:], called, out=called)
-    return _ratio(np.einsum("dt,dt->d", np.diff(curve.hits, axis=1), precision), curve.fakes)
-
-
-def _eer(curve: Curve) -> Floats:
-    # misses - alarms falls from 1 to -1; the first column at or below 0 and the one before it enclose the crossing
-    gap = (curve.fakes[:, None] - curve.hits) * curve.reals[:, None] - curve.alarms * curve.fakes[:, None]
-    right = np.maximum(np.argmax(gap <= 0, axis=1), 1)
-    rows = np.arange(len(right))
-    before, after = gap[rows, right - 1], gap[rows, right]
-    part = _ratio(before, before - after)
-    alarms = curve.alarms[rows, right - 1] * (1 - part) + curve.alarms[rows, right] * part
-    return _ratio(alarms, np.where(curve.fakes > 0, curve.reals, 0.0))
-
-
-def _accuracy(curve: Curve) -> Floats:
-    right = curve.hits[:, curve.cut] + curve.reals - curve.alarms[:, curve.cut]
-    return _ratio(right, curve.fakes + curve.reals)
-
-
-def _balanced_accuracy(curve: Curve) -> Floats:
-    return (_recall(curve) + _ratio(curve.reals - curve.alarms[:, curve.cut], curve.reals)) / 2
-
-
-def _precision(curve: Curve) -> Floats:
-    return _ratio(curve.hits[:, curve.cut], curve.hits[:, curve.cut] + curve.alarms[:, curve.cut])
-
-
-def _recall(curve: Curve) -> Floats:
-    return _ratio(curve.hits[:, curve.cut], curve.fakes)
-
-
-def _f1(curve: Curve) -> Floats:
-    return _ratio(2 * curve.hits[:, curve.cut], curve.hits[:, curve.cut] + curve.alarms[:, curve.cut] + curve.fakes)
-
-
-#: Metric -> function of a `Curve` that gives `(D,)`, NaN where it is not defined. Fake is the positive class.
-METRICS: dict[str, Callable[[Curve], Floats]] = {
-    "accuracy": _accuracy,
-    "auc": _auc,
-    "average_precision": _average_precision,
-    "balanced_accuracy": _balanced_accuracy,
-    "eer": _eer,
-    "f1": _f1,
-    "precision": _precision,
-    "recall": _recall,
-}
 
 
 def draw_counts(units: int, draws: int, seed: int) -> NDArray[np.int32]:
@@ -146,28 +103,3 @@ def draw_counts(units: int, draws: int, seed: int) -> NDArray[np.int32]:
     for row in counts:  # one draw at a time keeps the memory small, and costs the same
         row[:] = np.bincount(rng.integers(0, units, units), minlength=units)
     return counts
-
-
-def resample(
-    ranking: Ranking, unit: NDArray[np.intp], counts: NDArray[np.int32], metrics: tuple[str, ...], budget: int = 100_000
-) -> dict[str, Floats]:
-    """Every metric for every bootstrap draw.
-
-    Args:
-        ranking: The rows, sorted.
-        unit: `(n,)`, for each row the column of `counts` that holds its video.
-        counts: `(draws, units)` from `draw_counts`.
-        metrics: Names in `METRICS`.
-        budget: Numbers held at a time; draws are worked off in chunks.
-
-    Returns:
-        Metric -> `(draws,)`.
-    """
-    unit = unit[ranking.order]
-    chunk = max(1, budget // max(1, len(unit)))
-    parts: dict[str, list[Floats]] = {name: [] for name in metrics}
-    for start in range(0, len(counts), chunk):
-        curve = ranking.curve(np.take(counts[start : start + chunk], unit, axis=1))
-        for name in metrics:
-            parts[name].append(METRICS[name](curve))
-    return {name: np.concatenate(part) if part else np.empty(0) for name, part in parts.items()}

@@ -4,68 +4,107 @@ Frames of one video are alike, so a resampling draws whole videos (or identity g
 score stay in the table; `missing` says what they count as, and the coverage stands beside every figure.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from dfworkbench.errors import InputError, TableError
+from dfworkbench.errors import InputError, ParameterError
+from dfworkbench.evaluation import curve_metrics, probability_metrics
 from dfworkbench.evaluation.aggregate import DEFAULT_RULE, LEVELS, to_level
-from dfworkbench.evaluation.curves import METRICS, Ranking, draw_counts, resample
+from dfworkbench.evaluation.bootstrap import UNITS, interval, resample, unit_codes
+from dfworkbench.evaluation.curve_metrics import MAX_FPR, METRICS, TPR_AT
+from dfworkbench.evaluation.curves import Curve, Floats, Ranking, draw_counts
+from dfworkbench.evaluation.probability_metrics import BINS
 from dfworkbench.names import FAKE, REAL, require_name
 
 DEFAULT_METRICS = ("auc", "eer", "average_precision", "accuracy", "balanced_accuracy")
 
 #: Policy -> fake probability that a row without score gets; None takes it out.
 MISSING = {"drop": None, "as_chance": 0.5, "as_real": 0.0, "as_fake": 1.0}
-UNITS = {"video": "video_id", "group": "group"}
-INTERVAL = (0.025, 0.975)
 
-_NEED_BOTH = ("auc", "eer", "balanced_accuracy")
+_NEED_BOTH = ("auc", "eer", "balanced_accuracy", "partial_auc", *TPR_AT)
 
 
 def auc(labels: ArrayLike, scores: ArrayLike) -> float:
     """Area under the ROC curve; ties count half. NaN if only one class is there."""
-    return _single("auc", labels, scores)
+    return _single(curve_metrics.auc, labels, scores, "auc")
 
 
 def eer(labels: ArrayLike, scores: ArrayLike) -> float:
     """Equal error rate: where misses and false alarms cross, the ROC curve being interpolated linearly."""
-    return _single("eer", labels, scores)
+    return _single(curve_metrics.eer, labels, scores, "eer")
 
 
 def average_precision(labels: ArrayLike, scores: ArrayLike) -> float:
     """Mean of the precision over the recall, as a step function (scikit-learn's definition)."""
-    return _single("average_precision", labels, scores)
+    return _single(curve_metrics.average_precision, labels, scores, "average_precision")
 
 
 def accuracy(labels: ArrayLike, scores: ArrayLike) -> float:
     """Share of rows on the right side of 0.5; a score of exactly 0.5 is called real."""
-    return _single("accuracy", labels, scores)
+    return _single(curve_metrics.accuracy, labels, scores, "accuracy")
 
 
 def balanced_accuracy(labels: ArrayLike, scores: ArrayLike) -> float:
     """Mean of the share of fakes above 0.5 and the share of reals at or below it."""
-    return _single("balanced_accuracy", labels, scores)
+    return _single(curve_metrics.balanced_accuracy, labels, scores, "balanced_accuracy")
 
 
 def precision(labels: ArrayLike, scores: ArrayLike) -> float:
     """Share of fakes among the rows above 0.5; NaN if there is no such row."""
-    return _single("precision", labels, scores)
+    return _single(curve_metrics.precision, labels, scores, "precision")
 
 
 def recall(labels: ArrayLike, scores: ArrayLike) -> float:
     """Share of the fakes that lie above 0.5."""
-    return _single("recall", labels, scores)
+    return _single(curve_metrics.recall, labels, scores, "recall")
 
 
 def f1(labels: ArrayLike, scores: ArrayLike) -> float:
     """Harmonic mean of precision and recall at 0.5."""
-    return _single("f1", labels, scores)
+    return _single(curve_metrics.f1, labels, scores, "f1")
 
 
-def _single(name: str, labels: ArrayLike, scores: ArrayLike) -> float:
+def partial_auc(labels: ArrayLike, scores: ArrayLike, max_fpr: float = MAX_FPR) -> float:
+    """Area under the ROC curve up to a false-alarm rate, standardised after McClish: 0.5 for chance, 1 at best."""
+    return _single(partial(curve_metrics.partial_auc, max_fpr=_rate(max_fpr)), labels, scores, "partial AUC")
+
+
+def tpr_at(labels: ArrayLike, scores: ArrayLike, fpr: float) -> float:
+    """Share of fakes found where a share `fpr` of reals is called fake; the ROC curve is interpolated linearly."""
+    return _single(partial(curve_metrics.tpr_at, fpr=_rate(fpr)), labels, scores, "TPR at a false-alarm rate")
+
+
+def log_loss(labels: ArrayLike, scores: ArrayLike) -> float:
+    """Mean negative log-likelihood in nats, probabilities being clipped to `probability_metrics.CLIP` from 0 and 1."""
+    return _single(probability_metrics.log_loss, labels, scores, "log loss")
+
+
+def brier(labels: ArrayLike, scores: ArrayLike) -> float:
+    """Mean squared distance of the probability from the label."""
+    return _single(probability_metrics.brier, labels, scores, "the Brier score")
+
+
+def ece(labels: ArrayLike, scores: ArrayLike, bins: int = BINS) -> float:
+    """Expected calibration error over `bins` bins of equal mass; rows of equal score share a bin."""
+    return _single(partial(probability_metrics.ece, bins=bins), labels, scores, "the calibration error")
+
+
+def aurc(labels: ArrayLike, scores: ArrayLike) -> float:
+    """Area under the risk-coverage curve at 0.5, the confidence being |p - 0.5|; ties come in random order on average."""
+    return _single(probability_metrics.aurc, labels, scores, "the area under the risk-coverage curve")
+
+
+def _rate(value: float) -> float:
+    if not 0 < value < 1:
+        raise ParameterError(f"computing a metric: false-alarm rate {value}, expected a share above 0 and below 1.")
+    return value
+
+
+def _single(metric: Callable[[Curve], Floats], labels: ArrayLike, scores: ArrayLike, name: str) -> float:
     y, p = np.asarray(labels), np.asarray(scores, dtype=np.float64)
     if y.shape != p.shape or y.ndim != 1:
         raise InputError(
@@ -75,7 +114,7 @@ def _single(name: str, labels: ArrayLike, scores: ArrayLike) -> float:
         raise InputError(
             f"computing {name}: labels must be 0 (real) or 1 (fake) and scores numbers; drop rows that are not."
         )
-    return float(METRICS[name](Ranking(y, p).curve())[0]) if len(y) else float("nan")
+    return float(metric(Ranking(y, p).curve())[0]) if len(y) else float("nan")
 
 
 def evaluate(
@@ -93,9 +132,9 @@ def evaluate(
 
     Args:
         scores: A score table (`tables.SCORES`). Rows with label -1 take no part.
-        levels: Any of "frame", "track", "video".
+        levels: Any of "frame", "track", "video", or "clip" and "person", see `aggregate.ALIASES`.
         rule: How the faces of a file become one number, see `aggregate.RULES`.
-        metrics: Names in `curves.METRICS`.
+        metrics: Names in `curve_metrics.METRICS`.
         missing: What rows without score count as: "drop", "as_chance" (0.5), "as_real" (0), "as_fake" (1).
         draws: Bootstrap resamplings; 0 for no intervals.
         seed: Of the resampling.
@@ -104,7 +143,7 @@ def evaluate(
     Returns:
         One row per level and metric: level, metric, value, low, high (95 % interval), n, n_fake, n_real (rows that count),
         videos, coverage (share of the labelled rows of this level that have a score), rule, missing, unit, reason (why a
-        value or interval is NaN, else "").
+        value or interval is NaN or what to know about it, else "").
     """
     for name in metrics:
         require_name("metric", name, METRICS)
@@ -138,43 +177,22 @@ def _evaluate_level(
     used, coverage = usable_rows(rows, missing)
     n_fake = int((used["label"] == FAKE).sum())
     ranking = Ranking(used["label"], used["fake_probability"])
-    codes, units = _unit_codes(used, unit)
+    codes, units = unit_codes(used, unit)
     values = {name: METRICS[name](ranking.curve())[0] if len(used) else np.nan for name in metrics}
     sampled = {}
     if draws and units > 1:
         sampled = resample(ranking, codes, draw_counts(units, draws, seed), tuple(metrics))
     out = []
     for name in metrics:
-        low, high, why = _interval(sampled.get(name), units, draws, unit)
-        reason = _why_nan(name, len(used), n_fake) if np.isnan(values[name]) else why
+        low, high, why = interval(sampled.get(name, np.empty(0)))
+        if draws and name not in sampled:
+            why = f"{units} {unit}: too few for an interval"
+        reason = (
+            _why_nan(name, len(used), n_fake) if np.isnan(values[name]) else why or _coarse(name, len(used) - n_fake)
+        )
         out.append({"metric": name, "value": values[name], "low": low, "high": high, "reason": reason})
     counts = {"n": len(used), "n_fake": n_fake, "n_real": len(used) - n_fake, "videos": used["video_id"].nunique()}
     return pd.DataFrame(out).assign(**counts, coverage=coverage)
-
-
-def _unit_codes(rows: pd.DataFrame, unit: str) -> tuple[np.ndarray, int]:
-    """For each row the number of its resampling unit, and how many units there are."""
-    names = rows[UNITS[unit]]
-    if unit == "group":
-        if len(names) and (names == "").all():
-            raise TableError(
-                "bootstrapping over groups: the score table names no identity groups (column 'group' is empty). "
-                "Use unit='video', or score a data set whose video table has groups."
-            )
-        names = names.where(names != "", "video " + rows["video_id"])  # a file without group is its own
-    codes, uniques = pd.factorize(names)
-    return codes, len(uniques)
-
-
-def _interval(draws: np.ndarray | None, units: int, asked: int, unit: str) -> tuple[float, float, str]:
-    if draws is None:
-        return np.nan, np.nan, "" if not asked else f"{units} {unit}: too few for an interval"
-    finite = draws[~np.isnan(draws)]  # resamplings that hold one class only say nothing
-    if len(finite) < 2:
-        return np.nan, np.nan, "no resampling holds both classes"
-    low, high = np.quantile(finite, INTERVAL)
-    lost = len(draws) - len(finite)
-    return float(low), float(high), f"interval without {lost} one-class resamplings" if lost > 0.05 * len(draws) else ""
 
 
 def _why_nan(metric: str, n: int, n_fake: int) -> str:
@@ -186,57 +204,21 @@ def _why_nan(metric: str, n: int, n_fake: int) -> str:
     return "no row is called fake"
 
 
-def roc_band(
-    scores: pd.DataFrame,
-    level: str = "video",
-    *,
-    rule: str = DEFAULT_RULE,
-    missing: str = "drop",
-    draws: int = 500,
-    seed: int = 0,
-    points: int = 201,
-) -> pd.DataFrame:
-    """The ROC curve with its 95 % band over videos.
-
-    Returns:
-        fpr, tpr, low, high on `points` evenly spaced false alarm rates; empty if one class is missing.
-    """
-    used, _ = usable_rows(to_level(scores, level, rule), missing)
-    grid = np.linspace(0, 1, points)
-    empty = pd.DataFrame({"fpr": [], "tpr": [], "low": [], "high": []}, dtype=float)
-    if used["label"].nunique() < 2:
-        return empty
-    ranking = Ranking(used["label"], used["fake_probability"])
-    codes, units = _unit_codes(used, "video")
-    tpr = _tpr_on(grid, ranking.curve())[0]
-    counts = draw_counts(units, draws, seed)
-    chunk = max(1, 2_000_000 // len(codes))
-    order = codes[ranking.order]
-    drawn = [_tpr_on(grid, ranking.curve(counts[i : i + chunk][:, order])) for i in range(0, draws, chunk)]
-    curves = np.concatenate(drawn) if drawn else tpr[None]
-    curves = curves[~np.isnan(curves).any(axis=1)]
-    low, high = np.quantile(curves, INTERVAL, axis=0) if len(curves) else (tpr, tpr)
-    return pd.DataFrame({"fpr": grid, "tpr": tpr, "low": low, "high": high})
-
-
-def _tpr_on(grid: np.ndarray, curve) -> np.ndarray:
-    out = np.full((len(curve.hits), len(grid)), np.nan)
-    for row, (hits, alarms) in enumerate(zip(curve.hits, curve.alarms, strict=True)):
-        if hits[-1] > 0 and alarms[-1] > 0:
-            out[row] = np.interp(grid, alarms / alarms[-1], hits / hits[-1])  # on a vertical step: its upper end
-            out[row, 0] = hits[np.searchsorted(alarms, 0, side="right") - 1] / hits[-1]
-    return out
+def _coarse(metric: str, n_real: int) -> str:
+    if metric not in TPR_AT or TPR_AT[metric] * n_real >= 1:
+        return ""
+    return f"interpolated: no threshold has a false-alarm rate between 0 and {1 / n_real:.2g} with {n_real} real rows"
 
 
 def metrics_text(table: pd.DataFrame) -> str:
     """A table from `evaluate` as lines to print: value, interval, counts and coverage."""
-    lines = []
+    lines, width = [], max([17, *table["metric"].str.len()])
     for row in table.itertuples():
         band = "" if np.isnan(row.low) else f" [{row.low:.3f}, {row.high:.3f}]"
         value = "not defined" if np.isnan(row.value) else f"{row.value:.3f}"
         why = f"; {row.reason}" if row.reason else ""
         lines.append(
-            f"{row.level:>5} {row.metric:<17} {value}{band}  n = {row.n} ({row.n_fake} fake, {row.n_real} real) "
+            f"{row.level:>5} {row.metric:<{width}} {value}{band}  n = {row.n} ({row.n_fake} fake, {row.n_real} real) "
             f"from {row.videos} videos, coverage {row.coverage:.1%}{why}"
         )
     return "\n".join(lines)

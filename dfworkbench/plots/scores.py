@@ -7,7 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from dfworkbench.evaluation.aggregate import DEFAULT_RULE, RULES, to_level
-from dfworkbench.evaluation.metrics import evaluate, roc_band, usable_rows
+from dfworkbench.evaluation.metrics import evaluate, usable_rows
+from dfworkbench.evaluation.roc import roc_band
 from dfworkbench.names import FAKE, REAL
 from dfworkbench.plots.style import (
     FAKE_COLOUR,

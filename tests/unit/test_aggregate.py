@@ -83,7 +83,12 @@ def test_unknown_rule_names_the_closest():
     with pytest.raises(UnknownNameError, match=r"'max_mean'.*'max_track_mean'"):
         to_level(TWO_PEOPLE, "video", "max_mean")
     with pytest.raises(UnknownNameError, match="level"):
-        to_level(TWO_PEOPLE, "clip")
+        to_level(TWO_PEOPLE, "shot")
+
+
+@pytest.mark.parametrize(("alias", "level"), [("clip", "frame"), ("person", "track")])
+def test_clips_are_the_rows_and_a_person_is_a_track(alias, level):
+    pd.testing.assert_frame_equal(to_level(TWO_PEOPLE, alias), to_level(TWO_PEOPLE, level))
 
 
 def test_a_missing_column_is_named():

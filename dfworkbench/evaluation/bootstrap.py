@@ -1,0 +1,67 @@
+"""Bootstrap intervals over videos or identity groups: what is drawn, every metric for every draw, and the ends of an interval."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dfworkbench.errors import TableError
+from dfworkbench.evaluation.curve_metrics import METRICS
+from dfworkbench.evaluation.curves import Floats, Ranking
+
+UNITS = {"video": "video_id", "group": "group"}
+INTERVAL = (0.025, 0.975)
+
+
+def resample(
+    ranking: Ranking, unit: NDArray[np.intp], counts: NDArray[np.int32], metrics: tuple[str, ...], budget: int = 100_000
+) -> dict[str, Floats]:
+    """Every metric for every bootstrap draw.
+
+    Args:
+        ranking: The rows, sorted.
+        unit: `(n,)`, for each row the column of `counts` that holds its video.
+        counts: `(draws, units)` from `curves.draw_counts`.
+        metrics: Names in `METRICS`.
+        budget: Numbers held at a time; draws are worked off in chunks.
+
+    Returns:
+        Metric -> `(draws,)`.
+    """
+    unit = unit[ranking.order]
+    chunk = max(1, budget // max(1, len(unit)))
+    parts: dict[str, list[Floats]] = {name: [] for name in metrics}
+    for start in range(0, len(counts), chunk):
+        curve = ranking.curve(np.take(counts[start : start + chunk], unit, axis=1))
+        for name in metrics:
+            parts[name].append(METRICS[name](curve))
+    return {name: np.concatenate(part) if part else np.empty(0) for name, part in parts.items()}
+
+
+def unit_codes(rows: pd.DataFrame, unit: str) -> tuple[NDArray[np.intp], int]:
+    """For each row the number of its resampling unit ("video" or "group"), and how many units there are.
+
+    A file without group is its own.
+
+    Raises:
+        TableError: Groups are asked for and no row names one.
+    """
+    names = rows[UNITS[unit]]
+    if unit == "group":
+        if len(names) and (names == "").all():
+            raise TableError(
+                "bootstrapping over groups: the score table names no identity groups (column 'group' is empty). "
+                "Use unit='video', or score a data set whose video table has groups."
+            )
+        names = names.where(names != "", "video " + rows["video_id"])
+    codes, uniques = pd.factorize(names)
+    return codes, len(uniques)
+
+
+def interval(drawn: NDArray[np.float64]) -> tuple[float, float, str]:
+    """Ends of the 95 % interval of bootstrap draws, and what is odd about it, else ""."""
+    finite = drawn[~np.isnan(drawn)]  # resamplings that hold one class only say nothing
+    if len(finite) < 2:
+        return float("nan"), float("nan"), "no resampling holds both classes" if len(drawn) else ""
+    low, high = np.quantile(finite, INTERVAL)
+    lost = len(drawn) - len(finite)
+    return float(low), float(high), f"interval without {lost} one-class resamplings" if lost > 0.05 * len(drawn) else ""
