@@ -18,6 +18,7 @@ from dfworkbench.errors import CheckpointError, DataNotFoundError, UnknownNameEr
 from dfworkbench.input_spec import InputSpec
 from dfworkbench.models import build_detector
 from dfworkbench.models.devices import choose_device
+from dfworkbench.models.registry import ENTRY_POINTS, home_of
 from dfworkbench.workspace import Workspace, atomic_path, find_workspace
 
 FORMAT = "dfworkbench-detector-1"
@@ -69,6 +70,7 @@ def save_detector(
         "detector": name,
         "options": dict(options),
         "input_spec": detector.input_spec.to_dict(),  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue]
+        **({"registered_from": home} if (home := home_of(name)) else {}),
     }
     weights = {key: value.detach().cpu().contiguous().clone() for key, value in detector.state_dict().items()}
     with atomic_path(Path(path), "a checkpoint") as temporary:
@@ -193,9 +195,7 @@ def _build(record: dict[str, Any], path: Path) -> Any:
         detector = build_detector(record["detector"], **options)
         spec = InputSpec.from_dict(record["input_spec"])
     except UnknownNameError as error:
-        raise CheckpointError(
-            f"loading {path}: {error} If it is one of your own, call register_detector before loading."
-        ) from None
+        raise CheckpointError(f"loading {path}: {error} {_how_to_register(record)}") from None
     except (WorkbenchError, KeyError, TypeError) as error:
         raise CheckpointError(
             f"loading {path}: its record cannot be used ({error}). Was it saved by another version?"
@@ -207,6 +207,21 @@ def _build(record: dict[str, Any], path: Path) -> Any:
         )
     detector.input_spec = spec  # how it was fed in training rules, also where today's default differs
     return detector
+
+
+def _how_to_register(record: dict[str, Any]) -> str:
+    """What to do about a detector that is not known here."""
+    name, home = record["detector"], str(record.get("registered_from", ""))
+    module, _, builder = home.partition(":")
+    if not home:
+        return f"If it is one of your own, call register_detector({name!r}, …) before loading."
+    if module == "__main__":
+        cell = f"run the cell that calls register_detector({name!r}, …) before loading"
+        return f"It was registered in a notebook or script ({builder}): {cell}."
+    return (
+        f"It was registered from {home}: import the module that calls register_detector({name!r}, …) before loading, or install "
+        f"the package that brings it (entry point group {ENTRY_POINTS})."
+    )
 
 
 def _compare(detector: nn.Module, weights: dict[str, Tensor], name: str, path: Path) -> None:

@@ -1,12 +1,25 @@
-"""Detectors by name. Nothing is imported before it is built, so listing names needs no torch."""
+"""Detectors by name. Nothing is imported before it is built, so listing names needs no torch.
+
+Besides ours there are those of `register_detector`, and those of installed packages that name them in their metadata:
+
+    [project.entry-points."dfworkbench.detectors"]
+    tiny = "my_lab.nets:Tiny"
+"""
 
 import difflib
 import importlib
 import inspect
+import logging
+import re
+from collections.abc import Callable
+from functools import cache
+from importlib import metadata
 from typing import Any
 
 from dfworkbench.errors import ParameterError
 from dfworkbench.names import require_name
+
+_log = logging.getLogger(__name__)
 
 #: Name -> "module:Class", alphabetical. A class may stand here too, see `register_detector`.
 DETECTORS: dict[str, Any] = {
@@ -34,10 +47,28 @@ ENCODERS: dict[str, Any] = {"identity_resnet18": "dfworkbench.models.identity:Id
 #: Networks that detectors are made with and that cannot tell real from fake.
 HELPERS: dict[str, Any] = {**ENCODERS, "rdn": "dfworkbench.models.resynthesiser:Resynthesiser"}
 
+#: Names that no plug-in can take.
+BUILT_IN = frozenset((*DETECTORS, *HELPERS))
+#: Group of entry points by which an installed package brings detectors.
+ENTRY_POINTS = "dfworkbench.detectors"
+_NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")  # it becomes part of a folder's name
+
 
 def list_detectors() -> list[str]:
-    """Names of all detectors, alphabetical."""
-    return sorted(DETECTORS)
+    """Names of all detectors, alphabetical: ours, registered ones, and those of installed packages."""
+    return sorted(installed_detectors() | DETECTORS)
+
+
+@cache
+def installed_detectors() -> dict[str, str]:
+    """Name -> "module:Class" of the detectors that installed packages bring; a name of ours stays ours."""
+    found = {entry.name: entry.value for entry in metadata.entry_points(group=ENTRY_POINTS)}
+    for name in sorted(found):
+        if name in BUILT_IN or not _NAME.fullmatch(name):
+            _log.warning(
+                "the detector %r of an installed package (%s) is left out: a name of ours, or none", name, found[name]
+            )
+    return {name: value for name, value in found.items() if name not in BUILT_IN and _NAME.fullmatch(name)}
 
 
 def list_encoders() -> list[str]:
@@ -66,7 +97,7 @@ def build_detector(name: str, **options: Any) -> Any:
 
 def detector_class(name: str) -> type:
     """The class of a detector or of one of `HELPERS`."""
-    return load_class("detector", DETECTORS | HELPERS, name)
+    return load_class("detector", installed_detectors() | DETECTORS | HELPERS, name)
 
 
 def detector_options(name: str) -> dict[str, Any]:
@@ -74,20 +105,43 @@ def detector_options(name: str) -> dict[str, Any]:
     return class_options(detector_class(name))
 
 
-def register_detector(name: str, cls: type | str) -> None:
-    """Add a detector of your own.
+def register_detector(name: str, builder: type | Callable[..., Any] | str, *, check: bool = True) -> None:
+    """Add a detector of your own; from then on it stands in every selector, is trained, saved, loaded and scored like ours.
+
+    Guide and template: docs/guides/add_a_detector.md.
 
     Args:
         name: A name that is not taken; it is saved in checkpoints.
-        cls: The class, or "module:Class", which is imported when it is first built.
+        builder: The class, or a function that builds the detector, all of whose arguments have defaults that are plain values; or
+            "module:Class", which is imported when it is first built, and not checked.
+        check: Whether to build it and try it on two small random inputs, see `models.protocol.check_detector`.
 
     Raises:
-        ParameterError: The name is taken by another class.
+        ParameterError: The name is taken, or cannot be part of a folder's name.
+        InputError: It does not keep to the protocol; says in what.
     """
-    register("detector", DETECTORS, name, cls)
+    if name in BUILT_IN or not _NAME.fullmatch(name):
+        why = "it is one of dfworkbench's own" if name in BUILT_IN else "it cannot be part of a folder's name"
+        raise ParameterError(
+            f"registering the detector {name!r}: this name is taken or not possible ({why}). Expected letters, digits and "
+            "underscores, and none of ours: choose another name."
+        )
+    if check and not isinstance(builder, str):
+        from dfworkbench.models.protocol import check_detector  # needs torch
+
+        check_detector(name, builder)
+    register("detector", DETECTORS, name, builder)
 
 
-def register(kind: str, known: dict[str, Any], name: str, cls: type | str) -> None:
+def home_of(name: str) -> str:
+    """Where a plug-in is defined, as "module:Class"; "" for ours. It goes into checkpoints, for those who lack it."""
+    entry = (installed_detectors() | DETECTORS).get(name)
+    if name in BUILT_IN or entry is None or isinstance(entry, str):
+        return "" if name in BUILT_IN else entry or ""
+    return f"{entry.__module__}:{entry.__qualname__}"
+
+
+def register(kind: str, known: dict[str, Any], name: str, cls: type | Callable[..., Any] | str) -> None:
     """Enter a class under a name; entering the same class twice (a notebook cell run again) is no error."""
     if name in known and known[name] != cls and getattr(known[name], "__qualname__", known[name]) != _qualified(cls):
         raise ParameterError(
@@ -127,5 +181,5 @@ def check_options(kind: str, name: str, cls: type, options: dict[str, Any], *, s
             )
 
 
-def _qualified(cls: type | str) -> str:
+def _qualified(cls: type | Callable[..., Any] | str) -> str:
     return cls if isinstance(cls, str) else cls.__qualname__
