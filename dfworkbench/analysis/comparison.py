@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from dfworkbench.analysis.measures import NAN, Measure
 from dfworkbench.errors import InputError
 from dfworkbench.evaluation.aggregate import DEFAULT_RULE, to_level
-from dfworkbench.evaluation.bootstrap import interval, resample
+from dfworkbench.evaluation.bootstrap import interval, people_codes, resample
 from dfworkbench.evaluation.curve_metrics import METRICS
 from dfworkbench.evaluation.curves import Ranking, draw_counts
 from dfworkbench.evaluation.metrics import usable_rows
@@ -39,11 +39,11 @@ def drawn_auc(
         return Measure(name, NAN, chance=0.5, n=len(used), reason=f"{seen}: AUC needs both classes"), nothing
     ranking = Ranking(used["label"], used["fake_probability"])
     value = float(METRICS["auc"](ranking.curve())[0])
-    units, groups = pd.factorize(used["group"].where(used["group"] != "", used["video_id"]))
-    if not draws or len(groups) < 2:  # of one group alone, every resampling is the same
+    units, groups = people_codes(used)
+    if not draws or groups < 2:  # of one group alone, every resampling is the same
         reason = "1 identity group: no interval" if draws else ""
         return Measure(name, value, chance=0.5, n=len(used), reason=reason), nothing
-    drawn = resample(ranking, units, draw_counts(len(groups), draws, seed), ("auc",))["auc"]
+    drawn = resample(ranking, units, draw_counts(groups, draws, seed), ("auc",))["auc"]
     return Measure(name, value, *interval(drawn)[:2], 0.5, len(used), interval(drawn)[2]), drawn
 
 

@@ -40,21 +40,24 @@ def resample(
 def unit_codes(rows: pd.DataFrame, unit: str) -> tuple[NDArray[np.intp], int]:
     """For each row the number of its resampling unit ("video" or "group"), and how many units there are.
 
-    A file without group is its own.
-
     Raises:
         TableError: Groups are asked for and no row names one.
     """
-    names = rows[UNITS[unit]]
-    if unit == "group":
-        if len(names) and (names == "").all():
-            raise TableError(
-                "bootstrapping over groups: the score table names no identity groups (column 'group' is empty). "
-                "Use unit='video', or score a data set whose video table has groups."
-            )
-        names = names.where(names != "", "video " + rows["video_id"])
-    codes, uniques = pd.factorize(names)
-    return codes, len(uniques)
+    if unit == "video":
+        codes, videos = pd.factorize(rows["video_id"])
+        return codes, len(videos)
+    if len(rows) and (rows["group"] == "").all():
+        raise TableError(
+            "bootstrapping over groups: the score table names no identity groups (column 'group' is empty). "
+            "Use unit='video', or score a data set whose video table has groups."
+        )
+    return people_codes(rows)
+
+
+def people_codes(rows: pd.DataFrame) -> tuple[NDArray[np.intp], int]:
+    """For each row the number of its identity group, and how many there are; a file without group is its own."""
+    codes, groups = pd.factorize(rows["group"].where(rows["group"] != "", "video " + rows["video_id"]))
+    return codes, len(groups)
 
 
 def interval(drawn: NDArray[np.float64]) -> tuple[float, float, str]:
