@@ -246,7 +246,10 @@ def kept_audit(folder: Path, videos: pd.DataFrame, faces: pd.DataFrame) -> Audit
 def _key(videos: pd.DataFrame, faces: pd.DataFrame) -> str:
     """Hash of everything that the result depends on, whatever the order of the rows."""
     known = ["video_id", "dataset", "path", "label", "carrier", "donor", "genuine_id", "group", "split"]
-    parts = (videos[known].sort_values("video_id"), faces[["face_id", "crop_path"]].sort_values("face_id"))
+    parts = (
+        videos[known].sort_values("video_id"),
+        faces[["face_id", "crop_path", "crop_x0", "crop_y0", "crop_side"]].sort_values("face_id"),
+    )
     return hashlib.sha256("".join(map(table_hash, parts)).encode()).hexdigest()
 
 

@@ -12,7 +12,8 @@ from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.errors import SplitLeakError
 from dfworkbench.evaluation.audit import audit_dataset
 from dfworkbench.evaluation.leak_note import leak_note, table_note
-from dfworkbench.evaluation.scoring import score_rows
+from dfworkbench.evaluation.scoring import score, score_rows
+from dfworkbench.evaluation.settings import ScoreSettings
 from dfworkbench.tables import read_table
 from dfworkbench.training import TrainSettings, prepare, train
 
@@ -111,3 +112,12 @@ def test_encoders_of_identity_train_across_splits_by_design(leaky):
         detector="identity_resnet18", size_px=32, detector_options=["alignment=box"], balance="none"
     )
     assert "audit" not in prepare(chosen, leaky).run.record
+
+
+def test_a_card_of_a_scored_file_says_it(leaky):
+    fit(leaky, leaky=True)
+    faces = read_table("face", leaky.labels / "toy/faces.parquet")
+    scored = score(leaky.extracted / faces["crop_path"].iloc[0], "run", ScoreSettings(whole=True), progress=False)
+    note = leak_note(load_detector("run", workspace=leaky).metadata)
+    assert scored[0].caveat == table_note(scored.table) == note
+    assert note in scored._repr_html_()
