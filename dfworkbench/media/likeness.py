@@ -42,7 +42,7 @@ def near_pairs(
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
     """All pairs of hashes that differ in at most `bits` bits, block by block.
 
-    Every pair is looked at, 4096 x 64 at a time: exact, and about 3 ns a pair on one core.
+    Every pair is looked at, 64 x 4096 at a time, so the search is exact.
 
     Args:
         left: `(n, 4)`.

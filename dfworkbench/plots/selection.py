@@ -82,4 +82,4 @@ def _draw_picks(axes: Axes, found: Selection) -> None:
 
 
 def _name(found: Selection) -> str:
-    return "AUC" if found.metric == "auc" else found.metric.replace("_", " ")
+    return found.metric.upper() if len(found.metric) <= 4 else found.metric.replace("_", " ")
