@@ -19,7 +19,8 @@ from dfworkbench.analysis.extracted import Extracted
 from dfworkbench.analysis.measures import NAN, Measure
 from dfworkbench.checkpoints import LoadedDetector
 from dfworkbench.datasets.face_dataset import FaceDataset
-from dfworkbench.datasets.perturbations import FRANK_2020, LEVELS, PERTURBATIONS, Perturb, PerturbFrank, strengths_at
+from dfworkbench.datasets.frank_perturbations import FRANK_2020, PerturbFrank
+from dfworkbench.datasets.perturbations import LEVELS, PERTURBATIONS, Perturb, strengths_at
 from dfworkbench.datasets.sample import Transform
 from dfworkbench.errors import ParameterError
 from dfworkbench.evaluation.bootstrap import interval

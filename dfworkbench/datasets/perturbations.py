@@ -4,12 +4,8 @@ He, Yu, Keuper and Fritz, "Beyond the Spectrum: Detecting Deepfakes via Re-Synth
 detector on perturbed pictures. Neither the laws nor the strengths of their perturbations are published with their code, so
 everything here is a SUBSTITUTE: numbers are comparable with each other, not with the tables of that paper.
 
-* `PERTURBATIONS`: eight perturbations, each at five strengths of ours, from weak to strong. `Perturb` applies one, or a chain.
-* `FRANK_2020`: the protocol of Frank et al., "Leveraging Frequency Analysis for Deep Fake Image Recognition", ICML 2020
-  (arXiv:2003.08685), which papers of that time share: four perturbations of random strength, each with probability 0.5.
-
-Differences from the code of Frank et al.: the JPEG quality is really used; the width of the blur follows from its kernel (as
-OpenCV derives it) and is not a constant; crops keep width and height apart; randomness comes from a generator per picture.
+`PERTURBATIONS` are nine perturbations, each at five strengths of ours, from weak to strong; `Perturb` applies one, or a chain. The
+protocol of Frank et al., which papers of that time share, stands in `frank_perturbations`.
 
 Strengths are in pixels and grey levels of the detector's input: pictures are perturbed after they are cut, so that detectors
 with equal inputs meet equal pictures. Every function is pure; where nothing is drawn, the generator is left alone.
@@ -26,6 +22,7 @@ from numpy.typing import NDArray
 from dfworkbench.datasets.augment import recolour
 from dfworkbench.datasets.sample import FaceSample
 from dfworkbench.errors import InputError, ParameterError
+from dfworkbench.media.recompress import recompress
 from dfworkbench.names import require_name
 
 Pixels = NDArray[np.uint8]
@@ -46,6 +43,7 @@ class Perturbation:
         change: `(picture, strength, rng)` to the changed picture, without checks; `apply` has them.
         whole: Whether only whole numbers are taken.
         odd: Whether only odd numbers are taken.
+        joint: Whether `change` takes all pictures of a clip at once, `(T, H, W, 3)`, because they depend on one another.
     """
 
     name: str
@@ -56,6 +54,7 @@ class Perturbation:
     change: Callable[[Pixels, float, np.random.Generator], Any]
     whole: bool = False
     odd: bool = False
+    joint: bool = False
 
     def require(self, strength: float) -> None:
         """Raise `ParameterError` unless the strength can be applied."""
@@ -89,7 +88,16 @@ class Perturbation:
                 f"perturbing a picture by {self.name!r}: got {image.dtype} {image.shape}, expected uint8 RGB (H, W, 3). Perturb "
                 "pictures before models.inputs.prepare, and one at a time."
             )
-        return np.ascontiguousarray(self.change(np.ascontiguousarray(image), strength, rng), dtype=np.uint8)
+        image = np.ascontiguousarray(image)
+        changed = self.change(image[None], strength, rng)[0] if self.joint else self.change(image, strength, rng)
+        return np.ascontiguousarray(changed, dtype=np.uint8)
+
+    def apply_to_clip(self, images: Pixels, strength: float, rng: np.random.Generator) -> Pixels:
+        """Change the pictures of a clip `(T, H, W, 3)`: together where they depend on one another, else one after the other."""
+        if not self.joint or len(images) == 1:
+            return np.stack([self.apply(image, strength, rng) for image in images])
+        self.require(strength)
+        return np.ascontiguousarray(self.change(np.ascontiguousarray(images), strength, rng), dtype=np.uint8)
 
 
 def _noise(image: Pixels, sigma: float, rng: np.random.Generator) -> NDArray:
@@ -142,6 +150,10 @@ def _occlude(image: Pixels, share: float, rng: np.random.Generator) -> Pixels:
     return out
 
 
+def _h264(images: Pixels, crf: float, _rng: np.random.Generator) -> Pixels:
+    return recompress(images, int(crf))
+
+
 _ALL = (
     Perturbation(
         "noise", "standard deviation, grey levels", "Gaussian noise, independent in every pixel and channel",
@@ -154,6 +166,10 @@ _ALL = (
     Perturbation(
         "jpeg", "quality", "JPEG compression with halved colour channels (4:2:0)", (95, 80, 60, 40, 20), (1, 100), _jpeg,
         whole=True,
+    ),
+    Perturbation(
+        "h264", "CRF", "H.264 compression (x264, veryfast, yuv420p): a picture as an intra frame, a clip as a video at 25 fps",
+        (18, 23, 28, 34, 40), (0, 51), _h264, whole=True, joint=True,
     ),
     Perturbation(
         "crop", "share of each side removed", "the middle is kept and resized back, bicubic", (0.05, 0.1, 0.15, 0.2, 0.3),
@@ -208,7 +224,7 @@ class Perturb:
     """A `Transform` that cuts a sample without random changes and perturbs each of its pictures.
 
     In a `FaceDataset` it is seeded by `(seed, epoch, row)`: the same sample meets the same draws at every strength. Pictures of
-    a clip are perturbed one after the other with draws of their own.
+    a clip are perturbed one after the other with draws of their own; a chain with H.264 changes them link by link.
 
     Args:
         chain: Names in `PERTURBATIONS`, joined by ">": "jpeg>blur" compresses, then blurs. "" leaves the pictures as they are.
@@ -234,68 +250,15 @@ class Perturb:
 
     def __call__(self, sample: FaceSample, rng: np.random.Generator) -> dict[str, Any]:
         """`images`, `(T, S, S, 3)` uint8 RGB."""
-        return {"images": np.stack([self.picture(image, rng) for image in sample.cut()])}
+        images = np.stack(sample.cut())
+        if not any(link.joint for link in self.steps):
+            return {"images": np.stack([self.picture(image, rng) for image in images])}
+        for link, strength in zip(self.steps, self.strengths, strict=True):
+            images = link.apply_to_clip(images, strength, rng)
+        return {"images": images}
 
     def picture(self, image: Pixels, rng: np.random.Generator) -> Pixels:
         """One picture `(H, W, 3)` uint8 RGB after all links."""
         for link, strength in zip(self.steps, self.strengths, strict=True):
             image = link.apply(image, strength, rng)
-        return image
-
-
-def _draw(name: str, rng: np.random.Generator) -> float:
-    """A strength by the intended laws of Frank et al."""
-    if name == "noise":
-        return float(rng.uniform(5, 20))  # their script says variance and uses it as standard deviation
-    if name == "blur":
-        return float(rng.choice((3, 5, 7, 9)))
-    return float(rng.integers(10, 75)) if name == "jpeg" else float(rng.uniform(0.05, 0.2))
-
-
-_FRANK = ("noise", "blur", "crop", "jpeg")
-
-#: Condition of the protocol of Frank et al. -> what it does. Their words allow two readings of "combined"; both are here.
-FRANK_2020: dict[str, str] = {
-    "noise": "Gaussian noise, standard deviation drawn from 5 to 20 grey levels",
-    "blur": "Gaussian blur, kernel drawn from 3, 5, 7 and 9 px",
-    "crop": "5 to 20 % of each side removed, resized back bicubic",
-    "jpeg": "JPEG compression, quality drawn from 10 to 74",
-    "one_of_all": "combined, first reading: one of the four, drawn for each picture (their script takes them in turn)",
-    "all": "combined, second reading: all four in the order noise, blur, crop, jpeg, each tossed for by itself",
-}
-
-
-class PerturbFrank:
-    """A `Transform` with the protocol of Frank et al. 2020, a substitute for the unpublished one of Re-Synthesis.
-
-    Args:
-        condition: One of `FRANK_2020`.
-        share: Probability with which a perturbation is applied to a picture.
-
-    Raises:
-        UnknownNameError: There is no such condition.
-        ParameterError: `share` outside 0..1.
-    """
-
-    needs_genuine = False
-
-    def __init__(self, condition: str, share: float = 0.5) -> None:
-        self.condition, self.share = require_name("condition of Frank et al. 2020", condition, FRANK_2020), share
-        if not 0 <= share <= 1:
-            raise ParameterError(
-                f"perturbing pictures as Frank et al.: share {share!r}, expected a probability from 0 to 1. Theirs is 0.5."
-            )
-
-    def __call__(self, sample: FaceSample, rng: np.random.Generator) -> dict[str, Any]:
-        """`images`, `(T, S, S, 3)` uint8 RGB."""
-        return {"images": np.stack([self.picture(image, rng) for image in sample.cut()])}
-
-    def picture(self, image: Pixels, rng: np.random.Generator) -> Pixels:
-        """One picture `(H, W, 3)` uint8 RGB, perturbed or not."""
-        names = _FRANK if self.condition == "all" else (self.condition,)
-        if self.condition == "one_of_all":
-            names = (_FRANK[rng.integers(len(_FRANK))],)
-        for name in names:
-            if rng.random() < self.share:
-                image = PERTURBATIONS[name].apply(image, _draw(name, rng), rng)
         return image

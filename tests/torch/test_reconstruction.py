@@ -15,7 +15,8 @@ from dfworkbench.analysis.robustness import frank_protocol, robustness
 from dfworkbench.analysis.spectra import azimuthal_average, peak_excess
 from dfworkbench.checkpoints import LoadedDetector
 from dfworkbench.datasets.face_dataset import FaceDataset
-from dfworkbench.datasets.perturbations import FRANK_2020, PERTURBATIONS, Perturb
+from dfworkbench.datasets.frank_perturbations import FRANK_2020
+from dfworkbench.datasets.perturbations import PERTURBATIONS, Perturb
 from dfworkbench.errors import InputError, ParameterError, UnknownNameError
 from dfworkbench.input_spec import InputSpec
 from dfworkbench.models.prediction import Prediction

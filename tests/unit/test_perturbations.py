@@ -4,15 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from dfworkbench.datasets.perturbations import (
-    FRANK_2020,
-    LEVELS,
-    PERTURBATIONS,
-    Perturb,
-    PerturbFrank,
-    links,
-    strengths_at,
-)  # fmt: skip
+from dfworkbench.datasets.frank_perturbations import FRANK_2020, PerturbFrank
+from dfworkbench.datasets.perturbations import LEVELS, PERTURBATIONS, Perturb, links, strengths_at
 from dfworkbench.errors import InputError, ParameterError, UnknownNameError
 
 ALL = sorted(PERTURBATIONS)
@@ -49,11 +42,44 @@ def test_random_ones_follow_their_generator_and_nothing_else(name, picture):
     assert np.array_equal(np.random.get_state()[1], state)  # noqa: NPY002
 
 
-@pytest.mark.parametrize("name", ["blur", "jpeg", "crop", "resize"])
+@pytest.mark.parametrize("name", ["blur", "jpeg", "h264", "crop", "resize"])
 def test_fixed_ones_draw_nothing(name, picture):
     generator = rng()
     PERTURBATIONS[name].apply(picture, PERTURBATIONS[name].strengths[0], generator)
     assert generator.random() == rng().random()
+
+
+@pytest.mark.parametrize("shape", [(47, 63), (64, 48), (33, 34)])
+def test_h264_takes_odd_sides_and_halves_the_resolution_of_colours(shape):
+    edge = np.zeros((*shape, 3), np.uint8)
+    edge[:, 21:] = (200, 40, 40)  # between two pixels that share their colour
+    made = PERTURBATIONS["h264"].apply(edge, 0, rng())
+    assert made.shape == edge.shape
+    far = np.abs(made[:, [5, 30]].astype(int) - edge[:, [5, 30]])
+    assert far.max() <= 6  # flat areas come back but for rounding
+    redness = made[..., 0].astype(int) - made[..., 1]
+    assert redness[10, 20] > 20  # the dark pixel beside the edge takes on its neighbour's colour
+    assert np.array_equal(edge[:, 20], np.zeros((shape[0], 3)))
+
+
+def test_h264_takes_a_clip_as_one_video(picture):
+    item, moving = PERTURBATIONS["h264"], np.stack([np.roll(picture, 2 * i, axis=1) for i in range(6)])
+    together = item.apply_to_clip(moving, 28, rng())
+    alone = np.stack([item.apply(image, 28, rng()) for image in moving])
+    assert together.shape == moving.shape
+    np.testing.assert_array_equal(alone[0], item.apply_to_clip(moving[:1], 28, rng())[0])
+    assert not np.array_equal(together[3], alone[3])  # predicted from its neighbours, not by itself
+    assert np.array_equal(Perturb("h264", 28)(Cut(moving), rng())["images"], together)
+
+
+class Cut:
+    """A sample that is cut already."""
+
+    def __init__(self, images):
+        self.images = images
+
+    def cut(self):
+        return self.images
 
 
 def test_noise_has_its_standard_deviation():
