@@ -13,7 +13,52 @@ from dfworkbench.evaluation.bootstrap import interval, people_codes, resample
 from dfworkbench.evaluation.curve_metrics import METRICS
 from dfworkbench.evaluation.curves import Ranking, draw_counts
 from dfworkbench.evaluation.metrics import usable_rows
-from dfworkbench.names import FAKE
+from dfworkbench.names import FAKE, require_name
+
+
+def drawn_metric(
+    name: str,
+    scores: pd.DataFrame,
+    metric: str = "auc",
+    level: str = "video",
+    *,
+    rule: str = DEFAULT_RULE,
+    missing: str = "drop",
+    draws: int = 1000,
+    seed: int = 0,
+) -> tuple[Measure, NDArray[np.float64]]:
+    """A metric of a score table, and its value in every resampling, `(draws,)`.
+
+    Resampled are identity groups with all their videos: the question is about people, and videos of one person are alike. A
+    video without a group is its own.
+
+    Score tables with the same videos in the same order are resampled alike for equal seeds: their draws can be subtracted.
+
+    Raises:
+        UnknownNameError: There is no such metric, level, rule or policy.
+    """
+    require_name("metric", metric, METRICS)
+    used, nothing = usable_rows(to_level(scores, level, rule), missing)[0], np.full(draws, NAN)
+    chance = 0.5 if metric == "auc" else NAN
+    ranking = Ranking(used["label"], used["fake_probability"])
+    value = float(METRICS[metric](ranking.curve())[0]) if len(used) else NAN
+    if np.isnan(value):
+        kinds = "fake" if (used["label"] == FAKE).all() else "real"
+        seen = f"no labelled {level} with a score" if used.empty else f"only {kinds} {level}s"
+        return Measure(
+            name,
+            NAN,
+            chance=chance,
+            n=len(used),
+            reason=f"{seen}: {metric if metric != 'auc' else 'AUC'} needs both classes",
+        ), nothing
+    units, groups = people_codes(used)
+    if not draws or groups < 2:  # of one group alone, every resampling is the same
+        reason = "1 identity group: no interval" if draws else ""
+        return Measure(name, value, chance=chance, n=len(used), reason=reason), nothing
+    drawn = resample(ranking, units, draw_counts(groups, draws, seed), (metric,))[metric]
+    low, high, why = interval(drawn)
+    return Measure(name, value, low, high, chance, len(used), why), drawn
 
 
 def drawn_auc(
@@ -25,26 +70,8 @@ def drawn_auc(
     draws: int = 1000,
     seed: int = 0,
 ) -> tuple[Measure, NDArray[np.float64]]:
-    """Video AUC of a score table, and its value in every resampling, `(draws,)`.
-
-    Resampled are identity groups with all their videos: the question is about people, and videos of one person are alike. A
-    video without a group is its own.
-
-    Score tables with the same videos in the same order are resampled alike for equal seeds: their draws can be subtracted.
-    """
-    used, nothing = usable_rows(to_level(scores, "video", rule), missing)[0], np.full(draws, NAN)
-    fakes = int((used["label"] == FAKE).sum())
-    if fakes in (0, len(used)):
-        seen = "no labelled video with a score" if used.empty else f"only {'fake' if fakes else 'real'} videos"
-        return Measure(name, NAN, chance=0.5, n=len(used), reason=f"{seen}: AUC needs both classes"), nothing
-    ranking = Ranking(used["label"], used["fake_probability"])
-    value = float(METRICS["auc"](ranking.curve())[0])
-    units, groups = people_codes(used)
-    if not draws or groups < 2:  # of one group alone, every resampling is the same
-        reason = "1 identity group: no interval" if draws else ""
-        return Measure(name, value, chance=0.5, n=len(used), reason=reason), nothing
-    drawn = resample(ranking, units, draw_counts(groups, draws, seed), ("auc",))["auc"]
-    return Measure(name, value, *interval(drawn)[:2], 0.5, len(used), interval(drawn)[2]), drawn
+    """Video AUC of a score table, and its value in every resampling; see `drawn_metric`."""
+    return drawn_metric(name, scores, rule=rule, missing=missing, draws=draws, seed=seed)
 
 
 def mean_auc(

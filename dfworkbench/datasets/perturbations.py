@@ -250,7 +250,7 @@ class Perturb:
 
     def __call__(self, sample: FaceSample, rng: np.random.Generator) -> dict[str, Any]:
         """`images`, `(T, S, S, 3)` uint8 RGB."""
-        images = np.stack(sample.cut())
+        images = sample.cut()
         if not any(link.joint for link in self.steps):
             return {"images": np.stack([self.picture(image, rng) for image in images])}
         for link, strength in zip(self.steps, self.strengths, strict=True):

@@ -48,7 +48,7 @@ class ReconstructionSettings(Settings):
 
     dataset: str = Field(DEMO_SET, min_length=1, description="Extracted set of whole pictures, real and generated.")
     generator: str = Field(
-        "nearest", description="Generator whose pictures are trained on; all others are for testing."
+        "transposed", description="Generator whose pictures are trained on; all others are for testing."
     )
     plain: str = Field("resnet18", description="Detector of the pictures themselves, to compare with.")
     size_px: int = Field(96, ge=32, le=1024, multiple_of=4, description="Side of the windows that detectors see.")
@@ -63,7 +63,9 @@ class ReconstructionSettings(Settings):
         description="ImageNet weights of VGG-19 for stage 5: imagenet, or a file; empty for random ones, only to try it.",
     )
     first_epochs: int = Field(60, ge=1, le=1000, description="Passes over the real pictures in stage 1.")
-    epochs: int = Field(8, ge=1, le=1000, description="Passes over the pictures in stage 2, and of the plain detector.")
+    epochs: int = Field(
+        16, ge=1, le=1000, description="Passes over the pictures in stage 2, and of the plain detector."
+    )
     joint_epochs: int = Field(2, ge=0, le=1000, description="Passes in stage 3, which trains both; 0 leaves it out.")
     task: Literal["none", "denoising", "colourisation"] = Field(
         "denoising", description="What stage 3 has to undo besides."

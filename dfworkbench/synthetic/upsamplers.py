@@ -42,6 +42,8 @@ class Upsampler:
         low: Kernel of the picture and of smooth noise.
         high: Kernel of the noise maps that carry the finest detail.
         share: Of the noise's energy, in the band where the up-sampled maps have most, how much comes from them, 0..1.
+        gains: Of the four pixels of each square of 2 x 2, row by row, mean 1: what overlap, or channels of their own, leave
+            of the last stage. It is what networks learn first; the rest is in the noise.
         soften: Side taps of a last 3 x 3 convolution `(soften, 1 - 2 soften, soften)`; 0 for none.
     """
 
@@ -49,6 +51,7 @@ class Upsampler:
     low: tuple[float, ...]
     high: tuple[float, ...]
     share: float
+    gains: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
     soften: float = 0.0
 
     def enlarge(
@@ -64,6 +67,10 @@ class Upsampler:
         anchor = (len(columns) // 2, len(rows) // 2)
         made = cv2.sepFilter2D(spread, -1, np.array(columns), np.array(rows), anchor=anchor)
         return np.asarray(made, np.float32).reshape(spread.shape)[2 * margin : -2 * margin, 2 * margin : -2 * margin]
+
+    def pattern(self, side: int) -> Maps:
+        """The gains over a map that was enlarged from this side, `(2 side, 2 side, 1)`."""
+        return np.tile(np.array(self.gains, np.float32).reshape(2, 2, 1), (side, side, 1))
 
     def spectrum(self, size: int) -> tuple[NDArray[np.float32], float]:
         """Mean power of the up-sampled noise at the frequencies of `rfft2`, `(size, size // 2 + 1)`; and its gain.
@@ -85,7 +92,7 @@ class Upsampler:
 UPSAMPLERS = {
     "transposed": Upsampler(
         "transposed convolution, stride 2, kernel 5: three taps overlap on one phase, two on the other",
-        low=(0.32, 0.75, 0.53, 0.248, 0.155), high=(0.32, -0.75, 0.53, -0.248, 0.155), share=0.9,
+        low=(0.32, 0.75, 0.53, 0.25, 0.15), high=(0.32, -0.75, 0.53, -0.25, 0.15), share=0.9, gains=(1.015, 1.0, 1.0, 0.985),
     ),
     "nearest": Upsampler(
         "nearest neighbours, then a 3 x 3 convolution: both pixels of a pair see nearly the same",
@@ -97,7 +104,7 @@ UPSAMPLERS = {
     ),
     "pixel_shuffle": Upsampler(
         "sub-pixel convolution: each phase is a channel of its own, and channels are never quite alike",
-        low=(0.25, 0.752, 0.75, 0.25), high=(0.0, 0.0, 1.0, 0.0), share=0.9,
+        low=(0.25, 0.75, 0.75, 0.25), high=(0.0, 0.0, 1.0, 0.0), share=0.9, gains=(1.0075, 0.98875, 1.01125, 0.9925),
     ),
 }  # fmt: skip
 
@@ -151,10 +158,14 @@ def _draw(clean: Maps, upsampler: Upsampler, stage: int = STAGES) -> Maps:
     side = len(clean) // 2
     smaller = np.asarray(cv2.resize(clean, (side, side), interpolation=cv2.INTER_AREA), np.float32)
     detail = clean - upsampler.enlarge(smaller)
+    enlarged = upsampler.enlarge(_draw(smaller, upsampler, stage - 1))
+    # Later layers can make good what the gains of earlier ones leave; after the last one nothing comes.
+    uneven = enlarged * (upsampler.pattern(side) - 1) if stage == STAGES else np.zeros_like(enlarged)
     energy = detail * detail
     drawn = detail * energy / (energy + np.float32(THRESHOLD) ** 2)
-    drawn *= np.sqrt((energy.sum() + 1e-12) / (np.square(drawn).sum() + 1e-12))
-    return upsampler.enlarge(_draw(smaller, upsampler, stage - 1)) + drawn
+    wanted = max(energy.sum() - np.square(uneven).sum(), 0)  # what gains add is not drawn
+    drawn *= np.sqrt((wanted + 1e-12) / (np.square(drawn).sum() + 1e-12))
+    return enlarged + uneven + drawn
 
 
 def _noise(upsampler: Upsampler, rng: np.random.Generator, size: int, channels: int, stage: int) -> Maps:

@@ -172,7 +172,14 @@ def test_06_trains_three_stages_and_measures_errors(executed):
     done = run_notebook("06_reconstruction_error", values, space.root / "06.ipynb", workspace=space)
     assert pictures(done) >= 10  # five runs' curves, errors, two distributions, spectra, robustness, explorer
     text = done.read_text()
-    for word in ("nearest (trained on)", "other generators", "pixel, joint", "fused", "area under AUC", "one_of_all"):
+    for word in (
+        "transposed (trained on)",
+        "other generators",
+        "pixel, joint",
+        "fused",
+        "area under AUC",
+        "one_of_all",
+    ):
         assert word in text
     assert len(list(space.checkpoints.glob("resynthesis_pixel_demo_pictures_*/epoch_001.safetensors"))) == 2
 

@@ -99,7 +99,9 @@ def test_closed_forms():
     assert m.partial_auc([0, 1], [0.5, 0.5]) == pytest.approx(0.5)
     assert m.partial_auc([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]) == 1.0
     assert m.tpr_at([0, 1], [0.5, 0.5], 0.1) == pytest.approx(0.1)
-    assert m.tpr_at([0] * 100 + [1] * 2, [*np.linspace(0, 1, 100), 0.712, 0.2], 0.29) == 0.5  # above 29 reals; 0.29 * 100 < 29
+    assert (
+        m.tpr_at([0] * 100 + [1] * 2, [*np.linspace(0, 1, 100), 0.712, 0.2], 0.29) == 0.5
+    )  # above 29 reals; 0.29 * 100 < 29
     assert m.log_loss([1, 0], [0.0, 0.0]) == pytest.approx(-np.log(np.finfo(float).eps) / 2)
     assert m.brier([1, 0, 1, 0], [1, 0, 0, 1]) == 0.5
     assert m.ece([0, 1] * 50, [0.5] * 100) == 0.0
