@@ -39,8 +39,7 @@ class Judged:
     note: str = ""
 
     def __repr__(self) -> str:
-        lines = [f"{self.name}, {self.protocol}", metrics_text(self.rows)]
-        return "\n".join(lines + ([f"NOTE: {self.note}"] if self.note else []))
+        return f"{self.name}, {self.protocol}\n{metrics_text(self.rows)}"  # with its note
 
 
 def judge_by(

@@ -17,6 +17,7 @@ from dfworkbench.evaluation.aggregate import DEFAULT_RULE, LEVELS, to_level
 from dfworkbench.evaluation.bootstrap import UNITS, interval, resample, unit_codes
 from dfworkbench.evaluation.curve_metrics import MAX_FPR, METRICS, TPR_AT
 from dfworkbench.evaluation.curves import Curve, Floats, Ranking, draw_counts
+from dfworkbench.evaluation.leak_note import table_note
 from dfworkbench.evaluation.probability_metrics import BINS
 from dfworkbench.names import FAKE, REAL, require_name
 
@@ -143,7 +144,8 @@ def evaluate(
     Returns:
         One row per level and metric: level, metric, value, low, high (95 % interval), n, n_fake, n_real (rows that count),
         videos, coverage (share of the labelled rows of this level that have a score), rule, missing, unit, reason (why a
-        value or interval is NaN or what to know about it, else "").
+        value or interval is NaN or what to know about it, else ""), note (what must be said beside every figure of the table,
+        see `leak_note`, else "").
     """
     for name in metrics:
         require_name("metric", name, METRICS)
@@ -152,11 +154,13 @@ def evaluate(
     parts = [_evaluate_level(to_level(scores, level, rule), metrics, missing, draws, seed, unit) for level in levels]
     for part, level in zip(parts, levels, strict=True):
         part.insert(0, "level", level)
-    return pd.concat(parts, ignore_index=True).assign(rule=rule, missing=missing, unit=unit)[list(_COLUMNS)]
+    about = {"rule": rule, "missing": missing, "unit": unit, "note": table_note(scores)}
+    return pd.concat(parts, ignore_index=True).assign(**about)[list(_COLUMNS)]
 
 
 _COLUMNS = (
     "level", "metric", "value", "low", "high", "n", "n_fake", "n_real", "videos", "coverage", "rule", "missing", "unit", "reason",
+    "note",
 )  # fmt: skip
 
 
@@ -211,7 +215,7 @@ def _coarse(metric: str, n_real: int) -> str:
 
 
 def metrics_text(table: pd.DataFrame) -> str:
-    """A table from `evaluate` as lines to print: value, interval, counts and coverage."""
+    """A table from `evaluate` as lines to print: value, interval, counts and coverage, and below them what must be said."""
     lines, width = [], max([17, *table["metric"].str.len()])
     for row in table.itertuples():
         band = "" if np.isnan(row.low) else f" [{row.low:.3f}, {row.high:.3f}]"
@@ -221,4 +225,9 @@ def metrics_text(table: pd.DataFrame) -> str:
             f"{row.level:>5} {row.metric:<{width}} {value}{band}  n = {row.n} ({row.n_fake} fake, {row.n_real} real) "
             f"from {row.videos} videos, coverage {row.coverage:.1%}{why}"
         )
-    return "\n".join(lines)
+    return "\n".join(lines + [f"NOTE: {note}" for note in table_notes(table)])
+
+
+def table_notes(table: pd.DataFrame) -> list[str]:
+    """What must be said beside the figures of a table from `evaluate`; a sentence each, mostly none."""
+    return [str(note) for note in dict.fromkeys(table["note"]) if note] if "note" in table else []

@@ -11,6 +11,7 @@ from IPython.display import HTML
 
 from dfworkbench.datasets import LAYOUTS
 from dfworkbench.errors import DataNotFoundError
+from dfworkbench.evaluation.metrics import table_notes
 from dfworkbench.names import FAKE, REAL, SPLITS, STATUS_OK, require_name
 from dfworkbench.notebook.look import wrap
 from dfworkbench.notebook.pickers import checkpoints
@@ -145,14 +146,18 @@ def epoch_table(run: Path) -> ReadableTable:
 
 
 def metric_table(metrics: pd.DataFrame) -> ReadableTable:
-    """The result of `evaluation.evaluate` as people read it: one row per level, "value [low, high]" per metric."""
+    """The result of `evaluation.evaluate` as people read it: one row per level, "value [low, high]" per metric.
+
+    Where something must be said beside the figures, it stands in a last column.
+    """
     rows = {}
+    notes = " ".join(table_notes(metrics))
     for level, part in metrics.groupby("level", sort=False):
         first = part.iloc[0]
         row: dict[str, str] = {"n": f"{first['n']} ({first['n_fake']} fake)", "coverage": f"{first['coverage']:.0%}"}
         for item in part.itertuples():
             row[_METRICS.get(str(item.metric), str(item.metric))] = interval_text(item.value, item.low, item.high)
-        rows[level] = row
+        rows[level] = row | ({"note": notes} if notes else {})
     return ReadableTable(pd.DataFrame.from_dict(rows, orient="index").rename_axis("level"))
 
 
@@ -160,11 +165,12 @@ def auc_sentence(metrics: pd.DataFrame, level: str = "video") -> str:
     """The one figure of `evaluation.evaluate` that is quoted, with everything that must be said beside it."""
     row = metrics[(metrics["level"] == level) & (metrics["metric"] == "auc")].iloc[0]
     if np.isnan(row["value"]):
-        return f"The {level} AUC is not defined: {row['reason']}."
+        return " ".join([f"The {level} AUC is not defined: {row['reason']}.", *table_notes(metrics)])
     interval = "" if np.isnan(row["low"]) else f", 95 % interval {row['low']:.3f} to {row['high']:.3f}"
-    return (
+    sentence = (
         f"Held-out {level} AUC {row['value']:.3f}{interval}, from {row['n']} {level}s ({row['n_fake']} of them forged)."
     )
+    return " ".join([sentence, *table_notes(metrics)])
 
 
 def interval_text(value: float, low: float, high: float) -> str:

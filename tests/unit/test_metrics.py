@@ -10,6 +10,7 @@ from dfworkbench.errors import InputError, TableError, UnknownNameError
 from dfworkbench.evaluation import metrics as m
 from dfworkbench.evaluation.curve_metrics import METRICS
 from dfworkbench.evaluation.curves import draw_counts
+from dfworkbench.evaluation.leak_note import with_note
 from dfworkbench.evaluation.roc import roc_band
 from dfworkbench.tables import SCORES
 
@@ -243,3 +244,16 @@ def test_two_thousand_draws_of_five_thousand_videos_are_quick():
     out = m.evaluate(table, ["video"], draws=2000)
     assert time.process_time() - start < 5
     assert out["low"].notna().all()
+
+
+def test_what_must_be_said_beside_figures_stands_beside_them():
+    table = pd.DataFrame({
+        "row_id": list("abcd"), "video_id": list("abcd"), "label": [0, 1, 0, 1], "fake_probability": [0.1, 0.9, 0.4, 0.3],
+    })  # fmt: skip
+    clean = m.evaluate(SCORES.complete(table), ["video"], draws=0)
+    assert set(clean["note"]) == {""}
+    assert "NOTE" not in m.metrics_text(clean)
+    leaky = m.evaluate(with_note(SCORES.complete(table), "Trained on a leaky table."), draws=0)
+    assert set(leaky["note"]) == {"Trained on a leaky table."}
+    assert m.table_notes(leaky) == ["Trained on a leaky table."]
+    assert m.metrics_text(leaky).splitlines()[-1] == "NOTE: Trained on a leaky table."

@@ -89,6 +89,15 @@ def test_the_quoted_figure_comes_with_its_interval():
     assert "only one class" in views.auc_sentence(pd.DataFrame([row]))
 
 
+def test_a_note_stands_beside_every_level_and_in_the_sentence():
+    row = {"level": "video", "metric": "auc", "value": 0.9, "low": 0.8, "high": 1.0, "reason": "", "note": "Leaky."}
+    metrics = pd.DataFrame([row, row | {"level": "frame"}]).assign(n=4, n_fake=2, coverage=1.0)
+    assert views.metric_table(metrics)["note"].tolist() == ["Leaky.", "Leaky."]
+    assert views.auc_sentence(metrics).endswith("(2 of them forged). Leaky.")
+    assert views.auc_sentence(metrics.assign(value=np.nan, reason="one class")).endswith("one class. Leaky.")
+    assert "note" not in views.metric_table(metrics.assign(note=""))
+
+
 def test_epoch_table_marks_the_best(tmp_path):
     history = {"epoch": [1, 2], "train_loss": [0.7, 0.6], "val_loss": [0.7, 0.65], "val_auc_video": [0.8, 0.75]}
     pd.DataFrame(history).to_csv(tmp_path / "history.csv", index=False)
