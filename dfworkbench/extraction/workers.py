@@ -1,9 +1,9 @@
-"""Running jobs on Dask: processes on this machine, or a scheduler at an address. A worker that dies loses one video only."""
+"""Running jobs on Dask: processes on this machine, or a scheduler at an address. A worker that dies loses one job only."""
 
 import contextlib
 import itertools
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from dfworkbench.cores import available_cores
@@ -40,6 +40,38 @@ def run_jobs(jobs: Sequence[Job], workers: int, scheduler: str) -> Iterator[tupl
     Raises:
         OutputError: From the first job that cannot write; the others are given up.
     """
+    count = min(workers or available_cores(), len(jobs))
+    lost = failed("its worker process died twice while extracting it (out of memory?)")
+    yield from run_on_workers(extract_alone, jobs, count, scheduler, lost=lost, task="the extraction")
+
+
+def run_on_workers(
+    function: Callable[[Any], Any],
+    jobs: Sequence[Any],
+    workers: int,
+    scheduler: str,
+    *,
+    lost: Any,
+    task: str,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[tuple[int, Any]]:
+    """`function(job)` for every job, each alone in a process of its own, in whatever order they finish.
+
+    Args:
+        function: Importable by name, so that other machines can load it.
+        jobs: What it is called with.
+        workers: Processes on this machine.
+        scheduler: Address of a running scheduler, whose workers are taken instead; "" for none.
+        lost: Stands for the result of a job whose process died twice.
+        task: For messages, such as "the extraction".
+        environment: Variables of processes on this machine, beside those that keep waiting threads still.
+
+    Yields:
+        The number of a job and its result.
+
+    Raises:
+        WorkbenchError: The scheduler has no workers.
+    """
     from dask import config
     from distributed import Client, LocalCluster
 
@@ -48,13 +80,13 @@ def run_jobs(jobs: Sequence[Job], workers: int, scheduler: str) -> Iterator[tupl
         if scheduler:
             client = stack.enter_context(Client(scheduler))
         else:
-            count = min(workers or available_cores(), len(jobs))
             cluster = LocalCluster(
-                n_workers=count, threads_per_worker=1, processes=True, env=_ENVIRONMENT, silence_logs=logging.CRITICAL,
+                n_workers=workers, threads_per_worker=1, processes=True, env={**_ENVIRONMENT, **(environment or {})},
+                silence_logs=logging.CRITICAL,
                 dashboard_address="localhost:0",  # no dashboard is installed; this keeps port 8787 free
             )  # fmt: skip
             client = stack.enter_context(Client(stack.enter_context(cluster)))
-        yield from _run(client, jobs)
+        yield from _run(client, function, jobs, lost, task)
 
 
 def extract_alone(job: Job) -> Part:
@@ -71,40 +103,45 @@ def extract_alone(job: Job) -> Part:
     return read_part(job) or extract_video(job, threads=1)
 
 
-def _run(client: Any, jobs: Sequence[Job]) -> Iterator[tuple[int, Part]]:
+def _run(
+    client: Any, function: Callable[[Any], Any], jobs: Sequence[Any], lost: Any, task: str
+) -> Iterator[tuple[int, Any]]:
     from distributed.scheduler import KilledWorker
 
     slots = max(sum(client.nthreads().values()), 1)
     suspects = []
-    for number, future in _finished(client, enumerate(jobs), slots):
+    for number, future in _finished(client, function, enumerate(jobs), slots, task):
         try:
             yield number, future.result()
         except KilledWorker:
             suspects.append(number)
     # While workers are being replaced, two jobs may share one, and the death of one is blamed on both. So each suspect is
     # tried once more, with all workers to itself.
-    for number, future in _finished(client, ((number, jobs[number]) for number in suspects), 1):
+    again = ((number, jobs[number]) for number in suspects)
+    for number, future in _finished(client, function, again, 1, task):
         try:
-            part = future.result()
+            result = future.result()
         except KilledWorker:
-            part = failed("its worker process died twice while extracting it (out of memory?)")
-        yield number, part
+            result = lost
+        yield number, result
 
 
-def _finished(client: Any, jobs: Iterable[tuple[int, Job]], slots: int) -> Iterator[tuple[int, Any]]:
+def _finished(
+    client: Any, function: Callable[[Any], Any], jobs: Iterable[tuple[int, Any]], slots: int, task: str
+) -> Iterator[tuple[int, Any]]:
     """Numbers and futures of jobs as they finish; at most `slots` are out at a time."""
     waiting = iter(jobs)
     running: dict[Any, int] = {}
     while True:
         for number, job in itertools.islice(waiting, slots - len(running)):
-            running[client.submit(extract_alone, job, pure=False)] = number
+            running[client.submit(function, job, pure=False)] = number
         if not running:
             return
-        for future in _wait_for_some(client, list(running)):
+        for future in _wait_for_some(client, list(running), task):
             yield running.pop(future), future
 
 
-def _wait_for_some(client: Any, futures: list[Any]) -> list[Any]:
+def _wait_for_some(client: Any, futures: list[Any], task: str) -> list[Any]:
     """Those that are done, at least one; an error instead of waiting for ever where no worker is left."""
     from distributed import wait
 
@@ -116,6 +153,6 @@ def _wait_for_some(client: Any, futures: list[Any]) -> list[Any]:
             if alone and not client.nthreads():
                 break
     raise WorkbenchError(
-        f"extracting faces: the scheduler {client.scheduler.address} has had no worker for {_PATIENCE_S} s. Start its "
-        "workers and run the extraction again: what is done is kept."
+        f"running {task} on Dask: the scheduler {client.scheduler.address} has had no worker for {_PATIENCE_S} s. Start its "
+        f"workers and run {task} again: what is done is kept."
     )

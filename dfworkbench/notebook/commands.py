@@ -1,6 +1,7 @@
 """The batch commands that do the same as a notebook with these settings."""
 
 import shlex
+from collections.abc import Mapping
 from typing import Any
 
 from dfworkbench.errors import DataNotFoundError
@@ -27,12 +28,9 @@ def batch_command(settings: Settings, notebook: str | None = None) -> str:
     changed = _changed(settings, default_values(type(settings)))
     parameters = notebook_defaults(notebook)
     if parameters is not None and all(_leaf(name) in parameters for name in changed):
-        values = {_leaf(name): value for name, value in flat_values(settings).items()}
-        differ = {
-            name: values[name] for name in parameters if name in values and not _same(values[name], parameters[name])
-        }
-        words = [word for name, value in differ.items() for word in ("-p", name, _parameter_text(value))]
-        return shlex.join(["dfworkbench", "run", str(notebook), *words])
+        return run_command(
+            str(notebook), {_leaf(name): value for name, value in flat_values(settings).items()}, parameters
+        )
     subcommand = next(
         (name for name, home in SUBCOMMANDS.items() if home.endswith(f":{type(settings).__name__}")), None
     )
@@ -46,6 +44,13 @@ def batch_command(settings: Settings, notebook: str | None = None) -> str:
         else:
             words += [flag, write_value(value)]
     return shlex.join(["dfworkbench", subcommand, *words])
+
+
+def run_command(notebook: str, values: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
+    """`dfworkbench run NOTEBOOK -p …` with what differs from the notebook's defaults; values it does not take are left out."""
+    differ = {name: values[name] for name in defaults if name in values and not _same(values[name], defaults[name])}
+    words = [word for name, value in differ.items() for word in ("-p", name, _parameter_text(value))]
+    return shlex.join(["dfworkbench", "run", notebook, *words])
 
 
 def _leaf(name: str) -> str:

@@ -1,0 +1,270 @@
+"""A grid of notebook runs: every cell of the grid is a papermill run of its own, in a process of its own, on Dask.
+
+A cell that fails keeps its reason and stops no other. What is finished is on disk, named after the notebook and its parameters,
+so a sweep that was stopped, or is made larger, only does what is missing.
+"""
+
+import hashlib
+import itertools
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pandas as pd
+from tqdm.auto import tqdm
+
+from dfworkbench.cores import available_cores
+from dfworkbench.errors import ParameterError, WorkbenchError
+from dfworkbench.extraction.workers import run_on_workers
+from dfworkbench.notebook.commands import run_command
+from dfworkbench.notebook.parameters import check_parameters, find_notebook, read_notebook, read_parameters
+from dfworkbench.notebook.runner import run_folders, run_notebook
+from dfworkbench.workspace import Workspace, atomic_path, find_workspace
+
+DONE, FAILED, NOT_RUN = "done", "failed", "not run"
+_CORES_PER_RUN = 4  # a small network does not train faster on more
+_LOST = "its process was killed twice (out of memory?)"
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SweepCell:
+    """One run of a grid.
+
+    Attributes:
+        name: Readable: notebook, changed parameters, and a hash of the notebook with all its parameters.
+        notebook: Its file.
+        parameters: What is given to it.
+        output: Where the executed notebook goes.
+        command: The same run from a terminal.
+        root: Of the workspace.
+    """
+
+    name: str
+    notebook: Path
+    parameters: dict[str, Any]
+    output: Path
+    command: str
+    root: Path
+
+    @property
+    def record(self) -> Path:
+        """The file that says what became of it."""
+        return self.output.with_suffix(".json")
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """What became of a cell.
+
+    Attributes:
+        status: "done", "failed" or "not run".
+        reason: Why it failed, else "".
+        seconds: Wall time of the run.
+        runs: Folders of the runs that the notebook made, below the workspace.
+    """
+
+    status: str
+    reason: str = ""
+    seconds: float = float("nan")
+    runs: tuple[str, ...] = ()
+
+
+def expand_grid(grid: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """All combinations of the values: lists and tuples vary, the first one slowest; everything else is the same in all cells.
+
+    Raises:
+        ParameterError: A list is empty, or holds a value twice.
+    """
+    axes = {name: list(values) if isinstance(values, (list, tuple)) else [values] for name, values in grid.items()}
+    for name, values in axes.items():
+        if not values or any(value in values[:at] for at, value in enumerate(values)):
+            raise ParameterError(
+                f"expanding a grid: {name} = {values!r}. Expected at least one value, each once: give what is to be compared."
+            )
+    return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+
+
+def sweep_cells(
+    name: str, grid: Mapping[str, Any], notebook: str | Path = "02_train", workspace: Workspace | None = None
+) -> list[SweepCell]:
+    """The cells of a grid, in its order.
+
+    Args:
+        name: Of the sweep; its folder is `report/sweeps/NAME` in the workspace.
+        grid: Parameter -> value, or list of values (see `expand_grid`).
+        notebook: A name such as "02_train", or a path.
+        workspace: Where data and runs lie.
+
+    Raises:
+        DataNotFoundError: There is no such notebook.
+        ParameterError: It has no such parameter, a value is of a wrong type, or the name is no name of a folder.
+    """
+    space = workspace or find_workspace()
+    path = find_notebook(notebook, space)
+    stored = read_notebook(path)
+    known = read_parameters(stored, path.name)
+    defaults = {key: parameter.default for key, parameter in known.items()}
+    source = [cell.source for cell in stored.cells if cell.cell_type == "code" and "parameters" not in _tags(cell)]
+    folder = sweep_folder(name, space)
+    shown = path.stem if Path(notebook).suffix != ".ipynb" else str(notebook)
+    cells = []
+    for values in expand_grid(grid):
+        checked = check_parameters(values, known, path.stem)
+        key = _hash([path.stem, source, {**defaults, **checked}])
+        changed = [name for name in known if name in checked and checked[name] != defaults[name]]
+        title = "_".join([path.stem, *(_word(name, checked[name]) for name in changed), key])  # the same in every grid
+        command = run_command(shown, checked, defaults)
+        cells.append(SweepCell(title, path, checked, folder / "cells" / f"{title}.ipynb", command, space.root))
+    return cells
+
+
+def run_sweep(
+    name: str,
+    grid: Mapping[str, Any],
+    notebook: str | Path = "02_train",
+    *,
+    workers: int = 0,
+    scheduler: str = "",
+    retry: bool = False,
+    workspace: Workspace | None = None,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Run what is missing of a grid, and say what became of all of it.
+
+    Args:
+        name: Of the sweep.
+        grid: See `sweep_cells`.
+        notebook: See `sweep_cells`.
+        workers: Runs at the same time on this machine, which share its cores; 0 for one per four cores, at least one.
+        scheduler: Address of a Dask scheduler instead; its workers need this package and the folder of the workspace.
+        retry: Whether cells that failed before are run again.
+        workspace: Where data and runs lie.
+        progress: Whether to show a bar with the time left.
+
+    Returns:
+        One row per cell, in the order of the grid: cell, the parameters, status, reason, seconds, runs (folders below the
+        workspace), notebook (executed; path below the workspace), command. Also kept as `status.csv` in the sweep's folder.
+
+    Raises:
+        ParameterError: See `sweep_cells`.
+        WorkbenchError: The scheduler has no workers.
+    """
+    space = workspace or find_workspace()
+    cells = sweep_cells(name, grid, notebook, space)
+    before = [read_result(cell) for cell in cells]
+    todo = [
+        cell
+        for cell, old in zip(cells, before, strict=True)
+        if old.status == NOT_RUN or (retry and old.status == FAILED)
+    ]
+    for cell in todo:
+        cell.record.unlink(missing_ok=True)
+    with tqdm(
+        total=len(cells), initial=len(cells) - len(todo), unit="run", desc=f"Sweep {name}", disable=not progress
+    ) as bar:
+        for number, result in _run_cells(todo, workers, scheduler) if todo else ():
+            _write_result(todo[number], result)  # also of a cell whose process died
+            log.info("%s: %s %s", todo[number].name, result.status, result.reason)
+            bar.update()
+    table = status_table(cells)
+    with atomic_path(sweep_folder(name, space) / "status.csv", "the status of a sweep") as temporary:
+        table.to_csv(temporary, index=False)
+    return table
+
+
+def run_cell(cell: SweepCell) -> CellResult:
+    """Run one cell in this process and keep what became of it; whatever goes wrong becomes its reason."""
+    old = read_result(cell)
+    if old.status != NOT_RUN:  # a worker that dies also loses what it had just finished, and Dask asks for it again
+        return old
+    result = _attempt(cell)
+    _write_result(cell, result)
+    return result
+
+
+def _attempt(cell: SweepCell) -> CellResult:
+    start = time.perf_counter()
+    space = Workspace(cell.root)
+    try:
+        executed = run_notebook(cell.notebook, cell.parameters, cell.output, workspace=space, progress=False)
+        runs = run_folders(nbformat.read(executed, as_version=4))
+    except WorkbenchError as error:
+        return CellResult(FAILED, str(error), round(time.perf_counter() - start, 1))
+    except Exception as error:  # a cell must not stop the others, whatever it meets
+        return CellResult(FAILED, f"{type(error).__name__}: {error}", round(time.perf_counter() - start, 1))
+    below = tuple(os.path.relpath(run, cell.root) for run in runs)
+    return CellResult(DONE, "", round(time.perf_counter() - start, 1), below)
+
+
+def read_result(cell: SweepCell) -> CellResult:
+    """What is known of a cell; "not run" also where its notebook or its runs were removed since."""
+    try:
+        kept = json.loads(cell.record.read_text())["result"]
+        result = CellResult(**{**kept, "runs": tuple(kept["runs"])})
+    except (OSError, ValueError, KeyError, TypeError):  # none yet
+        return CellResult(NOT_RUN)
+    there = cell.output.is_file() and all((cell.root / run).is_dir() for run in result.runs)
+    return result if result.status != DONE or there else CellResult(NOT_RUN)
+
+
+def status_table(cells: Sequence[SweepCell]) -> pd.DataFrame:
+    """What became of these cells, see `run_sweep`."""
+    rows = []
+    for cell in cells:
+        result = read_result(cell)
+        executed = os.path.relpath(cell.output, cell.root) if cell.output.is_file() else ""
+        rows.append(
+            {"cell": cell.name, **cell.parameters, "status": result.status, "reason": result.reason,
+             "seconds": result.seconds, "runs": " ".join(result.runs), "notebook": executed, "command": cell.command}
+        )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def sweep_folder(name: str, workspace: Workspace | None = None) -> Path:
+    """Where a sweep lies.
+
+    Raises:
+        ParameterError: The name cannot be that of a folder.
+    """
+    if not name or name != Path(name).name or name.startswith("."):
+        raise ParameterError(
+            f"naming a sweep: {name!r} is no name of a folder. Expected letters, digits, - and _: choose another."
+        )
+    return (workspace or find_workspace()).root / "report" / "sweeps" / name
+
+
+def _run_cells(cells: Sequence[SweepCell], workers: int, scheduler: str) -> Iterator[tuple[int, CellResult]]:
+    cores = available_cores()
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    cores = min(cores, int(given)) if given.isdigit() and int(given) else cores
+    count = min(workers or max(1, cores // _CORES_PER_RUN), len(cells))
+    environment = {"OMP_NUM_THREADS": str(max(1, cores // count))}
+    lost = CellResult(FAILED, _LOST)
+    yield from run_on_workers(run_cell, cells, count, scheduler, lost=lost, task="the sweep", environment=environment)
+
+
+def _write_result(cell: SweepCell, result: CellResult) -> None:
+    record = {"command": cell.command, "parameters": cell.parameters, "result": asdict(result)}
+    with atomic_path(cell.record, "the result of a sweep's cell") as temporary:
+        temporary.write_text(json.dumps(record, indent=2) + "\n")
+
+
+def _hash(values: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _word(name: str, value: Any) -> str:
+    """`seed`, 0 -> "seed0"; names speak for themselves."""
+    text = str(value) if isinstance(value, str) else f"{name}{value}"
+    return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in text)[:40]
+
+
+def _tags(cell: Any) -> list[str]:
+    return cell.metadata.get("tags", [])
