@@ -25,6 +25,12 @@ _METRICS = {
     "average_precision": "AP",
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
+    "partial_auc": "AUC up to 10 % FPR",
+    "tpr_at_5_percent_fpr": "TPR at 5 % FPR",
+    "log_loss": "log loss",
+    "brier": "Brier",
+    "ece": "calibration error",
+    "aurc": "AURC",
 }
 
 
@@ -180,17 +186,31 @@ def interval_text(value: float, low: float, high: float) -> str:
     return f"{value:.3f}" + ("" if np.isnan(low) else f" [{low:.3f}, {high:.3f}]")
 
 
-def newest_run(workspace: Workspace | None = None) -> str:
+def newest_run(workspace: Workspace | None = None, dataset: str = "") -> str:
     """Name of the run that was trained last.
+
+    Args:
+        workspace: Where the runs lie.
+        dataset: Only runs that were trained on this one; empty for any.
 
     Raises:
         DataNotFoundError: There is none.
     """
     folder = (workspace or find_workspace()).checkpoints
     runs = [run for run in checkpoints(workspace) if (folder / run / "settings.json").is_file()]  # not imported ones
-    if not runs:
-        raise DataNotFoundError(f"looking for the newest run: {folder} holds no weights. Notebook 02_train makes them.")
-    return runs[0]
+    fitting = [run for run in runs if dataset in ("", trained_on(folder / run))]
+    if not fitting:
+        seen = f"no weights trained on {dataset!r} (runs there: {', '.join(runs)})" if runs else "no weights"
+        raise DataNotFoundError(f"looking for the newest run: {folder} holds {seen}. Notebook 02_train makes them.")
+    return fitting[0]
+
+
+def trained_on(run: Path) -> str:
+    """Data set that a run was trained on; "" where it does not say."""
+    try:
+        return str(json.loads((run / "settings.json").read_text())["dataset"])
+    except (OSError, ValueError, KeyError, TypeError):  # imported, or half-written by another process
+        return ""
 
 
 def example_videos(dataset: str, root: Path, per_kind: int = 1, split: str = "test") -> list[Path]:

@@ -61,7 +61,8 @@ def plot_roc(
 
 
 def _label(name: str, text: str) -> str:
-    return f"{name}: {text}" if name else text
+    between = ": " if len(name) + len(text) < 50 else "\n"  # names of runs are long
+    return f"{name}{between}{text}" if name else text
 
 
 @house_style

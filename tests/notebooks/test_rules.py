@@ -34,9 +34,9 @@ def tree(cell):
     return ast.parse(cell.source)
 
 
-def test_the_four_notebooks_are_there():
+def test_the_first_five_notebooks_are_there():
     names = [path.stem for path in NOTEBOOKS]
-    assert names[:4] == ["00_start_here", "01_data_extraction", "02_train", "03_inference"]
+    assert names[:5] == ["00_start_here", "01_data_extraction", "02_train", "03_inference", "04_evaluation"]
 
 
 def test_stored_tidy(path, notebook):

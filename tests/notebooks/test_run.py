@@ -1,4 +1,4 @@
-"""Notebooks 00 to 03, executed in order in a fresh workspace on a tiny demo set. Asserts on files, not on printed text."""
+"""All notebooks, executed in order in a fresh workspace on a tiny demo set. Asserts on files, not on printed text."""
 
 import json
 
@@ -20,6 +20,7 @@ TINY = {
     "01_data_extraction": {"frames": 6, "workers": 2},
     "02_train": {"name": "tiny", "epochs": 1, "batch_size": 8, "frames_per_video": 4, "device": "cpu"},
     "03_inference": {"frames": 6, "annotate": True, "device": "cpu"},
+    "04_evaluation": {"perturbations": ["jpeg"], "levels": [3], "perturbed_frames": 1, "device": "cpu"},
 }
 
 
@@ -53,7 +54,8 @@ def test_every_cell_ran_and_nothing_was_printed_as_error(executed):
 
 
 @pytest.mark.parametrize(
-    ("name", "least"), [("00_start_here", 1), ("01_data_extraction", 2), ("02_train", 4), ("03_inference", 4)]
+    ("name", "least"),
+    [("00_start_here", 1), ("01_data_extraction", 2), ("02_train", 4), ("03_inference", 4), ("04_evaluation", 7)],
 )
 def test_notebooks_show_pictures(executed, name, least):
     assert pictures(executed[1][name]) >= least
@@ -97,6 +99,28 @@ def test_03_takes_the_newest_run_and_annotates(executed):
     written = sorted(path.name for path in (space.root / "report" / "annotated").rglob("*.mp4"))
     assert len(written) == 7  # a real video, one of each forgery kind, and the clip with two people
     assert "two_people_one_forged_annotated.mp4" in written
+
+
+def test_04_keeps_audit_protocol_and_scores(executed):
+    space, notebooks = executed
+    labels, scores = space.labels / "demo", space.checkpoints / "tiny" / "scores"
+    assert json.loads((labels / "audit.json").read_text())["verdict"] == "green"
+    protocol = json.loads(next((labels / "protocols").glob("*.json")).read_text())
+    assert protocol["protocol"]["videos"] == 12
+    val = read_table("score", scores / "val_demo_epoch_001.parquet")
+    assert set(val["split"]) == {"val"}
+    text = notebooks["04_evaluation"].read_text()
+    for word in ("tiny", protocol["sha256"][:10], "called fake", "nothing is called fake", "area under AUC"):
+        assert word in text
+
+
+def test_04_compares_two_runs(executed):
+    space, _ = executed
+    values = TINY["02_train"] | {"name": "tiny_other", "seed": 1}
+    run_notebook("02_train", values, space.root / "other.ipynb", workspace=space)
+    values = TINY["04_evaluation"] | {"runs": ["tiny", "tiny_other"], "perturbations": [], "selection": False}
+    done = run_notebook("04_evaluation", values, space.root / "04.ipynb", workspace=space)
+    assert "tiny minus tiny_other" in done.read_text()
 
 
 def test_running_again_changes_nothing(executed):

@@ -1,0 +1,286 @@
+"""Notebook 04_evaluation: which runs are judged on what, and every table and figure of the judgement.
+
+Everything is computed from score tables. A split is scored once per run; what lies in the run's folder is used again.
+"""
+
+import html
+from functools import cached_property
+from typing import Literal
+
+import pandas as pd
+from IPython.display import HTML
+from pydantic import Field
+
+from dfworkbench.analysis.extracted import Extracted
+from dfworkbench.analysis.heldout import score_split, split_score_file, stored_scores
+from dfworkbench.analysis.matrix import score_matrix
+from dfworkbench.analysis.robustness import Robustness, robustness
+from dfworkbench.analysis.selection import Selection, selection_optimism
+from dfworkbench.checkpoints import LoadedDetector, load_detector
+from dfworkbench.evaluation.aggregate import DEFAULT_RULE, Rule
+from dfworkbench.evaluation.audit import Audit, audit_dataset
+from dfworkbench.evaluation.calibration import Calibrator, fit_calibrator
+from dfworkbench.evaluation.compare import compare_detectors
+from dfworkbench.evaluation.judged import judge_by
+from dfworkbench.evaluation.leaderboard import Leaderboard
+from dfworkbench.evaluation.metrics import evaluate
+from dfworkbench.evaluation.protocol import Protocol, crop_profile, split_videos
+from dfworkbench.notebook.look import wrap
+from dfworkbench.notebook.operating import OperatingPointExplorer, Tables
+from dfworkbench.notebook.tables import ReadableTable
+from dfworkbench.notebook.views import interval_text, metric_table, newest_run, trained_on
+from dfworkbench.settings import Settings
+from dfworkbench.workspace import find_workspace
+
+RANKING = ("auc", "partial_auc", "eer", "average_precision", "tpr_at_5_percent_fpr")
+PROBABILITY = ("accuracy", "balanced_accuracy", "log_loss", "brier", "ece")
+LEADERBOARD = ("auc", "eer", "average_precision")
+AS_IT_IS, CALIBRATED = "as it is", "calibrated"
+
+
+class EvaluationSettings(Settings):
+    """What is judged, and how."""
+
+    dataset: str = Field("demo", min_length=1, description="Extracted data set with validation and test splits.")
+    runs: list[str] = Field([], description="Runs in checkpoints/ to judge; empty: the one last trained on this set.")
+    rule: Rule = Field(DEFAULT_RULE, description="How the faces of a file become one number.")
+    missing: Literal["drop", "as_chance", "as_real", "as_fake"] = Field(
+        "as_chance", description="What a file without score counts as."
+    )
+    unit: Literal["video", "group"] = Field(
+        "video", description="What the bootstrap draws; group: people, with all their files, where there are many."
+    )
+    draws: int = Field(1000, ge=0, le=100_000, description="Resamplings for the intervals.")
+    calibration: Literal["temperature", "platt", "isotonic"] = Field(
+        "platt", description="Map of scores, fitted on validation."
+    )
+    false_alarm_rate: float = Field(0.2, ge=0, le=1, description="Share of reals that may be called fake.")
+    miss_rate: float = Field(0.2, ge=0, le=1, description="Share of fakes that may be called real.")
+    selection: bool = Field(True, description="Score every epoch on test data, to see what picking there would gain.")
+    perturbations: list[str] = Field(
+        ["jpeg", "blur", "noise", "resize"], description="Tested under these; jpeg>blur makes a chain; empty: left out."
+    )
+    levels: list[int] = Field([1, 3, 5], description="How strongly, 1 to 5.")
+    perturbed_frames: int = Field(2, ge=1, le=1000, description="Faces per video that are perturbed.")
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="Of resampling and perturbations.")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Where to score; auto takes a GPU if there is one."
+    )
+
+    def run_names(self) -> list[str]:
+        """The runs, each once."""
+        return list(dict.fromkeys(self.runs)) or [newest_run(dataset=self.dataset)]
+
+
+class Evaluation:
+    """Runs under judgement. Every part is computed when it is first asked for.
+
+    Args:
+        settings: What is judged, and how.
+        progress: Whether to show bars.
+    """
+
+    def __init__(self, settings: EvaluationSettings, *, progress: bool = True) -> None:
+        self.settings, self.progress = settings, progress
+        self.names = settings.run_names()
+        self.space = find_workspace()
+
+    @cached_property
+    def detectors(self) -> dict[str, LoadedDetector]:
+        """Run -> its best epoch by validation, or its imported weights."""
+        return {name: load_detector(name, self.settings.device) for name in self.names}
+
+    def run_table(self) -> ReadableTable:
+        """What is judged."""
+        rows = {}
+        for name, loaded in self.detectors.items():
+            epoch, data = loaded.metadata.get("epoch"), trained_on(loaded.path.parent)
+            picked = f"epoch {epoch}, the best on validation" if _is_trained(loaded) else "imported weights"
+            rows[name] = {
+                "detector": loaded.name, "trained on": data or "not known", "weights": picked,
+                "crops": crop_profile(loaded.input_spec),
+            }  # fmt: skip
+        return ReadableTable(pd.DataFrame.from_dict(rows, orient="index").rename_axis("run"))
+
+    @cached_property
+    def audit(self) -> Audit:
+        """What crosses the splits of the data set."""
+        return audit_dataset(self.settings.dataset, workspace=self.space, progress=self.progress)
+
+    @cached_property
+    def protocol(self) -> Protocol:
+        """Locked, and kept beside the tables of the data set."""
+        own = self.settings
+        locked = Protocol.of(
+            own.dataset, workspace=self.space, rule=own.rule, missing=own.missing, unit=own.unit, draws=own.draws,
+            seed=own.seed, metrics=LEADERBOARD,
+        )  # fmt: skip
+        locked.save(self.space)
+        return locked
+
+    def protocol_table(self) -> ReadableTable:
+        """Every field of the protocol, and its hash."""
+        values = self.protocol.model_dump(mode="json")
+        values["split_hash"] = f"{values['split_hash'][:24]}…"  # the file has all of it
+        words = {name: ", ".join(value) if isinstance(value, list) else str(value) for name, value in values.items()}
+        return ReadableTable(
+            {"": words | {"SHA-256 of all this": f"{self.protocol.sha256[:24]}…", "id": self.protocol.id}}
+        )
+
+    @cached_property
+    def tables(self) -> dict[str, Tables]:
+        """Run -> its score tables of validation and test data."""
+        return {
+            name: Tables(*(self._scores(loaded, split) for split in ("val", "test")))
+            for name, loaded in self.detectors.items()
+        }
+
+    @property
+    def test(self) -> dict[str, pd.DataFrame]:
+        """Run -> its score table of test data."""
+        return {name: tables.test for name, tables in self.tables.items()}
+
+    def _scores(self, loaded: LoadedDetector, split: str) -> pd.DataFrame:
+        dataset, faces = self.settings.dataset, self.space.labels / self.settings.dataset / "faces.parquet"
+        file = split_score_file(loaded.path, dataset, split)
+        fresh = file.is_file() and faces.is_file() and file.stat().st_mtime_ns > faces.stat().st_mtime_ns
+        stored = stored_scores(loaded.path, dataset, split, split_videos(dataset, split, self.space)) if fresh else None
+        return score_split(loaded, dataset, split, self.space, progress=self.progress) if stored is None else stored
+
+    def metrics(self, names: tuple[str, ...] = RANKING) -> ReadableTable:
+        """Metrics of test data at frame and video level, a row per run and level."""
+        own, parts = self.settings, []
+        for name, scores in self.test.items():
+            found = evaluate(
+                scores, ("frame", "video"), rule=own.rule, metrics=names, missing=own.missing, draws=own.draws,
+                seed=own.seed, unit=own.unit,
+            )  # fmt: skip
+            parts.append(found.assign(level=found["level"] + (f", {name}" if len(self.names) > 1 else "")))
+        return metric_table(pd.concat(parts, ignore_index=True))
+
+    def curves(self) -> pd.DataFrame | dict[str, pd.DataFrame]:
+        """Test scores for `plots.plot_roc`: one table without a name, or run -> table."""
+        return self.test if len(self.names) > 1 else self.test[self.names[0]]
+
+    def matrix(self) -> pd.DataFrame:
+        """Video AUC per run and forgery kind, for `plots.plot_matrix`."""
+        own = self.settings
+        return score_matrix(self.test, rule=own.rule, missing=own.missing, draws=own.draws, seed=own.seed)
+
+    @cached_property
+    def leaderboard(self) -> Leaderboard:
+        """All runs under the protocol."""
+        videos = split_videos(self.settings.dataset, "test", self.space)
+        return Leaderboard(
+            judge_by(
+                self.protocol, self.test[name], videos, name=name, crop=crop_profile(loaded.input_spec),
+                selected="validation" if _is_trained(loaded) else "only",
+            )
+            for name, loaded in self.detectors.items()
+        )  # fmt: skip
+
+    def differences(self) -> ReadableTable | HTML:
+        """AUC of every pair of runs on the files that both have scored; a sentence where there is one run only."""
+        if len(self.names) < 2:
+            return HTML(
+                wrap(f"One run, {html.escape(self.names[0])}: nothing to compare. Name several in the settings.")
+            )
+        own = self.settings
+        found = compare_detectors(
+            self.test, rule=own.rule, missing=own.missing, unit=own.unit, draws=own.draws, seed=own.seed
+        )
+        rows = {
+            f"{row.first} minus {row.second}": {
+                "AUC difference": interval_text(row.difference, row.low, row.high),
+                "p, bootstrap (Holm)": _p(row.bootstrap_holm_p), "p, DeLong (Holm)": _p(row.holm_p), "files": row.n, "": row.notes,
+            }
+            for row in found.itertuples()
+        }  # fmt: skip
+        return ReadableTable(pd.DataFrame.from_dict(rows, orient="index").rename_axis("pair"))
+
+    @cached_property
+    def calibrators(self) -> dict[str, Calibrator]:
+        """Run -> the map of its scores, fitted on validation data on video level."""
+        own = self.settings
+        return {
+            name: fit_calibrator(tables.val, own.calibration, rule=own.rule) for name, tables in self.tables.items()
+        }
+
+    @cached_property
+    def calibrated(self) -> dict[str, Tables]:
+        """Run -> its calibrated tables, a row per video."""
+        return {name: Tables(*map(self.calibrators[name].apply, tables)) for name, tables in self.tables.items()}
+
+    def before_and_after(self, run: str = "") -> dict[str, pd.DataFrame]:
+        """Test scores of a run, the first one if none is named, as they are and calibrated."""
+        name = run or self.names[0]
+        return {AS_IT_IS: self.test[name], CALIBRATED: self.calibrated[name].test}
+
+    def calibration_table(self) -> ReadableTable:
+        """What was fitted on how many validation files, and what it changes on test files."""
+        rows = {}
+        for name, fitted in self.calibrators.items():
+            row: dict[str, str] = {
+                "fitted on": f"{fitted.n_real} real and {fitted.n_fake} fake files of {'/'.join(fitted.splits)}"
+            }
+            for metric, words in (("log_loss", "log loss"), ("ece", "calibration error")):
+                pair = [self._video_value(table, metric) for table in (self.test[name], self.calibrated[name].test)]
+                row[f"{words} on test data"] = f"{pair[0]:.3f}, calibrated {pair[1]:.3f}"
+            rows[name] = row | {"": fitted.note}
+        return ReadableTable(pd.DataFrame.from_dict(rows, orient="index").rename_axis(self.settings.calibration))
+
+    def _video_value(self, scores: pd.DataFrame, metric: str) -> float:
+        found = evaluate(scores, ("video",), rule=self.settings.rule, metrics=(metric,), draws=0)
+        return float(found["value"].iloc[0])
+
+    def explorer(self) -> OperatingPointExplorer:
+        """Verdicts on test files, with sliders for the error rates that are asked for on validation files."""
+        own = self.settings
+        return OperatingPointExplorer(self.calibrated, own.false_alarm_rate, own.miss_rate, rule=own.rule)
+
+    def selections(self) -> dict[str, Selection]:
+        """Run -> honest against optimistic selection of its epoch; imported weights have nothing to pick from."""
+        own = self.settings
+        trained = [name for name, loaded in self.detectors.items() if _is_trained(loaded)]
+        return {
+            name: selection_optimism(
+                name, dataset=own.dataset, rule=own.rule, missing=own.missing, unit=own.unit, draws=own.draws, seed=own.seed,
+                device=own.device, workspace=self.space, progress=self.progress,
+            )
+            for name in (trained if own.selection else [])
+        }  # fmt: skip
+
+    @cached_property
+    def robustness(self) -> Robustness:
+        """AUC of every run on test data under every perturbation."""
+        own, data = self.settings, Extracted.read(self.settings.dataset, self.space)
+        videos = split_videos(own.dataset, "test", self.space)
+        parts = [
+            robustness(
+                loaded, data, videos, own.perturbations, levels=own.levels, frames=own.perturbed_frames, name=name,
+                draws=own.draws, seed=own.seed, progress=self.progress,
+            )
+            for name, loaded in self.detectors.items()
+        ]  # fmt: skip
+        return Robustness(*(pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True)))
+
+    def area_table(self) -> ReadableTable:
+        """Mean AUC over the strengths, and the first level from which a run is not shown to know anything."""
+        rows = [
+            {
+                "run": row.detector, "perturbation": row.perturbation,
+                "area under AUC": interval_text(row.area, row.area_low, row.area_high),
+                "breaks at level": "never" if pd.isna(row.broken_at) else f"{row.broken_at:.0f}",
+            }
+            for row in self.robustness.summary.itertuples()
+        ]  # fmt: skip
+        columns = ["run", "perturbation", "area under AUC", "breaks at level"]
+        return ReadableTable(pd.DataFrame(rows, columns=columns).set_index("run"))
+
+
+def _is_trained(loaded: LoadedDetector) -> bool:
+    return (loaded.path.parent / "history.csv").is_file()
+
+
+def _p(value: float) -> str:
+    return "not defined" if pd.isna(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"

@@ -1,0 +1,115 @@
+"""An operating point that is moved with a slider: verdicts follow, and no file is scored again."""
+
+import base64
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import ipywidgets as w
+import pandas as pd
+from IPython.display import HTML, display
+from matplotlib.figure import Figure
+
+from dfworkbench.errors import InputError
+from dfworkbench.evaluation.aggregate import DEFAULT_RULE, Rule
+from dfworkbench.evaluation.verdicts import OperatingPoint, operating_point, verdict_rates, verdicts
+from dfworkbench.notebook.look import wrap
+from dfworkbench.notebook.tables import ReadableTable, table_html
+from dfworkbench.plots import plot_operating_point
+
+_MOST = 0.5  # beyond it a verdict says nothing
+_HINT = (
+    "The share of reals that may be called fake, and of fakes that may be called real. The verdicts below follow; no file is "
+    "scored again."
+)
+
+
+class Tables(NamedTuple):
+    """Score tables of one detector, both calibrated or neither."""
+
+    val: pd.DataFrame
+    test: pd.DataFrame
+
+
+class OperatingPointExplorer:
+    """Sliders for the two error rates that are asked for, over the verdicts that follow on other files.
+
+    Shown as the last value of a cell; without a notebook, `point`, `figure` and `table` give the same.
+
+    Args:
+        tables: Detector -> its tables; thresholds are set on `val`, verdicts are of `test`.
+        false_alarm_rate: What is asked for at first, 0..1.
+        miss_rate: Likewise.
+        level: Of the verdicts.
+        rule: How the faces of a file become one number.
+
+    Raises:
+        InputError: There is no detector, or a table from which no threshold can be had.
+    """
+
+    def __init__(
+        self,
+        tables: Mapping[str, Tables],
+        false_alarm_rate: float = 0.05,
+        miss_rate: float = 0.05,
+        level: str = "video",
+        *,
+        rule: Rule = DEFAULT_RULE,
+    ) -> None:
+        if not tables:
+            raise InputError("showing verdicts: no detector was given; expected name -> its tables. Score one first.")
+        self.tables, self.level = dict(tables), level
+        self.rule: Rule = rule
+        self.detector = w.Dropdown(options=list(self.tables), description="Detector")
+        self.false_alarms, self.misses = (
+            _slider(rate, words)
+            for rate, words in ((false_alarm_rate, "False alarms up to"), (miss_rate, "Misses up to"))
+        )
+        self._shown: Any = None
+        for control in (self.detector, self.false_alarms, self.misses):
+            control.observe(self._draw, names="value")
+
+    @property
+    def point(self) -> OperatingPoint:
+        """The thresholds at the chosen rates."""
+        val = self.tables[self.detector.value].val
+        return operating_point(val, self.false_alarms.value, self.misses.value, self.level, rule=self.rule)
+
+    def figure(self) -> Figure:
+        """Scores of real and fake test files, and what each is called."""
+        name = self.detector.value
+        return plot_operating_point(self.tables[name].test, self.point, title=f"{name}: verdicts on {self.level} level")
+
+    def table(self) -> ReadableTable:
+        """How many test files of each kind got which verdict, and the share of wrong ones with its exact 95 % interval."""
+        rates = verdict_rates(verdicts(self.tables[self.detector.value].test, self.point)).set_index("kind")
+        wrong = [
+            f"{r.wrong_rate:.1%} [{r.low:.1%}, {r.high:.1%}]" if r.n else "not defined" for r in rates.itertuples()
+        ]
+        words = {"n": "files", "real": "called real", "fake": "called fake", "no_score": "without score"}
+        shown = rates[["n", "real", "inconclusive", "fake", "no_score"]].rename(columns=words)
+        return ReadableTable(shown.assign(wrong=wrong).rename_axis("they are"))
+
+    def _page(self) -> HTML:
+        picture = base64.b64encode(self.figure()._repr_png_()).decode()  # pyright: ignore[reportAttributeAccessIssue]
+        image = f'<img style="max-width:100%" alt="verdicts" src="data:image/png;base64,{picture}">'
+        return HTML(wrap(image + table_html(self.table())))
+
+    def _draw(self, _: Any = None) -> None:
+        if self._shown is not None:
+            self._shown.update(self._page())
+
+    def _ipython_display_(self) -> None:
+        rows = [self.detector] if len(self.tables) > 1 else []
+        controls = w.HBox([*rows, self.false_alarms, self.misses], layout=w.Layout(flex_flow="row wrap"))
+        display(w.VBox([w.HTML(f"<span>{_HINT}</span>"), controls]))
+        # an output with a name of its own and no widget: it stays where the stored notebook has lost its widgets
+        self._shown = display(self._page(), display_id=True)
+
+
+def _slider(rate: float, words: str) -> w.FloatSlider:
+    layout, style = w.Layout(width="380px"), {"description_width": "130px"}
+    most = max(_MOST, rate)
+    return w.FloatSlider(
+        rate, min=0.0, max=most, step=0.01, description=words, readout_format=".0%", continuous_update=False, layout=layout,
+        style=style,
+    )  # fmt: skip

@@ -1,0 +1,135 @@
+"""The package side of notebook 04 on a toy data set: one trained run, and another one beside it."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from toy import make_workspace
+
+from dfworkbench.errors import DataNotFoundError
+from dfworkbench.evaluation.metrics import evaluate
+from dfworkbench.notebook import evaluation
+from dfworkbench.notebook.evaluation import Evaluation, EvaluationSettings
+from dfworkbench.notebook.tables import ReadableTable
+from dfworkbench.notebook.views import newest_run
+from dfworkbench.training import TrainSettings, train
+
+FAST = {
+    "dataset": "toy", "draws": 50, "perturbations": ["jpeg"], "levels": [5], "perturbed_frames": 1, "device": "cpu"
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def space(tmp_path_factory):
+    space = make_workspace(tmp_path_factory.mktemp("evaluation"), fakes=2)
+    settings = TrainSettings(
+        dataset="toy", detector="mesonet4", name="first", epochs=2, batch_size=8, frames_per_video=2, device="cpu",
+        detector_options=["size_px=64"],
+    )  # fmt: skip
+    for _ in train(settings, space):
+        pass
+    shutil.copytree(space.checkpoints / "first", space.checkpoints / "second")
+    other = 1 if json.loads((space.checkpoints / "first" / "best.json").read_text())["epoch"] == 2 else 2
+    record = {"epoch": other, "file": f"epoch_{other:03d}.safetensors"}
+    (space.checkpoints / "second" / "best.json").write_text(json.dumps(record))
+    return space
+
+
+@pytest.fixture
+def at_home(space, monkeypatch):
+    monkeypatch.setenv("DFWORKBENCH_HOME", str(space.root))
+    return space
+
+
+def study(**values):
+    return Evaluation(EvaluationSettings(**{**FAST, **values}), progress=False)
+
+
+def test_the_newest_run_of_the_data_set_is_judged(at_home):
+    assert study().names in (["first"], ["second"])
+    assert study(runs=["second", "first", "second"]).names == ["second", "first"]
+    with pytest.raises(DataNotFoundError, match=r"trained on 'other' \(runs there: .*02_train"):
+        newest_run(dataset="other")
+
+
+def test_metrics_are_those_of_the_score_table(at_home):
+    judged = study(runs=["first"])
+    scores = judged.test["first"]
+    assert set(scores["split"]) == {"test"}
+    assert set(judged.tables["first"].val["split"]) == {"val"}
+    table = judged.metrics()
+    assert table.index.tolist() == ["frame", "video"]
+    row = evaluate(scores, ["video"], metrics=["auc"], missing="as_chance", draws=50).iloc[0]
+    assert table.loc["video", "AUC"].startswith(f"{row['value']:.3f}")
+    two = study(runs=["first", "second"]).metrics()
+    assert two.index.tolist() == ["frame, first", "video, first", "frame, second", "video, second"]
+
+
+def test_a_split_is_scored_once_until_its_faces_change(at_home, monkeypatch):
+    before = study(runs=["first"]).test["first"]
+    counted = []
+    score = evaluation.score_split
+    monkeypatch.setattr(evaluation, "score_split", lambda *args, **how: counted.append(args[2]) or score(*args, **how))
+    pd.testing.assert_frame_equal(study(runs=["first"]).test["first"], before)
+    assert counted == []
+    (at_home.labels / "toy" / "faces.parquet").touch()
+    pd.testing.assert_frame_equal(study(runs=["first"]).test["first"], before)
+    assert counted == ["val", "test"]
+
+
+def test_protocol_and_audit_are_kept(at_home):
+    judged = study(runs=["first"])
+    assert judged.audit.verdict == "green"
+    assert (at_home.labels / "toy" / "audit.json").is_file()
+    table = judged.protocol_table()
+    assert (at_home.labels / "toy" / "protocols" / f"{table.loc['id', '']}.json").is_file()
+    assert judged.protocol.sha256.startswith(table.loc["SHA-256 of all this", ""].rstrip("…"))
+    assert study(runs=["first"], missing="drop").protocol.id != judged.protocol.id
+
+
+def test_runs_stand_side_by_side(at_home):
+    alone = study(runs=["first"])
+    assert "nothing to compare" in alone.differences().data
+    both = study(runs=["first", "second"])
+    assert sorted(entry.name for entry in both.leaderboard.entries) == ["first", "second"]
+    pairs = both.differences()
+    assert pairs.index.tolist() == ["first minus second"]
+    aucs = {entry.name: entry.rows.set_index("metric").loc["auc", "value"] for entry in both.leaderboard.entries}
+    assert pairs["AUC difference"].iloc[0].startswith(f"{aucs['first'] - aucs['second']:.3f}")
+    assert set(both.matrix()["detector"]) == {"first", "second"}
+    assert set(both.matrix()["kind"]) == {"fake0", "fake1", "all kinds"}
+
+
+def test_calibration_is_fitted_on_validation_and_keeps_the_order(at_home):
+    judged = study(runs=["first"], calibration="temperature")
+    assert judged.calibrators["first"].splits == ("val",)
+    before, after = judged.before_and_after().values()
+    aucs = [evaluate(table, ["video"], metrics=["auc"], draws=0)["value"].iloc[0] for table in (before, after)]
+    assert aucs[0] == pytest.approx(aucs[1], abs=1e-12)
+    assert "of val" in judged.calibration_table()["fitted on"].iloc[0]
+
+
+def test_selection_can_be_left_out_and_is_never_better_than_looking(at_home):
+    assert study(runs=["first"], selection=False).selections() == {}
+    found = study(runs=["first"]).selections()["first"]
+    assert found.optimism.value >= 0
+    assert found.epochs["epoch"].tolist() == [1, 2]
+
+
+def test_robustness_stands_per_run(at_home):
+    judged = study(runs=["first", "second"])
+    assert judged.robustness.curves["detector"].unique().tolist() == ["first", "second"]
+    table = judged.area_table()
+    assert table.index.tolist() == ["first", "second"]
+    assert np.isfinite([float(text.split()[0]) for text in table["area under AUC"]]).all()
+
+
+def test_the_explorer_judges_calibrated_test_files(at_home):
+    shown = study(runs=["first"], false_alarm_rate=0.3).explorer()
+    assert shown.point.n_real == 6  # of validation
+    assert shown.point.false_alarm_rate == 0.3
+    table = shown.table()
+    assert isinstance(table, ReadableTable)
+    assert table["files"].tolist() == [4, 8]
