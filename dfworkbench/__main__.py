@@ -286,7 +286,7 @@ def _say(text: str) -> None:
 
 COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]]] = {
     "doctor": ("versions, machine, and packages that break each other, with the cure", _nothing, _doctor),
-    "demo": ("the main job on the generated demo set: notebooks 00 to 03 and a report", _nothing, _demo),
+    "demo": ("the main job on the generated demo set: notebooks 00 to 04 and a report", _nothing, _demo),
     "demo-data": ("generate the demo set", _add_demo_data, _demo_data),
     "extract": ("find, track and cut out all faces of a data set", _add_settings("extract"), _extract),
     "train": ("train a detector, one checkpoint per epoch", _add_settings("train"), _train),

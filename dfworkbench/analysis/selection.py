@@ -213,7 +213,8 @@ def split_scores(
     tables = {epoch: stored_scores(path, dataset, split, videos) for epoch, path in weights.items()}
     data: Any = None
     lacking = [epoch for epoch, table in tables.items() if table is None]
-    for epoch in tqdm(lacking, desc="scoring epochs", unit="epoch", disable=not progress, leave=False):
+    quiet = not progress or not lacking  # a bar of nothing would stay
+    for epoch in tqdm(lacking, desc="scoring epochs", unit="epoch", disable=quiet, leave=False):
         loaded: LoadedDetector = load_detector(weights[epoch], device)
         if data is None:  # all epochs of a run look at the same crops
             data = split_faces(dataset, videos, loaded.input_spec, workspace, cache_mb=_CACHE_MB)

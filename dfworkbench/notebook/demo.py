@@ -1,6 +1,7 @@
-"""The main job on the generated demo set, in one call: notebooks 00 to 03, their figures as files, and what came out."""
+"""The main job on the generated demo set, in one call: notebooks 00 to 04, their figures as files, and what came out."""
 
 import base64
+import json
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from dfworkbench.notebook.runner import run_folders, run_notebook
 from dfworkbench.tables import read_table
 from dfworkbench.workspace import Workspace, atomic_path, find_workspace
 
-NOTEBOOKS = ("00_start_here", "01_data_extraction", "02_train", "03_inference")
+NOTEBOOKS = ("00_start_here", "01_data_extraction", "02_train", "03_inference", "04_evaluation")
 
 
 def run_demo(
@@ -65,7 +66,8 @@ def save_figures(notebook: nbformat.NotebookNode, folder: Path, name: str) -> li
 
 
 def _summary(run: Path) -> str:
-    tables = sorted((run / "scores").glob("test_*.parquet"), key=lambda file: file.stat().st_mtime)
+    best = Path(json.loads((run / "best.json").read_text())["file"]).stem  # 04 scores the other epochs too
+    tables = sorted((run / "scores").glob(f"test_*_{best}.parquet"), key=lambda file: file.stat().st_mtime)
     metrics = evaluate(read_table("score", tables[-1]), levels=("video",))
     row = metrics[metrics["metric"] == "auc"].iloc[0]
     epochs = pd.read_csv(run / "history.csv")

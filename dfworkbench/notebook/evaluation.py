@@ -21,7 +21,7 @@ from dfworkbench.evaluation.aggregate import DEFAULT_RULE, Rule
 from dfworkbench.evaluation.audit import Audit, audit_dataset
 from dfworkbench.evaluation.calibration import Calibrator, fit_calibrator
 from dfworkbench.evaluation.compare import compare_detectors
-from dfworkbench.evaluation.judged import judge_by
+from dfworkbench.evaluation.judged import ROW_ORDER, judge_by
 from dfworkbench.evaluation.leaderboard import Leaderboard
 from dfworkbench.evaluation.metrics import evaluate
 from dfworkbench.evaluation.protocol import Protocol, crop_profile, split_videos
@@ -145,7 +145,8 @@ class Evaluation:
         file = split_score_file(loaded.path, dataset, split)
         fresh = file.is_file() and faces.is_file() and file.stat().st_mtime_ns > faces.stat().st_mtime_ns
         stored = stored_scores(loaded.path, dataset, split, split_videos(dataset, split, self.space)) if fresh else None
-        return score_split(loaded, dataset, split, self.space, progress=self.progress) if stored is None else stored
+        scores = score_split(loaded, dataset, split, self.space, progress=self.progress) if stored is None else stored
+        return scores.sort_values(list(ROW_ORDER), ignore_index=True)  # as the leaderboard: the same files are drawn
 
     def metrics(self, names: tuple[str, ...] = RANKING) -> ReadableTable:
         """Metrics of test data at frame and video level, a row per run and level."""

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from IPython.display import HTML
 from toy import make_workspace
 
 from dfworkbench.errors import DataNotFoundError
@@ -62,7 +63,8 @@ def test_metrics_are_those_of_the_score_table(at_home):
     table = judged.metrics()
     assert table.index.tolist() == ["frame", "video"]
     row = evaluate(scores, ["video"], metrics=["auc"], missing="as_chance", draws=50).iloc[0]
-    assert table.loc["video", "AUC"].startswith(f"{row['value']:.3f}")
+    text = f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+    assert table.loc["video", "AUC"] == judged.leaderboard.table()["auc"].iloc[0] == text
     two = study(runs=["first", "second"]).metrics()
     assert two.index.tolist() == ["frame, first", "video, first", "frame, second", "video, second"]
 
@@ -91,10 +93,13 @@ def test_protocol_and_audit_are_kept(at_home):
 
 def test_runs_stand_side_by_side(at_home):
     alone = study(runs=["first"])
-    assert "nothing to compare" in alone.differences().data
+    sentence = alone.differences()
+    assert isinstance(sentence, HTML)
+    assert "nothing to compare" in str(sentence.data)
     both = study(runs=["first", "second"])
     assert sorted(entry.name for entry in both.leaderboard.entries) == ["first", "second"]
     pairs = both.differences()
+    assert isinstance(pairs, ReadableTable)
     assert pairs.index.tolist() == ["first minus second"]
     aucs = {entry.name: entry.rows.set_index("metric").loc["auc", "value"] for entry in both.leaderboard.entries}
     assert pairs["AUC difference"].iloc[0].startswith(f"{aucs['first'] - aucs['second']:.3f}")
