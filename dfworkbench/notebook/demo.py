@@ -11,6 +11,8 @@ import nbformat
 import pandas as pd
 
 from dfworkbench.evaluation.metrics import evaluate
+from dfworkbench.notebook.report import write_report
+from dfworkbench.notebook.report_runs import read_runs, runs_on
 from dfworkbench.notebook.runner import run_folders, run_notebook
 from dfworkbench.tables import read_table
 from dfworkbench.workspace import Workspace, atomic_path, find_workspace
@@ -47,7 +49,27 @@ def run_demo(
         say(f"{name}: {time.perf_counter() - start:.0f} s, {len(figures)} figures -> {executed.with_suffix('.html')}")
     if run is not None:
         say(_summary(run))
+    say(f"all detectors of the demo set, compared: {write_demo_report(space)}")
     return space.root / "report"
+
+
+def write_demo_report(workspace: Workspace | None = None, dataset: str = "demo") -> Path:
+    """The report of all detectors that were trained on the demo set in this workspace: `report/index.html`.
+
+    Nothing is scored anew; runs without test scores are listed with the command that makes them.
+    """
+    space = workspace or find_workspace()
+    report = space.root / "report"
+    runs, left_out = read_runs(runs_on(dataset, space), [dataset], score=False, workspace=space)
+    return write_report(
+        runs,
+        report / "index.html",
+        left_out=left_out,
+        title="dfworkbench on its demo set",
+        command="dfworkbench demo",
+        pages={name: report / "notebooks" / f"{name}.ipynb" for name in NOTEBOOKS},
+        workspace=space,
+    )
 
 
 def save_figures(notebook: nbformat.NotebookNode, folder: Path, name: str) -> list[Path]:
@@ -79,6 +101,6 @@ def _summary(run: Path) -> str:
         f"score table  {tables[-1]}\n"
         f"tables       {run.parent.parent / 'labels' / 'demo'}\n"
         f"face crops   {run.parent.parent / 'extracted' / 'demo'}\n"
-        f"report       {run.parent.parent / 'report' / 'notebooks'}\n"
+        f"notebooks    {run.parent.parent / 'report' / 'notebooks'}\n"
         f"figures      {run.parent.parent / 'report' / 'figures'}"
     )
