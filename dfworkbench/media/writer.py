@@ -26,6 +26,8 @@ class VideoWriter:
         crf: x264's constant rate factor, 0 (lossless in `pix_fmt`) to 51; 23 and 40 are FaceForensics++'s c23 and c40.
         pix_fmt: Chroma format of the stream.
         preset: x264's preset, from "ultrafast" to "veryslow".
+        tree: Whether x264 gives blocks that later frames build on more bits (its macroblock tree, on by default). With it x264
+            reads memory that nothing was written to: equal frames now and then give other bytes. Without it they never did.
 
     Example:
         >>> with VideoWriter("clip.mp4", 25, 256, 256, crf=23) as writer:  # doctest: +SKIP
@@ -35,7 +37,7 @@ class VideoWriter:
 
     def __init__(
         self, path: Path | str, fps: float, width: int, height: int, crf: int, pix_fmt: str = "yuv420p",
-        preset: str = "veryfast",
+        preset: str = "veryfast", tree: bool = True,
     ) -> None:  # fmt: skip
         self.path = Path(path)
         if pix_fmt == "yuv420p" and (width % 2 or height % 2):
@@ -48,7 +50,7 @@ class VideoWriter:
         self._shape = (height, width, 3)
         self._pix_fmt = pix_fmt
         self._rate = Fraction(fps).limit_denominator(1001)
-        self._options = {"crf": str(crf), "preset": preset}
+        self._options = {"crf": str(crf), "preset": preset, **({} if tree else {"x264-params": "mbtree=0"})}
         self._closing = contextlib.ExitStack()
 
     def __enter__(self) -> Self:

@@ -13,8 +13,8 @@ from dfworkbench.plots.reconstruction import (
     plot_error_spectra,
     plot_reconstructions,
     plot_residuals,
-    plot_robustness,
 )
+from dfworkbench.plots.robustness import plot_robustness
 from dfworkbench.plots.scores import plot_roc, plot_scores
 from dfworkbench.plots.selection import plot_selection
 from dfworkbench.plots.tracks import plot_tracks
