@@ -16,7 +16,7 @@ from dfworkbench.models.registry import HELPERS
 from dfworkbench.names import require_name
 from dfworkbench.notebook.pickers import detectors as all_detectors
 from dfworkbench.notebook.report_runs import LeftOut, ReportRun, by_label, read_runs, run_names
-from dfworkbench.notebook.sweep import DONE
+from dfworkbench.notebook.sweep import DONE, short_reason
 from dfworkbench.notebook.tables import ReadableTable
 from dfworkbench.settings import Settings
 from dfworkbench.workspace import Workspace, find_workspace
@@ -30,13 +30,11 @@ LEVELS: tuple[Level, ...] = ("video", "frame")
 class BenchmarkSettings(Settings):
     """Which detectors are trained on which data with how many seeds, and how."""
 
-    detectors: list[str] = Field(
-        ["mesonet4", "mesoinception4"], min_length=1, description="Networks, of list_detectors()."
-    )
+    detectors: list[str] = Field(["mesonet4"], min_length=1, description="Networks, of list_detectors().")
     datasets: list[str] = Field(
         ["demo"], min_length=1, description="Extracted data sets; each run is trained on one and tested on all."
     )
-    seeds: int = Field(1, ge=1, le=100, description="Runs of each detector on each data set: seeds 0, 1, …")
+    seeds: int = Field(2, ge=1, le=100, description="Runs of each detector on each data set: seeds 0, 1, …")
     epochs: int = Field(12, ge=1, le=1000, description="Passes over the training split.")
     batch_size: int = Field(32, ge=1, le=4096, description="Faces per step.")
     learning_rate: float = Field(0.001, gt=0, le=1, description="Step size of the optimiser.")
@@ -67,7 +65,7 @@ def status_view(status: pd.DataFrame) -> ReadableTable:
     """The result of `sweep.run_sweep` as people read it: what varies, what became of it and why."""
     columns = ("detector", "dataset", "seed", "status", "seconds", "reason", "runs")
     shown = status[[name for name in columns if name in status]].set_index("detector")
-    return ReadableTable(shown.assign(reason=shown["reason"].str.slice(0, 400)))
+    return ReadableTable(shown.assign(reason=[short_reason(reason) for reason in shown["reason"]]))
 
 
 def sweep_runs(
@@ -81,8 +79,8 @@ def sweep_runs(
         if row.status == DONE and row.runs:
             pages |= {root / run: page for run in str(row.runs).split(" ")}
         else:
-            reason = str(row.reason) or ("it made no run" if row.status == DONE else str(row.status))
-            left.append(LeftOut(str(row.cell), reason, str(row.command), page))
+            reason = short_reason(str(row.reason)) or ("it made no run" if row.status == DONE else str(row.status))
+            left.append(LeftOut(f"{row.detector} on {row.dataset}, seed {row.seed}", reason, str(row.command), page))
     runs, without = read_runs(pages, datasets, device=device, pages=pages, workspace=workspace)
     return runs, [*left, *without]
 

@@ -214,6 +214,12 @@ def read_result(cell: SweepCell) -> CellResult:
     return result if result.status != DONE or there else CellResult(NOT_RUN)
 
 
+def short_reason(reason: str) -> str:
+    """A reason in a line or two: without the source of the cell, and without the path of a notebook that is linked anyway."""
+    lines = [line.strip() for line in reason.splitlines() if not line.startswith("    ")]
+    return " ".join(line for line in lines if line and not line.startswith("The notebook as far as it ran"))
+
+
 def status_table(cells: Sequence[SweepCell]) -> pd.DataFrame:
     """What became of these cells, see `run_sweep`."""
     rows = []

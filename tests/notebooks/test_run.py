@@ -218,3 +218,22 @@ def test_08_trains_variants_and_explains_blocks(executed):
     text = done.read_text()
     for word in ("both minus none", "information of block 1 alone", "accuracy without block 2"):
         assert word in text
+
+
+def test_09_runs_a_grid_and_writes_the_report(executed):
+    space, _ = executed
+    values = {"epochs": 1, "batch_size": 8, "frames_per_video": 2, "device": "cpu", "name": "tiny", "seeds": 2}
+    done = run_notebook("09_benchmark", values, space.root / "09.ipynb", workspace=space)
+    assert pictures(done) >= 1  # the matrix
+    folder = space.root / "report" / "sweeps" / "tiny"
+    status = pd.read_csv(folder / "status.csv")
+    assert status["status"].tolist() == ["done", "done"]
+    assert all((space.root / run).is_dir() for run in status["runs"])
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    for word in ("mesonet4, seed 1", "dfworkbench run 09_benchmark", "protocol", "data:image/svg+xml"):
+        assert word in page
+    for notebook in status["notebook"]:
+        assert f'href="cells/{notebook.rpartition("/")[2].removesuffix(".ipynb")}.html"' in page
+    before = sorted((path, path.stat().st_mtime_ns) for path in folder.glob("cells/*"))
+    run_notebook("09_benchmark", values, space.root / "09.ipynb", workspace=space)
+    assert sorted((path, path.stat().st_mtime_ns) for path in folder.glob("cells/*")) == before  # nothing is run twice

@@ -6,7 +6,16 @@ import nbformat
 import pytest
 
 from dfworkbench.errors import ParameterError
-from dfworkbench.notebook.sweep import DONE, FAILED, NOT_RUN, expand_grid, run_sweep, status_table, sweep_cells
+from dfworkbench.notebook.sweep import (
+    DONE,
+    FAILED,
+    NOT_RUN,
+    expand_grid,
+    run_sweep,
+    short_reason,
+    status_table,
+    sweep_cells,
+)
 from dfworkbench.workspace import Workspace
 
 PARAMETERS = """\
@@ -79,6 +88,9 @@ def test_a_failing_and_a_killed_cell_cost_themselves_only(space, monkeypatch):
     table = sweep(space, {"word": ["bad", "kill", "good"], "seed": [1]}, workers=2).set_index("word")
     assert table["status"].to_dict() == {"bad": FAILED, "kill": FAILED, "good": DONE}
     assert "seed 1 is unlucky" in table.loc["bad", "reason"]
+    short = short_reason(table.loc["bad", "reason"])
+    assert short.startswith("77_toy.ipynb stopped in cell 2")
+    assert short.endswith("AssertionError: seed 1 is unlucky")
     assert "killed twice" in table.loc["kill", "reason"]
     assert table.loc["good", "reason"] == ""
     assert table.loc["good", "runs"] == "checkpoints/good_1"
