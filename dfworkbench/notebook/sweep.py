@@ -66,13 +66,13 @@ class CellResult:
     Attributes:
         status: "done", "failed" or "not run".
         reason: Why it failed, else "".
-        seconds: Wall time of the run.
+        seconds: Wall time of the run; None where it is not known.
         runs: Folders of the runs that the notebook made, below the workspace.
     """
 
     status: str
     reason: str = ""
-    seconds: float = float("nan")
+    seconds: float | None = None
     runs: tuple[str, ...] = ()
 
 
