@@ -26,9 +26,8 @@ def table(rows):
 
 def random_table(seed=0, files=60, frames=4):
     rng = np.random.default_rng(seed)
-    return table([
-        (f"v{n:03d}", n % 2, ("A", "B", "C")[n % 3] if n % 2 else "", float(rng.random())) for n in range(files) for _ in range(frames)
-    ])  # fmt: skip
+    kinds = [("A", "B", "C")[n % 3] if n % 2 else "" for n in range(files)]
+    return table([(f"v{n:03d}", n % 2, kinds[n], float(rng.random())) for n in range(files) for _ in range(frames)])
 
 
 def test_the_most_wrong_row_of_each_file_comes_first():
@@ -107,11 +106,7 @@ def test_without_features_kinds_and_people_stand_together():
     scores = table(rows).assign(group=lambda t: t["video_id"].str[0])
     atlas = cluster_errors(worst_errors(scores), clusters=2)
     assert atlas.grouped_by == "forgery kind, person and log-odds"
-    assert atlas.clusters["kinds"].tolist() == ["A 6", "B 6", "real 1"] or atlas.clusters["kinds"].tolist() == [
-        "B 6",
-        "A 6",
-        "real 1",
-    ]
+    assert sorted(atlas.clusters["kinds"]) == ["A 6", "B 6", "real 1"]
     assert atlas.clusters["people"].tolist() == [1, 1, 1]
     assert atlas.clusters["silhouette"].tolist()[:2] == pytest.approx([1, 1])
     assert np.isnan(atlas.clusters["silhouette"][2])
@@ -154,15 +149,12 @@ def test_the_sheet_shows_every_cluster_with_labels_and_scores():
     assert len(figure.subfigs) == 4 + 2
     text = words(figure)
     for row in atlas.clusters.itertuples():
-        assert f"cluster {row.cluster}: {5 if row.cases <= 5 else f'5 of {row.cases}'}" in text or row.cases < 5
+        assert f"cluster {row.cluster}: {'5 of ' if row.cases > 5 else ''}{row.cases}" in text
         assert row.kinds in text
     first = atlas.cases.iloc[0]
     assert f"{first['method']}\n{first['fake_probability']:.3f}" in text
     assert "drawn by seed, not by score" in text
-    assert (
-        "30 of 30 files with a miss" in text
-        or f"{atlas.counts['cases'][0]} of {atlas.counts['files'][0]} files with a miss" in text
-    )
+    assert f"{atlas.counts['cases'][0]} of {atlas.counts['files'][0]} files with a miss" in text
     frames = [axes.spines["left"].get_edgecolor()[:3] for part in figure.subfigs for axes in part.axes if axes.images]
     assert frames[0] == pytest.approx(to_rgb(FAKE_COLOUR))
     assert frames[-1] == pytest.approx(to_rgb(REAL_COLOUR))
