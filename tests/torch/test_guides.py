@@ -39,7 +39,7 @@ def execute(code, names=None):
 
 def test_the_template_of_a_detector_is_trained_saved_and_scores(toy):
     template, usage = blocks("add_a_detector.md")
-    assert len(template.strip().splitlines()) <= 32
+    assert len(template.strip().splitlines()) <= 30
     names = execute(template)
     picture = next(toy.extracted.rglob("*.png"))
     usage = usage.replace('"demo"', '"toy"').replace('"picture.png"', repr(str(picture)))
