@@ -47,6 +47,16 @@ class OperatingPoint(Settings):
         real = p < (-np.inf if self.real_below is None else self.real_below)
         return np.select([np.isnan(p), fake, real], ["no score", "fake", "real"], "inconclusive")
 
+    def sentences(self) -> list[str]:
+        """The thresholds, the rows they were set on, and the notes, in words."""
+        above = "never fake" if self.fake_above is None else f"fake above {self.fake_above:.3f}"
+        below = "never real" if self.real_below is None else f"real below {self.real_below:.3f}"
+        return [
+            f"{above} (at most {self.false_alarm_rate:.1%} of reals), {below} (at most {self.miss_rate:.1%} of fakes)",
+            f"set on {self.n_real} real and {self.n_fake} fake validation rows",
+            *self.notes(),
+        ]
+
     def notes(self) -> list[str]:
         """What must be said beside verdicts of this operating point."""
         sides = (

@@ -1,6 +1,7 @@
 """An operating point that is moved with a slider: verdicts follow, and no file is scored again."""
 
 import base64
+import html
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -91,7 +92,10 @@ class OperatingPointExplorer:
 
     def _page(self) -> HTML:
         picture = base64.b64encode(self.figure()._repr_png_()).decode()  # pyright: ignore[reportAttributeAccessIssue]
-        image = f'<img style="max-width:100%" alt="verdicts" src="data:image/png;base64,{picture}">'
+        words = html.escape(
+            "; ".join(self.point.sentences())
+        )  # they stand in the picture, where no screen reader sees them
+        image = f'<img style="max-width:100%" alt="verdicts: {words}" src="data:image/png;base64,{picture}">'
         return HTML(wrap(image + table_html(self.table())))
 
     def _draw(self, _: Any = None) -> None:

@@ -132,13 +132,7 @@ def plot_operating_point(scores: pd.DataFrame, point: OperatingPoint, *, bins: i
     """
     judged = verdicts(scores, point)
     rates = verdict_rates(judged).set_index("kind")
-    above = "never fake" if point.fake_above is None else f"fake above {point.fake_above:.3f}"
-    below = "never real" if point.real_below is None else f"real below {point.real_below:.3f}"
-    words = [
-        f"{above} (at most {point.false_alarm_rate:.1%} of reals), {below} (at most {point.miss_rate:.1%} of fakes)",
-        f"set on {point.n_real} real and {point.n_fake} fake validation rows",
-        *point.notes(),
-    ]
+    words = point.sentences()
     figure = new_figure(7.8, 3.6 + 0.17 * len(words), title or f"Verdicts, {point.level} level", "\n".join(words))
     charts = figure.subplots(2, 1, sharex=True)
     kinds = (("real", REAL, REAL_COLOUR, "fake"), ("fake", FAKE, FAKE_COLOUR, "real"))

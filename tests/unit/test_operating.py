@@ -75,6 +75,9 @@ def test_moving_redraws_what_is_shown_and_scores_nothing(tables, monkeypatch):
     shown.false_alarms.value = 0.4
     shown.detector.value = "b"
     assert len(set(pages)) == len(pages) == 3
+    first, second, _ = (page.partition('alt="')[2].partition('"')[0] for page in pages)
+    assert "fake above 0.850 (at most 20.0% of reals)" in first  # the second highest of ten validation reals
+    assert "fake above 0.650 (at most 40.0% of reals)" in second
     assert all("data:image/png;base64," in page and "<table>" in page for page in pages)  # stays without widgets
     assert shown.table().loc["fake", "files"] == 50
 
