@@ -97,40 +97,56 @@ def robustness(
     changes = {
         (chain, level): Perturb(chain, *strengths_at(chain, level)) for chain in perturbations for level in steps
     }
-    condition = _Conditions(detector, data, videos, frames, name, batch_size, draws, seed, cache_mb)
-    clean = condition.under(Perturb(""), CLEAN, 0)
-    curves, summary = [], []
-    with tqdm(total=len(changes), desc="perturbing", unit="condition", disable=not progress, leave=False) as bar:
-        for chain in dict.fromkeys(perturbations):
-            found = [clean]
-            for level in steps:
-                found.append(condition.under(changes[chain, level], chain, level))
-                bar.update()
-            about = {"detector": condition.name, "perturbation": chain}
-            places = [0, *steps]
-            strengths = [(), *(changes[chain, level].strengths for level in steps)]
-            curves += [
-                {**about, "unit": _unit(chain), "level": level, "strength": _words(strength), **_compared(now, clean)}
-                for level, strength, now in zip(places, strengths, found, strict=True)
-            ]
-            summary.append({**about, **_summary(places, found)})
-    return Robustness(pd.DataFrame(curves), pd.DataFrame(summary), pd.concat(condition.scores, ignore_index=True))
+    condition = _Conditions(detector, data, videos, frames, batch_size, seed, cache_mb)
+    tables = [condition.scored(Perturb(""), CLEAN, 0)]
+    for (chain, level), change in tqdm(
+        changes.items(), desc="perturbing", unit="condition", disable=not progress, leave=False
+    ):
+        tables.append(condition.scored(change, chain, level))
+    return robustness_of(pd.concat(tables, ignore_index=True), name or _name(detector), draws=draws, seed=seed)
 
 
-def frank_protocol(
+def robustness_of(scores: pd.DataFrame, name: str, *, draws: int = 1000, seed: int = 0) -> Robustness:
+    """Curves and areas from the scores of all conditions, such as the mean of two detectors, which need not be scored again.
+
+    Args:
+        scores: As in `Robustness.scores`: score tables of the same samples with columns perturbation and level, the unperturbed
+            ones as perturbation `CLEAN` at level 0.
+        name: Of the detector in the tables.
+        draws: Bootstrap resamplings over identity groups; 0 for no intervals.
+        seed: Of the resampling.
+    """
+    drawn = {
+        key: drawn_auc("AUC", table, draws=draws, seed=seed)
+        for key, table in scores.groupby(["perturbation", "level"], sort=False)
+    }
+    clean, curves, summary = drawn.pop((CLEAN, 0)), [], []
+    for chain in dict.fromkeys(chain for chain, _ in drawn):
+        steps = [level for key, level in drawn if key == chain]
+        places, found = [0, *steps], [clean, *(drawn[chain, level] for level in steps)]
+        strengths = [(), *(strengths_at(chain, level) for level in steps)]
+        about = {"detector": name, "perturbation": chain}
+        curves += [
+            {**about, "unit": _unit(chain), "level": level, "strength": _words(strength), **_compared(now, clean)}
+            for level, strength, now in zip(places, strengths, found, strict=True)
+        ]
+        summary.append({**about, **_summary(places, found)})
+    return Robustness(pd.DataFrame(curves), pd.DataFrame(summary), scores)
+
+
+def frank_scores(
     detector: LoadedDetector | nn.Module,
     data: Extracted,
     videos: pd.DataFrame,
     conditions: Sequence[str] = tuple(FRANK_2020),
     *,
     frames: int | None = 1,
-    name: str = "",
     batch_size: int = 64,
-    draws: int = 1000,
     seed: int = 0,
     cache_mb: int = 512,
+    progress: bool = True,
 ) -> pd.DataFrame:
-    """AUC by the protocol of Frank et al. 2020, each perturbation with probability 0.5 and a random strength.
+    """Scores by the protocol of Frank et al. 2020: each perturbation with probability 0.5 and a random strength.
 
     Args:
         detector: As for `robustness`, like all others.
@@ -138,26 +154,46 @@ def frank_protocol(
         videos: Rows of `data.videos`.
         conditions: Of `FRANK_2020`.
         frames: Samples per video; None for all.
-        name: Of the detector in the table; "" for its own.
         batch_size: Samples per forward pass.
-        draws: Bootstrap resamplings; 0 for no intervals.
-        seed: Of perturbations and resampling.
+        seed: Of the perturbations.
         cache_mb: Up to how many megabytes of pictures are kept between the conditions.
+        progress: Whether to show a bar.
 
     Returns:
-        One row per condition, the first "clean", for `plots.plot_comparison`: detector, condition, value, low, high, change,
-        change_low, change_high, n, reason.
+        Score tables of all conditions with columns perturbation and level (1), the first "clean" (0), for `frank_auc`.
 
     Raises:
         UnknownNameError: There is no such condition.
         InputError: The detector does not score fakes.
     """
     changes = {condition: PerturbFrank(condition) for condition in conditions}
-    under = _Conditions(detector, data, videos, frames, name, batch_size, draws, seed, cache_mb)
-    clean = under.under(Perturb(""), CLEAN, 0)
-    found = {CLEAN: clean} | {condition: under.under(change, condition, 1) for condition, change in changes.items()}
+    under = _Conditions(detector, data, videos, frames, batch_size, seed, cache_mb)
+    tables = [under.scored(Perturb(""), CLEAN, 0)]
+    for condition, change in tqdm(
+        changes.items(), desc="perturbing", unit="condition", disable=not progress, leave=False
+    ):
+        tables.append(under.scored(change, condition, 1))
+    return pd.concat(tables, ignore_index=True)
+
+
+def frank_auc(scores: pd.DataFrame, name: str, *, draws: int = 1000, seed: int = 0) -> pd.DataFrame:
+    """AUC of `frank_scores`, one row per condition, the first "clean".
+
+    Args:
+        scores: Of all conditions.
+        name: Of the detector in the table.
+        draws: Bootstrap resamplings over identity groups; 0 for no intervals.
+        seed: Of the resampling.
+
+    Returns:
+        For `plots.plot_comparison`: detector, condition, value, low, high, change, change_low, change_high, n, reason.
+    """
+    drawn = {
+        condition: drawn_auc("AUC", table, draws=draws, seed=seed)
+        for condition, table in scores.groupby("perturbation", sort=False)
+    }
     return pd.DataFrame([
-        {"detector": under.name, "condition": condition, **_compared(now, clean)} for condition, now in found.items()
+        {"detector": name, "condition": condition, **_compared(now, drawn[CLEAN])} for condition, now in drawn.items()
     ])  # fmt: skip
 
 
@@ -168,24 +204,25 @@ class _Conditions:
     """One detector on one set of samples, whose transform changes from condition to condition."""
 
     def __init__(
-        self, detector: LoadedDetector | nn.Module, data: Extracted, videos: pd.DataFrame, frames: int | None, name: str,
-        batch_size: int, draws: int, seed: int, cache_mb: int,
+        self, detector: LoadedDetector | nn.Module, data: Extracted, videos: pd.DataFrame, frames: int | None,
+        batch_size: int, seed: int, cache_mb: int,
     ) -> None:  # fmt: skip
         self.detector: Any = detector
-        self.name = name or (detector.name if isinstance(detector, LoadedDetector) else type(detector).__name__)
-        self.batch_size, self.draws, self.seed = batch_size, draws, seed
+        self.batch_size = batch_size
         # never without a transform: the cache then holds pictures before they are cut, which serve every condition
         self.samples = FaceDataset(
             data.faces, videos, self.detector.input_spec, data.workspace.extracted, transform=Perturb(""),
             frames_per_video=frames, tracks="main", seed=seed, cache_mb=cache_mb,
         )  # fmt: skip
-        self.scores: list[pd.DataFrame] = []
 
-    def under(self, transform: Transform, perturbation: str, level: int) -> _Drawn:
+    def scored(self, transform: Transform, perturbation: str, level: int) -> pd.DataFrame:
         self.samples.transform = transform
         table = score_rows(self.detector, self.samples, batch_size=self.batch_size, progress=False)
-        self.scores.append(table.assign(perturbation=perturbation, level=level))
-        return drawn_auc("AUC", table, draws=self.draws, seed=self.seed)
+        return table.assign(perturbation=perturbation, level=level)
+
+
+def _name(detector: LoadedDetector | nn.Module) -> str:
+    return detector.name if isinstance(detector, LoadedDetector) else type(detector).__name__
 
 
 def _compared(now: _Drawn, clean: _Drawn) -> dict[str, Any]:

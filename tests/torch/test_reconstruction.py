@@ -11,14 +11,16 @@ from torch import nn
 
 from dfworkbench.analysis.extracted import Extracted
 from dfworkbench.analysis.reconstruction import compare_kinds, picture_errors, reconstruction_errors, resynthesised
-from dfworkbench.analysis.robustness import frank_protocol, robustness
+from dfworkbench.analysis.robustness import frank_auc, frank_scores, robustness, robustness_of
 from dfworkbench.analysis.spectra import azimuthal_average, peak_excess
 from dfworkbench.checkpoints import LoadedDetector
 from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.datasets.frank_perturbations import FRANK_2020
 from dfworkbench.datasets.perturbations import PERTURBATIONS, Perturb
-from dfworkbench.errors import InputError, ParameterError, UnknownNameError
+from dfworkbench.errors import InputError, ParameterError, TableError, UnknownNameError
+from dfworkbench.evaluation.ensemble import mean_scores
 from dfworkbench.input_spec import InputSpec
+from dfworkbench.models import build_detector
 from dfworkbench.models.prediction import Prediction
 from dfworkbench.models.resynthesis import ResynthesisFused, ResynthesisPixel
 
@@ -223,6 +225,39 @@ def test_robustness_scores_the_same_samples_under_every_condition(data, test_spl
     assert scored["logit"].to_numpy() == pytest.approx(logits, abs=1e-4)
 
 
+def test_the_mean_of_two_detectors_is_what_the_fused_one_says(fused, data, test_split):
+    parts = {"pixel": ResynthesisPixel(**TINY), "stage5": build_detector("resynthesis_stage5", **TINY)}
+    for part in parts.values():
+        known = part.state_dict()
+        part.load_state_dict({name: value for name, value in fused.state_dict().items() if name in known})
+    made = {
+        name: robustness(model.eval(), data, test_split, ["jpeg"], levels=(2,), draws=0, progress=False)
+        for name, model in {**parts, "fused": fused.eval()}.items()
+    }
+    mean = mean_scores(made["pixel"].scores, made["stage5"].scores)
+    assert mean["logit"].to_numpy() == pytest.approx(made["fused"].scores["logit"].to_numpy(), abs=1e-5)
+    assert mean["fake_probability"].to_numpy() == pytest.approx(
+        (made["pixel"].scores["fake_probability"] + made["stage5"].scores["fake_probability"]).to_numpy() / 2
+    )
+    measured = robustness_of(mean, "ResynthesisFused", draws=0)
+    pd.testing.assert_frame_equal(measured.curves, made["fused"].curves)
+    pd.testing.assert_frame_equal(measured.summary, made["fused"].summary)
+    with pytest.raises(TableError, match="do not name the same samples in the same order"):
+        mean_scores(made["pixel"].scores, made["stage5"].scores[::-1].reset_index(drop=True))
+
+
+def test_a_mean_of_certain_answers_and_one_that_is_missing():
+    first = pd.DataFrame({"row_id": list("ab"), "logit": [60.0, np.nan], "fake_probability": [1.0, np.nan]})
+    first = first.assign(status=["ok", "too_short"], reason=["", "3 frames"])
+    second = first.assign(logit=[-60.0, 1.0], fake_probability=[0.0, 0.73], status="ok", reason="")
+    mean = mean_scores(first, second)
+    assert mean.loc[0, "logit"] == pytest.approx(0)
+    assert mean.loc[0, "fake_probability"] == pytest.approx(0.5)
+    for table in (mean, mean_scores(second, first)):
+        assert np.isnan(table.loc[1, "fake_probability"])
+        assert table.loc[1, ["status", "reason"]].tolist() == ["too_short", "3 frames"]
+
+
 def test_summary_is_the_area_and_the_first_level_at_chance(data, test_split):
     found = robustness(Contrast(), data, test_split, ["resize", "colour"], levels=(1, 2, 5), draws=200, progress=False)
     for row in found.summary.itertuples():
@@ -258,7 +293,7 @@ def test_clean_pictures_are_those_of_a_data_set_without_transform(data, test_spl
 
 
 def test_frank_protocol_has_a_row_per_condition(data, test_split):
-    found = frank_protocol(Contrast(), data, test_split, draws=50, name="mine")
+    found = frank_auc(frank_scores(Contrast(), data, test_split, progress=False), "mine", draws=50)
     assert found["condition"].tolist() == ["clean", *FRANK_2020]
     assert (found["detector"] == "mine").all()
     assert found.loc[0, ["value", "change"]].tolist() == [1.0, 0.0]
@@ -274,7 +309,7 @@ def test_conditions_that_are_none_are_refused_before_anything_is_scored(data, te
     with pytest.raises(ParameterError, match="level 7"):
         robustness(Contrast(), data, test_split, ["jpeg"], levels=(1, 7))
     with pytest.raises(UnknownNameError, match="condition of Frank"):
-        frank_protocol(Contrast(), data, test_split, ["jpg"])
+        frank_scores(Contrast(), data, test_split, ["jpg"])
 
 
 def test_whole_pictures_are_perturbed_and_measured_too(data, test_split):
