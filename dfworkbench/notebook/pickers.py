@@ -130,9 +130,9 @@ def describe_path(text: str, workspace: Workspace | None = None) -> tuple[bool, 
         return True, f"folder with {folders} sub-folders and {media} videos or pictures"
     if path.is_file():
         kind = media_kind(path)
-        return (
-            kind is not None,
-            f"{kind}, {path.stat().st_size / 1e6:.1f} MB" if kind else "a file, but no video or picture",
-        )
+        if kind is None:
+            return False, "a file, but no video or picture"
+        size = path.stat().st_size
+        return True, f"{kind}, " + (f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(size / 1e3, 1):.0f} kB")
     nearest = next(parent for parent in path.parents if parent.exists())
     return False, f"does not exist (it does up to {nearest})"

@@ -151,6 +151,8 @@ def test_describe_path_tells_media_from_other_files(tmp_path):
     (tmp_path / "a.txt").write_text("x")
     space = Workspace(tmp_path)
     assert describe_path("a.mp4", space) == (True, "video, 2.0 MB")
+    (tmp_path / "small.mp4").write_bytes(b"x" * 34_567)
+    assert describe_path("small.mp4", space) == (True, "video, 35 kB")
     assert describe_path("a.txt", space)[0] is False
     assert describe_path("", space) == (True, "")
 
