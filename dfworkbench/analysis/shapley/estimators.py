@@ -7,7 +7,7 @@ import numpy as np
 
 from dfworkbench.analysis.shapley.game import Game
 from dfworkbench.analysis.shapley.kernel import kernel
-from dfworkbench.analysis.shapley.permutations import Random, antithetic, published, walk
+from dfworkbench.analysis.shapley.permutations import Random, antithetic, published, rotated, walk
 from dfworkbench.analysis.shapley.result import Attribution
 from dfworkbench.analysis.shapley.stopping import StopRule
 from dfworkbench.names import require_name
@@ -19,6 +19,7 @@ ESTIMATORS: dict[str, Estimator] = {
     "antithetic": antithetic,
     "kernel": kernel,
     "published": published,
+    "rotated": rotated,
     "walk": walk,
 }
 

@@ -8,9 +8,9 @@ Every function is a generator that gives better and better attributions; the las
 Breaking off is allowed at any time. The permutations depend on `random` alone, so games that are given equally seeded
 generators are asked about the same coalitions (common random numbers), and a longer estimate begins as a shorter one.
 
-Differences from the released code of FST-Matching: `walk` and `antithetic` let one permutation pay all players, which needs
-n - 1 new evaluations for n payments instead of two for one; `published` may go on in rounds, and computes v(empty) and v(full)
-in addition, to report the efficiency gap.
+Differences from the released code of FST-Matching: all but `published` let one permutation pay all players, which needs n - 1 new
+evaluations for n payments instead of two for one; `published` may go on in rounds, and computes v(empty) and v(full) in
+addition, to report the efficiency gap.
 """
 
 from collections.abc import Iterator
@@ -45,7 +45,29 @@ def antithetic(game: Game, random: Random, stop: StopRule | None = None) -> Iter
         ParameterError: The budget does not allow one pair.
         InputError: The game has fewer than 2 players.
     """
-    return _walks(game, random, stop or StopRule(), both_ways=True)
+    return _walks(game, random, stop or StopRule(), turns=1, both_ways=True)
+
+
+def rotated(game: Game, random: Random, stop: StopRule | None = None) -> Iterator[Attribution]:
+    """Antithetic walks along a permutation and along the same with its halves exchanged; samples cost 4 (n - 1) evaluations.
+
+    A player is paid at four places: r, r + n/2, and these two counted from the end. Where what it adds depends on *how many* came
+    before, as in networks that are sure after a few cells, this takes off more noise than two independent pairs do. Ours in this
+    form: stratification by place with two strata.
+
+    Args:
+        game: Of at least 2 players.
+        random: Seeded by the caller.
+        stop: When to stop.
+
+    Yields:
+        Values that sum to v(full) - v(empty) exactly, with errors from the spread of the means of four walks.
+
+    Raises:
+        ParameterError: The budget does not allow four walks.
+        InputError: The game has fewer than 2 players.
+    """
+    return _walks(game, random, stop or StopRule(), turns=2, both_ways=True)
 
 
 def walk(game: Game, random: Random, stop: StopRule | None = None) -> Iterator[Attribution]:
@@ -63,7 +85,7 @@ def walk(game: Game, random: Random, stop: StopRule | None = None) -> Iterator[A
         ParameterError: The budget does not allow one walk.
         InputError: The game has fewer than 2 players.
     """
-    return _walks(game, random, stop or StopRule(), both_ways=False)
+    return _walks(game, random, stop or StopRule(), turns=1, both_ways=False)
 
 
 def published(game: Game, random: Random, stop: StopRule | None = None, *, samples: int = 100) -> Iterator[Attribution]:
@@ -143,28 +165,32 @@ def require_players(game: Game) -> None:
         )
 
 
-def _walks(game: Game, random: Random, stop: StopRule, both_ways: bool) -> Iterator[Attribution]:
+def _walks(game: Game, random: Random, stop: StopRule, *, turns: int, both_ways: bool) -> Iterator[Attribution]:
     require_players(game)
-    ways = 2 if both_ways else 1
+    ways = turns * (1 + both_ways)
     counted, mean, cost = CountedGame(game), RunningMean(game.players), ways * (game.players - 1)
     counted.ends()
-    stop.require(counted.evaluations, cost, 1, "pairs of permutations" if both_ways else "permutations")
+    stop.require(counted.evaluations, cost, 1, _SAMPLED[ways])
     why = ""
     while not why:
         count = stop.next_samples(counted.evaluations, cost)
-        paid = _payments(counted, _ranks(random, game.players, count, both_ways))
+        paid = _payments(counted, _ranks(random, game.players, count, turns, both_ways))
         mean.add(paid.reshape(count, ways, -1).mean(axis=1))
         result = mean.attribution(counted)
         why = stop.why(result, counted.evaluations, cost)
         yield replace(result, stopped=why)
 
 
-def _ranks(random: Random, players: int, count: int, both_ways: bool) -> np.ndarray:
+_SAMPLED = {1: "permutations", 2: "pairs of permutations", 4: "fours of permutations"}
+
+
+def _ranks(random: Random, players: int, count: int, turns: int, both_ways: bool) -> np.ndarray:
     # one at a time: how many are drawn at once must not change what is drawn
-    forward = np.stack([np.argsort(random.permutation(players)) for _ in range(count)])
-    if not both_ways:
-        return forward
-    return np.stack([forward, players - 1 - forward], axis=1).reshape(-1, players)
+    first = np.stack([np.argsort(random.permutation(players)) for _ in range(count)])
+    ways = [(first + turn * players // turns) % players for turn in range(turns)]
+    if both_ways:
+        ways = [way for forward in ways for way in (forward, players - 1 - forward)]
+    return np.stack(ways, axis=1).reshape(-1, players)
 
 
 def _payments(game: CountedGame, ranks: np.ndarray) -> Floats:

@@ -11,7 +11,7 @@ from dfworkbench.analysis.shapley.estimators import ESTIMATORS, estimate, random
 from dfworkbench.analysis.shapley.exact import exact, shapley_of_table
 from dfworkbench.analysis.shapley.game import CountedGame
 from dfworkbench.analysis.shapley.kernel import kernel_coalitions
-from dfworkbench.analysis.shapley.permutations import antithetic, published, published_coalitions, walk
+from dfworkbench.analysis.shapley.permutations import antithetic, published, published_coalitions, rotated, walk
 from dfworkbench.analysis.shapley.result import Attribution
 from dfworkbench.analysis.shapley.stopping import RunningMean, StopRule
 from dfworkbench.errors import InputError, ParameterError, UnknownNameError
@@ -104,7 +104,7 @@ def test_a4_additive_games_are_exact_with_every_estimator(estimator):
     assert (got.empty, got.full) == (3, pytest.approx(3 + w.sum()))
 
 
-@pytest.mark.parametrize("estimator", ["antithetic", "kernel", "walk"])
+@pytest.mark.parametrize("estimator", ["antithetic", "kernel", "rotated", "walk"])
 def test_a4_duplicates_are_paid_alike_and_ignored_players_nothing(estimator):
     """Players 0 and 1 are copies, player 2 changes nothing."""
     game = Function(5, lambda c: (c[:, 0] | c[:, 1]) * (1.0 + c[:, 3]) + c[:, 4])
@@ -148,11 +148,11 @@ def test_published_draws_the_same_however_many_players_share_a_call():
     assert np.array_equal(one, many)
 
 
-@pytest.mark.parametrize("estimator", ["antithetic", "kernel", "walk"])
+@pytest.mark.parametrize("estimator", ["antithetic", "kernel", "rotated", "walk"])
 @pytest.mark.parametrize("samples", [45, 100])
 def test_a6_efficiency(estimator, samples):
     game = rough()
-    cost = {"antithetic": 14, "kernel": 2, "walk": 7}[estimator]
+    cost = {"antithetic": 14, "kernel": 2, "rotated": 28, "walk": 7}[estimator]
     got = estimate(game, random_for("row"), budget(2 + cost * samples), estimator=estimator)
     assert got.samples == samples
     assert abs(got.efficiency_gap) <= 1e-6 * max(1, abs(got.full))
@@ -180,7 +180,7 @@ def test_a6_antithetic_pairs_are_exact_for_second_order_games():
 
 @pytest.mark.parametrize(
     ("estimator", "evaluations"),
-    [("antithetic", 282), ("kernel", 82), ("kernel", 402), ("published", 1602), ("walk", 282)],
+    [("antithetic", 282), ("kernel", 82), ("kernel", 402), ("published", 1602), ("rotated", 562), ("walk", 282)],
 )
 def test_standard_errors_are_the_spread_of_repeated_estimates(estimator, evaluations):
     """82 evaluations are the fewest that KernelSHAP takes: 40 pairs for 8 players."""
@@ -204,7 +204,7 @@ def test_estimators_rank_as_they_should_on_a_game_of_weak_higher_orders():
         return np.sqrt(np.mean((np.array(runs) - truth) ** 2))
 
     errors = {estimator: error(estimator) for estimator in ESTIMATORS}
-    assert max(errors["antithetic"], errors["kernel"]) < errors["walk"] < errors["published"]
+    assert max(errors["antithetic"], errors["kernel"], errors["rotated"]) < errors["walk"] < errors["published"]
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
@@ -246,7 +246,7 @@ def test_coalitions_depend_on_the_row_alone(estimator):
     assert not np.array_equal(one, asked(rough(seed=1), 3202, row="another row"))
 
 
-@pytest.mark.parametrize("estimator", ["antithetic", "walk", "published"])
+@pytest.mark.parametrize("estimator", ["antithetic", "walk", "published", "rotated"])
 def test_chunks_change_what_is_looked_at_but_not_what_is_drawn(estimator):
     few, many = (
         estimate(rough(), random_for("row"), budget(3202, chunk=chunk), estimator=estimator) for chunk in (14, 4096)
@@ -272,13 +272,35 @@ def test_calls_of_the_game_are_bounded(estimator):
     assert len({one.tobytes() for one in game.asked}) > 1
 
 
-@pytest.mark.parametrize("function", [antithetic, walk])
+@pytest.mark.parametrize("function", [antithetic, rotated, walk])
 def test_a_walk_asks_for_the_ends_once(function):
     game = rough()
     for _ in function(game, random_for("row"), budget(2 + 14 * 20)):
         pass
     sizes = np.concatenate(game.asked).sum(axis=1)
     assert (sizes == 0).sum() == (sizes == 8).sum() == 1
+
+
+def test_a_rotated_walk_begins_with_the_second_half_of_the_players():
+    game = rough()
+    next(rotated(game, random_for("row"), budget(2 + 28)))
+    forward, back, turned, turned_back = game.asked[1].reshape(4, 7, 8)
+    assert np.array_equal(back, ~forward[::-1])
+    assert np.array_equal(turned_back, ~turned[::-1])
+    assert np.array_equal(turned[3], ~forward[3])  # four of eight players have entered
+    assert np.array_equal(turned[5], ~forward[3] | forward[1])
+
+
+def test_rotation_helps_where_few_players_decide():
+    """A game that is nearly decided after a few of 16 players, with the same budget of 10 x 4 walks."""
+    game = Function(16, lambda c: -np.expm1(-(c @ SIXTEENTHS)))
+    truth = exact(game).values
+
+    def error(estimator):
+        runs = [estimate(game, random_for(str(k)), budget(602), estimator=estimator).values for k in range(200)]
+        return np.mean((np.array(runs) - truth) ** 2)
+
+    assert error("rotated") < 0.8 * error("antithetic")
 
 
 def test_the_reverse_of_a_walk_asks_about_complements():
