@@ -126,6 +126,18 @@ class Lab:
 
         return self.browser.find_elements(By.CSS_SELECTOR, selector)
 
+    def inside(self, element, selector: str) -> list:
+        """All elements within another that fit."""
+        from selenium.webdriver.common.by import By
+
+        return element.find_elements(By.CSS_SELECTOR, selector)
+
+    def after(self, element, tag: str):
+        """The first element of a kind that stands further down the page than another."""
+        from selenium.webdriver.common.by import By
+
+        return element.find_element(By.XPATH, f"following::{tag}[1]")
+
     def menu(self, bar: str, item: str) -> None:
         """Choose an item of the menu bar."""
         self.wait(".lm-MenuBar-item", text=bar).click()
@@ -142,6 +154,29 @@ class Lab:
 
         cell.find_element(By.CSS_SELECTOR, ".jp-InputPrompt").click()
         time.sleep(0.3)
+
+    def run_panel(self) -> None:
+        """Run everything up to the settings panel, and wait until it can be clicked."""
+        self.select_cell("panel = SettingsPanel")
+        self.menu("Run", "Run All Above Selected Cell")
+        self.menu("Run", "Run Selected Cell")
+        self.wait(".dfw-card .dfw-command", 120)
+
+    def run_below(self, words: str, seconds: float) -> None:
+        """Run the cell that holds `words` and all below it, until every one has run."""
+        self.select_cell(words)
+        self.menu("Run", "Run Selected Cell and All Below")
+        self.until(lambda: all(prompt.strip("[]:").isdigit() for prompt in self.prompts()), seconds, "the last cell")
+        self.wait(".jp-Notebook-ExecutionIndicator[data-status='idle']")
+
+    def prompts(self) -> list[str]:
+        """What stands before each code cell: "[3]:" after it has run, "[*]:" while it runs, "[ ]:" before."""
+        return [e.get_attribute("textContent") or "" for e in self.all(".jp-CodeCell .jp-InputPrompt")]
+
+    def troubles(self) -> list[str]:
+        """Errors and warnings that stand under cells."""
+        kinds = "[data-mime-type='application/vnd.jupyter.stderr'], [data-mime-type='application/vnd.jupyter.error']"
+        return [e.get_attribute("textContent") or "" for e in self.all(kinds)]
 
     def labelled(self, title: str):
         """The panel's control under the label `title`."""
@@ -171,6 +206,17 @@ class Lab:
         from selenium.webdriver.support.ui import Select
 
         Select(self.labelled(title).find_element(By.TAG_NAME, "select")).select_by_visible_text(option)
+
+    def press(self, slider: str, *keys: str) -> None:
+        """Press keys on the handle of the slider that is described as `slider`, as somebody without a mouse does."""
+        from selenium.webdriver.common.by import By
+        from selenium.webdriver.common.keys import Keys
+
+        for row in self.all(".widget-slider"):
+            if slider in (row.get_attribute("textContent") or ""):
+                row.find_element(By.CSS_SELECTOR, ".noUi-handle").send_keys(*(getattr(Keys, key) for key in keys))
+                return
+        raise LookupError(f"no slider is described as {slider!r}")
 
     def type_into(self, title: str, text: str) -> None:
         """Type into a text or number box of the panel, and leave it."""

@@ -1,4 +1,5 @@
-"""What a person does: opens 02_train in JupyterLab, changes detector and epochs with the widgets, runs on, sees the curves.
+"""What a person does in JupyterLab: trains in 02 with the widgets and sees the curves, asks 03 about a video with two people,
+moves the slider of 04.
 
 Needs Chromium, its driver and selenium (Debian: `apt-get install chromium chromium-driver`; `pip install selenium`); skipped
 with a reason where they are missing. Pictures of the pages are kept in the folder named by DFWORKBENCH_SCREENSHOTS.
@@ -8,11 +9,15 @@ import importlib.util
 import json
 import shutil
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from lab import CHROMIUM, DRIVER, Lab
 
+from dfworkbench.extraction import ExtractSettings, extract
+from dfworkbench.notebook.evaluation import Evaluation, EvaluationSettings
 from dfworkbench.notebook.runner import run_notebook
+from dfworkbench.synthetic import DemoSettings, make_demo
 from dfworkbench.workspace import Workspace
 
 _MISSING = [
@@ -38,9 +43,9 @@ def space(tmp_path_factory):
     """A workspace with a tiny extracted demo set and its own copies of the notebooks."""
     space = Workspace(tmp_path_factory.mktemp("lab"))
     shutil.copytree(NOTEBOOKS, space.root / "notebooks", ignore=shutil.ignore_patterns(".*"))
-    tiny = {"pairs": 4, "val_pairs": 1, "test_pairs": 1, "frames": 8, "size_px": 160, "identities": 2}
-    run_notebook("00_start_here", tiny, workspace=space)
-    run_notebook("01_data_extraction", {"frames": 6, "workers": 2}, workspace=space)
+    tiny = DemoSettings(pairs=4, val_pairs=1, test_pairs=1, frames=8, size_px=160)
+    make_demo(space.data / "demo", tiny, progress=False)
+    extract(ExtractSettings(name="demo", frames=6, workers=2), space, progress=False)
     return space
 
 
@@ -50,14 +55,22 @@ def lab(space, tmp_path):
         yield lab
 
 
+@pytest.fixture(scope="module")
+def trained(space):
+    """The first run that was trained in the browser; where these tests run alone, one that is trained here."""
+    found = sorted(space.checkpoints.glob(f"{CHOSEN[0]}_*"))
+    if not found:
+        small = {"detector": CHOSEN[0], "epochs": 2, "batch_size": 8, "frames_per_video": 1}
+        run_notebook("02_train", small, workspace=space)
+        found = sorted(space.checkpoints.glob(f"{CHOSEN[0]}_*"))
+    return found[0].name
+
+
 @pytest.mark.parametrize("detector", CHOSEN)
 def test_widgets_decide_what_is_trained(lab, space, detector):
     lab.open("notebooks/02_train.ipynb")
     lab.shot("02_top")
-    lab.select_cell("panel = SettingsPanel")
-    lab.menu("Run", "Run All Above Selected Cell")
-    lab.menu("Run", "Run Selected Cell")
-    lab.wait(".dfw-card .dfw-command", 120)
+    lab.run_panel()
     lab.show(lab.wait(".dfw-card"))
     lab.shot("02_panel")
 
@@ -70,25 +83,104 @@ def test_widgets_decide_what_is_trained(lab, space, detector):
     lab.show(lab.wait(".dfw-card"))
     lab.shot("02_panel_changed")
 
-    lab.select_cell("data = prepare(settings).train")
-    lab.menu("Run", "Run Selected Cell and All Below")
-    live = lab.wait(".dfw-title", 400, text="epoch 2 of 2, finished")
-    lab.wait(".jp-OutputArea-output td b", 120, text="video")  # the table of the test split
+    lab.run_below("data = prepare(settings).train", 500)
+    live = lab.wait(".dfw-title", text="epoch 2 of 2, finished")
+    lab.wait(".jp-OutputArea-output td b", text="video")  # the table of the test split
     assert lab.all("img[alt='training curves']")
     lab.show(live)
     lab.shot("02_curves")
     folder = max(space.checkpoints.iterdir(), key=lambda path: path.stat().st_mtime)
     settings = json.loads((folder / "settings.json").read_text())
     assert (settings["detector"], settings["epochs"], settings["batch_size"]) == (detector, 2, 8)
-    assert not lab.all(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']")
+    assert lab.troubles() == []
+
+
+def test_each_of_two_people_gets_a_timeline(lab, trained):
+    lab.open("notebooks/03_inference.ipynb")
+    lab.run_panel()
+    lab.choose("Checkpoint", trained)
+    lab.type_into("Path", "data/demo/extras/two_people_one_forged.mp4")
+    lab.wait(".dfw-card .dfw-hint", text="video, ")  # what lies there
+    lab.type_into("Frames", "8")
+    words = f"-p checkpoint {trained} -p path data/demo/extras/two_people_one_forged.mp4 -p frames 8"
+    lab.wait(".dfw-command code", text=words)
+    lab.show(lab.wait(".dfw-card"))
+    lab.shot("03_panel_changed")
+
+    lab.run_below("loaded = load_detector", 200)
+    assert lab.troubles() == []
+    lab.show(lab.wait(".jp-CodeCell", text="scored = score("))
+    lab.shot("03_timelines")
+    for track in (0, 1):
+        assert lab.all(f"img[alt='faces of track {track}']")
+    bars = lab.all(".jp-OutputArea-output svg[role='img']")
+    assert len(bars) == 2
+    assert all(len(lab.inside(bar, "rect")) == 1 + 8 for bar in bars)  # the ground, and a stretch per frame looked at
+    verdict = lab.wait(".jp-OutputArea-output span", text=" fake").text
+    assert 0 <= float(verdict.removesuffix(" fake")) <= 1
+    lab.wait(".jp-OutputArea-output td b", text="video")  # how good it is on the test split
+    lab.show(lab.wait(".jp-CodeCell", text="plot_tracks(file)"))
+    lab.shot("03_figure")
+
+
+def test_the_slider_moves_the_verdicts_and_runs_no_cell(lab, space, trained, monkeypatch):
+    lab.open("notebooks/04_evaluation.ipynb")
+    lab.run_panel()
+    lab.type_into("Runs", trained)
+    lab.type_into("Perturbations", "jpeg")
+    lab.type_into("Levels", "3")
+    lab.wait(".dfw-command code", text=f"-p runs {trained} -p perturbations jpeg -p levels 3")
+    lab.run_below("study = Evaluation(settings)", 400)
+    assert lab.troubles() == []
+
+    before, prompts = verdicts(lab), lab.prompts()
+    lab.show(lab.wait(".jp-CodeCell", text="study.explorer()"))
+    lab.shot("04_slider")
+    lab.press("False alarms up to", "END")
+    lab.until(lambda: verdicts(lab).words != before.words, 30, "other verdicts")
+    lab.shot("04_slider_moved")
+    after = verdicts(lab)
+    assert "never fake (at most 20.0% of reals)" in before.words  # two genuine files cannot vouch for it
+    assert "fake above" in after.words
+    assert "(at most 50.0% of reals)" in after.words
+    assert before.picture != after.picture
+    assert lab.prompts() == prompts  # no cell has run
+    lab.press("False alarms up to", "ARROW_LEFT", "ARROW_LEFT")
+    lab.until(lambda: "(at most 48.0% of reals)" in verdicts(lab).words, 30, "a step of one per cent")
+
+    monkeypatch.setenv("DFWORKBENCH_HOME", str(space.root))
+    own = Evaluation(EvaluationSettings(runs=[trained]), progress=False).explorer()
+    assert before.table == rows(own)
+    own.false_alarms.value = 0.5
+    assert after.table == rows(own)
+
+
+class Verdicts(NamedTuple):
+    """What the page shows below the sliders."""
+
+    words: str
+    picture: str
+    table: list[list[str]]
+
+
+def verdicts(lab):
+    picture = lab.wait("img[alt^='verdicts']")
+    table = lab.after(picture, "table")
+    return Verdicts(
+        picture.get_attribute("alt"),
+        picture.get_attribute("src"),
+        [[cell.text for cell in lab.inside(row, "th, td")] for row in lab.inside(table, "tr")[1:]],
+    )
+
+
+def rows(explorer):
+    """The same table without a browser."""
+    return [[str(value) for value in row] for row in explorer.table().itertuples()]
 
 
 def test_a_wrong_value_is_refused_while_it_is_typed(lab):
     lab.open("notebooks/01_data_extraction.ipynb")
-    lab.select_cell("panel = SettingsPanel")
-    lab.menu("Run", "Run All Above Selected Cell")
-    lab.menu("Run", "Run Selected Cell")
-    lab.wait(".dfw-card .dfw-command", 120)
+    lab.run_panel()
     lab.type_into("Root", "data/demoo")
     lab.wait(".dfw-bad", text="does not exist")
     lab.type_into("Name", "")
