@@ -74,7 +74,7 @@ def _table(history: pd.DataFrame, last: int = 8) -> str:
     table = history.set_index("epoch")[[name for name in history if name not in hidden]].tail(last)
     best = history.loc[history["best"].astype(bool), "epoch"].max()
     table = table.assign(
-        seconds=table["seconds"].round(1), mark=["★ best" if epoch == best else "" for epoch in table.index]
+        seconds=table["seconds"].round(1), mark=["★\u00a0best" if epoch == best else "" for epoch in table.index]
     )
     return table_html(table.rename(columns=_column_name))
 

@@ -24,6 +24,7 @@ CSS = """
 .dfw.dfw th {text-align: left; font-weight: 600; border: none; border-bottom: 1.5px solid var(--dfw-line); padding: 3px 14px 3px 0}
 .dfw.dfw td {text-align: left; border: none; border-bottom: 1px solid var(--dfw-line); padding: 3px 14px 3px 0; vertical-align: top}
 .dfw.dfw td.number, .dfw.dfw th.number {text-align: right; font-variant-numeric: tabular-nums}
+.dfw.dfw td.number {white-space: nowrap}
 .dfw-columns {display: flex; gap: 0 44px; flex-wrap: wrap; align-items: flex-start}
 .dfw-card .widget-html, .dfw-card .widget-html-content {line-height: 1.4; height: auto; margin: 0; overflow: visible}
 """

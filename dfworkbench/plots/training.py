@@ -54,7 +54,7 @@ def _draw(axes: Axes, history: pd.DataFrame, measure: str, best: int | None) -> 
         return lowest
     first, last = float(history["epoch"].min()), float(history["epoch"].max())
     axes.set_xlim(first - 0.3, max(last, first + 1) + 0.3)
-    axes.legend(loc="best")
+    axes.legend(loc="best", handlelength=3.2)  # long enough to tell dashes from a line, behind the dot
     return lowest
 
 

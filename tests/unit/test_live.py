@@ -1,6 +1,8 @@
+import re
 from types import SimpleNamespace
 
 import pandas as pd
+import pytest
 
 from dfworkbench.notebook.live import LiveCurves
 from dfworkbench.notebook.tables import ReadableTable
@@ -60,6 +62,25 @@ def test_the_house_figure_can_be_drawn():
     live = LiveCurves(show=output)
     live.update(epoch(1, 0.7, 0.6, True))
     assert len(output.pages[0]) > 5000
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        ([0.404, 0.95, 0.033333, float("nan"), 0.0], ["0.4040", "0.9500", "0.0333", "-", "0.0000"]),
+        ([15.7, 13.0], ["15.7", "13.0"]),
+        ([999.96, 50.5], ["1000.0", "50.5"]),
+        ([1.0, 2.0], ["1", "2"]),
+        ([0.9, 0.001234], ["0.9", "0.001234"]),  # four digits of both, or none would be left of the small one
+        ([1e-9, 2e-9], ["1e-09", "2e-09"]),
+        ([64600.123, 2.5], ["6.46e+04", "2.5"]),
+        ([float("inf"), 0.25], ["inf", "0.25"]),
+        (["x", 1.5], ["x", "1.5"]),
+    ],
+)
+def test_numbers_of_a_column_line_up(numbers, expected):
+    page = ReadableTable({"number": numbers})._repr_html_()
+    assert re.findall(r"<td[^>]*>(?!<b>)(.*?)</td>", page) == expected
 
 
 def test_readable_table_shows_everything():
