@@ -99,10 +99,9 @@ def find_files(path: Path | str | Sequence[Path | str]) -> dict[str, Path]:
             "Expected a picture, a video or a folder with some: check the path."
         )
     files = [file for p in given for file in (list_media(p) if p.is_dir() else [p])]
-    bases = [(p if p.is_dir() else p.parent).resolve() for p in given]
-    root = Path(os.path.commonpath(bases))
-    # absolute but not resolved: two links to one file are two files
-    named = {(root.name / Path(os.path.relpath(file.absolute(), root))).as_posix(): file for file in files}
+    # absolute but not resolved: two links to one file are two files, and what lies below a link is called as it is there
+    root = Path(os.path.commonpath([os.path.abspath(p if p.is_dir() else p.parent) for p in given]))
+    named = {(root.name / Path(os.path.relpath(file, root))).as_posix(): file for file in files}
     return named
 
 

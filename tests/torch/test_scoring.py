@@ -246,6 +246,17 @@ def test_a_file_given_twice_is_scored_once(tmp_path):
     assert len(find_files([tmp_path, tmp_path / "a.mp4"])) == 1
 
 
+def test_below_a_linked_folder_a_file_has_the_name_it_has_there(tmp_path):
+    (tmp_path / "disk" / "set" / "clips").mkdir(parents=True)
+    (tmp_path / "disk" / "set" / "clips" / "a.mp4").write_bytes(b"x")
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "data").symlink_to(tmp_path / "disk" / "set")
+    file = tmp_path / "home" / "data" / "clips" / "a.mp4"
+    assert list(find_files(file)) == ["clips/a.mp4"]
+    assert list(find_files(tmp_path / "home" / "data")) == ["data/clips/a.mp4"]
+    assert list(find_files(tmp_path / "home" / ".." / "home" / "data" / "clips")) == ["clips/a.mp4"]
+
+
 def test_a_missing_path_stops_before_anything_is_scored(tmp_path):
     with pytest.raises(DataNotFoundError, match=r"there is no .*nowhere\.mp4.*check the path"):
         score(tmp_path / "nowhere.mp4", loaded())
