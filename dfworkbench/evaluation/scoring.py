@@ -100,7 +100,7 @@ def find_files(path: Path | str | Sequence[Path | str]) -> dict[str, Path]:
         )
     files = [file for p in given for file in (list_media(p) if p.is_dir() else [p])]
     # absolute but not resolved: two links to one file are two files, and what lies below a link is called as it is there
-    root = Path(os.path.commonpath([os.path.abspath(p if p.is_dir() else p.parent) for p in given]))
+    root = Path(os.path.commonpath([os.path.normpath((p if p.is_dir() else p.parent).absolute()) for p in given]))
     named = {(root.name / Path(os.path.relpath(file, root))).as_posix(): file for file in files}
     return named
 
