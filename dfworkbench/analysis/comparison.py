@@ -24,13 +24,14 @@ def drawn_metric(
     *,
     rule: str = DEFAULT_RULE,
     missing: str = "drop",
+    unit: str = "group",
     draws: int = 1000,
     seed: int = 0,
 ) -> tuple[Measure, NDArray[np.float64]]:
     """A metric of a score table, and its value in every resampling, `(draws,)`.
 
-    Resampled are identity groups with all their videos: the question is about people, and videos of one person are alike. A
-    video without a group is its own.
+    Resampled are, unless `unit` is "video", identity groups with all their videos: the question is about people, and videos of
+    one person are alike. A video without a group is its own. With fewer than a dozen groups such intervals are too narrow.
 
     Score tables with the same videos in the same order are resampled alike for equal seeds: their draws can be subtracted.
 
@@ -52,9 +53,9 @@ def drawn_metric(
             n=len(used),
             reason=f"{seen}: {metric if metric != 'auc' else 'AUC'} needs both classes",
         ), nothing
-    units, groups = people_codes(used)
-    if not draws or groups < 2:  # of one group alone, every resampling is the same
-        reason = "1 identity group: no interval" if draws else ""
+    units, groups = people_codes(used) if unit == "group" else _video_codes(used)
+    if not draws or groups < 2:  # of one alone, every resampling is the same
+        reason = f"1 {'identity group' if unit == 'group' else unit}: no interval" if draws else ""
         return Measure(name, value, chance=chance, n=len(used), reason=reason), nothing
     drawn = resample(ranking, units, draw_counts(groups, draws, seed), (metric,))[metric]
     low, high, why = interval(drawn)
@@ -67,11 +68,18 @@ def drawn_auc(
     *,
     rule: str = DEFAULT_RULE,
     missing: str = "drop",
+    unit: str = "group",
     draws: int = 1000,
     seed: int = 0,
 ) -> tuple[Measure, NDArray[np.float64]]:
     """Video AUC of a score table, and its value in every resampling; see `drawn_metric`."""
-    return drawn_metric(name, scores, rule=rule, missing=missing, draws=draws, seed=seed)
+    return drawn_metric(name, scores, rule=rule, missing=missing, unit=unit, draws=draws, seed=seed)
+
+
+def _video_codes(used: pd.DataFrame) -> tuple[NDArray[np.intp], int]:
+    """For each row the number of its video, and how many there are."""
+    codes, videos = pd.factorize(used["video_id"])
+    return codes, len(videos)
 
 
 def mean_auc(

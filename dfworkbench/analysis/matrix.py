@@ -29,6 +29,7 @@ _COLUMNS = (
     "n_real",
     "coverage",
     "seeds",
+    "unit",
     "reason",
 )
 
@@ -40,13 +41,14 @@ def score_matrix(
     level: str = "video",
     rule: str = DEFAULT_RULE,
     missing: str = "drop",
+    unit: str = "group",
     draws: int = 1000,
     seed: int = 0,
 ) -> pd.DataFrame:
     """One row per detector, data set and forgery kind, and one for all kinds of a data set together.
 
-    The genuine files of a data set stand against the fakes of each kind. Intervals are 95 % bootstrap intervals over people
-    (identity groups), drawn alike for the seeds of a detector; how seeds scatter is another question (`evaluation.seeds`).
+    The genuine files of a data set stand against the fakes of each kind. Intervals are 95 % bootstrap intervals, drawn alike for
+    the seeds of a detector; how seeds scatter is another question (`evaluation.seeds`).
 
     Args:
         scores: Detector, in words that say what it was trained on, -> its score table, or those of several seeds. A table may
@@ -55,12 +57,15 @@ def score_matrix(
         level: "frame", "track" or "video".
         rule: How the faces of a file become one number.
         missing: What rows without score count as, see `metrics.MISSING`.
+        unit: What is drawn: "group" (people, with all their files) or "video". With fewer than a dozen groups those intervals
+            are too narrow.
         draws: Bootstrap resamplings; 0 for no intervals.
         seed: Of the resampling.
 
     Returns:
         detector, dataset, kind ("" for fakes without a name), value (mean over seeds), low, high, n, n_fake, n_real, coverage
-        (share of the labelled files that have a score), seeds (how many), reason (why value or interval is NaN).
+        (share of the labelled files that have a score), seeds (how many), unit (that was drawn), reason (why value or interval is
+        NaN).
 
     Raises:
         InputError: There is no score table, or a detector has none.
@@ -80,8 +85,8 @@ def score_matrix(
         for dataset in dict.fromkeys(value for table in tables for value in table["dataset"]):
             parts = [part for table in tables if len(part := table[table["dataset"] == dataset])]  # seeds that saw it
             for kind in [*_kinds(parts), ALL_KINDS]:
-                cell = _cell([_against(part, kind) for part in parts], metric, level, rule, missing, draws, seed)
-                rows.append({"detector": name, "dataset": dataset, "kind": kind, **cell})
+                cell = _cell([_against(part, kind) for part in parts], metric, level, rule, missing, unit, draws, seed)
+                rows.append({"detector": name, "dataset": dataset, "kind": kind, "unit": unit, **cell})
     return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
@@ -99,11 +104,11 @@ def _against(table: pd.DataFrame, kind: str) -> pd.DataFrame:
 
 
 def _cell(
-    tables: Sequence[pd.DataFrame], metric: str, level: str, rule: str, missing: str, draws: int, seed: int
+    tables: Sequence[pd.DataFrame], metric: str, level: str, rule: str, missing: str, unit: str, draws: int, seed: int
 ) -> dict[str, object]:
     tables = [table.sort_values("row_id", kind="stable") for table in tables]  # so that seeds draw the same people
     found = [
-        drawn_metric(metric, table, metric, level, rule=rule, missing=missing, draws=draws, seed=seed)
+        drawn_metric(metric, table, metric, level, rule=rule, missing=missing, unit=unit, draws=draws, seed=seed)
         for table in tables
     ]
     used, coverage = zip(*(usable_rows(to_level(table, level, rule), missing) for table in tables), strict=True)

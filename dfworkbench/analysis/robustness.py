@@ -59,6 +59,7 @@ def robustness(
     frames: int | None = 1,
     name: str = "",
     batch_size: int = 64,
+    unit: str = "group",
     draws: int = 1000,
     seed: int = 0,
     cache_mb: int = 512,
@@ -66,7 +67,7 @@ def robustness(
 ) -> Robustness:
     """Score the same samples under every perturbation at every level.
 
-    Intervals are 95 % bootstrap intervals over identity groups, drawn alike everywhere. Random perturbations are seeded by sample:
+    Intervals are 95 % bootstrap intervals, drawn alike everywhere. Random perturbations are seeded by sample:
     every detector and every level meets the same draws.
 
     Args:
@@ -78,6 +79,7 @@ def robustness(
         frames: Samples per video; None for all.
         name: Of the detector in the tables; "" for its own.
         batch_size: Samples per forward pass.
+        unit: What is drawn: "group" (people, with all their videos) or "video".
         draws: Bootstrap resamplings; 0 for no intervals.
         seed: Of perturbations and resampling.
         cache_mb: Up to how many megabytes of pictures are kept between the conditions.
@@ -103,21 +105,26 @@ def robustness(
         changes.items(), desc="perturbing", unit="condition", disable=not progress, leave=False
     ):
         tables.append(condition.scored(change, chain, level))
-    return robustness_of(pd.concat(tables, ignore_index=True), name or _name(detector), draws=draws, seed=seed)
+    return robustness_of(
+        pd.concat(tables, ignore_index=True), name or _name(detector), unit=unit, draws=draws, seed=seed
+    )
 
 
-def robustness_of(scores: pd.DataFrame, name: str, *, draws: int = 1000, seed: int = 0) -> Robustness:
+def robustness_of(
+    scores: pd.DataFrame, name: str, *, unit: str = "group", draws: int = 1000, seed: int = 0
+) -> Robustness:
     """Curves and areas from the scores of all conditions, such as the mean of two detectors, which need not be scored again.
 
     Args:
         scores: As in `Robustness.scores`: score tables of the same samples with columns perturbation and level, the unperturbed
             ones as perturbation `CLEAN` at level 0.
         name: Of the detector in the tables.
-        draws: Bootstrap resamplings over identity groups; 0 for no intervals.
+        unit: What is drawn, "group" or "video".
+        draws: Bootstrap resamplings; 0 for no intervals.
         seed: Of the resampling.
     """
     drawn = {
-        key: drawn_auc("AUC", table, draws=draws, seed=seed)
+        key: drawn_auc("AUC", table, unit=unit, draws=draws, seed=seed)
         for key, table in scores.groupby(["perturbation", "level"], sort=False)
     }
     clean, curves, summary = drawn.pop((CLEAN, 0)), [], []

@@ -25,6 +25,7 @@ from dfworkbench.evaluation.judged import ROW_ORDER, judge_by
 from dfworkbench.evaluation.leaderboard import Leaderboard
 from dfworkbench.evaluation.metrics import evaluate
 from dfworkbench.evaluation.protocol import Protocol, crop_profile, split_videos
+from dfworkbench.notebook.atlas import FailureAtlas
 from dfworkbench.notebook.look import wrap
 from dfworkbench.notebook.operating import OperatingPointExplorer, Tables
 from dfworkbench.notebook.tables import ReadableTable
@@ -166,7 +167,15 @@ class Evaluation:
     def matrix(self) -> pd.DataFrame:
         """Video AUC per run and forgery kind, for `plots.plot_matrix`."""
         own = self.settings
-        return score_matrix(self.test, rule=own.rule, missing=own.missing, draws=own.draws, seed=own.seed)
+        return score_matrix(
+            self.test, rule=own.rule, missing=own.missing, unit=own.unit, draws=own.draws, seed=own.seed
+        )
+
+    def atlas(self, run: str) -> FailureAtlas:
+        """Where a run is most wrong on test data, in clusters of its own features where it has any."""
+        loaded, data = self.detectors[run], Extracted.read(self.settings.dataset, self.space)
+        by = loaded if hasattr(loaded.detector, "features") else None
+        return FailureAtlas(run, self.test[run], data, by, seed=self.settings.seed, progress=self.progress)
 
     @cached_property
     def leaderboard(self) -> Leaderboard:
@@ -259,7 +268,7 @@ class Evaluation:
         parts = [
             robustness(
                 loaded, data, videos, own.perturbations, levels=own.levels, frames=own.perturbed_frames, name=name,
-                draws=own.draws, seed=own.seed, progress=self.progress,
+                draws=own.draws, unit=own.unit, seed=own.seed, progress=self.progress,
             )
             for name, loaded in self.detectors.items()
         ]  # fmt: skip

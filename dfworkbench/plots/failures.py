@@ -1,4 +1,4 @@
-"""The contact sheet of a failure atlas: a strip of faces per cluster, and the controls under them."""
+"""The contact sheet of a failure atlas: a strip of faces per cluster, and the controls under them; and the frames of one case."""
 
 from collections.abc import Mapping
 
@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from dfworkbench.analysis.failure_frames import CaseFrames
 from dfworkbench.analysis.failures import ALARM, FOUND, MISS, PASSED, Atlas
 from dfworkbench.names import FAKE
 from dfworkbench.plots.style import (
@@ -23,6 +24,7 @@ from dfworkbench.plots.style import (
 )
 
 _CELL = 1.02  # inches
+_CASE_FOOTER = "every extracted face of this person in this file; framed: the one in the atlas"
 _WORDS = {
     MISS: "fakes called real",
     ALARM: "reals called fake",
@@ -72,6 +74,33 @@ def plot_failures(
             part.subplots(1, columns), [*rows.head(columns).itertuples(), *[None] * columns], strict=False
         ):
             _face(bare(axes), row, pictures or {})
+    return figure
+
+
+@house_style
+def plot_case(case: CaseFrames, row_id: str = "", *, columns: int = 8, title: str = "") -> Figure:
+    """All frames of a case in order of time: above each its second and its fake probability.
+
+    Args:
+        case: Of `analysis.failure_frames.open_case`.
+        row_id: The face that stands in the atlas; it gets a frame.
+        columns: Faces per row.
+        title: Above the strip.
+    """
+    count = max(len(case.images), 1)
+    rows = -(-count // columns)
+    figure = new_figure(_CELL * columns + 0.3, 1.45 * rows + 0.25 + (0.35 if title else 0), title, _CASE_FOOTER)
+    places = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in places:
+        bare(axes)
+    for axes, row, image in zip(places, case.rows.itertuples(), case.images, strict=False):
+        axes.imshow(image)
+        score = "no score" if np.isnan(row.fake_probability) else f"{row.fake_probability:.3f}"
+        axes.set_title(
+            f"{row.time_s:.2f} s\n{score}", fontsize=7, loc="center", fontweight="normal", pad=2, linespacing=1.05
+        )
+        if row.face_id == row_id:
+            axes.spines[:].set(visible=True, color=INK, linewidth=2)
     return figure
 
 

@@ -10,16 +10,21 @@ from dfworkbench.plots.style import INK, LINE, SOFT, house_style, new_figure, re
 #: From "knows nothing" to "perfect": white to blue, readable for everybody.
 _CMAP = LinearSegmentedColormap.from_list("dfworkbench_matrix", ["#ffffff", "#cfe3f2", "#5ba3d0", "#0b4f86"])
 
+_WHOLE = 0.9995  # rounded it is 100 %
+
 
 @house_style
-def plot_matrix(cells: pd.DataFrame, title: str = "", metric: str = "AUC, video level", worst: float = 0.5) -> Figure:
+def plot_matrix(
+    cells: pd.DataFrame, title: str = "", metric: str = "AUC, video level", worst: float = 0.5, best: float = 1.0
+) -> Figure:
     """The table of `analysis.matrix.score_matrix`: value, 95 % interval, size and coverage in each cell.
 
     Args:
         cells: detector, dataset, kind, value, low, high, n, coverage; orders are those of first appearance.
         title: Above the chart.
         metric: What the values are, in words.
-        worst: The value of a detector that knows nothing; cells at or below it stay white.
+        worst: The value of a detector that knows nothing; cells there or beyond it stay white.
+        best: That of a perfect one; smaller than `worst` for errors, such as best=0 for the EER.
 
     Raises:
         InputError: A column is missing.
@@ -29,9 +34,7 @@ def plot_matrix(cells: pd.DataFrame, title: str = "", metric: str = "AUC, video 
     detectors = list(cells["detector"].unique())
     columns = list(dict.fromkeys(zip(cells["dataset"], cells["kind"], strict=True)))
     width, height = 2.2 + 1.22 * max(len(columns), 3), 1.55 + 0.72 * max(len(detectors), 1)
-    figure = new_figure(
-        width, height, title, f"{metric}; below it: 95 % interval over people, number of files, coverage if not whole"
-    )
+    figure = new_figure(width, height, title, _footer(cells, metric))
     axes = figure.subplots()
     if cells.empty:
         say_instead(axes, "nothing was scored")
@@ -42,12 +45,20 @@ def plot_matrix(cells: pd.DataFrame, title: str = "", metric: str = "AUC, video 
         for j, column in enumerate(columns):
             row = known.get((detector, column))
             values[i, j] = np.nan if row is None else row.value
-            shade = (values[i, j] - worst) / (1 - worst)
+            shade = (values[i, j] - worst) / (best - worst)
             _write(axes, j, i, row, "white" if shade > 0.62 else INK)
-    shown = np.clip((values - worst) / (1 - worst), 0, 1)
+    shown = np.clip((values - worst) / (best - worst), 0, 1)
     axes.imshow(np.ma.masked_invalid(shown), cmap=_CMAP, vmin=0, vmax=1, aspect="auto")
     _frame(axes, detectors, columns)
     return figure
+
+
+def _footer(cells: pd.DataFrame, metric: str) -> str:
+    units = {"group": "people", "video": "videos"}
+    over = " and ".join(units[unit] for unit in dict.fromkeys(cells["unit"])) if "unit" in cells else "people"
+    whole = (cells["coverage"] >= _WHOLE).all()
+    covered = "every file has a score (coverage 100 %)" if whole else "share of files with a score, if not all"
+    return f"{metric}; below it: 95 % interval over {over}, number of files; {covered}"
 
 
 def _write(axes, x: int, y: int, row, colour: str) -> None:
@@ -56,7 +67,7 @@ def _write(axes, x: int, y: int, row, colour: str) -> None:
         return
     axes.text(x, y - 0.14, f"{row.value:.3f}", ha="center", va="center", fontsize=11, weight="bold", color=colour)
     band = "" if np.isnan(row.low) else f"{row.low:.2f} to {row.high:.2f}"
-    cover = "" if row.coverage >= 0.9995 else f", {row.coverage:.0%}"
+    cover = "" if row.coverage >= _WHOLE else f", {row.coverage:.0%}"
     axes.text(
         x, y + 0.21, f"{band}\nn = {row.n}{cover}", ha="center", va="center", fontsize=7, color=colour, linespacing=1.25
     )

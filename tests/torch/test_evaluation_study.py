@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import ipywidgets as w
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +12,7 @@ from toy import make_workspace
 
 from dfworkbench.errors import DataNotFoundError
 from dfworkbench.evaluation.metrics import evaluate
+from dfworkbench.notebook import atlas as notebook_atlas
 from dfworkbench.notebook import evaluation
 from dfworkbench.notebook.evaluation import Evaluation, EvaluationSettings
 from dfworkbench.notebook.tables import ReadableTable
@@ -138,3 +140,36 @@ def test_the_explorer_judges_calibrated_test_files(at_home):
     table = shown.table()
     assert isinstance(table, ReadableTable)
     assert table["files"].tolist() == [4, 8]
+
+
+def test_the_atlas_shows_the_errors_of_a_run_and_opens_their_frames(at_home, monkeypatch):
+    judged = study(runs=["first"])
+    atlas = judged.atlas("first")
+    cases = atlas.atlas.cases
+    scores = judged.test["first"].set_index("row_id")
+    assert len(cases)  # after two epochs on a toy
+    for row in cases.itertuples():
+        assert (scores.at[row.row_id, "fake_probability"] > 0.5) != bool(row.label)
+    assert atlas.atlas.grouped_by == "features of mesonet4"
+    assert list(atlas.table().index) == list(atlas.atlas.clusters["cluster"])
+    assert "first: where it is wrong" in [text.get_text() for text in atlas.figure().texts]
+
+    shown = []
+    monkeypatch.setattr(notebook_atlas, "display", lambda value, **_: shown.append(value))
+    atlas._ipython_display_()
+    menu = next(value for value in shown if isinstance(value, w.Dropdown))
+    assert [row for _, row in menu.options] == cases["row_id"].tolist()
+    assert "frames of" in shown[-1].data
+    last = cases["row_id"].iloc[-1]
+    faces = judged.test["first"]
+    same = faces[(faces["video_id"] == scores.at[last, "video_id"]) & (faces["track"] == scores.at[last, "track"])]
+    titles = [axes.get_title() for axes in atlas.case(last).axes if axes.get_title()]
+    wanted = [f"{row.time_s:.2f} s\n{row.fake_probability:.3f}" for row in same.sort_values("frame").itertuples()]
+    assert titles == wanted
+
+
+def test_intervals_of_matrix_and_robustness_draw_what_is_asked_for(at_home):
+    cells = {unit: study(runs=["first"], unit=unit).matrix() for unit in ("video", "group")}
+    assert (cells["video"]["value"] == cells["group"]["value"]).all()
+    assert cells["video"]["unit"].unique().tolist() == ["video"]
+    assert not cells["video"]["low"].equals(cells["group"]["low"])

@@ -102,3 +102,35 @@ def test_the_figure_says_what_was_not_run():
     assert plot_matrix(cells.iloc[:0]).axes[0].texts[0].get_text() == "nothing was scored"
     with pytest.raises(InputError, match="coverage"):
         plot_matrix(cells.drop(columns="coverage"))
+
+
+def test_intervals_over_videos_or_people_and_the_figure_says_over_which():
+    """Ten people with three videos of each kind: where the videos of a person are one and the same, people count, not videos."""
+    first = table(files=10)
+    copies = [first.assign(**{name: first[name] + f"~{n}" for name in ("row_id", "video_id")}) for n in range(12)]
+    scores = {"d": pd.concat(copies, ignore_index=True)}
+    by = {unit: cell(score_matrix(scores, unit=unit, draws=400)) for unit in ("video", "group")}
+    assert by["video"]["value"] == by["group"]["value"]
+    width = {unit: row["high"] - row["low"] for unit, row in by.items()}
+    assert width["group"] > 1.5 * width["video"]
+    for unit, words in (("video", "interval over videos"), ("group", "interval over people")):
+        figure = plot_matrix(score_matrix(scores, unit=unit, draws=50))
+        said = " ".join(text.get_text() for text in figure.texts)
+        assert words in said
+        assert "coverage 100 %" in said
+
+
+def test_errors_are_shaded_the_other_way_round_and_gaps_in_coverage_are_written():
+    good, bad = table(1), table(2)
+    good["fake_probability"] = good["label"] * 0.8 + 0.1
+    bad["fake_probability"] = 0.9 - bad["label"] * 0.8
+    bad.loc[:2, ["fake_probability", "status"]] = [np.nan, "no_face"]
+    shades = {}
+    for metric, best in (("auc", 1.0), ("eer", 0.0)):
+        figure = plot_matrix(score_matrix({"good": good, "bad": bad}, metric=metric, draws=0), metric, best=best)
+        shades[metric] = np.asarray(figure.axes[0].images[0].get_array())
+        said = [text.get_text() for text in figure.axes[0].texts]
+        assert any("n = 87, 97%" in words for words in said)
+        assert "share of files with a score, if not all" in " ".join(text.get_text() for text in figure.texts)
+    assert (shades["auc"] == shades["eer"]).all()
+    assert (shades["auc"] == [[1, 1, 1], [0, 0, 0]]).all()
