@@ -104,9 +104,7 @@ class LeakageSettings(Settings):
 
     def swap(self) -> dict[str, Any]:
         """Settings of the facial swap; the plain detector gets its changes of crop and quality, without swaps."""
-        published = SwapSettings()
-        quality = {name: round(share * self.changes, 4) for name, share in published.quality.model_dump().items()}
-        return {"halve": round(published.halve * self.changes, 4), "quality": quality}
+        return SwapSettings.weaker(self.changes)
 
     def trainings(self) -> list[tuple[str, TrainSettings]]:
         """What must be trained, with a title each."""

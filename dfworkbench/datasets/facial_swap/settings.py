@@ -1,6 +1,6 @@
 """Settings of the facial swap; the defaults are those of CADDM's released code (Dong et al., CVPR 2023)."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -86,3 +86,10 @@ class SwapSettings(Settings):
     def released(self) -> bool:
         """Whether the slips of the released code are repeated."""
         return self.mode == "released"
+
+    @classmethod
+    def weaker(cls, share: float) -> dict[str, Any]:
+        """Options of a facial swap whose crops lose quality in this share (0..1) of the published cases; for small data sets."""
+        published = cls()
+        quality = {name: round(value * share, 4) for name, value in published.quality.model_dump().items()}
+        return {"halve": round(published.halve * share, 4), "quality": quality}
