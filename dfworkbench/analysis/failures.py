@@ -22,6 +22,7 @@ MISS, ALARM = "miss", "false alarm"
 FOUND, PASSED = "fake found", "real passed"
 
 _KEPT = ("row_id", "video_id", "dataset", "method", "group", "label", "track", "frame", "time_s", "fake_probability")
+_FEWEST = 4  # cases per cluster on average: pairs of cases are no pattern
 _DIRECTIONS = 20  # principal components that clusters are looked for in: distances in more of them are all alike
 
 
@@ -112,7 +113,7 @@ def cluster_errors(
         errors: Of `worst_errors`.
         features: `(len(errors.cases), F)` such as those of a detector (`failure_features.case_features`), or None: then by forgery
             kind, person and log-odds.
-        clusters: Of misses, and of false alarms; fewer where there are fewer different errors.
+        clusters: Of misses, and of false alarms; fewer where there are fewer different errors, or fewer than four for each.
         seed: Of k-means.
         words: What the features are.
 
@@ -164,7 +165,7 @@ def _k_means(columns: NDArray[np.float64], clusters: int, seed: int) -> tuple[ND
     scaled = StandardScaler().fit_transform(columns)
     if min(scaled.shape) > _DIRECTIONS:
         scaled = PCA(_DIRECTIONS, random_state=seed).fit_transform(scaled)
-    count = min(clusters, len(np.unique(scaled, axis=0)))
+    count = max(1, min(clusters, len(scaled) // _FEWEST, len(np.unique(scaled, axis=0))))
     if count == 1:
         return np.zeros(len(scaled), np.int64), np.full(len(scaled), np.nan)
     found = KMeans(count, n_init=10, random_state=seed).fit_predict(scaled)

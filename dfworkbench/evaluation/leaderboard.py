@@ -17,6 +17,8 @@ from dfworkbench.workspace import atomic_path
 LOWER_IS_BETTER = frozenset({"aurc", "brier", "ece", "eer", "log_loss"})
 _FIRST = ("name", "protocol", "metric", "value", "low", "high")
 
+_HEADS = {"auc": "AUC", "eer": "EER", "partial_auc": "partial AUC", "tpr_at_5_percent_fpr": "TPR at 5 % FPR"}
+
 
 class Leaderboard:
     """Judged detectors, the best by the protocol's first metric on top; equal ones by name.
@@ -102,7 +104,8 @@ class Leaderboard:
         notes = "".join(note_html(f"{one.name}: {one.note}") for one in self.entries if one.note)
         rows = shown.itertuples(index=False, name=None)
         words = f'<div style="{SOFT}">{escape(str(self.protocol))}; 95 % intervals</div>'
-        return f'<div style="{FONT};max-width:1010px">{html_table(list(shown), rows)}{words}{notes}</div>'
+        heads = [_HEADS.get(name, name.replace("_", " ")) for name in shown]
+        return f'<div style="{FONT};max-width:1010px">{html_table(heads, rows)}{words}{notes}</div>'
 
 
 def _rank(judged: Judged) -> tuple[float, str]:

@@ -71,6 +71,9 @@ def _text(models: dict[str, Any], model_id: str) -> str:
     children = [child.removeprefix("IPY_MODEL_") for child in state.get("children", [])]
     if children:
         return " ".join(filter(None, (_text(models, child) for child in children)))
+    labels, index = state.get("_options_labels"), state.get("index")
+    if labels and isinstance(index, int):  # a menu: what is chosen in it
+        return f"{state.get('description', '')}: {labels[index]}".removeprefix(": ")
     value = state.get("value", "")
     words = value if isinstance(value, str) and "HTML" in state.get("_model_name", "") else ""
     return html.unescape(_TAG.sub("", words)).strip()

@@ -134,6 +134,13 @@ def test_widgets_become_what_they_showed():
     assert "widgets" in notebook.metadata
 
 
+def test_a_menu_becomes_what_was_chosen_in_it():
+    notebook = bar("success")
+    state = {"_model_name": "DropdownModel", "description": "Open", "_options_labels": ["a", "b"], "index": 1}
+    notebook.metadata["widgets"][STATE]["state"]["bar"]["state"] = state
+    assert freeze_widgets(notebook).cells[0].outputs[0]["data"] == {"text/plain": "Open: b"}
+
+
 def test_bars_that_were_taken_away_stay_away():
     assert freeze_widgets(bar("")).cells[0].outputs == []
 

@@ -68,6 +68,12 @@ def test_controls_are_right_and_drawn_by_seed_alone():
     assert worst_errors(scores, controls=0).controls.empty
 
 
+def test_few_cases_make_few_clusters():
+    scores = random_table()
+    found = {worst: cluster_errors(worst_errors(scores, worst=worst), clusters=3).clusters for worst in (3, 8, 11, 12)}
+    assert [int((table["outcome"] == MISS).sum()) for table in found.values()] == [1, 2, 2, 3]
+
+
 def test_clusters_are_those_of_the_features():
     errors = worst_errors(random_table(), worst=24)
     truth = np.random.default_rng(0).integers(0, 2, len(errors.cases))
