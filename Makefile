@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 export OMP_WAIT_POLICY ?= PASSIVE
+# Processes that run tests, of one thread each: toys are too small to gain from threads.
+TEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo hypotheses test test-fast check lab notebooks benchmarks clean
@@ -32,10 +34,10 @@ lab: setup  ## open JupyterLab on the notebooks
 	@$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --notebook-dir=. notebooks/00_start_here.ipynb
 
 test: setup  ## run all tests
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 test-fast: setup  ## run the tests that take no minutes: no notebooks, no kill tests, no browser
-	@$(BIN)/python -m pytest -m "not notebook and not slow" $(PYTEST_ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile -m "not notebook and not slow and not browser" $(PYTEST_ARGS)
 
 check: setup  ## style (ruff), types (pyright), floors (import-linter)
 	@$(BIN)/ruff check .
