@@ -5,7 +5,7 @@ A picture goes through super-resolution, features of VGG-19 and the classifier o
 - plain: as scripts write it: gradients are recorded, PyTorch's layout of memory, float32, features up to the last stage
 - ours: inference mode, channels last, features up to the stage that is looked at, and bfloat16 where the processor has matrix
   units for it (AMX); differences of re-synthesis and picture are in float32
-- float32: the same without bfloat16
+- float32, bfloat16: the same in these numbers, whatever the processor has
 - tiles: ours, with the re-synthesis made in tiles
 
 Each way runs in a process of its own, whose peak of resident memory counts all (the program alone needs 0.4 GB); the plain way
@@ -41,7 +41,7 @@ from dfworkbench.models.tiling import resynthesise_tiled
 from dfworkbench.models.vgg import VggTaps
 
 WANTED_RATIO, WANTED_LEVELS, WANTED_SHARE = 1.5, 0.5, 0.02
-WAYS = ("plain", "ours", "float32", "tiles")
+WAYS = ("plain", "ours", "float32", "bfloat16", "tiles")
 
 
 def picture(size_px: int) -> Tensor:
@@ -107,7 +107,7 @@ class OurWay:
 def child(way: str, stage: int, options: argparse.Namespace, file: Path) -> dict[str, float]:
     """One pass, timed; the residual and logits go into a file."""
     detector = make_detector(stage, options.size, options.run)
-    fast = way != "float32" and fast_precision(torch.device("cpu")) == "bf16-mixed"
+    fast = way == "bfloat16" or (way != "float32" and fast_precision(torch.device("cpu")) == "bf16-mixed")
     tile_px = options.tile if way == "tiles" else 0
     run = PlainWay(detector, stage) if way == "plain" else OurWay(detector, stage, fast=fast, tile_px=tile_px)
     run(picture(64))
