@@ -3,8 +3,8 @@
 A picture goes through super-resolution, features of VGG-19 and the classifier of a residual, in the published geometry.
 
 - plain: as scripts write it: gradients are recorded, PyTorch's layout of memory, float32, features up to the last stage
-- ours: inference mode, channels last, features up to the stage that is looked at, and bfloat16 where the processor has matrix
-  units for it (AMX); differences of re-synthesis and picture are in float32
+- ours: inference mode, channels last, features up to the stage that is looked at, and bfloat16 where the processor has
+  instructions for it; differences of re-synthesis and picture are in float32
 - float32, bfloat16: the same in these numbers, whatever the processor has
 - tiles: ours, with the re-synthesis made in tiles
 
@@ -14,7 +14,7 @@ needs about 20 GB for 1024 px. Weights are seeded random ones; --run takes the r
     python benchmarks/resynthesis.py [--size 1024] [--stages 0 5] [--tile 256] [--repeats 2] [--run NAME]
 
 The program fails unless ours is at least 1.5 times as fast, with a residual that differs by less than half a grey level
-(pixels) or 2 % (features) on average, and tiles that differ from ours by less than that. Without AMX the arithmetic of both
+(pixels) or 2 % (features) on average, and tiles that differ from ours by less than that. Without such instructions the arithmetic of both
 ways is the same; what is gained then is mostly memory that need not be had from the system.
 """
 
@@ -173,7 +173,9 @@ def main() -> int:
     if options.child:
         print(json.dumps(child(options.child, options.stages[0], options, options.file)))
         return 0
-    precision = "bfloat16" if fast_precision(torch.device("cpu")) == "bf16-mixed" else "float32, for want of AMX"
+    precision = (
+        "bfloat16" if fast_precision(torch.device("cpu")) == "bf16-mixed" else "float32: no instructions for bfloat16"
+    )
     print(f"one picture of {options.size} px, {torch.get_num_threads()} thread(s), ours in {precision}")
     with tempfile.TemporaryDirectory() as folder:
         passed = [compare(stage, options, Path(folder)) for stage in options.stages]

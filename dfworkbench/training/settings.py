@@ -83,7 +83,7 @@ class TrainSettings(AugmentSettings):
     method_options: list[str] = Field(default=[], description="Further options of the training method, as name=value.")
     seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Fixes first weights, order and random changes.")
     precision: Literal["32-true", "bf16-mixed"] = Field(
-        default="32-true", description="Numbers to compute with; bf16 is for GPUs, and CPUs with AMX."
+        default="32-true", description="Numbers to compute with; bf16 is for GPUs, and CPUs with AMX or AVX-512 BF16."
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="Where to compute; auto takes a GPU if there is one."
