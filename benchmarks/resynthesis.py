@@ -14,8 +14,8 @@ needs about 20 GB for 1024 px. Weights are seeded random ones; --run takes the r
     python benchmarks/resynthesis.py [--size 1024] [--stages 0 5] [--tile 256] [--repeats 2] [--run NAME]
 
 The program fails unless ours is at least 1.5 times as fast, with a residual that differs by less than half a grey level
-(pixels) or 2 % (features) on average, and tiles that differ from ours by less than that. Without such instructions the arithmetic of both
-ways is the same; what is gained then is mostly memory that need not be had from the system.
+(pixels) or 2 % (features) on average, and tiles that differ from ours by less than that. Without instructions for bfloat16 the
+arithmetic of both ways is the same; what is gained then is mostly memory that need not be had from the system.
 """
 
 import argparse
