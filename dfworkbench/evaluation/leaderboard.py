@@ -104,7 +104,7 @@ class Leaderboard:
         notes = "".join(note_html(f"{one.name}: {one.note}") for one in self.entries if one.note)
         rows = shown.itertuples(index=False, name=None)
         words = f'<div style="{SOFT}">{escape(str(self.protocol))}; 95 % intervals</div>'
-        heads = [_HEADS.get(name, name.replace("_", " ")) for name in shown]
+        heads = [_HEADS.get(name, name.replace("_", " ")) for name in map(str, shown)]
         return f'<div style="{FONT};max-width:1010px">{html_table(heads, rows)}{words}{notes}</div>'
 
 
