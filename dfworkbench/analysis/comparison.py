@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from dfworkbench.analysis.measures import NAN, Measure
 from dfworkbench.errors import InputError
 from dfworkbench.evaluation.aggregate import DEFAULT_RULE, to_level
-from dfworkbench.evaluation.bootstrap import interval, people_codes, resample
+from dfworkbench.evaluation.bootstrap import UNITS, interval, people_codes, resample, unit_codes
 from dfworkbench.evaluation.curve_metrics import METRICS
 from dfworkbench.evaluation.curves import Ranking, draw_counts
 from dfworkbench.evaluation.metrics import usable_rows
@@ -36,9 +36,10 @@ def drawn_metric(
     Score tables with the same videos in the same order are resampled alike for equal seeds: their draws can be subtracted.
 
     Raises:
-        UnknownNameError: There is no such metric, level, rule or policy.
+        UnknownNameError: There is no such metric, level, rule, policy or unit.
     """
     require_name("metric", metric, METRICS)
+    require_name("resampling unit", unit, UNITS)
     used, nothing = usable_rows(to_level(scores, level, rule), missing)[0], np.full(draws, NAN)
     chance = 0.5 if metric == "auc" else NAN
     ranking = Ranking(used["label"], used["fake_probability"])
@@ -53,7 +54,7 @@ def drawn_metric(
             n=len(used),
             reason=f"{seen}: {metric if metric != 'auc' else 'AUC'} needs both classes",
         ), nothing
-    units, groups = people_codes(used) if unit == "group" else _video_codes(used)
+    units, groups = people_codes(used) if unit == "group" else unit_codes(used, unit)
     if not draws or groups < 2:  # of one alone, every resampling is the same
         reason = f"1 {'identity group' if unit == 'group' else unit}: no interval" if draws else ""
         return Measure(name, value, chance=chance, n=len(used), reason=reason), nothing
@@ -74,12 +75,6 @@ def drawn_auc(
 ) -> tuple[Measure, NDArray[np.float64]]:
     """Video AUC of a score table, and its value in every resampling; see `drawn_metric`."""
     return drawn_metric(name, scores, rule=rule, missing=missing, unit=unit, draws=draws, seed=seed)
-
-
-def _video_codes(used: pd.DataFrame) -> tuple[NDArray[np.intp], int]:
-    """For each row the number of its video, and how many there are."""
-    codes, videos = pd.factorize(used["video_id"])
-    return codes, len(videos)
 
 
 def mean_auc(

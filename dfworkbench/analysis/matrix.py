@@ -21,6 +21,8 @@ _COLUMNS = (
     "detector",
     "dataset",
     "kind",
+    "metric",
+    "level",
     "value",
     "low",
     "high",
@@ -63,13 +65,13 @@ def score_matrix(
         seed: Of the resampling.
 
     Returns:
-        detector, dataset, kind ("" for fakes without a name), value (mean over seeds), low, high, n, n_fake, n_real, coverage
-        (share of the labelled files that have a score), seeds (how many), unit (that was drawn), reason (why value or interval is
-        NaN).
+        detector, dataset, kind ("" for fakes without a name), metric, level, value (mean over seeds), low, high, n, n_fake, n_real,
+        coverage (share of the labelled files that have a score), seeds (how many), unit (that was drawn), reason (why value or
+        interval is NaN).
 
     Raises:
         InputError: There is no score table, or a detector has none.
-        UnknownNameError: No such metric, level, rule or policy.
+        UnknownNameError: No such metric, level, rule, policy or unit.
     """
     runs: dict[str, list[pd.DataFrame]] = {
         name: [tables] if isinstance(tables, pd.DataFrame) else list(tables) for name, tables in scores.items()
@@ -86,7 +88,8 @@ def score_matrix(
             parts = [part for table in tables if len(part := table[table["dataset"] == dataset])]  # seeds that saw it
             for kind in [*_kinds(parts), ALL_KINDS]:
                 cell = _cell([_against(part, kind) for part in parts], metric, level, rule, missing, unit, draws, seed)
-                rows.append({"detector": name, "dataset": dataset, "kind": kind, "unit": unit, **cell})
+                about = {"detector": name, "dataset": dataset, "kind": kind, "metric": metric, "level": level}
+                rows.append({**about, "unit": unit, **cell})
     return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 

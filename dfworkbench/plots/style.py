@@ -159,6 +159,12 @@ def checked_pictures(
     return pictures
 
 
+def drawn_units(units: Sequence[str]) -> str:
+    """What bootstrap intervals are over, in words: "group" gives people, "video" videos."""
+    words = {"group": "people", "video": "videos"}
+    return " and ".join(words[unit] for unit in dict.fromkeys(units)) or words["group"]
+
+
 def require_columns(table: pd.DataFrame, names: Sequence[str], what: str) -> None:
     """Raise `InputError` unless a table has these columns; `what` says what is to be plotted."""
     missing = [name for name in names if name not in table]

@@ -7,7 +7,9 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from dfworkbench.analysis.matrix import ALL_KINDS, score_matrix
 from dfworkbench.errors import InputError, UnknownNameError
-from dfworkbench.plots.matrix import plot_matrix
+from dfworkbench.evaluation.curve_metrics import METRICS
+from dfworkbench.evaluation.leaderboard import LOWER_IS_BETTER
+from dfworkbench.plots.matrix import SCALES, plot_matrix
 from dfworkbench.tables import SCORES
 
 
@@ -114,23 +116,68 @@ def test_intervals_over_videos_or_people_and_the_figure_says_over_which():
     width = {unit: row["high"] - row["low"] for unit, row in by.items()}
     assert width["group"] > 1.5 * width["video"]
     for unit, words in (("video", "interval over videos"), ("group", "interval over people")):
-        figure = plot_matrix(score_matrix(scores, unit=unit, draws=50))
-        said = " ".join(text.get_text() for text in figure.texts)
-        assert words in said
-        assert "coverage 100 %" in said
+        assert words in said(plot_matrix(score_matrix(scores, unit=unit, draws=50)))
+    with pytest.raises(UnknownNameError, match=r"no resampling unit is called 'videos'\. Did you mean 'video'"):
+        score_matrix(scores, unit="videos")
 
 
-def test_errors_are_shaded_the_other_way_round_and_gaps_in_coverage_are_written():
+def said(figure):
+    return " ".join(text.get_text() for text in figure.texts)
+
+
+def inside(figure):
+    return [text.get_text() for text in figure.axes[0].texts]
+
+
+@pytest.mark.parametrize("metric", sorted(METRICS))
+def test_dark_is_good_whatever_the_metric(metric):
     good, bad = table(1), table(2)
-    good["fake_probability"] = good["label"] * 0.8 + 0.1
-    bad["fake_probability"] = 0.9 - bad["label"] * 0.8
-    bad.loc[:2, ["fake_probability", "status"]] = [np.nan, "no_face"]
-    shades = {}
-    for metric, best in (("auc", 1.0), ("eer", 0.0)):
-        figure = plot_matrix(score_matrix({"good": good, "bad": bad}, metric=metric, draws=0), metric, best=best)
-        shades[metric] = np.asarray(figure.axes[0].images[0].get_array())
-        said = [text.get_text() for text in figure.axes[0].texts]
-        assert any("n = 87, 97%" in words for words in said)
-        assert "share of files with a score, if not all" in " ".join(text.get_text() for text in figure.texts)
-    assert (shades["auc"] == shades["eer"]).all()
-    assert (shades["auc"] == [[1, 1, 1], [0, 0, 0]]).all()
+    good["fake_probability"], bad["fake_probability"] = good["label"].astype(float), 1.0 - bad["label"]
+    figure = plot_matrix(score_matrix({"good": good, "bad": bad}, metric=metric, draws=0))
+    shades = np.asarray(figure.axes[0].images[0].get_array())
+    assert shades[0] == pytest.approx(1)
+    assert shades[1] == pytest.approx(0)
+    lower = " (lower is better)" if metric in LOWER_IS_BETTER else ""
+    assert f"{SCALES[metric].words}, video level{lower}; below it: number of files\n" in said(figure)  # no interval
+
+
+def test_a_metric_is_an_error_in_the_figure_as_in_the_leaderboard():
+    assert set(SCALES) == set(METRICS)
+    assert {name for name, scale in SCALES.items() if scale.best == 0} == LOWER_IS_BETTER
+
+
+@pytest.mark.parametrize(
+    "metric", ["auc", "average_precision", "balanced_accuracy", "brier", "eer", "log_loss", "partial_auc"]
+)
+def test_guessing_is_white(metric):
+    """The same answer to every file; with two kinds of fakes the AP of that is 1/2 for each, and 2/3 for both."""
+    cells = score_matrix({"d": table().assign(fake_probability=0.5)}, metric=metric, draws=0)
+    assert np.asarray(plot_matrix(cells).axes[0].images[0].get_array()) == pytest.approx(0)
+
+
+def test_coverage_stands_in_every_cell_unless_it_is_whole_everywhere():
+    whole, gaps = table(1), table(2)
+    gaps.loc[30:32, ["fake_probability", "status"]] = [np.nan, "no_face"]  # of kind A
+    assert set(gaps.loc[30:32, "method"]) == {"A"}
+    figure = plot_matrix(score_matrix({"d": gaps}, draws=0))
+    assert [words.strip() for words in inside(figure)[1::2]] == ["n = 57, 95%", "n = 60, 100%", "n = 87, 97%"]
+    assert "coverage: share of files with a score" in said(figure)
+    figure = plot_matrix(score_matrix({"d": whole}, draws=0))
+    assert [words.strip() for words in inside(figure)[1::2]] == ["n = 60", "n = 60", "n = 90"]
+    assert "all files have a score (coverage 100 %)" in said(figure)
+
+
+def test_one_file_without_score_among_thousands_is_no_full_coverage():
+    cells = score_matrix({"d": table()}, draws=0).assign(coverage=0.9998)
+    figure = plot_matrix(cells)
+    assert all("> 99%" in words for words in inside(figure)[1::2])
+    assert "coverage 100 %" not in said(figure)
+    assert "coverage 100 %" not in said(plot_matrix(cells[:0]))
+
+
+def test_a_matrix_is_of_one_metric():
+    cells = pd.concat([score_matrix({"d": table()}, metric=metric, draws=0) for metric in ("auc", "eer")])
+    with pytest.raises(InputError, match=r"2 values of metric \(auc, eer\)"):
+        plot_matrix(cells)
+    frames = score_matrix({"d": table()}, level="frame", draws=0)
+    assert "AUC, frame level; below it: number of frames\nall frames have a score" in said(plot_matrix(frames))
