@@ -23,8 +23,9 @@ from dfworkbench.datasets.frank_perturbations import FRANK_2020, PerturbFrank
 from dfworkbench.datasets.perturbations import LEVELS, PERTURBATIONS, Perturb, strengths_at
 from dfworkbench.datasets.sample import Transform
 from dfworkbench.errors import ParameterError
-from dfworkbench.evaluation.bootstrap import interval
+from dfworkbench.evaluation.bootstrap import UNITS, interval
 from dfworkbench.evaluation.scoring import score_rows
+from dfworkbench.names import require_name
 
 CLEAN = "clean"
 CHANCE = 0.5
@@ -36,7 +37,8 @@ class Robustness(NamedTuple):
     Attributes:
         curves: One row per perturbation and level; level 0 is the unperturbed set, repeated for every perturbation. detector,
             perturbation, unit, level, strength (text; "" at level 0), value (AUC, video level), low, high, change (AUC minus that
-            at level 0, the same people drawn), change_low, change_high, n (videos), reason.
+            at level 0, the same units drawn), change_low, change_high, n (videos), drawn ("group" or "video", what intervals are
+            over), reason.
         summary: One row per perturbation. detector, perturbation, area, area_low, area_high, broken_at, reason. The area is that
             under the AUC from level 0 to the last one, by trapezoids, over its width: 1 is perfect, 0.5 knows nothing. broken_at
             is the first level at which the interval of the AUC reaches down to 0.5: from there the detector is not shown to know
@@ -79,17 +81,19 @@ def robustness(
         frames: Samples per video; None for all.
         name: Of the detector in the tables; "" for its own.
         batch_size: Samples per forward pass.
-        unit: What is drawn: "group" (people, with all their videos) or "video".
+        unit: What is drawn: "group" (people, with all their videos) or "video". With fewer than a dozen groups those intervals
+            are too narrow.
         draws: Bootstrap resamplings; 0 for no intervals.
         seed: Of perturbations and resampling.
         cache_mb: Up to how many megabytes of pictures are kept between the conditions.
         progress: Whether to show a bar.
 
     Raises:
-        UnknownNameError: There is no such perturbation.
+        UnknownNameError: There is no such perturbation or unit.
         ParameterError: A level that is none, or levels that do not rise.
         InputError: The detector does not score fakes.
     """
+    require_name("resampling unit", unit, UNITS)  # before minutes of scoring
     steps = list(levels)
     if not steps or steps != sorted(set(steps)):
         raise ParameterError(
@@ -138,7 +142,7 @@ def robustness_of(
             for level, strength, now in zip(places, strengths, found, strict=True)
         ]
         summary.append({**about, **_summary(places, found)})
-    return Robustness(pd.DataFrame(curves), pd.DataFrame(summary), scores)
+    return Robustness(pd.DataFrame(curves).assign(drawn=unit), pd.DataFrame(summary), scores)
 
 
 def frank_scores(

@@ -116,7 +116,7 @@ def plot_risk_coverage(scores: Scores, level: str = "video", *, rule: str = DEFA
     axes.set(xlabel="share of rows answered", ylabel="share of these that is wrong")
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0 if highest > 0.06 else 1))
-    axes.legend(loc="upper left")
+    axes.legend(loc="best")
     return figure
 
 

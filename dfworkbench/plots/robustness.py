@@ -6,7 +6,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from dfworkbench.plots.style import SERIES, SOFT, bare, house_style, new_figure, require_columns, say_instead
+from dfworkbench.plots.style import (
+    SERIES,
+    SOFT,
+    bare,
+    drawn_units,
+    house_style,
+    new_figure,
+    require_columns,
+    say_instead,
+)
 
 _DASHES = (0, (2, 3))
 
@@ -23,12 +32,12 @@ def plot_robustness(curves: pd.DataFrame, columns: int = 4, title: str = "") -> 
     Raises:
         InputError: A column is missing.
     """
-    needed = ("detector", "perturbation", "unit", "level", "strength", "value", "low", "high")
+    needed = ("detector", "perturbation", "unit", "level", "strength", "value", "low", "high", "drawn")
     require_columns(curves, needed, "robustness")
     detectors, names = list(curves["detector"].unique()), list(curves["perturbation"].unique())
     columns = max(1, min(columns, len(names)))
     rows = max(1, -(-len(names) // columns))
-    words = "video level · band: 95 % interval over people · dotted: knows nothing"
+    words = f"video level · band: 95 % interval over {drawn_units(list(curves['drawn']))} · dotted: knows nothing"
     width = max(5.4, 2.25 * columns + 0.5)
     abreast = max(1, int((width - 0.8) / (0.085 * max(map(len, detectors), default=1) + 0.55)))  # names in the legend
     above = 0.24 * -(-len(detectors) // abreast) if len(detectors) > 1 else 0.0  # inches of the legend

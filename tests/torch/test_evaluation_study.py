@@ -173,3 +173,38 @@ def test_intervals_of_matrix_and_robustness_draw_what_is_asked_for(at_home):
     assert (cells["video"]["value"] == cells["group"]["value"]).all()
     assert cells["video"]["unit"].unique().tolist() == ["video"]
     assert not cells["video"]["low"].equals(cells["group"]["low"])
+    curves = {unit: study(runs=["first"], unit=unit, draws=200).robustness.curves for unit in ("video", "group")}
+    assert (curves["video"]["value"] == curves["group"]["value"]).all()
+    assert {unit: set(table["drawn"]) for unit, table in curves.items()} == {"video": {"video"}, "group": {"group"}}
+    clean = {unit: table.iloc[0] for unit, table in curves.items()}
+    judged = study(runs=["first"])
+    samples = judged.robustness.scores.query("level == 0").drop(columns=["perturbation", "level"])
+    for unit, row in clean.items():
+        row_of = evaluate(samples, ["video"], metrics=["auc"], draws=200, unit=unit).iloc[0]
+        assert (row["low"], row["high"]) == (row_of["low"], row_of["high"])
+
+
+def test_another_case_of_the_menu_takes_the_place_of_the_first(at_home, monkeypatch):
+    pages, menus = [], []
+
+    class Handle:
+        def update(self, page):
+            pages.append(page.data)
+
+    def display(what, display_id=False):
+        if isinstance(what, w.Dropdown):
+            menus.append(what)
+        if display_id:
+            pages.append(what.data)
+        return Handle() if display_id else None
+
+    monkeypatch.setattr(notebook_atlas, "display", display)
+    atlas = study(runs=["first"]).atlas("first")
+    atlas._ipython_display_()
+    (menu,) = menus
+    assert len(menu.options) > 1
+    assert len(pages) == 1
+    menu.value = menu.options[-1][1]
+    assert len(set(pages)) == len(pages) == 2
+    assert all("data:image/png;base64," in page for page in pages)  # stays without widgets
+    assert f'alt="frames of {menu.options[-1][0]}"' in pages[1]

@@ -304,6 +304,8 @@ def test_frank_protocol_has_a_row_per_condition(data, test_split):
 def test_conditions_that_are_none_are_refused_before_anything_is_scored(data, test_split):
     with pytest.raises(UnknownNameError, match="perturbation"):
         robustness(Contrast(), data, test_split, ["jpg"])
+    with pytest.raises(UnknownNameError, match="no resampling unit is called 'videos'"):
+        robustness(Contrast(), data, test_split, ["jpeg"], unit="videos")
     with pytest.raises(ParameterError, match=r"levels \[3, 1\], expected one or more of .* rising"):
         robustness(Contrast(), data, test_split, ["jpeg"], levels=(3, 1))
     with pytest.raises(ParameterError, match="level 7"):

@@ -22,7 +22,7 @@ def curves(detector, names):
     return pd.DataFrame([
         {
             "detector": detector, "perturbation": name, "unit": unit, "level": level, "strength": strength,
-            "value": 0.9 - level / 20, "low": 0.8 - level / 20, "high": 0.95,
+            "value": 0.9 - level / 20, "low": 0.8 - level / 20, "high": 0.95, "drawn": "group",
         }
         for name, unit, strengths in names
         for level, strength in enumerate(["", *strengths])
@@ -47,7 +47,9 @@ def test_robustness_has_a_chart_per_perturbation_and_a_line_per_detector():
     ticks = [[label.get_text() for label in axes.get_xticklabels()] for axes in shown]
     assert ticks == [["clean", "95", "60"], ["clean", ".05", ".3"], ["clean", "1", "2"]]
     assert {"resnet18", "quality"} <= set(words(figure).split())
-    alone = plot_robustness(curves("pixel", names[:1]))
+    assert "95 % interval over people" in words(figure)
+    alone = plot_robustness(curves("pixel", names[:1]).assign(drawn="video"))
+    assert "95 % interval over videos" in words(alone)
     assert len(alone.axes) == 1
     with pytest.raises(InputError, match="plotting robustness: the table has no column unit"):
         plot_robustness(curves("pixel", names).drop(columns="unit"))
