@@ -95,7 +95,8 @@ def _execute(path: Path, target: Path, values: dict[str, Any], space: Workspace,
                 cwd=space.root,
                 progress_bar=bar,
                 start_timeout=180,
-                extra_arguments=["--IPKernelApp.log_level=50"],  # it warns of unencrypted traffic within this machine, and of its own end
+                # it warns of unencrypted traffic within this machine, and calls its own end an error
+                extra_arguments=["--IPKernelApp.log_level=50"],
             )
     except PapermillExecutionError as error:
         raise NotebookError(_explain(error, path, target)) from None
