@@ -24,7 +24,7 @@ $(READY): requirements.txt pyproject.toml
 	@echo '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}' > .venv/share/jupyter/lab/settings/overrides.json
 	@touch $@
 
-demo: setup  ## generate the demo set and run notebooks 00-04 on it (about 10 minutes)
+demo: setup  ## generate the demo set and run notebooks 00-04 on it (about 8 minutes)
 	@$(BIN)/dfworkbench demo
 
 hypotheses: setup  ## notebook 05 for all three hypotheses, after make demo (about 6 minutes)
