@@ -12,6 +12,7 @@ Facts were read off the published code; none of it is used here.
 """
 
 import logging
+import pickle
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -24,6 +25,7 @@ from dfworkbench.evaluation.score_csv import finished, log_odds
 from dfworkbench.importers.numpy_pickles import read_values
 from dfworkbench.names import COMPRESSIONS, FAKE, REAL, STATUS_OK
 from dfworkbench.tables import SCORES
+from dfworkbench.workspace import atomic_path, explain_write
 
 _log = logging.getLogger(__name__)
 
@@ -68,6 +70,41 @@ def read_deepfakebench(path: Path | str, *, dataset: str = "", deepfakebench_poo
     pooled = pool_by_folder_name(table)
     _compare_pooled(scores, names, pooled, file)
     return pooled if deepfakebench_pooling else table
+
+
+def write_deepfakebench(scores: pd.DataFrame, folder: Path | str) -> Path:
+    """Write what DeepfakeBench would have left of a test: its two pickles, a row per face that has a label and a score.
+
+    Their format has no place for files without a score, so these are left out; frames become `<video_id>/<frame>.png`.
+
+    Args:
+        scores: A score table.
+        folder: For the two files; made if need be. Readers take its name for that of the data set.
+
+    Raises:
+        TableError: It is no score table, or has no labelled score.
+        OutputError: The files cannot be written.
+    """
+    rows = SCORES.complete(scores, "the scores to be written")
+    rows = rows[(rows["status"] == STATUS_OK) & rows["label"].isin((REAL, FAKE)) & rows["fake_probability"].notna()]
+    if rows.empty:
+        raise TableError(
+            f"writing results for DeepfakeBench to {folder}: none of {len(scores)} rows has a label and a score. Score labelled "
+            "files first."
+        )
+    frames = rows["frame"].clip(lower=0)
+    names = [f"{video}/{frame:03d}.png" for video, frame in zip(rows["video_id"], frames, strict=True)]
+    label, pred = rows["label"].to_numpy(), rows["fake_probability"].to_numpy()
+    folder = Path(folder)
+    for name, values in (
+        (METRICS_FILE, {"pred": pred, "label": label, "auc": auc(label, pred)}),
+        (NAMES_FILE, {"image": names, "label": label.tolist()}),
+    ):
+        with explain_write(folder / name, "results for DeepfakeBench"):
+            folder.mkdir(parents=True, exist_ok=True)
+        with atomic_path(folder / name, "results for DeepfakeBench") as temporary:
+            temporary.write_bytes(pickle.dumps(values))
+    return folder
 
 
 def pool_by_folder_name(scores: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Score files of other programs, so that anybody's detector is judged by the same rules: read one, give it to `evaluate`.
+"""Score files of other programs, read and written, so that anybody's detector is judged by the same rules, here and there.
 
 * plain CSV (`score_csv`),
 * result pickles of DeepfakeBench (`deepfakebench`), read without executing anything,
@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from dfworkbench.errors import ParameterError, TableError
-from dfworkbench.evaluation.deepfakebench import METRICS_FILE, read_deepfakebench
+from dfworkbench.evaluation.aggregate import DEFAULT_RULE, Rule, to_level
+from dfworkbench.evaluation.deepfakebench import METRICS_FILE, read_deepfakebench, write_deepfakebench
 from dfworkbench.evaluation.score_csv import (
     Polarity,
     Scale,
@@ -25,12 +26,13 @@ from dfworkbench.evaluation.score_csv import (
     write_score_csv,
 )
 from dfworkbench.evaluation.score_keys import parse_numbers
-from dfworkbench.names import FAKE, REAL, require_name
-from dfworkbench.tables import read_table
+from dfworkbench.names import FAKE, REAL, STATUS_OK, require_name
+from dfworkbench.tables import SCORES, read_table
+from dfworkbench.workspace import atomic_path
 
 __all__ = [
     "FORMATS", "Format", "read_deepfakebench", "read_score_csv", "read_scores", "read_workbench_csv", "score_format",
-    "write_score_csv",
+    "write_deepfakebench", "write_score_csv", "write_workbench_csv",
 ]  # fmt: skip
 
 #: Format -> what it is.
@@ -158,3 +160,29 @@ def read_workbench_csv(path: Path | str) -> pd.DataFrame:
         "method": cells["method"] if "method" in cells else "", "fake_probability": scores, "logit": log_odds(scores),
     })  # fmt: skip
     return finished(table, path)
+
+
+def write_workbench_csv(scores: pd.DataFrame, path: Path | str, *, rule: Rule = DEFAULT_RULE) -> Path:
+    """Write a score table as `<name>.scores.csv` of deepfake-workbench: a row per labelled video, high scores mean fake.
+
+    Args:
+        scores: A score table. What a video could not be scored for becomes "error", unless it is "missing".
+        path: Of the file.
+        rule: How the faces of a video become one score.
+
+    Raises:
+        TableError: It is no score table.
+        OutputError: The file cannot be written.
+    """
+    videos = to_level(SCORES.complete(scores, "the scores to be written"), "video", rule)
+    videos = videos[videos["label"].isin((REAL, FAKE))]
+    keys = [key.removeprefix(f"{name}/") for key, name in zip(videos["video_id"], videos["dataset"], strict=True)]
+    parts = pd.Series(keys, index=videos.index, dtype=str).str.partition("@")
+    failed = videos["status"].where(videos["status"].isin((STATUS_OK, "missing")), "error")
+    out = pd.DataFrame({
+        "dataset": videos["dataset"], "key": parts[0], "compression": parts[2], "label": videos["label"],
+        "score": videos["fake_probability"], "status": failed, "method": videos["method"],
+    })  # fmt: skip
+    with atomic_path(Path(path), "a score file") as temporary:
+        out.to_csv(temporary, index=False)
+    return Path(path)

@@ -11,8 +11,8 @@ from sklearn.metrics import roc_auc_score
 
 from dfworkbench import __main__ as cli
 from dfworkbench.errors import DataNotFoundError, ParameterError, TableError, UnknownNameError
-from dfworkbench.evaluation.deepfakebench import pool_by_folder_name, read_deepfakebench
-from dfworkbench.evaluation.interchange import read_scores, read_workbench_csv, score_format
+from dfworkbench.evaluation.deepfakebench import pool_by_folder_name, read_deepfakebench, write_deepfakebench
+from dfworkbench.evaluation.interchange import read_scores, read_workbench_csv, score_format, write_workbench_csv
 from dfworkbench.evaluation.judge import JudgeSettings, judge
 from dfworkbench.evaluation.metrics import evaluate
 from dfworkbench.evaluation.score_csv import read_score_csv, write_score_csv
@@ -207,6 +207,28 @@ def test_scores_of_deepfake_workbench(tmp_path):
         read_workbench_csv(written(tmp_path, text.replace(",c23,1,", ",c23,4,")))
 
 
+def test_what_is_written_for_deepfake_workbench_is_read_as_the_same_videos(tmp_path):
+    scores = random_scores()
+    lost = scores.iloc[0].copy()
+    lost[["row_id", "video_id", "status", "fake_probability", "logit"]] = ["v/z", "v/z", "no_face", np.nan, np.nan]
+    scores = SCORES.complete(pd.concat([scores, lost.to_frame().T], ignore_index=True).infer_objects())
+    path = write_workbench_csv(scores, tmp_path / "mine.scores.csv", rule="mean")
+    assert score_format(path) == "deepfake_workbench"
+    again = read_scores(path)
+    assert len(again) == scores["video_id"].nunique()
+    assert again["status"].value_counts().to_dict() == {"ok": len(again) - 1, "error": 1}
+    for metric in ("auc", "average_precision"):
+        mine, theirs = (
+            evaluate(table, ["video"], rule="mean", metrics=[metric], draws=0)[["value", "coverage", "n"]]
+            for table in (scores, again)
+        )
+        pd.testing.assert_frame_equal(mine, theirs)
+    first = tmp_path / "first.scores.csv"
+    first.write_text("dataset,key,compression,label,score,status\nffpp,a/000,c23,0,0.2,ok\nffpp,b/1,,1,,missing\n")
+    written_again = pd.read_csv(write_workbench_csv(read_scores(first), tmp_path / "b.csv"), keep_default_na=False)
+    assert written_again.drop(columns="method").to_csv(index=False) == first.read_text()
+
+
 # -- DeepfakeBench ----------------------------------------------------------------------------------------------------
 
 
@@ -265,6 +287,23 @@ def test_equally_named_videos_of_deepfakebench_stay_apart(bench, caplog):
     assert len(pooled) == 40
     assert evaluate(pooled, ["video"], metrics=["auc"], draws=0)["value"][0] == pytest.approx(theirs)
     assert theirs > metrics[1] + 0.05, "pooling must matter on this set, or the test says nothing"
+
+
+def test_what_is_written_for_deepfakebench_is_read_as_the_same_frames(bench, tmp_path):
+    folder, _, pred, label, theirs = bench
+    scores = read_scores(folder)
+    unscored = scores.iloc[[0]].assign(row_id="x", fake_probability=np.nan, logit=np.nan, status="no_face", frame=99)
+    again_at = write_deepfakebench(pd.concat([scores, unscored]), tmp_path / "again" / "FaceForensics++")
+    again = read_scores(again_at)
+    same = ["label", "method", "frame", "fake_probability"]
+    pd.testing.assert_frame_equal(again[same], scores[same])
+    assert again["video_id"].nunique() == scores["video_id"].nunique()
+    metrics = pickle.loads((again_at / "metric_dict_best.pickle").read_bytes())
+    names = pickle.loads((again_at / "data_dict_test.pickle").read_bytes())["image"]
+    assert metrics["auc"] == pytest.approx(roc_auc_score(label, pred))
+    assert their_video_auc(names, metrics["pred"], metrics["label"]) == pytest.approx(theirs)
+    with pytest.raises(TableError, match=r"none of 1 rows has a label and a score"):
+        write_deepfakebench(unscored, tmp_path / "none")
 
 
 def test_pools_that_hold_a_real_row_count_as_real_as_in_their_code():
