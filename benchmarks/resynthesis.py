@@ -9,7 +9,7 @@ A picture goes through super-resolution, features of VGG-19 and the classifier o
 - tiles: ours, with the re-synthesis made in tiles
 
 Each way runs in a process of its own, whose peak of resident memory counts all (the program alone needs 0.4 GB); the plain way
-needs about 20 GB for 1024 px. Weights are seeded random ones; --run takes the re-synthesiser of a run of "rdn".
+needs 18 GB for 1024 px. Weights are seeded random ones; --run takes the re-synthesiser of a run of "rdn".
 
     python benchmarks/resynthesis.py [--size 1024] [--stages 0 5] [--tile 256] [--repeats 2] [--run NAME]
 

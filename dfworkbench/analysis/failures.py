@@ -113,7 +113,7 @@ def cluster_errors(
         errors: Of `worst_errors`.
         features: `(len(errors.cases), F)` such as those of a detector (`failure_features.case_features`), or None: then by forgery
             kind, person and log-odds.
-        clusters: Of misses, and of false alarms; fewer where there are fewer different errors, or fewer than four for each.
+        clusters: Of misses, and of false alarms; fewer where there are fewer different errors, or fewer than four on average.
         seed: Of k-means.
         words: What the features are.
 

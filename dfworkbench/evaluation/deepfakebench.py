@@ -75,14 +75,15 @@ def read_deepfakebench(path: Path | str, *, dataset: str = "", deepfakebench_poo
 def write_deepfakebench(scores: pd.DataFrame, folder: Path | str) -> Path:
     """Write what DeepfakeBench would have left of a test: its two pickles, a row per face that has a label and a score.
 
-    Their format has no place for files without a score, so these are left out; frames become `<video_id>/<frame>.png`.
+    Their format has no place for files without a score, which are left out, nor for several people. Frames become
+    `<video_id>/<frame>.png`.
 
     Args:
         scores: A score table.
         folder: For the two files; made if need be. Readers take its name for that of the data set.
 
     Raises:
-        TableError: It is no score table, or has no labelled score.
+        TableError: It is no score table, has no labelled score, or several tracks in one video.
         OutputError: The files cannot be written.
     """
     rows = SCORES.complete(scores, "the scores to be written")
@@ -91,6 +92,13 @@ def write_deepfakebench(scores: pd.DataFrame, folder: Path | str) -> Path:
         raise TableError(
             f"writing results for DeepfakeBench to {folder}: none of {len(scores)} rows has a label and a score. Score labelled "
             "files first."
+        )
+    people = rows.groupby("video_id")["track"].nunique()
+    if (people > 1).any():
+        raise TableError(
+            f"writing results for DeepfakeBench to {folder}: {int((people > 1).sum())} videos have several people (first: "
+            f"{people.idxmax()!r}), but the format has one score per frame, and its readers would average them. Expected one track "
+            "per video: choose one, or write a table of aggregate.to_level(scores, 'video')."
         )
     frames = rows["frame"].clip(lower=0)
     names = [f"{video}/{frame:03d}.png" for video, frame in zip(rows["video_id"], frames, strict=True)]

@@ -26,7 +26,7 @@ from dfworkbench.evaluation.score_csv import (
     write_score_csv,
 )
 from dfworkbench.evaluation.score_keys import parse_numbers
-from dfworkbench.names import FAKE, REAL, STATUS_OK, require_name
+from dfworkbench.names import COMPRESSIONS, FAKE, REAL, STATUS_OK, require_name
 from dfworkbench.tables import SCORES, read_table
 from dfworkbench.workspace import atomic_path
 
@@ -171,18 +171,34 @@ def write_workbench_csv(scores: pd.DataFrame, path: Path | str, *, rule: Rule = 
         rule: How the faces of a video become one score.
 
     Raises:
-        TableError: It is no score table.
+        TableError: It is no score table, or none of its rows has a label.
         OutputError: The file cannot be written.
     """
     videos = to_level(SCORES.complete(scores, "the scores to be written"), "video", rule)
     videos = videos[videos["label"].isin((REAL, FAKE))]
-    keys = [key.removeprefix(f"{name}/") for key, name in zip(videos["video_id"], videos["dataset"], strict=True)]
-    parts = pd.Series(keys, index=videos.index, dtype=str).str.partition("@")
+    if videos.empty:
+        raise TableError(
+            f"writing scores for deepfake-workbench to {path}: none of {len(scores)} rows has a label. Expected labelled files: "
+            "their format has no others."
+        )
+    parts = pd.DataFrame(
+        [_workbench_key(key, name) for key, name in zip(videos["video_id"], videos["dataset"], strict=True)],
+        columns=["dataset", "key", "compression"], index=videos.index,
+    )  # fmt: skip
     failed = videos["status"].where(videos["status"].isin((STATUS_OK, "missing")), "error")
     out = pd.DataFrame({
-        "dataset": videos["dataset"], "key": parts[0], "compression": parts[2], "label": videos["label"],
-        "score": videos["fake_probability"], "status": failed, "method": videos["method"],
+        **parts, "label": videos["label"], "score": videos["fake_probability"], "status": failed, "method": videos["method"],
     })  # fmt: skip
     with atomic_path(Path(path), "a score file") as temporary:
         out.to_csv(temporary, index=False)
     return Path(path)
+
+
+def _workbench_key(video_id: str, dataset: str) -> tuple[str, str, str]:
+    """Data set, key and compression; a table that names no data set has the first folder of its paths for it."""
+    if not dataset:
+        first, _, rest = video_id.partition("/")
+        dataset, video_id = (first, rest) if rest else ("files", video_id)
+    key = video_id.removeprefix(f"{dataset}/")
+    name, at, tail = key.rpartition("@")
+    return (dataset, name, tail) if at and tail in COMPRESSIONS else (dataset, key, "")

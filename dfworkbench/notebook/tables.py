@@ -48,7 +48,9 @@ def _texts(column: pd.Series) -> list[str]:
     if not len(sizes) or max(sizes) > min(_SPREAD * min(sizes), 10**_DIGITS) or any("e" in text for text in texts):
         return texts
     needed = max(len(text.partition(".")[2]) for text in texts)
-    decimals = min(needed, max(0, _DIGITS - 1 - math.floor(math.log10(max(sizes)))))
+    # four digits of the largest number, and at least three of the smallest
+    largest, smallest = (math.floor(math.log10(size)) for size in (max(sizes), min(sizes)))
+    decimals = min(needed, max(0, _DIGITS - 1 - largest, _DIGITS - 2 - smallest))
     return [text if pd.isna(value) else f"{value:.{decimals}f}" for text, value in zip(texts, column, strict=True)]
 
 

@@ -1,6 +1,7 @@
 """Detectors by data sets and forgery kinds, as a heat map whose cells can be read without their colour."""
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -22,21 +23,22 @@ class Scale(NamedTuple):
 
     Attributes:
         words: What it is called.
-        worst: Its value for guessing; None: the share of fakes among the files of a cell. 0 where there is no such value.
+        worst: Its value for a detector that knows nothing, or a function that gives it from the share of fakes among the files of
+            a cell. 0 where there is no such value.
         best: That of a perfect detector.
     """
 
     words: str
-    worst: float | None
+    worst: float | Callable[[float], float]
     best: float = 1.0
 
 
 #: Who answers 0.5 to everything has log loss ln 2, Brier 1/4, and a calibration error of at most 1/2.
 SCALES = {
-    "accuracy": Scale("accuracy", 0.5),
+    "accuracy": Scale("accuracy", lambda fakes: max(fakes, 1 - fakes)),  # of who always says the commoner class
     "auc": Scale("AUC", 0.5),
-    "aurc": Scale("AURC", 0.5, 0),
-    "average_precision": Scale("AP", None),
+    "aurc": Scale("AURC", lambda fakes: min(fakes, 1 - fakes), 0),
+    "average_precision": Scale("AP", lambda fakes: fakes),
     "balanced_accuracy": Scale("balanced accuracy", 0.5),
     "brier": Scale("Brier", 0.25, 0),
     "ece": Scale("calibration error", 0.5, 0),
@@ -44,7 +46,7 @@ SCALES = {
     "f1": Scale("F1", 0),
     "log_loss": Scale("log loss", math.log(2), 0),
     "partial_auc": Scale(f"AUC up to {100 * MAX_FPR:g} % FPR", 0.5),
-    "precision": Scale("precision", None),
+    "precision": Scale("precision", lambda fakes: fakes),
     "recall": Scale("recall", 0),
     **{name: Scale(f"TPR at {100 * rate:g} % FPR", rate) for name, rate in TPR_AT.items()},
 }
@@ -136,7 +138,7 @@ def _write(axes, x: int, y: int, row, colour: str, whole: bool) -> None:
 
 def _shade(row, scale: Scale) -> float:
     """From 0, guessing or worse, to 1, perfect; NaN where the two are the same."""
-    worst = scale.worst if scale.worst is not None else row.n_fake / max(row.n, 1)
+    worst = scale.worst(row.n_fake / max(row.n, 1)) if callable(scale.worst) else scale.worst
     return float(np.clip((row.value - worst) / (scale.best - worst), 0, 1)) if worst != scale.best else float("nan")
 
 

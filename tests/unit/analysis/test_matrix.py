@@ -181,3 +181,11 @@ def test_a_matrix_is_of_one_metric():
         plot_matrix(cells)
     frames = score_matrix({"d": table()}, level="frame", draws=0)
     assert "AUC, frame level; below it: number of frames\nall frames have a score" in said(plot_matrix(frames))
+
+
+def test_who_always_says_the_commoner_class_is_white_on_unbalanced_files():
+    scores = table(kinds=("A", "B", "C", "D"))
+    scores["fake_probability"] = 0.9
+    for metric in ("accuracy", "aurc", "average_precision", "precision"):
+        figure = plot_matrix(score_matrix({"d": scores}, metric=metric, draws=0))
+        assert np.asarray(figure.axes[0].images[0].get_array())[0, -1] == pytest.approx(0, abs=1e-9), metric

@@ -227,6 +227,16 @@ def test_what_is_written_for_deepfake_workbench_is_read_as_the_same_videos(tmp_p
     first.write_text("dataset,key,compression,label,score,status\nffpp,a/000,c23,0,0.2,ok\nffpp,b/1,,1,,missing\n")
     written_again = pd.read_csv(write_workbench_csv(read_scores(first), tmp_path / "b.csv"), keep_default_na=False)
     assert written_again.drop(columns="method").to_csv(index=False) == first.read_text()
+    for video, dataset, key in (
+        ("demo/me@home/x.mp4", "demo", ["demo", "me@home/x.mp4", ""]),
+        ("x/y.mp4", "", ["x", "y.mp4", ""]),
+        ("y.mp4", "", ["files", "y.mp4", ""]),
+    ):
+        one = scores.iloc[[1]].assign(video_id=video, dataset=dataset)
+        row = pd.read_csv(write_workbench_csv(one, tmp_path / "c.csv"), keep_default_na=False).iloc[0]
+        assert row[["dataset", "key", "compression"]].tolist() == key
+    with pytest.raises(TableError, match=r"none of 1 rows has a label"):
+        write_workbench_csv(scores.iloc[[1]].assign(label=-1), tmp_path / "d.csv")
 
 
 # -- DeepfakeBench ----------------------------------------------------------------------------------------------------
@@ -304,6 +314,9 @@ def test_what_is_written_for_deepfakebench_is_read_as_the_same_frames(bench, tmp
     assert their_video_auc(names, metrics["pred"], metrics["label"]) == pytest.approx(theirs)
     with pytest.raises(TableError, match=r"none of 1 rows has a label and a score"):
         write_deepfakebench(unscored, tmp_path / "none")
+    other = scores.iloc[[0]].assign(row_id="y", track=1)
+    with pytest.raises(TableError, match=r"1 videos have several people .* one score per frame"):
+        write_deepfakebench(pd.concat([scores, other]), tmp_path / "none")
 
 
 def test_pools_that_hold_a_real_row_count_as_real_as_in_their_code():
