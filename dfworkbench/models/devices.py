@@ -35,8 +35,8 @@ def fast_precision(device: torch.device) -> Literal["32-true", "bf16-mixed"]:
     """The quickest numbers that a device computes with by itself: "bf16-mixed" or "32-true".
 
     CPUs without instructions for bfloat16 are slower with it than without. Those with matrix units (AMX) gain most; with the dot
-    product of AVX-512 alone (AMD from Zen 4, Intel from Cooper Lake) a training step is 1.5 to 1.7 times as fast, but not one of
-    MobileNet (0.9), whose depthwise convolutions do not gain: `benchmarks/precision.py`.
+    product of AVX-512 alone (AMD from Zen 4, Intel from Cooper Lake) a training step is 1.4 to 1.8 times as fast, but not one of
+    MobileNet (0.75), whose depthwise convolutions do not gain: `benchmarks/precision.py`.
     """
     if device.type == "cuda":
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
