@@ -1,7 +1,5 @@
 """The failure atlas of notebook 04: the worst errors in clusters, and a menu that opens the frames of one."""
 
-import base64
-import html
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +12,7 @@ from dfworkbench.analysis.extracted import Extracted
 from dfworkbench.analysis.failure_frames import case_pictures, failure_atlas, open_case
 from dfworkbench.analysis.failures import Atlas
 from dfworkbench.checkpoints import LoadedDetector
-from dfworkbench.notebook.look import wrap
+from dfworkbench.notebook.look import picture, wrap
 from dfworkbench.notebook.tables import ReadableTable, table_html
 from dfworkbench.plots import plot_case, plot_failures
 
@@ -86,9 +84,7 @@ class FailureAtlas:
         }
 
     def _page(self, row_id: str) -> HTML:
-        picture = base64.b64encode(self.case(row_id)._repr_png_()).decode()  # pyright: ignore[reportAttributeAccessIssue]
-        words = html.escape(f"frames of {self._cases[row_id]}")
-        return HTML(wrap(f'<img style="max-width:100%" alt="{words}" src="data:image/png;base64,{picture}">'))
+        return HTML(wrap(picture(self.case(row_id), f"frames of {self._cases[row_id]}")))
 
     def _draw(self, change: Any) -> None:
         if self._shown is not None:

@@ -5,7 +5,7 @@ from typing import Any
 import ipywidgets as w
 import numpy as np
 import torch
-from IPython.display import display
+from IPython.display import HTML, display
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.special import expit
@@ -16,6 +16,7 @@ from dfworkbench.datasets.perturbations import LEVELS, PERTURBATIONS, links, str
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.modes import device_of
 from dfworkbench.models.resynthesis import stage_name
+from dfworkbench.notebook.look import picture, wrap
 from dfworkbench.plots import plot_reconstructions
 
 
@@ -47,7 +48,7 @@ class DegradationExplorer:
         self.picture = w.Dropdown(options=[(name, at) for at, name in enumerate(names)], description="Picture")
         self.degradation = w.Dropdown(options=list(PERTURBATIONS), value=degradation, description="Degradation")
         self.level = w.IntSlider(level, min(LEVELS), max(LEVELS), description="Strength", continuous_update=False)
-        self._output = w.Output()
+        self._shown: Any = None
         for control in (self.picture, self.degradation, self.level):
             control.observe(self._draw, names="value")
 
@@ -84,12 +85,15 @@ class DegradationExplorer:
             title=self.titles[self.picture.value],
         )
 
+    def _page(self) -> HTML:
+        words = f"{self.titles[self.picture.value]} as it is and under {self.degradation.value}, with error maps"
+        return HTML(wrap(picture(self.figure(), words)))
+
     def _draw(self, _: Any = None) -> None:
-        self._output.clear_output(wait=True)
-        with self._output:
-            display(self.figure())
+        if self._shown is not None:
+            self._shown.update(self._page())
 
     def _ipython_display_(self) -> None:
-        controls = w.HBox([self.picture, self.degradation, self.level], layout=w.Layout(flex_flow="row wrap"))
-        display(w.VBox([controls, self._output]))
-        self._draw()
+        display(w.HBox([self.picture, self.degradation, self.level], layout=w.Layout(flex_flow="row wrap")))
+        # an output with a name of its own and no widget: it stays where the stored notebook has lost its widgets
+        self._shown = display(self._page(), display_id=True)

@@ -1,5 +1,9 @@
 """How panels and tables of this package look in a notebook: colours follow JupyterLab's light and dark themes."""
 
+import base64
+import html
+from typing import Any
+
 CSS = """
 .dfw {--dfw-ink: var(--jp-ui-font-color1, #1f2933); --dfw-soft: var(--jp-ui-font-color2, #5b6673);
   --dfw-line: var(--jp-border-color2, #d9dee4); --dfw-card: var(--jp-layout-color1, #fff);
@@ -35,3 +39,9 @@ STYLE = f"<style>{CSS}</style>"
 def wrap(inner: str, extra: str = "") -> str:
     """A block of HTML in the house look, for outputs that must stand alone."""
     return f'{STYLE}<div class="dfw {extra}">{inner}</div>'
+
+
+def picture(figure: Any, words: str) -> str:
+    """A figure of `plots` as HTML that stays in a stored notebook; `words` say what it shows, to those who do not see it."""
+    data = base64.b64encode(figure._repr_png_()).decode()
+    return f'<img style="max-width:100%" alt="{html.escape(words)}" src="data:image/png;base64,{data}">'

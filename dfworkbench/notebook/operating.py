@@ -1,7 +1,5 @@
 """An operating point that is moved with a slider: verdicts follow, and no file is scored again."""
 
-import base64
-import html
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -13,7 +11,7 @@ from matplotlib.figure import Figure
 from dfworkbench.errors import InputError
 from dfworkbench.evaluation.aggregate import DEFAULT_RULE, Rule
 from dfworkbench.evaluation.verdicts import OperatingPoint, operating_point, verdict_rates, verdicts
-from dfworkbench.notebook.look import wrap
+from dfworkbench.notebook.look import picture, wrap
 from dfworkbench.notebook.tables import ReadableTable, table_html
 from dfworkbench.plots import plot_operating_point
 
@@ -91,12 +89,8 @@ class OperatingPointExplorer:
         return ReadableTable(shown.assign(wrong=wrong).rename_axis("they are"))
 
     def _page(self) -> HTML:
-        picture = base64.b64encode(self.figure()._repr_png_()).decode()  # pyright: ignore[reportAttributeAccessIssue]
-        words = html.escape(
-            "; ".join(self.point.sentences())
-        )  # they stand in the picture, where no screen reader sees them
-        image = f'<img style="max-width:100%" alt="verdicts: {words}" src="data:image/png;base64,{picture}">'
-        return HTML(wrap(image + table_html(self.table())))
+        words = "; ".join(self.point.sentences())  # they stand in the picture, where no screen reader sees them
+        return HTML(wrap(picture(self.figure(), f"verdicts: {words}") + table_html(self.table())))
 
     def _draw(self, _: Any = None) -> None:
         if self._shown is not None:

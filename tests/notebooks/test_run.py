@@ -203,6 +203,7 @@ def test_06_trains_three_stages_and_measures_errors(executed):
         "fused",
         "area under AUC",
         "one_of_all",
+        "as it is and under jpeg",  # the explorer's picture, which must outlive its widgets
     ):
         assert word in text
     assert len(list(space.checkpoints.glob("resynthesis_pixel_demo_pictures_*/epoch_001.safetensors"))) == 2

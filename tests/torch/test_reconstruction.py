@@ -1,5 +1,6 @@
 """Error maps of a re-synthesis detector, what their means tell, and robustness of any detector on an extracted set."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from dfworkbench.input_spec import InputSpec
 from dfworkbench.models import build_detector
 from dfworkbench.models.prediction import Prediction
 from dfworkbench.models.resynthesis import ResynthesisFused, ResynthesisPixel
+from dfworkbench.notebook import degradation
 
 TINY = {"size_px": 32, "alignment": "box", "depth": 18, "features": 8, "blocks": 2, "layers": 2}
 
@@ -77,6 +79,30 @@ def test_a_resynthesis_as_a_picture_is_rounded_and_clipped():
     assert resynthesised(detector, pictures(1))[0, :, 7, 9].tolist() == [0, 128, 255]
     expected = np.abs(pictures(1)[0].astype(float) / 255 - np.array([-0.2, 0.5004, 1.3])[:, None, None]).mean(axis=0)
     assert reconstruction_errors(detector, pictures(1))[0][0] == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_degradation_is_redrawn_where_it_is_chosen_and_stays_without_widgets(fused, monkeypatch):
+    loaded = LoadedDetector(fused.eval(), "resynthesis_fused", fused.input_spec, {}, Path())
+    explorer = degradation.DegradationExplorer(loaded, np.moveaxis(pictures(2), 1, -1), ["real", "nearest"])
+    pages = []
+
+    class Handle:
+        def update(self, page):
+            pages.append(page.data)
+
+    def display(what, display_id=False):
+        if display_id:
+            pages.append(what.data)
+        return Handle() if display_id else None
+
+    monkeypatch.setattr(degradation, "display", display)
+    explorer._ipython_display_()
+    explorer.degradation.value = "blur"
+    explorer.picture.value = 1
+    alts = [re.findall(r'alt="(.*?)"', page)[0] for page in pages]
+    assert alts == [f"{title} as it is and under {name}, with error maps" for title, name in
+                    (("real", "jpeg"), ("real", "blur"), ("nearest", "blur"))]  # fmt: skip
+    assert len({page.partition("base64,")[2] for page in pages}) == 3
 
 
 def test_modes_come_back_and_nothing_is_trained(fused):
