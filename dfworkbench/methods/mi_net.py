@@ -10,8 +10,8 @@ Differences from the released code:
 - Fixed weights have names. There they go by position, so that the local loss takes the place of a global one that is off.
 - With mixed pictures, accuracy counts each prediction by the shares of its two labels; there it takes the first label.
 - Weights are learned at `weights_rate` times the schedule, without weight decay, and are resumed with the run.
-- The cosine goes over the whole run, and the optimiser lives as long. There it has a period of 300 steps, both begin anew in every
-  epoch, the learning rate is halved by the losses of the test split, and that split chooses the epoch; here validation does.
+- The optimiser lives as long as the run; there, it begins anew in every epoch. Validation halves the learning rate (`halve_rate`)
+  and chooses the best epoch, there the test split does.
 - Real files are made as frequent as fakes by drawing (`balance="sample"`), there by listing them four to six times.
 - With several processes the local loss is that of the whole batch; pictures are mixed within each process's share.
 """
@@ -69,11 +69,11 @@ class MiNetTraining(Binary):
     """
 
     own_detectors = True
-    #: Settings of training as published, for FaceForensics++; a schedule that begins anew every epoch is not offered.
+    #: Settings of training as published, for FaceForensics++.
     published: ClassVar[dict[str, Any]] = {
         "method": "mi_net", "detector": "mi_net_resnet34", "detector_options": ["weights=imagenet", "bgr=true"], "epochs": 10,
-        "batch_size": 256, "optimizer": "adam", "learning_rate": 1e-3, "schedule": "cosine", "weight_decay": 1e-6,
-        "balance": "sample", "frames_per_video": 1000,
+        "batch_size": 256, "optimizer": "adam", "learning_rate": 1e-3, "schedule": "waves", "halve_rate": True,
+        "weight_decay": 1e-6, "balance": "sample", "frames_per_video": 1000,
     }  # fmt: skip
 
     def __init__(

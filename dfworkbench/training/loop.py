@@ -8,7 +8,6 @@ end with the same weights, bit for bit on a CPU.
 """
 
 import contextlib
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from dfworkbench.models.memory import reuse_memory
 from dfworkbench.tables import SCORES
 from dfworkbench.training.batches import epoch_order, make_loader, split_batches
 from dfworkbench.training.processes import replace_layers
+from dfworkbench.training.rates import halvings, learning_rate
 from dfworkbench.training.run import Run, best_epoch
 from dfworkbench.training.settings import TrainSettings
 
@@ -107,7 +107,8 @@ def fit(
     for number in range(len(history) + 1, settings.epochs + 1):
         began = time.perf_counter()
         with _seeded(settings.seed, number, fabric.device):
-            rate, trained = _train(model, wrapped, train, settings, fabric, number, progress)
+            share = 0.5 ** halvings([done["val"]["loss"] for done in history]) if settings.halve_rate else 1.0
+            rate, trained = _train(model, wrapped, train, settings, fabric, number, share, progress)
         validated, scores = _validate(method, val, settings, fabric, progress)
         entry = {"epoch": number, "learning_rate": rate, "train": trained, "val": validated, "best": False}
         history.append({**entry, "seconds": time.perf_counter() - began})
@@ -119,9 +120,16 @@ def fit(
 
 
 def _train(
-    model: Any, optimizer: Any, data: FaceDataset, settings: TrainSettings, fabric: Fabric, number: int, progress: bool
+    model: Any,
+    optimizer: Any,
+    data: FaceDataset,
+    settings: TrainSettings,
+    fabric: Fabric,
+    number: int,
+    share: float,
+    progress: bool,
 ) -> tuple[float, dict[str, float]]:
-    """One pass over the training samples; returns the last learning rate and the means over the pass."""
+    """One pass over the training samples at a share of the rates; returns the last learning rate and the means over the pass."""
     data.set_epoch(number)
     order = epoch_order(data.rows["label"].to_numpy(), settings.balance, settings.seed, number)
     batches = split_batches(order, settings.batch_size, fabric.global_rank, fabric.world_size)
@@ -130,7 +138,7 @@ def _train(
     rate = settings.learning_rate
     steps = _bar(data, batches, settings, fabric, f"epoch {number}/{settings.epochs}", progress)
     for index, batch in enumerate(steps):
-        rate = learning_rate(settings, (number - 1) * len(batches) + index, settings.epochs * len(batches))
+        rate = share * learning_rate(settings, (number - 1) * len(batches) + index, settings.epochs * len(batches))
         for group in optimizer.param_groups:
             group["lr"] = group.setdefault("first_lr", group["lr"]) * rate / settings.learning_rate
         step = model(batch)
@@ -195,18 +203,6 @@ def _optimizer(settings: TrainSettings, groups: list[dict[str, Any]]) -> torch.o
     if settings.optimizer == "sgd":
         return torch.optim.SGD(groups, momentum=0.9)
     return {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimizer](groups)
-
-
-def learning_rate(settings: TrainSettings, step: int, steps: int) -> float:
-    """Learning rate of a step, counted from 0 over the whole run."""
-    if settings.schedule == "constant":
-        return settings.learning_rate
-    if settings.schedule == "steps":
-        epoch = step * settings.epochs // steps + 1
-        pairs = [value.split("=") for value in settings.rate_steps]
-        begun = {int(first): float(rate) for first, rate in pairs if int(first) <= epoch}
-        return begun[max(begun)] if begun else settings.learning_rate
-    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
 class _Means:

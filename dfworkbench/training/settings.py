@@ -49,11 +49,16 @@ class TrainSettings(AugmentSettings):
     weight_decay: float = Field(
         default=1e-4, ge=0, le=1, description="Pull of weights towards zero; biases and norms are spared."
     )
-    schedule: Literal["constant", "cosine", "steps"] = Field(
-        default="cosine", description="How the learning rate goes over the run; steps follows rate_steps."
+    schedule: Literal["constant", "cosine", "steps", "waves"] = Field(
+        default="cosine",
+        description="How the learning rate goes over the run; steps follows rate_steps, waves goes down and up every 300 steps.",
     )
     rate_steps: list[str] = Field(
         default=[], description="Other learning rates from an epoch on, as epoch=rate, for the schedule steps."
+    )
+    halve_rate: bool = Field(
+        default=False,
+        description="Halve the learning rate when the validation loss rose anywhere in the last five epochs.",
     )
     leaky: bool = Field(
         default=False,

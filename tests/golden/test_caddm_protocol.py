@@ -13,7 +13,7 @@ from dfworkbench.methods.caddm import Caddm
 from dfworkbench.models import build_detector
 from dfworkbench.tables import SCORES
 from dfworkbench.training import TrainSettings
-from dfworkbench.training.loop import learning_rate
+from dfworkbench.training.rates import learning_rate
 
 
 def test_a12d_video_auc_is_that_of_the_means_of_frames():

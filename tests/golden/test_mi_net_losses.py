@@ -10,7 +10,7 @@ from dfworkbench.analysis.clues import divergences
 from dfworkbench.methods.loss_weights import AutomaticWeights, FixedWeights
 from dfworkbench.methods.mi_losses import cross_entropies, local_information_loss, posterior_distances, sinkhorn
 from dfworkbench.methods.mi_net import SCALES, mix
-from dfworkbench.training.loop import learning_rate
+from dfworkbench.training.rates import halvings, learning_rate
 from dfworkbench.training.settings import TrainSettings
 
 #: Reference numbers are of 32 bits; the specification allows 1e-5.
@@ -279,7 +279,33 @@ def test_a11_our_cosine_goes_once_over_the_whole_run():
     settings = TrainSettings(learning_rate=1e-3, epochs=10)
     rates = [learning_rate(settings, step, 1500) for step in (0, 750, 1499)]
     assert rates == pytest.approx([1e-3, 5e-4, 1e-3 * 0.5 * (1 + math.cos(math.pi * 1499 / 1500))])
-    assert TrainSettings.published("mi_net").schedule == "cosine"
+
+
+def test_a11_published_waves():
+    """1e-3 and 0 take turns every 150 steps, and each epoch (here 2185 steps, as with FaceForensics++) begins anew."""
+    settings = TrainSettings.published("mi_net", epochs=2)
+    expected = {
+        0: 1e-3, 75: 5e-4, 149: 1.09658e-7, 150: 0, 151: 1.09658e-7, 225: 5e-4, 300: 1e-3, 2184: 4.06309e-4
+    }  # fmt: skip
+    for epoch in (0, 1):
+        rates = {step: learning_rate(settings, 2185 * epoch + step, 2 * 2185) for step in expected}
+        assert rates == pytest.approx(expected, rel=1e-4, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("losses", "count"),
+    [
+        ((5, 4, 3, 2, 1), 0),
+        ((5, 4, 3, 2, 2), 0),
+        ((5, 4, 4.1, 3, 2), 1),
+        ((5, 4, 4.1, 3), 0),  # too few
+        ((5, 6, 4, 3, 2, 1, 0), 1),  # the rise is forgotten with the halving
+        ((9, 5, 4, 3, 2, 3), 1),
+        ((1, 2, 1, 1, 1, 1, 2, 1, 1, 1), 2),
+    ],
+)
+def test_a11_when_the_rate_is_halved(losses, count):
+    assert halvings(losses) == count
 
 
 POSTERIOR = np.array([[0.1, 0.4], [0.7, 0.95]])  # p(y = 1 | z1, z2), both bits uniform

@@ -15,7 +15,7 @@ from dfworkbench.models import build_detector
 from dfworkbench.models.rdn import Rdn, box_down
 from dfworkbench.models.vgg import VggTaps
 from dfworkbench.training import TrainSettings
-from dfworkbench.training.loop import learning_rate
+from dfworkbench.training.rates import learning_rate
 
 SMALL = {"size_px": 32, "features": 8, "blocks": 2, "layers": 2}
 

@@ -23,7 +23,8 @@ from dfworkbench.tables import read_table, write_table
 from dfworkbench.training import TrainSettings, prepare, train
 from dfworkbench.training.__main__ import main
 from dfworkbench.training.batches import epoch_order, split_batches
-from dfworkbench.training.loop import _seeded, learning_rate, score_table
+from dfworkbench.training.loop import _seeded, score_table
+from dfworkbench.training.rates import halvings, learning_rate
 from dfworkbench.training.run import best_epoch
 
 SETTINGS = TrainSettings(
@@ -204,6 +205,22 @@ def test_learning_rate_schedules():
     assert cosine[5] == pytest.approx(SETTINGS.learning_rate / 2)
     assert cosine == sorted(cosine, reverse=True)
     assert learning_rate(SETTINGS.replace(schedule="constant"), 9, 10) == SETTINGS.learning_rate
+
+
+def test_rate_is_halved_by_validation_and_after_a_stop_too(tmp_path):
+    from toy import make_workspace
+
+    noise = make_workspace(tmp_path, signal=0.0)  # nothing to learn: the validation loss rises sooner or later
+    settings = SETTINGS.replace(epochs=7, schedule="constant", learning_rate=0.03, halve_rate=True)
+    for epoch in train(settings, noise, progress=False):
+        if epoch.number == 5:
+            break
+    list(train(settings, noise, progress=False))
+    history = pd.read_csv(noise.checkpoints / "run" / "history.csv")
+    losses = history["val_loss"].tolist()
+    shares = [0.5 ** halvings(losses[:number]) for number in range(7)]
+    assert history["learning_rate"].tolist() == pytest.approx([0.03 * share for share in shares])
+    assert shares[5:] == [0.5, 0.5]
 
 
 def test_best_epoch_goes_by_auc_then_loss_then_earlier():

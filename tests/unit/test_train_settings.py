@@ -12,7 +12,7 @@ from dfworkbench.training.settings import TrainSettings, parse_options
         ({"epoch": 3}, "no setting 'epoch'. Did you mean 'epochs'"),
         ({"epochs": 0}, "epochs = 0: .*greater than or equal to 1"),
         ({"learning_rate": 0}, "learning_rate"),
-        ({"schedule": "cosinus"}, "schedule = 'cosinus': .*'constant', 'cosine' or 'steps'"),
+        ({"schedule": "cosinus"}, "schedule = 'cosinus': .*'constant', 'cosine', 'steps' or 'waves'"),
         ({"balance": "Loss"}, "balance"),
         ({"name": "../elsewhere"}, "name"),
         ({"detector_options": ["dropout"]}, "no name=value pair"),

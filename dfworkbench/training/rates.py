@@ -1,0 +1,39 @@
+"""How the learning rate goes over a run: by the settings, the step, and the validation losses so far, so that nothing is kept."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+from dfworkbench.training.settings import TrainSettings
+
+#: Steps from the highest to the lowest rate of the schedule "waves", as published with Exposing the Deception.
+_WAVE = 150
+#: Validation losses that `halvings` looks at.
+_MEMORY = 5
+
+
+def learning_rate(settings: TrainSettings, step: int, steps: int) -> float:
+    """Learning rate of a step, counted from 0 over the whole run of `steps`, before any halving."""
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    if settings.schedule == "steps":
+        epoch = step * settings.epochs // steps + 1
+        pairs = [value.split("=") for value in settings.rate_steps]
+        begun = {int(first): float(rate) for first, rate in pairs if int(first) <= epoch}
+        return begun[max(begun)] if begun else settings.learning_rate
+    done = step % (steps // settings.epochs) / _WAVE if settings.schedule == "waves" else step / steps
+    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def halvings(losses: Sequence[float]) -> int:
+    """How often the learning rate was halved after epochs with these validation losses.
+
+    It is halved when the loss rose anywhere in the last five epochs, and those are forgotten then: the rule of Exposing the
+    Deception (Ba et al., AAAI 2024), whose released code applies it to the test split.
+    """
+    count, recent = 0, []
+    for loss in losses:
+        recent = [*recent, loss][-_MEMORY:]
+        if len(recent) == _MEMORY and any(b > a for a, b in pairwise(recent)):
+            count, recent = count + 1, []
+    return count
