@@ -7,8 +7,8 @@
 
 All are trained on Deepfakes, Face2Face and FaceSwap of the demo set and tested on people whom they have never seen: on the same
 kinds, on FaceShifter and NeuralTextures, and on the second set. Video AUC and frame AUC are means over the seeds, with 95 %
-intervals over people; differences are paired, against the first variant. Finished runs are taken up. Needs the data sets that
-`make demo` and `dfworkbench run 07_identity_leakage` extract.
+intervals over people, which say nothing about other seeds; gains are paired, against the first variant. Finished runs are taken up.
+Needs the data sets that `make demo` and `dfworkbench run 07_identity_leakage` extract.
 
     python benchmarks/ablation.py interaction [--seeds 3] [--epochs 8] [--size 112] [--device auto]
 
@@ -18,77 +18,57 @@ The tables also go to report/ablation_<name>.csv.
 import argparse
 import json
 import sys
-from typing import Any, NamedTuple
+from collections import defaultdict
+from collections.abc import Callable
 
 import pandas as pd
 
 from dfworkbench.analysis.comparison import compare_auc, mean_auc
 from dfworkbench.analysis.extracted import Extracted
+from dfworkbench.analysis.measures import Measure
 from dfworkbench.checkpoints import load_detector
 from dfworkbench.datasets.facial_swap import SwapSettings
-from dfworkbench.evaluation.metrics import evaluate
 from dfworkbench.evaluation.scoring import score_rows
 from dfworkbench.models.devices import choose_device, fast_precision
 from dfworkbench.names import REAL
+from dfworkbench.notebook.clues import VARIANTS, ClueStudySettings
 from dfworkbench.training import TrainSettings, train
 from dfworkbench.training.start import with_splits
 from dfworkbench.workspace import find_workspace
 
 KINDS = ["Deepfakes", "Face2Face", "FaceSwap"]
 FRAMES = 8
+LEVELS = ("video", "frame")
 
 
-class Ablation(NamedTuple):
-    """Settings that all variants share, and those of each; the first variant is what the others are compared with."""
+def interaction(options: argparse.Namespace, seed: int) -> dict[str, TrainSettings]:
+    """Variant -> settings of one seed."""
+    # without the published changes of quality: they hide the traces of the demo set's small fakes (see compressions.py)
+    linear = TrainSettings(
+        dataset="demo", kinds=KINDS, detector="fst_matching", size_px=options.size, epochs=options.epochs, batch_size=32,
+        learning_rate=1e-3, weight_decay=4e-3, frames_per_video=FRAMES, device=options.device,
+        precision=fast_precision(choose_device(options.device)), seed=seed,
+        method_options=[f"swap={json.dumps(SwapSettings.weaker(0))}"],
+    )  # fmt: skip
+    hidden = linear.replace(detector_options=["nonlinear=true"])
+    term = hidden.replace(method_options=[*linear.method_options, "interaction_weight=1"])
+    return {"linear, as published": linear, "hidden layer": hidden, "hidden layer + interaction": term}
 
-    shared: dict[str, Any]
-    variants: dict[str, dict[str, Any]]
+
+def information(options: argparse.Namespace, seed: int) -> dict[str, TrainSettings]:
+    """Variant -> settings of one seed, those of notebook 08."""
+    study = ClueStudySettings(
+        kinds=KINDS, size_px=options.size, epochs=options.epochs, frames_per_video=FRAMES, seed=seed,
+        device=options.device,
+    )  # fmt: skip
+    kl = {variant: study.training(variant) for variant in VARIANTS}
+    return {**kl, "both, Wasserstein": study.replace(distance="wasserstein").training("both")}
 
 
-ABLATIONS = {
-    "interaction": Ablation(
-        # without the published changes of quality: they hide the traces of the demo set's small fakes (see compressions.py)
-        {
-            "detector": "fst_matching", "weight_decay": 4e-3,
-            "method_options": [f"swap={json.dumps(SwapSettings.weaker(0))}"],
-        },
-        {
-            "linear, as published": {},
-            "hidden layer": {"detector_options": ["nonlinear=true"]},
-            "hidden layer + interaction": {
-                "detector_options": ["nonlinear=true"], "method_options": ["interaction_weight=1"]
-            },
-        },
-    ),
-    "information": Ablation(
-        {"detector": "mi_net_mobilenet", "weight_decay": 1e-6, "optimizer": "adam"},
-        {
-            "none": {"method_options": ["local_loss=false", "global_loss=false"]},
-            "global": {"method_options": ["local_loss=false"]},
-            "local": {"method_options": ["global_loss=false"]},
-            "both": {},
-            "both, Wasserstein": {"method_options": ["distance=wasserstein"]},
-        },
-    ),
+#: Name -> what gives the settings of all variants; the first variant is what the others are compared with.
+ABLATIONS: dict[str, Callable[[argparse.Namespace, int], dict[str, TrainSettings]]] = {
+    "interaction": interaction, "information": information
 }  # fmt: skip
-
-
-def trainings(ablation: Ablation, options: argparse.Namespace) -> dict[str, list[TrainSettings]]:
-    """Variant -> its settings for every seed."""
-    common = {
-        "dataset": "demo", "kinds": KINDS, "size_px": options.size, "epochs": options.epochs, "batch_size": 32,
-        "learning_rate": 1e-3, "frames_per_video": FRAMES, "device": options.device,
-        "precision": fast_precision(choose_device(options.device)),
-    } | ablation.shared  # fmt: skip
-    return {
-        variant: [TrainSettings(**common | _joined(common, own), seed=seed) for seed in range(options.seeds)]
-        for variant, own in ablation.variants.items()
-    }
-
-
-def _joined(common: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """Lists of options of a variant go behind those that all share."""
-    return {name: [*common.get(name, []), *values] for name, values in own.items()}
 
 
 def conditions(run: str, sets: dict[str, Extracted], device: str) -> dict[str, pd.DataFrame]:
@@ -105,10 +85,18 @@ def conditions(run: str, sets: dict[str, Extracted], device: str) -> dict[str, p
     return found
 
 
-def frame_auc(tables: list[pd.DataFrame]) -> float:
-    """Mean over the seeds."""
-    found = [evaluate(table, levels=("frame",), metrics=("auc",), draws=0) for table in tables]
-    return float(sum(table["value"].iloc[0] for table in found) / len(found))
+def row(name: str, condition: str, own: list[pd.DataFrame], base: list[pd.DataFrame] | None) -> dict[str, str]:
+    """Means of one variant over its seeds, and what they gain over `base`."""
+    found = {"variant": name, "condition": condition}
+    for level in LEVELS:
+        found[f"{level} AUC"] = in_words(mean_auc(condition, own, level)[0])
+        found[f"{level} gain"] = "" if base is None else in_words(compare_auc(condition, own, base, level), "+")
+    return found
+
+
+def in_words(measure: Measure, sign: str = "") -> str:
+    """Value and interval."""
+    return f"{measure.value:{sign}.3f} [{measure.low:{sign}.3f}, {measure.high:{sign}.3f}]"
 
 
 def main() -> int:
@@ -125,23 +113,18 @@ def main() -> int:
     sets = {"demo": demo._replace(videos=with_splits(demo.videos, space.labels / "demo" / "splits.csv"))}
     if (space.labels / "demo_celebdf").is_dir():
         sets["demo_celebdf"] = Extracted.read("demo_celebdf", space)
-    scores: dict[str, list[dict[str, pd.DataFrame]]] = {}
-    for variant, runs in trainings(ABLATIONS[options.name], options).items():
-        for run in runs:
+    scores: dict[str, list[dict[str, pd.DataFrame]]] = defaultdict(list)
+    for seed in range(options.seeds):
+        for variant, run in ABLATIONS[options.name](options, seed).items():
             for epoch in train(run):
-                print(f"{variant}, seed {run.seed}, epoch {epoch.number}: validation {epoch.val['auc_video']:.3f}, "
+                print(f"{variant}, seed {seed}, epoch {epoch.number}: validation {epoch.val['auc_video']:.3f}, "
                       f"{epoch.seconds:.0f} s", flush=True)  # fmt: skip
-        scores[variant] = [conditions(run.model_name, sets, options.device) for run in runs]
+            scores[variant].append(conditions(run.model_name, sets, options.device))
     first, rows = next(iter(scores)), []
-    for variant, seeds in scores.items():
-        for condition in seeds[0]:
-            own, base = ([tables[condition] for tables in scores[name]] for name in (variant, first))
-            value, gain = mean_auc(condition, own)[0], compare_auc(condition, own, base)
-            rows.append({
-                "variant": variant, "condition": condition, "video AUC": f"{value.value:.3f} [{value.low:.3f}, {value.high:.3f}]",
-                f"minus {first}": "" if variant == first else f"{gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]",
-                "frame AUC": round(frame_auc(own), 3),
-            })  # fmt: skip
+    for condition in scores[first][0]:
+        for variant, seeds in scores.items():
+            own, base = ([tables[condition] for tables in found] for found in (seeds, scores[first]))
+            rows.append(row(variant, condition, own, None if variant == first else base))
     table = pd.DataFrame(rows)
     folder = space.root / "report"
     folder.mkdir(exist_ok=True)

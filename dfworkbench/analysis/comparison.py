@@ -78,7 +78,13 @@ def drawn_auc(
 
 
 def mean_auc(
-    name: str, tables: Sequence[pd.DataFrame], *, rule: str = DEFAULT_RULE, draws: int = 1000, seed: int = 0
+    name: str,
+    tables: Sequence[pd.DataFrame],
+    level: str = "video",
+    *,
+    rule: str = DEFAULT_RULE,
+    draws: int = 1000,
+    seed: int = 0,
 ) -> tuple[Measure, NDArray[np.float64]]:
     """The mean over several runs (seeds) of one detector, on the same videos.
 
@@ -91,7 +97,7 @@ def mean_auc(
     _require_same_videos(tables, name)
     # in one order, so that all draw the same videos
     tables = [table.sort_values("video_id", kind="stable") for table in tables]
-    found = [drawn_auc(name, table, rule=rule, draws=draws, seed=seed) for table in tables]
+    found = [drawn_metric(name, table, "auc", level, rule=rule, draws=draws, seed=seed) for table in tables]
     measures, drawn = [measure for measure, _ in found], np.mean([values for _, values in found], axis=0)
     value = float(np.mean([measure.value for measure in measures]))
     low, high, why = interval(drawn)
@@ -102,6 +108,7 @@ def compare_auc(
     name: str,
     tables: Sequence[pd.DataFrame],
     others: Sequence[pd.DataFrame],
+    level: str = "video",
     *,
     rule: str = DEFAULT_RULE,
     draws: int = 1000,
@@ -113,8 +120,8 @@ def compare_auc(
         InputError: The tables are of different videos.
     """
     _require_same_videos([*tables, *others], name)
-    first, drawn = mean_auc(name, tables, rule=rule, draws=draws, seed=seed)
-    second, other_drawn = mean_auc(name, others, rule=rule, draws=draws, seed=seed)
+    first, drawn = mean_auc(name, tables, level, rule=rule, draws=draws, seed=seed)
+    second, other_drawn = mean_auc(name, others, level, rule=rule, draws=draws, seed=seed)
     low, high, why = interval(drawn - other_drawn)
     return Measure(name, first.value - second.value, low, high, 0.0, first.n, first.reason or second.reason or why)
 

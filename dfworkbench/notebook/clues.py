@@ -34,48 +34,56 @@ _SHARE = 0.2  # of the cells of a map that are called the highest
 class ClueStudySettings(Settings):
     """Which variants of MI_Net are compared, on what, and how their blocks are explained."""
 
-    dataset: str = Field("demo", min_length=1, description="Extracted data set to train on.")
+    dataset: str = Field(default="demo", min_length=1, description="Extracted data set to train on.")
     second: str = Field(
-        "demo_celebdf", description="Another set, only for testing; left out where it is not extracted; empty for none."
+        default="demo_celebdf",
+        description="Another set, only for testing; left out where it is not extracted; empty for none.",
     )
     kinds: list[str] = Field(
-        ["Deepfakes", "Face2Face", "FaceSwap"],
+        default=["Deepfakes", "Face2Face", "FaceSwap"],
         description="Forgery kinds to train on; the others are kept for testing.",
     )
-    detector: str = Field("mi_net_mobilenet", description="A detector with local blocks, one of mi_net_….")
+    detector: str = Field(default="mi_net_mobilenet", description="A detector with local blocks, one of mi_net_….")
     variants: list[Literal["none", "global", "local", "both"]] = Field(
-        ["both", "none"],
+        default=["both", "none"],
         min_length=1,
         description="Information losses of each run; none trains the same network without any.",
     )
     distance: Literal["kl", "wasserstein", "sinkhorn"] = Field(
-        "kl", description="Of posteriors, inside the losses; measured is always the divergence."
+        default="kl", description="Of posteriors, inside the losses; measured is always the divergence."
     )
     weighting: Literal["automatic", "scales", "sum"] = Field(
-        "automatic", description="Weights of the losses: learned, the published fixed ones, or 1."
+        default="automatic", description="Weights of the losses: learned, the published fixed ones, or 1."
     )
-    size_px: int = Field(112, ge=32, le=1024, description="Size of the crops; 224 is as published.")
-    blocks: int = Field(4, ge=2, le=8, description="Networks that look at the same face.")
-    epochs: int = Field(6, ge=1, le=1000, description="Passes over the training split.")
-    batch_size: int = Field(16, ge=2, le=4096, description="Faces per step.")
-    frames_per_video: int = Field(8, ge=1, le=1000, description="Faces per video to train on.")
-    learning_rate: float = Field(1e-3, gt=0, le=1, description="Step size of AdamW, falling like a cosine.")
-    frames: int = Field(8, ge=1, le=1000, description="Faces per video that are measured.")
-    pictures: int = Field(5, ge=2, le=50, description="Fakes of which the blocks are explained.")
+    mixup: float = Field(
+        default=0.0,
+        ge=0,
+        le=100,
+        description="How much pictures are mixed in pairs; 0.5 is as published, and learns more slowly.",
+    )
+    size_px: int = Field(default=112, ge=32, le=1024, description="Size of the crops; 224 is as published.")
+    blocks: int = Field(default=3, ge=2, le=8, description="Networks that look at the same face; 4 is as published.")
+    epochs: int = Field(default=8, ge=1, le=1000, description="Passes over the training split.")
+    batch_size: int = Field(default=16, ge=2, le=4096, description="Faces per step.")
+    frames_per_video: int = Field(default=8, ge=1, le=1000, description="Faces per video to train on.")
+    learning_rate: float = Field(default=1e-3, gt=0, le=1, description="Step size of AdamW, falling like a cosine.")
+    frames: int = Field(default=8, ge=1, le=1000, description="Faces per video that are measured.")
+    pictures: int = Field(default=5, ge=2, le=50, description="Fakes of which the blocks are explained.")
     attribution: Literal["occlusion", "shapley"] = Field(
-        "occlusion", description="How blocks are explained; Shapley values take many more passes."
+        default="occlusion", description="How blocks are explained; Shapley values take many more passes."
     )
-    grid: int = Field(8, ge=2, le=32, description="Cells along a side of the maps.")
-    baseline: Literal["black", "mean", "blur"] = Field("mean", description="What hidden cells show.")
-    evaluations: int = Field(384, ge=100, description="Budget of a map of Shapley values, in forward passes.")
+    grid: int = Field(default=8, ge=2, le=32, description="Cells along a side of the maps.")
+    baseline: Literal["black", "mean", "blur"] = Field(default="mean", description="What hidden cells show.")
+    evaluations: int = Field(default=384, ge=100, description="Budget of a map of Shapley values, in forward passes.")
     seed: int = Field(
-        0, ge=0, le=2**32 - 1, description="Fixes weights, order, random changes, and the pictures shown."
+        default=0, ge=0, le=2**32 - 1, description="Fixes weights, order, random changes, and the pictures shown."
     )
     precision: Literal["auto", "32-true", "bf16-mixed"] = Field(
-        "auto", description="Numbers to train with; auto takes bf16 where the hardware has it."
+        default="32-true",
+        description="Numbers to train with; auto takes bf16 where the hardware has it, which slows MobileNets on CPUs.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="Where to compute; auto takes a GPU if there is one."
+        default="auto", description="Where to compute; auto takes a GPU if there is one."
     )
 
     @field_validator("variants")
@@ -89,6 +97,7 @@ class ClueStudySettings(Settings):
         """Settings of one run: everything alike but the information losses."""
         local, whole = VARIANTS[variant]
         own = [f"local_loss={str(local).lower()}", f"global_loss={str(whole).lower()}", f"weighting={self.weighting}"]
+        own += [f"mixup={self.mixup:g}"]
         own += [f"distance={self.distance}"] if local or whole else []
         precision = fast_precision(choose_device(self.device)) if self.precision == "auto" else self.precision
         return TrainSettings(
