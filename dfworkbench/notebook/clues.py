@@ -63,7 +63,7 @@ class ClueStudySettings(Settings):
     )
     size_px: int = Field(default=112, ge=32, le=1024, description="Size of the crops; 224 is as published.")
     blocks: int = Field(default=3, ge=2, le=8, description="Networks that look at the same face; 4 is as published.")
-    epochs: int = Field(default=8, ge=1, le=1000, description="Passes over the training split.")
+    epochs: int = Field(default=6, ge=1, le=1000, description="Passes over the training split.")
     batch_size: int = Field(default=16, ge=2, le=4096, description="Faces per step.")
     frames_per_video: int = Field(default=8, ge=1, le=1000, description="Faces per video to train on.")
     learning_rate: float = Field(default=1e-3, gt=0, le=1, description="Step size of AdamW, falling like a cosine.")
