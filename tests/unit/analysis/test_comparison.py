@@ -48,6 +48,27 @@ def test_mean_over_seeds_is_that_of_their_draws():
     np.testing.assert_allclose(drawn, np.mean([values for _, values in parts], axis=0))
 
 
+def test_frames_and_videos_are_different_questions():
+    """Two frames per video, one better: on frame level each counts; on video level their mean does."""
+    two = [scores(values, LABELS).assign(frame=frame) for frame, values in enumerate((BETTER, WORSE))]
+    two[1]["row_id"] = two[1]["row_id"].str.replace("f0", "f1")
+    both = pd.concat(two, ignore_index=True)
+    expected = {
+        "frame": roc_auc_score(np.tile(LABELS, 2), np.concatenate([BETTER, WORSE])),
+        "video": roc_auc_score(LABELS, (BETTER + WORSE) / 2),
+    }
+    for level, value in expected.items():
+        measure, drawn = mean_auc("auc", [both], level)
+        assert measure.value == pytest.approx(value)
+        assert measure.low < value < measure.high
+        others = [scores(WORSE, LABELS)]
+        gain = compare_auc("gain", [both], others, level)
+        assert gain.value == pytest.approx(value - mean_auc("auc", others, level)[0].value)
+        assert (gain.low, gain.high) == pytest.approx(
+            tuple(np.quantile(drawn - mean_auc("auc", others, level)[1], [0.025, 0.975]))
+        )
+
+
 def test_a_difference_is_paired():
     """Two detectors that differ by a little on every video: the difference is far surer than either AUC."""
     close = np.clip(WORSE - 0.01 * LABELS, 0, 1)
