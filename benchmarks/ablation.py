@@ -2,8 +2,8 @@
 
 - interaction: FST-Matching as published (its interaction term is 0), with a hidden layer on top, and with that and our
   interaction term
-- information: Exposing the Deception without information losses, with the global one, the local one, both, and both as
-  Wasserstein distances
+- information: Exposing the Deception without information losses; with all heads that they need, but not them; with the global one,
+  the local one, both, and both as Wasserstein distances
 
 All are trained on Deepfakes, Face2Face and FaceSwap of the demo set and tested on people whom they have never seen: on the same
 kinds, on FaceShifter and NeuralTextures, and on the second set. Video AUC and frame AUC are means over the seeds, with 95 %
@@ -89,8 +89,8 @@ def row(name: str, condition: str, own: list[pd.DataFrame], base: list[pd.DataFr
     """Means of one variant over its seeds, and what they gain over `base`."""
     found = {"variant": name, "condition": condition}
     for level in LEVELS:
-        found[f"{level} AUC"] = in_words(mean_auc(condition, own, level)[0])
-        found[f"{level} gain"] = "" if base is None else in_words(compare_auc(condition, own, base, level), "+")
+        found[f"{level} AUC"] = in_words(mean_auc(condition, own, level=level)[0])
+        found[f"{level} gain"] = "" if base is None else in_words(compare_auc(condition, own, base, level=level), "+")
     return found
 
 

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from dfworkbench import __version__
 from dfworkbench.errors import ParameterError, WorkbenchError
-from dfworkbench.settings import Settings
+from dfworkbench.settings import Settings, parse_options
 
 #: Exit codes: a doctor's finding, and an error that the user can put right.
 FOUND, REFUSED = 1, 2
@@ -263,7 +263,8 @@ def _import(given: argparse.Namespace) -> int:
     from dfworkbench.importers import save_released
     from dfworkbench.models import HELPERS
 
-    folder = save_released(given.kind, given.file, given.name, **dict(given.p))
+    options = parse_options([f"{name}={value}" for name, value in given.p])
+    folder = save_released(given.kind, given.file, given.name, **options)
     loaded = load_detector(folder)
     _say(f"imported: {folder} ({loaded.name})")
     if loaded.name in HELPERS:  # scores nothing

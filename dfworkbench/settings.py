@@ -47,3 +47,19 @@ def _explain(cls: type[Settings], error: ValidationError) -> str:
             message = item["msg"].removeprefix("Value error, ")
             lines.append(f"{cls.__name__}.{name} = {item.get('input')!r}: {message[:1].lower()}{message[1:]}.")
     return "\n".join(lines)
+
+
+def parse_options(pairs: list[str]) -> dict[str, Any]:
+    """`["dropout=0.3", "layer=b"]` -> `{"dropout": 0.3, "layer": "b"}`."""
+    out: dict[str, Any] = {}
+    for pair in pairs:
+        name, sign, text = pair.partition("=")
+        if not sign:
+            raise ParameterError(f"reading options: {pair!r} is no name=value pair, such as dropout=0.3.")
+        if name.strip() in out:
+            raise ParameterError(f"reading options: {name.strip()!r} is given twice in {pairs}. Give it once.")
+        try:
+            out[name.strip()] = json.loads(text)
+        except ValueError:
+            out[name.strip()] = text.strip()
+    return out

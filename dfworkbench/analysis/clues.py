@@ -69,7 +69,9 @@ def information_measures(
     draws: int = 1000,
     seed: int = 0,
 ) -> list[Measure]:
-    """What each block alone knows of the label, and what is lost on the way to the global vector, in nats.
+    """What only one block knows of the label, and what is lost on the way to the global vector, in nats.
+
+    No label is looked at: what heads say with confidence counts, right or wrong. `missed_measures` asks the labels.
 
     Args:
         class_logits: `(N, 2)`, from the global vector.
@@ -83,10 +85,54 @@ def information_measures(
         n + 1 measures, the global gap last; 0 is the least and what a block has that adds nothing.
     """
     found = [*divergences(joint_logits, left_out_logits).T, divergences(joint_logits, class_logits)]
-    names = [f"information of block {i} alone (nats)" for i in range(1, len(found))]
+    names = [f"information only block {i} has (nats)" for i in range(1, len(found))]
     names.append("information lost by the global vector (nats)")
     units = group_names(groups, len(found[0]), "measuring information")
     means = group_means(np.stack(found), units, draws, seed)
+    return [group_measure(name, means, k, chance=0.0) for k, name in enumerate(names)]
+
+
+def missed_measures(
+    joint_logits: ArrayLike,
+    left_out_logits: ArrayLike,
+    labels: ArrayLike,
+    groups: ArrayLike | None = None,
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+) -> list[Measure]:
+    """How much log loss rises without each block: E ln p(y | Z) - ln p(y | Z without z_i), in nats.
+
+    For exact posteriors this is the information of `information_measures`; for others it counts only what the labels confirm, and
+    is below 0 where the answer is better without the block.
+
+    Args:
+        joint_logits: See `information_measures`, as for the other arguments.
+        left_out_logits: Likewise.
+        labels: `(N,)`, 0 real and 1 fake.
+        groups: Likewise.
+        draws: Likewise.
+        seed: Likewise.
+
+    Returns:
+        n measures.
+
+    Raises:
+        InputError: Shapes that do not fit.
+    """
+    joint, left_out = np.asarray(joint_logits, dtype=np.float64), np.asarray(left_out_logits, dtype=np.float64)
+    truth = np.asarray(labels)
+    if joint.shape != (len(truth), 2) or left_out.ndim != 3 or left_out[:, 0].shape != joint.shape:
+        raise InputError(
+            f"measuring what is missed: logits are {joint.shape} and {left_out.shape}, labels {truth.shape}; expected (N, 2), "
+            "(N, n, 2) and (N,). Give outputs of the same samples."
+        )
+    samples = np.arange(len(truth))
+    without = _log_posteriors(left_out)[samples, :, truth.astype(np.int64)]
+    rise = _log_posteriors(joint)[samples, truth.astype(np.int64)][:, None] - without
+    units = group_names(groups, len(truth), "measuring what is missed")
+    means = group_means(rise.T, units, draws, seed)
+    names = [f"log loss added without block {i + 1} (nats)" for i in range(rise.shape[1])]
     return [group_measure(name, means, k, chance=0.0) for k, name in enumerate(names)]
 
 

@@ -80,8 +80,8 @@ def drawn_auc(
 def mean_auc(
     name: str,
     tables: Sequence[pd.DataFrame],
-    level: str = "video",
     *,
+    level: str = "video",
     rule: str = DEFAULT_RULE,
     draws: int = 1000,
     seed: int = 0,
@@ -108,8 +108,8 @@ def compare_auc(
     name: str,
     tables: Sequence[pd.DataFrame],
     others: Sequence[pd.DataFrame],
-    level: str = "video",
     *,
+    level: str = "video",
     rule: str = DEFAULT_RULE,
     draws: int = 1000,
     seed: int = 0,
@@ -120,8 +120,8 @@ def compare_auc(
         InputError: The tables are of different videos.
     """
     _require_same_videos([*tables, *others], name)
-    first, drawn = mean_auc(name, tables, level, rule=rule, draws=draws, seed=seed)
-    second, other_drawn = mean_auc(name, others, level, rule=rule, draws=draws, seed=seed)
+    first, drawn = mean_auc(name, tables, level=level, rule=rule, draws=draws, seed=seed)
+    second, other_drawn = mean_auc(name, others, level=level, rule=rule, draws=draws, seed=seed)
     low, high, why = interval(drawn - other_drawn)
     return Measure(name, first.value - second.value, low, high, 0.0, first.n, first.reason or second.reason or why)
 

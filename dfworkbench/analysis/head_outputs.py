@@ -55,10 +55,10 @@ class HeadOutputs(NamedTuple):
 
 @dataclass(frozen=True)
 class BlockShare:
-    """What one block adds to the log-odds of fake: by all blocks, minus by all but this one. A value for `explain`.
+    """What one block alone adds to the log-odds of fake by all blocks, as a value for `explain`.
 
-    The two are answers of two heads that were trained side by side, so that all shares together are not the log-odds of all
-    blocks; and each share has the answer of all blocks in it, which makes their maps alike to begin with.
+    The head of all blocks is linear, so that its log-odds are a sum over blocks and a bias. No other block and no other head has a
+    part in this value.
 
     Attributes:
         index: Of the block, 0..n-1.
@@ -68,15 +68,15 @@ class BlockShare:
 
     def __call__(self, prediction: Prediction) -> Tensor:
         """`(B,)`."""
-        joint, left_out = (prediction.aux.get(name) for name in HEADS[1:])
-        if joint is None or left_out is None or not 0 <= self.index < left_out.shape[1]:
-            blocks = "no blocks" if joint is None or left_out is None else f"{left_out.shape[1]} blocks"
+        shares = prediction.aux.get("block_shares")
+        if shares is None or not 0 <= self.index < shares.shape[1]:
+            blocks = "no blocks" if shares is None else f"{shares.shape[1]} blocks"
             raise InputError(
-                f"explaining block {self.index}: the prediction has {blocks}; expected {' and '.join(HEADS[1:])} with more than "
-                f"{self.index} blocks, counted from 0. There: {', '.join(sorted(prediction.aux)) or 'nothing'}. Choose a detector "
-                "such as mi_net_mobilenet, and one of its blocks."
+                f"explaining block {self.index}: the prediction has {blocks}; expected block_shares with more than {self.index} "
+                f"blocks, counted from 0. There: {', '.join(sorted(prediction.aux)) or 'nothing'}. Choose a detector such as "
+                "mi_net_mobilenet, and one of its blocks."
             )
-        return _log_odds(joint) - _log_odds(left_out[:, self.index])
+        return shares[:, self.index].float()
 
 
 def head_outputs(
@@ -127,8 +127,3 @@ def _forward(network: Any, name: str, dataset: FaceDataset, images: Tensor) -> l
             "a detector with local blocks, such as mi_net_mobilenet."
         )
     return [aux[head].double().cpu().numpy() for head in HEADS]
-
-
-def _log_odds(logits: Tensor) -> Tensor:
-    """Of fake, for two classes."""
-    return logits[..., 1].float() - logits[..., 0].float()

@@ -17,6 +17,7 @@ from dfworkbench.extraction.workers import run_jobs
 from dfworkbench.faces.identity import settle
 from dfworkbench.faces.settings import FaceSettings
 from dfworkbench.names import STATUS_OK
+from dfworkbench.settings import parse_options
 from dfworkbench.tables import FACES, VIDEOS, write_table
 from dfworkbench.workspace import Workspace, explain_write, find_workspace
 
@@ -47,7 +48,8 @@ def extract(settings: ExtractSettings, workspace: Workspace | None = None, progr
     """
     workspace = workspace or find_workspace()
     root = settings.root or workspace.data / settings.name
-    videos = read_layout(settings.layout, root, settings.name, compression=settings.compression)
+    options = parse_options(settings.layout_options)
+    videos = read_layout(settings.layout, root, settings.name, **{"compression": settings.compression, **options})
     if settings.limit:
         videos = videos.iloc[np.unique(np.linspace(0, len(videos) - 1, settings.limit).astype(int))]
     videos = assign_splits(videos.reset_index(drop=True), settings.split_rule, seed=settings.split_seed)

@@ -17,6 +17,9 @@ class ExtractSettings(FaceSettings):
     compression: Literal["raw", "c23", "c40"] = Field(
         default="c23", description="Which compression is read, where there is a choice"
     )
+    layout_options: list[str] = Field(
+        default=[], description="Further options of the layout, as name=value, such as check_counts=true of list_files"
+    )
     limit: int = Field(default=0, ge=0, description="Only this many videos, evenly over the table (0: all)")
     split_rule: Literal["auto", "official", "identity"] = Field(
         default="auto",

@@ -35,13 +35,17 @@ _NUMBERED = {"trunks": "region_model", "left_out_heads": "local_linear"}
 _RENAMES = ((r"fusion\.", "bottleneck.model."), (r"joint_head\.", "baseline_linear."), (r"classifier\.", "linear.1."))
 
 
-def load_mi_net(path: Path | str, backbone: str = "", blocks: int = 0) -> tuple[str, dict[str, Any], nn.Module]:
+def load_mi_net(
+    path: Path | str, backbone: str = "", blocks: int = 0, size_px: int = 224, crop_scale: float = 1.3
+) -> tuple[str, dict[str, Any], nn.Module]:
     """Read weights of MI_Net.
 
     Args:
         path: A .pth of the authors' training code, or a bare dict of its tensors. Nothing in it is executed.
         backbone: One of `BACKBONES`, with - or _; empty finds it from the file.
         blocks: Number of local blocks, at least 2; 0 finds it from the file.
+        size_px: Of the input; it is not in the file, and the authors' own is 224.
+        crop_scale: Of the crop over the face box; it is not in the file.
 
     Returns:
         Name of the detector, its options, and the detector in eval mode.
@@ -62,7 +66,7 @@ def load_mi_net(path: Path | str, backbone: str = "", blocks: int = 0) -> tuple[
     )
     shapes = {key: tuple(value.shape) for key, value in state.items() if not _UNUSED.match(key)}
     found = wanted or _likely_backbone(shapes)
-    options = {"blocks": blocks or _likely_blocks(shapes), "bgr": True}
+    options = {"blocks": blocks or _likely_blocks(shapes), "bgr": True, "size_px": size_px, "crop_scale": crop_scale}
     with torch.device("meta"):  # the file gives the weights
         net = build_detector(f"mi_net_{found}", **options)
     if wrong := differences(net, shapes):

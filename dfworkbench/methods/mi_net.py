@@ -12,7 +12,7 @@ Differences from the released code:
 - Weights are learned at `weights_rate` times the schedule, without weight decay, and are resumed with the run.
 - The optimiser lives as long as the run; there, it begins anew in every epoch. Validation halves the learning rate (`halve_rate`)
   and chooses the best epoch, there the test split does.
-- Real files are made as frequent as fakes by drawing (`balance="sample"`), there by listing them four to six times.
+- How often real files are listed (`balance="repeat"`) is measured; there it stands in a table of data sets, four to six times.
 - With several processes the local loss is that of the whole batch; pictures are mixed within each process's share.
 """
 
@@ -73,7 +73,7 @@ class MiNetTraining(Binary):
     published: ClassVar[dict[str, Any]] = {
         "method": "mi_net", "detector": "mi_net_resnet34", "detector_options": ["weights=imagenet", "bgr=true"], "epochs": 10,
         "batch_size": 256, "optimizer": "adam", "learning_rate": 1e-3, "schedule": "waves", "halve_rate": True,
-        "weight_decay": 1e-6, "balance": "sample", "frames_per_video": 1000,
+        "weight_decay": 1e-6, "balance": "repeat", "frames_per_video": 1000,
     }  # fmt: skip
 
     def __init__(

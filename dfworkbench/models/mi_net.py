@@ -84,6 +84,8 @@ class MiNet(nn.Module):
             )
         if size_px < 32:
             raise ParameterError(f"{doing}: size_px = {size_px}, but five halvings need at least 32.")
+        if not 0 <= dropout < 1:
+            raise ParameterError(f"{doing}: dropout = {dropout}; expected a share from 0 to below 1.")
         if spread < 0:
             raise ParameterError(f"{doing}: spread = {spread}; expected 0 or more, such as 0.01.")
         self.input_spec = InputSpec(
@@ -115,6 +117,9 @@ class MiNet(nn.Module):
             "class_logits": logits,
             "joint_logits": self.joint_head(local.flatten(1)),
             "left_out_logits": torch.stack(left_out, dim=1),
+            "block_shares": (local * (self.joint_head.weight[1] - self.joint_head.weight[0]).view_as(local[0])).sum(
+                dim=2
+            ),
             "local_features": local,
             "global_features": fused,
         }
@@ -127,6 +132,11 @@ class MiNet(nn.Module):
     def _look(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Local descriptions `(B, n, d)` and the global one `(B, d)`."""
         self.input_spec.check(images.shape, f"mi_net_{self.backbone}")
+        if self.training and len(images) < 2:
+            raise ParameterError(
+                f"training mi_net_{self.backbone}: a batch of {len(images)} sample; batch norms need at least 2. Set batch_size "
+                "to 2 or more."
+            )
         local = torch.stack([trunk(images).mean(dim=(2, 3)) for trunk in self.trunks], dim=1)
         return local, self.fusion(local.flatten(1))
 

@@ -170,15 +170,29 @@ def class_options(cls: type, *, skip: tuple[str, ...] = ()) -> dict[str, Any]:
 
 
 def check_options(kind: str, name: str, cls: type, options: dict[str, Any], *, skip: tuple[str, ...] = ()) -> None:
-    """Raise `ParameterError` for the first option that the class does not have, naming the closest one."""
+    """Raise `ParameterError` for the first option that the class does not have, naming the closest one, or of another type.
+
+    Types are looked at where they are a plain bool, int or float: any text is true to Python, "False" too.
+    """
     known = class_options(cls, skip=skip)
-    for option in options:
+    types = inspect.signature(cls).parameters
+    for option, value in options.items():
         if option not in known:
             close = difflib.get_close_matches(option, known, n=1, cutoff=0.5)
             hint = f"Did you mean {close[0]!r}? " if close else ""
             raise ParameterError(
                 f"building the {kind} {name!r}: it has no option {option!r}. {hint}Options: {', '.join(known) or 'none'}."
             )
+        fitting, words = _PLAIN_TYPES.get(types[option].annotation, (object, ""))
+        if not isinstance(value, fitting) or (isinstance(value, bool) and fitting not in (bool, object)):
+            raise ParameterError(f"building the {kind} {name!r}: {option} = {value!r}; expected {words}.")
+
+
+_PLAIN_TYPES: dict[Any, tuple[Any, str]] = {
+    bool: (bool, "true or false"),
+    int: (int, "a whole number"),
+    float: (int | float, "a number"),
+}
 
 
 def _qualified(cls: type | Callable[..., Any] | str) -> str:

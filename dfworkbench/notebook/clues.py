@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, field_validator
 
-from dfworkbench.analysis.clues import accuracy_measures, information_measures, map_overlap
+from dfworkbench.analysis.clues import accuracy_measures, information_measures, map_overlap, missed_measures
 from dfworkbench.analysis.comparison import compare_auc, drawn_auc
 from dfworkbench.analysis.explanations import explain
 from dfworkbench.analysis.extracted import Extracted, pick
@@ -25,9 +25,16 @@ from dfworkbench.training import TrainSettings
 from dfworkbench.training.start import with_splits
 
 SEEN, UNSEEN = "trained kinds", "other kinds"
-NONE = "none"
-#: Variant -> whether it has the local, and the global information loss.
-VARIANTS = {NONE: (False, False), "global": (False, True), "local": (True, False), "both": (True, True)}
+NONE, HEADS = "none", "heads"
+#: Variant -> whether it has the local, and the global information loss. Each brings further heads with cross-entropies of their
+#: own, which train the blocks, too; `HEADS` has those of both, and no information loss.
+VARIANTS = {
+    NONE: (False, False),
+    HEADS: (True, True),
+    "global": (False, True),
+    "local": (True, False),
+    "both": (True, True),
+}
 _SHARE = 0.2  # of the cells of a map that are called the highest
 
 
@@ -44,10 +51,10 @@ class ClueStudySettings(Settings):
         description="Forgery kinds to train on; the others are kept for testing.",
     )
     detector: str = Field(default="mi_net_mobilenet", description="A detector with local blocks, one of mi_net_….")
-    variants: list[Literal["none", "global", "local", "both"]] = Field(
+    variants: list[Literal["none", "heads", "global", "local", "both"]] = Field(
         default=["both", "none"],
         min_length=1,
-        description="Information losses of each run; none trains the same network without any.",
+        description="Information losses of each run; none trains the same network without any, heads trains all heads besides.",
     )
     distance: Literal["kl", "wasserstein", "sinkhorn"] = Field(
         default="kl", description="Of posteriors, inside the losses; measured is always the divergence."
@@ -56,13 +63,14 @@ class ClueStudySettings(Settings):
         default="automatic", description="Weights of the losses: learned, the published fixed ones, or 1."
     )
     mixup: float = Field(
-        default=0.0,
-        ge=0,
-        le=100,
-        description="How much pictures are mixed in pairs; 0.5 is as published, and learns more slowly.",
+        default=0.0, ge=0, le=100, description="How far pictures are mixed in pairs; 0 mixes none, 0.5 is as published."
     )
     size_px: int = Field(default=112, ge=32, le=1024, description="Size of the crops; 224 is as published.")
     blocks: int = Field(default=3, ge=2, le=8, description="Networks that look at the same face; 4 is as published.")
+    weights: str = Field(
+        default="",
+        description='Of every block at the start: "imagenet" or a file, not for MobileNets; empty: random ones.',
+    )
     epochs: int = Field(default=6, ge=1, le=1000, description="Passes over the training split.")
     batch_size: int = Field(default=16, ge=2, le=4096, description="Faces per step.")
     frames_per_video: int = Field(default=8, ge=1, le=1000, description="Faces per video to train on.")
@@ -96,13 +104,20 @@ class ClueStudySettings(Settings):
     def training(self, variant: str) -> TrainSettings:
         """Settings of one run: everything alike but the information losses."""
         local, whole = VARIANTS[variant]
-        own = [f"local_loss={str(local).lower()}", f"global_loss={str(whole).lower()}", f"weighting={self.weighting}"]
-        own += [f"mixup={self.mixup:g}"]
-        own += [f"distance={self.distance}"] if local or whole else []
+        own = [
+            f"local_loss={str(local).lower()}", f"global_loss={str(whole).lower()}",
+            f"weighting={'scales' if variant == HEADS else self.weighting}", f"mixup={self.mixup:g}",
+        ]  # fmt: skip
+        if variant == HEADS:
+            own.append('scales={"global": 0, "local": 0}')
+        elif local or whole:
+            own.append(f"distance={self.distance}")
+        weights = [f"weights={self.weights}"] if self.weights else []
         precision = fast_precision(choose_device(self.device)) if self.precision == "auto" else self.precision
         return TrainSettings(
             dataset=self.dataset, kinds=self.kinds, detector=self.detector, method="mi_net", size_px=self.size_px,
-            detector_options=[f"blocks={self.blocks}"], method_options=own, epochs=self.epochs, batch_size=self.batch_size,
+            detector_options=[f"blocks={self.blocks}", *weights], method_options=own, epochs=self.epochs,
+            batch_size=self.batch_size,
             frames_per_video=self.frames_per_video, learning_rate=self.learning_rate, seed=self.seed, precision=precision,
             device=self.device,
         )  # fmt: skip
@@ -166,16 +181,17 @@ class Study:
         return pd.DataFrame(rows)
 
     def auc_table(self) -> ReadableTable:
-        """AUC with intervals over people, and the paired differences from training without information losses."""
+        """AUC with intervals over people, and the paired differences from training without information losses, or without heads."""
         columns = {
             variant: [drawn_auc(condition, table)[0] for condition, table in tables.items()]
             for variant, tables in self.scores.items()
         }
-        for variant in [name for name in self.scores if NONE in self.scores and name != NONE]:
-            columns[f"{variant} minus {NONE}"] = [
-                compare_auc(condition, [table], [self.scores[NONE][condition]])
-                for condition, table in self.scores[variant].items()
-            ]
+        for control in (NONE, HEADS):
+            for variant in [name for name in self.scores if control in self.scores and name not in (NONE, control)]:
+                columns[f"{variant} minus {control}"] = [
+                    compare_auc(condition, [table], [self.scores[control][condition]])
+                    for condition, table in self.scores[variant].items()
+                ]
         table = measures_table(columns, digits=3).drop(columns="chance")
         return ReadableTable(table.rename_axis("video AUC, new people"))
 
@@ -236,13 +252,19 @@ class Study:
         return found
 
     def accuracy_table(self) -> ReadableTable:
-        """Both conditions as text."""
+        """Both conditions as text, and how much log loss rises without each block."""
         columns = {
-            f"{variant}, {condition}": measures
+            f"{variant}, {condition}": [*measures, *self._missed(variant, condition)]
             for condition in (SEEN, UNSEEN)
             for variant, measures in self.accuracies(condition).items()
         }
         return ReadableTable(measures_table(columns).rename_axis("frames of new people"))
+
+    def _missed(self, variant: str, condition: str) -> list[Measure]:
+        if not VARIANTS[variant][0]:
+            return []
+        found = self.outputs[variant].where(self._of(condition, self.outputs[variant].rows))
+        return missed_measures(found.joint_logits, found.left_out_logits, found.rows["label"], found.rows["group"])
 
     # -- losses --------------------------------------------------------------------------------------------------------
 
@@ -255,8 +277,8 @@ class Study:
 
     @property
     def explained(self) -> str:
-        """The variant whose blocks are explained: the first one with the local loss; "" where there is none."""
-        return next((variant for variant in self.runs if VARIANTS[variant][0]), "")
+        """The variant whose blocks are explained: the first one whose head of all blocks is trained; "" where there is none."""
+        return next((variant for variant in self.runs if any(VARIANTS[variant])), "")
 
     @cached_property
     def examples(self) -> dict[str, Any]:

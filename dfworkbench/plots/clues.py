@@ -1,4 +1,4 @@
-"""Figures of local blocks: what each knows alone over the epochs, weights of losses, where blocks look and whether alike.
+"""Figures of local blocks: what only one of them knows over the epochs, weights of losses, where blocks look and whether alike.
 
 After Ba et al., "Exposing the Deception: Uncovering More Forgery Clues for Deepfake Detection", AAAI 2024 (arXiv:2403.01786).
 """
@@ -42,11 +42,11 @@ _LOGARITHMIC = 20  # largest over smallest weight from which the axis goes by po
 
 @house_style
 def plot_block_information(curves: pd.DataFrame, most: float | None = None, title: str = "") -> Figure:
-    """What each block knows alone, over the epochs, with 95 % bands; a chart per variant. Dashed: lost by the global vector.
+    """What only one block knows, over the epochs, with 95 % bands; a chart per variant. Dashed: lost by the global vector.
 
     Args:
         curves: One row per variant, epoch and measure: variant, epoch, measure, value, low, high. Measures that begin with
-            "information of block" get the blocks' colours in their order; any other one is dashed.
+            "information only block" get the blocks' colours in their order; any other one is dashed.
         most: Entropy of the labels in nats, drawn as a dotted line: what lies above it cannot be information.
         title: Above the figure.
 
@@ -246,9 +246,9 @@ def _number(axes: Axes, x: float, y: float, value: float, scale: Normalize) -> N
 
 def _information_look(measure: str) -> tuple[str, dict[str, Any]]:
     """What a measure is called in the legend, and how its line looks."""
-    block = measure.removeprefix("information of block ").split(" ")[0]
-    if measure.startswith("information of block ") and block.isdigit():
-        return f"block {block} alone", {"color": SERIES[(int(block) - 1) % len(SERIES)], "marker": "o"}
+    block = measure.removeprefix("information only block ").split(" ")[0]
+    if measure.startswith("information only block ") and block.isdigit():
+        return f"only block {block}", {"color": SERIES[(int(block) - 1) % len(SERIES)], "marker": "o"}
     return "lost by the\nglobal vector", {"color": INK, "linestyle": _DASHES, "marker": "o"}
 
 

@@ -18,14 +18,18 @@ def epoch_order(labels: NDArray[np.int64], balance: str, seed: int, epoch: int) 
     Args:
         labels: Of all rows, `(N,)`.
         balance: "sample" gives every class N / 2 places: rows of the rarer class come several times, of the others a
-            different part in each epoch. Anything else gives every row once.
+            different part in each epoch. "repeat" gives every row of the rarer class as often as the commoner one is larger,
+            rounded, and all others once. Anything else gives every row once.
         seed: Of the run.
         epoch: Counted from 1.
     """
     rng = np.random.default_rng((seed, epoch))
-    if balance != "sample":
+    if balance not in ("sample", "repeat"):
         return rng.permutation(len(labels))
-    classes = np.unique(labels)
+    classes, counts = np.unique(labels, return_counts=True)
+    if balance == "repeat":
+        times = dict(zip(classes, np.rint(counts.max(initial=0) / counts).astype(int), strict=True))
+        return rng.permutation(np.repeat(np.arange(len(labels)), [times[label] for label in labels]))
     drawn = [_repeat(np.flatnonzero(labels == value), len(labels) // len(classes), rng) for value in classes]
     return rng.permutation(np.concatenate(drawn))
 

@@ -8,6 +8,7 @@ end with the same weights, bit for bit on a CPU.
 """
 
 import contextlib
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from tqdm.auto import tqdm
 
 from dfworkbench.checkpoints import epoch_file
 from dfworkbench.datasets.face_dataset import FaceDataset
+from dfworkbench.errors import ParameterError
 from dfworkbench.evaluation.metrics import evaluate
 from dfworkbench.models.memory import reuse_memory
 from dfworkbench.tables import SCORES
@@ -80,6 +82,9 @@ def fit(
 
     Yields:
         Epochs that an earlier call finished, at once; then the others, each when it is on disk.
+
+    Raises:
+        ParameterError: The mean loss of an epoch is not finite.
     """
     stored = run.load()
     history: list[dict[str, Any]] = stored["history"] if stored else []
@@ -109,6 +114,12 @@ def fit(
         with _seeded(settings.seed, number, fabric.device):
             share = 0.5 ** halvings([done["val"]["loss"] for done in history]) if settings.halve_rate else 1.0
             rate, trained = _train(model, wrapped, train, settings, fabric, number, share, progress)
+        if not math.isfinite(trained["loss"]):
+            raise ParameterError(
+                f"training {settings.model_name}: the mean loss of epoch {number} is {trained['loss']}; this epoch is not kept, "
+                f"those before it are. Lower learning_rate (now {settings.learning_rate:g}) or limit gradients, such as "
+                "gradient_clip=1."
+            )
         validated, scores = _validate(method, val, settings, fabric, progress)
         entry = {"epoch": number, "learning_rate": rate, "train": trained, "val": validated, "best": False}
         history.append({**entry, "seconds": time.perf_counter() - began})

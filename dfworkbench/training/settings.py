@@ -1,6 +1,5 @@
 """Settings of a training run. Their fields are the widgets of notebook 02_train and its parameters."""
 
-import json
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
@@ -8,6 +7,7 @@ from pydantic import Field, field_validator
 from dfworkbench.datasets.augment import AugmentSettings
 from dfworkbench.errors import ParameterError
 from dfworkbench.methods import load_method, own_method
+from dfworkbench.settings import parse_options
 
 #: Fields that cannot change what is learned, so a run may be continued with other values.
 FREE_FIELDS = ("name", "device", "threads", "workers", "cache_mb")
@@ -64,8 +64,9 @@ class TrainSettings(AugmentSettings):
         default=False,
         description="Train although the leakage audit is red; the run and all its results say so for ever.",
     )
-    balance: Literal["loss", "sample", "none"] = Field(
-        default="loss", description="Unequal classes: weigh the loss, draw both equally often, or leave them."
+    balance: Literal["loss", "sample", "repeat", "none"] = Field(
+        default="loss",
+        description="Unequal classes: weigh the loss, draw both equally often, repeat the rarer one, or leave them.",
     )
     label_smoothing: float = Field(
         default=0.0, ge=0, le=0.5, description="How far the targets 0 and 1 are moved towards one half."
@@ -171,17 +172,3 @@ class TrainSettings(AugmentSettings):
         if then["detector"] == self.detector:  # auto and what it stands for are the same
             now["method"], then["method"] = (own if m == "auto" else m for m in (self.method, then["method"]))
         return {name: (then[name], now[name]) for name in now if name not in free and then[name] != now[name]}
-
-
-def parse_options(pairs: list[str]) -> dict[str, Any]:
-    """`["dropout=0.3", "layer=b"]` -> `{"dropout": 0.3, "layer": "b"}`."""
-    out: dict[str, Any] = {}
-    for pair in pairs:
-        name, _, text = pair.partition("=")
-        if name.strip() in out:
-            raise ParameterError(f"reading options: {name.strip()!r} is given twice in {pairs}. Give it once.")
-        try:
-            out[name.strip()] = json.loads(text)
-        except ValueError:
-            out[name.strip()] = text.strip()
-    return out

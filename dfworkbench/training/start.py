@@ -19,12 +19,13 @@ from dfworkbench.methods import build_method, load_method, method_options
 from dfworkbench.models import build_detector, detector_options
 from dfworkbench.names import FAKE, REAL, require_name
 from dfworkbench.provenance import file_hash, provenance
+from dfworkbench.settings import parse_options
 from dfworkbench.tables import read_table, table_hash
 from dfworkbench.training.audit import audited, keep_red
 from dfworkbench.training.loop import Epoch, fit
 from dfworkbench.training.processes import make_fabric
 from dfworkbench.training.run import Run
-from dfworkbench.training.settings import TrainSettings, parse_options
+from dfworkbench.training.settings import TrainSettings
 from dfworkbench.workspace import Workspace, find_workspace
 
 

@@ -8,7 +8,7 @@ from mi_net_weights import BACKBONES, authors_state
 from torch import nn
 from torchvision import models
 
-from dfworkbench.errors import InputError, ParameterError
+from dfworkbench.errors import InputError, ParameterError, UnknownNameError
 from dfworkbench.importers.mi_net import original_name
 from dfworkbench.methods.loss_weights import AutomaticWeights
 from dfworkbench.methods.mi_losses import cross_entropies, local_information_loss, posterior_distances
@@ -120,11 +120,46 @@ def test_any_size(size):
         detector(torch.zeros(1, 3, size + 1, size + 1))
 
 
+def test_shares_of_blocks_add_up_and_are_of_one_block_each():
+    torch.manual_seed(0)
+    detector = build_detector("mi_net_mobilenet", blocks=3, size_px=32).eval()
+    images = torch.randn(4, 3, 32, 32)
+    with torch.inference_mode():
+        aux = detector(images).aux
+        joint = aux["joint_logits"][:, 1] - aux["joint_logits"][:, 0]
+        bias = detector.joint_head.bias[1] - detector.joint_head.bias[0]
+        assert (aux["block_shares"].sum(dim=1) + bias).numpy() == pytest.approx(joint.numpy(), abs=1e-5)
+        for parameter in detector.trunks[1].parameters():
+            parameter.zero_()  # a blind block
+        blind = detector(images).aux["block_shares"]
+    assert blind[:, 1].std() == 0
+    assert torch.equal(blind[:, [0, 2]], aux["block_shares"][:, [0, 2]])
+    assert (blind[:, [0, 2]].std(dim=0) > 0).all()
+
+
+def test_a_single_sample_cannot_be_trained_on():
+    detector = build_detector("mi_net_mobilenet", blocks=2, size_px=32)
+    with pytest.raises(ParameterError, match=r"a batch of 1 sample; batch norms need at least 2\. Set batch_size"):
+        detector(torch.zeros(1, 3, 32, 32))
+
+
+@pytest.mark.parametrize("backbone", ["b6", "b7"])
+def test_unknown_backbones_and_known_ones(backbone):
+    with torch.device("meta"):
+        assert (
+            build_detector(f"mi_net_efficientnet_{backbone}").fusion[0].in_features
+            == 4 * {"b6": 2304, "b7": 2560}[backbone]
+        )
+    with pytest.raises(UnknownNameError, match=r"no detector is called 'mi_net_resnet'.*'mi_net_resnet34'"):
+        build_detector("mi_net_resnet")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"blocks": 1}, "mi_net_mobilenet: blocks = 1; expected at least 2"),
         ({"size_px": 31}, "size_px = 31, but five halvings need at least 32"),
+        ({"dropout": 1.0}, "dropout = 1.0; expected a share from 0 to below 1"),
         ({"spread": -1.0}, "spread = -1.0; expected 0 or more"),
         ({"weights": "imagenet"}, "weights = 'imagenet', but none are published for it; expected ''"),
         ({"alignment": "eyes"}, r"alignment must be .*, not 'eyes'"),

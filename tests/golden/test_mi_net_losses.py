@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from dfworkbench.analysis.clues import divergences
+from dfworkbench.evaluation.metrics import accuracy, auc, log_loss
 from dfworkbench.methods.loss_weights import AutomaticWeights, FixedWeights
 from dfworkbench.methods.mi_losses import cross_entropies, local_information_loss, posterior_distances, sinkhorn
 from dfworkbench.methods.mi_net import SCALES, mix
@@ -345,3 +346,11 @@ def _information(log_posterior):
     """I(·; y) of equally likely states in nats."""
     p = np.exp(log_posterior)
     return float((p * (log_posterior - np.log(p.mean(axis=0)))).sum(axis=1).mean())
+
+
+def test_a12c_metrics_of_the_worked_example():
+    logits = np.array([[2, -1], [0, 1], [0.3, 0.2], [-1, 0.5], [0.4, 0.4]])
+    labels, fake = np.array([0, 1, 1, 0, 1]), 1 / (1 + np.exp(logits[:, 0] - logits[:, 1]))
+    assert accuracy(labels, fake) == pytest.approx(0.4)  # a tie is real
+    assert auc(labels, fake) == 0.5
+    assert log_loss(labels, fake) == pytest.approx(0.7001612324803826)

@@ -217,7 +217,7 @@ def test_08_trains_variants_and_explains_blocks(executed):
     done = run_notebook("08_forgery_clues", values, space.root / "08.ipynb", workspace=space)
     assert pictures(done) >= 8  # two runs' curves, AUC, information, accuracy, weights, maps, overlap
     text = done.read_text()
-    for word in ("both minus none", "information of block 1 alone", "accuracy without block 2"):
+    for word in ("both minus none", "information only block 1 has", "accuracy without block 2"):
         assert word in text
 
 

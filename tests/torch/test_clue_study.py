@@ -42,7 +42,7 @@ class Halves(nn.Module):
         pair = lambda x: torch.stack([torch.ones_like(x), 1 + x], dim=-1)  # noqa: E731
         joint, left_out = pair(clues.sum(dim=1)), pair(clues.flip(1))
         decision = pair(clues.sum(dim=1) / 2)
-        aux = {"class_logits": decision, "joint_logits": joint, "left_out_logits": left_out}
+        aux = {"class_logits": decision, "joint_logits": joint, "left_out_logits": left_out, "block_shares": clues}
         return Prediction(decision[:, 1] - decision[:, 0], aux)
 
 
@@ -132,8 +132,13 @@ def test_variants_differ_by_their_losses_alone():
     same = {training.replace(method_options=[]).model_name for training in trainings.values()}
     assert len(same) == 1
     assert trainings["local"].method_options == [
-        "local_loss=true", "global_loss=false", "weighting=automatic", "distance=kl",
+        "local_loss=true", "global_loss=false", "weighting=automatic", "mixup=0", "distance=kl",
     ]  # fmt: skip
+    heads = SETTINGS.training("heads")
+    assert heads.method_options == [
+        "local_loss=true", "global_loss=true", "weighting=scales", "mixup=0", 'scales={"global": 0, "local": 0}',
+    ]  # fmt: skip
+    assert SETTINGS.replace(weighting="sum", distance="wasserstein").training("heads") == heads
     other = SETTINGS.replace(distance="wasserstein")
     assert other.training("none") == SETTINGS.training("none"), "it has no distance: it is not trained again"
     assert other.training("both") != SETTINGS.training("both")
@@ -161,7 +166,7 @@ def test_auc_of_every_condition_beside_none(study):
 
 def test_only_heads_that_were_trained_are_measured(study):
     information = {variant: [m.name for m in measures] for variant, measures in study.information().items()}
-    blocks = [f"information of block {i} alone (nats)" for i in (1, 2)]
+    blocks = [f"information only block {i} has (nats)" for i in (1, 2)]
     lost = "information lost by the global vector (nats)"
     assert information == {"both": [*blocks, lost], "global": [lost], "none": []}
     accuracies = {variant: [m.name for m in measures] for variant, measures in study.accuracies().items()}
@@ -213,8 +218,9 @@ def test_blocks_are_explained_on_fakes_drawn_by_seed(study):
     assert overlap["likeness"].keys() == overlap["others"].keys()
 
 
-def test_without_the_local_loss_no_block_is_explained(study):
-    without = Study(SETTINGS.replace(variants=["global", "none"]), progress=False)
+def test_without_information_losses_no_block_is_explained(study):
+    assert Study(SETTINGS.replace(variants=["none", "global"]), progress=False).explained == "global"
+    without = Study(SETTINGS.replace(variants=["none"]), progress=False)
     assert without.explained == ""
     assert len(without.examples["images"]) == 0
     assert [values.shape for values in without.overlap()["likeness"].values()] == [(0, 0)] * 2

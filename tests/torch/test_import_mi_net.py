@@ -64,7 +64,8 @@ def test_layouts_give_the_answer_of_the_original(state, path, layout):
     loaded = load_released("mi_net", path)
     path.write_bytes(b"")  # the detector does not read the file any more
     assert_original(loaded.detector)
-    assert (loaded.name, loaded.metadata["options"]) == ("mi_net_mobilenet", {"blocks": 4, "bgr": True})
+    options = {"blocks": 4, "bgr": True, "size_px": 224, "crop_scale": 1.3}
+    assert (loaded.name, loaded.metadata["options"]) == ("mi_net_mobilenet", options)
     assert loaded.input_spec == InputSpec(channel_order="bgr", mean=IMAGENET_MEAN, std=IMAGENET_STD)
     assert not loaded.detector.training
     assert all(p.requires_grad and p.dtype == torch.float32 for p in loaded.detector.parameters())
@@ -72,10 +73,10 @@ def test_layouts_give_the_answer_of_the_original(state, path, layout):
 
 def test_as_a_run_from_the_command_line(toy, state, path):
     torch.save({"state_dict": state, "epoch": 0}, path)
-    assert cli.main(["import", "mi_net", str(path), "--name", "clues", "-p", "backbone", "mobilenet"]) == 0
+    assert cli.main(["import", "mi_net", str(path), "--name", "clues", "-p", "blocks", "4"]) == 0
     assert_original(load_detector("clues", workspace=toy).detector)
     record = json.loads((toy.checkpoints / "clues" / "provenance.json").read_text())
-    assert record["source"]["options"] == {"backbone": "mobilenet"}
+    assert record["source"]["options"] == {"blocks": 4}
     (toy.checkpoints / "clues" / "epoch_000.safetensors").unlink()
 
 
@@ -115,6 +116,12 @@ def refused(path, message, content=None, **options):
         torch.save(content, path)
     with pytest.raises(CheckpointError, match=message):
         load_released("mi_net", path, **options)
+
+
+def test_size_and_crop_are_not_in_the_file(path):
+    torch.save({"state_dict": hollow("mobilenet", 1024, 2)}, path)
+    spec = load_released("mi_net", path, size_px=128, crop_scale=1.5).input_spec
+    assert (spec.size_px, spec.crop_scale, spec.channel_order) == (128, 1.5, "bgr")
 
 
 def test_what_does_not_fit_is_named(path):

@@ -207,6 +207,25 @@ def test_learning_rate_schedules():
     assert learning_rate(SETTINGS.replace(schedule="constant"), 9, 10) == SETTINGS.learning_rate
 
 
+def test_a_loss_that_is_no_number_ends_the_run_and_keeps_what_is_done(toy, monkeypatch):
+    from dfworkbench.methods.binary import Binary
+
+    assert len(run(toy, epochs=1)) == 1
+    forward = Binary.forward
+
+    def broken(self, batch):
+        step = forward(self, batch)
+        return step._replace(loss=step.loss * float("nan"))
+
+    monkeypatch.setattr(Binary, "forward", broken)
+    with pytest.raises(
+        ParameterError, match=r"mean loss of epoch 2 is nan; this epoch is not kept.*Lower learning_rate"
+    ):
+        run(toy, epochs=2)
+    assert pd.read_csv(toy.checkpoints / "run" / "history.csv")["epoch"].tolist() == [1]
+    assert not (toy.checkpoints / "run" / "epoch_002.safetensors").exists()
+
+
 def test_rate_is_halved_by_validation_and_after_a_stop_too(tmp_path):
     from toy import make_workspace
 

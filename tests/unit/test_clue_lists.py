@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from dfworkbench.datasets import assign_splits, read_layout
-from dfworkbench.errors import TableError
+from dfworkbench.errors import ParameterError, TableError
+from dfworkbench.extraction import ExtractSettings, extract
 from dfworkbench.media.frames import list_frames
 from dfworkbench.names import FAKE, REAL
 from dfworkbench.training.batches import epoch_order
+from dfworkbench.workspace import Workspace
 
 METHODS = ("Face2Face", "Deepfakes", "FaceSwap", "NeuralTextures")
 ABOVE = "/data/somebody/x/faces/"
@@ -81,6 +83,16 @@ def test_counts_are_compared_if_asked(tmp_path):
     assert len(read_layout("list_files", tmp_path, "mi", check_counts=True)) == 3
 
 
+def test_options_of_a_layout_come_from_the_settings_of_extraction(tmp_path):
+    touch(tmp_path / "a", 2)
+    (tmp_path / "test_real.txt").write_text("0,a,3\n")
+    settings = ExtractSettings(name="mi", layout="list_files", root=tmp_path, layout_options=["check_counts=true"])
+    with pytest.raises(TableError, match="has the count 3, but the folder holds 2 pictures"):
+        extract(settings, Workspace(tmp_path))
+    with pytest.raises(ParameterError, match=r"'list_files': it has no option 'counts'\. Options: lists, check_counts"):
+        extract(settings.replace(layout_options=["counts=true"]), Workspace(tmp_path))
+
+
 def test_frames_are_sorted_and_known_by_their_ends(tmp_path):
     folder = tmp_path / "faces.png" / "071.mp4"  # .png in a path says nothing
     touch(folder, 12)
@@ -89,6 +101,18 @@ def test_frames_are_sorted_and_known_by_their_ends(tmp_path):
     (folder / "15.png").mkdir()
     names = [file.name for file in list_frames(folder)]
     assert names == [*(f"{i}.png" for i in range(12)), "12.JPG", "13.jpeg", "14.webp"]
+
+
+def test_a9_real_files_are_repeated_by_the_measured_ratio():
+    """With the numbers of the published training lists of FaceForensics++: real frames four times, each fake once."""
+    labels = np.array([REAL] * 73_649 + [FAKE] * 264_598)
+    order = epoch_order(labels, "repeat", seed=0, epoch=1)
+    assert len(order) == 559_194
+    assert set(np.bincount(order, minlength=len(labels))[labels == REAL]) == {4}
+    assert set(np.bincount(order, minlength=len(labels))[labels == FAKE]) == {1}
+    equal = epoch_order(np.array([REAL] * 9 + [FAKE] * 9), "repeat", seed=0, epoch=2)
+    assert sorted(equal) == list(range(18))
+    assert len(epoch_order(np.array([], dtype=int), "repeat", seed=0, epoch=1)) == 0
 
 
 def test_both_classes_are_drawn_equally_often():

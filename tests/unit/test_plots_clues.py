@@ -26,7 +26,7 @@ def curves(variant, measures):
     ])  # fmt: skip
 
 
-BLOCKS = [f"information of block {i} alone (nats)" for i in (1, 2)]
+BLOCKS = [f"information only block {i} has (nats)" for i in (1, 2)]
 LOST = "information lost by the global vector (nats)"
 
 
@@ -42,7 +42,7 @@ def test_information_has_a_chart_per_variant_and_a_line_per_measure():
     for axes in figure.axes:
         assert axes.lines[-1].get_ydata() == pytest.approx([0.69, 0.69])
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert legend == ["block 1 alone", "block 2 alone", "lost by the\nglobal vector"]
+    assert legend == ["only block 1", "only block 2", "lost by the\nglobal vector"]
     assert "all that the labels hold" not in words(plot_block_information(curves("both", BLOCKS)))
     nothing = measures_frame({}).assign(epoch=0).rename(columns={"detector": "variant"})
     assert "no information loss was trained" in words(plot_block_information(nothing))

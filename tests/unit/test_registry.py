@@ -62,6 +62,23 @@ def test_misspelt_option_names_the_closest_one(toy_detector):
         build_detector("toy", dropuot=0.1)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"bgr": "False"}, "bgr = 'False'; expected true or false"),
+        ({"bgr": 0}, "bgr = 0; expected true or false"),
+        ({"blocks": "3"}, "blocks = '3'; expected a whole number"),
+        ({"blocks": 3.0}, "blocks = 3.0; expected a whole number"),
+        ({"blocks": True}, "blocks = True; expected a whole number"),
+        ({"dropout": "0.1"}, "dropout = '0.1'; expected a number"),
+    ],
+)
+def test_options_of_another_type_are_refused(options, message):
+    """Any text is true to Python: bgr=False on a command line would turn colours round."""
+    with pytest.raises(ParameterError, match=f"building the detector 'mi_net_mobilenet': {message}"):
+        build_detector("mi_net_mobilenet", size_px=32, **options)
+
+
 def test_taken_name_is_refused(toy_detector):
     with pytest.raises(ParameterError, match="'toy': this name is taken"):
         register_detector("toy", OtherToy, check=False)

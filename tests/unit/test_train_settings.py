@@ -3,7 +3,8 @@
 import pytest
 
 from dfworkbench.errors import ParameterError
-from dfworkbench.training.settings import TrainSettings, parse_options
+from dfworkbench.settings import parse_options
+from dfworkbench.training.settings import TrainSettings
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,8 @@ def test_options_are_parsed_by_value():
         "kind": "b",
         "path": "a=b",
     }
+    with pytest.raises(ParameterError, match="'deep' is no name=value pair"):
+        parse_options(["deep"])
     with pytest.raises(ParameterError, match="'dropout' is given twice"):
         parse_options(["dropout=0.3", "dropout=0.4"])
 

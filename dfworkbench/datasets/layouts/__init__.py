@@ -1,5 +1,6 @@
 """Folder layouts of data sets. `read_layout` turns a folder into a checked video table."""
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ def read_layout(layout: str, root: Path | str, name: str, **options: Any) -> pd.
     Raises:
         UnknownNameError: The layout does not exist.
         DataNotFoundError: The folder is missing or holds something else; says what was looked for and what was found.
+        ParameterError: The layout has no such option, or the name makes no folder.
     """
     require_name("dataset layout", layout, LAYOUTS)
     if not name or "/" in name or name.startswith("."):
@@ -61,6 +63,11 @@ def read_layout(layout: str, root: Path | str, name: str, **options: Any) -> pd.
     chosen = LAYOUTS[layout]
     if "compression" in options and not chosen.compressions:
         options = {key: value for key, value in options.items() if key != "compression"}
+    known = [*inspect.signature(chosen.read).parameters][2:]
+    if unknown := [option for option in options if option not in known]:
+        raise ParameterError(
+            f"reading {root} as {layout!r}: it has no option {unknown[0]!r}. Options: {', '.join(known) or 'none'}."
+        )
     root = Path(root).expanduser()
     videos = to_table(chosen.read(root, name, **options), root)
     videos["group"] = identity_groups(videos)

@@ -2,8 +2,16 @@
 
 import numpy as np
 import pytest
+from scipy.special import softmax
+from sklearn.metrics import log_loss
 
-from dfworkbench.analysis.clues import accuracy_measures, divergences, information_measures, map_overlap
+from dfworkbench.analysis.clues import (
+    accuracy_measures,
+    divergences,
+    information_measures,
+    map_overlap,
+    missed_measures,
+)
 from dfworkbench.errors import InputError
 
 
@@ -37,7 +45,7 @@ def test_a_block_without_a_clue_has_no_information():
     assert lost.value > 0
     assert first.low < first.value < first.high
     assert [m.n for m in (first, lost)] == [200, 200]
-    assert first.name == "information of block 1 alone (nats)"
+    assert first.name == "information only block 1 has (nats)"
     alone = information_measures(decision, joint, left_out, np.zeros(200))[0]
     assert np.isnan(alone.low)
     assert "too few" in alone.reason
@@ -63,6 +71,26 @@ def test_accuracy_falls_without_the_block_that_knows():
     assert without[1].value == together.value
     assert together.chance == 0.5
     assert together.low <= together.value <= together.high
+
+
+def test_what_is_missed_is_what_labels_confirm():
+    labels, joint, _, left_out = heads()
+    groups = np.arange(200) // 4
+    measures = missed_measures(joint, left_out, labels, groups)
+    expected = [
+        log_loss(labels, softmax(left_out[:, i], axis=1)[:, 1]) - log_loss(labels, softmax(joint, axis=1)[:, 1])
+        for i in range(3)
+    ]
+    assert [measure.value for measure in measures] == pytest.approx(expected)
+    assert measures[0].name == "log loss added without block 1 (nats)"
+    assert measures[0].low < measures[0].value < measures[0].high
+    assert (measures[1].value, measures[1].chance) == (0, 0)
+    # confident and wrong: information it is not, and the labels say so
+    loud = left_out.copy()
+    loud[:, 1] *= -20
+    assert information_measures(joint, joint, loud)[1].value > 0.3
+    wrong = missed_measures(-20 * joint, left_out, labels)
+    assert all(measure.value < 0 for measure in wrong)
 
 
 def test_overlap_of_maps():
@@ -91,6 +119,7 @@ def test_overlap_of_maps():
             lambda: accuracy_measures(np.zeros((3, 2)), np.zeros((3, 2)), np.zeros((3, 4, 2)), np.zeros(2)),
             r"labels \(2,\)",
         ),
+        (lambda: missed_measures(np.zeros((3, 2)), np.zeros((3, 4, 2)), np.zeros(2)), r"labels \(2,\)"),
         (
             lambda: information_measures(np.zeros((3, 2)), np.zeros((3, 2)), np.zeros((3, 4, 2)), np.zeros(2)),
             r"there are 3 images and groups of shape \(2,\)",

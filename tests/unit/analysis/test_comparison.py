@@ -58,14 +58,14 @@ def test_frames_and_videos_are_different_questions():
         "video": roc_auc_score(LABELS, (BETTER + WORSE) / 2),
     }
     for level, value in expected.items():
-        measure, drawn = mean_auc("auc", [both], level)
+        measure, drawn = mean_auc("auc", [both], level=level)
         assert measure.value == pytest.approx(value)
         assert measure.low < value < measure.high
         others = [scores(WORSE, LABELS)]
-        gain = compare_auc("gain", [both], others, level)
-        assert gain.value == pytest.approx(value - mean_auc("auc", others, level)[0].value)
+        gain = compare_auc("gain", [both], others, level=level)
+        assert gain.value == pytest.approx(value - mean_auc("auc", others, level=level)[0].value)
         assert (gain.low, gain.high) == pytest.approx(
-            tuple(np.quantile(drawn - mean_auc("auc", others, level)[1], [0.025, 0.975]))
+            tuple(np.quantile(drawn - mean_auc("auc", others, level=level)[1], [0.025, 0.975]))
         )
 
 
