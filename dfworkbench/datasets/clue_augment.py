@@ -5,7 +5,8 @@ and amounts are those of the released training code, which makes them with the p
 OpenCV and NumPy.
 
 Differences from the released code: colours are changed in the order that each change assumes (there, blue stands in the place of
-red); levels are rounded and not cut; crops are squares around the face before they are changed, while the released code stretches
+red); they move along each principal axis by an amount of its own, as in the paper that this change is from (there, by one for all
+axes); levels are rounded and not cut; crops are squares around the face before they are changed, while the released code stretches
 pictures of any shape.
 """
 
