@@ -19,6 +19,7 @@ from dfworkbench.errors import (
     UnknownNameError,
 )
 from dfworkbench.evaluation.metrics import auc
+from dfworkbench.methods.binary import Binary
 from dfworkbench.tables import read_table, write_table
 from dfworkbench.training import TrainSettings, prepare, train
 from dfworkbench.training.__main__ import main
@@ -208,22 +209,24 @@ def test_learning_rate_schedules():
 
 
 def test_a_loss_that_is_no_number_ends_the_run_and_keeps_what_is_done(toy, monkeypatch):
-    from dfworkbench.methods.binary import Binary
-
-    assert len(run(toy, epochs=1)) == 1
     forward = Binary.forward
 
     def broken(self, batch):
         step = forward(self, batch)
         return step._replace(loss=step.loss * float("nan"))
 
+    epochs = train(SETTINGS, toy, progress=False)
+    next(epochs)
     monkeypatch.setattr(Binary, "forward", broken)
     with pytest.raises(
         ParameterError, match=r"mean loss of epoch 2 is nan; this epoch is not kept.*Lower learning_rate"
     ):
-        run(toy, epochs=2)
-    assert pd.read_csv(toy.checkpoints / "run" / "history.csv")["epoch"].tolist() == [1]
-    assert not (toy.checkpoints / "run" / "epoch_002.safetensors").exists()
+        next(epochs)
+    folder = toy.checkpoints / "run"
+    assert pd.read_csv(folder / "history.csv")["epoch"].tolist() == [1]
+    assert not (folder / "epoch_002.safetensors").exists()
+    monkeypatch.setattr(Binary, "forward", forward)
+    assert [epoch.number for epoch in run(toy)] == [1, 2, 3]
 
 
 def test_rate_is_halved_by_validation_and_after_a_stop_too(tmp_path):
