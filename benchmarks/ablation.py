@@ -10,9 +10,9 @@ kinds, on FaceShifter and NeuralTextures, and on the second set. Video AUC and f
 intervals over people, which say nothing about other seeds; gains are paired, against the first variant. Finished runs are taken up.
 Needs the data sets that `make demo` and `dfworkbench run 07_identity_leakage` extract.
 
-    python benchmarks/ablation.py interaction [--seeds 3] [--epochs 8] [--size 112] [--device auto]
+    python benchmarks/ablation.py interaction [--seeds 3] [--variants …] [--epochs 8] [--size 112] [--device auto]
 
-The tables also go to report/ablation_<name>.csv.
+Tables are printed after each seed, and the last goes to report/ablation_<name>.csv.
 """
 
 import argparse
@@ -85,6 +85,16 @@ def conditions(run: str, sets: dict[str, Extracted], device: str) -> dict[str, p
     return found
 
 
+def results(scores: dict[str, list[dict[str, pd.DataFrame]]]) -> pd.DataFrame:
+    """A row per condition and variant; `scores` holds, for each variant, the tables of each seed by condition."""
+    first, rows = next(iter(scores)), []
+    for condition in scores[first][0]:
+        for variant, seeds in scores.items():
+            own, base = ([tables[condition] for tables in found] for found in (seeds, scores[first]))
+            rows.append(row(variant, condition, own, None if variant == first else base))
+    return pd.DataFrame(rows)
+
+
 def row(name: str, condition: str, own: list[pd.DataFrame], base: list[pd.DataFrame] | None) -> dict[str, str]:
     """Means of one variant over its seeds, and what they gain over `base`."""
     found = {"variant": name, "condition": condition}
@@ -104,6 +114,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("name", choices=list(ABLATIONS))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--variants", nargs="*", help="only these; compared with the first of them")
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--size", type=int, default=112)
     parser.add_argument("--device", default="auto")
@@ -116,21 +127,17 @@ def main() -> int:
     scores: dict[str, list[dict[str, pd.DataFrame]]] = defaultdict(list)
     for seed in range(options.seeds):
         for variant, run in ABLATIONS[options.name](options, seed).items():
+            if options.variants and variant not in options.variants:
+                continue
             for epoch in train(run):
                 print(f"{variant}, seed {seed}, epoch {epoch.number}: validation {epoch.val['auc_video']:.3f}, "
                       f"{epoch.seconds:.0f} s", flush=True)  # fmt: skip
             scores[variant].append(conditions(run.model_name, sets, options.device))
-    first, rows = next(iter(scores)), []
-    for condition in scores[first][0]:
-        for variant, seeds in scores.items():
-            own, base = ([tables[condition] for tables in found] for found in (seeds, scores[first]))
-            rows.append(row(variant, condition, own, None if variant == first else base))
-    table = pd.DataFrame(rows)
-    folder = space.root / "report"
-    folder.mkdir(exist_ok=True)
-    table.to_csv(folder / f"ablation_{options.name}.csv", index=False)
-    print(f"\n{options.name}: means over {options.seeds} seeds, {options.epochs} epochs at {options.size} px")
-    print(table.to_string(index=False))
+        table = results(scores)
+        print(f"\n{options.name}: means over {seed + 1} seed(s), {options.epochs} epochs at {options.size} px")
+        print(table.to_string(index=False), flush=True)
+        (space.root / "report").mkdir(exist_ok=True)
+        table.to_csv(space.root / "report" / f"ablation_{options.name}.csv", index=False)
     return 0
 
 
