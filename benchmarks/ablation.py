@@ -12,7 +12,7 @@ Needs the data sets that `make demo` and `dfworkbench run 07_identity_leakage` e
 
     python benchmarks/ablation.py interaction [--seeds 3] [--variants …] [--epochs 8] [--size 112] [--device auto]
 
-Tables are printed after each seed, and the last goes to report/ablation_<name>.csv.
+The table is printed after each run, and goes to report/ablation_<name>.csv.
 """
 
 import argparse
@@ -86,18 +86,21 @@ def conditions(run: str, sets: dict[str, Extracted], device: str) -> dict[str, p
 
 
 def results(scores: dict[str, list[dict[str, pd.DataFrame]]]) -> pd.DataFrame:
-    """A row per condition and variant; `scores` holds, for each variant, the tables of each seed by condition."""
+    """A row per condition and variant; `scores` holds, for each variant, the tables of each seed by condition.
+
+    A variant with fewer seeds than the first is compared with the same seeds of that.
+    """
     first, rows = next(iter(scores)), []
     for condition in scores[first][0]:
         for variant, seeds in scores.items():
             own, base = ([tables[condition] for tables in found] for found in (seeds, scores[first]))
-            rows.append(row(variant, condition, own, None if variant == first else base))
+            rows.append(row(variant, condition, own, None if variant == first else base[: len(own)]))
     return pd.DataFrame(rows)
 
 
 def row(name: str, condition: str, own: list[pd.DataFrame], base: list[pd.DataFrame] | None) -> dict[str, str]:
     """Means of one variant over its seeds, and what they gain over `base`."""
-    found = {"variant": name, "condition": condition}
+    found = {"variant": name, "condition": condition, "seeds": str(len(own))}
     for level in LEVELS:
         found[f"{level} AUC"] = in_words(mean_auc(condition, own, level=level)[0])
         found[f"{level} gain"] = "" if base is None else in_words(compare_auc(condition, own, base, level=level), "+")
@@ -133,11 +136,11 @@ def main() -> int:
                 print(f"{variant}, seed {seed}, epoch {epoch.number}: validation {epoch.val['auc_video']:.3f}, "
                       f"{epoch.seconds:.0f} s", flush=True)  # fmt: skip
             scores[variant].append(conditions(run.model_name, sets, options.device))
-        table = results(scores)
-        print(f"\n{options.name}: means over {seed + 1} seed(s), {options.epochs} epochs at {options.size} px")
-        print(table.to_string(index=False), flush=True)
-        (space.root / "report").mkdir(exist_ok=True)
-        table.to_csv(space.root / "report" / f"ablation_{options.name}.csv", index=False)
+            table = results(scores)
+            print(f"\n{options.name} so far: means over seeds, {options.epochs} epochs at {options.size} px")
+            print(table.to_string(index=False), flush=True)
+            (space.root / "report").mkdir(exist_ok=True)
+            table.to_csv(space.root / "report" / f"ablation_{options.name}.csv", index=False)
     return 0
 
 

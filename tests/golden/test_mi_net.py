@@ -192,7 +192,7 @@ def test_forward(backbone):
     d = BACKBONES[backbone][1]
     assert {name: tuple(value.shape) for name, value in aux.items()} == {
         "class_logits": (2, 2), "joint_logits": (2, 2), "left_out_logits": (2, 4, 2), "local_features": (2, 4, d),
-        "global_features": (2, d),
+        "global_features": (2, d), "block_shares": (2, 4),
     }  # fmt: skip
     decision, joint, left_out = aux["class_logits"], aux["joint_logits"], aux["left_out_logits"]
     found = {"z": aux["local_features"][0, 0, :4], "p_z": decision, "p_all": joint, "losses": losses(aux)}
