@@ -52,21 +52,21 @@ _PAIRS = (
 def load_resynthesis(
     path: Path | str,
     part: str = "",
-    stage: int | str = "",
+    stage: int | None = None,
     sr: str = "",
     vgg_weights: str = "",
-    size_px: int | str = "",
+    size_px: int | None = None,
 ) -> tuple[str, dict[str, Any], nn.Module]:
     """Read weights of Beyond the Spectrum: a re-synthesiser, or a classifier and what it needs, which makes a detector.
 
     Args:
         path: A .pth or .pth.tar of the authors or of their training code. Nothing in it is executed.
         part: One of `PARTS`; empty finds it from the file.
-        stage: Where the classifier compares: 0 for pixels, 1 to 5 for VGG-19. Empty finds it from the file, but for 512
+        stage: Where the classifier compares: 0 for pixels, 1 to 5 for VGG-19. None finds it from the file, but for 512
             channels, which stages 4 and 5 both have.
         sr: With a classifier: the file of the re-synthesiser that it was trained with.
         vgg_weights: With a classifier of stages 1 to 5: "imagenet", or the path of torchvision's file of VGG-19.
-        size_px: Height and width of the input, a multiple of 4; empty takes what was published: pictures of 1024 px for a
+        size_px: Height and width of the input, a multiple of 4; None takes what was published: pictures of 1024 px for a
             detector, windows of 96 px for a re-synthesiser, whose weights take any size.
 
     Returns:
@@ -85,15 +85,17 @@ def load_resynthesis(
     state = _read(path)
     part = part or _likely_part(state, path)
     if part == "classifier":
-        return _detector(state, path, stage, sr, vgg_weights, _pixels(size_px, _PICTURE_PX))
-    given = [name for name, value in (("stage", stage), ("sr", sr), ("vgg_weights", vgg_weights)) if value != ""]
+        return _detector(state, path, stage, sr, vgg_weights, _PICTURE_PX if size_px is None else size_px)
+    given = [
+        name for name, value in (("stage", stage), ("sr", sr), ("vgg_weights", vgg_weights)) if value not in (None, "")
+    ]
     if given:
         raise ParameterError(
             f"{_DOING}: {path} is read as a re-synthesiser, which takes no {' and no '.join(given)}. Leave it out; for a "
             "detector name the file of the classifier first and this one as sr."
         )
     rdn, geometry = _resynthesiser(state, str(path))
-    options = {"size_px": _pixels(size_px, _WINDOW_PX), **geometry}
+    options = {"size_px": _WINDOW_PX if size_px is None else size_px, **geometry}
     with torch.device("meta"):  # the file gives the weights
         net = build_detector("rdn", **options)
     net.rdn = rdn
@@ -101,7 +103,7 @@ def load_resynthesis(
 
 
 def _detector(
-    state: Mapping[str, Tensor], path: Path, stage: int | str, sr: str, vgg_weights: str, size_px: int
+    state: Mapping[str, Tensor], path: Path, stage: int | None, sr: str, vgg_weights: str, size_px: int
 ) -> tuple[str, dict[str, Any], nn.Module]:
     level = _stage(state, path, stage)
     if not sr:
@@ -181,14 +183,14 @@ def _likely_part(state: Mapping[str, Tensor], path: Path) -> str:
     )
 
 
-def _stage(state: Mapping[str, Tensor], path: Path, stage: int | str) -> int:
+def _stage(state: Mapping[str, Tensor], path: Path, stage: int | None) -> int:
     """The stage that is asked for, or the one that the file's number of channels tells."""
-    if stage != "":
-        if str(stage) not in map(str, range(len(_CHANNELS))):
+    if stage is not None:
+        if stage not in range(len(_CHANNELS)):
             raise ParameterError(
                 f"{_DOING}: stage = {stage!r}; expected 0 (pixels) to 5, or nothing to find it from the file."
             )
-        return int(stage)
+        return stage
     first = _shapes(state).get("conv1.0.weight", ())
     fitting = [number for number, channels in enumerate(_CHANNELS) if first[1:2] == (channels,)]
     if not fitting:
@@ -241,11 +243,3 @@ def _numbers(state: Mapping[str, Tensor], pattern: str) -> int:
 
 def _shapes(state: Mapping[str, Tensor]) -> Shapes:
     return {key: tuple(value.shape) for key, value in state.items()}
-
-
-def _pixels(size_px: int | str, published: int) -> int:
-    if size_px == "":
-        return published
-    if not str(size_px).isdecimal():
-        raise ParameterError(f"{_DOING}: size_px = {size_px!r}; expected a number of pixels, such as {published}.")
-    return int(size_px)

@@ -96,8 +96,6 @@ class MiNetTraining(Binary):
         clue_augment: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(detector, class_weights=class_weights, label_smoothing=label_smoothing)
-        for name, value in (("local_loss", local_loss), ("global_loss", global_loss)):
-            _require_switch(name, value)
         for name, word, known in (
             ("distance", distance, Distance), ("direction", direction, Direction), ("reduction", reduction, Reduction),
             ("weighting", weighting, Weighting), ("train_joint_head", train_joint_head, Literal["any", "global"]),
@@ -242,13 +240,6 @@ def _clue_settings(values: Any) -> ClueSettings:
             f'the method mi_net: clue_augment = {values!r}; expected a dict of ClueSettings, such as {{"noise": 0.2}}.'
         )
     return ClueSettings(**(values or {}))
-
-
-def _require_switch(name: str, value: Any) -> None:
-    if not isinstance(value, bool):  # any text is true to Python, "False" too
-        raise ParameterError(
-            f"the method mi_net: {name} = {value!r}; expected true or false, as in method_options {name}=false."
-        )
 
 
 def _require_number(name: str, value: Any, low: float, high: float) -> None:

@@ -113,13 +113,12 @@ class MiNet(nn.Module):
         logits = self.classifier(self.drop(fused))
         others = [torch.cat([local[:, :i], local[:, i + 1 :]], dim=1).flatten(1) for i in range(local.shape[1])]
         left_out = [head(kept) for head, kept in zip(self.left_out_heads, others, strict=True)]
+        fake_less_real = self.joint_head.weight[1] - self.joint_head.weight[0]
         aux = {
             "class_logits": logits,
             "joint_logits": self.joint_head(local.flatten(1)),
             "left_out_logits": torch.stack(left_out, dim=1),
-            "block_shares": (local * (self.joint_head.weight[1] - self.joint_head.weight[0]).view_as(local[0])).sum(
-                dim=2
-            ),
+            "block_shares": (local * fake_less_real.view_as(local[0])).sum(dim=2),
             "local_features": local,
             "global_features": fused,
         }

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable
 from functools import cache
 from importlib import metadata
+from numbers import Integral, Real
 from typing import Any
 
 from dfworkbench.errors import ParameterError
@@ -46,6 +47,11 @@ DETECTORS: dict[str, Any] = {
 ENCODERS: dict[str, Any] = {"identity_resnet18": "dfworkbench.models.identity:IdentityResNet18"}
 #: Networks that detectors are made with and that cannot tell real from fake.
 HELPERS: dict[str, Any] = {**ENCODERS, "rdn": "dfworkbench.models.resynthesiser:Resynthesiser"}
+
+#: Types of options that are checked -> what fits, and its name.
+_PLAIN_TYPES: dict[Any, tuple[type, str]] = {
+    bool: (bool, "true or false"), int: (Integral, "a whole number"), float: (Real, "a number")
+}  # fmt: skip
 
 #: Names that no plug-in can take.
 BUILT_IN = frozenset((*DETECTORS, *HELPERS))
@@ -183,16 +189,10 @@ def check_options(kind: str, name: str, cls: type, options: dict[str, Any], *, s
             raise ParameterError(
                 f"building the {kind} {name!r}: it has no option {option!r}. {hint}Options: {', '.join(known) or 'none'}."
             )
-        fitting, words = _PLAIN_TYPES.get(types[option].annotation, (object, ""))
-        if not isinstance(value, fitting) or (isinstance(value, bool) and fitting not in (bool, object)):
+        wanted = types[option].annotation
+        fitting, words = _PLAIN_TYPES.get(wanted, (object, ""))
+        if words and (not isinstance(value, fitting) or isinstance(value, bool) != (wanted is bool)):
             raise ParameterError(f"building the {kind} {name!r}: {option} = {value!r}; expected {words}.")
-
-
-_PLAIN_TYPES: dict[Any, tuple[Any, str]] = {
-    bool: (bool, "true or false"),
-    int: (int, "a whole number"),
-    float: (int | float, "a number"),
-}
 
 
 def _qualified(cls: type | Callable[..., Any] | str) -> str:

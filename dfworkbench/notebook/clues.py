@@ -211,6 +211,7 @@ class Study:
         return {
             variant: self._information(variant, found.where(self._of(SEEN, found.rows)))
             for variant, found in self.outputs.items()
+            if any(VARIANTS[variant])
         }
 
     def _information(self, variant: str, found: HeadOutputs) -> list[Measure]:

@@ -202,10 +202,8 @@ def test_each_loss_falls_by_itself_and_leaves_the_joint_head(name):
 @pytest.mark.parametrize("value", ["False", "false", "True", 0, 1, None])
 @pytest.mark.parametrize("name", ["local_loss", "global_loss"])
 def test_a12b_only_true_and_false_are_switches(name, value):
-    with pytest.raises(
-        ParameterError, match=rf"{name} = {value!r}; expected true or false, as in method_options {name}=false"
-    ):
-        MiNetTraining(Blocks(), **{name: value})
+    with pytest.raises(ParameterError, match=rf"'mi_net': {name} = {value!r}; expected true or false"):
+        build_method("mi_net", Blocks(), **{name: value})
 
 
 def test_a12b_false_is_false_in_settings_and_on_the_command_line(toy, capsys):
