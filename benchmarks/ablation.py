@@ -8,7 +8,7 @@
 All are trained on Deepfakes, Face2Face and FaceSwap of the demo set and tested on people whom they have never seen: on the same
 kinds, on FaceShifter and NeuralTextures, and on the second set. Video AUC and frame AUC are means over the seeds, with 95 %
 intervals over people, which say nothing about other seeds; gains are paired, against the first variant. Finished runs are taken up.
-Needs the data sets that `make demo` and `dfworkbench run 07_identity_leakage` extract.
+Needs `make demo` and `dfworkbench extract --name demo_celebdf --layout celebdf`; without the latter there is no second set.
 
     python benchmarks/ablation.py interaction [--seeds 3] [--variants …] [--epochs 8] [--size 112] [--device auto]
 
