@@ -12,7 +12,12 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from dfworkbench.errors import InputError, ParameterError
+from dfworkbench.media.opening import open_output
 from dfworkbench.workspace import atomic_path, explain_write
+
+
+#: Ticks in which frames at given times are stamped: usual frame rates divide it.
+_CLOCK = Fraction(1, 90_000)
 
 
 class VideoWriter:
@@ -57,7 +62,7 @@ class VideoWriter:
         with self._closing:  # undo what was opened if a later step fails
             temporary = self._closing.enter_context(atomic_path(self.path, "a video"))
             self._closing.enter_context(explain_write(self.path, "a video"))
-            self._container = self._closing.enter_context(av.open(str(temporary), "w"))
+            self._container = self._closing.enter_context(open_output(temporary))
             self._stream = self._add_stream()
             self._closing = self._closing.pop_all()
         return self
@@ -70,11 +75,20 @@ class VideoWriter:
         stream.thread_count = 1  # the same bytes whatever the number of cores
         return stream
 
-    def write(self, rgb: NDArray[np.uint8]) -> None:
-        """Append one frame, `(height, width, 3)` uint8 RGB."""
+    def write(self, rgb: NDArray[np.uint8], time_s: float | None = None) -> None:
+        """Append one frame.
+
+        Args:
+            rgb: `(height, width, 3)` uint8, RGB.
+            time_s: Seconds from the beginning at which it is shown, later than the frame before; None: the next of an even
+                rate. Give it for all frames or for none.
+        """
         if rgb.shape != self._shape or rgb.dtype != np.uint8:
             raise InputError(f"writing {self.path}: got a frame {rgb.dtype} {rgb.shape}, expected uint8 {self._shape}.")
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
+        if time_s is not None:
+            frame.time_base = _CLOCK
+            frame.pts = round(time_s / _CLOCK)
         self._container.mux(self._stream.encode(frame))
 
     def __exit__(
