@@ -6,6 +6,7 @@ from pathlib import Path
 import av
 import av.error
 from av.container import InputContainer, OutputContainer
+from av.container.core import Flags
 
 from dfworkbench.errors import MediaError
 
@@ -15,6 +16,8 @@ CONTAINERS = (
     "mov", "mp4", "matroska", "webm", "avi", "flv", "asf", "mpeg", "mpegts", "ogg", "rm", "mxf", "dv", "nut", "ivf", "wtv",
     "h264", "hevc", "m4v", "mpegvideo", "obu", "yuv4mpegpipe",
 )  # fmt: skip
+#: PyAV asks for it: stamps of display that are made up where the file has none, which may contradict the order of display.
+_GUESSED_STAMPS = Flags.gen_pts.value
 _ONLY = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": "file"}
 
 
@@ -46,6 +49,7 @@ def open_video(path: Path) -> InputContainer:
             f"opening the video {path}: it has no video stream (only sound?). Expected a video such as MP4, MKV or AVI: "
             "leave the file out."
         )
+    container.flags &= ~_GUESSED_STAMPS
     return container
 
 

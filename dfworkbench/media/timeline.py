@@ -57,17 +57,22 @@ def timeline_of_packets(packets: list[PacketInfo], reorders: bool) -> Timeline |
     )  # fmt: skip
 
 
-def timeline_of_frames(times: Iterable[tuple[int | None, int | None]], packets: list[PacketInfo]) -> Timeline:
+def timeline_of_frames(
+    times: Iterable[tuple[int | None, int | None]], packets: list[PacketInfo], step: int
+) -> Timeline:
     """The timeline of decoded frames.
 
     Args:
         times: For each frame in the order of display its stamps of display and of decoding.
         packets: Of the stream.
+        step: Ticks from one frame to the next at the rate that the file claims.
     """
     guessed = _best_effort(times)
-    stamps = [stamp for stamp in guessed if stamp is not None]
-    if len(stamps) < len(guessed) or not _rises(stamps):
-        stamps = []
+    stamps: list[int] = []
+    if guessed and guessed[0] is not None:
+        for stamp in guessed:  # one that is not known, or goes back, is a step after the one before, as in ffmpeg
+            late = stamp is not None and (not stamps or stamp > stamps[-1])
+            stamps.append(stamp if late and stamp is not None else stamps[-1] + max(step, 1))
     return Timeline(len(guessed), stamps, last_ticks=_last(stamps, packets))
 
 

@@ -215,7 +215,8 @@ class VideoSource:
         if display is None:
             raise self._none_decoded(len(self._film.packets))
         self._check_end(len(times), len(times) + damaged)
-        return timeline_of_frames(times, self._film.packets), display
+        step = round(1 / (self._nominal * self._tick)) if self._tick else 1
+        return timeline_of_frames(times, self._film.packets, step), display
 
     def _time_s(self, index: int) -> float:
         stamps = self._timeline.stamps

@@ -33,6 +33,7 @@ class VideoWriter:
         preset: x264's preset, from "ultrafast" to "veryslow".
         tree: Whether x264 gives blocks that later frames build on more bits (its macroblock tree, on by default). With it x264
             reads memory that nothing was written to: equal frames now and then give other bytes. Without it they never did.
+        timed: Every frame comes with its time, instead of at an even rate; `fps` is then about their mean.
 
     Example:
         >>> with VideoWriter("clip.mp4", 25, 256, 256, crf=23) as writer:  # doctest: +SKIP
@@ -42,7 +43,7 @@ class VideoWriter:
 
     def __init__(
         self, path: Path | str, fps: float, width: int, height: int, crf: int, pix_fmt: str = "yuv420p",
-        preset: str = "veryfast", tree: bool = True,
+        preset: str = "veryfast", tree: bool = True, timed: bool = False,
     ) -> None:  # fmt: skip
         self.path = Path(path)
         if pix_fmt == "yuv420p" and (width % 2 or height % 2):
@@ -53,7 +54,7 @@ class VideoWriter:
         if not 0 <= crf <= 51:
             raise ParameterError(f"writing {self.path}: crf must lie in 0..51 (0 is lossless), got {crf}.")
         self._shape = (height, width, 3)
-        self._pix_fmt = pix_fmt
+        self._pix_fmt, self._timed = pix_fmt, timed
         self._rate = Fraction(fps).limit_denominator(1001)
         self._options = {"crf": str(crf), "preset": preset, **({} if tree else {"x264-params": "mbtree=0"})}
         self._closing = contextlib.ExitStack()
@@ -72,6 +73,8 @@ class VideoWriter:
         assert isinstance(stream, VideoStream)
         stream.height, stream.width = self._shape[:2]
         stream.pix_fmt = self._pix_fmt
+        if self._timed:
+            stream.codec_context.time_base = _CLOCK
         stream.thread_count = 1  # the same bytes whatever the number of cores
         return stream
 
@@ -80,15 +83,13 @@ class VideoWriter:
 
         Args:
             rgb: `(height, width, 3)` uint8, RGB.
-            time_s: Seconds from the beginning at which it is shown, later than the frame before; None: the next of an even
-                rate. Give it for all frames or for none.
+            time_s: Seconds from the beginning, rising; of no effect unless the writer is `timed`.
         """
         if rgb.shape != self._shape or rgb.dtype != np.uint8:
             raise InputError(f"writing {self.path}: got a frame {rgb.dtype} {rgb.shape}, expected uint8 {self._shape}.")
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
-        if time_s is not None:
-            frame.time_base = _CLOCK
-            frame.pts = round(time_s / _CLOCK)
+        if self._timed:
+            frame.time_base, frame.pts = _CLOCK, round((time_s or 0) / _CLOCK)
         self._container.mux(self._stream.encode(frame))
 
     def __exit__(
