@@ -1,7 +1,8 @@
 """What a packet of coded video holds, without decoding it: how many pictures it shows, and whether decoding can start there.
 
-Only the first bits of headers are read. Sources: ITU-T H.264 (7.3.1, 7.3.2.1, 7.3.3), ITU-T H.265 (7.3.1, 7.3.2.3, 7.3.6), RFC 6386
-(VP8, 9.1), the VP9 bitstream specification (6.2, annex B), the AV1 bitstream specification (5.3, 5.9.2), ISO/IEC 14496-15 (avcC, hvcC).
+Only the first bits of headers are read. Sources: ITU-T H.264 (7.3.1, 7.3.2.1, 7.3.3), ITU-T H.265 (7.3.1, 7.3.2.3, 7.3.6), RFC
+6386 (VP8, 9.1), the VP9 bitstream specification (6.2, annex B), the AV1 bitstream specification (5.3, 5.9.2), ISO/IEC 14496-15
+(avcC, hvcC).
 """
 
 from collections.abc import Callable, Iterator
@@ -138,7 +139,9 @@ def _h264(nal: bytes) -> Content | None:
     kind = nal[0] & 31
     if kind not in (1, 2, 5):
         return None
-    return Content(nal[1] >> 7, kind == 5)  # a picture begins where the number of the first macroblock is 0, coded as one 1
+    return Content(
+        nal[1] >> 7, kind == 5
+    )  # a picture begins where the number of the first macroblock is 0, coded as one 1
 
 
 def _check_h264(nal: bytes) -> None:
@@ -151,8 +154,8 @@ def _check_h264(nal: bytes) -> None:
     if profile in _HIGH:
         if bits.number() == 3:
             bits.take(1)
-        bits.number(), bits.number(), bits.take(1)
-        if bits.take(1):
+        bits.skip_numbers(2)
+        if bits.take(2) & 1:
             raise Unclear("scaling matrices")
     bits.number()
     order = bits.number()
@@ -162,7 +165,7 @@ def _check_h264(nal: bytes) -> None:
         raise Unclear("the order of pictures follows a cycle")
     bits.number()
     gaps = bits.take(1)
-    bits.number(), bits.number()
+    bits.skip_numbers(2)
     if gaps or not bits.take(1):
         raise Unclear("frames may be missing on purpose, or coded as two fields")
 
@@ -182,8 +185,8 @@ def _hevc(nal: bytes) -> Content | None:
 def _check_hevc(nal: bytes) -> None:
     if nal[0] >> 1 & 63 == 34:
         bits = _Bits(nal[2:])
-        bits.number(), bits.number(), bits.take(1)
-        if bits.take(1):
+        bits.skip_numbers(2)
+        if bits.take(2) & 1:
             raise Unclear("pictures may be hidden")
 
 
@@ -206,6 +209,10 @@ class _Bits:
             raise Unclear("cut off")
         self._at += zeros
         return self.take(zeros + 1) - 1
+
+    def skip_numbers(self, count: int) -> None:
+        for _ in range(count):
+            self.number()
 
 
 # -- VP8, VP9, AV1 ------------------------------------------------------------------------------------------------------

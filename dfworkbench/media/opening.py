@@ -1,6 +1,5 @@
 """Opening video files with FFmpeg: real containers only, always as plain files, never over a connection."""
 
-import os
 from pathlib import Path
 
 import av
@@ -23,7 +22,7 @@ _ONLY = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": "file"}
 
 def plain_file(path: Path | str) -> str:
     """The path in a form that FFmpeg can only take for a file: "12:30.mp4" and "http:/a/b.mp4" may be files too."""
-    return "file:" + os.path.abspath(path)
+    return f"file:{Path(path).absolute()}"
 
 
 def open_output(path: Path | str) -> OutputContainer:

@@ -95,7 +95,9 @@ def _rank(stream: VideoStream) -> tuple[bool, int]:
 
 def _describe(stream: VideoStream) -> str:
     codec = stream.codec_context
-    return f"{stream.index}: {codec.name}, {codec.width} x {codec.height}" if codec else f"{stream.index}: unknown codec"
+    return (
+        f"{stream.index}: {codec.name}, {codec.width} x {codec.height}" if codec else f"{stream.index}: unknown codec"
+    )
 
 
 def _list_packets(container: InputContainer, streams: list[VideoStream]) -> dict[int, list[PacketInfo]]:

@@ -43,8 +43,8 @@ def timeline_of_packets(packets: list[PacketInfo], reorders: bool) -> Timeline |
     """
     if any(packet.shown not in (0, 1) or packet.place.pts is None for packet in packets):
         return None
-    shown = [packet.place.pts for packet in packets if packet.shown]
-    stamps = sorted(packet.place.pts for packet in visible(packets) if packet.place.pts is not None)
+    shown = [packet.place.pts or 0 for packet in packets if packet.shown]
+    stamps = sorted(packet.place.pts or 0 for packet in visible(packets))
     if not stamps or not packets[0].entry or len(set(shown)) < len(shown):
         return None
     entries = _entries(packets)

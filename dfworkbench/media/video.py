@@ -1,9 +1,9 @@
 """Reading videos frame by frame with PyAV: the frames that a player shows, and no more decoding than the wanted ones need.
 
-The packets of a file are listed once without decoding. Where they leave no doubt about what is shown (H.264, HEVC, VP8, VP9, AV1 and
-codecs of single pictures, in containers that store when each frame is shown), the decoder leaves out what no wanted frame depends on:
-groups of pictures before the next wanted frame, and H.264/HEVC frames that no other frame refers to. All other files are decoded once
-on opening, to know their frames. The frames that are yielded are identical to those of a full decode
+The packets of a file are listed once without decoding. Where they leave no doubt about what is shown (H.264, HEVC, VP8, VP9, AV1
+and codecs of single pictures, in containers that store when each frame is shown), the decoder leaves out what no wanted frame
+depends on: groups of pictures before the next wanted frame, and H.264/HEVC frames that no other frame refers to. All other files
+are decoded once on opening, to know their frames. The frames that are yielded are identical to those of a full decode
 (docs/decisions/0015-what-a-frame-is.md, tests/unit/media/test_video.py, tests/unit/media/test_as_players_do.py).
 """
 
@@ -23,7 +23,7 @@ from dfworkbench.media.bitstream import has_layers, reorders
 from dfworkbench.media.decoding import MAX_PIXELS, decode, decode_all, demux, prepare
 from dfworkbench.media.display import Display, Frame
 from dfworkbench.media.opening import open_video
-from dfworkbench.media.streams import Film, Place, find_film, place_of
+from dfworkbench.media.streams import Place, find_film, place_of
 from dfworkbench.media.timeline import Timeline, timeline_of_frames, timeline_of_packets
 
 _log = logging.getLogger(__name__)
@@ -141,9 +141,7 @@ class VideoSource:
             if not index_of:
                 break
 
-    def _packets_from(
-        self, container: InputContainer, stream: VideoStream, entry: int
-    ) -> Iterator[av.Packet | None]:
+    def _packets_from(self, container: InputContainer, stream: VideoStream, entry: int) -> Iterator[av.Packet | None]:
         """Packets from an entry on, and None at the end for the frames that the decoder still holds."""
         if entry:
             try:

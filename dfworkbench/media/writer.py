@@ -15,7 +15,6 @@ from dfworkbench.errors import InputError, ParameterError
 from dfworkbench.media.opening import open_output
 from dfworkbench.workspace import atomic_path, explain_write
 
-
 #: Ticks in which frames at given times are stamped: usual frame rates divide it.
 _CLOCK = Fraction(1, 90_000)
 
