@@ -34,10 +34,10 @@ def turn_of(frame: av.VideoFrame) -> Turn:
 
     The matrix maps a stored point (p, q) to (a p + c q, b p + d q); libavutil/display.h.
     """
-    matrix = next((data for data in frame.side_data if data.type == Type.DISPLAYMATRIX), None)
-    if matrix is None:
+    if Type.DISPLAYMATRIX not in frame.side_data:
         return Turn()
-    a, b, _, c, d = np.frombuffer(bytes(matrix), np.int32, 5).tolist()
+    matrix = bytes(frame.side_data[Type.DISPLAYMATRIX])  # pyright: ignore[reportGeneralTypeIssues]
+    a, b, _, c, d = np.frombuffer(matrix, np.int32, 5).tolist()
     if abs(b) + abs(c) > abs(a) + abs(d):
         return Turn(True, c < 0, b < 0)
     return Turn(False, a < 0, d < 0)

@@ -4,6 +4,7 @@ The reference is the ffmpeg program of the package imageio-ffmpeg, which is near
 Linux distributions. Every frame of a clip has coarse blocks of its own: any two can be told apart through every codec.
 """
 
+import os
 import re
 import subprocess
 from collections.abc import Callable
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 from boxes import change, set_edits, set_matrix
 
-from dfworkbench.media import VideoSource
+from dfworkbench.media import VideoSource, sample_indices
 
 imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg", reason="the reference is the ffmpeg of imageio-ffmpeg")
 
@@ -119,12 +120,16 @@ def encode(raw, tmp_path_factory) -> Callable[..., Path]:
     return make
 
 
+def shown_times(done: subprocess.CompletedProcess[bytes]) -> np.ndarray:
+    return np.array([float(t) for t in re.findall(rb"n: *\d+ pts: *\S+ pts_time: *(\S+)", done.stderr)])
+
+
 def reference(path: Path, filters: str = "null") -> tuple[np.ndarray, np.ndarray]:
     """Frames `(n, H, W, 3)` and their times as ffmpeg shows them; it also chooses the stream."""
     done = ffmpeg(
         "-i", path, "-vf", f"showinfo,{filters}", "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"
     )
-    times = np.array([float(t) for t in re.findall(rb"n: *\d+ pts: *\S+ pts_time: *(\S+)", done.stderr)])
+    times = shown_times(done)
     width, height = re.findall(rb"rawvideo.*?, (\d+)x(\d+)", done.stderr)[-1]
     return np.frombuffer(done.stdout, np.uint8).reshape(-1, int(height), int(width), 3), times - times[0]
 
@@ -356,3 +361,22 @@ def test_an_index_that_leads_astray_costs_time_only(encode):
     assert [frame.index for frame in frames] == [2, 26, 39]
     for frame in frames:
         np.testing.assert_array_equal(frame.rgb, whole[frame.index])
+
+
+CLIPS = Path(os.environ.get("DFWORKBENCH_TRIALS", "/nowhere")) / "media" / "clips"
+
+
+@pytest.mark.trials
+@pytest.mark.skipif(not CLIPS.is_dir(), reason="DFWORKBENCH_TRIALS does not name a folder with media/clips")
+@pytest.mark.parametrize("name", ["d0", "d9", "d11", "d18"])
+def test_real_clips(name):
+    path = CLIPS / f"{name}.mp4"
+    times = shown_times(ffmpeg("-i", path, "-vf", "showinfo", "-f", "null", "-"))
+    source = VideoSource(path)
+    assert source._timeline.by_stamp
+    frames = list(source.iterate(sample_indices(source.frames_expected, 5)))
+    np.testing.assert_allclose(source._timeline.stamps, times / source._tick, atol=1)
+    picked = "+".join(f"eq(n\\,{frame.index})" for frame in frames)
+    seen, _ = reference(path, f"select='{picked}',{SQUARE}")
+    away = [np.abs(frame.rgb.astype(int) - other).mean() for frame, other in zip(frames, seen, strict=True)]
+    assert max(away) < 2
