@@ -48,7 +48,10 @@ def packet_reader(codec: str, extradata: bytes | None) -> Reader | None:
     if codec in _INTRA:
         return lambda data: Content(1, True)
     if codec in ("h264", "hevc"):
-        return _nal_reader(codec, extradata or b"")
+        try:
+            return _nal_reader(codec, extradata or b"")
+        except IndexError as error:
+            raise Unclear("cut off") from error
     return _careful({"vp8": _vp8, "vp9": _vp9, "av1": _av1}.get(codec))
 
 

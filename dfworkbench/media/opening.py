@@ -72,3 +72,18 @@ def _explain(path: Path, error: Exception) -> MediaError:
         f"({error}). Expected a video such as MP4, MKV or AVI, not a picture, a playlist or a script: check that the file is "
         "what its suffix says."
     )
+
+
+def matroska_size(path: Path) -> int:
+    """How many bytes a Matroska or WebM file should have by its own header; 0 where it does not say (RFC 8794)."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+    at = 0
+    for wanted in (b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"):  # the EBML header, then the segment that holds the rest
+        if head[at : at + 4] != wanted or len(head) < at + 12:
+            return 0
+        length = 9 - head[at + 4].bit_length()  # of the number that says the size
+        size = int.from_bytes(head[at + 4 : at + 4 + length]) & (1 << 7 * length) - 1
+        unknown = size == (1 << 7 * length) - 1
+        at += 4 + length + size
+    return 0 if unknown else at

@@ -115,7 +115,7 @@ def _reader(stream: VideoStream) -> Reader | None:
     codec = stream.codec_context
     try:
         return packet_reader(codec.codec.canonical_name, codec.extradata)
-    except (Unclear, IndexError):
+    except Unclear:
         return None
 
 

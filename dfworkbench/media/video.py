@@ -22,7 +22,7 @@ from dfworkbench.errors import MediaError
 from dfworkbench.media.bitstream import has_layers, reorders
 from dfworkbench.media.decoding import MAX_PIXELS, decode, decode_all, demux, prepare
 from dfworkbench.media.display import Display, Frame
-from dfworkbench.media.opening import open_video
+from dfworkbench.media.opening import matroska_size, open_video
 from dfworkbench.media.streams import Place, find_film, place_of
 from dfworkbench.media.timeline import Timeline, timeline_of_frames, timeline_of_packets
 
@@ -224,7 +224,7 @@ class VideoSource:
         """Seconds, and frames per second."""
         count, frame_s = self._timeline.count, 1 / self._nominal
         length = self._time_s(count - 1) + (self._timeline.last_ticks * self._tick or frame_s)
-        steady = abs(length - count * frame_s) <= 1.5 * frame_s
+        steady = abs(length - count * frame_s) <= 0.5 * frame_s
         return length, self._nominal if steady else count / length
 
     # -- damage -----------------------------------------------------------------------------------------------------
@@ -244,8 +244,18 @@ class VideoSource:
             self._check_end(len(packets) if last is None else last + 1, claimed)
         elif "mov" in names:  # edit lists leave packets out, or repeat them
             self._check_end(len(packets), len(stream.index_entries))
+        elif "matroska" in names:
+            self._check_bytes(self.path.stat().st_size, matroska_size(self.path))
         else:
             self._check_end(len(packets), claimed)
+
+    def _check_bytes(self, found: int, expected: int) -> None:
+        if is_cut_off(found, expected):
+            raise MediaError(
+                f"reading the video {self.path}: only {found:,} of {expected:,} bytes are there. The file is cut off: copy or "
+                "download it again.",
+                "truncated",
+            )
 
     def _check_size(self, width: int, height: int) -> None:
         if not 0 < width * height <= MAX_PIXELS:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from boxes import change, set_edits, set_matrix
 
+from dfworkbench.errors import MediaError
 from dfworkbench.media import VideoSource, sample_indices
 
 imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg", reason="the reference is the ffmpeg of imageio-ffmpeg")
@@ -348,6 +349,19 @@ def test_a_recording_that_begins_within_a_group(encode, suffix, codec, tmp_path)
     path = tmp_path / f"joined.{suffix}"
     path.write_bytes(data[len(data) // 3 // 188 * 188 :])
     check(path)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"),
+    [("mkv", "h264"), ("mkv", "mpeg4"), ("webm", "vp8"), ("avi", "mjpeg"), ("mov", "h264")],
+)
+def test_the_first_half_of_a_file_is_truncated(encode, suffix, codec, tmp_path):
+    data = encode(suffix, codec, "null", *(["-movflags", "faststart"] if suffix == "mov" else [])).read_bytes()
+    path = tmp_path / f"half.{suffix}"
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(MediaError) as caught:
+        VideoSource(path)
+    assert caught.value.status == "truncated"
 
 
 def test_an_index_that_leads_astray_costs_time_only(encode):
