@@ -11,7 +11,7 @@ def parameters(**options: str) -> bytes:
     """A sequence parameter set as x264 writes it."""
     context = av.CodecContext.create("libx264", "w")
     context.width, context.height, context.pix_fmt, context.time_base = 64, 64, "yuv420p", Fraction(1, 25)
-    context.options, context.flags = options, context.flags | av.codec.context.Flags.global_header.value
+    context.options = {"flags": "+global_header", **options}
     context.open()
     return context.extradata.split(b"\0\0\0\1")[1]
 
