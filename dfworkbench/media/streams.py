@@ -11,7 +11,8 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from dfworkbench.errors import MediaError
-from dfworkbench.media.bitstream import Reader, Unclear, packet_reader
+from dfworkbench.media.bits import Reader, Unclear
+from dfworkbench.media.bitstream import packet_reader
 from dfworkbench.media.decoding import demux
 
 #: Covers and thumbnails, and layers that mean nothing without another stream.

@@ -7,30 +7,26 @@ are decoded once on opening, to know their frames. The frames that are yielded a
 (docs/decisions/0015-what-a-frame-is.md, tests/unit/media/test_video.py, tests/unit/media/test_as_players_do.py).
 """
 
-import bisect
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import av
-import av.error
 from av.container import InputContainer
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from dfworkbench.errors import MediaError
-from dfworkbench.media.bitstream import has_layers, reorders
-from dfworkbench.media.decoding import MAX_PIXELS, decode, decode_all, demux, prepare
+from dfworkbench.media.bitstream import reorders
+from dfworkbench.media.decoding import MAX_PIXELS, decode_all, prepare
 from dfworkbench.media.display import Display, Frame
 from dfworkbench.media.opening import matroska_size, open_video
-from dfworkbench.media.streams import Place, find_film, place_of
+from dfworkbench.media.reading import FrameReader, stream_of
+from dfworkbench.media.streams import find_film
 from dfworkbench.media.timeline import Timeline, timeline_of_frames, timeline_of_packets
 
 _log = logging.getLogger(__name__)
 #: A file may hold a little less than its header says before it is "truncated": in some containers it is an estimate.
 _TOLERATED_LOSS = 0.05
-#: Codecs whose decoders leave out unreferenced frames exactly.
-_SKIPPING_CODECS = ("h264", "hevc")
 #: Containers that store for every packet when it is shown, not only when it is decoded.
 _STAMPED = {"mov", "matroska", "webm", "flv"}
 
@@ -45,10 +41,6 @@ def sample_indices(frame_count: int, n: int) -> list[int]:
 def is_cut_off(found: float, expected: float) -> bool:
     """Whether so many frames are missing that a file, or a folder of frames, counts as "truncated"."""
     return found < expected * (1 - _TOLERATED_LOSS) - 1
-
-
-class _LostPlace(Exception):
-    """A jump ended behind the frame that it was to reach."""
 
 
 class VideoSource:
@@ -71,7 +63,7 @@ class VideoSource:
         self.path = Path(path)
         with open_video(self.path) as container:
             self._film = find_film(self.path, container)
-            stream = self._stream(container)
+            stream = stream_of(container, self._film.index)
             self._nominal = float(stream.average_rate or stream.guessed_rate or 25)
             self._tick = float(stream.time_base or 0)
             self._check_size(stream.codec_context.width, stream.codec_context.height)
@@ -107,81 +99,10 @@ class VideoSource:
         indices = list(range(count)) if wanted is None else sorted(i for i in set(wanted) if 0 <= i < count)
         converter = VideoReformatter()  # one for all frames: preparing the conversion takes longer than a small frame
         seen = 0
-        for index, decoded in (self._by_stamp if self._timeline.by_stamp else self._by_count)(indices, threads):
+        for index, decoded in FrameReader(self.path, self._film.index, self._timeline).read(indices, threads):
             seen += 1
             yield Frame(index, self._time_s(index), decoded, self._display, converter)
         self._check_end(seen, len(indices))
-
-    # -- decoding ---------------------------------------------------------------------------------------------------
-
-    def _by_stamp(self, indices: list[int], threads: int) -> Iterator[tuple[int, av.VideoFrame]]:
-        stamps, last = self._timeline.stamps, -1
-        try:
-            with open_video(self.path) as container:
-                stream = self._prepared(container, threads)
-                for entry, run in _runs(indices, self._timeline):
-                    for last, decoded in self._decode_run(container, stream, entry, [(stamps[i], i) for i in run]):
-                        yield last, decoded
-        except _LostPlace:  # the container's index leads astray: from the beginning, nothing is jumped over
-            with open_video(self.path) as container:
-                rest = [(stamps[i], i) for i in indices if i > last]
-                yield from self._decode_run(container, self._prepared(container, threads), 0, rest)
-
-    def _decode_run(
-        self, container: InputContainer, stream: VideoStream, entry: int, run: list[tuple[int, int]]
-    ) -> Iterator[tuple[int, av.VideoFrame]]:
-        index_of, codec = dict(run), stream.codec_context
-        skips = codec.name in _SKIPPING_CODECS and not has_layers(codec.name, codec.extradata)
-        for packet in self._packets_from(container, stream, entry):
-            if skips and packet is not None:
-                codec.skip_frame = "DEFAULT" if packet.pts in index_of else "NONREF"
-            for decoded in decode(stream, packet) or ():
-                if decoded.pts is not None and (index := index_of.pop(decoded.pts, None)) is not None:
-                    yield index, decoded
-            if not index_of:
-                break
-
-    def _packets_from(self, container: InputContainer, stream: VideoStream, entry: int) -> Iterator[av.Packet | None]:
-        """Packets from an entry on, and None at the end for the frames that the decoder still holds."""
-        if entry:
-            try:
-                container.seek(self._timeline.entries[entry], stream=stream)
-            except av.error.FFmpegError as error:
-                raise _LostPlace from error
-        arrived = not entry
-        for packet in demux(container, stream):
-            arrived = arrived or self._has_arrived(place_of(packet), entry)
-            if arrived:
-                yield packet
-        if not arrived:
-            raise _LostPlace
-        yield None
-
-    def _has_arrived(self, place: Place, entry: int) -> bool:
-        at, wanted = self._timeline.order.get(place), self._timeline.order[self._timeline.places[entry]]
-        if at is None or at > wanted:
-            raise _LostPlace
-        return at == wanted
-
-    def _by_count(self, indices: list[int], threads: int) -> Iterator[tuple[int, av.VideoFrame]]:
-        wanted, last = set(indices), max(indices, default=-1)
-        with open_video(self.path) as container:
-            frames = (frame for frame in decode_all(container, self._prepared(container, threads)) if frame)
-            for index, decoded in enumerate(frames):
-                if index in wanted:
-                    yield index, decoded
-                if index >= last:
-                    return
-
-    def _stream(self, container: InputContainer) -> VideoStream:
-        stream = container.streams[self._film.index]
-        assert isinstance(stream, VideoStream)
-        return stream
-
-    def _prepared(self, container: InputContainer, threads: int) -> VideoStream:
-        stream = self._stream(container)
-        prepare(stream, threads)
-        return stream
 
     # -- what the file holds ----------------------------------------------------------------------------------------
 
@@ -194,7 +115,8 @@ class VideoSource:
 
     def _look_at_first(self, timeline: Timeline) -> tuple[Timeline, Display]:
         with open_video(self.path) as container:
-            stream = self._prepared(container, threads=1)
+            stream = stream_of(container, self._film.index)
+            prepare(stream, threads=1)
             frame = next((frame for frame in decode_all(container, stream) if frame), None)
             if frame is None:
                 raise self._none_decoded(timeline.count)
@@ -203,7 +125,8 @@ class VideoSource:
     def _decode_once(self) -> tuple[Timeline, Display]:
         times, damaged, display = [], 0, None
         with open_video(self.path) as container:
-            stream = self._prepared(container, threads=1)
+            stream = stream_of(container, self._film.index)
+            prepare(stream, threads=1)
             for frame in decode_all(container, stream):
                 if frame is None:
                     damaged += 1
@@ -279,24 +202,3 @@ class VideoSource:
             f"decoding the video {self.path}: not one of its {expected} frames can be decoded. The file is damaged: "
             "copy it again from its source."
         )
-
-
-def _runs(indices: list[int], timeline: Timeline) -> Iterator[tuple[int, list[int]]]:
-    """Split wanted frames where a whole group of pictures between two of them can be jumped over.
-
-    Yields:
-        The number of the entry to jump to (0: the beginning of the file), and the indices to decode from there.
-    """
-    entries = timeline.entries if timeline.order else []
-    run: list[int] = []
-    at = first = 0
-    for index in indices:
-        group = max(bisect.bisect_right(entries, timeline.stamps[index]) - 1, 0)
-        if group > at + 1:
-            if run:
-                yield first, run
-            run, first = [], group
-        run.append(index)
-        at = group
-    if run:
-        yield first, run
