@@ -13,7 +13,7 @@ from dfworkbench.errors import MediaError
 #: script that names further files or addresses.
 CONTAINERS = (
     "mov", "mp4", "matroska", "webm", "avi", "flv", "asf", "mpeg", "mpegts", "ogg", "rm", "mxf", "dv", "nut", "ivf", "wtv",
-    "h264", "hevc", "m4v", "mpegvideo", "obu", "yuv4mpegpipe",
+    "h264", "hevc", "m4v", "mpegvideo", "obu", "yuv4mpegpipe", "gif",
 )  # fmt: skip
 #: PyAV asks for it: stamps of display that are made up where the file has none, which may contradict the order of display.
 _GUESSED_STAMPS = Flags.gen_pts.value
