@@ -53,7 +53,7 @@ class VideoWriter:
         if not 0 <= crf <= 51:
             raise ParameterError(f"writing {self.path}: crf must lie in 0..51 (0 is lossless), got {crf}.")
         self._shape = (height, width, 3)
-        self._pix_fmt, self._timed = pix_fmt, timed
+        self._pix_fmt, self._timed, self._stamp = pix_fmt, timed, -1
         self._rate = Fraction(fps).limit_denominator(1001)
         self._options = {"crf": str(crf), "preset": preset, **({} if tree else {"x264-params": "mbtree=0"})}
         self._closing = contextlib.ExitStack()
@@ -88,7 +88,8 @@ class VideoWriter:
             raise InputError(f"writing {self.path}: got a frame {rgb.dtype} {rgb.shape}, expected uint8 {self._shape}.")
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
         if self._timed:
-            frame.time_base, frame.pts = _CLOCK, round((time_s or 0) / _CLOCK)
+            self._stamp = max(round((time_s or 0) / _CLOCK), self._stamp + 1)  # x264 takes no two at once
+            frame.time_base, frame.pts = _CLOCK, self._stamp
         self._container.mux(self._stream.encode(frame))
 
     def __exit__(
