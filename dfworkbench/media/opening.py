@@ -67,10 +67,11 @@ def _explain(path: Path, error: Exception) -> MediaError:
             "last. The file is cut off: copy or download it again.",
             "truncated",
         )
+    why = getattr(error, "strerror", None) or error
     return MediaError(
-        f"opening the video {path}: its {size:,} bytes, which begin with {head!r}, are no container that is read here "
-        f"({error}). Expected a video such as MP4, MKV or AVI, not a picture, a playlist or a script: check that the file is "
-        "what its suffix says."
+        f"opening the video {path}: FFmpeg cannot read its {size:,} bytes, which begin with {head!r}, as a container of video "
+        f"({why}). Expected a video such as MP4, MKV or AVI, not a picture, a playlist or a script: check that the file is what "
+        "its suffix says."
     )
 
 

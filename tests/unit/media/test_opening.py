@@ -78,7 +78,7 @@ def test_a_script_is_no_video(clip, listener, tmp_path, kind, suffix):
     beside.write_bytes(clip.read_bytes())
     path = tmp_path / f"x.{suffix}"
     path.write_text(SCRIPTS[kind].format(name=beside.name, path=beside, port=port))
-    with pytest.raises(MediaError, match="no container that is read here") as caught:
+    with pytest.raises(MediaError, match="FFmpeg cannot read") as caught:
         VideoSource(path)
     assert caught.value.status == "unreadable"
     assert not made
