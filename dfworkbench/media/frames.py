@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfworkbench.errors import MediaError, ParameterError
+from dfworkbench.media.display import Frame
 from dfworkbench.media.images import read_image
 from dfworkbench.media.kinds import IMAGE_SUFFIXES
-from dfworkbench.media.video import Frame, VideoSource, is_cut_off
+from dfworkbench.media.video import VideoSource, is_cut_off
 
 
 @dataclass(frozen=True)
