@@ -12,6 +12,7 @@ from dfworkbench.errors import ParameterError
 from dfworkbench.evaluation.html_table import FONT, SOFT, html_table, note_html
 from dfworkbench.evaluation.judged import Judged
 from dfworkbench.evaluation.protocol import Protocol
+from dfworkbench.outputs import LEADERBOARD, PAGE, mark_page, require_replaceable
 from dfworkbench.workspace import atomic_path
 
 LOWER_IS_BETTER = frozenset({"aurc", "brier", "ece", "eer", "log_loss"})
@@ -78,16 +79,18 @@ class Leaderboard:
         return pd.DataFrame(rows)
 
     def to_csv(self, path: Path | str) -> Path:
-        """Write the numbers."""
+        """Write the numbers; only a leaderboard is replaced."""
+        require_replaceable(Path(path), LEADERBOARD)
         with atomic_path(Path(path), "a leaderboard") as temporary:
             self.frame().to_csv(temporary, index=False)
         return Path(path)
 
     def to_html(self, path: Path | str) -> Path:
-        """Write a page of its own."""
+        """Write a page of its own; only a page of ours is replaced."""
+        require_replaceable(Path(path), PAGE)
         page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Leaderboard</title>{self._repr_html_()}</html>\n'
         with atomic_path(Path(path), "a leaderboard") as temporary:
-            temporary.write_text(page, encoding="utf-8")
+            temporary.write_text(mark_page(page), encoding="utf-8")
         return Path(path)
 
     def __len__(self) -> int:
