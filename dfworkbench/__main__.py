@@ -153,6 +153,8 @@ def _add_settings(command: str) -> Callable[[argparse.ArgumentParser], None]:
             options: dict[str, Any] = {"dest": f"setting.{name}", "default": argparse.SUPPRESS, **words}
             if field.kind == "bool" and not field.optional:
                 parser.add_argument(field.flag, action=argparse.BooleanOptionalAction, **options)
+            elif field.kind == "list":  # also given several times
+                parser.add_argument(field.flag, metavar="LIST", action="append", **options)
             else:
                 # values are checked by the settings class, whose messages name the setting
                 parser.add_argument(field.flag, metavar=field.kind.upper(), **options)
@@ -173,7 +175,7 @@ def _settings(command: str, given: argparse.Namespace) -> Any:
         if fields[name].optional and value in ("", "none"):
             value = None
         elif fields[name].kind == "list":
-            value = [part.strip() for part in value.split(",") if part.strip()]
+            value = [part.strip() for text in value for part in text.split(",") if part.strip()]
         values[name] = value
     return build_settings(cls, values)
 

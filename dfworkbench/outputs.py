@@ -96,5 +96,6 @@ def _headers(path: Path) -> set[str]:
 NOTEBOOK = OutputKind("an executed notebook", (".ipynb",), _is_executed_notebook)
 PAGE = OutputKind("a page", (".html",), _is_page)
 SCORE_TABLE = OutputKind("a score table", (".csv", ".parquet"), _is_score_table)
+SCORE_CSV = OutputKind("a score file", (".csv",), _is_score_table)
 LEADERBOARD = OutputKind("a leaderboard", (), lambda path: {"name", "protocol", "metric"} <= _headers(path))
 ANNOTATED = OutputKind("an annotated copy", (), lambda path: path.stem.endswith("_annotated"))
