@@ -185,7 +185,8 @@ def read_workbench_csv(path: Path | str, *, where: Sequence[str] = ()) -> pd.Dat
         "row_id": keys, "video_id": keys, "dataset": cells["dataset"], "label": labels, "status": cells["status"],
         "method": cells["method"] if "method" in cells else "", "fake_probability": scores, "logit": log_odds(scores),
     })  # fmt: skip
-    require_one_condition(table, cells["dataset"] + "/" + cells["key"], cells[["compression"]], path)
+    key = cells["dataset"] + "/" + cells["key"]
+    require_one_condition(table.assign(video_id=key), key, cells[["compression"]], path)
     return finished(table.reset_index(drop=True), path)
 
 

@@ -5,6 +5,7 @@ is named and must be chosen; rows per frame, clip or person are what they should
 """
 
 import re
+import shlex
 from collections.abc import Sequence
 
 import numpy as np
@@ -83,7 +84,7 @@ def require_other_files(table: pd.DataFrame, video: pd.Series, name: str, source
     several = groups[name].nunique() > 1
     one_label = bool((groups["label"].nunique() == 1).all())
     if len(several) and one_label and (several.mean() >= 0.5 if name == "method" else several.all()):
-        _refuse({name: table[name]}, video, source)
+        _refuse({name: table[name]}, video, video, source)
 
 
 def require_one_condition(
@@ -110,7 +111,7 @@ def require_one_condition(
     varying = {str(name): others[name] for name in others if (others[name].groupby(group).nunique() > 1).any()}
     conditions = {name: values for name, values in varying.items() if _is_condition(name, values, table["video_id"])}
     if conditions or (varying and key is not None):
-        _refuse(conditions or varying, group, source)
+        _refuse(conditions or varying, group, table["video_id"], source)
     if key is not None:
         raise TableError(
             f"reading scores from {source}: {int(several.sum())} rows share their key with another one and contradict it (first: "
@@ -122,7 +123,7 @@ def require_one_condition(
 
 def _is_condition(name: str, values: pd.Series, video: pd.Series) -> bool:
     """Whether a column that varies within files looks like a condition, and not like a measurement of each row."""
-    if set(re.split(r"[^a-z]+", name.lower())) & CONDITIONS and values.nunique() <= _FEW:
+    if _says_condition(name) and values.nunique() <= _FEW:
         return True
     pairs = pd.DataFrame({"value": values, "video": video})
     counts = pairs.value_counts()
@@ -136,17 +137,25 @@ def _is_condition(name: str, values: pd.Series, video: pd.Series) -> bool:
     return bool((numbers % 1 == 0).all() and counts.nunique() == 1)
 
 
-def _refuse(columns: dict[str, pd.Series], group: pd.Series, source: object) -> None:
+def _says_condition(name: str) -> bool:
+    return bool(set(re.split(r"[^a-z]+", name.lower())) & CONDITIONS)
+
+
+def _refuse(columns: dict[str, pd.Series], group: pd.Series, video: pd.Series, source: object) -> None:
     words = []
     for name, values in columns.items():
-        counts = values.groupby(group).nunique()
-        words.append(f"{name!r} ({int((counts > 1).sum())} files, values {_values(values)})")
-    chosen = ",".join(f"{name}={values.iloc[0]}" for name, values in columns.items())
-    first = next(iter(columns))
+        split = values.groupby(group).transform("nunique") > 1
+        words.append(f"{name!r} ({video[split].nunique()} files, values {_values(values)})")
+    first, known = next(iter(columns)), any(_says_condition(name) for name in columns)
+    unclear = (
+        f" If the column numbers frames or people, say --columns frame={first} or track={first}; if it says nothing, take it "
+        "out."
+    )
+    chosen = shlex.quote(",".join(f"{name}={values.iloc[0]}" for name, values in columns.items()))
     raise TableError(
-        f"reading scores from {source}: one file has several rows, which differ in {' and '.join(words)}. Expected one score per "
-        f"file, person and frame: scores of several kinds are not averaged. Choose with --where {chosen} (where in Python); "
-        f"if the column numbers frames or people, say --columns frame={first} or track={first}; if it says nothing, take it out."
+        f"reading scores from {source}: one file has several rows, which differ in {' and '.join(words)}. Expected one score "
+        "per file, person and frame: scores of several kinds are not averaged. Choose with "
+        f"--where {chosen} (where in Python).{'' if known else unclear}"
     )
 
 
