@@ -46,6 +46,21 @@ def coverage(size: int, auc: float, repeats: int, draws: int) -> dict[str, float
     return {name: held[name] / repeats for name in true} | {f"{name}, no width": flat[name] / repeats for name in true}
 
 
+def group_coverage(groups: int, auc: float, repeats: int, draws: int) -> dict[str, float]:
+    """The same of AUC, with identity groups of 2 real and 10 fake files that share half of the variance, drawn as groups."""
+    distance, labels = np.sqrt(2) * norm.ppf(auc), np.tile(np.repeat([0, 1], [2, 10]), groups)
+    codes, counts = np.repeat(np.arange(groups), 12), draw_counts(groups, draws, 0)
+    held = flat = 0
+    for seed in range(repeats):
+        rng = np.random.default_rng(seed)
+        shared = np.repeat(rng.normal(size=groups), 12)
+        z = distance * labels + np.sqrt(0.5) * (shared + rng.normal(size=len(labels)))
+        drawn = resample(Ranking(labels, norm.cdf(z)), codes, counts, ("auc",))["auc"]
+        low, high = np.nanquantile(drawn, INTERVAL)
+        held, flat = held + (low <= auc <= high), flat + (high - low < 1e-9)
+    return {"auc": held / repeats, "auc, no width": flat / repeats}
+
+
 def harm(size: int, auc: float, repeats: int, method: str) -> dict[str, float]:
     """Share of calibrations that make the log loss on fresh files worse, and its mean and worst twentieth."""
     labels, z = logits(np.random.default_rng(10**6), FRESH, auc)
@@ -79,6 +94,9 @@ def main(words: Sequence[str] | None = None) -> None:
     for auc in AUCS:
         found = ({"n per class": n, **coverage(n, auc, given.repeats, given.draws)} for n in SIZES)
         show(f"intervals, true AUC {auc}", found)
+    for auc in AUCS:
+        found = ({"groups": n, **group_coverage(n, auc, given.repeats, given.draws)} for n in SIZES)
+        show(f"intervals over groups, true AUC {auc}", found)
     for method in METHODS:
         found = ({"n per class": n, **harm(n, 0.85, max(1, given.repeats // 5), method)} for n in (1, *SIZES))
         show(f"{method} calibration, true AUC 0.85", found)

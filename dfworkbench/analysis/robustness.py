@@ -249,7 +249,7 @@ def _summary(levels: Sequence[int], found: Sequence[_Drawn]) -> dict[str, Any]:
     values, drawn = np.array([m.value for m, _ in found]), np.stack([d for _, d in found], axis=1)
     width = levels[-1] - levels[0]
     low, high, why = interval(np.asarray(np.trapezoid(drawn, levels, axis=1)) / width)
-    broken = [level for level, (m, _) in zip(levels, found, strict=True) if m.low <= CHANCE]
+    broken = [level for level, (m, _) in zip(levels, found, strict=True) if np.fmin(m.low, m.value) <= CHANCE]
     return {
         "area": float(np.trapezoid(values, levels)) / width, "area_low": low, "area_high": high,
         "broken_at": broken[0] if broken else NAN, "reason": found[0][0].reason or why,

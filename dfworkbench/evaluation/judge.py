@@ -137,7 +137,7 @@ def _levels(scores: pd.DataFrame, labelled_files: bool) -> tuple[list[str], list
 
 def _polarity_note(metrics: pd.DataFrame) -> list[str]:
     row = metrics[metrics["metric"] == "auc"].iloc[-1]
-    if not row["high"] < 0.5:
+    if not (row["high"] < 0.5 or (row["value"] < 0.5 and row["reason"])):  # without interval, the value must do
         return []
     return [
         f"NOTE: the AUC of {row['value']:.3f} is below chance: real files score higher than fakes. If a high score means real, "

@@ -11,6 +11,7 @@ import pandas as pd
 from dfworkbench.errors import ParameterError
 from dfworkbench.evaluation.html_table import FONT, SOFT, html_table, note_html
 from dfworkbench.evaluation.judged import Judged
+from dfworkbench.evaluation.metrics import lost_intervals
 from dfworkbench.evaluation.protocol import Protocol
 from dfworkbench.outputs import LEADERBOARD, PAGE, mark_page, require_replaceable
 from dfworkbench.workspace import atomic_path
@@ -75,7 +76,7 @@ class Leaderboard:
             cells: dict[str, Any] = {"rank": rank, "name": one.name}
             cells |= {row.metric: _cell(row) for row in one.rows.itertuples()}
             cells |= {"files": int(first["videos"]), "coverage": f"{first['coverage']:.1%}"}
-            rows.append({**cells, "protocol": one.protocol.id, "note": one.note})
+            rows.append({**cells, "protocol": one.protocol.id, "note": " ".join(filter(None, _notes(one)))})
         return pd.DataFrame(rows)
 
     def to_csv(self, path: Path | str) -> Path:
@@ -104,11 +105,15 @@ class Leaderboard:
             return f'<div style="{FONT}">empty leaderboard</div>'
         table = self.table()
         shown = table.drop(columns=["note", "protocol"])
-        notes = "".join(note_html(f"{one.name}: {one.note}") for one in self.entries if one.note)
+        notes = "".join(note_html(f"{one.name}: {note}") for one in self.entries for note in _notes(one) if note)
         rows = shown.itertuples(index=False, name=None)
         words = f'<div style="{SOFT}">{escape(str(self.protocol))}; 95 % intervals</div>'
         heads = [_HEADS.get(name, name.replace("_", " ")) for name in map(str, shown)]
         return f'<div style="{FONT};max-width:1010px">{html_table(heads, rows)}{words}{notes}</div>'
+
+
+def _notes(judged: Judged) -> list[str]:
+    return [judged.note, *lost_intervals(judged.rows)]
 
 
 def _rank(judged: Judged) -> tuple[float, str]:
