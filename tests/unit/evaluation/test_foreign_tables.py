@@ -293,10 +293,10 @@ PLAIN = "path,label,score\nmüller.mp4,0,0.25\nb c.mp4,1,0.5\n"
     ],
 )
 def test_dialects_of_csv_mean_the_same(written, text, encoding):
-    options = {"columns": {"path": "Path, full"}} if "full" in text else {}
+    columns = {"path": "Path, full"} if "full" in text else {}
     if "0.25,\n" in text:  # a row with an empty cell too many says nothing else
         text = text.replace("0.5\n", "0.5,\n").replace("score\n", "score,\n")
-    table = read_scores(written(text, encoding=encoding), **options)
+    table = read_scores(written(text, encoding=encoding), columns=columns)
     assert table["video_id"].tolist() == ["müller.mp4", "b c.mp4"]
     assert table["label"].tolist() == [0, 1]
     assert table["fake_probability"].tolist() == [0.25, 0.5]

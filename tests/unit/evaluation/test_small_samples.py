@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 
 from dfworkbench.evaluation.bootstrap import FEWEST, interval, interval_of_difference, too_few
 from dfworkbench.evaluation.compare import compare_detectors
@@ -98,7 +99,7 @@ def test_everything_that_shows_figures_copes(scores):
     for plot in (plot_roc, plot_scores):
         figure = plot(scores)
         figure.canvas.draw()
-        assert not any("nan" in text.get_text() for axes in figure.axes for text in axes.findobj(plt.Text))
+        assert not any("nan" in text.get_text() for axes in figure.axes for text in axes.findobj(Text))
         plt.close(figure)
 
 
