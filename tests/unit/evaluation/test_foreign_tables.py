@@ -263,6 +263,11 @@ def test_labels_must_agree_with_those_of_the_scores(tmp_path, written):
     ]
 
 
+def test_the_number_for_fake_is_also_that_of_the_labels(tmp_path, written):
+    labels = written("path,label\n" + "".join(f"{name},{int(i < 2)}\n" for i, name in enumerate(NAMES)), "l.csv")
+    assert read_scores(unlabelled(tmp_path, NAMES), labels=labels, fake_label=0)["label"].tolist() == [0, 0, 1, 1]
+
+
 def test_labels_of_files_are_not_those_of_their_people(tmp_path, written):
     path = unlabelled(tmp_path, NAMES, tracks=2)
     labels = written("path,label\n" + "".join(f"{name},{int(i > 1)}\n" for i, name in enumerate(NAMES)), "labels.csv")
