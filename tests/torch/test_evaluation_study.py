@@ -139,7 +139,7 @@ def test_the_explorer_judges_calibrated_test_files(at_home):
     assert shown.point.false_alarm_rate == 0.3
     table = shown.table()
     assert isinstance(table, ReadableTable)
-    assert table["files"].tolist() == [4, 8]
+    assert table["files"].tolist() == [6, 12]
 
 
 def test_the_atlas_shows_the_errors_of_a_run_and_opens_their_frames(at_home, monkeypatch):
