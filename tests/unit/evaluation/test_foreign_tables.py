@@ -212,6 +212,7 @@ def test_a_table_without_labels_is_refused_and_folders_are_no_labels(tmp_path, c
         "Path;Label\n.\\real\\a.mp4;real\n.\\real\\b.mp4;REAL\n.\\fake\\c.mp4;fake\n.\\fake\\d.mp4;Fake\n",
         "name,label\na.mp4,0\nb.mp4,0\nc.mp4,1\nd.mp4,1\n",
         "name,label\na,0\nb,0\nc,1\nd,1\n",
+        "video_id,path,label\n1,real/a.mp4,0\n2,real/b.mp4,0\n3,fake/c.mp4,1\n4,fake/d.mp4,1\n",
         "path,label\n/data/set/real/a.mp4,0\n/data/set/real/b.mp4,0\n/data/set/fake/c.mp4,1\n/data/set/fake/d.mp4,1\n",
     ],
 )
@@ -220,6 +221,7 @@ def test_labels_of_a_file_of_their_own(tmp_path, written, labels):
     assert found.scores["label"].tolist() == [0, 0, 1, 1]
     assert found.metrics.set_index("metric").loc["auc", "value"] == 1
     assert f"labels: 4 of 4 files have one in {tmp_path / 'labels.csv'}" in str(found)
+    assert "no scored file" not in str(found)
 
 
 def test_what_has_no_label_or_no_file_is_said(tmp_path, written):
