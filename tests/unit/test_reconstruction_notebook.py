@@ -1,5 +1,7 @@
 """What notebook 06 says that it shows."""
 
+from typing import Any
+
 import pandas as pd
 import pytest
 
@@ -17,7 +19,8 @@ from dfworkbench.notebook.reconstruction_settings import ReconstructionSettings
 )
 def test_titles_name_the_generators_that_are_shown(fakes, title, shown):
     study = Study.__new__(Study)  # nothing is trained
-    study.settings = ReconstructionSettings(**{"generator": "nearest"})
+    values: dict[str, Any] = {"generator": "nearest"}
+    study.settings = ReconstructionSettings(**values)
     study.test = pd.DataFrame({"method": ["", *fakes], "label": [0, *(1 for _ in fakes)]})
     assert study.tested == title
     assert set(study._perturbed["method"]) == shown
