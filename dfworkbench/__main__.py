@@ -9,6 +9,7 @@ import difflib
 import importlib
 import logging
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -17,10 +18,12 @@ from typing import Any, NoReturn
 
 from dfworkbench import __version__
 from dfworkbench.errors import ParameterError, WorkbenchError
+from dfworkbench.outputs import SCORE_TABLE, require_replaceable
 from dfworkbench.settings import Settings, parse_options
 
 #: Exit codes: a doctor's finding, and an error that the user can put right.
 FOUND, REFUSED = 1, 2
+_NEGATIVE = re.compile(r"-\.?\d|-(inf|nan)$")
 _EPILOG = "--traceback shows the full Python traceback of an error."
 
 
@@ -38,10 +41,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0; 1 if the doctor found something; 2 if the input was refused, with the message on standard error.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    want_traceback = "--traceback" in words
-    words = [word for word in words if word != "--traceback"]
+    want_traceback = False
     try:
-        return _dispatch(words)
+        words, pairs = _take_pairs(words)
+        want_traceback = "--traceback" in words
+        return _dispatch([word for word in words if word != "--traceback"], pairs)
     except WorkbenchError as error:
         if want_traceback:
             traceback.print_exc()
@@ -55,7 +59,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _dispatch(words: list[str]) -> int:
+def _take_pairs(words: list[str]) -> tuple[list[str], dict[str, str]]:
+    """Words without `-p NAME VALUE`, and these pairs. argparse would take values such as -1e-3 for flags.
+
+    Raises:
+        ParameterError: A pair is not complete, or a name is given twice.
+    """
+    rest: list[str] = []
+    pairs: dict[str, str] = {}
+    command = next((word for word in words if not word.startswith("-")), "")
+    if command not in ("run", "import"):
+        return words, pairs
+    left = iter(words)
+    for word in left:
+        if word != "-p":
+            rest.append(word)
+            continue
+        name, value = next(left, None), next(left, None)
+        if name is None or value is None:
+            raise ParameterError(f"dfworkbench {command}: -p {name or ''} is not complete; expected -p NAME VALUE.")
+        if name in pairs:
+            raise ParameterError(
+                f"dfworkbench {command}: -p {name} is given twice, as {pairs[name]!r} and {value!r}; expected one value. Give one."
+            )
+        pairs[name] = value
+    return rest, pairs
+
+
+def _dispatch(words: list[str], pairs: dict[str, str]) -> int:
     parser = _Parser(
         prog="dfworkbench", description="An interactive workbench for deepfake forensics.", allow_abbrev=False
     )
@@ -68,7 +99,12 @@ def _dispatch(words: list[str]) -> int:
             add_arguments(command)
     if words and not words[0].startswith("-"):
         _require("command", words[0], list(COMMANDS))
-    given, unknown = parser.parse_known_args(words)
+    given, unknown = parser.parse_known_args(_joined(words))
+    if getattr(given, "p", None):  # -pNAME, which argparse took apart
+        raise ParameterError(
+            f"dfworkbench {given.command}: -p must stand alone; expected -p NAME VALUE, with blanks between."
+        )
+    given.p = pairs
     if given.command is None:
         parser.print_help()
         return 0
@@ -79,6 +115,17 @@ def _dispatch(words: list[str]) -> int:
     handler.setLevel(logging.WARNING)  # on the handler: distributed sets the levels of its own loggers
     logging.basicConfig(handlers=[handler], format="%(levelname)s %(name)s: %(message)s")
     return COMMANDS[given.command][2](given)
+
+
+def _joined(words: list[str]) -> list[str]:
+    """`--flag -1e-3` as `--flag=-1e-3`: argparse takes numbers such as this one for flags."""
+    out: list[str] = []
+    for word in words:
+        if _NEGATIVE.match(word) and out and out[-1].startswith("--") and "=" not in out[-1]:
+            out[-1] += f"={word}"
+        else:
+            out.append(word)
+    return out
 
 
 def _require(kind: str, name: str, known: list[str]) -> None:
@@ -111,6 +158,8 @@ def _add_settings(command: str) -> Callable[[argparse.ArgumentParser], None]:
             options: dict[str, Any] = {"dest": f"setting.{name}", "default": argparse.SUPPRESS, **words}
             if field.kind == "bool" and not field.optional:
                 parser.add_argument(field.flag, action=argparse.BooleanOptionalAction, **options)
+            elif field.kind == "list":  # also given several times
+                parser.add_argument(field.flag, metavar="LIST", action="append", **options)
             else:
                 # values are checked by the settings class, whose messages name the setting
                 parser.add_argument(field.flag, metavar=field.kind.upper(), **options)
@@ -131,7 +180,7 @@ def _settings(command: str, given: argparse.Namespace) -> Any:
         if fields[name].optional and value in ("", "none"):
             value = None
         elif fields[name].kind == "list":
-            value = [part.strip() for part in value.split(",") if part.strip()]
+            value = [part.strip() for text in value for part in text.split(",") if part.strip()]
         values[name] = value
     return build_settings(cls, values)
 
@@ -156,7 +205,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 def _run(given: argparse.Namespace) -> int:
     from dfworkbench.notebook.runner import run_notebook
 
-    executed = run_notebook(given.notebook, dict(given.p), given.output)
+    executed = run_notebook(given.notebook, given.p, given.output)
     _say(f"executed notebook: {executed}\npage:              {executed.with_suffix('.html')}")
     return 0
 
@@ -222,6 +271,8 @@ def _add_score(parser: argparse.ArgumentParser) -> None:
 
 def _score(given: argparse.Namespace) -> int:
     settings = _settings("score", given)
+    if given.table:  # before anything is computed
+        require_replaceable(given.table, SCORE_TABLE)
     from dfworkbench.evaluation.scoring import score
     from dfworkbench.tables import write_table
 
@@ -263,7 +314,7 @@ def _import(given: argparse.Namespace) -> int:
     from dfworkbench.importers import save_released
     from dfworkbench.models import HELPERS
 
-    options = parse_options([f"{name}={value}" for name, value in given.p])
+    options = parse_options([f"{name}={value}" for name, value in given.p.items()])
     folder = save_released(given.kind, given.file, given.name, **options)
     loaded = load_detector(folder)
     _say(f"imported: {folder} ({loaded.name})")

@@ -9,7 +9,15 @@ from numpy.typing import NDArray
 from dfworkbench.analysis.measures import NAN, Measure
 from dfworkbench.errors import InputError
 from dfworkbench.evaluation.aggregate import DEFAULT_RULE, to_level
-from dfworkbench.evaluation.bootstrap import UNITS, interval, people_codes, resample, unit_codes
+from dfworkbench.evaluation.bootstrap import (
+    UNITS,
+    interval,
+    interval_of_difference,
+    people_codes,
+    resample,
+    too_few,
+    unit_codes,
+)
 from dfworkbench.evaluation.curve_metrics import METRICS
 from dfworkbench.evaluation.curves import Ranking, draw_counts
 from dfworkbench.evaluation.metrics import usable_rows
@@ -31,7 +39,8 @@ def drawn_metric(
     """A metric of a score table, and its value in every resampling, `(draws,)`.
 
     Resampled are, unless `unit` is "video", identity groups with all their videos: the question is about people, and videos of
-    one person are alike. A video without a group is its own. With fewer than a dozen groups such intervals are too narrow.
+    one person are alike. A video without a group is its own. With fewer than a dozen groups such intervals are too narrow, and with
+    fewer than `bootstrap.FEWEST` of a class there is none.
 
     Score tables with the same videos in the same order are resampled alike for equal seeds: their draws can be subtracted.
 
@@ -55,8 +64,8 @@ def drawn_metric(
             reason=f"{seen}: {metric if metric != 'auc' else 'AUC'} needs both classes",
         ), nothing
     units, groups = people_codes(used) if unit == "group" else unit_codes(used, unit)
-    if not draws or groups < 2:  # of one alone, every resampling is the same
-        reason = f"1 {'identity group' if unit == 'group' else unit}: no interval" if draws else ""
+    reason = too_few(used["label"], units, "identity group" if unit == "group" else unit) if draws else ""
+    if not draws or reason:
         return Measure(name, value, chance=chance, n=len(used), reason=reason), nothing
     drawn = resample(ranking, units, draw_counts(groups, draws, seed), (metric,))[metric]
     low, high, why = interval(drawn)
@@ -122,7 +131,7 @@ def compare_auc(
     _require_same_videos([*tables, *others], name)
     first, drawn = mean_auc(name, tables, level=level, rule=rule, draws=draws, seed=seed)
     second, other_drawn = mean_auc(name, others, level=level, rule=rule, draws=draws, seed=seed)
-    low, high, why = interval(drawn - other_drawn)
+    low, high, why = interval_of_difference(drawn, other_drawn)
     return Measure(name, first.value - second.value, low, high, 0.0, first.n, first.reason or second.reason or why)
 
 

@@ -23,7 +23,7 @@ from dfworkbench.datasets.frank_perturbations import FRANK_2020, PerturbFrank
 from dfworkbench.datasets.perturbations import LEVELS, PERTURBATIONS, Perturb, strengths_at
 from dfworkbench.datasets.sample import Transform
 from dfworkbench.errors import ParameterError
-from dfworkbench.evaluation.bootstrap import UNITS, interval
+from dfworkbench.evaluation.bootstrap import UNITS, interval, interval_of_difference
 from dfworkbench.evaluation.scoring import score_rows
 from dfworkbench.names import require_name
 
@@ -238,7 +238,7 @@ def _name(detector: LoadedDetector | nn.Module) -> str:
 
 def _compared(now: _Drawn, clean: _Drawn) -> dict[str, Any]:
     measure, drawn = now
-    low, high, _ = interval(drawn - clean[1])
+    low, high, _ = interval_of_difference(drawn, clean[1])
     return {
         "value": measure.value, "low": measure.low, "high": measure.high, "change": measure.value - clean[0].value,
         "change_low": low, "change_high": high, "n": measure.n, "reason": measure.reason,
@@ -249,7 +249,7 @@ def _summary(levels: Sequence[int], found: Sequence[_Drawn]) -> dict[str, Any]:
     values, drawn = np.array([m.value for m, _ in found]), np.stack([d for _, d in found], axis=1)
     width = levels[-1] - levels[0]
     low, high, why = interval(np.asarray(np.trapezoid(drawn, levels, axis=1)) / width)
-    broken = [level for level, (m, _) in zip(levels, found, strict=True) if m.low <= CHANCE]
+    broken = [level for level, (m, _) in zip(levels, found, strict=True) if np.fmin(m.low, m.value) <= CHANCE]
     return {
         "area": float(np.trapezoid(values, levels)) / width, "area_low": low, "area_high": high,
         "broken_at": broken[0] if broken else NAN, "reason": found[0][0].reason or why,

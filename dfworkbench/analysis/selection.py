@@ -19,7 +19,7 @@ from dfworkbench.analysis.measures import Measure
 from dfworkbench.checkpoints import LoadedDetector, find_checkpoint, load_detector, read_record
 from dfworkbench.errors import CheckpointError, DataNotFoundError, InputError
 from dfworkbench.evaluation.aggregate import DEFAULT_RULE, to_level
-from dfworkbench.evaluation.bootstrap import interval, resample, unit_codes
+from dfworkbench.evaluation.bootstrap import interval, interval_of_difference, resample, too_few, unit_codes
 from dfworkbench.evaluation.curve_metrics import METRICS
 from dfworkbench.evaluation.curves import Ranking, draw_counts
 from dfworkbench.evaluation.leaderboard import LOWER_IS_BETTER
@@ -194,11 +194,16 @@ def compare_selection(
     )
     # of epochs that are equally good on test data the honest one: nothing was gained by looking
     optimistic = max(of_test, key=lambda e: (sign * of_test[e][0], e == honest, -e))
-    rows = len(usable_rows(to_level(test[honest], level, rule), missing)[0])
+    rows = usable_rows(to_level(test[honest], level, rule), missing)[0]
+    few = too_few(rows["label"], unit_codes(rows, unit)[0], unit) if draws else ""
     first, second = of_test[honest], of_test[optimistic]
-    gain = (sign * (second[0] - first[0]), sign * (second[1] - first[1]))
-    names = (f"{metric}, epoch {honest}", f"{metric}, epoch {optimistic}", "optimism")
-    measures = [_measure(name, found, rows) for name, found in zip(names, (first, second, gain), strict=True)]
+    better, worse = (second, first) if sign > 0 else (first, second)
+    low, high, why = interval_of_difference(better[1], worse[1])
+    measures = [
+        _measure(f"{metric}, epoch {honest}", first, len(rows), few),
+        _measure(f"{metric}, epoch {optimistic}", second, len(rows), few),
+        Measure("optimism", better[0] - worse[0], low, high, n=len(rows), reason=few or why),
+    ]
     epochs = pd.DataFrame(
         {"epoch": list(of_val), "val": list(of_val.values()), "test": [of_test[e][0] for e in of_val]}
     )
@@ -236,12 +241,14 @@ def _figures(
     ranking = Ranking(used["label"], used["fake_probability"])
     value = float(METRICS[metric](ranking.curve())[0])
     codes, units = unit_codes(used, unit)
+    if too_few(used["label"], codes, unit):
+        return value, np.empty(0)
     return value, resample(ranking, codes, draw_counts(units, draws, seed), (metric,))[metric]
 
 
-def _measure(name: str, figures: Figures, rows: int) -> Measure:
+def _measure(name: str, figures: Figures, rows: int, few: str) -> Measure:
     low, high, why = interval(figures[1])
-    return Measure(name, figures[0], low, high, n=rows, reason=why)
+    return Measure(name, figures[0], low, high, n=rows, reason=few or why)
 
 
 def _require_alike(val: Mapping[int, pd.DataFrame], test: Mapping[int, pd.DataFrame], picked: int | None) -> None:

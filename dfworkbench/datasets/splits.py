@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dfworkbench.errors import DataNotFoundError, ParameterError, SplitLeakError, TableError
-from dfworkbench.names import SPLITS
+from dfworkbench.names import FAKE, SPLITS
 from dfworkbench.workspace import atomic_path
 
 Rule = Literal["auto", "official", "identity"]
@@ -43,8 +43,8 @@ def assign_splits(
 
     Args:
         videos: With a column `group`.
-        rule: "official" keeps the splits that the layout found; "identity" draws groups at random; "auto" takes
-            official ones where there are any.
+        rule: "official" keeps the splits that the layout found; "identity" draws groups at random, so that every kind (real, and
+            each forgery or generator) has its share in every split; "auto" takes official ones where there are any.
         shares: Of the videos, for train, val and test; used by "identity".
         seed: Of the draw.
 
@@ -62,30 +62,33 @@ def assign_splits(
         return videos.copy()
     if len(shares) != 3 or min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
         raise ParameterError(f"shares must be three numbers from 0 that add up to 1 (train, val, test); got {shares}.")
-    return videos.assign(split=videos["group"].map(_draw(videos["group"], shares, seed)).astype("str"))
+    return videos.assign(split=videos["group"].map(_draw(videos, shares, seed)).astype("str"))
 
 
-def _draw(groups: pd.Series, shares: tuple[float, float, float], seed: int) -> dict[str, str]:
-    sizes = groups.value_counts()
-    wanted = [split for split, share in zip(SPLITS, shares, strict=True) if share > 0]
-    if len(sizes) < len(wanted):
+def _draw(videos: pd.DataFrame, shares: tuple[float, float, float], seed: int) -> dict[str, str]:
+    kinds = videos["method"].where(videos["label"] == FAKE, videos["label"].astype("str"))
+    counts = pd.crosstab(videos["group"], kinds)
+    sizes = counts.sum(axis=1)
+    target = {split: share for split, share in zip(SPLITS, shares, strict=True) if share > 0}
+    if len(sizes) < len(target):
         raise ParameterError(
-            f"splitting by identity needs at least {len(wanted)} identity groups for {', '.join(wanted)}; this data set has "
+            f"splitting by identity needs at least {len(target)} identity groups for {', '.join(target)}; this data set has "
             f"{len(sizes)}, because its swaps link all identities. Use its official splits, or use it for testing only."
         )
-    rng = np.random.default_rng(seed)
     names = sorted(sizes.index)
+    rng = np.random.default_rng(seed)
     order = sorted((names[i] for i in rng.permutation(len(names))), key=lambda name: -sizes[name])
-    target = {split: share * len(groups) for split, share in zip(SPLITS, shares, strict=True) if share > 0}
-    filled = dict.fromkeys(target, 0)
+    rows, whole = dict(zip(counts.index, counts.to_numpy(), strict=True)), counts.to_numpy().sum(axis=0)
+    filled = {split: np.zeros(len(whole)) for split in target}
     chosen = {}
     for index, name in enumerate(order):
-        # the split that lacks most, relative to its share; each split gets a group before any gets its last
-        empty = [split for split in target if filled[split] == 0]
+        # the split that lacks most of the group's kinds, relative to its share; each split gets a group before any gets its last
+        lacking = {split: 1 - filled[split] / (share * whole) for split, share in target.items()}
+        empty = [split for split in target if not filled[split].any()]
         pool = empty if empty and len(order) - index <= len(empty) else list(target)
-        split = max(pool, key=lambda s: (target[s] - filled[s]) / target[s])
+        split = max(pool, key=lambda s: round(float(lacking[s] @ rows[name] / sizes[name]), 9))
         chosen[name] = split
-        filled[split] += int(sizes[name])
+        filled[split] += rows[name]
     return chosen
 
 

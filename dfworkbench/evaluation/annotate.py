@@ -17,6 +17,7 @@ from dfworkbench.evaluation.results import FileScore, TrackScore, probability_te
 from dfworkbench.media.images import read_image, write_png
 from dfworkbench.media.video import VideoSource
 from dfworkbench.media.writer import VideoWriter
+from dfworkbench.outputs import ANNOTATED, require_other, require_replaceable
 from dfworkbench.timeline import spans, stretches
 
 _MAX_ROWS = 12
@@ -28,7 +29,8 @@ def annotate(file: FileScore, target: Path | str, *, crf: int = 20, progress: bo
 
     Args:
         file: Of `score`.
-        target: Where to write: a .mp4 (or another container) for a video, a .png for a picture; or an existing folder.
+        target: Where to write: a .mp4 (or another container) for a video, a .png for a picture; or an existing folder. A file
+            that is there is replaced only where its name ends in "_annotated", as those in a folder do.
         crf: Constant rate factor of the video; lower is better and larger.
         progress: Whether to show a bar.
 
@@ -37,7 +39,7 @@ def annotate(file: FileScore, target: Path | str, *, crf: int = 20, progress: bo
 
     Raises:
         MediaError: The file has no score, or cannot be read any more.
-        OutputError: The target cannot be written.
+        OutputError: The target cannot be written, is the scored file, or another file is there.
     """
     if not file.ok:
         raise MediaError(
@@ -47,6 +49,8 @@ def annotate(file: FileScore, target: Path | str, *, crf: int = 20, progress: bo
     target = Path(target)
     if target.is_dir():
         target = target / f"{file.path.stem}_annotated{'.mp4' if file.kind == 'video' else '.png'}"
+    require_other(target, file.path, ANNOTATED)
+    require_replaceable(target, ANNOTATED)
     if file.kind == "video":
         _write_video(file, target, crf, progress)
     else:

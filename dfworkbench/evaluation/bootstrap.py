@@ -2,14 +2,20 @@
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from dfworkbench.errors import TableError
 from dfworkbench.evaluation.curve_metrics import METRICS
 from dfworkbench.evaluation.curves import Floats, Ranking
+from dfworkbench.names import FAKE, REAL
 
 UNITS = {"video": "video_id", "group": "group"}
 INTERVAL = (0.025, 0.975)
+
+#: Files (or groups) of a class below which there is no interval and no calibration: docs/decisions/0018-small-samples.md.
+FEWEST = 5
+
+_NO_WIDTH = 1e-12
 
 
 def resample(
@@ -60,11 +66,46 @@ def people_codes(rows: pd.DataFrame) -> tuple[NDArray[np.intp], int]:
     return codes, len(groups)
 
 
+def too_few(labels: ArrayLike, codes: ArrayLike, unit: str, fewest: int = FEWEST) -> str:
+    """Why rows are too few for an interval, or "".
+
+    Args:
+        labels: `(n,)`, REAL or FAKE.
+        codes: `(n,)`, the resampling unit of each row.
+        unit: Its name, for the words.
+        fewest: Units that each class must have which is there.
+    """
+    known, of = np.asarray(labels), np.asarray(codes)
+    for label, kind in ((REAL, "real"), (FAKE, "fake")):
+        count = len(np.unique(of[known == label]))
+        if 0 < count < fewest:
+            return f"{count} {kind} {unit}{'' if count == 1 else 's'}: no interval below {fewest}"
+    return ""
+
+
 def interval(drawn: NDArray[np.float64]) -> tuple[float, float, str]:
-    """Ends of the 95 % interval of bootstrap draws, and what is odd about it, else ""."""
+    """Ends of the 95 % interval of bootstrap draws, and what is odd about it, else "".
+
+    Draws that are all alike, as of a detector that makes no mistake on few files, give no interval: one of no width would say that
+    the figure is certain.
+    """
     finite = drawn[~np.isnan(drawn)]  # resamplings that hold one class only say nothing
     if len(finite) < 2:
         return float("nan"), float("nan"), "no resampling holds both classes" if len(drawn) else ""
     low, high = np.quantile(finite, INTERVAL)
+    if high - low < _NO_WIDTH:
+        return float("nan"), float("nan"), "all resamplings give the same value: no interval"
     lost = len(drawn) - len(finite)
     return float(low), float(high), f"interval without {lost} one-class resamplings" if lost > 0.05 * len(drawn) else ""
+
+
+def interval_of_difference(first: NDArray[np.float64], second: NDArray[np.float64]) -> tuple[float, float, str]:
+    """Like `interval`, of `first` minus `second`, draw by draw.
+
+    Two figures that vary, and are alike in every resampling, differ by nothing: that is an interval of no width.
+    """
+    low, high, why = interval(first - second)
+    finite = (first - second)[~np.isnan(first - second)]
+    if np.isnan(low) and len(finite) > 1 and not np.isnan(interval(first)[0]):
+        return (*np.quantile(finite, INTERVAL).tolist(), "")
+    return low, high, why

@@ -22,6 +22,7 @@ from scipy.special import expit, log_expit, logit
 
 from dfworkbench.errors import DataNotFoundError, InputError, ParameterError
 from dfworkbench.evaluation.aggregate import DEFAULT_RULE, Rule, to_level
+from dfworkbench.evaluation.bootstrap import FEWEST, too_few
 from dfworkbench.evaluation.metrics import log_loss, usable_rows
 from dfworkbench.evaluation.probability_metrics import CLIP
 from dfworkbench.names import FAKE, REAL, require_name
@@ -33,6 +34,9 @@ Floats = NDArray[np.float64]
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
 METHODS = ("temperature", "platt", "isotonic")
+_FEW = 10  # files of a class below which a calibration is said to be unsure
+#: Files of each class that a map needs: with fewer it made log loss worse on average (docs/decisions/0018-small-samples.md).
+FEWEST_FILES = {"temperature": _FEW, "platt": FEWEST, "isotonic": _FEW}
 _TEMPERATURES = (0.01, 100.0)  # rows that 0.5 separates fully would ask for 0
 
 
@@ -105,8 +109,13 @@ def fit_calibrator(
     *,
     rule: Rule = DEFAULT_RULE,
     allow_test: bool = False,
+    fewest: int | None = None,
+    leave_few: bool = False,
 ) -> Calibrator:
     """Fit a map on the labelled and scored rows of a table.
+
+    On few files a map may be far worse than none: a temperature fitted on one real and one fake file makes log loss nine times as
+    high (docs/decisions/0018-small-samples.md).
 
     Args:
         scores: A score table of validation files.
@@ -115,9 +124,11 @@ def fit_calibrator(
         level: On which the probabilities shall be right.
         rule: How the rows of a file become one number.
         allow_test: Whether rows of split "test" may be fitted on.
+        fewest: Files of each class that there must be; None takes that of the map, `FEWEST_FILES`.
+        leave_few: Whether scores are left as they are where there are fewer; the note then says so.
 
     Raises:
-        InputError: Rows of split "test", rows of one class, or none.
+        InputError: Rows of split "test", of one class, of too few files, or none.
     """
     require_name("calibration", method, METHODS)
     rows = fitting_rows(scores, level, rule, f"fitting {method} calibration", allow_test=allow_test)
@@ -128,8 +139,20 @@ def fit_calibrator(
         "method": method, "level": level, "rule": rule, "datasets": _named(rows["dataset"]), "splits": _named(rows["split"]),
         "n_real": int((labels == REAL).sum()), "n_fake": int((labels == FAKE).sum()), "log_loss_before": log_loss(labels, raw),
     }  # fmt: skip
+    files, fewest = pd.factorize(rows["video_id"])[0], FEWEST_FILES[method] if fewest is None else fewest
+    few = too_few(labels, files, "file", fewest)
+    if few and not leave_few:
+        raise InputError(
+            f"fitting {method} calibration: {few.partition(':')[0]}, expected at least {fewest} of each class, or the map may be "
+            "worse than none. Score more validation files, or leave the probabilities as they are."
+        )
+    if few:
+        known |= {"method": "temperature", "log_loss_after": known["log_loss_before"]}
+        return Calibrator(**known, note=f"not calibrated: {few.partition(':')[0]}, {method} needs {fewest}")
     fitted = Calibrator(**known, **fit(labels, raw if method == "isotonic" else z))
-    return fitted.replace(log_loss_after=log_loss(labels, fitted.probabilities(raw, z)))
+    unsure = too_few(labels, files, "file", _FEW).partition(":")[0]
+    note = "; ".join(filter(None, (fitted.note, f"fitted on {unsure} only: may be worse than none" if unsure else "")))
+    return fitted.replace(log_loss_after=log_loss(labels, fitted.probabilities(raw, z)), note=note)
 
 
 def fitting_rows(scores: pd.DataFrame, level: str, rule: str, doing: str, *, allow_test: bool) -> pd.DataFrame:

@@ -22,6 +22,7 @@ import pandas as pd
 from dfworkbench.errors import CheckpointError, DataNotFoundError, TableError
 from dfworkbench.evaluation.metrics import auc
 from dfworkbench.evaluation.score_csv import finished, log_odds
+from dfworkbench.evaluation.score_text import NOTES
 from dfworkbench.importers.numpy_pickles import read_values
 from dfworkbench.names import COMPRESSIONS, FAKE, REAL, STATUS_OK
 from dfworkbench.tables import SCORES
@@ -190,7 +191,10 @@ def _table(names: Any, pred: Any, label: Any, other: Any, dataset: str, file: Pa
     keys = pd.Series([f"{dataset}/{name}" for name in below])
     again = keys.groupby(keys).cumcount()  # clips may begin at the same frame
     rows["row_id"] = keys.where(again == 0, keys + "#" + again.astype(str))
-    return finished(rows.assign(track=0), file)
+    table = finished(rows.assign(track=0), file)
+    copies = int(pd.DataFrame({"key": keys, "score": scores}).duplicated().sum())
+    table.attrs[NOTES] = [f"{copies} rows repeat a path with the same score, and count as often"] if copies else []
+    return table
 
 
 def _shared_folders(folders: list[PurePosixPath]) -> int:

@@ -6,7 +6,7 @@
 * our own score tables, .csv or .parquet.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,12 +21,14 @@ from dfworkbench.evaluation.score_csv import (
     Scale,
     finished,
     log_odds,
-    read_cells,
     read_score_csv,
     write_score_csv,
 )
-from dfworkbench.evaluation.score_keys import parse_numbers
+from dfworkbench.evaluation.score_labels import read_labels, with_labels
+from dfworkbench.evaluation.score_rows import require_one_condition, select_rows
+from dfworkbench.evaluation.score_text import NOTES, parse_numbers, read_cells
 from dfworkbench.names import COMPRESSIONS, FAKE, REAL, STATUS_OK, require_name
+from dfworkbench.outputs import SCORE_CSV, require_replaceable
 from dfworkbench.tables import SCORES, read_table
 from dfworkbench.workspace import atomic_path
 
@@ -58,6 +60,8 @@ def read_scores(
     columns: Mapping[str, str] | None = None,
     frames_in_folders: bool = False,
     dataset: str = "",
+    where: Sequence[str] = (),
+    labels: Path | str | None = None,
 ) -> pd.DataFrame:
     """Read a score file of any of `FORMATS`.
 
@@ -66,13 +70,15 @@ def read_scores(
         format: "auto" tells it from the suffix and the headers.
         polarity: What a high score means, in a plain CSV; the other formats say it themselves. So do the following.
         scale: Of its scores.
-        fake_label: Its number for fake.
+        fake_label: Its number for fake, and that of `labels`.
         columns: Role -> header, see `score_csv.read_score_csv`.
         frames_in_folders: Whether its paths are frames, and their folders the videos.
         dataset: Name of the data set, where the file gives none.
+        where: Rows to take, as `column=value`; see `score_rows.select_rows`.
+        labels: A CSV file with a label per file, for scores that have none; see `score_labels`.
 
     Returns:
-        A score table (`tables.SCORES`).
+        A score table (`tables.SCORES`); its `attrs[score_text.NOTES]` says how it was read.
 
     Raises:
         DataNotFoundError: There is no such file.
@@ -89,17 +95,37 @@ def read_scores(
     }
     said |= {"columns": (columns or {}, {}), "frames_in_folders": (frames_in_folders, False)}
     changed = {name: value for name, (value, usual) in said.items() if value != usual}
-    if kind == "csv":
-        return read_score_csv(path, dataset=dataset, **changed)
-    if changed:
+    if labels is not None and kind != "csv":
+        changed.pop("fake_label", None)  # it is that of the labels
+    if kind != "csv" and changed:
         words = ", ".join(f"{name}={value!r}" for name, value in changed.items())
         raise ParameterError(
             f"reading scores from {path}: {words} is for plain CSV; this is {FORMATS[kind]}, which says what its scores mean. "
             "Leave it out, or say format='csv'."
         )
-    if kind == "deepfakebench":
-        return read_deepfakebench(path, dataset=dataset)
-    return read_workbench_csv(path) if kind == "deepfake_workbench" else read_table("score", path)
+    if kind == "csv":
+        table = read_score_csv(path, dataset=dataset, where=where, labelled=labels is None, **changed)
+    elif kind == "deepfakebench":
+        table = select_rows(read_deepfakebench(path, dataset=dataset), where, path)
+    elif kind == "deepfake_workbench":
+        table = read_workbench_csv(path, where=where)
+    else:
+        table = read_table("score", path, choose=lambda rows: _one_condition(rows, where, path))
+    if labels is None:
+        return table
+    known = read_labels(labels, fake_label)
+    labelled, notes = with_labels(table, known, labels)
+    labelled.attrs[NOTES] = [*table.attrs.get(NOTES, ()), *notes]
+    return labelled
+
+
+def _one_condition(rows: pd.DataFrame, where: Sequence[str], path: Path | str) -> pd.DataFrame:
+    """The chosen rows of a score table of ours, once it is certain that they are not of several runs."""
+    rows = select_rows(rows, where, path)
+    if {"row_id", "video_id"} <= set(rows):
+        others = rows[[name for name in rows if name not in SCORES.columns]].astype("str")
+        require_one_condition(rows, rows["row_id"].astype("str"), others, path)
+    return rows
 
 
 def score_format(path: Path | str) -> str:
@@ -125,11 +151,12 @@ def score_format(path: Path | str) -> str:
     return "dfworkbench" if headers.issuperset(_OURS) else "csv"
 
 
-def read_workbench_csv(path: Path | str) -> pd.DataFrame:
+def read_workbench_csv(path: Path | str, *, where: Sequence[str] = ()) -> pd.DataFrame:
     """Read `<name>.scores.csv` of deepfake-workbench: a row per video, P(fake), failures kept as rows.
 
     Args:
         path: The file; its `.meta.json` is not needed.
+        where: Rows to take, such as `compression=c23`; those of one video in several compressions are refused.
 
     Returns:
         A score table; a video's key is "<dataset>/<key>", with "@<compression>" where there is one.
@@ -146,6 +173,7 @@ def read_workbench_csv(path: Path | str) -> pd.DataFrame:
             f"reading scores of deepfake-workbench from {path}: no column {', '.join(map(repr, lost))}; expected "
             f"{', '.join(_WORKBENCH)}. If it is another CSV, say format='csv'."
         )
+    cells = select_rows(cells, where, path)
     scores = parse_numbers(cells["score"], "score", path)
     labels = parse_numbers(cells["label"], "label", path)
     if not np.isin(labels, (REAL, FAKE)).all():
@@ -159,7 +187,9 @@ def read_workbench_csv(path: Path | str) -> pd.DataFrame:
         "row_id": keys, "video_id": keys, "dataset": cells["dataset"], "label": labels, "status": cells["status"],
         "method": cells["method"] if "method" in cells else "", "fake_probability": scores, "logit": log_odds(scores),
     })  # fmt: skip
-    return finished(table, path)
+    key = cells["dataset"] + "/" + cells["key"]
+    require_one_condition(table.assign(video_id=key), key, cells[["compression"]], path)
+    return finished(table.reset_index(drop=True), path)
 
 
 def write_workbench_csv(scores: pd.DataFrame, path: Path | str, *, rule: Rule = DEFAULT_RULE) -> Path:
@@ -172,8 +202,9 @@ def write_workbench_csv(scores: pd.DataFrame, path: Path | str, *, rule: Rule = 
 
     Raises:
         TableError: It is no score table, or none of its rows has a label.
-        OutputError: The file cannot be written.
+        OutputError: The file cannot be written, or is there and is no score table.
     """
+    require_replaceable(Path(path), SCORE_CSV)
     videos = to_level(SCORES.complete(scores, "the scores to be written"), "video", rule)
     videos = videos[videos["label"].isin((REAL, FAKE))]
     if videos.empty:

@@ -4,13 +4,16 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import pandas as pd
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
+from dfworkbench.errors import TableError
 from dfworkbench.evaluation.aggregate import DEFAULT_RULE, RULES, Rule
 from dfworkbench.evaluation.deepfakebench import pool_by_folder_name
 from dfworkbench.evaluation.interchange import FORMATS, Format, read_scores, score_format
 from dfworkbench.evaluation.metrics import evaluate, metrics_text
 from dfworkbench.evaluation.score_columns import ROLES
+from dfworkbench.evaluation.score_text import NOTES
+from dfworkbench.names import FAKE, REAL
 from dfworkbench.settings import Settings
 
 
@@ -21,8 +24,8 @@ class JudgeSettings(Settings):
         default="auto", description="What the file is: " + "; ".join(f"{k}: {v}" for k, v in FORMATS.items())
     )
     polarity: Literal["fake", "real"] = Field(default="fake", description="What a high score means, in a plain CSV.")
-    scale: Literal["probability", "logit"] = Field(
-        default="probability", description="Scale of the scores of a plain CSV: 0 to 1, or log-odds."
+    scale: Literal["probability", "percent", "logit"] = Field(
+        default="probability", description="Scale of the scores of a plain CSV: 0 to 1, 0 to 100, or log-odds."
     )
     fake_label: int = Field(default=1, ge=0, le=1, description="The number that means fake, in a plain CSV.")
     columns: list[str] = Field(
@@ -30,6 +33,12 @@ class JudgeSettings(Settings):
     )
     frames_in_folders: bool = Field(
         default=False, description="Paths in a plain CSV are frames, and the folder that they lie in is the video."
+    )
+    where: list[str] = Field(
+        default=[], description="Rows to take, as column=value, such as model=xception; several columns must all fit."
+    )
+    labels: Path | None = Field(
+        default=None, description="CSV file with a path (or video_id) and a label per file, for scores without labels."
     )
     rule: Rule = Field(
         default=DEFAULT_RULE,
@@ -44,12 +53,13 @@ class JudgeSettings(Settings):
     draws: int = Field(default=2000, ge=0, le=100_000, description="Bootstrap resamplings; 0 for no intervals.")
     seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Of the resampling.")
 
-    @field_validator("columns")
+    @field_validator("columns", "where")
     @classmethod
-    def _are_pairs(cls, values: list[str]) -> list[str]:
+    def _are_pairs(cls, values: list[str], info: ValidationInfo) -> list[str]:
+        kind = "role=header pair, such as score=model_a" if info.field_name == "columns" else "column=value pair"
         for value in values:
             if "=" not in value:
-                raise ValueError(f"{value!r} is no role=header pair, such as score=model_a")
+                raise ValueError(f"{value!r} is no {kind}")
         return values
 
 
@@ -88,25 +98,46 @@ def judge(path: Path | str, settings: JudgeSettings | None = None) -> Judgement:
         name: getattr(chosen, name) for name in ("polarity", "scale", "fake_label", "frames_in_folders")
     }
     columns = dict(pair.split("=", 1) for pair in chosen.columns)
-    scores = read_scores(path, kind, columns=columns, **plain)  # pyright: ignore[reportArgumentType]
+    scores = read_scores(
+        path,
+        kind,  # pyright: ignore[reportArgumentType]
+        columns=columns,
+        where=chosen.where,
+        labels=chosen.labels,
+        **plain,
+    )
+    _require_labels(scores, path)
+    levels, level_notes = _levels(scores, chosen.labels is not None)
     how: dict[str, Any] = {name: getattr(chosen, name) for name in ("rule", "missing", "draws", "seed", "unit")}
-    metrics = evaluate(scores, _levels(scores), **how)
+    metrics = evaluate(scores, levels, **how)
     notes = [f"rule: {RULES[chosen.rule]}; rows without score: {chosen.missing}"]
+    notes += [f"NOTE: {note}" for note in (*scores.attrs.get(NOTES, ()), *level_notes)]
     return Judgement(
         scores, metrics, notes + _polarity_note(metrics) + (_pooling_note(scores) if kind == "deepfakebench" else [])
     )
 
 
-def _levels(scores: pd.DataFrame) -> list[str]:
-    """Levels that differ from one another in this table."""
+def _require_labels(scores: pd.DataFrame, path: Path | str) -> None:
+    if not scores["label"].isin((REAL, FAKE)).any():
+        raise TableError(
+            f"judging {path}: none of its {len(scores)} rows has a label, as where files were scored that nobody has labelled. "
+            "Expected real or fake for some: give --labels FILE, a CSV with the columns path and label. Names of folders are not "
+            "taken for labels."
+        )
+
+
+def _levels(scores: pd.DataFrame, labelled_files: bool) -> tuple[list[str], list[str]]:
+    """Levels that differ from one another in this table, and why one is left out."""
     frames = scores.duplicated(["video_id", "track"]).any()
     tracks = scores.groupby("video_id")["track"].nunique().max() > 1
-    return [*(["frame"] if frames else []), *(["track"] if tracks else []), "video"]
+    if labelled_files and tracks:  # a forged video also holds real people
+        return ["video"], ["labels were given for files, and some hold several people: judged on video level only"]
+    return [*(["frame"] if frames else []), *(["track"] if tracks else []), "video"], []
 
 
 def _polarity_note(metrics: pd.DataFrame) -> list[str]:
     row = metrics[metrics["metric"] == "auc"].iloc[-1]
-    if not row["high"] < 0.5:
+    if not (row["high"] < 0.5 or (row["value"] < 0.5 and row["reason"])):  # without interval, the value must do
         return []
     return [
         f"NOTE: the AUC of {row['value']:.3f} is below chance: real files score higher than fakes. If a high score means real, "

@@ -11,7 +11,9 @@ import pandas as pd
 from dfworkbench.errors import ParameterError
 from dfworkbench.evaluation.html_table import FONT, SOFT, html_table, note_html
 from dfworkbench.evaluation.judged import Judged
+from dfworkbench.evaluation.metrics import lost_intervals
 from dfworkbench.evaluation.protocol import Protocol
+from dfworkbench.outputs import LEADERBOARD, PAGE, mark_page, require_replaceable
 from dfworkbench.workspace import atomic_path
 
 LOWER_IS_BETTER = frozenset({"aurc", "brier", "ece", "eer", "log_loss"})
@@ -74,20 +76,22 @@ class Leaderboard:
             cells: dict[str, Any] = {"rank": rank, "name": one.name}
             cells |= {row.metric: _cell(row) for row in one.rows.itertuples()}
             cells |= {"files": int(first["videos"]), "coverage": f"{first['coverage']:.1%}"}
-            rows.append({**cells, "protocol": one.protocol.id, "note": one.note})
+            rows.append({**cells, "protocol": one.protocol.id, "note": " ".join(filter(None, _notes(one)))})
         return pd.DataFrame(rows)
 
     def to_csv(self, path: Path | str) -> Path:
-        """Write the numbers."""
+        """Write the numbers; only a leaderboard is replaced."""
+        require_replaceable(Path(path), LEADERBOARD)
         with atomic_path(Path(path), "a leaderboard") as temporary:
             self.frame().to_csv(temporary, index=False)
         return Path(path)
 
     def to_html(self, path: Path | str) -> Path:
-        """Write a page of its own."""
+        """Write a page of its own; only a page of ours is replaced."""
+        require_replaceable(Path(path), PAGE)
         page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Leaderboard</title>{self._repr_html_()}</html>\n'
         with atomic_path(Path(path), "a leaderboard") as temporary:
-            temporary.write_text(page, encoding="utf-8")
+            temporary.write_text(mark_page(page), encoding="utf-8")
         return Path(path)
 
     def __len__(self) -> int:
@@ -101,11 +105,15 @@ class Leaderboard:
             return f'<div style="{FONT}">empty leaderboard</div>'
         table = self.table()
         shown = table.drop(columns=["note", "protocol"])
-        notes = "".join(note_html(f"{one.name}: {one.note}") for one in self.entries if one.note)
+        notes = "".join(note_html(f"{one.name}: {note}") for one in self.entries for note in _notes(one) if note)
         rows = shown.itertuples(index=False, name=None)
         words = f'<div style="{SOFT}">{escape(str(self.protocol))}; 95 % intervals</div>'
         heads = [_HEADS.get(name, name.replace("_", " ")) for name in map(str, shown)]
         return f'<div style="{FONT};max-width:1010px">{html_table(heads, rows)}{words}{notes}</div>'
+
+
+def _notes(judged: Judged) -> list[str]:
+    return [judged.note, *lost_intervals(judged.rows)]
 
 
 def _rank(judged: Judged) -> tuple[float, str]:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from dfworkbench.errors import InputError, ParameterError
 from dfworkbench.evaluation import curve_metrics, probability_metrics
 from dfworkbench.evaluation.aggregate import DEFAULT_RULE, LEVELS, to_level
-from dfworkbench.evaluation.bootstrap import UNITS, interval, resample, unit_codes
+from dfworkbench.evaluation.bootstrap import UNITS, interval, resample, too_few, unit_codes
 from dfworkbench.evaluation.curve_metrics import MAX_FPR, METRICS, TPR_AT
 from dfworkbench.evaluation.curves import Curve, Floats, Ranking, draw_counts
 from dfworkbench.evaluation.leak_note import table_note
@@ -142,10 +142,10 @@ def evaluate(
         unit: What is drawn: "video", or "group" (all videos that share an identity).
 
     Returns:
-        One row per level and metric: level, metric, value, low, high (95 % interval), n, n_fake, n_real (rows that count),
-        videos, coverage (share of the labelled rows of this level that have a score), rule, missing, unit, reason (why a
-        value or interval is NaN or what to know about it, else ""), note (what must be said beside every figure of the table,
-        see `leak_note`, else "").
+        One row per level and metric: level, metric, value, low, high (95 % interval; NaN where a class has fewer than
+        `bootstrap.FEWEST` files), n, n_fake, n_real (rows that count), videos, coverage (share of the labelled rows of this level
+        that have a score), rule, missing, unit, reason (why a value or interval is NaN or what to know about it, else ""), note
+        (what must be said beside every figure of the table, see `leak_note`, else "").
     """
     for name in metrics:
         require_name("metric", name, METRICS)
@@ -183,14 +183,14 @@ def _evaluate_level(
     ranking = Ranking(used["label"], used["fake_probability"])
     codes, units = unit_codes(used, unit)
     values = {name: METRICS[name](ranking.curve())[0] if len(used) else np.nan for name in metrics}
-    sampled = {}
-    if draws and units > 1:
+    sampled, few = {}, too_few(used["label"], codes, unit)
+    if draws and not few and len(used):
         sampled = resample(ranking, codes, draw_counts(units, draws, seed), tuple(metrics))
     out = []
     for name in metrics:
         low, high, why = interval(sampled.get(name, np.empty(0)))
         if draws and name not in sampled:
-            why = f"{units} {unit}: too few for an interval"
+            why = few
         reason = (
             _why_nan(name, len(used), n_fake) if np.isnan(values[name]) else why or _coarse(name, len(used) - n_fake)
         )
@@ -231,3 +231,12 @@ def metrics_text(table: pd.DataFrame) -> str:
 def table_notes(table: pd.DataFrame) -> list[str]:
     """What must be said beside the figures of a table from `evaluate`; a sentence each, mostly none."""
     return [str(note) for note in dict.fromkeys(table["note"]) if note] if "note" in table else []
+
+
+def lost_intervals(table: pd.DataFrame) -> list[str]:
+    """Why figures of a table from `evaluate` that have a value have no interval; a sentence each, mostly none."""
+    lost = table[table["value"].notna() & table["low"].isna() & (table["reason"] != "")]
+    return [
+        f"{', '.join(str(name) for name in part['metric'].unique())}: {reason}."
+        for reason, part in lost.groupby("reason", sort=False)
+    ]

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from dfworkbench.evaluation.aggregate import DEFAULT_RULE, to_level
-from dfworkbench.evaluation.bootstrap import INTERVAL, unit_codes
+from dfworkbench.evaluation.bootstrap import INTERVAL, too_few, unit_codes
 from dfworkbench.evaluation.curves import Curve, Ranking, draw_counts
 from dfworkbench.evaluation.metrics import usable_rows
 
@@ -22,7 +22,8 @@ def roc_band(
     """The ROC curve with its 95 % band over videos.
 
     Returns:
-        fpr, tpr, low, high on `points` evenly spaced false alarm rates; empty if one class is missing.
+        fpr, tpr, low, high on `points` evenly spaced false alarm rates; empty if one class is missing. The ends are NaN where there
+        are too few files for an interval, or all resamplings give the same curve.
     """
     used, _ = usable_rows(to_level(scores, level, rule), missing)
     grid = np.linspace(0, 1, points)
@@ -32,13 +33,18 @@ def roc_band(
     ranking = Ranking(used["label"], used["fake_probability"])
     codes, units = unit_codes(used, "video")
     tpr = _tpr_on(grid, ranking.curve())[0]
+    none = np.full(points, np.nan)
+    if too_few(used["label"], codes, "video"):
+        return pd.DataFrame({"fpr": grid, "tpr": tpr, "low": none, "high": none})
     counts = draw_counts(units, draws, seed)
     chunk = max(1, 2_000_000 // len(codes))
     order = codes[ranking.order]
     drawn = [_tpr_on(grid, ranking.curve(counts[i : i + chunk][:, order])) for i in range(0, draws, chunk)]
     curves = np.concatenate(drawn) if drawn else tpr[None]
     curves = curves[~np.isnan(curves).any(axis=1)]
-    low, high = np.quantile(curves, INTERVAL, axis=0) if len(curves) else (tpr, tpr)
+    low, high = np.quantile(curves, INTERVAL, axis=0) if len(curves) else (none, none)
+    if np.nanmax(high - low, initial=0.0) == 0:
+        low = high = none
     return pd.DataFrame({"fpr": grid, "tpr": tpr, "low": low, "high": high})
 
 

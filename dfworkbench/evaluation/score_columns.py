@@ -26,7 +26,10 @@ ROLES: dict[str, tuple[str, ...]] = {
     "split": ("split", "subset", "partition"),
     "method": ("method", "forgery", "forgery_kind", "manipulation", "generator"),
     "track": ("track", "track_id", "person"),
-    "frame": ("frame", "frame_index", "frame_idx", "frame_number", "frame_id"),
+    "frame": (
+        "frame", "frame_index", "frame_idx", "frame_number", "frame_no", "frame_num", "frame_id", "clip", "clip_id", "clip_index",
+        "clip_idx", "segment", "chunk",
+    ),
     "dataset": ("dataset", "data_set"),
     "group": ("group", "identity_group"),
     "status": ("status",),
@@ -34,13 +37,22 @@ ROLES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def find_columns(headers: Sequence[str], columns: Mapping[str, str], source: object) -> dict[str, str]:
+#: What a score file must have.
+NEEDED = ("path", "label", "score")
+
+_ALIKE = {"path": ("path", "video"), "score": ("score", "logit")}
+
+
+def find_columns(
+    headers: Sequence[str], columns: Mapping[str, str], source: object, needed: Sequence[str] = NEEDED
+) -> dict[str, str]:
     """Role -> header of a file.
 
     Args:
         headers: Of the file.
         columns: Role -> header, where the names do not say it.
         source: For messages.
+        needed: Roles that must be there; a video does for a path, a logit for a score.
 
     Raises:
         ParameterError: `columns` names a role that is none, or a header that is not there.
@@ -64,7 +76,7 @@ def find_columns(headers: Sequence[str], columns: Mapping[str, str], source: obj
                 f"expected: say which with columns={{{role!r}: {fitting[0]!r}}}, or rename the other."
             )
         found[role] = fitting[0]
-    _require_needed(found, headers, source)
+    _require_needed(found, headers, source, needed)
     return found
 
 
@@ -78,14 +90,16 @@ def require_polarity(header: str, polarity: str, source: object) -> None:
         )
 
 
-def _require_needed(found: Mapping[str, str], headers: Sequence[str], source: object) -> None:
-    needed = {"path or video": ("path", "video"), "label": ("label",), "score": ("score", "logit")}
-    for words, roles in needed.items():
+def _require_needed(found: Mapping[str, str], headers: Sequence[str], source: object, needed: Sequence[str]) -> None:
+    for role in needed:
+        roles = _ALIKE.get(role, (role,))
         if not any(role in found for role in roles):
             known = ", ".join(name for role in roles for name in ROLES[role])
+            beside = " Labels may also come from a file of their own: --labels FILE." if role == "label" else ""
             raise TableError(
-                f"reading scores from {source}: no column is the {words}; there are {', '.join(map(repr, headers)) or 'none'}. "
-                f"Names that are understood: {known}. Rename one, or say it with columns={{{roles[0]!r}: 'its header'}}."
+                f"reading scores from {source}: no column is the {'path or video' if role == 'path' else role}; there are "
+                f"{', '.join(map(repr, headers)) or 'none'}. Names that are understood: {known}. Rename one, or say it with "
+                f"columns={{{roles[0]!r}: 'its header'}}.{beside}"
             )
 
 

@@ -5,7 +5,7 @@ A file of another program becomes a valid score table without being guessed at: 
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -14,23 +14,22 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from dfworkbench.errors import DataNotFoundError, ParameterError, TableError
-from dfworkbench.evaluation.score_columns import find_columns, require_polarity
-from dfworkbench.evaluation.score_keys import add_keys, parse_numbers
+from dfworkbench.errors import ParameterError, TableError
+from dfworkbench.evaluation.score_columns import NEEDED, find_columns, require_polarity
+from dfworkbench.evaluation.score_keys import add_keys
+from dfworkbench.evaluation.score_labels import parse_labels
+from dfworkbench.evaluation.score_rows import select_rows
+from dfworkbench.evaluation.score_text import NOTES, parse_numbers, read_cells
 from dfworkbench.names import FAKE, REAL, STATUS_OK
+from dfworkbench.outputs import SCORE_CSV, require_replaceable
 from dfworkbench.tables import SCORES
 from dfworkbench.workspace import atomic_path
 
 _log = logging.getLogger(__name__)
 
 Polarity = Literal["fake", "real"]
-Scale = Literal["probability", "logit"]
+Scale = Literal["probability", "percent", "logit"]
 
-_WORDS = {
-    **dict.fromkeys(("real", "genuine", "original", "pristine", "bonafide", "false"), REAL),
-    **dict.fromkeys(("fake", "forged", "manipulated", "deepfake", "spoof", "true"), FAKE),
-    "": -1,
-}
 _EPSILON = 2.0**-53  # a probability of exactly 1 gets the log-odds 36.7
 
 
@@ -43,27 +42,33 @@ def read_score_csv(
     columns: Mapping[str, str] | None = None,
     frames_in_folders: bool = False,
     dataset: str = "",
+    where: Sequence[str] = (),
+    labelled: bool = True,
 ) -> pd.DataFrame:
     """Read a score file with columns that other programs write.
 
     Needed are a path (or id), a label and a score; split, method, track, frame, dataset, group, status and reason are taken
-    where they are. Headers: see `score_columns.ROLES`. Commas, semicolons or tabs between the columns.
+    where they are. Headers: see `score_columns.ROLES`. Encodings, separators, decimal commas, percentages: see `score_text`.
 
     * An empty score is a file that could not be scored; the row stays, as "missing" if no status says why.
-    * Several rows of one file without a column for the frame are taken for its frames, in their order.
+    * Several rows of one file without a column for the frame are taken for its frames, in their order. Rows that another column
+      tells apart, such as those of two models, are refused: choose with `where`. See `score_rows`.
+    * Exact copies of rows that are numbered are left out; rows that contradict each other are refused.
     * Equal names under several methods or data sets are different files: the method goes into their keys.
 
     Args:
         path: The file.
         polarity: What a high score means.
-        scale: "probability" in 0..1, or "logit": log-odds, of any size. A column named logit is one.
+        scale: "probability" in 0..1, "percent" in 0..100, or "logit": log-odds, of any size. A column named logit is one.
         fake_label: The number that means fake, 1 or 0; the other one means real. Words (real, fake) mean what they say.
         columns: Role -> header, where the headers do not say it: `{"score": "model A"}`.
         frames_in_folders: Whether each path is a frame, and the folder that it lies in the video.
         dataset: Name of the data set, where no column gives it.
+        where: Rows to take, as `column=value`; see `score_rows.select_rows`.
+        labelled: Whether there must be a column of labels; without one, all labels are -1.
 
     Returns:
-        A score table (`tables.SCORES`).
+        A score table (`tables.SCORES`); its `attrs[score_text.NOTES]` says how the file was read, and which columns were not.
 
     Raises:
         DataNotFoundError: There is no such file.
@@ -71,26 +76,48 @@ def read_score_csv(
         ParameterError: An argument is none of those above.
     """
     source = Path(path)
-    if polarity not in ("fake", "real") or scale not in ("probability", "logit") or fake_label not in (REAL, FAKE):
+    if (
+        polarity not in ("fake", "real")
+        or scale not in ("probability", "percent", "logit")
+        or fake_label not in (REAL, FAKE)
+    ):
         raise ParameterError(
             f"reading scores from {source}: polarity {polarity!r}, scale {scale!r}, fake_label {fake_label!r}; expected 'fake' or "
-            "'real', 'probability' or 'logit', 1 or 0."
+            "'real', 'probability', 'percent' or 'logit', 1 or 0."
         )
     cells = read_cells(source)
-    found = find_columns(list(cells), columns or {}, source)
+    notes = list(cells.attrs[NOTES])
+    cells = select_rows(cells, where, source)
+    found = find_columns(list(cells), columns or {}, source, NEEDED if labelled else ("path", "score"))
+    if frames_in_folders or "frame" in found or {"path", "video"} <= set(found):
+        cells = _without_copies(cells, notes)
     rows = {role: cells[header].str.strip() for role, header in found.items()}
     kept = ("split", "method", "group", "status", "reason")
     table = pd.DataFrame({role: rows[role] for role in kept if role in rows}, index=cells.index)
     table["dataset"] = rows["dataset"] if "dataset" in rows else dataset
-    table["label"] = _labels(rows["label"], fake_label, source)
+    table["label"] = parse_labels(rows["label"], fake_label, source) if "label" in rows else -1
     scored = "score" if "score" in rows else "logit"
     require_polarity(found[scored], polarity, source)
-    values = parse_numbers(rows[scored], found[scored], source)
+    texts = rows[scored].str.rstrip("%").str.rstrip() if scale == "percent" else rows[scored]
+    values = parse_numbers(texts, found[scored], source, notes)
     table["fake_probability"], table["logit"] = _both(values, "logit" if scored == "logit" else scale, polarity, source)
-    add_keys(table, rows, frames_in_folders, source)
+    others = cells[[header for header in cells if header not in found.values()]]
+    notes += add_keys(table, rows, frames_in_folders, source, others)
+    if others.shape[1]:
+        notes.append(f"columns that were not used: {', '.join(map(str, others))}")
     if "status" in table:
         table["status"] = table["status"].replace("", STATUS_OK)
-    return finished(table, source)
+    table = finished(table.reset_index(drop=True), source)
+    table.attrs[NOTES] = notes
+    return table
+
+
+def _without_copies(cells: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """Rows that are numbered, without those that equal another one in every cell."""
+    copies = cells.duplicated()
+    if copies.any():
+        notes.append(f"{int(copies.sum())} rows are exact copies of others, and are left out")
+    return cells[~copies]
 
 
 def write_score_csv(scores: pd.DataFrame, path: Path | str) -> Path:
@@ -104,8 +131,9 @@ def write_score_csv(scores: pd.DataFrame, path: Path | str) -> Path:
 
     Raises:
         TableError: It is no score table.
-        OutputError: The file cannot be written.
+        OutputError: The file cannot be written, or is there and is no score table.
     """
+    require_replaceable(Path(path), SCORE_CSV)
     table = SCORES.complete(scores, "the scores to be written")
     out = pd.DataFrame({"path": table["video_id"], "label": table["label"], "score": table["fake_probability"]})
     empty = {"track": -1, "frame": -1, "status": STATUS_OK}
@@ -117,29 +145,6 @@ def write_score_csv(scores: pd.DataFrame, path: Path | str) -> Path:
     with atomic_path(Path(path), "a score file") as temporary:
         out.to_csv(temporary, index=False)
     return Path(path)
-
-
-def read_cells(source: Path) -> pd.DataFrame:
-    """All cells of a CSV file as text, under their headers.
-
-    Raises:
-        DataNotFoundError: There is no such file.
-        TableError: It is no text, or its rows do not fit its header.
-    """
-    if not source.is_file():
-        raise DataNotFoundError(f"reading scores: there is no file {source}. Give a .csv file with a row per score.")
-    try:
-        with source.open(encoding="utf-8-sig") as file:
-            head = file.readline()
-        separator = next((mark for mark in ("\t", ";") if mark in head and "," not in head), ",")
-        cells = pd.read_csv(
-            source, dtype=str, sep=separator, keep_default_na=False, encoding="utf-8-sig", index_col=False
-        )
-    except (ValueError, OSError) as error:
-        raise TableError(
-            f"reading scores from {source}: it is no readable CSV file ({error}). Expected text with one line of headers."
-        ) from error
-    return cells.fillna("")  # a row with too few cells
 
 
 def finished(table: pd.DataFrame, source: object) -> pd.DataFrame:
@@ -160,33 +165,32 @@ def log_odds(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
     return logit(np.clip(probabilities, _EPSILON, 1 - _EPSILON))
 
 
-def _labels(texts: pd.Series, fake_label: int, source: Path) -> pd.Series:
-    numbers = {str(fake_label): FAKE, f"{fake_label}.0": FAKE, str(1 - fake_label): REAL, f"{1 - fake_label}.0": REAL}
-    known = _WORDS | numbers | {"-1": -1}
-    labels = texts.str.lower().map(known)
-    if labels.isna().any():
-        row = int(labels.isna().to_numpy().argmax())
-        raise TableError(
-            f"reading scores from {source}: row {row + 1} has the label {texts.iloc[row]!r}; expected 0 or 1, real or fake, or "
-            "nothing where it is not known. If other numbers are kinds of forgery, put them into a column 'method'."
-        )
-    return labels.astype("int64")
-
-
 def _both(
     values: NDArray[np.float64], scale: Scale, polarity: Polarity, source: Path
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Fake probabilities and log-odds."""
     seen = values[~np.isnan(values)]
+    low, high = (seen.min(), seen.max()) if len(seen) else (0.0, 1.0)
     if scale == "logit":
+        if len(seen) > 2 and low >= 0 and high <= 1:
+            _log.warning(
+                "all scores of %s lie from 0 to 1, but were read as log-odds: they look like probabilities", source
+            )
         odds = values if polarity == "fake" else -values
         return expit(odds), odds
-    if len(seen) and (seen.min() < 0 or seen.max() > 1):
+    top = 100 if scale == "percent" else 1
+    if low < 0 or high > top:
+        looks = "log-odds, or any score whose middle is 0" if low < 0 or high > 100 else "percentages or log-odds"
         raise TableError(
-            f"reading scores from {source}: they lie from {seen.min():g} to {seen.max():g}; expected probabilities from 0 to 1. If "
-            "they are log-odds, or any score whose middle is 0, state scale='logit'; otherwise divide them."
+            f"reading scores from {source}: they lie from {low:g} to {high:g}; expected {scale} from 0 to {top}. They look like "
+            f"{looks}: state --scale logit (scale='logit' in Python) or --scale percent; otherwise divide them."
         )
-    if len(seen) > 2 and np.isin(seen, (0, 1)).all():
-        _log.warning("all scores of %s are 0 or 1: they look like decisions, of which no ranking can be judged", source)
+    if len(seen) > 2 and np.isin(seen, (0, top)).all():
+        _log.warning(
+            "all scores of %s are 0 or %d: they look like decisions, of which no ranking can be judged", source, top
+        )
+    if scale == "percent" and len(seen) > 2 and high <= 1:
+        _log.warning("all scores of %s are at most 1, but were read as percentages", source)
+    values = values / top
     probabilities = values if polarity == "fake" else 1 - values
     return probabilities, log_odds(probabilities)

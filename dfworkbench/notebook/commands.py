@@ -2,12 +2,14 @@
 
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from dfworkbench.errors import DataNotFoundError
-from dfworkbench.notebook.fields import default_values, flat_values, write_value
+from dfworkbench.notebook.fields import default_values, flat_values, read_fields, write_value
 from dfworkbench.notebook.parameters import find_notebook, read_notebook, read_parameters
 from dfworkbench.settings import Settings
+from dfworkbench.workspace import find_workspace
 
 #: Subcommand -> settings class whose fields are its flags. Loaded when used.
 SUBCOMMANDS: dict[str, str] = {
@@ -28,16 +30,15 @@ def batch_command(settings: Settings, notebook: str | None = None) -> str:
     changed = _changed(settings, default_values(type(settings)))
     parameters = notebook_defaults(notebook)
     if parameters is not None and all(_leaf(name) in parameters for name in changed):
-        return run_command(
-            str(notebook), {_leaf(name): value for name, value in flat_values(settings).items()}, parameters
-        )
+        return run_command(str(notebook), {_leaf(name): value for name, value in _placed(settings).items()}, parameters)
     subcommand = next(
         (name for name, home in SUBCOMMANDS.items() if home.endswith(f":{type(settings).__name__}")), None
     )
     if subcommand is None:
         return ""
-    words = []
-    for name, value in changed.items():
+    words, placed = [], _placed(settings)
+    for name in changed:
+        value = placed[name]
         flag = "--" + name.replace("_", "-").replace(".", "-")
         if isinstance(value, bool):
             words.append(flag if value else "--no-" + flag[2:])
@@ -51,6 +52,16 @@ def run_command(notebook: str, values: Mapping[str, Any], defaults: Mapping[str,
     differ = {name: values[name] for name in defaults if name in values and not _same(values[name], defaults[name])}
     words = [word for name, value in differ.items() for word in ("-p", name, _parameter_text(value))]
     return shlex.join(["dfworkbench", "run", notebook, *words])
+
+
+def _placed(settings: Settings) -> dict[str, Any]:
+    """All values, with absolute paths: a terminal may be in another folder. Those of media count from the workspace."""
+    values = flat_values(settings)
+    for name, field in read_fields(type(settings)).items():
+        if field.kind == "path" and values[name]:
+            folder = find_workspace().root if field.media else Path.cwd()
+            values[name] = str(folder / Path(values[name]).expanduser())
+    return values
 
 
 def _leaf(name: str) -> str:

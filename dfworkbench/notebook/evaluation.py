@@ -213,7 +213,8 @@ class Evaluation:
         """Run -> the map of its scores, fitted on validation data on video level."""
         own = self.settings
         return {
-            name: fit_calibrator(tables.val, own.calibration, rule=own.rule) for name, tables in self.tables.items()
+            name: fit_calibrator(tables.val, own.calibration, rule=own.rule, leave_few=True)
+            for name, tables in self.tables.items()
         }
 
     @cached_property
@@ -280,12 +281,13 @@ class Evaluation:
             {
                 "run": row.detector, "perturbation": row.perturbation,
                 "area under AUC": interval_text(row.area, row.area_low, row.area_high),
-                "breaks at level": "never" if pd.isna(row.broken_at) else f"{row.broken_at:.0f}",
+                "breaks at level": "never" if pd.isna(row.broken_at) else f"{row.broken_at:.0f}", "": row.reason,
             }
             for row in self.robustness.summary.itertuples()
         ]  # fmt: skip
-        columns = ["run", "perturbation", "area under AUC", "breaks at level"]
-        return ReadableTable(pd.DataFrame(rows, columns=columns).set_index("run"))
+        columns = ["run", "perturbation", "area under AUC", "breaks at level", ""]
+        table = pd.DataFrame(rows, columns=columns).set_index("run")
+        return ReadableTable(table if table[""].any() else table.drop(columns=""))
 
 
 def _is_trained(loaded: LoadedDetector) -> bool:

@@ -2,12 +2,18 @@
 
 from pathlib import Path
 
+from matplotlib.figure import Figure
 from pydantic import Field
 
+from dfworkbench.analysis.heldout import score_split
+from dfworkbench.checkpoints import LoadedDetector
 from dfworkbench.evaluation.annotate import annotate
+from dfworkbench.evaluation.metrics import evaluate
 from dfworkbench.evaluation.results import Scored
 from dfworkbench.evaluation.settings import ScoreSettings
-from dfworkbench.notebook.views import example_videos, newest_run
+from dfworkbench.notebook.tables import ReadableTable
+from dfworkbench.notebook.views import auc_sentence, example_videos, metric_table, newest_run
+from dfworkbench.plots import plot_roc, plot_scores
 from dfworkbench.workspace import explain_write, find_workspace
 
 
@@ -39,6 +45,40 @@ class InferenceSettings(ScoreSettings):
         root = space.data / self.dataset
         two_people = root / "extras" / "two_people_one_forged.mp4"  # the demo set has one
         return example_videos(self.dataset, root) + ([two_people] if two_people.is_file() else [])
+
+
+class HeldOut:
+    """Figures of a detector on the test split of a data set; where none is extracted, a sentence that says so.
+
+    Args:
+        loaded: Of `load_detector`.
+        dataset: Its name.
+        rule: From faces to one number per file.
+    """
+
+    def __init__(self, loaded: LoadedDetector, dataset: str, rule: str) -> None:
+        self.dataset, self.rule = dataset, rule
+        extracted = (find_workspace().labels / dataset / "videos.csv").is_file()
+        self.scores = score_split(loaded, dataset, "test") if extracted else None
+        self.metrics = None if self.scores is None else evaluate(self.scores, rule=rule)
+
+    def __str__(self) -> str:
+        if self.metrics is None:
+            return (
+                f"No held-out figures: the data set {self.dataset!r} is not extracted in this workspace. Extract one with notebook "
+                "01_data_extraction, and name it as dataset."
+            )
+        return auc_sentence(self.metrics)
+
+    def table(self) -> ReadableTable | None:
+        """All metrics on all levels; nothing without figures."""
+        return None if self.metrics is None else metric_table(self.metrics)
+
+    def figures(self) -> list[Figure]:
+        """The ROC curve, and the scores of each kind of forgery; none without figures."""
+        if self.scores is None:
+            return []
+        return [plot_roc(self.scores, rule=self.rule), plot_scores(self.scores, rule=self.rule)]
 
 
 def write_annotated(scored: Scored) -> list[Path]:

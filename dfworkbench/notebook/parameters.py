@@ -2,6 +2,12 @@
 
 import ast
 import difflib
+import glob
+import io
+import logging
+import os
+import re
+import tokenize
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,18 +18,25 @@ import nbformat
 from dfworkbench.errors import DataNotFoundError, ParameterError
 from dfworkbench.workspace import Workspace, find_workspace
 
+_log = logging.getLogger(__name__)
+
 TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool, "list": list}
 _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One line of a parameters cell: `epochs: int = 3  # passes over the training split`."""
+    """One line of a parameters cell: `epochs: int = 3  # passes over the training split`.
+
+    A path is text with the annotation `"Path"`, or `list["Path"]`; what may be a name or a path is `"str | Path"`.
+    """
 
     name: str
     type: type
     default: Any
     comment: str
+    is_path: bool = False
+    may_be_name: bool = False
 
 
 def find_notebook(name: str | Path, workspace: Workspace | None = None) -> Path:
@@ -60,33 +73,53 @@ def read_parameters(notebook: nbformat.NotebookNode, name: str = "this notebook"
     """The parameters of a notebook in their order; empty where no cell is tagged "parameters".
 
     Raises:
-        ParameterError: A line is not `name: type = literal` with one of the types str, int, float, bool, list.
+        ParameterError: A line is not `name: type = literal` with one of the types str, int, float, bool, list, "Path".
     """
     cells = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
     if not cells:
         return {}
     source = cells[0].source
-    lines = source.splitlines()
-    found = {}
-    for statement in ast.parse(source).body:
-        if (
-            not isinstance(statement, ast.AnnAssign)
-            or not isinstance(statement.target, ast.Name)
-            or not statement.value
-        ):
-            raise ParameterError(
-                f"{name}: line {lines[statement.lineno - 1]!r} of the parameters cell must be name: type = value."
-            )
-        kind = ast.unparse(statement.annotation).partition("[")[0]
-        if kind not in TYPES:
-            raise ParameterError(
-                f"{name}: parameter {statement.target.id!r} is a {kind}; allowed are {', '.join(TYPES)}."
-            )
-        comment = lines[(statement.end_lineno or statement.lineno) - 1].partition("#")[2].strip()
-        found[statement.target.id] = Parameter(
-            statement.target.id, TYPES[kind], ast.literal_eval(statement.value), comment
-        )
-    return found
+    try:
+        statements, comments = ast.parse(source).body, _comments(source)
+    except (SyntaxError, ValueError) as error:
+        raise ParameterError(
+            f"{name}: the parameters cell is not Python ({error}); expected lines such as epochs: int = 3. Correct it."
+        ) from None
+    found = [_read_line(statement, source, comments, name) for statement in statements]
+    return {parameter.name: parameter for parameter in found}
+
+
+def _read_line(statement: ast.stmt, source: str, comments: Mapping[int, str], name: str) -> Parameter:
+    line = source.splitlines()[statement.lineno - 1]
+    if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name) or not statement.value:
+        raise ParameterError(f"{name}: line {line!r} of the parameters cell must be name: type = value.")
+    title = statement.target.id
+    kind, words = _annotation(statement.annotation)
+    if kind not in TYPES:
+        raise ParameterError(f'{name}: parameter {title!r} is a {kind}; allowed are {", ".join(TYPES)}, "Path".')
+    try:
+        default = ast.literal_eval(statement.value)
+    except ValueError:
+        raise ParameterError(
+            f"{name}: the default in {line!r} of the parameters cell is computed; expected a literal. Write the value."
+        ) from None
+    comment = comments.get(statement.end_lineno or statement.lineno, "")
+    return Parameter(title, TYPES[kind], default, comment, "Path" in words, {"Path", "str"} <= words)
+
+
+def _annotation(node: ast.expr) -> tuple[str, set[str]]:
+    """The type that a value has, and all words of its annotation. Text stands for the annotation that it spells."""
+    text = ast.unparse(node).replace("'", "").replace('"', "")
+    words = set(re.findall(r"\w+", text))
+    if "Path" in words and words <= {"Path", "str"}:
+        return "str", words
+    return text.partition("[")[0], words
+
+
+def _comments(source: str) -> dict[int, str]:
+    """Line number -> comment; a # inside of text is none."""
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return {token.start[0]: token.string.lstrip("#").strip() for token in tokens if token.type == tokenize.COMMENT}
 
 
 def check_parameters(values: Mapping[str, Any], known: Mapping[str, Parameter], notebook: str) -> dict[str, Any]:
@@ -103,6 +136,43 @@ def check_parameters(values: Mapping[str, Any], known: Mapping[str, Parameter], 
             raise ParameterError(f"{notebook} has no parameter {name!r}. {hint}It takes: {', '.join(known) or 'none'}.")
         checked[name] = _convert(value, known[name], notebook)
     return checked
+
+
+def place_paths(values: Mapping[str, Any], known: Mapping[str, Parameter], typed: Path, root: Path) -> dict[str, Any]:
+    """Checked values whose relative paths are made absolute: they count from the folder where they were typed.
+
+    The kernel runs in the workspace, so a relative path would mean another file there. What exists in the workspace only is
+    taken from there, with a warning. Names stay names: a value that may be a name is a path only with a folder in it, or where
+    it has a suffix and is a file in the folder.
+
+    Args:
+        values: Of `check_parameters`.
+        known: The notebook's parameters.
+        typed: The folder in which the values were typed.
+        root: Of the workspace.
+    """
+    return {name: _placed(value, known[name], typed, root) for name, value in values.items()}
+
+
+def _placed(value: Any, parameter: Parameter, typed: Path, root: Path) -> Any:
+    if not parameter.is_path:
+        return value
+    if isinstance(value, list):
+        return [_placed(item, parameter, typed, root) for item in value]
+    given = Path(value).expanduser()
+    bare = given == Path(given.name) and value not in (".", "..")
+    if not value or (parameter.may_be_name and bare and not (given.suffix and (typed / given).is_file())):
+        return value
+    if not given.is_absolute() and not _is_there(typed, given) and _is_there(root, given):
+        _log.warning("%s %r is not in %s; taken from the workspace %s", parameter.name, value, typed, root)
+        return str(root / given)
+    return str(typed / given)  # an absolute one stays
+
+
+def _is_there(folder: Path, path: Path) -> bool:
+    if os.path.exists(folder / path):  # noqa: PTH110 (a name that is too long is not there, and no error)
+        return True
+    return glob.has_magic(str(path)) and bool(glob.glob(str(path), root_dir=folder))  # noqa: PTH207 (as above)
 
 
 def _convert(value: Any, parameter: Parameter, notebook: str) -> Any:

@@ -42,6 +42,7 @@ from dfworkbench.notebook.reconstruction_settings import (
     ReconstructionSettings,
 )
 from dfworkbench.notebook.tables import ReadableTable
+from dfworkbench.notebook.views import interval_text
 from dfworkbench.training.start import with_splits
 
 
@@ -120,7 +121,7 @@ class Study:
         """AUC on new people: the generator that was trained on, each other one, and those together."""
         generators = sorted(set(self.test["method"][self.test["label"] == FAKE]), key=lambda g: g != self._trained)
         kinds = {f"{g} (trained on)" if g == self._trained else g: [g] for g in generators}
-        kinds[OTHERS] = [g for g in generators if g != self._trained]
+        kinds[OTHERS] = self._others()
         found = {
             name: [self._auc(condition, table, wanted) for condition, wanted in kinds.items() if wanted]
             for name, table in self.scores.items()
@@ -137,12 +138,12 @@ class Study:
 
     @cached_property
     def robustness(self) -> Robustness:
-        """AUC of every detector against real pictures and the other generators, under every perturbation."""
+        """AUC of every detector on real pictures and those of `tested`, under every perturbation."""
         own = self.settings
         tables = self._of_each(
             lambda model: (
                 robustness(
-                    model, self.data, self._without_trained, own.perturbations, levels=own.levels, draws=0,
+                    model, self.data, self._perturbed, own.perturbations, levels=own.levels, draws=0,
                     progress=self.progress,
                 ).scores
             )
@@ -156,28 +157,36 @@ class Study:
         clean = curves[curves["level"] == 0].drop_duplicates("detector")
         rows = curves[curves["level"] == levels[len(levels) // 2]]
         rows = pd.concat([clean.assign(perturbation="unperturbed", strength=""), rows])
-        return ReadableTable(_wide(_with_cells(rows, rows["perturbation"] + " " + rows["strength"]), f"AUC, {OTHERS}"))
+        return ReadableTable(
+            _wide(_with_cells(rows, rows["perturbation"] + " " + rows["strength"]), f"AUC, {self.tested}")
+        )
 
     def area_table(self) -> ReadableTable:
         """Mean AUC over the strengths, and the first level, if any, from which a detector is not shown to know anything."""
         rows = self.robustness.summary
         broken = rows["broken_at"].map(lambda level: "" if np.isnan(level) else f", breaks at {level:.0f}")
-        cells = [f"{row.area:.3f} [{row.area_low:.3f}, {row.area_high:.3f}]" for row in rows.itertuples()]
+        cells = [interval_text(row.area, row.area_low, row.area_high) for row in rows.itertuples()]
         return ReadableTable(_wide(rows.assign(name=rows["perturbation"], cell=cells + broken), "area under AUC"))
 
     def frank_table(self) -> ReadableTable:
         """Under the random perturbations of Frank et al. 2020, each with probability 0.5."""
-        tables = self._of_each(
-            lambda model: frank_scores(model, self.data, self._without_trained, progress=self.progress)
-        )
+        tables = self._of_each(lambda model: frank_scores(model, self.data, self._perturbed, progress=self.progress))
         rows = pd.concat([frank_auc(table, name) for name, table in tables.items()], ignore_index=True)
-        return ReadableTable(_wide(_with_cells(rows, rows["condition"]), f"AUC, {OTHERS}"))
+        return ReadableTable(_wide(_with_cells(rows, rows["condition"]), f"AUC, {self.tested}"))
 
     @property
-    def _without_trained(self) -> pd.DataFrame:
-        """Real test pictures and those of generators that were not trained on; of all, if there is no other one."""
-        others = self.test[self.test["method"] != self._trained]
-        return others if (others["label"] == FAKE).any() else self.test
+    def tested(self) -> str:
+        """Whose pictures are perturbed beside the real ones: other generators, or the trained one where there is no other."""
+        return OTHERS if self._others() else f"{self._trained} (trained on)"
+
+    def _others(self) -> list[str]:
+        return sorted(set(self.test["method"][self.test["label"] == FAKE]) - {self._trained})
+
+    @property
+    def _perturbed(self) -> pd.DataFrame:
+        """Real test pictures, and those of `tested`."""
+        wanted = self._others() or [self._trained]
+        return self.test[(self.test["label"] == REAL) | self.test["method"].isin(wanted)]
 
 
 def fuse(pixel: LoadedDetector, stage5: LoadedDetector) -> LoadedDetector:
@@ -197,7 +206,7 @@ def _pictures(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _with_cells(rows: pd.DataFrame, names: pd.Series) -> pd.DataFrame:
-    cells = [f"{row.value:.3f} [{row.low:.3f}, {row.high:.3f}]" for row in rows.itertuples()]
+    cells = [interval_text(row.value, row.low, row.high) for row in rows.itertuples()]
     return rows.assign(name=names, cell=cells)
 
 

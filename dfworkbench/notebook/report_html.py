@@ -12,6 +12,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
+from dfworkbench.outputs import PAGE, mark_page, require_replaceable
 from dfworkbench.workspace import atomic_path
 
 CSS = """
@@ -107,9 +108,14 @@ def page_html(title: str, lead: str, notes: Iterable[str], sections: Sequence[Se
 
 
 def write_page(path: Path, page: str) -> Path:
-    """Write it whole or not at all."""
+    """Write it whole or not at all.
+
+    Raises:
+        OutputError: `path` is no .html, or a file is there that is no page of ours.
+    """
+    require_replaceable(path, PAGE)
     with atomic_path(path, "a report") as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(mark_page(page), encoding="utf-8")
     return path
 
 

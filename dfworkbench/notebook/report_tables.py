@@ -103,7 +103,7 @@ def _entry(record: Mapping[str, Any], part: str, name: str) -> str:
 def _interval(value: float, low: float, high: float, reason: str = "") -> str:
     if np.isnan(value):
         return f"not defined\n{reason}".strip()
-    return _number(value) + ("" if np.isnan(low) else f"\n{_number(low)} to {_number(high)}")
+    return _number(value) + (f"\n{reason}".rstrip() if np.isnan(low) else f"\n{_number(low)} to {_number(high)}")
 
 
 def _number(value: float) -> str:

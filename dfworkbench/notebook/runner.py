@@ -14,7 +14,14 @@ import nbformat
 
 from dfworkbench.errors import NotebookError
 from dfworkbench.notebook.freeze import freeze_widgets, to_html
-from dfworkbench.notebook.parameters import check_parameters, find_notebook, read_notebook, read_parameters
+from dfworkbench.notebook.parameters import (
+    check_parameters,
+    find_notebook,
+    place_paths,
+    read_notebook,
+    read_parameters,
+)
+from dfworkbench.outputs import NOTEBOOK, PAGE, mark_page, require_other, require_replaceable
 from dfworkbench.workspace import HOME_VARIABLE, Workspace, explain_write, find_workspace
 
 log = logging.getLogger(__name__)
@@ -33,13 +40,14 @@ def run_notebook(
 ) -> Path:
     """Execute a notebook with parameters and keep the executed notebook, with an HTML page beside it.
 
-    The kernel runs in the folder of the workspace. Where the notebook made a run, the executed notebook is also put into
-    the run's folder: it is the lab record.
+    The kernel runs in the folder of the workspace; relative paths among the parameters count from the current folder. Where
+    the notebook made a run, the executed notebook is also put into the run's folder: it is the lab record.
 
     Args:
         notebook: A name such as "02_train", or a path.
         parameters: Values for its parameters cell; text is converted to the types given there.
-        output: The executed notebook; `report/notebooks/NAME.ipynb` in the workspace by default.
+        output: The executed notebook, an .ipynb; `report/notebooks/NAME.ipynb` in the workspace by default. What lies there is
+            replaced only if it was written by this function, and so is the page.
         workspace: Where data and runs lie; found by `find_workspace` by default.
         progress: Whether to show a bar of cells; by default where standard error is a terminal.
 
@@ -49,13 +57,18 @@ def run_notebook(
     Raises:
         DataNotFoundError: There is no such notebook.
         ParameterError: An unknown parameter, with the closest name, or a value of the wrong type.
+        OutputError: `output` is no .ipynb, is the notebook itself, or something else lies there.
         NotebookError: A cell failed; says which one, and where the notebook as far as it ran lies.
     """
     space = workspace or find_workspace()
     path = find_notebook(notebook, space)
     known = read_parameters(read_notebook(path), path.name)
-    values = check_parameters(parameters or {}, known, path.stem)
-    target = Path(output) if output else space.root / "report" / "notebooks" / path.name
+    values = place_paths(check_parameters(parameters or {}, known, path.stem), known, Path.cwd(), space.root)
+    target = Path(output).expanduser().absolute() if output else space.root / "report" / "notebooks" / path.name
+    require_other(target, path, NOTEBOOK)
+    if output:
+        require_replaceable(target, NOTEBOOK)
+        require_replaceable(target.with_suffix(".html"), PAGE)
     with explain_write(target, "the executed notebook"):
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)  # an old result must not stand in for a run that failed early
@@ -63,7 +76,7 @@ def run_notebook(
         _execute(path, target, values, space, progress)
     finally:
         if target.is_file():
-            executed = _publish(target)
+            executed = _publish(target, path)
     for folder in run_folders(executed):
         if folder.is_dir():
             shutil.copy2(target, folder / "notebook.ipynb")
@@ -81,15 +94,22 @@ def record_run(folder: Path) -> None:
 def _execute(path: Path, target: Path, values: dict[str, Any], space: Workspace, progress: bool | None) -> None:
     import papermill
     from papermill.exceptions import PapermillExecutionError
+    from papermill.iorw import load_notebook_node
+    from papermill.parameterize import parameterize_notebook
 
     logging.getLogger("papermill").setLevel(logging.WARNING)
     bar = sys.stderr.isatty() if progress is None else progress
+    # parameters are put in here: where papermill does it, it reads the cell line by line, and warns of what it cannot read
+    notebook = load_notebook_node(str(path))
+    if values:
+        notebook = parameterize_notebook(notebook, values, kernel_name="python3", language="python")
+    literal = str(target).replace("{", "{{").replace("}", "}}")  # papermill takes paths for format strings
     try:
         with _home(space.root), explain_write(target, "the executed notebook"):
+            nbformat.write(notebook, target)
             papermill.execute_notebook(
-                path,
-                target,
-                values,
+                literal,
+                literal,
                 kernel_name="python3",
                 language="python",
                 cwd=space.root,
@@ -123,12 +143,15 @@ def _home(root: Path) -> Iterator[None]:
             os.environ[HOME_VARIABLE] = before
 
 
-def _publish(target: Path) -> nbformat.NotebookNode:
+def _publish(target: Path, source: Path) -> nbformat.NotebookNode:
     """Replace widgets by what they showed, and write the page beside the notebook."""
     frozen = freeze_widgets(nbformat.read(target, as_version=4))
+    frozen.metadata["papermill"]["input_path"] = str(source)
     with explain_write(target, "the executed notebook"):
         nbformat.write(frozen, target)
-        target.with_suffix(".html").write_text(to_html(frozen, target.stem), encoding="utf-8")
+        page = target.with_suffix(".html")
+        page.unlink(missing_ok=True)  # a link is replaced, not followed
+        page.write_text(mark_page(to_html(frozen, target.stem)), encoding="utf-8")
     return frozen
 
 

@@ -11,7 +11,7 @@ from IPython.display import HTML
 
 from dfworkbench.datasets import LAYOUTS
 from dfworkbench.errors import DataNotFoundError
-from dfworkbench.evaluation.metrics import table_notes
+from dfworkbench.evaluation.metrics import lost_intervals, table_notes
 from dfworkbench.names import FAKE, REAL, SPLITS, STATUS_OK, require_name
 from dfworkbench.notebook.look import wrap
 from dfworkbench.notebook.pickers import checkpoints
@@ -154,17 +154,17 @@ def epoch_table(run: Path) -> ReadableTable:
 def metric_table(metrics: pd.DataFrame) -> ReadableTable:
     """The result of `evaluation.evaluate` as people read it: one row per level, "value [low, high]" per metric.
 
-    Where something must be said beside the figures, it stands in a last column.
+    Where something must be said beside the figures, or there is no interval, it stands in a last column.
     """
     rows = {}
-    notes = " ".join(table_notes(metrics))
     for level, part in metrics.groupby("level", sort=False):
+        notes = " ".join([*table_notes(metrics), *lost_intervals(part)])
         first = part.iloc[0]
         row: dict[str, str] = {"n": f"{first['n']} ({first['n_fake']} fake)", "coverage": f"{first['coverage']:.0%}"}
         for item in part.itertuples():
             row[_METRICS.get(str(item.metric), str(item.metric))] = interval_text(item.value, item.low, item.high)
         rows[level] = row | ({"note": notes} if notes else {})
-    return ReadableTable(pd.DataFrame.from_dict(rows, orient="index").rename_axis("level"))
+    return ReadableTable(pd.DataFrame.from_dict(rows, orient="index").fillna("").rename_axis("level"))
 
 
 def auc_sentence(metrics: pd.DataFrame, level: str = "video") -> str:
@@ -172,7 +172,8 @@ def auc_sentence(metrics: pd.DataFrame, level: str = "video") -> str:
     row = metrics[(metrics["level"] == level) & (metrics["metric"] == "auc")].iloc[0]
     if np.isnan(row["value"]):
         return " ".join([f"The {level} AUC is not defined: {row['reason']}.", *table_notes(metrics)])
-    interval = "" if np.isnan(row["low"]) else f", 95 % interval {row['low']:.3f} to {row['high']:.3f}"
+    why = f" ({row['reason']})" if row["reason"] else ""
+    interval = why if np.isnan(row["low"]) else f", 95 % interval {row['low']:.3f} to {row['high']:.3f}"
     sentence = (
         f"Held-out {level} AUC {row['value']:.3f}{interval}, from {row['n']} {level}s ({row['n_fake']} of them forged)."
     )

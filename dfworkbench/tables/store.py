@@ -1,6 +1,7 @@
 """Reading and writing tables: CSV for what people edit, Parquet for what programs write."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -10,12 +11,15 @@ from dfworkbench.tables.schemas import TABLES
 from dfworkbench.workspace import atomic_path
 
 
-def read_table(kind: str, path: Path | str) -> pd.DataFrame:
+def read_table(
+    kind: str, path: Path | str, choose: Callable[[pd.DataFrame], pd.DataFrame] | None = None
+) -> pd.DataFrame:
     """Read and check a table.
 
     Args:
         kind: "video", "face" or "score".
         path: A .csv or .parquet file.
+        choose: Takes the rows before they are checked, and gives those that are wanted.
 
     Raises:
         DataNotFoundError: There is no such file.
@@ -30,7 +34,7 @@ def read_table(kind: str, path: Path | str) -> pd.DataFrame:
         frame = pd.read_csv(path, dtype=_csv_types(kind)) if path.suffix == ".csv" else pd.read_parquet(path)
     except (ValueError, OSError) as error:
         raise TableError(f"reading a {kind} table: {path} is not a readable {path.suffix} file ({error}).") from error
-    return TABLES[kind].complete(frame, path)
+    return TABLES[kind].complete(frame if choose is None else choose(frame), path)
 
 
 def write_table(kind: str, frame: pd.DataFrame, path: Path | str) -> Path:

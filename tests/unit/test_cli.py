@@ -122,3 +122,55 @@ def test_extract_sums_up(monkeypatch, capsys):
 def test_help_needs_no_torch():
     code = "import sys, dfworkbench.__main__ as m; m.main([]); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+@pytest.fixture
+def ran(monkeypatch, tmp_path):
+    """`dfworkbench run` that runs nothing; gives the parameters that reached it."""
+    seen = []
+
+    def run_notebook(notebook, parameters, output):
+        seen.append(parameters)
+        return tmp_path / "x.ipynb"
+
+    monkeypatch.setattr("dfworkbench.notebook.runner.run_notebook", run_notebook)
+    return seen
+
+
+@pytest.mark.parametrize(
+    "value", ["-1e-3", "-5", "-.5", "-inf", "--fast", "--output", "--traceback", "-p", "-h", "", "a=b", "-"]
+)
+def test_values_of_parameters_are_taken_as_they_are(ran, value):
+    assert cli.main(["run", "02_train", "-p", "x", value, "-p", "y", "1"]) == 0
+    assert cli.main(["--traceback", "run", "02_train", "-p", "x", value]) == 0
+    assert ran == [{"x": value, "y": "1"}, {"x": value}]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["-p", "x"], "-p x is not complete; expected -p NAME VALUE"),
+        (["-p"], "-p  is not complete"),
+        (["-px", "1"], "expected"),
+        (["-p", "x", "1", "-p", "x", "2"], "-p x is given twice, as '1' and '2'"),
+    ],
+)
+def test_pairs_must_be_complete_and_stand_once(ran, capsys, words, message):
+    assert cli.main(["run", "02_train", *words]) == 2
+    assert message in capsys.readouterr().err
+    assert ran == []
+
+
+def test_negative_numbers_are_values_of_flags(trained, capsys):
+    assert cli.main("train --learning-rate -1e-3".split()) == 2
+    assert "ToySettings.learning_rate = '-1e-3'" in capsys.readouterr().err
+
+
+def test_score_refuses_to_overwrite_what_is_no_score_table(monkeypatch, capsys, tmp_path):
+    mine = tmp_path / "budget.csv"
+    mine.write_text("month,euros\n1,5\n")
+    fake = SimpleNamespace(ScoreSettings=ToySettings, score=lambda *given: pytest.fail("scored before it was refused"))
+    monkeypatch.setitem(sys.modules, "dfworkbench.evaluation.scoring", fake)
+    assert cli.main(["score", "a.mp4", "--checkpoint", "m", "--table", str(mine)]) == 2
+    assert "did not write as a score table" in capsys.readouterr().err
+    assert mine.read_text() == "month,euros\n1,5\n"

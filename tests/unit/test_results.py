@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from boxes import set_matrix
 
-from dfworkbench.errors import MediaError, ParameterError
+from dfworkbench.errors import MediaError, OutputError, ParameterError
 from dfworkbench.evaluation.aggregate import RULES, Rule
 from dfworkbench.evaluation.annotate import Panel, annotate, draw_boxes, faces_at
 from dfworkbench.evaluation.domain import GENERATED, UNKNOWN, caveat, dataset_domain, is_generated, write_source
@@ -232,3 +232,17 @@ def test_settings_know_the_rules():
         ScoreSettings(rule="max")
     with pytest.raises(ParameterError, match="Did you mean 'batch_size'"):
         ScoreSettings(batchsize=3)
+
+
+def test_an_annotated_copy_replaces_no_file_of_others(tmp_path):
+    mine = tmp_path / "mine.png"
+    mine.write_bytes(b"mine")
+    scored = file([track()], path=str(mine), kind="image", frames=1)
+    (tmp_path / "link.png").symlink_to(mine)
+    for target in (mine, tmp_path / "link.png"):
+        with pytest.raises(OutputError, match="that is the file which is read"):
+            annotate(scored, target)
+    (tmp_path / "other.png").write_bytes(b"other")
+    with pytest.raises(OutputError, match="did not write as an annotated copy"):
+        annotate(scored, tmp_path / "other.png")
+    assert mine.read_bytes() == b"mine"

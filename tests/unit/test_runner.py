@@ -1,10 +1,14 @@
+import contextlib
+import logging
+
 import nbformat
 import pytest
 
-from dfworkbench.errors import DataNotFoundError, NotebookError, ParameterError
+from dfworkbench.errors import DataNotFoundError, NotebookError, OutputError, ParameterError
 from dfworkbench.notebook.freeze import STATE, VIEW, freeze_widgets
-from dfworkbench.notebook.parameters import check_parameters, find_notebook, read_parameters
+from dfworkbench.notebook.parameters import check_parameters, find_notebook, place_paths, read_parameters
 from dfworkbench.notebook.runner import run_notebook
+from dfworkbench.outputs import PAGE, SCORE_TABLE, mark_page, require_replaceable
 from dfworkbench.workspace import Workspace
 
 PARAMETERS = """\
@@ -149,3 +153,211 @@ def test_a_kernel_that_dies_is_an_error_with_words(space):
     write(space.root / "notebooks" / "80_dead.ipynb", "import os\nos._exit(1)")
     with pytest.raises(NotebookError, match="its kernel died"):
         run_notebook("80_dead", workspace=space)
+
+
+# -- paths as typed ---------------------------------------------------------------------------------------------------
+
+PATHS = """\
+clip: "Path" = ""  # one
+clips: list["Path"] = []  # several
+model: "str | Path" = ""  # a run, or a file
+run: str = ""  # a name
+folder: Path = ""  # without quotation marks"""
+
+
+@pytest.fixture
+def places(tmp_path):
+    """A folder where something is typed, and a workspace; the same name lies in both."""
+    typed, root = tmp_path / "typed", tmp_path / "space"
+    for folder in (typed, root):
+        (folder / "sub").mkdir(parents=True)
+        (folder / "both.mp4").touch()
+        (folder / "m").mkdir()
+    (typed / "here.mp4").touch()
+    (typed / "w.pth").touch()
+    (root / "there.mp4").touch()
+    return typed, root
+
+
+def placed(places, **values):
+    cell = nbformat.v4.new_code_cell(PATHS, metadata={"tags": ["parameters"]})
+    known = read_parameters(nbformat.v4.new_notebook(cells=[cell]))
+    return place_paths(check_parameters(values, known, "toy"), known, *places)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("clip", "here.mp4", "typed/here.mp4"),
+        ("clip", "both.mp4", "typed/both.mp4"),
+        ("clip", "there.mp4", "space/there.mp4"),
+        ("clip", "nowhere.mp4", "typed/nowhere.mp4"),
+        ("clip", ".", "typed"),
+        ("clip", "sub/../both.mp4", "typed/sub/../both.mp4"),
+        ("clip", "*.mp4", "typed/*.mp4"),
+        ("clip", "th*.mp4", "space/th*.mp4"),
+        ("clip", "/abs/x.mp4", "/abs/x.mp4"),
+        ("clip", "x" * 300, "typed/" + "x" * 300),
+        ("folder", "sub", "typed/sub"),
+        ("model", "w.pth", "typed/w.pth"),
+        ("model", "sub/w.pth", "typed/sub/w.pth"),
+    ],
+)
+def test_relative_paths_count_from_where_they_were_typed(places, name, value, expected):
+    root = places[0].parent
+    assert placed(places, **{name: value}) == {name: str(root / expected)}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("run", "both.mp4"), ("model", "m"), ("model", "run.v2"), ("model", ""), ("clip", "")]
+)
+def test_names_and_empty_values_stay_as_they_are(places, name, value):
+    assert placed(places, **{name: value}) == {name: value}
+
+
+def test_lists_of_paths_and_the_home_folder(places, monkeypatch, caplog):
+    monkeypatch.setenv("HOME", "/somebody")
+    found = placed(places, clips="here.mp4,there.mp4,~/x.mp4")["clips"]
+    assert found == [str(places[0] / "here.mp4"), str(places[1] / "there.mp4"), "/somebody/x.mp4"]
+    assert "clips 'there.mp4' is not in" in caplog.text
+
+
+def test_a_run_sees_the_typed_file(space, tmp_path, monkeypatch):
+    typed = tmp_path / "typed"
+    typed.mkdir()
+    monkeypatch.chdir(typed)
+    cell = nbformat.v4.new_code_cell('clip: "Path" = ""  # one', metadata={"tags": ["parameters"]})
+    body = nbformat.v4.new_code_cell("open('out.txt', 'w').write(clip)")
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell, body]), typed / "mine.ipynb")
+    run_notebook("mine.ipynb", {"clip": "a.mp4"}, workspace=space)
+    assert (space.root / "out.txt").read_text() == str(typed / "a.mp4")
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("n: int = 1 +", "the parameters cell is not Python"),
+        ("n: int = m + 1", "is computed; expected a literal"),
+        ("n: dict = {}", 'allowed are str, int, float, bool, list, "Path"'),
+    ],
+)
+def test_a_cell_that_cannot_be_read_is_an_error_with_words(cell, message):
+    node = nbformat.v4.new_code_cell(cell, metadata={"tags": ["parameters"]})
+    with pytest.raises(ParameterError, match=message):
+        read_parameters(nbformat.v4.new_notebook(cells=[node]))
+
+
+ODD = """\
+# parameters of a toy
+query: str = "a=b"  # has an equals sign
+colour: str = "#fff"  # has a hash
+kinds: list = [
+    "x=1",  # first
+    "y",
+]  # over lines
+rate: float = 0.1"""
+
+
+def test_defaults_that_papermill_cannot_read_give_no_warning(tmp_path, caplog):
+    cell = nbformat.v4.new_code_cell(ODD, metadata={"tags": ["parameters"]})
+    out = nbformat.v4.new_code_cell("open('out.txt', 'w').write(f'{query} {colour} {kinds} {rate}')")
+    path = tmp_path / "{odd}.ipynb"  # papermill takes names for format strings
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell, out]), path)
+    known = read_parameters(nbformat.read(path, as_version=4))
+    assert [known[name].comment for name in ("query", "colour", "kinds")] == [
+        "has an equals sign",
+        "has a hash",
+        "over lines",
+    ]
+    values = {"query": "c=d", "colour": "", "kinds": "p,q", "rate": "-1e-3"}
+    executed = run_notebook(path, values, tmp_path / "{out}.ipynb", workspace=Workspace(tmp_path))
+    assert (tmp_path / "out.txt").read_text() == "c=d  ['p', 'q'] -0.001"
+    assert [record for record in caplog.records if record.name.startswith("papermill")] == []
+    assert nbformat.read(executed, as_version=4).metadata["papermill"]["input_path"] == str(path)
+
+
+def test_warnings_of_papermill_itself_are_kept(space, caplog):
+    write(space.root / "notebooks" / "81_kernel.ipynb", "import logging")
+    run_notebook("81_kernel", workspace=space)
+    assert logging.getLogger("papermill").isEnabledFor(logging.WARNING)
+    assert logging.getLogger("papermill").filters == []
+
+
+# -- outputs ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("thesis.docx", "thesis", "ends in '.docx'"),
+        ("thesis", None, "ends in 'no suffix'"),
+        ("notes.ipynb", "no JSON", "did not write as an executed notebook"),
+        ("notes.ipynb", '{"cells": [], "metadata": {}}', "did not write as an executed notebook"),
+        ("notes.html", "<html>my page</html>", "did not write as a page"),
+        ("folder.ipynb/x", "", "that is a folder"),
+    ],
+)
+def test_an_output_replaces_nothing_of_others(space, tmp_path, name, content, message):
+    there = tmp_path / "out" / name
+    if content is not None:
+        there.parent.mkdir(parents=True)
+        there.write_text(content)
+    target = tmp_path / "out" / name.partition("/")[0].replace(".html", ".ipynb")
+    with pytest.raises(OutputError, match=message):
+        run_notebook("77_toy", output=target, workspace=space)
+    assert not (space.root / "out.txt").exists()
+    assert content is None or there.read_text() == content
+
+
+def test_links_are_judged_by_what_they_lead_to_and_never_followed(space, tmp_path):
+    letter = tmp_path / "letter.ipynb"
+    letter.write_text("dear reader")
+    (tmp_path / "link.ipynb").symlink_to(letter)
+    with pytest.raises(OutputError, match="did not write"):
+        run_notebook("77_toy", output=tmp_path / "link.ipynb", workspace=space)
+    source = space.root / "notebooks" / "77_toy.ipynb"
+    (tmp_path / "same.ipynb").hardlink_to(source)
+    for output in (source, tmp_path / "same.ipynb"):
+        with pytest.raises(OutputError, match="that is the file which is read"):
+            run_notebook("77_toy", output=output, workspace=space)
+    other = tmp_path / "elsewhere.html"
+    other.write_text(mark_page("<head></head>"))
+    (tmp_path / "new.html").symlink_to(other)
+    run_notebook("77_toy", output=tmp_path / "new.ipynb", workspace=space)
+    assert other.read_text() == mark_page("<head></head>")
+
+
+def test_a_notebook_in_the_folder_of_executed_ones_does_not_overwrite_itself(space):
+    executed = run_notebook("77_toy", workspace=space)
+    before = executed.read_bytes()
+    with pytest.raises(OutputError, match="that is the file which is read"):
+        run_notebook(executed, workspace=space)
+    assert executed.read_bytes() == before
+
+
+def test_what_a_run_wrote_may_be_written_again(space, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        executed = run_notebook("77_toy", output="mine.ipynb", workspace=space)
+    assert executed == tmp_path / "mine.ipynb"
+    require_replaceable(executed.with_suffix(".html"), PAGE)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "fine"),
+    [
+        ("a.csv", "path,label,score\n", True),
+        ("a.csv", "row_id,video_id,label,fake_probability\n", True),
+        ("a.csv", "", True),
+        ("a.csv", "name,marks\nme,1\n", False),
+        ("a.csv", "\x00\xff", False),
+        ("a.parquet", "PAR1", False),
+        ("a.txt", None, False),
+    ],
+)
+def test_score_tables_replace_score_tables(tmp_path, name, content, fine):
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content.encode("latin-1"))
+    with contextlib.nullcontext() if fine else pytest.raises(OutputError):
+        require_replaceable(path, SCORE_TABLE)

@@ -102,7 +102,7 @@ def test_equal_names_of_several_methods_are_not_pooled(tmp_path):
         ("path,label,confidence\na,0,1\n", {}, r"no column is the score; there are 'path', 'label', 'confidence'"),
         ("path,score\na,0\n", {}, "no column is the label"),
         ("path,label,p_real\na,0,1\n", {}, r"'p_real' says that high means real, the stated polarity is 'fake'"),
-        ("path,label,score\na,0,3.5\n", {}, r"from 3.5 to 3.5; expected probabilities.*scale='logit'"),
+        ("path,label,score\na,0,3.5\n", {}, r"from 3.5 to 3.5; expected probability from 0 to 1.*--scale logit"),
         ("path,label,score\na,0,0.5\nb,1,high\n", {}, r"'score' has 'high' in row 2"),
         ("path,label,score\na,0,inf\n", {}, "expected a finite number"),
         ("path,label,score\na,3,0.5\n", {}, r"row 1 has the label '3'.*'method'"),
@@ -110,7 +110,7 @@ def test_equal_names_of_several_methods_are_not_pooled(tmp_path):
         (
             "path,frame,label,score\na,1,0,0.5\na,1,0,0.6\n",
             {},
-            r"2 rows share their key with another one \(first: 'a#t-1f1'",
+            r"2 rows share their key with another one and contradict it \(first: 'a#t-1f1'",
         ),
         ("path,label,score\n,0,0.5\n", {}, "row 1 names no file"),
         ("a.png,label,score\n", {}, "no column is the path or video"),
@@ -188,13 +188,13 @@ def test_scores_of_deepfake_workbench(tmp_path):
     text = (
         "dataset,key,compression,label,score,status,logit,label_key,method,n_clips,n_frames,x_note\n"
         "ffpp,youtube/000,c23,0,0.2,ok,,,,4,32,\nffpp,Deepfakes/000_003,c23,1,0.9,ok,,,Deepfakes,4,32,\n"
-        "ffpp,Deepfakes/000_003,c40,1,,missing,,,Deepfakes,,,\ncelebdf,id0,,1,,error,,,,,,\n"
+        "ffpp,Deepfakes/001_004,c40,1,,missing,,,Deepfakes,,,\ncelebdf,id0,,1,,error,,,,,,\n"
     )
     path = written(tmp_path, text, "a.scores.csv")
     assert score_format(path) == "deepfake_workbench"
     table = read_scores(path)
     assert table["video_id"].tolist() == [
-        "ffpp/youtube/000@c23", "ffpp/Deepfakes/000_003@c23", "ffpp/Deepfakes/000_003@c40", "celebdf/id0",
+        "ffpp/youtube/000@c23", "ffpp/Deepfakes/000_003@c23", "ffpp/Deepfakes/001_004@c40", "celebdf/id0",
     ]  # fmt: skip
     assert table["status"].tolist() == ["ok", "ok", "missing", "error"]
     assert table["fake_probability"].tolist()[:2] == [0.2, 0.9]
