@@ -32,7 +32,8 @@ from dfworkbench.evaluation.settings import ScoreSettings
 from dfworkbench.faces import FaceFinder, FaceSettings, cut_for, faces_in_file
 from dfworkbench.faces.identity import settle
 from dfworkbench.input_spec import InputSpec
-from dfworkbench.media.kinds import list_media, media_kind
+from dfworkbench.media.kinds import media_kind
+from dfworkbench.media.listing import list_media, require_utf8
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.memory import reuse_memory
 from dfworkbench.models.modes import device_of, evaluating
@@ -98,6 +99,8 @@ def find_files(path: Path | str | Sequence[Path | str]) -> dict[str, Path]:
             f"scoring {len(given)} path(s): {f'there is no {missing[0]}' if missing else 'none was given'}. "
             "Expected a picture, a video or a folder with some: check the path."
         )
+    for p in given:
+        require_utf8(p)
     files = [file for p in given for file in (list_media(p) if p.is_dir() else [p])]
     # absolute but not resolved: two links to one file are two files, and what lies below a link is called as it is there
     root = Path(os.path.commonpath([os.path.normpath((p if p.is_dir() else p.parent).absolute()) for p in given]))

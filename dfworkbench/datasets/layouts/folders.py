@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from dfworkbench.datasets.layouts.layout import DataCard, Layout, nothing_found, video_row
-from dfworkbench.media.kinds import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from dfworkbench.media.listing import list_folder
 from dfworkbench.names import FAKE, REAL
 
 
@@ -21,14 +21,14 @@ def read_folders(root: Path, dataset: str) -> list[dict[str, Any]]:
         label = {"real": REAL, "fake": FAKE}.get(entry.name.lower())
         if label is None or not entry.is_dir():
             continue
-        for file in sorted(entry.rglob("*")):
-            suffix = file.suffix.lower()
-            if suffix in (*VIDEO_SUFFIXES, *IMAGE_SUFFIXES) and file.is_file():
-                folders = file.relative_to(entry).parts[:-1]
-                method = (folders[0] if folders else "fake") if label == FAKE else ""
-                source = "/".join(folders[1:] if label == FAKE else folders) if suffix in IMAGE_SUFFIXES else ""
-                carrier = f"{dataset}/{source}" if source else ""
-                rows.append(video_row(dataset, root, file, label, method=method, carrier=carrier))
+        found = list_folder(entry)
+        pictures = set(found.pictures)
+        for file in found.media:
+            folders = file.relative_to(entry).parts[:-1]
+            method = (folders[0] if folders else "fake") if label == FAKE else ""
+            source = "/".join(folders[1:] if label == FAKE else folders) if file in pictures else ""
+            carrier = f"{dataset}/{source}" if source else ""
+            rows.append(video_row(dataset, root, file, label, method=method, carrier=carrier))
     if not rows:
         raise nothing_found("folders", root, "real/ and fake/ with videos or pictures")
     return rows

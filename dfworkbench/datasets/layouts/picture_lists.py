@@ -17,6 +17,7 @@ from dfworkbench.datasets.layouts.layout import (
     split_in,
     video_row,
 )
+from dfworkbench.datasets.layouts.official import read_lines
 from dfworkbench.errors import TableError
 from dfworkbench.names import FAKE
 
@@ -62,10 +63,7 @@ def _generator(stem: str) -> str:
 
 
 def _lines(file: Path, root: Path) -> list[_Line]:
-    try:
-        texts = file.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise TableError(f"reading the list {file}: it is no text in UTF-8 ({error}). Save it as UTF-8.") from error
+    texts = read_lines(file)
     lines = []
     for number, text in enumerate(texts, 1):
         if text.strip():

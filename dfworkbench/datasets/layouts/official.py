@@ -1,0 +1,81 @@
+"""Split files and other lists that come with a data set: read whatever program saved them, and compared with what is there."""
+
+import codecs
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
+
+from dfworkbench.errors import DataNotFoundError, TableError
+from dfworkbench.media.listing import first_names
+
+_log = logging.getLogger(__name__)
+_CURE = "Correct the list or get the one of this data set; without any list the splits are drawn at random."
+
+
+def read_lines(file: Path) -> list[str]:
+    """The lines of a list as UTF-8, with or without its mark, or as Windows saves "Unicode"; without ends of line.
+
+    Raises:
+        TableError: It is another encoding.
+    """
+    data = file.read_bytes()
+    utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return data.decode("utf-16" if utf16 else "utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise TableError(f"reading the list {file}: it is no text in UTF-8 ({error}). Save it as UTF-8.") from error
+
+
+def split_of_each(root: Path, named: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    """Name -> split, from the names that each split lists.
+
+    Raises:
+        TableError: A name stands in two splits.
+    """
+    split_of: dict[str, str] = {}
+    for split, names in named.items():
+        for name in names:
+            if split_of.setdefault(name, split) != split:
+                raise TableError(
+                    f"reading the official splits of {root}: {name} stands in {split_of[name]} and in {split}. Expected each "
+                    f"name in one split. {_CURE}"
+                )
+    return split_of
+
+
+def compare(
+    root: Path, source: str, named: Collection[str], there: Collection[str], shown: Callable[[str], str] = str
+) -> None:
+    """Say how much of an official list is there.
+
+    Args:
+        root: Folder of the data set.
+        source: Which list.
+        named: What it names.
+        there: What the data set holds, written in the same way.
+        shown: How a name is shown.
+
+    Raises:
+        DataNotFoundError: Nothing of it is there: the list belongs to other data or is written in another way, and splits
+            drawn without it would train on what it keeps for testing.
+    """
+    found = sum(name in there for name in named)
+    if not found:
+        what = f"{len(named)} ({first_names([shown(name) for name in named])})" if named else "nothing"
+        raise DataNotFoundError(
+            f"comparing {source} with {root}: the list names {what}, and none of it is there. The data set holds "
+            f"{first_names(sorted(map(shown, there)))}. {_CURE}"
+        )
+    if found < len(named):
+        lost = [shown(name) for name in named if name not in there]
+        _log.warning(
+            "%s: %d of the %d names in %s are there; missing: %s", root, found, len(named), source, first_names(lost)
+        )
+
+
+def no_list(root: Path, wanted: str) -> None:
+    """Say that a data set lies there without its official list."""
+    _log.warning(
+        "%s: there is no %s. Splits will be drawn at random by identity and may train on official test videos; with the list "
+        "beside the videos it is used.", root, wanted,
+    )  # fmt: skip
