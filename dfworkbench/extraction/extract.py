@@ -17,6 +17,7 @@ from dfworkbench.extraction.settings import ExtractSettings
 from dfworkbench.extraction.workers import run_jobs
 from dfworkbench.faces.identity import settle
 from dfworkbench.faces.settings import FaceSettings
+from dfworkbench.media.walk import is_missing
 from dfworkbench.names import STATUS_OK
 from dfworkbench.settings import parse_options
 from dfworkbench.tables import FACES, VIDEOS, write_table
@@ -105,7 +106,7 @@ def extract_table(
     _require_writable(workspace.labels / name)
     parts = {number: part for number, job in enumerate(jobs) if (part := read_part(job)) is not None}
     # a message to a worker and back takes longer than the look: of long lists often only a few files were downloaded
-    parts |= {number: missing(job) for number, job in enumerate(jobs) if not job.file.exists()}
+    parts |= {number: missing(job) for number, job in enumerate(jobs) if is_missing(job.file)}
     todo = [number for number in range(len(jobs)) if number not in parts]
     with tqdm(total=len(jobs), initial=len(parts), unit="video", desc=f"Faces of {name}", disable=not progress) as bar:
         if todo:

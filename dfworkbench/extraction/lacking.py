@@ -15,6 +15,8 @@ _MISSING = "missing"
 def missing(job: Job) -> Part:
     """The part of a file that is not there. It is not stored: the next run looks again."""
     reason = f"opening {job.file}: there is no such file or folder. Check the path."
+    if "%" in job.path:
+        reason += " If %.. stands for a byte of a name that is not UTF-8, rename the file."
     return Part({"status": _MISSING, "reason": reason, "tracks": 0, "faces": 0})
 
 

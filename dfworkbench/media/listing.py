@@ -8,10 +8,11 @@ from pathlib import Path
 
 from dfworkbench.errors import DataNotFoundError
 from dfworkbench.media.kinds import IMAGE_SUFFIXES, VIDEO_SUFFIXES, kind_by_name, kind_or_reason
-from dfworkbench.media.walk import HIDDEN, is_utf8, readable, walk
+from dfworkbench.media.walk import HIDDEN, readable, walk
 
 _log = logging.getLogger(__name__)
 _SHOWN = 3
+NO_UTF8 = "name(s) that are not UTF-8, which no table can hold (rename them; bytes are shown as %..)"
 #: What lies beside media everywhere; where nothing else is left out, nobody is warned of it.
 _BESIDE = (
     ".csv", ".htm", ".html", ".json", ".log", ".md", ".npy", ".npz", ".parquet", ".py", ".rst", ".txt", ".xml", ".yaml", ".yml",
@@ -24,7 +25,7 @@ class Listing:
 
     Attributes:
         folder: The folder.
-        videos: Below it, also behind links to folders, sorted by path.
+        videos: Below it, also behind links to folders, sorted by path. Names need not be UTF-8: see `walk.readable`.
         pictures: Likewise.
         left_out: Why something is not read -> readable paths of all that is not read for this reason.
         twice: Files that two paths lead to: the second path, and the first. Both are listed.
@@ -45,10 +46,10 @@ class Listing:
         """The listing of somebody who takes only some of the media.
 
         Args:
-            why_not: Of a path below the folder, why it is not taken; "" for what is taken, None for what is passed over in
+            why_not: Of a readable path below the folder, why it is not taken; "" for what is taken, None for what is passed over in
                 silence, because it belongs to what is taken.
         """
-        reasons = {file: why_not(file.relative_to(self.folder).as_posix()) for file in self.media}
+        reasons = {file: why_not(readable(file.relative_to(self.folder).as_posix())) for file in self.media}
         others: defaultdict[str, list[str]] = defaultdict(list)
         for file, reason in reasons.items():
             if reason:
@@ -90,8 +91,11 @@ def list_folder(folder: Path | str) -> Listing:
     media = {file: kind for file, kind in kinds.items() if kind in ("video", "image")}
     others: defaultdict[str, list[str]] = defaultdict(list)
     for file, reason in kinds.items():
+        name = str(file.relative_to(folder))
         if file not in media:
-            others[reason].append(readable(file.relative_to(folder)))
+            others[reason].append(readable(name))
+        elif readable(name) != name:
+            others[NO_UTF8].append(readable(name))
     return Listing(
         folder,
         tuple(file for file, kind in media.items() if kind == "video"),
@@ -132,11 +136,11 @@ def require_utf8(path: Path | str) -> None:
     Raises:
         DataNotFoundError: With the path in a readable form.
     """
-    absolute = Path(path).absolute()
-    if not is_utf8(absolute):
+    absolute = str(Path(path).absolute())
+    if readable(absolute) != absolute:
         raise DataNotFoundError(
-            f"reading {readable(absolute)}: the name is not UTF-8 (bytes that are not are shown as \\x..). Tables cannot hold "
-            "it: rename the file or folder."
+            f"reading {readable(absolute)}: the name is not UTF-8 (its bytes are shown as %..). No table can hold it: rename the "
+            "folder."
         )
 
 

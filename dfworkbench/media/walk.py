@@ -1,6 +1,7 @@
 """One walk through folders for everything that lists files: links are followed, and what cannot be listed is named."""
 
 import os
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import NamedTuple
 _MOST_PATHS = 16
 
 HIDDEN = "hidden file(s) or folder(s)"
-NO_UTF8 = "name(s) that are not UTF-8, which tables cannot hold (rename them)"
 _BROKEN = "link(s) that point nowhere"
 _CIRCLE = "link(s) back to a folder above"
 _OFTEN = f"link(s) to a folder that is read under {_MOST_PATHS} other paths"
@@ -39,21 +39,27 @@ def walk(top: Path) -> Walk:
 
 
 def readable(path: str | Path) -> str:
-    r"""A path as text that every table and terminal can hold: a byte that is not UTF-8 becomes `\xe9`."""
-    text = str(path)
-    try:
-        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    except UnicodeEncodeError:  # from a list, not from a disk
-        return text.encode("utf-8", "backslashreplace").decode()
+    """A path as text that every table and terminal can hold: each byte of a name that is not UTF-8 becomes `%E9`.
+
+    Nothing can be opened under such a text: what is refused is named by it.
+    """
+    return re.sub("[\ud800-\udfff]", _escaped, str(path))
 
 
-def is_utf8(path: str | Path) -> bool:
-    """Whether a path can be written as UTF-8; names from archives in other encodings cannot."""
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"%{code - 0xDC00 if 0xDC80 <= code <= 0xDCFF else code:02X}"  # Python keeps byte 0xE9 as U+DCE9
+
+
+def is_missing(path: Path) -> bool:
+    """Whether a file or folder, or what a link points to, is not there; False for one that is closed to us."""
     try:
-        str(path).encode()
-    except UnicodeEncodeError:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
         return False
-    return True
+    return False
 
 
 class _Walker:
@@ -91,7 +97,7 @@ class _Walker:
 
     def _kind(self, entry: os.DirEntry[str]) -> str:
         """Either "file" or "folder"; "" for what is left out."""
-        reason = HIDDEN if entry.name.startswith(".") else "" if is_utf8(entry.name) else NO_UTF8
+        reason = HIDDEN if entry.name.startswith(".") else ""
         if not reason:
             linked = entry.is_symlink()
             self.linked |= linked

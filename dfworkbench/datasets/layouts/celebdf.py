@@ -29,9 +29,11 @@ def read_celebdf(root: Path, dataset: str) -> list[dict[str, Any]]:
     Raises:
         DataNotFoundError: There is no such folder, or the official list names none of its videos.
     """
-    videos = [(folder, file) for folder, below in _folders(root) for file in list_folder(below).videos]
+    listings = {folder: list_folder(below) for folder, below in _folders(root)}
+    videos = [(folder, file) for folder, listing in listings.items() for file in listing.videos]
     if not videos:
-        raise nothing_found("celebdf", root, "Celeb-real/, YouTube-real/ and Celeb-synthesis/ with .mp4 files")
+        looked_for = "Celeb-real/, YouTube-real/ and Celeb-synthesis/ with .mp4 files"
+        raise nothing_found("celebdf", root, looked_for, *listings.values())
     if absent := [folder for folder in _FOLDERS if folder not in dict(videos)]:
         _log.warning(
             "%s: no video of %s is there: the classes are not those that papers report", root, ", ".join(absent)

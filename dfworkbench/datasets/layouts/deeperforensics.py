@@ -25,9 +25,10 @@ def read_deeperforensics(root: Path, dataset: str) -> list[dict[str, Any]]:
         TableError: A video stands in two official lists.
     """
     top = root / "manipulated_videos"
-    videos = [file for file in list_folder(top).videos if file.parent.parent == top]
+    listing = list_folder(top)
+    videos = [file for file in listing.videos if file.parent.parent == top]
     if not videos:
-        raise nothing_found("deeperforensics", root, "manipulated_videos/*/*.mp4")
+        raise nothing_found("deeperforensics", root, "manipulated_videos/*/*.mp4", listing)
     split_of = _official_splits(root, {file.stem.casefold() for file in videos})
     rows = []
     for file in videos:

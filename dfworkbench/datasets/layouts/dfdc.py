@@ -60,7 +60,7 @@ def _split(root: Path, file: Path, entry: dict[str, Any]) -> str:
     """As the entry says; where it says nothing, as the folder of the file does, such as test/."""
     given = str(entry.get("set") or entry.get("split") or "")
     folders = (split_in(part) for part in reversed(file.relative_to(root).parts[:-1]))
-    return _SPLITS.get(given, "") if given else next(filter(None, folders), "")
+    return _SPLITS.get(given.lower(), "") if given else next(filter(None, folders), "")
 
 
 def _row(dataset: str, root: Path, file: Path, name: str, entry: dict[str, Any]) -> dict[str, Any]:

@@ -16,12 +16,12 @@ def read_folders(root: Path, dataset: str) -> list[dict[str, Any]]:
     Nothing else says who is in a file, so any other file is a group of its own; where the same person is in several, write
     the identity into the column `carrier` of the video table.
     """
-    rows = []
+    rows, listings = [], []
     for entry in sorted(root.iterdir()) if root.is_dir() else []:
         label = {"real": REAL, "fake": FAKE}.get(entry.name.lower())
         if label is None or not entry.is_dir():
             continue
-        found = list_folder(entry)
+        listings.append(found := list_folder(entry))
         pictures = set(found.pictures)
         for file in found.media:
             folders = file.relative_to(entry).parts[:-1]
@@ -30,7 +30,7 @@ def read_folders(root: Path, dataset: str) -> list[dict[str, Any]]:
             carrier = f"{dataset}/{source}" if source else ""
             rows.append(video_row(dataset, root, file, label, method=method, carrier=carrier))
     if not rows:
-        raise nothing_found("folders", root, "real/ and fake/ with videos or pictures")
+        raise nothing_found("folders", root, "real/ and fake/ with videos or pictures", *listings)
     return rows
 
 

@@ -7,21 +7,19 @@ from typing import Any
 import pandas as pd
 
 from dfworkbench.errors import DataNotFoundError
-from dfworkbench.media.listing import Listing, first_names, list_folder
-from dfworkbench.media.walk import is_utf8, readable
+from dfworkbench.media.listing import NO_UTF8, Listing, first_names, list_folder
+from dfworkbench.media.walk import is_missing, readable
 from dfworkbench.names import COMPRESSIONS, GENERATED_MARKER
 
 _log = logging.getLogger(__name__)
 _OTHER = "picture(s) or video(s) of another compression"
 
 
-def storable(rows: list[dict[str, Any]], root: Path) -> list[dict[str, Any]]:
-    """The rows whose paths tables can hold; the others, named by a list in some other encoding, are logged."""
-    kept = [row for row in rows if is_utf8(row["path"])]
-    if len(kept) < len(rows):
-        lost = [readable(row["path"]) for row in rows if not is_utf8(row["path"])]
-        _log.warning("%s: %d listed names are not UTF-8 and are left out: %s", root, len(lost), first_names(lost))
-    return kept
+def storable(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows with names that tables can hold. A name that is not UTF-8 is made readable; its file then counts as missing."""
+    return [
+        {column: readable(value) if isinstance(value, str) else value for column, value in row.items()} for row in rows
+    ]
 
 
 def report_found(layout: str, root: Path, videos: pd.DataFrame) -> None:
@@ -51,7 +49,8 @@ def report_found(layout: str, root: Path, videos: pd.DataFrame) -> None:
 
 
 def _report_missing(layout: str, root: Path, videos: pd.DataFrame, listing: Listing) -> None:
-    missing = [path for path in videos["path"] if not (root / path).exists()]
+    named = set(listing.left_out.get(NO_UTF8, ()))  # these are there, and reported with the reason
+    missing = [path for path in videos["path"] if path not in named and is_missing(root / path)]
     if len(missing) == len(videos):
         held = first_names([readable(file.relative_to(root)) for file in listing.media]) or "no picture and no video"
         raise DataNotFoundError(

@@ -33,11 +33,11 @@ def read_generated_images(root: Path, dataset: str) -> list[dict[str, Any]]:
         TableError: groups.csv has other columns, or names none of the pictures.
         DataNotFoundError: There is no such picture.
     """
-    pictures = list_folder(root).pictures
-    labelled = [(path, *place) for path in pictures if (place := _place(path.relative_to(root).parts[:-1]))]
+    listing = list_folder(root)
+    labelled = [(path, *place) for path in listing.pictures if (place := _place(path.relative_to(root).parts[:-1]))]
     if not labelled:
         raise nothing_found(
-            "generated_images", root, "real/ and fake/<generator>/ with pictures, or these in train/, …"
+            "generated_images", root, "real/ and fake/<generator>/ with pictures, or these in train/, …", listing
         )
     groups, rows = _read_groups(root), []
     for path, label, method, split in labelled:
