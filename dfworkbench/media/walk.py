@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -70,7 +70,7 @@ class _Walker:
         self._paths: Counter[tuple[int, int]] = Counter()
 
     def files(self) -> Iterator[Path]:
-        folders = [(self._top, frozenset[tuple[int, int]]())]
+        folders = deque([(self._top, frozenset[tuple[int, int]]())])
         while folders:
             folder, above = folders.pop()
             try:
@@ -80,7 +80,9 @@ class _Walker:
                         for entry in entries:
                             kind = self._kind(entry)
                             if kind == "folder":
-                                folders.append((entry.path, above | {identity}))
+                                # links come last: a folder that lies here is read under its own path in any case
+                                later = folders.appendleft if entry.is_symlink() else folders.append
+                                later((entry.path, above | {identity}))
                             elif kind == "file":
                                 yield Path(entry.path)
             except OSError as error:

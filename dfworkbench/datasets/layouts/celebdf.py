@@ -6,7 +6,7 @@ List_of_testing_videos.txt with lines "1 YouTube-real/00170.mp4". Some redistrib
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -38,7 +38,9 @@ def read_celebdf(root: Path, dataset: str) -> list[dict[str, Any]]:
         _log.warning(
             "%s: no video of %s is there: the classes are not those that papers report", root, ", ".join(absent)
         )
-    test_names = _official_test_list(root, {_key(folder, file.stem) for folder, file in videos})
+    test_names = _official_test_list(
+        root, {_key(folder, file.stem): file.relative_to(root).as_posix() for folder, file in videos}
+    )
     originals = {file.stem: file.relative_to(root).as_posix() for folder, file in videos if folder == "Celeb-real"}
     rows = []
     for folder, file in videos:
@@ -76,27 +78,27 @@ def _identities(dataset: str, folder: str, stem: str) -> tuple[str, str]:
     return f"{dataset}/{parts[0]}", donor
 
 
-def _official_test_list(root: Path, there: set[str]) -> set[str]:
-    """Keys of the videos that the official list names; none where there is no list."""
+def _official_test_list(root: Path, there: dict[str, str]) -> dict[str, str]:
+    """The videos that the official list names, by their keys; none where there is no list."""
     entries = sorted(root.iterdir())
     file = next((entry for entry in entries if entry.name.casefold() == _TEST_LIST.casefold()), None)
     if file is None:
         no_list(root, _TEST_LIST)
-        return set()
-    named = {_listed(line, there) for line in read_lines(file) if line.strip()}
+        return {}
+    named = dict(_listed(line, there) for line in read_lines(file) if line.strip())
     compare(root, file.name, named, there)
     return named
 
 
-def _listed(line: str, there: set[str]) -> str:
-    """The key of a line such as "1 YouTube-real/00170.mp4": with a flag before or after, and any folders around."""
+def _listed(line: str, there: Container[str]) -> tuple[str, str]:
+    """Key and path of a line such as "1 YouTube-real/00170.mp4": with a flag before or after, and any folders around."""
     text = re.sub(r"^[01][\s,]+|[\s,]+[01]$", "", line.strip().strip("\"'"))
     path = PurePosixPath(text.replace("\\", "/"))
     folder = next((part for part in path.parts if part.casefold() in _SPELLED), None)
     if folder is not None:
-        return _key(folder, path.stem)
+        return _key(folder, path.stem), text
     # a bare name: ids are unique over the folders, the numbers of YouTube-real too
-    return next((key for name in _FOLDERS if (key := _key(name, path.stem)) in there), text)
+    return next((key for name in _FOLDERS if (key := _key(name, path.stem)) in there), text), text
 
 
 def _key(folder: str, stem: str) -> str:

@@ -29,7 +29,7 @@ def read_deeperforensics(root: Path, dataset: str) -> list[dict[str, Any]]:
     videos = [file for file in listing.videos if file.parent.parent == top]
     if not videos:
         raise nothing_found("deeperforensics", root, "manipulated_videos/*/*.mp4", listing)
-    split_of = _official_splits(root, {file.stem.casefold() for file in videos})
+    split_of = _official_splits(root, {file.stem.casefold(): file.name for file in videos})
     rows = []
     for file in videos:
         target, _, actor = file.stem.partition("_")
@@ -42,7 +42,7 @@ def read_deeperforensics(root: Path, dataset: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _official_splits(root: Path, there: set[str]) -> dict[str, str]:
+def _official_splits(root: Path, there: dict[str, str]) -> dict[str, str]:
     """Name without suffix -> split; empty where the lists were not downloaded."""
     files = {split: root / "lists" / "splits" / f"{split}.txt" for split in SPLITS}
     named = {split: _names(file) for split, file in files.items() if file.is_file()}
@@ -50,7 +50,7 @@ def _official_splits(root: Path, there: set[str]) -> dict[str, str]:
         no_list(root, "lists/splits/test.txt")
         return {}
     split_of = split_of_each(root, named)
-    compare(root, "lists/splits/*.txt", split_of, there)
+    compare(root, "lists/splits/*.txt", {name: name for name in split_of}, there)
     return split_of
 
 

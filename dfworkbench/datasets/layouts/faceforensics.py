@@ -39,7 +39,8 @@ def read_faceforensics(root: Path, dataset: str, *, compression: str = "c23") ->
             "faceforensics", root, f"original_sequences/*/{compression}/videos/*.mp4 or manipulated_sequences/*/…"
         )
     people = [_identities(dataset, kind, file.stem, file.is_relative_to(root / _FORGED)) for kind, file in found]
-    pairs = _official_pairs(root, {name.split("/")[-1] for pair in people for name in pair if name})
+    names = [name.split("/")[-1] for pair in people for name in pair if name]
+    pairs = _official_pairs(root, dict(zip(names, names, strict=True)))
     rows = []
     for (kind, file), (carrier, donor) in zip(found, people, strict=True):
         forged = file.is_relative_to(root / _FORGED)
@@ -99,7 +100,7 @@ def _identities(dataset: str, kind: str, stem: str, forged: bool) -> tuple[str, 
     return carrier, donor
 
 
-def _official_pairs(root: Path, there: set[str]) -> dict[str, str]:
+def _official_pairs(root: Path, there: dict[str, str]) -> dict[str, str]:
     """Identity -> split, from splits/*.json; empty where the files were not downloaded."""
     files = {split: root / "splits" / f"{split}.json" for split in SPLITS}
     named = {split: _names(file) for split, file in files.items() if file.is_file()}
@@ -107,7 +108,7 @@ def _official_pairs(root: Path, there: set[str]) -> dict[str, str]:
         no_list(root, "splits/test.json")
         return {}
     split_of = split_of_each(root, named)
-    compare(root, "splits/*.json", split_of, there)
+    compare(root, "splits/*.json", {name: name for name in split_of}, there)
     return split_of
 
 

@@ -50,7 +50,7 @@ def read_generated_images(root: Path, dataset: str) -> list[dict[str, Any]]:
             f"Expected paths below {root} with '/' between folders: write it again, or remove it."
         )
     if groups:
-        compare(root, _GROUPS, groups, {row["path"] for row in rows})
+        compare(root, _GROUPS, {path: path for path in groups}, {row["path"]: row["path"] for row in rows})
     return rows
 
 

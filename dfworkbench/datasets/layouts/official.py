@@ -2,7 +2,7 @@
 
 import codecs
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from dfworkbench.errors import DataNotFoundError, TableError
@@ -43,31 +43,28 @@ def split_of_each(root: Path, named: Mapping[str, Iterable[str]]) -> dict[str, s
     return split_of
 
 
-def compare(
-    root: Path, source: str, named: Collection[str], there: Collection[str], shown: Callable[[str], str] = str
-) -> None:
+def compare(root: Path, source: str, named: Mapping[str, str], there: Mapping[str, str]) -> None:
     """Say how much of an official list is there.
 
     Args:
         root: Folder of the data set.
         source: Which list.
-        named: What it names.
-        there: What the data set holds, written in the same way.
-        shown: How a name is shown.
+        named: What it names: key -> as it is written there.
+        there: What the data set holds, likewise.
 
     Raises:
         DataNotFoundError: Nothing of it is there: the list belongs to other data or is written in another way, and splits
             drawn without it would train on what it keeps for testing.
     """
-    found = sum(name in there for name in named)
-    if not found:
-        what = f"{len(named)} ({first_names([shown(name) for name in named])})" if named else "nothing"
+    lost = [text for key, text in named.items() if key not in there]
+    if len(lost) == len(named):
+        what = f"{len(named)} ({first_names(lost)})" if named else "nothing"
         raise DataNotFoundError(
             f"comparing {source} with {root}: the list names {what}, and none of it is there. The data set holds "
-            f"{first_names(sorted(map(shown, there)))}. {_CURE}"
+            f"{first_names(sorted(there.values()))}. {_CURE}"
         )
-    if found < len(named):
-        lost = [shown(name) for name in named if name not in there]
+    if lost:
+        found = len(named) - len(lost)
         _log.warning(
             "%s: %d of the %d names in %s are there; missing: %s", root, found, len(named), source, first_names(lost)
         )
