@@ -13,7 +13,7 @@ from dfworkbench.media.walk import HIDDEN, readable, walk
 _log = logging.getLogger(__name__)
 _SHOWN = 3
 NO_UTF8 = "name(s) that are not UTF-8, which no table can hold (rename them; bytes are shown as %..)"
-#: What lies beside media everywhere; where nothing else is left out, nobody is warned of it.
+#: What lies beside media everywhere: it is not looked into, and where nothing else is left out nobody is warned of it.
 _BESIDE = (
     ".csv", ".htm", ".html", ".json", ".log", ".md", ".npy", ".npz", ".parquet", ".py", ".rst", ".txt", ".xml", ".yaml", ".yml",
 )  # fmt: skip
@@ -152,6 +152,8 @@ def first_names(names: Sequence[str]) -> str:
 
 def _kind_of_other(file: Path) -> str:
     """Either "video" or "image", or the line under which a file of a strange suffix is left out."""
+    if file.suffix.lower() in _BESIDE:
+        return file.suffix.lower()
     found = kind_or_reason(file)
     if found in ("video", "image"):
         return found

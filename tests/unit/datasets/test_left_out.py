@@ -52,6 +52,7 @@ def listing(caplog):
 
 def test_a_set_that_is_taken_whole_is_read_without_a_word(layout, tmp_path, caplog):
     touch(tmp_path, "README.md", "notes/list.csv", ".DS_Store")
+    (tmp_path / "landmarks.npz").write_bytes(b"PK\x03\x04")
     read_layout(layout, tmp_path, "x")
     said = [m for m in caplog.messages if "there is no" not in m]  # of official lists, which these sets lack
     assert said == []
