@@ -2,11 +2,12 @@
 
 import codecs
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from dfworkbench.errors import DataNotFoundError, TableError
 from dfworkbench.media.listing import first_names
+from dfworkbench.media.walk import readable
 
 _log = logging.getLogger(__name__)
 _CURE = "Correct the list or get the one of this data set; without any list the splits are drawn at random."
@@ -24,6 +25,21 @@ def read_lines(file: Path) -> list[str]:
         return data.decode("utf-16" if utf16 else "utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise TableError(f"reading the list {file}: it is no text in UTF-8 ({error}). Save it as UTF-8.") from error
+
+
+def text_lists(root: Path, read: Callable[[str], object]) -> list[Path]:
+    """The .txt files in a folder whose names say that they are lists; the others are logged.
+
+    Args:
+        root: The folder.
+        read: Of a name without suffix, what it says; None or "" for a file that is no list.
+    """
+    texts = [file for file in sorted(root.iterdir()) if file.suffix.lower() == ".txt"] if root.is_dir() else []
+    lists = [file for file in texts if read(file.stem) not in (None, "")]
+    if lists and len(lists) < len(texts):
+        others = [readable(file.name) for file in texts if file not in lists]
+        _log.warning("%s: by their names these are no lists, and are not read: %s", root, first_names(others))
+    return lists
 
 
 def split_of_each(root: Path, named: Mapping[str, Iterable[str]]) -> dict[str, str]:

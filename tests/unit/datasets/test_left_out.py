@@ -189,6 +189,15 @@ def test_lists_of_which_nothing_is_there_stop_the_run(tmp_path, layout):
     assert "Give the folder" in str(caught.value)
 
 
+@pytest.mark.parametrize(("layout", "name"), [("list_files", "TEST_real.TXT"), ("picture_lists", "Real.Txt")])
+def test_lists_in_another_case_are_read_and_other_texts_named(tmp_path, caplog, layout, name):
+    touch(tmp_path, "f/000/0.png")
+    write(tmp_path, name, "0,f/000,1\n" if layout == "list_files" else "f/000/0.png\n")
+    write(tmp_path, "reel_2.txt", "0,f/000,1\n")
+    assert len(read_layout(layout, tmp_path, "x")) == 1
+    assert "by their names these are no lists, and are not read: reel_2.txt" in caplog.text
+
+
 # -- DFDC -------------------------------------------------------------------------------------------------------------
 
 
