@@ -8,9 +8,13 @@ from pathlib import Path
 from dfworkbench.errors import DataNotFoundError, TableError
 from dfworkbench.media.listing import first_names
 from dfworkbench.media.walk import readable
+from dfworkbench.names import SPLITS
 
 _log = logging.getLogger(__name__)
-_CURE = "Correct the list or get the one of this data set; without any list the splits are drawn at random."
+_CURE = (
+    "Get the list that belongs to this data set, or correct it. Without it splits would be drawn at random, official test videos "
+    "among the training ones."
+)
 
 
 def read_lines(file: Path) -> list[str]:
@@ -56,6 +60,31 @@ def split_of_each(root: Path, named: Mapping[str, Iterable[str]]) -> dict[str, s
                     f"reading the official splits of {root}: {name} stands in {split_of[name]} and in {split}. Expected each "
                     f"name in one split. {_CURE}"
                 )
+    return split_of
+
+
+def official_splits(
+    root: Path, pattern: str, names_in: Callable[[Path], Iterable[str]], there: Mapping[str, str]
+) -> dict[str, str]:
+    """Name -> split, from one file per split; empty where there is none, which is said.
+
+    Args:
+        root: Folder of the data set.
+        pattern: Of the files below it, with {} for the split.
+        names_in: Reads one of them.
+        there: See `compare`.
+
+    Raises:
+        DataNotFoundError: None of the names is there.
+        TableError: A name stands in two splits.
+    """
+    files = {split: root / pattern.format(split) for split in SPLITS}
+    named = {split: names_in(file) for split, file in files.items() if file.is_file()}
+    if not named:
+        no_list(root, pattern.format("test"))
+        return {}
+    split_of = split_of_each(root, named)
+    compare(root, pattern.format("*"), {name: name for name in split_of}, there)
     return split_of
 
 

@@ -62,6 +62,7 @@ def test_a_set_that_is_taken_whole_is_read_without_a_word(layout, tmp_path, capl
     ("name", "line"),
     [
         ("elsewhere/a.mp4", "1 picture(s) or video(s) that are no part of the layout '{}': elsewhere/a.mp4"),
+        ("raw/a.mp4", "1 picture(s) or video(s) that are no part of the layout '{}': raw/a.mp4"),
         ("elsewhere/IMG_3.HEIC", "1 .heic (OpenCV cannot read HEIC: convert it to JPEG): elsewhere/IMG_3.HEIC"),
         ("train_part_2.tar", "1 .tar (an archive: unpack it): train_part_2.tar"),
         (".thumbnails/a.mp4", "1 hidden file(s) or folder(s): .thumbnails"),
