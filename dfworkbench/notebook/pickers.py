@@ -129,13 +129,10 @@ def describe_path(text: str, workspace: Workspace | None = None) -> tuple[bool, 
         except OSError as error:
             return False, f"a folder that cannot be listed ({error.strerror})"
         folders = sum(entry.is_dir() for entry in entries)
-        media = sum(
-            kind_by_name(entry) is not None for entry in entries if entry.is_file()
-        )  # none is opened while one types
+        # by name: no file is opened while somebody types
+        media = sum(kind_by_name(entry) is not None for entry in entries if entry.is_file())
         others = len(entries) - folders - media
-        return True, f"folder with {folders} sub-folders, {media} videos or pictures" + (
-            f" and {others} others" if others else ""
-        )
+        return True, f"folder with {folders} sub-folders, {media} videos or pictures and {others} other files"
     if path.is_file():
         kind = media_kind(path)
         if kind is None:

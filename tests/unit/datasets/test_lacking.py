@@ -121,7 +121,7 @@ def test_score_keeps_a_file_whose_name_is_not_utf8_under_a_readable_name(tmp_pat
 def test_a_path_that_is_typed_is_described_with_all_that_is_there(tmp_path, monkeypatch):
     for name in ("a.mp4", "b.jfif", "c.txt", ".hidden"):
         (tmp_path / name).touch()
-    assert describe_path(str(tmp_path)) == (True, "folder with 0 sub-folders, 2 videos or pictures and 1 others")
+    assert describe_path(str(tmp_path)) == (True, "folder with 0 sub-folders, 2 videos or pictures and 1 other files")
 
     def closed(self):
         raise PermissionError(13, "Permission denied")
