@@ -32,7 +32,9 @@ from dfworkbench.evaluation.settings import ScoreSettings
 from dfworkbench.faces import FaceFinder, FaceSettings, cut_for, faces_in_file
 from dfworkbench.faces.identity import settle
 from dfworkbench.input_spec import InputSpec
-from dfworkbench.media.kinds import list_media, media_kind
+from dfworkbench.media.kinds import media_kind
+from dfworkbench.media.listing import list_media
+from dfworkbench.media.walk import readable
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.memory import reuse_memory
 from dfworkbench.models.modes import device_of, evaluating
@@ -101,8 +103,9 @@ def find_files(path: Path | str | Sequence[Path | str]) -> dict[str, Path]:
     files = [file for p in given for file in (list_media(p) if p.is_dir() else [p])]
     # absolute but not resolved: two links to one file are two files, and what lies below a link is called as it is there
     root = Path(os.path.commonpath([os.path.normpath((p if p.is_dir() else p.parent).absolute()) for p in given]))
-    named = {(root.name / Path(os.path.relpath(file, root))).as_posix(): file for file in files}
-    return named
+    names = ((root.name / Path(os.path.relpath(file, root))).as_posix() for file in files)
+    # a file whose name no table can hold is looked for under a readable one, and so gets a row without a score
+    return {readable(name): Path(readable(file)) for name, file in zip(names, files, strict=True)}
 
 
 def _face_settings(settings: ScoreSettings, spec: InputSpec) -> FaceSettings:

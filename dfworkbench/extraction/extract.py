@@ -11,11 +11,13 @@ from tqdm.auto import tqdm
 from dfworkbench.datasets.layouts import read_layout
 from dfworkbench.datasets.splits import assign_splits, write_splits
 from dfworkbench.evaluation.domain import write_source
+from dfworkbench.extraction.lacking import missing, say_what_is_lacking
 from dfworkbench.extraction.part import Job, Part, parts_folder, read_part
 from dfworkbench.extraction.settings import ExtractSettings
 from dfworkbench.extraction.workers import run_jobs
 from dfworkbench.faces.identity import settle
 from dfworkbench.faces.settings import FaceSettings
+from dfworkbench.media.walk import is_missing
 from dfworkbench.names import STATUS_OK
 from dfworkbench.settings import parse_options
 from dfworkbench.tables import FACES, VIDEOS, write_table
@@ -103,6 +105,8 @@ def extract_table(
     _require_writable(parts_folder(extracted, name))
     _require_writable(workspace.labels / name)
     parts = {number: part for number, job in enumerate(jobs) if (part := read_part(job)) is not None}
+    # a message to a worker and back takes longer than the look: of long lists often only a few files were downloaded
+    parts |= {number: missing(job) for number, job in enumerate(jobs) if is_missing(job.file)}
     todo = [number for number in range(len(jobs)) if number not in parts]
     with tqdm(total=len(jobs), initial=len(parts), unit="video", desc=f"Faces of {name}", disable=not progress) as bar:
         if todo:
@@ -110,7 +114,9 @@ def extract_table(
                 parts[todo[number]] = part
                 _report(jobs[todo[number]], part)
                 bar.update()
-    return _write_tables(videos, [parts[number] for number in range(len(jobs))], workspace.labels / name)
+    extracted_tables = _write_tables(videos, [parts[number] for number in range(len(jobs))], workspace.labels / name)
+    say_what_is_lacking(extracted_tables.videos, faces.frames)
+    return extracted_tables
 
 
 def _report(job: Job, part: Part) -> None:

@@ -18,6 +18,7 @@ from dfworkbench.faces.mtcnn import FaceFinder
 from dfworkbench.faces.settings import FaceSettings
 from dfworkbench.faces.tracking import KeyFrame, Track, colour_histogram, link
 from dfworkbench.media import FrameSource, media_kind, open_source, read_image, sample_indices
+from dfworkbench.media.kinds import kind_or_reason
 
 _LEAST_WHOLE_PX = 32  # of a whole picture: no detector takes less
 
@@ -108,7 +109,8 @@ def faces_in_file(
         raise MediaError(f"opening {path}: there is no such file or folder. Check the path.", "missing")
     if kind is None:
         raise MediaError(
-            f"opening {path}: its suffix {path.suffix!r} is that of no picture or video. Rename the file if it is one."
+            f"opening {path}: by suffix and content this is no picture or video that is read here"
+            f"{f' ({reason})' if (reason := kind_or_reason(path)) else ''}. Convert or leave out the file."
         )
     if settings.whole:
         return _whole_pictures(path, settings, threads, like_frames)

@@ -2,7 +2,8 @@
 
 from dfworkbench.media.frames import AnyFrame, FrameFolder, FrameSource, open_source
 from dfworkbench.media.images import read_image, write_png
-from dfworkbench.media.kinds import IMAGE_SUFFIXES, VIDEO_SUFFIXES, list_media, media_kind
+from dfworkbench.media.kinds import IMAGE_SUFFIXES, VIDEO_SUFFIXES, media_kind
+from dfworkbench.media.listing import list_media
 from dfworkbench.media.video import VideoSource, sample_indices
 from dfworkbench.media.writer import VideoWriter
 

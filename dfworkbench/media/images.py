@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from dfworkbench.errors import InputError, MediaError
 from dfworkbench.media.png import decode_rgb, encode_rgb
+from dfworkbench.media.whole import is_cut
 from dfworkbench.workspace import explain_write
 
 #: Larger pictures are refused before they are decoded: a few bytes of header can ask for gigabytes.
@@ -34,15 +35,15 @@ def read_image(path: Path | str) -> NDArray[np.uint8]:
             f"reading the picture {path}: its header says {width} x {height} pixels; at most {MAX_PIXELS:,} pixels are "
             "read. The file is damaged or made to exhaust memory: leave it out, or scale it down with another program."
         )
-    if data[:2] == b"\xff\xd8" and data.rfind(b"\xff\xd9") < len(data) // 2:
-        raise MediaError(  # OpenCV would fill the missing part with grey and say nothing
-            f"reading the picture {path}: the JPEG stops after {len(data):,} bytes without its end marker. "
-            "Expected a complete file: copy it again from its source.",
-            "truncated",
-        )
     rgb = decode_rgb(data)
     if rgb is not None:  # one of our own crops
         return rgb
+    if is_cut(data):  # some decoders fill the missing part with grey and say nothing
+        raise MediaError(
+            f"reading the picture {path}: it stops after {len(data):,} bytes without its end. Expected a complete file: copy "
+            "it again from its source.",
+            "truncated",
+        )
     bgr = _decode(data)
     if bgr is None:
         raise MediaError(
