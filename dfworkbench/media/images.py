@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dfworkbench.errors import InputError, MediaError
 from dfworkbench.media.png import decode_rgb, encode_rgb
-from dfworkbench.workspace import explain_write
+from dfworkbench.workspace import atomic_path
 
 #: Larger pictures are refused before they are decoded: a few bytes of header can ask for gigabytes.
 MAX_PIXELS = 200_000_000
@@ -62,9 +62,8 @@ def write_png(path: Path | str, rgb: NDArray[np.uint8]) -> None:
     path = Path(path)
     if rgb.dtype != np.uint8 or rgb.ndim not in (2, 3) or (rgb.ndim == 3 and rgb.shape[2] != 3) or rgb.size == 0:
         raise InputError(f"writing {path}: got {rgb.dtype} {rgb.shape}, expected uint8 (H, W, 3) RGB or (H, W) grey.")
-    with explain_write(path, "a picture"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(encode_png(rgb))
+    with atomic_path(path, "a picture") as temporary:  # replaces a link that lies there, and not what it leads to
+        temporary.write_bytes(encode_png(rgb))
 
 
 def encode_png(rgb: NDArray[np.uint8]) -> bytes:

@@ -25,7 +25,7 @@ from dfworkbench.errors import CheckpointError, ParameterError
 from dfworkbench.evaluation.leak_note import provenance_note, with_note
 from dfworkbench.tables import write_table
 from dfworkbench.training.settings import TrainSettings
-from dfworkbench.workspace import atomic_path, explain_write
+from dfworkbench.workspace import atomic_path, explain_write, leftovers
 
 RESUME_FORMAT = "dfworkbench-resume-1"
 _INPUTS = ("tables", "splits", "dense_landmarks")
@@ -79,7 +79,7 @@ class Run:
         """Write settings and provenance; remove what a killed process left half-written."""
         with explain_write(self.folder, "a run"):
             self.folder.mkdir(parents=True, exist_ok=True)
-            for left in (*self.folder.glob(".*.*"), *self.folder.glob("scores/.*.parquet")):
+            for left in (*leftovers(self.folder), *leftovers(self.folder / "scores")):
                 left.unlink(missing_ok=True)
         previous = self.folder / "provenance.json"
         sessions = _read_json(previous).get("sessions", []) if first_epoch > 1 else []
