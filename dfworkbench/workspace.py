@@ -12,7 +12,7 @@ from pathlib import Path
 from dfworkbench.errors import OutputError
 
 HOME_VARIABLE = "DFWORKBENCH_HOME"
-_LEFT = re.compile(r"\.(.+)\.[a-z0-9_]{8}(\.\w+)")
+_LEFT = re.compile(r"\.(.+)\.[a-z0-9_]+(\.\w+)")
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def explain_write(path: Path, what: str = "a result") -> Generator[None]:
 
 
 def leftovers(folder: Path) -> list[Path]:
-    """Files that `atomic_path` of a killed process left in a folder: ".NAME.xxxxxxxx.SUFFIX", where NAME ends with the suffix."""
+    """Files that `atomic_path` of a killed process left in a folder: ".NAME.random.SUFFIX", where NAME ends with the suffix."""
     found = {path: _LEFT.fullmatch(path.name) for path in folder.glob(".*")}
     return [path for path, name in found.items() if name and Path(name[1]).suffix == name[2] and not path.is_dir()]
 

@@ -79,6 +79,7 @@ def prepare(settings: TrainSettings, workspace: Workspace | None = None) -> Prep
         CheckpointError: The checkpoint `start_from` cannot be used.
     """
     workspace = workspace or find_workspace()
+    require_folder_name("choosing a data set", settings.dataset)
     tables = read_training_tables(settings.dataset, workspace)
     clean = _audit(settings, tables, workspace)
     parts = training_parts(settings, tables)
