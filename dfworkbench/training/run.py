@@ -10,7 +10,6 @@ checkpoints/<name>/
 
 import json
 import math
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ from dfworkbench.checkpoints import epoch_file, save_detector
 from dfworkbench.errors import CheckpointError, ParameterError
 from dfworkbench.evaluation.leak_note import provenance_note, with_note
 from dfworkbench.tables import write_table
+from dfworkbench.torch_files import check_torch_file
 from dfworkbench.training.settings import TrainSettings
 from dfworkbench.workspace import atomic_path, explain_write, leftovers
 
@@ -63,8 +63,9 @@ class Run:
         if not path.is_file():
             return None
         try:
+            check_torch_file(path)
             state = torch.load(path, map_location="cpu", weights_only=True)
-        except (RuntimeError, OSError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        except Exception as error:  # torch raises many kinds for a damaged file
             state = str(error).splitlines()[0] if str(error) else type(error).__name__
         if not isinstance(state, dict) or state.get("format") != RESUME_FORMAT:
             seen = state if isinstance(state, str) else "it has another format"

@@ -382,7 +382,7 @@ def test_known_names_do_only_what_numpy_does_with_them(path):
     ):
         not_read(path, damaged, content)
     not_read(path, r"the name 'a' has a value of type list", pickle.dumps({"a": [1]}))
-    not_read(path, r"the name 'a' has a value of type _Stand", b"}(Va\ncnumpy\ndtype\nu.")
+    not_read(path, r"the name 'a' has a value of type Stand", b"}(Va\ncnumpy\ndtype\nu.")
     assert read(write(path, several()))
 
 
