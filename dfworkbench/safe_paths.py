@@ -14,7 +14,9 @@ from dfworkbench.errors import OutputError, ParameterError
 
 MOST_CHARACTERS = 1000  # of a path; Linux takes 4,096 bytes with the folders above it
 MOST_IN_PART = 240  # bytes between two slashes; file systems take 255, and our files add a suffix
-_USUAL = re.compile(r"(?:\w[\w.+#@ -]{0,200}/)*\w[\w.+#@ -]{0,200}", re.ASCII)  # most names; spares a look at every letter
+_USUAL = re.compile(
+    r"(?:\w[\w.+#@ -]{0,200}/)*\w[\w.+#@ -]{0,200}", re.ASCII
+)  # most names; spares a look at every letter
 _DRIVE = re.compile(r"[A-Za-z]:")
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # they reorder what a reader sees
 

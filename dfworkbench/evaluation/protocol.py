@@ -13,6 +13,7 @@ from typing import Any, Literal, Self
 import pandas as pd
 from pydantic import Field, field_validator
 
+from dfworkbench.bounds import read_json
 from dfworkbench.datasets.splits import with_splits
 from dfworkbench.errors import DataNotFoundError, ParameterError, TableError
 from dfworkbench.evaluation.aggregate import DEFAULT_RULE, Rule
@@ -124,7 +125,7 @@ class Protocol(Settings):
                 f"loading a protocol: there is no file {path}. Make one with Protocol.of(…).save()."
             )
         try:
-            record = json.loads(path.read_text())
+            record = read_json(path)
             found, stated = cls(**record["protocol"]), record["sha256"]
         except (ValueError, KeyError, TypeError) as error:
             raise ParameterError(

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dfworkbench.bounds import read_json
 from dfworkbench.errors import MediaError, OutputError
 from dfworkbench.extraction.masks import forged_shares
 from dfworkbench.faces.files import FileFaces, NoFaceError, TrackedFace, faces_in_file
@@ -81,7 +82,7 @@ def parts_folder(extracted: Path, dataset: str) -> Path:
 def read_part(job: Job) -> Part | None:
     """The finished part of a video, or None if there is none that still holds."""
     try:
-        stored = json.loads(job.part_file.read_text())
+        stored = read_json(job.part_file)
     except (OSError, ValueError):
         return None
     if stored.get("key") != _key(job):

@@ -151,7 +151,12 @@ class _Array:
 
     def fill(self, content: object, dtype: object, shape: tuple[int, ...], order: Any = "C") -> "_Array":
         """Take the bytes of an array, which must be as many as its type and shape ask for."""
-        if not isinstance(dtype, _Dtype) or not isinstance(content, bytes | bytearray) or not isinstance(shape, tuple) or len(shape) > 64:
+        if (
+            not isinstance(dtype, _Dtype)
+            or not isinstance(content, bytes | bytearray)
+            or not isinstance(shape, tuple)
+            or len(shape) > 64
+        ):
             raise ValueError("an array without bytes, type or shape")
         needed = math.prod(shape) * dtype.value.itemsize
         if needed != len(content) or min(shape, default=0) < 0:

@@ -65,7 +65,9 @@ def read_tensors(
                 f"tensors where it was made: torch.save({saved}, file)."
             ) from None
         if isinstance(error, RefusedError):
-            raise CheckpointError(f"{doing} holds {error}. Expected {expected}; it was not loaded. {where_to_get}.") from None
+            raise CheckpointError(
+                f"{doing} holds {error}. Expected {expected}; it was not loaded. {where_to_get}."
+            ) from None
         seen = next(iter(str(error).splitlines()), "")[:300] or type(error).__name__
         raise CheckpointError(
             f"{doing} is damaged or was not written by torch.save ({seen}). Expected {expected}. Get it again, and compare the "

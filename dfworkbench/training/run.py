@@ -19,10 +19,11 @@ from typing import Any
 import pandas as pd
 import torch
 
+from dfworkbench.bounds import read_json
 from dfworkbench.checkpoints import epoch_file, save_detector
 from dfworkbench.errors import CheckpointError, ParameterError
 from dfworkbench.evaluation.leak_note import provenance_note, with_note
-from dfworkbench.tables import write_table
+from dfworkbench.tables import write_csv, write_table
 from dfworkbench.torch_files import check_torch_file
 from dfworkbench.training.settings import TrainSettings
 from dfworkbench.workspace import atomic_path, explain_write, leftovers
@@ -105,8 +106,7 @@ class Run:
         if scores is not None:
             told = with_note(scores, provenance_note(self.record))
             write_table("score", told, score_file(self.folder, last["epoch"]))
-        with atomic_path(self.folder / "history.csv", "the history") as temporary:
-            history_table(history).to_csv(temporary, index=False)
+        write_csv(history_table(history), self.folder / "history.csv", "the history")
         chosen = best_epoch(history)
         best = next(entry for entry in history if entry["epoch"] == chosen)
         _write_json(
@@ -181,6 +181,6 @@ def _write_json(path: Path, values: Mapping[str, Any]) -> None:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text())
+        return read_json(path)
     except (OSError, ValueError):
         return {}

@@ -13,6 +13,7 @@ from distributed import Client, Security
 from test_extraction_scheduler import free_port, started
 
 from dfworkbench.errors import ParameterError, WorkbenchError
+from dfworkbench.extraction import workers
 from dfworkbench.extraction.workers import run_on_workers, scheduler_security
 
 PAGES = ("/", "/info/main/workers.html", "/json/identity.json", "/metrics", "/health", "/api/v1/workers", "/status")
@@ -87,9 +88,7 @@ def test_a_scheduler_with_certificates(certificates, tmp_path, monkeypatch):
         "print(sorted(n for _, n in r(abs, [-1, -2], 1, sys.argv[1], lost=None, task='a test')))"
     )
     with contextlib.ExitStack() as stack:
-        stack.enter_context(
-            started("scheduler", "--protocol", "tls", "--host", host, "--port", port, "--no-dashboard")
-        )
+        stack.enter_context(started("scheduler", "--protocol", "tls", "--host", host, "--port", port, "--no-dashboard"))
         worker = ("worker", address, "--nthreads", "1", "--local-directory", str(tmp_path), "--no-dashboard")
         stack.enter_context(started(*worker))
         done = subprocess.run([sys.executable, "-c", code, address], capture_output=True, text=True, timeout=120)
@@ -98,7 +97,9 @@ def test_a_scheduler_with_certificates(certificates, tmp_path, monkeypatch):
         assert not runs_code(address.replace("tls", "tcp"))
 
 
-@pytest.mark.parametrize("address", ["tcp://10.1.2.3:8786", "10.1.2.3:8786", "tcp://[2001:db8::1]:8786", "ws://there:1"])
+@pytest.mark.parametrize(
+    "address", ["tcp://10.1.2.3:8786", "10.1.2.3:8786", "tcp://[2001:db8::1]:8786", "ws://there:1"]
+)
 def test_plain_connections_to_other_machines_are_refused(address):
     from dask import config
 
@@ -123,7 +124,8 @@ def test_tls_needs_certificates():
 def test_a_scheduler_that_is_not_there():
     from dask import config
 
-    with config.set({"distributed.comm.timeouts.connect": "1s"}), pytest.raises(WorkbenchError, match="cannot be reached"):
-        from dfworkbench.extraction import workers
-
+    with (
+        config.set({"distributed.comm.timeouts.connect": "1s"}),
+        pytest.raises(WorkbenchError, match="cannot be reached"),
+    ):
         workers._connect(f"tcp://127.0.0.1:{free_port()}", Security(), "a test")

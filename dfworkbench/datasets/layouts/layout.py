@@ -73,7 +73,8 @@ def _words(name: str) -> list[str]:
 def listed_path(text: str, root: Path) -> PurePosixPath | None:
     """A path that a list gives, with `/` between its parts and relative: to `root` where it lies below it.
 
-    None for a path that is empty, climbs with `..` or names a drive: crops are written, and deleted, below folders of the same name.
+    None for a path that is empty, climbs with `..` or names a drive: crops are written, and deleted,
+    below folders of the same name.
     """
     path = PurePosixPath(text.strip().replace("\\", "/"))
     if path.is_absolute():
