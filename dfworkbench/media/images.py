@@ -1,18 +1,21 @@
 """Still pictures: reading as RGB, writing as lossless PNG."""
 
-import struct
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dfworkbench.bounds import bounded_memory
 from dfworkbench.errors import InputError, MediaError
+from dfworkbench.media.picture_headers import count_scans, header_size_px
 from dfworkbench.media.png import decode_rgb, encode_rgb
-from dfworkbench.workspace import explain_write
+from dfworkbench.workspace import atomic_path
 
 #: Larger pictures are refused before they are decoded: a few bytes of header can ask for gigabytes.
 MAX_PIXELS = 200_000_000
+_MOST_SCANS = 32  # of a JPEG at that size; programs write about ten
+_MOST_BYTES = 1 << 31
 
 
 def read_image(path: Path | str) -> NDArray[np.uint8]:
@@ -29,11 +32,7 @@ def read_image(path: Path | str) -> NDArray[np.uint8]:
     path = Path(path)
     data = _read_bytes(path)
     width, height = header_size_px(data)
-    if width * height > MAX_PIXELS:
-        raise MediaError(
-            f"reading the picture {path}: its header says {width} x {height} pixels; at most {MAX_PIXELS:,} pixels are "
-            "read. The file is damaged or made to exhaust memory: leave it out, or scale it down with another program."
-        )
+    _require_bounded(path, width, height, count_scans(data))
     if data[:2] == b"\xff\xd8" and data.rfind(b"\xff\xd9") < len(data) // 2:
         raise MediaError(  # OpenCV would fill the missing part with grey and say nothing
             f"reading the picture {path}: the JPEG stops after {len(data):,} bytes without its end marker. "
@@ -43,7 +42,8 @@ def read_image(path: Path | str) -> NDArray[np.uint8]:
     rgb = decode_rgb(data)
     if rgb is not None:  # one of our own crops
         return rgb
-    bgr = _decode(data)
+    with bounded_memory(path, "reading the picture", MediaError):
+        bgr = _decode(data) if width and height else None
     if bgr is None:
         raise MediaError(
             f"reading the picture {path}: its {len(data):,} bytes (first {data[:8]!r}) are no picture that OpenCV can "
@@ -62,9 +62,8 @@ def write_png(path: Path | str, rgb: NDArray[np.uint8]) -> None:
     path = Path(path)
     if rgb.dtype != np.uint8 or rgb.ndim not in (2, 3) or (rgb.ndim == 3 and rgb.shape[2] != 3) or rgb.size == 0:
         raise InputError(f"writing {path}: got {rgb.dtype} {rgb.shape}, expected uint8 (H, W, 3) RGB or (H, W) grey.")
-    with explain_write(path, "a picture"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(encode_png(rgb))
+    with atomic_path(path, "a picture") as temporary:  # replaces a link that lies there, and not what it leads to
+        temporary.write_bytes(encode_png(rgb))
 
 
 def encode_png(rgb: NDArray[np.uint8]) -> bytes:
@@ -75,35 +74,22 @@ def encode_png(rgb: NDArray[np.uint8]) -> bytes:
     return data.tobytes()
 
 
-def header_size_px(data: bytes) -> tuple[int, int]:
-    """Width and height that a PNG, JPEG or BMP header claims; (0, 0) for any other format."""
-    if data[:8] == b"\x89PNG\r\n\x1a\n" and len(data) >= 24:
-        return struct.unpack(">II", data[16:24])
-    if data[:2] == b"BM" and len(data) >= 26:
-        width, height = struct.unpack("<ii", data[18:26])
-        return abs(width), abs(height)
-    if data[:2] == b"\xff\xd8":
-        return _jpeg_size_px(data)
-    return 0, 0
-
-
-def _jpeg_size_px(data: bytes) -> tuple[int, int]:
-    at = 2
-    while at + 9 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # start of frame
-            height, width = struct.unpack(">HH", data[at + 5 : at + 9])
-            return width, height
-        if marker == 0xFF:  # fill byte
-            at += 1
-            continue
-        at += 2 + struct.unpack(">H", data[at + 2 : at + 4])[0]
-    return 0, 0
+def _require_bounded(path: Path, width: int, height: int, scans: int) -> None:
+    if width * height * max(scans / _MOST_SCANS, 1) > MAX_PIXELS:
+        size = f"{width} x {height} pixels" + (f" in {scans} passes" if scans > 1 else "")
+        raise MediaError(
+            f"reading the picture {path}: its header says {size}; at most {MAX_PIXELS:,} pixels are read. The file is damaged or "
+            "made to exhaust memory: leave it out, or scale it down with another program."
+        )
 
 
 def _read_bytes(path: Path) -> bytes:
     if not path.is_file():
         raise MediaError(f"reading the picture {path}: there is no such file. Check the path.", "missing")
+    if (size := path.stat().st_size) > _MOST_BYTES:
+        raise MediaError(
+            f"reading the picture {path}: it has {size:,} bytes; at most {_MOST_BYTES:,} are read. Is it a picture?"
+        )
     try:
         data = path.read_bytes()
     except OSError as error:

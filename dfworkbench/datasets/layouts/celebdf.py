@@ -60,8 +60,12 @@ def _official_test_list(root: Path) -> set[tuple[str, str]]:
     file = root / _TEST_LIST
     if not file.is_file():
         return set()
-    paths = (Path(line.split(maxsplit=1)[1].strip()) for line in file.read_text().splitlines() if len(line.split()) > 1)
-    return {(path.parts[0], path.name) for path in paths}
+    paths = (
+        Path(line.split(maxsplit=1)[1].strip())
+        for line in file.read_text("utf-8", "replace").splitlines()
+        if len(line.split()) > 1
+    )
+    return {(path.parts[0], path.name) for path in paths if path.parts}
 
 
 CELEBDF = Layout(

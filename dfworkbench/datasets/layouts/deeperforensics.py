@@ -43,7 +43,7 @@ def _official_splits(root: Path) -> dict[str, str]:
         Path(line.strip()).name: split
         for split, file in files.items()
         if file.is_file()
-        for line in file.read_text().splitlines()
+        for line in file.read_text("utf-8", "replace").splitlines()
         if line.strip()
     }
 

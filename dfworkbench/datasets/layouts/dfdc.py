@@ -4,10 +4,10 @@ dfdc_train_part_0/metadata.json   {"abc.mp4": {"label": "FAKE", "split": "train"
 dataset.json (preview)            {"method_A/…/a.mp4": {"label": "fake", "set": "train", "target_id": 1, "swapped_id": 2}, …}
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
+from dfworkbench.bounds import read_json
 from dfworkbench.datasets.layouts.layout import DataCard, Layout, nothing_found, video_row
 from dfworkbench.errors import TableError
 from dfworkbench.names import FAKE, REAL
@@ -22,7 +22,7 @@ def read_dfdc(root: Path, dataset: str) -> list[dict[str, Any]]:
     one group. The preview names carrier and swapped-in identity.
     """
     rows = []
-    for file in sorted([*root.rglob("metadata.json"), *root.rglob("dataset.json")]):
+    for file in filter(Path.is_file, sorted([*root.rglob("metadata.json"), *root.rglob("dataset.json")])):
         for name, entry in _entries(file).items():
             rows.append(_row(dataset, root, file, name, entry))
     if not rows:
@@ -32,7 +32,7 @@ def read_dfdc(root: Path, dataset: str) -> list[dict[str, Any]]:
 
 def _entries(file: Path) -> dict[str, dict[str, Any]]:
     try:
-        entries = json.loads(file.read_text())
+        entries = read_json(file)
         if all(str(entry["label"]).upper() in _LABELS for entry in entries.values()):
             return entries
         problem = "a label is neither REAL nor FAKE"

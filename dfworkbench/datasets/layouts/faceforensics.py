@@ -6,12 +6,12 @@ manipulated_sequences/{kind}/masks/videos/000_003.mp4             true forgery m
 splits/{train,val,test}.json                                      lists of identity pairs
 """
 
-import json
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path, PurePath
 from typing import Any
 
+from dfworkbench.bounds import read_json
 from dfworkbench.datasets.layouts.layout import DataCard, Layout, nothing_found, video_row
 from dfworkbench.errors import TableError
 from dfworkbench.media.kinds import VIDEO_SUFFIXES
@@ -101,7 +101,7 @@ def _official_pairs(root: Path) -> dict[str, str]:
         if not file.is_file():
             continue
         try:
-            pairs = json.loads(file.read_text())
+            pairs = read_json(file)
             split_of.update({str(name): split for pair in pairs for name in pair})
         except (ValueError, TypeError) as error:
             raise TableError(
