@@ -1,7 +1,9 @@
 """Reading and writing tables: CSV for what people edit, Parquet for what programs write."""
 
+import csv
 import hashlib
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,13 @@ from dfworkbench.bounds import MOST_EXTRA_BYTES, bounded_memory, require_cells
 from dfworkbench.errors import DataNotFoundError, TableError, WorkbenchError
 from dfworkbench.tables.schemas import TABLES
 from dfworkbench.tables.spreadsheet import plain_cells, safe_cells
+from dfworkbench.tables.strict_csv import strict_csv
 from dfworkbench.workspace import atomic_path
+
+_log = logging.getLogger(__name__)
+
+#: Words that mean "no number" in a column of numbers. In a column of text they are names.
+_NO_NUMBER = ["", "NA", "N/A", "n/a", "<NA>", "#N/A", "nan", "NaN", "-nan", "NAN", "null", "NULL", "None", "none"]
 
 
 def read_table(
@@ -31,7 +39,11 @@ def read_table(
     path, doing = Path(path), f"reading a {kind} table"
     if not path.is_file():
         raise DataNotFoundError(f"{doing}: there is no file {path}. Notebook 01_data_extraction makes it.")
-    frame = read_csv(path, doing, dtype=_csv_types(kind)) if path.suffix == ".csv" else read_parquet(path, doing)
+    if path.suffix == ".csv":
+        texts = {name: "str" for name in _columns(kind, "str")}  # identities such as "007" must stay text
+        frame = read_csv(path, doing, numbers=_columns(kind, "int64", "float64"), dtype=texts)
+    else:
+        frame = read_parquet(path, doing)
     try:
         return TABLES[kind].complete(frame if choose is None else choose(frame), path)
     except WorkbenchError:
@@ -53,21 +65,29 @@ def write_table(kind: str, frame: pd.DataFrame, path: Path | str) -> Path:
     return path
 
 
-def read_csv(path: Path, doing: str, **options: Any) -> pd.DataFrame:
-    """Read a text table in bounded memory; apostrophes that `write_csv` put before formulas are taken away.
+def read_csv(path: Path, doing: str, numbers: Collection[str] | None = None, **options: Any) -> pd.DataFrame:
+    """Read a text table strictly, in bounded memory; apostrophes that `write_csv` put before formulas are taken away.
 
     Args:
         path: The file.
         doing: What is being done, as messages begin: "reading splits".
+        numbers: Columns in which words such as NA and None mean that there is no number. In every other column they are text,
+            and only an empty cell is missing. Without it, `options` say what is missing.
         options: Of `pandas.read_csv`.
 
     Raises:
-        TableError: It cannot be read, or would take too much memory.
+        TableError: It cannot be read, would take too much memory, or its rows do not fit its headers (`strict_csv`).
     """
     try:
         require_cells(path, doing, TableError)
         with bounded_memory(path, doing, TableError):
-            return plain_cells(pd.read_csv(path, **options))
+            checked = strict_csv(path.read_bytes().decode("utf-8-sig"), f"{doing} from {path}", ",")
+            if numbers is not None:
+                missing = {name: _NO_NUMBER if name in numbers else [""] for name in checked.headers}
+                options |= {"keep_default_na": False, "na_values": missing}
+            for note in checked.notes:
+                _log.warning("%s from %s: %s", doing, path, note)
+            return plain_cells(checked.parse(**options).reset_index(drop=True))
     except WorkbenchError:
         raise
     except Exception as error:  # pandas raises many kinds
@@ -78,9 +98,12 @@ def read_csv(path: Path, doing: str, **options: Any) -> pd.DataFrame:
 
 def write_csv(frame: pd.DataFrame, path: Path | str, what: str = "a table") -> Path:
     """Write a text table in one step, without its index; what a spreadsheet would run begins with an apostrophe."""
-    path = Path(path)
+    path, table = Path(path), safe_cells(frame)
+    text = table.to_csv(index=False, lineterminator="\n")
+    if "\r" in text:  # pandas leaves it without quotation marks, and every reader takes it for the end of a line
+        text = table.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_ALL)
     with atomic_path(path, what) as temporary:
-        safe_cells(frame).to_csv(temporary, index=False)
+        temporary.write_text(text, encoding="utf-8", newline="")
     return path
 
 
@@ -112,9 +135,8 @@ def table_hash(frame: pd.DataFrame) -> str:
     return hashlib.sha256(frame.to_csv(index=False).encode()).hexdigest()
 
 
-def _csv_types(kind: str) -> dict[str, str]:
-    # identities such as "007" must stay text
-    return {name: "str" for name, (dtype, _) in TABLES[kind].columns.items() if dtype == "str"}
+def _columns(kind: str, *types: str) -> list[str]:
+    return [name for name, (dtype, _) in TABLES[kind].columns.items() if dtype in types]
 
 
 def _first_line(error: Exception) -> str:
