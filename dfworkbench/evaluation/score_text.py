@@ -55,6 +55,9 @@ def parse_numbers(texts: pd.Series, header: str, source: Path, notes: list[str] 
     """
     said = [] if notes is None else notes
     blank = texts.str.lower().isin(_BLANK)
+    words = blank & (texts != "")
+    if words.any():
+        said.append(f"{int(words.sum())} cells of {header!r} hold no number ({texts[words].iloc[0]})")
     plain = texts.where(~blank, "")
     percent = plain.str.endswith("%")
     if percent.any() and (percent | blank).all():

@@ -52,7 +52,7 @@ class _Lines:
     comments: list[int] = field(default_factory=list)
     empty: list[int] = field(default_factory=list)
     dropped: set[int] = field(default_factory=set)
-    surplus: dict[int, int] = field(default_factory=dict)  # line -> separators too many at its end
+    shortened: dict[int, str] = field(default_factory=dict)  # first line of a row -> the row without cells too many
     misfits: list[tuple[int, list[str]]] = field(default_factory=list)
 
 
@@ -78,7 +78,7 @@ def strict_csv(text: str, what: str, separator: str | None = None) -> StrictCsv:
     records = _records(text, separator, first, what)
     _, headers, physical = next(records)
     names = _named(headers, what)
-    _leave_out_surplus(found, first + len(physical) - 1, physical[-1], headers, len(names), separator)
+    _leave_out_surplus(found, range(first, first + len(physical)), headers, len(names), separator)
     for start, row, physical in records:
         if len(row) == len(names) and len(physical) == 1 and any(row):
             found.rows.append(start)
@@ -86,9 +86,8 @@ def strict_csv(text: str, what: str, separator: str | None = None) -> StrictCsv:
             _place(found, start, row, physical, names, separator, what)
     if found.misfits:
         _refuse_misfits(found.misfits, names, separator, what)
-    changed = found.dropped or found.surplus
     return StrictCsv(
-        "".join(_kept(text, found)) if changed else text, names, separator, found.rows, _sentences(text, found)
+        "".join(_kept(text, found)) if found.dropped else text, names, separator, found.rows, _sentences(text, found)
     )
 
 
@@ -158,38 +157,43 @@ def _place(
             f"{what}: a quotation mark that opens in line {start} closes in line {span[-1]}, and each of these lines looks like a "
             f"row of its own ({_shown(physical[0])}). Expected marks in pairs around whole cells: take out the single ones."
         )
-    elif len(row) == len(names) or _leave_out_surplus(found, span[-1], physical[-1], row, len(names), separator):
+    elif len(row) == len(names) or _leave_out_surplus(found, span, row, len(names), separator):
         found.rows.append(start)
     else:
         found.misfits.append((start, row))
 
 
-def _leave_out_surplus(found: _Lines, line: int, text: str, row: list[str], width: int, separator: str) -> bool:
-    """Note separators too many at the end of a line; False where there is something behind them."""
-    surplus = len(row) - width
-    if surplus > 0 and text.rstrip(_ENDS).endswith(separator * surplus):
-        found.surplus[line] = surplus
-    return line in found.surplus
+def _leave_out_surplus(found: _Lines, span: range, row: list[str], width: int, separator: str) -> bool:
+    """Shorten a row by empty cells at its end; False where it is not too long, or the cells hold something."""
+    if len(row) <= width or any(cell.strip() for cell in row[width:]):
+        return False
+    quoted = ('"' + cell.replace('"', '""') + '"' for cell in row[:width])
+    found.shortened[span[0]] = separator.join(quoted) + "\n"
+    found.dropped.update(span)
+    return True
 
 
 def _refuse_misfits(misfits: list[tuple[int, list[str]]], names: list[str], separator: str, what: str) -> None:
     line, row = misfits[0]
-    cells = _shown(" | ".join(row))
-    advice = (
-        f"Put cells that hold {separator!r}, such as 0,5 or a name, into quotation marks, or use another separator."
-        if len(row) > len(names)
-        else "If the file was cut off there, get it again; otherwise fill in the row."
-    )
+    advice = "If the file was cut off there, get it again; otherwise fill in the row."
+    if row[0].startswith("#"):
+        advice = "If it is a comment, take it out: only comments without separators are skipped."
+    elif len(row) > len(names):
+        advice = (
+            f"Put cells that hold {separator!r}, such as 0,5 or a name, into quotation marks, or use another separator."
+        )
     raise TableError(
-        f"{what}: line {line} has {len(row)} cells ({cells}); expected {len(names)}, as there are headers ("
-        f"{_shown(' | '.join(names))}). In all, {len(misfits)} lines do not fit. {advice}"
+        f"{what}: line {line} has {len(row)} cells ({_shown(' | '.join(row))}); expected {len(names)}, as there are headers ("
+        f"{_shown(' | '.join(names))}). Lines that do not fit: {len(misfits)}. {advice}"
     )
 
 
 def _kept(text: str, found: _Lines) -> Iterator[str]:
     for number, line in enumerate(io.StringIO(text, newline=""), start=1):
-        if number not in found.dropped:
-            yield line if number not in found.surplus else line.rstrip(_ENDS)[: -found.surplus[number]] + "\n"
+        if number in found.shortened:
+            yield found.shortened[number]
+        elif number not in found.dropped:
+            yield line
 
 
 def _sentences(text: str, found: _Lines) -> list[str]:
