@@ -144,7 +144,7 @@ def _unlabelled_note(scores: pd.DataFrame, settings: JudgeSettings) -> list[str]
 
 def _polarity_note(metrics: pd.DataFrame, kind: str, settings: JudgeSettings) -> list[str]:
     row = metrics[metrics["metric"] == "auc"].iloc[-1]
-    if not (row["high"] < 0.5 or (row["value"] < 0.5 and row["reason"])):  # without interval, the value must do
+    if not (row["high"] < 0.5 or (row["value"] < 0.5 and pd.isna(row["low"]))):  # without interval, the value must do
         return []
     below = f"NOTE: the AUC of {row['value']:.3f} is below chance: real files score higher than fakes."
     if kind != "csv":

@@ -1,7 +1,7 @@
 """Cells of score files of other people: figures are those of the rows that were written, or the file is refused by its line.
 
-Kinds that were thought of. Shifted, swallowed and repeated columns; labels that are booleans, under headers that say what true means;
-names that look like missing values; rows without label; numbers that are infinite, missing or have thousands separators.
+Kinds that were thought of. Shifted, swallowed and repeated columns; labels that are booleans, under headers that say what true
+means; names that look like missing values; rows without label; numbers that are infinite, missing or have thousands separators.
 """
 
 import pytest
@@ -124,7 +124,7 @@ def test_missing_scores_are_counted(written, word):
     "word", ["inf", "-inf", "Infinity", "1e999", "-", "--", "?", "1 000", "1'000", "1_000", "0x1", "1.000.000"]
 )
 def test_what_is_no_finite_number_is_refused_by_line(written, word):
-    with pytest.raises(TableError, match=r"'score' has '.*' in line 6, and 2 such cell"):
+    with pytest.raises(TableError, match=r"'score' has .* in line 6, and 2 such cell"):
         read_scores(written("# x", HEAD, *ROWS[:3], f"x,1,{word}", f"y,1,{word}"), scale="logit")
 
 
@@ -133,7 +133,7 @@ def test_what_is_no_finite_number_is_refused_by_line(written, word):
     [
         (["1,234", "-2,500"], None),
         (["12,345", "3", ""], None),
-        (["1,234,567", "2,000"], "no finite number"),
+        (["1,234,567", "2,5"], "no finite number"),
         (["1,234.5", "2"], "no finite number"),
         (["1,234", "0,500"], [1.234, 0.5]),
         (["1,234", "2,5"], [1.234, 2.5]),
