@@ -68,7 +68,7 @@ def read_csv(path: Path, doing: str, **options: Any) -> pd.DataFrame:
         raise
     except Exception as error:  # pandas raises many kinds
         raise TableError(
-            f"{doing}: {path} is not a readable .csv file ({_first_line(error)}). Expected text in UTF-8 with one line of headers."
+            f"{doing}: {path} is no readable CSV file ({_first_line(error)}). Expected text in UTF-8 with one line of headers."
         ) from error
 
 
