@@ -40,7 +40,7 @@ def damaged(whole: bytes, number: int) -> tuple[bytes, str]:
     rng = np.random.default_rng(number)
     data, names = bytearray(whole), []
     for _ in range(int(rng.integers(1, 4))):
-        if data:
+        if len(data) > 1:
             harm = ALL_HARMS[int(rng.integers(len(ALL_HARMS)))]
             harm(data, rng)
             names.append(harm.__name__)
@@ -133,7 +133,7 @@ def fuzz(name: str, first: int, count: int) -> dict[str, Any]:
         if reached == at and not lines and "Traceback" in error:
             raise RuntimeError(error)
         what = "hung" if hung else f"crash ({child.returncode}): {error.strip()[-200:]}"
-        findings.append({"number": reached, "harm": damaged(b"x", reached)[1], "found": what})
+        findings.append({"number": reached, "harm": "", "found": what})
         at, crashes = reached + 1, crashes + 1
     return {"reader": name, "files": at - first, "seconds": round(time.monotonic() - start, 1), "findings": findings}
 
