@@ -51,7 +51,7 @@ def fuzz_here(name: str, first: int, count: int, seconds: float = float("inf")) 
     """Damage and read in this process. Returns how many files were read, and findings: number, harm, and what escaped."""
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
-    reader, findings, end = READERS[name], [], time.monotonic() + seconds
+    reader, findings = READERS[name], []
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "set" / reader.name
         file.parent.mkdir(parents=True)
@@ -59,7 +59,7 @@ def fuzz_here(name: str, first: int, count: int, seconds: float = float("inf")) 
         file.write_bytes(whole)
         accepted = reader.read(file) is not None if name not in _NOT_WHOLE else True
         assert accepted, f"{name}: the whole file is not read"
-        number = first
+        number, end = first, time.monotonic() + seconds
         while number < first + count and time.monotonic() < end:
             data, harm = damaged(whole, number)
             file.write_bytes(data)
@@ -112,9 +112,9 @@ def fuzz(name: str, first: int, count: int) -> dict[str, Any]:
     start, at, findings, crashes = time.monotonic(), first, [], 0
     while at < first + count and crashes < 50:
         words = [sys.executable, __file__, "--child", name, "--first", str(at), "--count", str(first + count - at)]
-        with tempfile.TemporaryFile("w+") as out:
+        with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as said:
             one_core = {**os.environ, "OMP_NUM_THREADS": "1"}
-            child = subprocess.Popen(words, stdout=out, stderr=subprocess.PIPE, text=True, env=one_core)
+            child = subprocess.Popen(words, stdout=out, stderr=said, env=one_core)
             reached, told, waited = at, 0, time.monotonic()
             while child.poll() is None and time.monotonic() - waited < PATIENCE_S:
                 time.sleep(0.2)
@@ -122,8 +122,9 @@ def fuzz(name: str, first: int, count: int) -> dict[str, Any]:
                     told, waited = size, time.monotonic()
             hung = child.poll() is None
             child.kill()
-            error = child.communicate()[1]
-            out.seek(0)
+            child.wait()
+            out.seek(0), said.seek(0)
+            error = said.read()
             lines = [json.loads(line) for line in out.read().splitlines() if line.endswith("}")]
         reached = max([line["at"] for line in lines if "at" in line], default=at)
         findings += [line for line in lines if "found" in line]
@@ -132,7 +133,7 @@ def fuzz(name: str, first: int, count: int) -> dict[str, Any]:
             continue
         if reached == at and not lines and "Traceback" in error:
             raise RuntimeError(error)
-        what = "hung" if hung else f"crash ({child.returncode}): {error.strip()[-200:]}"
+        what = f"hung: {error.strip()[-600:]}" if hung else f"crash ({child.returncode}): {error.strip()[-200:]}"
         findings.append({"number": reached, "harm": "", "found": what})
         at, crashes = reached + 1, crashes + 1
     return {"reader": name, "files": at - first, "seconds": round(time.monotonic() - start, 1), "findings": findings}
@@ -148,6 +149,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.child:
         faulthandler.enable()
+        faulthandler.dump_traceback_later(PATIENCE_S / 2, repeat=True)  # shows where a reader hangs
         for finding in fuzz_here(given.child, given.first, given.count)[1]:
             _tell(finding)
         return
