@@ -68,7 +68,7 @@ def overwrite(data: bytearray, rng: np.random.Generator) -> None:
 def claim_huge(data: bytearray, rng: np.random.Generator) -> None:
     """Numbers of the header become enormous: width, height, lengths of boxes and chunks."""
     sizes = {b"\x89P": 16, b"BM": 18}  # where PNG and BMP keep width and height
-    at = sizes.get(bytes(data[:2]), int(rng.integers(4, min(len(data), 120))))
+    at = sizes.get(bytes(data[:2]), int(rng.integers(4, min(max(len(data), 5), 120))))
     data[at : at + 8] = b"\x7f\xff\xff\xf0" * 2
 
 
