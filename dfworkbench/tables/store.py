@@ -12,7 +12,7 @@ import pandas as pd
 from dfworkbench.bounds import MOST_EXTRA_BYTES, bounded_memory, require_cells
 from dfworkbench.errors import DataNotFoundError, TableError, WorkbenchError
 from dfworkbench.tables.schemas import TABLES
-from dfworkbench.tables.spreadsheet import plain_cells, safe_cells
+from dfworkbench.tables.spreadsheet import holds_returns, plain_cells, safe_cells
 from dfworkbench.tables.strict_csv import strict_csv
 from dfworkbench.workspace import atomic_path
 
@@ -92,18 +92,18 @@ def read_csv(path: Path, doing: str, numbers: Collection[str] | None = None, **o
         raise
     except Exception as error:  # pandas raises many kinds
         raise TableError(
-            f"{doing}: {path} is not a readable .csv file ({_first_line(error)}). Expected text in UTF-8 with one line of headers."
+            f"{doing}: {path} is no readable CSV file ({_first_line(error)}). Expected text in UTF-8 with one line of headers."
         ) from error
 
 
 def write_csv(frame: pd.DataFrame, path: Path | str, what: str = "a table") -> Path:
     """Write a text table in one step, without its index; what a spreadsheet would run begins with an apostrophe."""
-    path, table = Path(path), safe_cells(frame)
-    text = table.to_csv(index=False, lineterminator="\n")
-    if "\r" in text:  # pandas leaves it without quotation marks, and every reader takes it for the end of a line
-        text = table.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    path = Path(path)
+    cells = safe_cells(frame)
+    # Python 3.11's writer puts no quotes around a lone carriage return, which readers take for the end of a row
+    quoting = csv.QUOTE_NONNUMERIC if holds_returns(cells) else csv.QUOTE_MINIMAL
     with atomic_path(path, what) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="")
+        cells.to_csv(temporary, index=False, quoting=quoting)
     return path
 
 
