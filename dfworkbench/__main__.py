@@ -75,7 +75,8 @@ def _take_pairs(words: list[str]) -> tuple[list[str], dict[str, str]]:
     """
     rest: list[str] = []
     pairs: dict[str, str] = {}
-    if words[:1] not in (["run"], ["import"]):
+    command = next((word for word in words if not word.startswith("-")), "")
+    if command not in ("run", "import"):
         return words, pairs
     left = iter(words)
     for word in left:
@@ -84,10 +85,10 @@ def _take_pairs(words: list[str]) -> tuple[list[str], dict[str, str]]:
             continue
         name, value = next(left, None), next(left, None)
         if name is None or value is None:
-            raise ParameterError(f"dfworkbench {words[0]}: -p {name or ''} is not complete; expected -p NAME VALUE.")
+            raise ParameterError(f"dfworkbench {command}: -p {name or ''} is not complete; expected -p NAME VALUE.")
         if name in pairs:
             raise ParameterError(
-                f"dfworkbench {words[0]}: -p {name} is given twice, as {pairs[name]!r} and {value!r}; expected one value. Give one."
+                f"dfworkbench {command}: -p {name} is given twice, as {pairs[name]!r} and {value!r}; expected one value. Give one."
             )
         pairs[name] = value
     return rest, pairs
@@ -107,6 +108,10 @@ def _dispatch(words: list[str], pairs: dict[str, str]) -> int:
     if words and not words[0].startswith("-"):
         _require("command", words[0], list(COMMANDS))
     given, unknown = parser.parse_known_args(_joined(words))
+    if getattr(given, "p", None):  # -pNAME, which argparse took apart
+        raise ParameterError(
+            f"dfworkbench {given.command}: -p must stand alone; expected -p NAME VALUE, with blanks between."
+        )
     given.p = pairs
     if given.command is None:
         parser.print_help()

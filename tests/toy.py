@@ -16,7 +16,14 @@ SPLIT_SIZES = {"train": 8, "val": 6, "test": 4}
 
 
 def make_workspace(
-    root: Path, name: str = "toy", *, frames: int = 3, fakes: int = 1, signal: float = 40.0, seed: int = 0
+    root: Path,
+    name: str = "toy",
+    *,
+    frames: int = 3,
+    fakes: int = 1,
+    signal: float = 40.0,
+    seed: int = 0,
+    test: int = SPLIT_SIZES["test"],
 ) -> Workspace:
     """Write a data set whose fakes have a weak checkerboard.
 
@@ -27,11 +34,12 @@ def make_workspace(
         fakes: Fake videos per real one.
         signal: Height of the checkerboard in grey levels; 0 makes real and fake alike.
         seed: Of the pictures.
+        test: People of the test split; below five there are no intervals.
     """
     workspace = Workspace(root)
     rng = np.random.default_rng(seed)
     videos, faces = [], []
-    for split, count in SPLIT_SIZES.items():
+    for split, count in (SPLIT_SIZES | {"test": test}).items():
         for i in range(count):
             identity, other = (f"{name}/{split}{k:02d}" for k in (i, (i + 1) % count))
             for kind in ["real", *(f"fake{k}" for k in range(fakes))]:

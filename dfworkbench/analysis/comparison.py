@@ -9,7 +9,15 @@ from numpy.typing import NDArray
 from dfworkbench.analysis.measures import NAN, Measure
 from dfworkbench.errors import InputError
 from dfworkbench.evaluation.aggregate import DEFAULT_RULE, to_level
-from dfworkbench.evaluation.bootstrap import UNITS, interval, people_codes, resample, too_few, unit_codes
+from dfworkbench.evaluation.bootstrap import (
+    UNITS,
+    interval,
+    interval_of_difference,
+    people_codes,
+    resample,
+    too_few,
+    unit_codes,
+)
 from dfworkbench.evaluation.curve_metrics import METRICS
 from dfworkbench.evaluation.curves import Ranking, draw_counts
 from dfworkbench.evaluation.metrics import usable_rows
@@ -123,7 +131,7 @@ def compare_auc(
     _require_same_videos([*tables, *others], name)
     first, drawn = mean_auc(name, tables, level=level, rule=rule, draws=draws, seed=seed)
     second, other_drawn = mean_auc(name, others, level=level, rule=rule, draws=draws, seed=seed)
-    low, high, why = interval(drawn - other_drawn)
+    low, high, why = interval_of_difference(drawn, other_drawn)
     return Measure(name, first.value - second.value, low, high, 0.0, first.n, first.reason or second.reason or why)
 
 

@@ -15,7 +15,7 @@ from dfworkbench.analysis.comparison import drawn_auc
 from dfworkbench.analysis.measures import NAN, Measure
 from dfworkbench.errors import SplitLeakError
 from dfworkbench.evaluation.aggregate import DEFAULT_RULE
-from dfworkbench.evaluation.bootstrap import interval
+from dfworkbench.evaluation.bootstrap import interval_of_difference
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def identity_gap(
     if np.isnan(a.value) or np.isnan(b.value):
         why = "; ".join(f"{m.name}: {m.reason}" for m in (a, b) if np.isnan(m.value))
         return IdentityGap(a, b, Measure("identity gap (AUC)", NAN, chance=0.0, n=a.n + b.n, reason=why))
-    low, high, why = interval(drawn_a - drawn_b)
+    low, high, why = interval_of_difference(drawn_a, drawn_b)
     reason = a.reason or b.reason or why
     return IdentityGap(a, b, Measure("identity gap (AUC)", a.value - b.value, low, high, 0.0, a.n + b.n, reason))
 

@@ -23,7 +23,7 @@ from dfworkbench.datasets.frank_perturbations import FRANK_2020, PerturbFrank
 from dfworkbench.datasets.perturbations import LEVELS, PERTURBATIONS, Perturb, strengths_at
 from dfworkbench.datasets.sample import Transform
 from dfworkbench.errors import ParameterError
-from dfworkbench.evaluation.bootstrap import UNITS, interval
+from dfworkbench.evaluation.bootstrap import UNITS, interval, interval_of_difference
 from dfworkbench.evaluation.scoring import score_rows
 from dfworkbench.names import require_name
 
@@ -238,7 +238,7 @@ def _name(detector: LoadedDetector | nn.Module) -> str:
 
 def _compared(now: _Drawn, clean: _Drawn) -> dict[str, Any]:
     measure, drawn = now
-    low, high, _ = interval(drawn - clean[1])
+    low, high, _ = interval_of_difference(drawn, clean[1])
     return {
         "value": measure.value, "low": measure.low, "high": measure.high, "change": measure.value - clean[0].value,
         "change_low": low, "change_high": high, "n": measure.n, "reason": measure.reason,

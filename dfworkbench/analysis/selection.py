@@ -19,7 +19,7 @@ from dfworkbench.analysis.measures import Measure
 from dfworkbench.checkpoints import LoadedDetector, find_checkpoint, load_detector, read_record
 from dfworkbench.errors import CheckpointError, DataNotFoundError, InputError
 from dfworkbench.evaluation.aggregate import DEFAULT_RULE, to_level
-from dfworkbench.evaluation.bootstrap import interval, resample, too_few, unit_codes
+from dfworkbench.evaluation.bootstrap import interval, interval_of_difference, resample, too_few, unit_codes
 from dfworkbench.evaluation.curve_metrics import METRICS
 from dfworkbench.evaluation.curves import Ranking, draw_counts
 from dfworkbench.evaluation.leaderboard import LOWER_IS_BETTER
@@ -197,9 +197,13 @@ def compare_selection(
     rows = usable_rows(to_level(test[honest], level, rule), missing)[0]
     few = too_few(rows["label"], unit_codes(rows, unit)[0], unit) if draws else ""
     first, second = of_test[honest], of_test[optimistic]
-    gain = (sign * (second[0] - first[0]), sign * (second[1] - first[1]))
-    names = (f"{metric}, epoch {honest}", f"{metric}, epoch {optimistic}", "optimism")
-    measures = [_measure(name, found, len(rows), few) for name, found in zip(names, (first, second, gain), strict=True)]
+    better, worse = (second, first) if sign > 0 else (first, second)
+    low, high, why = interval_of_difference(better[1], worse[1])
+    measures = [
+        _measure(f"{metric}, epoch {honest}", first, len(rows), few),
+        _measure(f"{metric}, epoch {optimistic}", second, len(rows), few),
+        Measure("optimism", better[0] - worse[0], low, high, n=len(rows), reason=few or why),
+    ]
     epochs = pd.DataFrame(
         {"epoch": list(of_val), "val": list(of_val.values()), "test": [of_test[e][0] for e in of_val]}
     )

@@ -97,3 +97,15 @@ def interval(drawn: NDArray[np.float64]) -> tuple[float, float, str]:
         return float("nan"), float("nan"), "all resamplings give the same value: no interval"
     lost = len(drawn) - len(finite)
     return float(low), float(high), f"interval without {lost} one-class resamplings" if lost > 0.05 * len(drawn) else ""
+
+
+def interval_of_difference(first: NDArray[np.float64], second: NDArray[np.float64]) -> tuple[float, float, str]:
+    """Like `interval`, of `first` minus `second`, draw by draw.
+
+    Two figures that vary, and are alike in every resampling, differ by nothing: that is an interval of no width.
+    """
+    low, high, why = interval(first - second)
+    finite = (first - second)[~np.isnan(first - second)]
+    if np.isnan(low) and len(finite) > 1 and not np.isnan(interval(first)[0]):
+        return (*np.quantile(finite, INTERVAL).tolist(), "")
+    return low, high, why

@@ -34,7 +34,9 @@ Floats = NDArray[np.float64]
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
 METHODS = ("temperature", "platt", "isotonic")
-_FEW = 10  # files of a class below which a calibration is said to be unsure: docs/decisions/0018-small-samples.md
+_FEW = 10  # files of a class below which a calibration is said to be unsure
+#: Files of each class that a map needs: with fewer it made log loss worse on average (docs/decisions/0018-small-samples.md).
+FEWEST_FILES = {"temperature": _FEW, "platt": FEWEST, "isotonic": _FEW}
 _TEMPERATURES = (0.01, 100.0)  # rows that 0.5 separates fully would ask for 0
 
 
@@ -107,7 +109,7 @@ def fit_calibrator(
     *,
     rule: Rule = DEFAULT_RULE,
     allow_test: bool = False,
-    fewest: int = FEWEST,
+    fewest: int | None = None,
     leave_few: bool = False,
 ) -> Calibrator:
     """Fit a map on the labelled and scored rows of a table.
@@ -122,7 +124,7 @@ def fit_calibrator(
         level: On which the probabilities shall be right.
         rule: How the rows of a file become one number.
         allow_test: Whether rows of split "test" may be fitted on.
-        fewest: Files of each class that there must be.
+        fewest: Files of each class that there must be; None takes that of the map, `FEWEST_FILES`.
         leave_few: Whether scores are left as they are where there are fewer; the note then says so.
 
     Raises:
@@ -137,7 +139,7 @@ def fit_calibrator(
         "method": method, "level": level, "rule": rule, "datasets": _named(rows["dataset"]), "splits": _named(rows["split"]),
         "n_real": int((labels == REAL).sum()), "n_fake": int((labels == FAKE).sum()), "log_loss_before": log_loss(labels, raw),
     }  # fmt: skip
-    files = pd.factorize(rows["video_id"])[0]
+    files, fewest = pd.factorize(rows["video_id"])[0], FEWEST_FILES[method] if fewest is None else fewest
     few = too_few(labels, files, "file", fewest)
     if few and not leave_few:
         raise InputError(
@@ -146,7 +148,7 @@ def fit_calibrator(
         )
     if few:
         known |= {"method": "temperature", "log_loss_after": known["log_loss_before"]}
-        return Calibrator(**known, note=f"not calibrated: {few.partition(':')[0]}, fewer than {fewest}")
+        return Calibrator(**known, note=f"not calibrated: {few.partition(':')[0]}, {method} needs {fewest}")
     fitted = Calibrator(**known, **fit(labels, raw if method == "isotonic" else z))
     unsure = too_few(labels, files, "file", _FEW).partition(":")[0]
     note = "; ".join(filter(None, (fitted.note, f"fitted on {unsure} only: may be worse than none" if unsure else "")))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dfworkbench.errors import InputError, TableError
 from dfworkbench.evaluation.aggregate import DEFAULT_RULE, to_level
-from dfworkbench.evaluation.bootstrap import UNITS, interval, resample, too_few, unit_codes
+from dfworkbench.evaluation.bootstrap import UNITS, interval_of_difference, resample, too_few, unit_codes
 from dfworkbench.evaluation.curves import Ranking, draw_counts
 from dfworkbench.evaluation.delong import delong_test, holm
 from dfworkbench.evaluation.metrics import MISSING, usable_rows
@@ -118,9 +118,9 @@ def _pair(a: str, b: str, shared: tuple[pd.DataFrame, int], unit: str, draws: in
     test = delong_test(rows["label"], rows["fake_probability"], rows["other"])
     numbers |= {"auc_first": test.first, "auc_second": test.second, "difference": test.first - test.second}
     few = too_few(rows["label"], codes, unit)
-    drawn = _drawn_difference(rows, codes, draw_counts(units, draws, seed)) if draws and not few else np.empty(0)
-    numbers["low"], numbers["high"], odd = interval(drawn)
-    numbers |= {"bootstrap_p": _bootstrap_p(drawn), "delong_p": test.p}
+    first, second = _drawn(rows, codes, draw_counts(units, draws, seed)) if draws and not few else (np.empty(0),) * 2
+    numbers["low"], numbers["high"], odd = interval_of_difference(first, second)
+    numbers |= {"bootstrap_p": _bootstrap_p(first - second), "delong_p": test.p}
     if units < len(rows):
         notes.append(
             f"DeLong takes {len(rows)} rows for independent, they come from {units} {unit}s: its p is too small"
@@ -128,13 +128,15 @@ def _pair(a: str, b: str, shared: tuple[pd.DataFrame, int], unit: str, draws: in
     return {**out, **numbers, "notes": "; ".join(filter(None, [*notes, few, odd, test.reason]))}
 
 
-def _drawn_difference(rows: pd.DataFrame, codes: NDArray[np.intp], counts: NDArray[np.int32]) -> NDArray[np.float64]:
-    """AUC of the first minus that of the second in every resampling, the same videos being drawn for both."""
+def _drawn(
+    rows: pd.DataFrame, codes: NDArray[np.intp], counts: NDArray[np.int32]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """AUC of the first and of the second in every resampling, the same videos being drawn for both."""
     first, second = (
         resample(Ranking(rows["label"], rows[column]), codes, counts, ("auc",))["auc"]
         for column in ("fake_probability", "other")
     )
-    return first - second
+    return first, second
 
 
 def _bootstrap_p(drawn: NDArray[np.float64]) -> float:

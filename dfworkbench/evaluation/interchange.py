@@ -69,7 +69,7 @@ def read_scores(
         format: "auto" tells it from the suffix and the headers.
         polarity: What a high score means, in a plain CSV; the other formats say it themselves. So do the following.
         scale: Of its scores.
-        fake_label: Its number for fake.
+        fake_label: Its number for fake, and that of `labels`.
         columns: Role -> header, see `score_csv.read_score_csv`.
         frames_in_folders: Whether its paths are frames, and their folders the videos.
         dataset: Name of the data set, where the file gives none.
@@ -94,6 +94,8 @@ def read_scores(
     }
     said |= {"columns": (columns or {}, {}), "frames_in_folders": (frames_in_folders, False)}
     changed = {name: value for name, (value, usual) in said.items() if value != usual}
+    if labels is not None and kind != "csv":
+        changed.pop("fake_label", None)  # it is that of the labels
     if kind != "csv" and changed:
         words = ", ".join(f"{name}={value!r}" for name, value in changed.items())
         raise ParameterError(

@@ -147,15 +147,21 @@ def _polarity_note(metrics: pd.DataFrame, kind: str, settings: JudgeSettings) ->
     if not (row["high"] < 0.5 or (row["value"] < 0.5 and pd.isna(row["low"]))):  # without interval, the value must do
         return []
     below = f"NOTE: the AUC of {row['value']:.3f} is below chance: real files score higher than fakes."
+    number = f"fake label {settings.fake_label} (fakes have the number {settings.fake_label})"
     if kind != "csv":
+        labels = (
+            f" Labels were read with {number}: if that is wrong, state {1 - settings.fake_label}."
+            if settings.labels
+            else ""
+        )
         return [
-            f"{below} This format says itself what its scores mean: the detector errs, or the file contradicts its format."
+            f"{below} This format says what its scores mean: the detector errs, or the file breaks its format.{labels}"
         ]
     other = "real" if settings.polarity == "fake" else "fake"
     return [
-        f"{below} The file was read with polarity {settings.polarity} (a high score means {settings.polarity}) and fake label "
-        f"{settings.fake_label} (fakes have the number {settings.fake_label}). If one of the two is wrong, state polarity {other} "
-        f"or fake label {1 - settings.fake_label}; if both are right, the detector errs."
+        f"{below} The file was read with polarity {settings.polarity} (a high score means {settings.polarity}) and {number}. "
+        f"If one of the two is wrong, state polarity {other} or fake label {1 - settings.fake_label}; if both are right, the detector "
+        "errs."
     ]
 
 

@@ -1,6 +1,6 @@
 """Labels of scored files: the words that mean real and fake, and tables of labels beside scores that have none."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -44,8 +44,11 @@ def parse_labels(texts: pd.Series, fake_label: int, source: object) -> pd.Series
     return labels.astype("int64")
 
 
-def read_labels(path: Path | str, fake_label: int = FAKE) -> dict[str, int]:
+def read_labels(path: Path | str, fake_label: int = FAKE) -> list[dict[str, int]]:
     """Path or id -> label, from a CSV file with a label per file, such as `labels/<data set>/videos.csv`.
+
+    Returns:
+        One such dict for each column that names files, as either may be what the scores have.
 
     Raises:
         DataNotFoundError: There is no such file.
@@ -55,17 +58,18 @@ def read_labels(path: Path | str, fake_label: int = FAKE) -> dict[str, int]:
     cells = read_cells(source)
     found = find_columns(list(cells), {}, source, needed=("path", "label"))
     labels = parse_labels(cells[found["label"]].str.strip(), fake_label, source)
+    return [_known(cells[found[role]], labels, source) for role in ("video", "path") if role in found]
+
+
+def _known(names: pd.Series, labels: pd.Series, source: Path) -> dict[str, int]:
     known: dict[str, int] = {}
-    for role in ("video", "path"):  # a table of ours has both, and either may be in the scores
-        if role not in found:
-            continue
-        for text, label in zip(cells[found[role]], labels, strict=True):
-            key = _plain(text)
-            if known.setdefault(key, int(label)) != label:
-                raise TableError(
-                    f"reading labels from {source}: {key!r} stands as real and as fake, or with and without a label; expected one "
-                    "label per file. Correct it, or give paths that differ."
-                )
+    for text, label in zip(names, labels, strict=True):
+        key = _plain(text)
+        if known.setdefault(key, int(label)) != label:
+            raise TableError(
+                f"reading labels from {source}: {key!r} stands as real and as fake, or with and without a label; expected one "
+                "label per file. Correct it, or give paths that differ."
+            )
     return {key: label for key, label in known.items() if key and label >= 0}
 
 
@@ -76,7 +80,9 @@ class _Matches(NamedTuple):
     without: list[str]
 
 
-def with_labels(scores: pd.DataFrame, labels: Mapping[str, int], source: object) -> tuple[pd.DataFrame, list[str]]:
+def with_labels(
+    scores: pd.DataFrame, known: Sequence[Mapping[str, int]], source: object
+) -> tuple[pd.DataFrame, list[str]]:
     """A score table with the labels of its files, and sentences about what did and did not fit.
 
     A label belongs to the file of the same path, or, where only one fits, to the one whose path ends in the other's: `a.mp4` and
@@ -84,13 +90,14 @@ def with_labels(scores: pd.DataFrame, labels: Mapping[str, int], source: object)
 
     Args:
         scores: A score table; rows that have a label must agree.
-        labels: Of `read_labels`.
+        known: Of `read_labels`; the one that fits most files is taken.
         source: Where they were read.
 
     Raises:
         TableError: None fits, or a label contradicts the one that the scores have.
     """
-    matches = _match(scores["video_id"].drop_duplicates(), labels)
+    found = [(_match(scores["video_id"].drop_duplicates(), labels), labels) for labels in known]
+    matches, labels = max(found, key=lambda pair: len(pair[0].exact) + len(pair[0].by_end))
     keys = matches.exact | matches.by_end
     if not keys:
         raise TableError(

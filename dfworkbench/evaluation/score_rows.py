@@ -163,7 +163,7 @@ def _unnumbered(table: pd.DataFrame, group: pd.Series, source: object) -> list[s
     """Several rows of a file without any number: its frames, unless most files have one row."""
     sizes = group.value_counts()
     many = sizes[sizes > 1]
-    copies = int(table["fake_probability"].groupby(group).apply(lambda scores: scores.duplicated().sum()).sum())
+    copies = int(pd.DataFrame({"group": group, "score": table["fake_probability"]}).duplicated().sum())
     equal = f"{copies} of these rows repeat a score of their file" if copies else "their scores differ"
     if len(many) * 2 < len(sizes):
         first = table.loc[group == many.index[0], "video_id"].iloc[0]

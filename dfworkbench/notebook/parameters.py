@@ -80,13 +80,13 @@ def read_parameters(notebook: nbformat.NotebookNode, name: str = "this notebook"
         return {}
     source = cells[0].source
     try:
-        comments = _comments(source)
-        found = [_read_line(statement, source, comments, name) for statement in ast.parse(source).body]
+        statements, comments = ast.parse(source).body, _comments(source)
+        found = [_read_line(statement, source, comments, name) for statement in statements]
     except ParameterError:
         raise
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
         raise ParameterError(
-            f"{name}: its parameters cell cannot be read ({str(error)[:200]}); expected lines such as epochs: int = 3. Correct it."
+            f"{name}: the parameters cell is not Python ({str(error)[:200]}); expected lines such as epochs: int = 3. Correct it."
         ) from None
     return {parameter.name: parameter for parameter in found}
 

@@ -65,7 +65,11 @@ def run_notebook(
     path = find_notebook(notebook, space)
     known = read_parameters(read_notebook(path), path.name)
     values = place_paths(check_parameters(parameters or {}, known, path.stem), known, Path.cwd(), space.root)
-    target = _target(output, path) if output else space.root / "report" / "notebooks" / path.name
+    target = Path(output).expanduser().absolute() if output else space.root / "report" / "notebooks" / path.name
+    require_other(target, path, NOTEBOOK)
+    if output:
+        require_replaceable(target, NOTEBOOK)
+        require_replaceable(target.with_suffix(".html"), PAGE)
     with explain_write(target, "the executed notebook"):
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)  # an old result must not stand in for a run that failed early
@@ -97,15 +101,6 @@ def record_run(folder: Path) -> None:
 
     text = f"run folder: {folder}"
     display({"text/plain": text}, raw=True, metadata={RUN_KEY: str(folder)})
-
-
-def _target(output: Path | str, notebook: Path) -> Path:
-    """The named output as an absolute path, once it is certain that writing it and its page destroys nothing."""
-    target = Path(output).expanduser().absolute()
-    require_other(target, notebook, NOTEBOOK)
-    require_replaceable(target, NOTEBOOK)
-    require_replaceable(target.with_suffix(".html"), PAGE)
-    return target
 
 
 def _execute(path: Path, target: Path, values: dict[str, Any], space: Workspace, progress: bool | None) -> None:

@@ -26,7 +26,7 @@ FAST = {
 
 @pytest.fixture(scope="module")
 def space(tmp_path_factory):
-    space = make_workspace(tmp_path_factory.mktemp("evaluation"), fakes=2)
+    space = make_workspace(tmp_path_factory.mktemp("evaluation"), fakes=2, test=6)
     settings = TrainSettings(
         dataset="toy", detector="mesonet4", name="first", epochs=2, batch_size=8, frames_per_video=2, device="cpu",
         detector_options=["size_px=64"],
@@ -139,7 +139,7 @@ def test_the_explorer_judges_calibrated_test_files(at_home):
     assert shown.point.false_alarm_rate == 0.3
     table = shown.table()
     assert isinstance(table, ReadableTable)
-    assert table["files"].tolist() == [4, 8]
+    assert table["files"].tolist() == [6, 12]
 
 
 def test_the_atlas_shows_the_errors_of_a_run_and_opens_their_frames(at_home, monkeypatch):

@@ -26,7 +26,7 @@ SETTINGS = {"dataset": "toy", "epochs": 1, "batch_size": 8, "threads": 1, "devic
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
     """Two seeds of one detector, and another detector whose test split nobody has scored."""
-    space = make_workspace(tmp_path_factory.mktemp("trained"))
+    space = make_workspace(tmp_path_factory.mktemp("trained"), test=6)
     for seed in (0, 1):
         list(train(TrainSettings(**SETTINGS, seed=seed), space, progress=False))
     list(train(TrainSettings(**SETTINGS, detector="mesoinception4", name="unscored"), space, progress=False))

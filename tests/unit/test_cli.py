@@ -142,7 +142,8 @@ def ran(monkeypatch, tmp_path):
 )
 def test_values_of_parameters_are_taken_as_they_are(ran, value):
     assert cli.main(["run", "02_train", "-p", "x", value, "-p", "y", "1"]) == 0
-    assert ran == [{"x": value, "y": "1"}]
+    assert cli.main(["--traceback", "run", "02_train", "-p", "x", value]) == 0
+    assert ran == [{"x": value, "y": "1"}, {"x": value}]
 
 
 @pytest.mark.parametrize(
@@ -150,6 +151,7 @@ def test_values_of_parameters_are_taken_as_they_are(ran, value):
     [
         (["-p", "x"], "-p x is not complete; expected -p NAME VALUE"),
         (["-p"], "-p  is not complete"),
+        (["-px", "1"], "expected"),
         (["-p", "x", "1", "-p", "x", "2"], "-p x is given twice, as '1' and '2'"),
     ],
 )

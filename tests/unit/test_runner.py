@@ -327,6 +327,14 @@ def test_links_are_judged_by_what_they_lead_to_and_never_followed(space, tmp_pat
     assert other.read_text() == mark_page("<head></head>")
 
 
+def test_a_notebook_in_the_folder_of_executed_ones_does_not_overwrite_itself(space):
+    executed = run_notebook("77_toy", workspace=space)
+    before = executed.read_bytes()
+    with pytest.raises(OutputError, match="that is the file which is read"):
+        run_notebook(executed, workspace=space)
+    assert executed.read_bytes() == before
+
+
 def test_what_a_run_wrote_may_be_written_again(space, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for _ in range(2):

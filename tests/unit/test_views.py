@@ -64,12 +64,12 @@ def test_examples_are_of_the_split_and_readable(space):
 
 def test_metric_table_shows_intervals():
     rows = [
-        {"level": "video", "metric": "auc", "value": 0.9123, "low": 0.85, "high": 0.95},
-        {"level": "video", "metric": "eer", "value": 0.1, "low": np.nan, "high": np.nan},
+        {"level": "video", "metric": "auc", "value": 0.9123, "low": 0.85, "high": 0.95, "reason": ""},
+        {"level": "video", "metric": "eer", "value": 0.1, "low": np.nan, "high": np.nan, "reason": "4 files"},
     ]
     metrics = pd.DataFrame(rows).assign(n=40, n_fake=20, n_real=20, coverage=0.95)
     row = views.metric_table(metrics).loc["video"]
-    assert row.tolist() == ["40 (20 fake)", "95%", "0.912 [0.850, 0.950]", "0.100"]
+    assert row.tolist() == ["40 (20 fake)", "95%", "0.912 [0.850, 0.950]", "0.100", "eer: 4 files."]
 
 
 def test_the_quoted_figure_comes_with_its_interval():

@@ -108,7 +108,7 @@ def test_one_identity_group_has_no_interval():
     table = scores(BETTER, LABELS).assign(group="d/one")
     measure, drawn = drawn_auc("auc", table)
     assert np.isnan(measure.low)
-    assert measure.reason == "1 identity group: no interval"
+    assert measure.reason == "1 real identity group: no interval below 5"
     assert drawn.shape == (1000,)
     assert np.isnan(drawn).all()
     assert np.isnan(compare_auc("difference", [table], [table]).low)
@@ -117,7 +117,8 @@ def test_one_identity_group_has_no_interval():
 
 def test_people_are_drawn_with_all_their_videos():
     """Twelve copies of five videos are no more evidence than five."""
-    few = scores(BETTER[:10], LABELS[:10]).assign(group=[f"d/{i}" for i in range(10)])
+    five = np.concatenate([np.flatnonzero(label == LABELS)[:5] for label in (0, 1)])
+    few = scores(WORSE[five], LABELS[five]).assign(group=[f"d/{i}" for i in range(10)])
     many = pd.concat(
         [few.assign(row_id=few["row_id"] + f"x{k}", video_id=few["video_id"] + f"x{k}") for k in range(12)]
     )

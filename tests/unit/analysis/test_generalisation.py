@@ -41,7 +41,7 @@ def test_one_group_on_either_side_leaves_the_gap_without_interval():
         gap = identity_gap(seen, unseen).gap
         assert np.isfinite(gap.value)
         assert np.isnan(gap.low)
-        assert gap.reason == "1 identity group: no interval"
+        assert gap.reason == "1 real identity group: no interval below 5"
 
 
 def test_equal_sets_have_no_gap_within_the_interval():

@@ -95,3 +95,35 @@ def test_refusals(pairs):
         assign_splits(pairs, "identity", shares=(0.5, 0.1, 0.1))
     with pytest.raises(ParameterError, match="at least 3 identity groups"):
         assign_splits(pairs.iloc[:4], "identity")
+
+
+def pictures(counts, groups=None):
+    """Generated pictures of each kind; each is its own group unless `groups` names how many share one."""
+    rows = [
+        {"video_id": f"d/{kind}/{i}", "dataset": "d", "path": f"{kind}/{i}", "label": int(kind != "real"),
+         "method": "" if kind == "real" else kind, "carrier": f"d/p{i // groups}" if groups else ""}
+        for kind, count in counts.items() for i in range(count)
+    ]  # fmt: skip
+    videos = VIDEOS.complete(rows)
+    return videos.assign(group=identity_groups(videos))
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    ("counts", "groups"),
+    [
+        ({"real": 200, "rare": 7, "common": 120, "other": 40}, None),
+        ({"real": 3, "a": 3, "b": 3}, None),
+        ({"real": 100, "a": 100, "b": 20}, 4),  # b only of the first five people
+    ],
+)
+def test_every_generator_has_its_share_in_every_split(counts, groups, seed):
+    videos = assign_splits(pictures(counts, groups), "identity", seed=seed)
+    kinds = videos["method"].where(videos["label"] == 1, "real")
+    found = pd.crosstab(kinds, videos["split"])
+    assert (found[["train", "val", "test"]] > 0).all(axis=None)
+    size = groups or 1
+    for kind, count in counts.items():
+        for split, share in (("train", 0.7), ("val", 0.15), ("test", 0.15)):
+            assert abs(found.loc[kind, split] - share * count) <= 1.5 * size
+    check_splits(videos)

@@ -204,3 +204,34 @@ def test_the_figures_beside_the_fit_are_its_log_losses():
     y, p = val["label"], val["fake_probability"].to_numpy()
     assert fitted.log_loss_before == pytest.approx(log_loss(y, p))
     assert fitted.log_loss_after == pytest.approx(log_loss(y, expit(logit(p) * fitted.slope)), rel=1e-6)
+
+
+def toy(real, fake, frames=1):
+    """Scores of so many files of each class; fakes score higher."""
+    rows = [
+        {"row_id": f"{kind}{i}f{k}", "video_id": f"{kind}{i}", "label": label, "track": 0, "frame": k, "split": "val",
+         "fake_probability": 0.3 + 0.3 * label + 0.02 * ((7 * i + k) % 11)}
+        for label, kind, count in ((0, "r", real), (1, "f", fake)) for i in range(count) for k in range(frames)
+    ]  # fmt: skip
+    return SCORES.complete(rows)
+
+
+@pytest.mark.parametrize(
+    ("method", "real", "fake", "few"),
+    [("platt", 1, 1, "1 real file"), ("platt", 4, 30, "4 real files"), ("platt", 30, 2, "2 fake files"),
+     ("temperature", 9, 30, "9 real files"), ("isotonic", 30, 9, "9 fake files")],
+)  # fmt: skip
+def test_calibration_needs_a_number_of_files_of_each_class(method, real, fake, few):
+    for level, frames in (("video", 1), ("frame", 8)):  # frames of a file are no files
+        scores = toy(real, fake, frames)
+        with pytest.raises(InputError, match=rf"{few}, expected at least .* of each class"):
+            fit_calibrator(scores, method, level)
+        left = fit_calibrator(scores, method, level, leave_few=True)
+        assert left.note.startswith(f"not calibrated: {few}, {method} needs")
+        raw = scores["fake_probability"].to_numpy()
+        assert left.probabilities(raw) == pytest.approx(raw)
+
+
+def test_calibration_on_few_files_says_so():
+    assert "fitted on 6 real files only: may be worse than none" in fit_calibrator(toy(6, 20), "platt").note
+    assert "may be worse" not in fit_calibrator(toy(10, 10), "platt").note

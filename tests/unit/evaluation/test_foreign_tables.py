@@ -212,6 +212,7 @@ def test_a_table_without_labels_is_refused_and_folders_are_no_labels(tmp_path, c
         "Path;Label\n.\\real\\a.mp4;real\n.\\real\\b.mp4;REAL\n.\\fake\\c.mp4;fake\n.\\fake\\d.mp4;Fake\n",
         "name,label\na.mp4,0\nb.mp4,0\nc.mp4,1\nd.mp4,1\n",
         "name,label\na,0\nb,0\nc,1\nd,1\n",
+        "video_id,path,label\n1,real/a.mp4,0\n2,real/b.mp4,0\n3,fake/c.mp4,1\n4,fake/d.mp4,1\n",
         "path,label\n/data/set/real/a.mp4,0\n/data/set/real/b.mp4,0\n/data/set/fake/c.mp4,1\n/data/set/fake/d.mp4,1\n",
     ],
 )
@@ -220,6 +221,7 @@ def test_labels_of_a_file_of_their_own(tmp_path, written, labels):
     assert found.scores["label"].tolist() == [0, 0, 1, 1]
     assert found.metrics.set_index("metric").loc["auc", "value"] == 1
     assert f"labels: 4 of 4 files have one in {tmp_path / 'labels.csv'}" in str(found)
+    assert "no scored file" not in str(found)
 
 
 def test_what_has_no_label_or_no_file_is_said(tmp_path, written):
@@ -263,6 +265,11 @@ def test_labels_must_agree_with_those_of_the_scores(tmp_path, written):
     ]
 
 
+def test_the_number_for_fake_is_also_that_of_the_labels(tmp_path, written):
+    labels = written("path,label\n" + "".join(f"{name},{int(i < 2)}\n" for i, name in enumerate(NAMES)), "l.csv")
+    assert read_scores(unlabelled(tmp_path, NAMES), labels=labels, fake_label=0)["label"].tolist() == [0, 0, 1, 1]
+
+
 def test_labels_of_files_are_not_those_of_their_people(tmp_path, written):
     path = unlabelled(tmp_path, NAMES, tracks=2)
     labels = written("path,label\n" + "".join(f"{name},{int(i > 1)}\n" for i, name in enumerate(NAMES)), "labels.csv")
@@ -293,10 +300,10 @@ PLAIN = "path,label,score\nmüller.mp4,0,0.25\nb c.mp4,1,0.5\n"
     ],
 )
 def test_dialects_of_csv_mean_the_same(written, text, encoding):
-    options = {"columns": {"path": "Path, full"}} if "full" in text else {}
+    columns = {"path": "Path, full"} if "full" in text else {}
     if "0.25,\n" in text:  # a row with an empty cell too many says nothing else
         text = text.replace("0.5\n", "0.5,\n").replace("score\n", "score,\n")
-    table = read_scores(written(text, encoding=encoding), **options)
+    table = read_scores(written(text, encoding=encoding), columns=columns)
     assert table["video_id"].tolist() == ["müller.mp4", "b c.mp4"]
     assert table["label"].tolist() == [0, 1]
     assert table["fake_probability"].tolist() == [0.25, 0.5]

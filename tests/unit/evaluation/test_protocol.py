@@ -180,7 +180,8 @@ def test_a_leaderboard_orders_by_the_first_metric_then_by_name(locked):
         for name, one in (("weak", scores_of(locked[1], skill=0.0)), ("good", good))
     ]
     assert [one.name for one in Leaderboard(by_error).entries] == ["good", "weak"]
-    assert "[" in boards[0].table()["auc"].iloc[2]
+    assert "[" not in boards[0].table()["auc"].iloc[2]  # too few files
+    assert "no interval below 5." in boards[0].table()["note"].iloc[2]
 
 
 def test_a_leaderboard_refuses_other_protocols_and_says_what_differs(locked):
