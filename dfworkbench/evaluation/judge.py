@@ -159,8 +159,8 @@ def _polarity_note(metrics: pd.DataFrame, kind: str, settings: JudgeSettings) ->
         ]
     other = "real" if settings.polarity == "fake" else "fake"
     return [
-        f"{below} The file was read with polarity {settings.polarity} (a high score means {settings.polarity}) and {number}. If one "
-        f"of the two is wrong, state polarity {other} or fake label {1 - settings.fake_label}; otherwise the detector errs."
+        f"{below} The file was read with polarity {settings.polarity} (a high score means {settings.polarity}) and {number}. If "
+        f"one of the two is wrong, state polarity {other} or fake label {1 - settings.fake_label}; otherwise the detector errs."
     ]
 
 
