@@ -17,6 +17,7 @@ MOST_IN_PART = 240  # bytes between two slashes; file systems take 255, and our 
 _USUAL = re.compile(
     r"(?:\w[\w.+#@ -]{0,200}/)*\w[\w.+#@ -]{0,200}", re.ASCII
 )  # most names; spares a look at every letter
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # the category Cc of Unicode
 _DRIVE = re.compile(r"[A-Za-z]:")
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # they reorder what a reader sees
 
@@ -52,7 +53,7 @@ def key_problem(text: object) -> str:
     """What is wrong with an identifier that names a row and no file; "" if it is fine."""
     if not isinstance(text, str) or not text:
         return "is empty or no text"
-    return "holds control characters" if any(unicodedata.category(sign) == "Cc" for sign in text) else ""
+    return "holds control characters" if _CONTROL.search(text) else ""
 
 
 def require_folder_name(doing: str, name: str) -> str:

@@ -26,7 +26,7 @@ from dfworkbench.evaluation.score_csv import (
 )
 from dfworkbench.evaluation.score_labels import read_labels, with_labels
 from dfworkbench.evaluation.score_rows import require_one_condition, select_rows
-from dfworkbench.evaluation.score_text import NOTES, parse_numbers, read_cells
+from dfworkbench.evaluation.score_text import NOTES, parse_numbers, read_cells, read_headers
 from dfworkbench.names import COMPRESSIONS, FAKE, REAL, STATUS_OK, require_name
 from dfworkbench.outputs import SCORE_CSV, require_replaceable
 from dfworkbench.tables import SCORES, read_table, write_csv
@@ -144,7 +144,7 @@ def score_format(path: Path | str) -> str:
             f"reading scores from {path}: a folder without {METRICS_FILE}. Expected a score file, or the folder of a test of "
             "DeepfakeBench: name the file."
         )
-    headers = set(read_cells(path))
+    headers = set(read_headers(path))
     if headers.issuperset(_WORKBENCH):
         return "deepfake_workbench"
     return "dfworkbench" if headers.issuperset(_OURS) else "csv"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dfworkbench.bounds import bounded_memory, require_cells
 from dfworkbench.errors import DataNotFoundError, TableError
-from dfworkbench.tables import plain_cells, strict_csv
+from dfworkbench.tables import csv_headers, plain_cells, strict_csv
 
 #: Key of `DataFrame.attrs`: sentences about how a file was read, for whoever shows its figures.
 NOTES = "reading_notes"
@@ -28,9 +28,7 @@ def read_cells(source: Path) -> pd.DataFrame:
         DataNotFoundError: There is no such file.
         TableError: It is no text, would take too much memory, or is no strict CSV (`tables.strict_csv`).
     """
-    if not source.is_file():
-        raise DataNotFoundError(f"reading scores: there is no file {source}. Give a .csv file with a row per score.")
-    require_cells(source, "reading scores", TableError)
+    _require_small_file(source)
     with bounded_memory(source, "reading scores", TableError):
         text, notes = _decoded(source)
         checked = strict_csv(text, f"reading scores from {source}")
@@ -43,6 +41,13 @@ def read_cells(source: Path) -> pd.DataFrame:
             ) from error
     cells.attrs[NOTES] = notes + checked.notes
     return cells
+
+
+def read_headers(source: Path) -> list[str]:
+    """The headers of a CSV file; errors are those of `read_cells`, as far as the line of headers goes."""
+    _require_small_file(source)
+    with bounded_memory(source, "reading scores", TableError):
+        return csv_headers(_decoded(source)[0], f"reading scores from {source}")
 
 
 def parse_numbers(texts: pd.Series, header: str, source: Path, notes: list[str] | None = None) -> NDArray[np.float64]:
@@ -85,6 +90,12 @@ def _require_decimal_commas(cells: pd.Series, header: str, source: Path) -> None
             f"{cells.iloc[0].replace(',', '')} or {cells.iloc[0].replace(',', '.')}, and no other cell tells which. Expected "
             "numbers with decimal points and without thousands separators: write them so."
         )
+
+
+def _require_small_file(source: Path) -> None:
+    if not source.is_file():
+        raise DataNotFoundError(f"reading scores: there is no file {source}. Give a .csv file with a row per score.")
+    require_cells(source, "reading scores", TableError)
 
 
 def _decoded(source: Path) -> tuple[str, list[str]]:

@@ -91,6 +91,13 @@ def strict_csv(text: str, what: str, separator: str | None = None) -> StrictCsv:
     )
 
 
+def csv_headers(text: str, what: str) -> list[str]:
+    """The headers of CSV text, without a look at its rows; messages and errors are those of `strict_csv`."""
+    first, separator = _before_rows(text, what, None, _Lines())
+    _, headers, _ = next(_records(text, separator, first, what))
+    return _named(headers, what)
+
+
 def _before_rows(text: str, what: str, separator: str | None, found: _Lines) -> tuple[int, str]:
     """Line number of the headers, and the separator."""
     for number, line in enumerate(io.StringIO(text, newline=""), start=1):
