@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 from dfworkbench import __version__
 from dfworkbench.errors import ParameterError, WorkbenchError
 from dfworkbench.outputs import SCORE_TABLE, require_replaceable
+from dfworkbench.safe_paths import printable
 from dfworkbench.settings import Settings, parse_options
 
 #: Exit codes: a doctor's finding, and an error that the user can put right.
@@ -32,6 +33,13 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise ParameterError(f"{self.prog}: {message}. See {self.prog} --help.")
+
+
+class _PrintableFormatter(logging.Formatter):
+    """A formatter for a terminal: names of files of strangers may hold control characters."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WorkbenchError as error:
         if want_traceback:
             traceback.print_exc()
-        sys.stderr.write(f"dfworkbench: {error}\n")
+        sys.stderr.write(printable(f"dfworkbench: {error}\n"))
         return REFUSED
     except KeyboardInterrupt:
         sys.stderr.write("dfworkbench: stopped. The same command continues where it was.\n")
@@ -113,7 +121,8 @@ def _dispatch(words: list[str], pairs: dict[str, str]) -> int:
         _require(f"flag of dfworkbench {given.command}", unknown[0].partition("=")[0], known)
     handler = logging.StreamHandler()
     handler.setLevel(logging.WARNING)  # on the handler: distributed sets the levels of its own loggers
-    logging.basicConfig(handlers=[handler], format="%(levelname)s %(name)s: %(message)s")
+    handler.setFormatter(_PrintableFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler])
     return COMMANDS[given.command][2](given)
 
 
@@ -332,7 +341,7 @@ def _nothing(parser: argparse.ArgumentParser) -> None:
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(printable(text) + "\n")
     sys.stdout.flush()  # long commands are watched through pipes
 
 

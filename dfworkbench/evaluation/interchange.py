@@ -26,11 +26,10 @@ from dfworkbench.evaluation.score_csv import (
 )
 from dfworkbench.evaluation.score_labels import read_labels, with_labels
 from dfworkbench.evaluation.score_rows import require_one_condition, select_rows
-from dfworkbench.evaluation.score_text import NOTES, parse_numbers, read_cells
+from dfworkbench.evaluation.score_text import NOTES, parse_numbers, read_cells, read_headers
 from dfworkbench.names import COMPRESSIONS, FAKE, REAL, STATUS_OK, require_name
 from dfworkbench.outputs import SCORE_CSV, require_replaceable
-from dfworkbench.tables import SCORES, read_table
-from dfworkbench.workspace import atomic_path
+from dfworkbench.tables import SCORES, read_table, write_csv
 
 __all__ = [
     "FORMATS", "Format", "read_deepfakebench", "read_score_csv", "read_scores", "read_workbench_csv", "score_format",
@@ -145,7 +144,7 @@ def score_format(path: Path | str) -> str:
             f"reading scores from {path}: a folder without {METRICS_FILE}. Expected a score file, or the folder of a test of "
             "DeepfakeBench: name the file."
         )
-    headers = set(read_cells(path))
+    headers = set(read_headers(path))
     if headers.issuperset(_WORKBENCH):
         return "deepfake_workbench"
     return "dfworkbench" if headers.issuperset(_OURS) else "csv"
@@ -220,8 +219,7 @@ def write_workbench_csv(scores: pd.DataFrame, path: Path | str, *, rule: Rule = 
     out = pd.DataFrame({
         **parts, "label": videos["label"], "score": videos["fake_probability"], "status": failed, "method": videos["method"],
     })  # fmt: skip
-    with atomic_path(Path(path), "a score file") as temporary:
-        out.to_csv(temporary, index=False)
+    write_csv(out, path, "a score file")
     return Path(path)
 
 

@@ -112,9 +112,8 @@ def judge(path: Path | str, settings: JudgeSettings | None = None) -> Judgement:
     metrics = evaluate(scores, levels, **how)
     notes = [f"rule: {RULES[chosen.rule]}; rows without score: {chosen.missing}"]
     notes += [f"NOTE: {note}" for note in (*scores.attrs.get(NOTES, ()), *level_notes)]
-    return Judgement(
-        scores, metrics, notes + _polarity_note(metrics) + (_pooling_note(scores) if kind == "deepfakebench" else [])
-    )
+    notes += _unlabelled_note(scores, chosen) + _polarity_note(metrics, kind, chosen)
+    return Judgement(scores, metrics, notes + (_pooling_note(scores) if kind == "deepfakebench" else []))
 
 
 def _require_labels(scores: pd.DataFrame, path: Path | str) -> None:
@@ -135,13 +134,33 @@ def _levels(scores: pd.DataFrame, labelled_files: bool) -> tuple[list[str], list
     return [*(["frame"] if frames else []), *(["track"] if tracks else []), "video"], []
 
 
-def _polarity_note(metrics: pd.DataFrame) -> list[str]:
-    row = metrics[metrics["metric"] == "auc"].iloc[-1]
-    if not (row["high"] < 0.5 or (row["value"] < 0.5 and row["reason"])):  # without interval, the value must do
+def _unlabelled_note(scores: pd.DataFrame, settings: JudgeSettings) -> list[str]:
+    without = ~scores["label"].isin((REAL, FAKE))
+    if settings.labels is not None or not without.any():  # a file of labels has its own sentences
         return []
+    files = scores.loc[without, "video_id"].nunique()
+    return [f"NOTE: {int(without.sum())} of {len(scores)} rows ({files} files) have no label, and do not count"]
+
+
+def _polarity_note(metrics: pd.DataFrame, kind: str, settings: JudgeSettings) -> list[str]:
+    row = metrics[metrics["metric"] == "auc"].iloc[-1]
+    if not (row["high"] < 0.5 or (row["value"] < 0.5 and pd.isna(row["low"]))):  # without interval, the value must do
+        return []
+    below = f"NOTE: the AUC of {row['value']:.3f} is below chance: real files score higher than fakes."
+    number = f"fake label {settings.fake_label} (fakes have the number {settings.fake_label})"
+    if kind != "csv":
+        labels = (
+            f" Labels were read with {number}: if that is wrong, state {1 - settings.fake_label}."
+            if settings.labels
+            else ""
+        )
+        return [
+            f"{below} This format says what its scores mean: the detector errs, or the file breaks its format.{labels}"
+        ]
+    other = "real" if settings.polarity == "fake" else "fake"
     return [
-        f"NOTE: the AUC of {row['value']:.3f} is below chance: real files score higher than fakes. If a high score means real, "
-        "state the polarity real; if 1 is the label of real files, state the fake label 0."
+        f"{below} The file was read with polarity {settings.polarity} (a high score means {settings.polarity}) and {number}. If "
+        f"one of the two is wrong, state polarity {other} or fake label {1 - settings.fake_label}; otherwise the detector errs."
     ]
 
 

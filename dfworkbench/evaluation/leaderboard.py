@@ -14,6 +14,7 @@ from dfworkbench.evaluation.judged import Judged
 from dfworkbench.evaluation.metrics import lost_intervals
 from dfworkbench.evaluation.protocol import Protocol
 from dfworkbench.outputs import LEADERBOARD, PAGE, mark_page, require_replaceable
+from dfworkbench.tables import write_csv
 from dfworkbench.workspace import atomic_path
 
 LOWER_IS_BETTER = frozenset({"aurc", "brier", "ece", "eer", "log_loss"})
@@ -82,8 +83,7 @@ class Leaderboard:
     def to_csv(self, path: Path | str) -> Path:
         """Write the numbers; only a leaderboard is replaced."""
         require_replaceable(Path(path), LEADERBOARD)
-        with atomic_path(Path(path), "a leaderboard") as temporary:
-            self.frame().to_csv(temporary, index=False)
+        write_csv(self.frame(), path, "a leaderboard")
         return Path(path)
 
     def to_html(self, path: Path | str) -> Path:

@@ -13,6 +13,20 @@ from dfworkbench.errors import ParameterError, TableError
 SAYS_FAKE = ("fake_probability", "fake_prob", "prob_fake", "p_fake", "fake_score")
 SAYS_REAL = ("real_probability", "real_prob", "prob_real", "p_real", "real_score")
 
+#: Headers of labels of which 1, or true, means fake, or real.
+ONE_IS_FAKE = (
+    "is_fake",
+    "fake",
+    "is_forged",
+    "forged",
+    "is_deepfake",
+    "deepfake",
+    "is_manipulated",
+    "manipulated",
+    "is_spoof",
+)
+ONE_IS_REAL = ("is_real", "real", "is_genuine", "genuine", "is_original", "is_pristine", "is_bonafide", "bonafide")
+
 #: Role -> headers that are taken for it.
 ROLES: dict[str, tuple[str, ...]] = {
     "video": ("video_id", "video", "video_path", "video_name", "key"),
@@ -87,6 +101,17 @@ def require_polarity(header: str, polarity: str, source: object) -> None:
         raise TableError(
             f"reading scores from {source}: the column {header!r} says that high means {says}, the stated polarity is "
             f"{polarity!r}. Both must agree: state polarity={says!r}, or name another column with columns={{'score': …}}."
+        )
+
+
+def require_fake_label(header: str, fake_label: int, source: object) -> None:
+    """Raise `TableError` where the header of the labels says another number for fake than was stated."""
+    name = _plain(header)
+    says = 1 if name in ONE_IS_FAKE else 0 if name in ONE_IS_REAL else fake_label
+    if says != fake_label:
+        raise TableError(
+            f"reading scores from {source}: the column {header!r} says that {says} means fake, the stated number is {fake_label}. "
+            f"Both must agree: state --fake-label {says} (fake_label={says} in Python), or rename the column."
         )
 
 

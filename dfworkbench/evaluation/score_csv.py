@@ -22,8 +22,7 @@ from dfworkbench.evaluation.score_rows import select_rows
 from dfworkbench.evaluation.score_text import NOTES, parse_numbers, read_cells
 from dfworkbench.names import FAKE, REAL, STATUS_OK
 from dfworkbench.outputs import SCORE_CSV, require_replaceable
-from dfworkbench.tables import SCORES
-from dfworkbench.workspace import atomic_path
+from dfworkbench.tables import SCORES, write_csv
 
 _log = logging.getLogger(__name__)
 
@@ -142,9 +141,7 @@ def write_score_csv(scores: pd.DataFrame, path: Path | str) -> Path:
             out[name] = table[name]
     if table.duplicated(["video_id", "track", "frame"]).any():
         out = out.rename(columns={"path": "video"}).assign(path=table["row_id"])
-    with atomic_path(Path(path), "a score file") as temporary:
-        out.to_csv(temporary, index=False)
-    return Path(path)
+    return write_csv(out, path, "a score file")
 
 
 def finished(table: pd.DataFrame, source: object) -> pd.DataFrame:

@@ -42,7 +42,7 @@ def add_keys(
     if (video == "").any():
         row = int((video == "").to_numpy().argmax())
         raise TableError(
-            f"reading scores from {source}: row {path.index[row] + 1} names no {'folder' if frames_in_folders else 'file'} "
+            f"reading scores from {source}: line {path.index[row]} names no {'folder' if frames_in_folders else 'file'} "
             f"({path.iloc[row]!r}); expected a path or an id in every row. Fill it in."
         )
     for role in ("track", "frame"):

@@ -7,34 +7,38 @@ from typing import NamedTuple
 import pandas as pd
 
 from dfworkbench.errors import TableError
-from dfworkbench.evaluation.score_columns import find_columns
+from dfworkbench.evaluation.score_columns import find_columns, require_fake_label
 from dfworkbench.evaluation.score_text import read_cells
 from dfworkbench.names import FAKE, REAL
 
 _WORDS = {
-    **dict.fromkeys(("real", "genuine", "original", "pristine", "bonafide", "false"), REAL),
-    **dict.fromkeys(("fake", "forged", "manipulated", "deepfake", "spoof", "true"), FAKE),
+    **dict.fromkeys(("real", "genuine", "original", "pristine", "bonafide"), REAL),
+    **dict.fromkeys(("fake", "forged", "manipulated", "deepfake", "spoof"), FAKE),
     "": -1,
 }
+_NUMBERS = {"1": 1, "1.0": 1, "true": 1, "0": 0, "0.0": 0, "false": 0}
 
 
 def parse_labels(texts: pd.Series, fake_label: int, source: object) -> pd.Series:
     """0 for real, 1 for fake, -1 for not known.
 
     Args:
-        texts: Cells, without blanks around them.
-        fake_label: The number that means fake; words mean what they say.
+        texts: Cells, without blanks around them, with line numbers as index and their header as name.
+        fake_label: The number that means fake. True is 1 and false is 0; words such as real and fake mean what they say.
         source: For messages.
 
     Raises:
-        TableError: A cell is something else.
+        TableError: A cell is something else, or the header, such as is_real, contradicts `fake_label`.
     """
-    numbers = {str(fake_label): FAKE, f"{fake_label}.0": FAKE, str(1 - fake_label): REAL, f"{1 - fake_label}.0": REAL}
-    labels = texts.str.lower().map(_WORDS | numbers | {"-1": -1, "-1.0": -1})
+    lower = texts.str.lower()
+    values = {word: int(fake_label == number) for word, number in _NUMBERS.items()}
+    if lower.isin(list(values)).any():
+        require_fake_label(str(texts.name), fake_label, source)
+    labels = lower.map(_WORDS | values | {"-1": -1, "-1.0": -1})
     if labels.isna().any():
         row = int(labels.isna().to_numpy().argmax())
         raise TableError(
-            f"reading scores from {source}: row {texts.index[row] + 1} has the label {texts.iloc[row]!r}; expected 0 or 1, real or "
+            f"reading scores from {source}: line {texts.index[row]} has the label {texts.iloc[row]!r}; expected 0 or 1, real or "
             "fake, or nothing where it is not known. If other numbers are kinds of forgery, put them into a column 'method'."
         )
     return labels.astype("int64")

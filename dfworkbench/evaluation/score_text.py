@@ -1,54 +1,53 @@
 """CSV files of other programs as text cells: encodings, separators, decimal commas and percentages."""
 
-import csv
-import io
 import re
-import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dfworkbench.bounds import bounded_memory, require_cells
 from dfworkbench.errors import DataNotFoundError, TableError
+from dfworkbench.tables import csv_headers, plain_cells, strict_csv
 
 #: Key of `DataFrame.attrs`: sentences about how a file was read, for whoever shows its figures.
 NOTES = "reading_notes"
 
-_SEPARATORS = (",", ";", "\t", "|")
 _BLANK = ("", "nan", "none", "null", "na", "n/a")
 _COMMA_NUMBER = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")  # 1,234: a number above a thousand, or one with a decimal comma
 
 
 def read_cells(source: Path) -> pd.DataFrame:
-    """All cells of a CSV file as text, under their headers; `attrs[NOTES]` says what was unusual.
+    """All cells of a CSV file as text, under their headers, with line numbers as index; `attrs[NOTES]` says what was unusual.
 
     Columns may be separated by commas, semicolons, tabs or bars; the text may be UTF-8, UTF-16 with a mark, or cp1252.
 
     Raises:
         DataNotFoundError: There is no such file.
-        TableError: It is no text, a header stands twice, or its rows do not fit its headers.
+        TableError: It is no text, would take too much memory, or is no strict CSV (`tables.strict_csv`).
     """
-    if not source.is_file():
-        raise DataNotFoundError(f"reading scores: there is no file {source}. Give a .csv file with a row per score.")
-    text, notes = _decoded(source)
-    first, _, rest = text.partition("\n")
-    separator = next(iter(re.findall(r"^sep=(.)\s*$", first)), "")  # Excel's first line
-    text = rest if separator else text
-    separator = separator or _separator(text.partition("\n")[0])
-    _require_single_headers(next(csv.reader([text.partition("\n")[0]], delimiter=separator), []), source)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # cells beyond the last header would be lost
-            cells = pd.read_csv(io.StringIO(text), dtype=str, sep=separator, keep_default_na=False, index_col=False)
-    except (ValueError, pd.errors.ParserWarning) as error:
-        raise TableError(
-            f"reading scores from {source}: it is no readable CSV file ({error}). Expected text with one line of headers and as "
-            "many cells in each row; put cells that hold the separator, such as 0,5, into quotation marks."
-        ) from error
-    cells = cells.fillna("")  # a row with too few cells
-    cells.attrs[NOTES] = notes
+    _require_small_file(source)
+    with bounded_memory(source, "reading scores", TableError):
+        text, notes = _decoded(source)
+        checked = strict_csv(text, f"reading scores from {source}")
+        try:
+            cells = plain_cells(checked.parse(dtype="str", keep_default_na=False))
+        except ValueError as error:
+            raise TableError(
+                f"reading scores from {source}: it is no readable CSV file ({error}). Expected one line of headers and as many "
+                "cells in each row: write it again."
+            ) from error
+    cells.attrs[NOTES] = notes + checked.notes
     return cells
+
+
+def read_headers(source: Path) -> list[str]:
+    """The headers of a CSV file; errors are those of `read_cells`, as far as the line of headers goes."""
+    _require_small_file(source)
+    with bounded_memory(source, "reading scores", TableError):
+        return csv_headers(_decoded(source)[0], f"reading scores from {source}")
 
 
 def parse_numbers(texts: pd.Series, header: str, source: Path, notes: list[str] | None = None) -> NDArray[np.float64]:
@@ -61,6 +60,9 @@ def parse_numbers(texts: pd.Series, header: str, source: Path, notes: list[str] 
     """
     said = [] if notes is None else notes
     blank = texts.str.lower().isin(_BLANK)
+    words = blank & (texts != "")
+    if words.any():
+        said.append(f"{int(words.sum())} cells of {header!r} hold no number ({texts[words].iloc[0]})")
     plain = texts.where(~blank, "")
     percent = plain.str.endswith("%")
     if percent.any() and (percent | blank).all():
@@ -68,16 +70,32 @@ def parse_numbers(texts: pd.Series, header: str, source: Path, notes: list[str] 
         said.append(f"the column {header!r} has percentages: 50 % is 0.5")
     commas = plain.str.fullmatch(_COMMA_NUMBER)
     if commas.any() and not plain.str.contains(".", regex=False).any():
+        _require_decimal_commas(plain[commas], header, source)
         plain = plain.where(~commas, plain.str.replace(",", ".", regex=False))
         said.append(f"the column {header!r} has decimal commas: 0,5 is 0.5")
     values = pd.to_numeric(plain.where(~blank), errors="coerce").to_numpy(np.float64)
     bad = np.flatnonzero((np.isnan(values) & ~blank.to_numpy()) | np.isinf(values))
     if len(bad):
         raise TableError(
-            f"reading scores from {source}: the column {header!r} has {texts.iloc[bad[0]]!r} in row {texts.index[bad[0]] + 1}, and "
+            f"reading scores from {source}: the column {header!r} has {texts.iloc[bad[0]]!r} in line {texts.index[bad[0]]}, and "
             f"{len(bad)} such cell(s) in all; expected a finite number, written in one way, or nothing. Correct them."
         )
     return values / 100 if percent.any() else values
+
+
+def _require_decimal_commas(cells: pd.Series, header: str, source: Path) -> None:
+    if cells.str.fullmatch(_THOUSANDS).all():
+        raise TableError(
+            f"reading scores from {source}: the column {header!r} has {cells.iloc[0]!r} in line {cells.index[0]}, which may be "
+            f"{cells.iloc[0].replace(',', '')} or {cells.iloc[0].replace(',', '.')}, and no other cell tells which. Expected "
+            "numbers with decimal points and without thousands separators: write them so."
+        )
+
+
+def _require_small_file(source: Path) -> None:
+    if not source.is_file():
+        raise DataNotFoundError(f"reading scores: there is no file {source}. Give a .csv file with a row per score.")
+    require_cells(source, "reading scores", TableError)
 
 
 def _decoded(source: Path) -> tuple[str, list[str]]:
@@ -95,18 +113,3 @@ def _decoded(source: Path) -> tuple[str, list[str]]:
         raise TableError(
             f"reading scores from {source}: it is no readable CSV file ({error}). Expected text, in UTF-8: save it again as CSV."
         ) from error
-
-
-def _separator(head: str) -> str:
-    """The separator that stands most often in the line of headers, outside of quotation marks."""
-    bare = re.sub(r'"[^"]*"', "", head)
-    return max(_SEPARATORS, key=bare.count)
-
-
-def _require_single_headers(headers: list[str], source: Path) -> None:
-    twice = sorted({name for name in headers if name.strip() and headers.count(name) > 1})
-    if twice:
-        raise TableError(
-            f"reading scores from {source}: the header {twice[0]!r} stands {headers.count(twice[0])} times; expected every header "
-            "once, or it is not known which column is meant. Rename one."
-        )

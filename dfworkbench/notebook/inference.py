@@ -14,6 +14,7 @@ from dfworkbench.evaluation.settings import ScoreSettings
 from dfworkbench.notebook.tables import ReadableTable
 from dfworkbench.notebook.views import auc_sentence, example_videos, metric_table, newest_run
 from dfworkbench.plots import plot_roc, plot_scores
+from dfworkbench.safe_paths import require_below
 from dfworkbench.workspace import explain_write, find_workspace
 
 
@@ -87,7 +88,8 @@ def write_annotated(scored: Scored) -> list[Path]:
     for file in scored:
         if file.ok:
             # equally named videos of different forgery kinds keep apart
-            target = (find_workspace().root / "report" / "annotated" / file.video_id).parent
+            home = find_workspace().root / "report" / "annotated"
+            target = require_below(home / file.video_id, home, "writing annotated files").parent
             with explain_write(target, "an annotated video"):
                 target.mkdir(parents=True, exist_ok=True)
             written.append(annotate(file, target))

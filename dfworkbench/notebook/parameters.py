@@ -65,7 +65,7 @@ def read_notebook(path: Path) -> nbformat.NotebookNode:
     """The notebook at `path`, or `ParameterError` where it is not one."""
     try:
         return nbformat.read(path, as_version=4)
-    except (nbformat.reader.NotJSONError, nbformat.ValidationError, OSError, UnicodeDecodeError) as error:
+    except Exception as error:  # nbformat raises many kinds for a damaged file
         raise ParameterError(f"{path} is not a readable notebook ({str(error)[:200]}).") from None
 
 
@@ -81,11 +81,13 @@ def read_parameters(notebook: nbformat.NotebookNode, name: str = "this notebook"
     source = cells[0].source
     try:
         statements, comments = ast.parse(source).body, _comments(source)
-    except (SyntaxError, ValueError) as error:
+        found = [_read_line(statement, source, comments, name) for statement in statements]
+    except ParameterError:
+        raise
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
         raise ParameterError(
-            f"{name}: the parameters cell is not Python ({error}); expected lines such as epochs: int = 3. Correct it."
+            f"{name}: the parameters cell is not Python ({str(error)[:200]}); expected lines such as epochs: int = 3. Correct it."
         ) from None
-    found = [_read_line(statement, source, comments, name) for statement in statements]
     return {parameter.name: parameter for parameter in found}
 
 

@@ -1,8 +1,11 @@
 """Tables: schemas, reading and writing."""
 
 from dfworkbench.tables.schemas import BOX_COLUMNS, FACES, LANDMARK_COLUMNS, SCORES, VIDEOS, Table
-from dfworkbench.tables.store import read_table, table_hash, write_table
+from dfworkbench.tables.spreadsheet import plain_cells
+from dfworkbench.tables.store import read_csv, read_parquet, read_table, table_hash, write_csv, write_table
+from dfworkbench.tables.strict_csv import StrictCsv, csv_headers, strict_csv
 
 __all__ = [
-    "BOX_COLUMNS", "FACES", "LANDMARK_COLUMNS", "SCORES", "VIDEOS", "Table", "read_table", "table_hash", "write_table",
+    "BOX_COLUMNS", "FACES", "LANDMARK_COLUMNS", "SCORES", "VIDEOS", "StrictCsv", "Table", "csv_headers", "plain_cells", "read_csv",
+    "read_parquet", "read_table", "strict_csv", "table_hash", "write_csv", "write_table",
 ]  # fmt: skip

@@ -13,6 +13,8 @@ import pandas as pd
 
 from dfworkbench.errors import TableError
 from dfworkbench.names import FAKE, REAL, SPLITS, STATUSES
+from dfworkbench.safe_paths import key_problem, path_problem
+from dfworkbench.tables.plain_columns import plain_column
 
 LANDMARKS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")  # as seen in the picture, MTCNN's order
 LANDMARK_COLUMNS = tuple(f"{name}_{axis}" for name in LANDMARKS for axis in "xy")
@@ -104,17 +106,29 @@ class Table:
         frame: Any = rows.copy() if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows)
         if frame.empty and not len(frame.columns):
             return self.empty()
+        twice = frame.columns[frame.columns.duplicated()]
+        if len(twice):
+            raise TableError(
+                f"the {self.name} table from {source} has several columns {str(twice[0])!r}; expected every name once. Rename one."
+            )
         missing = [name for name, (_, default) in self.columns.items() if default is None and name not in frame]
         if missing:
             raise TableError(
                 f"the {self.name} table from {source} has no column {', '.join(map(repr, missing))}. "
                 f"Columns seen: {', '.join(map(str, frame.columns))}."
             )
-        for name, (_, default) in self.columns.items():
+        for name, (dtype, default) in self.columns.items():
             if name not in frame:
                 frame[name] = default
-            elif default is not None:
-                frame[name] = frame[name].fillna(default)  # CSV cannot tell "" from nothing; rows may lack a key
+                continue
+            try:
+                cells = plain_column(frame[name], dtype)
+            except (TypeError, ValueError) as error:
+                raise TableError(
+                    f"the {self.name} table from {source}: the column {name!r} has {error}. Convert the column."
+                ) from error
+            # CSV cannot tell "" from nothing; rows may lack a key
+            frame[name] = cells if default is None else cells.fillna(default)
         extra = [name for name in frame.columns if name not in self.columns]
         return self.check(frame[[*self.columns, *extra]], source)
 
@@ -126,6 +140,10 @@ class Table:
             return _schema(self.name).validate(frame, lazy=True)
         except SchemaErrors as error:
             raise TableError(_explain(self.name, source, error.failure_cases)) from None
+        except (TypeError, ValueError, OverflowError) as error:
+            raise TableError(
+                f"the {self.name} table from {source} cannot be checked ({error}). Expected text and numbers: convert its columns."
+            ) from error
 
 
 VIDEOS = Table("video", VIDEO_COLUMNS, "video_id")
@@ -145,6 +163,13 @@ _BETWEEN = {
     ("face", "forged_share"): (0.0, 1.0),
     ("score", "fake_probability"): (0.0, 1.0),
 }
+#: Columns whose text becomes part of a path that is read, written or removed, and those that only name a row.
+PATH_COLUMNS = {
+    "video": ("video_id", "dataset", "path", "genuine_id", "mask_path", "landmarks_path"),
+    "face": ("video_id", "crop_path"),
+    "score": (),  # of other programs too, which name files by their absolute paths
+}
+_KEY_COLUMNS = {"video": (), "face": ("face_id",), "score": ("row_id", "video_id")}
 _NULLABLE = {
     ("video", "fps"),
     ("face", "forged_share"),
@@ -166,17 +191,38 @@ def _schema(name: str) -> Any:
             checks.append(pa.Check.isin(_ALLOWED[name, column]))
         if (name, column) in _BETWEEN:
             checks.append(pa.Check.in_range(*_BETWEEN[name, column]))
+        if column in (*PATH_COLUMNS[name], *_KEY_COLUMNS[name]):
+            checks.append(_safe(pa, name, column))
         columns[column] = pa.Column(
             dtype, checks, nullable=(name, column) in _NULLABLE, unique=column == table.key, coerce=True
         )
     return pa.DataFrameSchema(columns)
 
 
+def unsafe_cells(name: str, column: str, cells: pd.Series) -> pd.Series:
+    """What is wrong with each cell of a column that becomes a path or names a row; "" where nothing is.
+
+    Cells of optional columns may be empty.
+    """
+    problem = path_problem if column in PATH_COLUMNS[name] else key_problem
+    optional = TABLES[name].columns[column][1] == ""
+    known = {cell: "" if optional and cell == "" else problem(cell) for cell in cells.unique()}
+    return cells.map(known)
+
+
+def _safe(pa: Any, name: str, column: str) -> Any:
+    words = "a relative path without '..', backslash or control characters"
+    words = words if column in PATH_COLUMNS[name] else "a name without control characters"
+    return pa.Check(lambda cells: unsafe_cells(name, column, cells) == "", name=words)
+
+
 def _explain(name: str, source: object, failures: pd.DataFrame) -> str:
     lines = [f"the {name} table from {source} breaks its schema:"]
     for (column, check), rows in failures.groupby(["column", "check"], dropna=False, sort=False):
         seen = ", ".join(repr(value) for value in rows["failure_case"].head(3))
-        where = ", ".join(str(index) for index in rows["index"].dropna().astype(int).head(3))
+        where = ", ".join(
+            f"{index:g}" if isinstance(index, float) else str(index) for index in rows["index"].dropna().head(3)
+        )
         lines.append(
             f"  {column}: {check} fails in {len(rows)} row(s), first: {seen}" + (f" (row {where})" if where else "")
         )

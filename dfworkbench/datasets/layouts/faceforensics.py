@@ -6,12 +6,12 @@ manipulated_sequences/{kind}/masks/videos/000_003.mp4             true forgery m
 splits/{train,val,test}.json                                      lists of identity pairs
 """
 
-import json
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path, PurePath
 from typing import Any
 
+from dfworkbench.bounds import read_json
 from dfworkbench.datasets.layouts.layout import DataCard, Layout, nothing_found, video_row
 from dfworkbench.datasets.layouts.official import official_splits
 from dfworkbench.errors import TableError
@@ -103,7 +103,7 @@ def _identities(dataset: str, kind: str, stem: str, forged: bool) -> tuple[str, 
 def _names(file: Path) -> list[str]:
     """The identities in a file of pairs."""
     try:
-        return [str(name) for pair in json.loads(file.read_text("utf-8-sig")) for name in pair]
+        return [str(name) for pair in read_json(file) for name in pair]
     except (ValueError, TypeError) as error:
         raise TableError(
             f"reading official splits: {file} is not a list of identity pairs such as [['000', '003'], …] ({error}). "

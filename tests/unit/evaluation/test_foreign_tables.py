@@ -242,7 +242,7 @@ def test_what_has_no_label_or_no_file_is_said(tmp_path, written):
         ("path,label\nreal/a.mp4,0\nreal/a.mp4,1\n", r"'real/a.mp4' stands as real and as fake"),
         ("path,label\nnobody.mp4,0\n", r"none of its 1 labels \(first: 'nobody.mp4'\) is of a scored file"),
         ("path,kind\nreal/a.mp4,0\n", "no column is the label"),
-        ("path,label\nreal/a.mp4,2\n", "row 1 has the label '2'"),
+        ("path,label\nreal/a.mp4,2\n", "line 2 has the label '2'"),
         ("path,label\na.avi,0\n", "none of its 1 labels"),
     ],
 )
@@ -318,7 +318,7 @@ def test_what_was_unusual_is_said(written):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("path,label,score\na,0,0,25\nb,1,0,5\n", "no readable CSV file"),
+        ("path,label,score\na,0,0,25\nb,1,0,5\n", r"line 2 has 4 cells \('a \| 0 \| 0 \| 25'\); expected 3"),
         ("path,label,score,score\na,0,1,0\n", "the header 'score' stands 2 times"),
         ('path,label,score\na,0,"0,5"\nb,1,0.7\n', "written in one way"),
         ("path,label,score\na,0,50%\nb,1,0.7\n", "written in one way"),

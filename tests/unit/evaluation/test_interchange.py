@@ -103,19 +103,19 @@ def test_equal_names_of_several_methods_are_not_pooled(tmp_path):
         ("path,score\na,0\n", {}, "no column is the label"),
         ("path,label,p_real\na,0,1\n", {}, r"'p_real' says that high means real, the stated polarity is 'fake'"),
         ("path,label,score\na,0,3.5\n", {}, r"from 3.5 to 3.5; expected probability from 0 to 1.*--scale logit"),
-        ("path,label,score\na,0,0.5\nb,1,high\n", {}, r"'score' has 'high' in row 2"),
+        ("path,label,score\na,0,0.5\nb,1,high\n", {}, r"'score' has 'high' in line 3"),
         ("path,label,score\na,0,inf\n", {}, "expected a finite number"),
-        ("path,label,score\na,3,0.5\n", {}, r"row 1 has the label '3'.*'method'"),
+        ("path,label,score\na,3,0.5\n", {}, r"line 2 has the label '3'.*'method'"),
         ("path,label,score\na,0,0.5\na,1,0.5\n", {}, r"'a' has rows that are real and rows that are fake"),
         (
             "path,frame,label,score\na,1,0,0.5\na,1,0,0.6\n",
             {},
             r"2 rows share their key with another one and contradict it \(first: 'a#t-1f1'",
         ),
-        ("path,label,score\n,0,0.5\n", {}, "row 1 names no file"),
+        ("path,label,score\n,0,0.5\n", {}, "line 2 names no file"),
         ("a.png,label,score\n", {}, "no column is the path or video"),
         ("path,label,score\na.png,0,.5\n", {"frames_in_folders": True}, "names no folder"),
-        ("", {}, "no readable CSV"),
+        ("", {}, "it is empty; expected a line of headers"),
     ],
 )
 def test_what_cannot_be_understood_is_refused(tmp_path, text, options, message):

@@ -7,7 +7,7 @@ import pytest
 
 from dfworkbench.errors import InputError, MediaError, OutputError
 from dfworkbench.media import read_image, write_png
-from dfworkbench.media.images import header_size_px
+from dfworkbench.media.picture_headers import header_size_px
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_a_header_that_claims_a_huge_picture_is_refused_before_decoding(tmp_path
         read_image(tmp_path / "bomb.png")
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp"])
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".tiff", ".webp", ".gif"])
 def test_header_sizes(picture, suffix):
     assert header_size_px(cv2.imencode(suffix, picture)[1].tobytes()) == (80, 60)
 
