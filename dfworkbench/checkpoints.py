@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from dfworkbench.bounds import parse_json, read_json
 from dfworkbench.errors import CheckpointError, DataNotFoundError, UnknownNameError, WorkbenchError
 from dfworkbench.input_spec import InputSpec
 from dfworkbench.models import build_detector
@@ -23,6 +24,7 @@ from dfworkbench.workspace import Workspace, atomic_path, find_workspace
 
 FORMAT = "dfworkbench-detector-1"
 SUFFIX = ".safetensors"
+_MOST_EPOCHS = 1_000_000
 #: One key holds all: safetensors writes its metadata in random order, and equal runs must give equal bytes.
 _KEY = "dfworkbench"
 
@@ -155,8 +157,10 @@ def _of_run(folder: Path, epoch: int | None) -> Path:
                 "notebook 02_train, or name a weight file."
             )
         try:
-            epoch = int(json.loads(best.read_text())["epoch"])
-        except (ValueError, KeyError, TypeError) as error:
+            epoch = int(read_json(best)["epoch"])
+            if not 0 <= epoch < _MOST_EPOCHS:
+                raise ValueError(f"its epoch is {epoch}")
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise CheckpointError(
                 f"loading the best epoch of {folder}: best.json is damaged ({error}). Pass epoch=."
             ) from None
@@ -172,7 +176,7 @@ def _of_run(folder: Path, epoch: int | None) -> Path:
 def _read(path: Path, *, weights: bool = True) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         with safe_open(path, "pt") as file:
-            record = json.loads((file.metadata() or {}).get(_KEY, "null"))
+            record = parse_json((file.metadata() or {}).get(_KEY, "null"))
             tensors = {key: file.get_tensor(key) for key in file.keys()} if weights else {}
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import re
 import tempfile
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 from dfworkbench.errors import OutputError
 
 HOME_VARIABLE = "DFWORKBENCH_HOME"
+_LEFT = re.compile(r"\.(.+)\.[a-z0-9_]+(\.\w+)")
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,12 @@ def explain_write(path: Path, what: str = "a result") -> Generator[None]:
         raise OutputError(
             error.errno or 0, f"cannot write {what} to {path} ({error.strerror or error}). {cure}"
         ) from error
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """Files that `atomic_path` of a killed process left in a folder: ".NAME.random.SUFFIX", where NAME ends with the suffix."""
+    found = {path: _LEFT.fullmatch(path.name) for path in folder.glob(".*")}
+    return [path for path, name in found.items() if name and Path(name[1]).suffix == name[2] and not path.is_dir()]
 
 
 @contextlib.contextmanager

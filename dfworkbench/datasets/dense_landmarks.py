@@ -4,7 +4,6 @@ Files are `.npz` with `landmarks (frames, 81, 2)` in pixels of the frame, as our
 extraction scripts of CADDM and FST-Matching do. Points 0 to 67 are iBUG's, 68 to 80 run along the forehead.
 """
 
-import json
 import logging
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dfworkbench.bounds import read_json
 from dfworkbench.errors import MediaError
 from dfworkbench.geometry import iou_matrix
 from dfworkbench.media.frames import list_frames
@@ -68,7 +68,7 @@ class _Ldm:
     def __init__(self, file: Path) -> None:
         self._root = file.parent
         self._folders: dict[str, dict[tuple[str, ...], dict[str, Any]]] = {}  # name of a folder -> its parts -> frames
-        for key, entry in json.loads(file.read_text()).items():
+        for key, entry in read_json(file).items():
             frame = PurePosixPath(key.replace("\\", "/"))
             if isinstance(entry, dict) and "landmark" in entry:
                 same_name = self._folders.setdefault(frame.parent.name, {})

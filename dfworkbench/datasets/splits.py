@@ -12,6 +12,7 @@ import pandas as pd
 from dfworkbench.errors import DataNotFoundError, ParameterError, SplitLeakError, TableError
 from dfworkbench.media.listing import first_names
 from dfworkbench.names import SPLITS
+from dfworkbench.tables import read_csv, write_csv
 from dfworkbench.workspace import atomic_path
 
 _log = logging.getLogger(__name__)
@@ -113,7 +114,7 @@ def with_splits(videos: pd.DataFrame, path: Path) -> pd.DataFrame:
     """The video table with `group` and `split` of a split file; videos that it does not name have no split."""
     if not path.is_file():
         raise DataNotFoundError(f"reading splits: there is no {path}. Run 01_data_extraction, which writes it.")
-    splits = pd.read_csv(path, dtype="str", keep_default_na=False)
+    splits = read_csv(path, "reading splits", dtype="str", keep_default_na=False)
     missing = [name for name in ("video_id", "group", "split") if name not in splits]
     if missing:
         raise TableError(f"reading splits: {path} has no column {', '.join(missing)}; it has {', '.join(splits)}.")
@@ -153,12 +154,11 @@ def check_splits(videos: pd.DataFrame) -> None:
 
 def write_splits(videos: pd.DataFrame, folder: Path, *, rule: str, seed: int) -> str:
     """Write splits.csv (video_id, group, split) and splits.json (SHA-256, rule, seed, counts); return the hash."""
-    text = videos[["video_id", "group", "split"]].sort_values("video_id").to_csv(index=False)
-    digest = hashlib.sha256(text.encode()).hexdigest()
+    table = videos[["video_id", "group", "split"]].sort_values("video_id")
+    digest = hashlib.sha256(table.to_csv(index=False).encode()).hexdigest()
     counts = {split: int((videos["split"] == split).sum()) for split in (*SPLITS, "")}
     record = {"sha256": digest, "rule": rule, "seed": seed, "videos": counts}
-    with atomic_path(folder / "splits.csv", "the splits") as temporary:
-        temporary.write_text(text)
+    write_csv(table, folder / "splits.csv", "the splits")
     with atomic_path(folder / "splits.json", "the splits") as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n")
     return digest

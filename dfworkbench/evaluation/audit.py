@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 from pydantic import Field
 
+from dfworkbench.bounds import read_json
 from dfworkbench.datasets.frame_leaks import equal_frames, hash_frames, like_frames
 from dfworkbench.datasets.leaks import (
     crossing_pairs,
@@ -30,7 +31,7 @@ from dfworkbench.datasets.leaks import (
 from dfworkbench.datasets.splits import with_splits
 from dfworkbench.evaluation.domain import dataset_root
 from dfworkbench.settings import Settings
-from dfworkbench.tables import read_table, table_hash
+from dfworkbench.tables import read_table, table_hash, write_csv
 from dfworkbench.workspace import Workspace, atomic_path, find_workspace
 
 GREEN, RED = "green", "red"
@@ -109,8 +110,7 @@ class Audit:
 
     def to_csv(self, path: Path | str) -> Path:
         """Write the offending rows."""
-        with atomic_path(Path(path), "the rows of an audit") as temporary:
-            self.rows.to_csv(temporary, index=False)
+        write_csv(self.rows, path, "the rows of an audit")
         return Path(path)
 
     def __repr__(self) -> str:
@@ -264,7 +264,7 @@ def _keep(folder: Path, key: str, settings: AuditSettings, found: Audit) -> None
 
 def _read_kept(folder: Path, key: str, settings: AuditSettings | None) -> Audit | None:
     try:
-        record = json.loads((folder / _CACHE).read_text())
+        record = read_json(folder / _CACHE)
         same = settings is None or record["settings"] == settings.model_dump(mode="json")
         if record["tables"] != key or not same:
             return None

@@ -9,7 +9,6 @@ calibrated frames is not a calibrated video.
 Difference from scikit-learn's `CalibratedClassifierCV`: no folds, since the detector has not seen the validation rows.
 """
 
-import json
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -20,6 +19,7 @@ from pydantic import Field
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_expit, logit
 
+from dfworkbench.bounds import read_json
 from dfworkbench.errors import DataNotFoundError, InputError, ParameterError
 from dfworkbench.evaluation.aggregate import DEFAULT_RULE, Rule, to_level
 from dfworkbench.evaluation.metrics import log_loss, usable_rows
@@ -167,7 +167,7 @@ def log_odds_of(rows: pd.DataFrame) -> Floats:
 def load_settings(cls: type[SettingsT], path: Path, what: str) -> SettingsT:
     """Frozen settings from a JSON file."""
     try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
+        values = read_json(Path(path))
     except FileNotFoundError:
         raise DataNotFoundError(f"reading {what}: there is no file {path}. Fit one and save it there.") from None
     except ValueError as error:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dfworkbench.bounds import read_json
 from dfworkbench.names import GENERATED_MARKER
 from dfworkbench.workspace import atomic_path
 
@@ -47,7 +48,7 @@ def dataset_root(tables: Path) -> Path | None:
 
 def _noted(tables: Path, key: str) -> str:
     try:
-        return str(json.loads((tables / _SOURCE).read_text())[key])
+        return str(read_json(tables / _SOURCE)[key])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 

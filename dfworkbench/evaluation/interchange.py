@@ -27,8 +27,7 @@ from dfworkbench.evaluation.score_csv import (
 )
 from dfworkbench.evaluation.score_keys import parse_numbers
 from dfworkbench.names import COMPRESSIONS, FAKE, REAL, STATUS_OK, require_name
-from dfworkbench.tables import SCORES, read_table
-from dfworkbench.workspace import atomic_path
+from dfworkbench.tables import SCORES, read_table, write_csv
 
 __all__ = [
     "FORMATS", "Format", "read_deepfakebench", "read_score_csv", "read_scores", "read_workbench_csv", "score_format",
@@ -189,8 +188,7 @@ def write_workbench_csv(scores: pd.DataFrame, path: Path | str, *, rule: Rule = 
     out = pd.DataFrame({
         **parts, "label": videos["label"], "score": videos["fake_probability"], "status": failed, "method": videos["method"],
     })  # fmt: skip
-    with atomic_path(Path(path), "a score file") as temporary:
-        out.to_csv(temporary, index=False)
+    write_csv(out, path, "a score file")
     return Path(path)
 
 

@@ -12,6 +12,7 @@ from dfworkbench.errors import ParameterError
 from dfworkbench.evaluation.html_table import FONT, SOFT, html_table, note_html
 from dfworkbench.evaluation.judged import Judged
 from dfworkbench.evaluation.protocol import Protocol
+from dfworkbench.tables import write_csv
 from dfworkbench.workspace import atomic_path
 
 LOWER_IS_BETTER = frozenset({"aurc", "brier", "ece", "eer", "log_loss"})
@@ -79,8 +80,7 @@ class Leaderboard:
 
     def to_csv(self, path: Path | str) -> Path:
         """Write the numbers."""
-        with atomic_path(Path(path), "a leaderboard") as temporary:
-            self.frame().to_csv(temporary, index=False)
+        write_csv(self.frame(), path, "a leaderboard")
         return Path(path)
 
     def to_html(self, path: Path | str) -> Path:

@@ -13,12 +13,14 @@ from typing import Any, Literal, Self
 import pandas as pd
 from pydantic import Field, field_validator
 
+from dfworkbench.bounds import read_json
 from dfworkbench.datasets.splits import with_splits
 from dfworkbench.errors import DataNotFoundError, ParameterError, TableError
 from dfworkbench.evaluation.aggregate import DEFAULT_RULE, Rule
 from dfworkbench.evaluation.curve_metrics import METRICS
 from dfworkbench.input_spec import InputSpec
 from dfworkbench.names import require_name
+from dfworkbench.safe_paths import require_below
 from dfworkbench.settings import Settings
 from dfworkbench.tables import read_table, table_hash
 from dfworkbench.workspace import Workspace, atomic_path, find_workspace
@@ -101,7 +103,9 @@ class Protocol(Settings):
 
     def save(self, workspace: Workspace | None = None) -> Path:
         """Write `labels/<data set>/protocols/<id>.json`."""
-        path = (workspace or find_workspace()).labels / self.dataset / "protocols" / f"{self.id}.json"
+        labels = (workspace or find_workspace()).labels
+        path = labels / self.dataset / "protocols" / f"{self.id}.json"
+        require_below(path, labels, "saving a protocol")  # the name may come from a file
         record = {"sha256": self.sha256, "protocol": self.model_dump(mode="json")}
         with atomic_path(path, "a protocol") as temporary:
             temporary.write_text(json.dumps(record, indent=2) + "\n")
@@ -121,7 +125,7 @@ class Protocol(Settings):
                 f"loading a protocol: there is no file {path}. Make one with Protocol.of(…).save()."
             )
         try:
-            record = json.loads(path.read_text())
+            record = read_json(path)
             found, stated = cls(**record["protocol"]), record["sha256"]
         except (ValueError, KeyError, TypeError) as error:
             raise ParameterError(

@@ -18,8 +18,7 @@ from dfworkbench.errors import DataNotFoundError, ParameterError, TableError
 from dfworkbench.evaluation.score_columns import find_columns, require_polarity
 from dfworkbench.evaluation.score_keys import add_keys, parse_numbers
 from dfworkbench.names import FAKE, REAL, STATUS_OK
-from dfworkbench.tables import SCORES
-from dfworkbench.workspace import atomic_path
+from dfworkbench.tables import SCORES, read_csv, write_csv
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +30,7 @@ _WORDS = {
     **dict.fromkeys(("fake", "forged", "manipulated", "deepfake", "spoof", "true"), FAKE),
     "": -1,
 }
+_LONGEST_HEAD = 1 << 20  # letters
 _EPSILON = 2.0**-53  # a probability of exactly 1 gets the log-odds 36.7
 
 
@@ -114,9 +114,7 @@ def write_score_csv(scores: pd.DataFrame, path: Path | str) -> Path:
             out[name] = table[name]
     if table.duplicated(["video_id", "track", "frame"]).any():
         out = out.rename(columns={"path": "video"}).assign(path=table["row_id"])
-    with atomic_path(Path(path), "a score file") as temporary:
-        out.to_csv(temporary, index=False)
-    return Path(path)
+    return write_csv(out, path, "a score file")
 
 
 def read_cells(source: Path) -> pd.DataFrame:
@@ -130,15 +128,16 @@ def read_cells(source: Path) -> pd.DataFrame:
         raise DataNotFoundError(f"reading scores: there is no file {source}. Give a .csv file with a row per score.")
     try:
         with source.open(encoding="utf-8-sig") as file:
-            head = file.readline()
+            head = file.readline(_LONGEST_HEAD)
         separator = next((mark for mark in ("\t", ";") if mark in head and "," not in head), ",")
-        cells = pd.read_csv(
-            source, dtype=str, sep=separator, keep_default_na=False, encoding="utf-8-sig", index_col=False
-        )
     except (ValueError, OSError) as error:
         raise TableError(
             f"reading scores from {source}: it is no readable CSV file ({error}). Expected text with one line of headers."
         ) from error
+    cells = read_csv(
+        source, "reading scores",
+        dtype=str, sep=separator, keep_default_na=False, encoding="utf-8-sig", index_col=False,
+    )  # fmt: skip
     return cells.fillna("")  # a row with too few cells
 
 

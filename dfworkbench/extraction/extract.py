@@ -1,6 +1,7 @@
 """Extraction of a data set: video table in, face crops, face table and completed video table out."""
 
 import logging
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from dfworkbench.faces.identity import settle
 from dfworkbench.faces.settings import FaceSettings
 from dfworkbench.media.walk import is_missing
 from dfworkbench.names import STATUS_OK
+from dfworkbench.safe_paths import require_below, require_folder_name
 from dfworkbench.settings import parse_options
 from dfworkbench.tables import FACES, VIDEOS, write_table
 from dfworkbench.workspace import Workspace, explain_write, find_workspace
@@ -91,6 +93,8 @@ def extract_table(
     Returns:
         The tables, sorted as `videos` is; files without faces have a status and a reason.
     """
+    require_folder_name("naming a data set", name)
+    videos = VIDEOS.complete(videos)  # its paths become folders that are written to and emptied
     faces = settle(faces)  # from here on the same weights for all files, whatever a worker finds
     root, extracted = Path(root).expanduser().resolve(), workspace.extracted
     path_of = dict(zip(videos["video_id"], videos["path"], strict=True))
@@ -102,8 +106,8 @@ def extract_table(
         )
         for row in videos.itertuples()
     ]  # fmt: skip
-    _require_writable(parts_folder(extracted, name))
-    _require_writable(workspace.labels / name)
+    _require_writable(parts_folder(extracted, name), extracted)
+    _require_writable(workspace.labels / name, workspace.labels)
     parts = {number: part for number, job in enumerate(jobs) if (part := read_part(job)) is not None}
     # a message to a worker and back takes longer than the look: of long lists often only a few files were downloaded
     parts |= {number: missing(job) for number, job in enumerate(jobs) if is_missing(job.file)}
@@ -137,10 +141,10 @@ def _write_tables(videos: pd.DataFrame, parts: list[Part], folder: Path) -> Extr
     return Extracted(videos, faces, "")
 
 
-def _require_writable(folder: Path) -> None:
+def _require_writable(folder: Path, base: Path) -> None:
     """Fail before the work, not after it."""
-    probe = folder / ".writable"
+    require_below(folder, base, "extracting faces")
     with explain_write(folder, "extracted faces"):
         folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=folder):
+            pass

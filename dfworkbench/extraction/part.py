@@ -7,11 +7,12 @@ a crop, is not as it was, the video is extracted again. Plain JSON, whose number
 import contextlib
 import hashlib
 import json
-import shutil
+import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dfworkbench.bounds import read_json
 from dfworkbench.errors import MediaError, OutputError
 from dfworkbench.extraction.masks import forged_shares
 from dfworkbench.faces.files import FileFaces, NoFaceError, TrackedFace, faces_in_file
@@ -19,10 +20,12 @@ from dfworkbench.faces.mtcnn import FaceFinder
 from dfworkbench.faces.settings import FaceSettings
 from dfworkbench.media.frames import list_frames, open_source
 from dfworkbench.names import STATUS_OK
+from dfworkbench.safe_paths import require_below
 from dfworkbench.tables.schemas import BOX_COLUMNS, LANDMARK_COLUMNS
 from dfworkbench.workspace import atomic_path, explain_write
 
 STATUS_ERROR = "error"
+_CROP = re.compile(r"t\d{2,}_f\d{6,}\.png")  # the last part of a crop_path
 _finders: dict[str, FaceFinder] = {}
 
 
@@ -79,7 +82,7 @@ def parts_folder(extracted: Path, dataset: str) -> Path:
 def read_part(job: Job) -> Part | None:
     """The finished part of a video, or None if there is none that still holds."""
     try:
-        stored = json.loads(job.part_file.read_text())
+        stored = read_json(job.part_file)
     except (OSError, ValueError):
         return None
     if stored.get("key") != _key(job):
@@ -103,10 +106,11 @@ def extract_video(job: Job, threads: int = 0) -> Part:
     Raises:
         OutputError: Crops or part cannot be written.
     """
+    require_below(job.crops_folder, job.extracted, f"extracting {job.video_id}")
+    require_below(job.part_file.parent, job.extracted, f"extracting {job.video_id}")
     with explain_write(job.crops_folder, "face crops"):
         job.part_file.unlink(missing_ok=True)  # from here on its crops are no longer what it says
-        if job.crops_folder.is_dir():
-            shutil.rmtree(job.crops_folder)
+        _remove_crops(job.crops_folder)
     key = _key(job)
     try:
         part = _extract(job, threads)
@@ -119,6 +123,14 @@ def extract_video(job: Job, threads: int = 0) -> Part:
     with atomic_path(job.part_file, "a finished video") as temporary:
         temporary.write_text(json.dumps({"key": key, **asdict(part)}))
     return part
+
+
+def _remove_crops(folder: Path) -> None:
+    """Remove what an extraction before this one wrote: files named as crops are. Anything else is not ours and stays."""
+    if folder.is_dir():
+        for file in folder.iterdir():
+            if _CROP.fullmatch(file.name) and (file.is_file() or file.is_symlink()):
+                file.unlink()  # of a link the link, never what it points to
 
 
 def failed(reason: str) -> Part:
@@ -142,9 +154,13 @@ def _extract(job: Job, threads: int) -> Part:
     with explain_write(job.crops_folder, "face crops"):
         job.crops_folder.mkdir(parents=True, exist_ok=True)
         for row, face in zip(rows, found.detections, strict=True):
-            (job.extracted / row["crop_path"]).write_bytes(face.context.png)
+            with (job.extracted / row["crop_path"]).open("xb") as file:  # never through a link that lies there
+                file.write(face.context.png)
     tracks = len({face.track for face in found.detections})
-    return Part({"status": STATUS_OK, "reason": "", **_file_columns(found), "tracks": tracks, "faces": len(rows)}, rows)
+    return Part(
+        {"status": STATUS_OK, "reason": found.notice, **_file_columns(found), "tracks": tracks, "faces": len(rows)},
+        rows,
+    )
 
 
 def _frames(genuine: Path | None) -> int:

@@ -24,6 +24,7 @@ from dfworkbench.faces.crops import ContextCrop, cut_for
 from dfworkbench.faces.settings import FaceSettings
 from dfworkbench.faces.tracking import KeyFrame, Track
 from dfworkbench.input_spec import InputSpec
+from dfworkbench.torch_files import check_torch_file
 
 _RELEASE = "https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9/"
 
@@ -250,6 +251,7 @@ def _load(file: Path) -> Embedder:
     from facenet_pytorch.models.inception_resnet_v1 import InceptionResnetV1
 
     try:
+        check_torch_file(file)
         state = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged file
         reason = str(error).partition("\n")[0]

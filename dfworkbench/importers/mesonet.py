@@ -8,6 +8,7 @@ What the files do not hold is taken from the authors' code: activations and thei
 list of the two Meso4 files names no LeakyReLU, which the code has; its slope (0.1) is used for both networks.
 """
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from dfworkbench.bounds import bounded_memory
 from dfworkbench.errors import CheckpointError, DataNotFoundError, MissingDependencyError
 from dfworkbench.models import build_detector
 
@@ -38,16 +40,27 @@ def load_mesonet(path: Path | str) -> tuple[str, dict[str, Any], nn.Module]:
         CheckpointError: It is no HDF5 file, or holds other layers.
     """
     layers = read_keras_layers(Path(path))
+    try:
+        name, options, detector = _build(layers, path)
+    except (ValueError, LookupError, RuntimeError, TypeError) as error:  # names or shapes that no Keras file has
+        raise CheckpointError(
+            f"importing MesoNet weights: the layers of {path} make no sense ({error!r:.200}). Expected one of the four .h5 files "
+            "of DariusAf/MesoNet: get it again."
+        ) from error
+    with torch.no_grad():  # class 1 of the authors is real
+        detector.head[-1].weight.neg_()
+        detector.head[-1].bias.neg_()
+    return name, dict(options), detector.eval()
+
+
+def _build(layers: Layers, path: Path | str) -> tuple[str, dict[str, Any], Any]:
     convolutions = _in_order(layers, "conv2d")
     name, options = ("mesonet4", _PUBLISHED_MESO4) if len(convolutions) == 4 else ("mesoinception4", {})
     detector = build_detector(name, **options)
     _fill(detector, convolutions, nn.Conv2d, path)
     _fill(detector, _in_order(layers, "batch_normalization"), nn.BatchNorm2d, path)
     _fill(detector, _in_order(layers, "dense"), nn.Linear, path)
-    with torch.no_grad():  # class 1 of the authors is real
-        detector.head[-1].weight.neg_()
-        detector.head[-1].bias.neg_()
-    return name, dict(options), detector.eval()
+    return name, dict(options), detector
 
 
 def read_keras_layers(path: Path) -> Layers:
@@ -65,15 +78,32 @@ def read_keras_layers(path: Path) -> Layers:
 
     def visit(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset):
+            _require_stored(name, item, path)
             layer, *_, array = name.split("/")
             layers.setdefault(layer, {})[array.split(":")[0]] = np.asarray(item, dtype=np.float32)
 
     try:
-        with h5py.File(path, "r") as file:
+        with bounded_memory(path, "importing MesoNet weights", CheckpointError), h5py.File(path, "r") as file:
             file.visititems(visit)
-    except OSError as error:
-        raise CheckpointError(f"importing MesoNet weights: {path} is not a readable HDF5 file ({error}).") from error
+    except CheckpointError:
+        raise
+    except Exception as error:  # h5py raises many kinds for a damaged file
+        seen = (str(error).splitlines() or [""])[0][:200] or type(error).__name__
+        raise CheckpointError(
+            f"importing MesoNet weights: {path} is not a readable HDF5 file ({seen}). Expected one of the four .h5 files of "
+            "DariusAf/MesoNet: get it again, and compare the sizes."
+        ) from error
     return layers
+
+
+def _require_stored(name: str, item: Any, path: Path) -> None:
+    """Refuse values that lie in other files or are more than this one holds: Keras compresses none."""
+    wanted, there = math.prod(item.shape or ()) * item.dtype.itemsize, path.stat().st_size
+    if item.external or item.is_virtual or item.dtype.kind not in "fiu" or wanted > there:
+        raise CheckpointError(
+            f"importing MesoNet weights: {path} holds {name[:80]!r} of shape {item.shape} and type {item.dtype}, {wanted:,} bytes "
+            f"in a file of {there:,}, or in another file. Expected numbers that stand in the file: get it again."
+        )
 
 
 def _in_order(layers: Layers, prefix: str) -> list[dict[str, NDArray[np.float32]]]:

@@ -7,8 +7,6 @@ is refused. So are arrays of Python objects, and files that would take much more
 
 import io
 import math
-import pickle
-import pickletools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -18,20 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfworkbench.errors import CheckpointError, DataNotFoundError
+from dfworkbench.pickle_machine import MOST_INSTRUCTIONS, Machine, RefusedError, Stand, check_instructions
 
 #: Files above this are not read: networks of these formats have 50 to 100 MB.
 LARGEST_BYTES = 1 << 30
-#: Instructions of the pickle machine. An array takes about 40; a byte of a crafted file can take 64 bytes of memory.
-MOST_INSTRUCTIONS = 1_000_000
 
 _NUMBERS = r"b1|[iu][1248]|f[248]"
-#: Objects that other code of this process has registered; they would be handed out without asking for a name.
-_REGISTERED = {"EXT1", "EXT2", "EXT4"}
-_PUTS = {"PUT", "BINPUT", "LONG_BINPUT"}
-
-
-class _RefusedError(Exception):
-    """What a file holds that is not read; the message goes on after "holds"."""
 
 
 def read_arrays(path: Path, *, doing: str, where_to_get: str, expected: str) -> dict[str, NDArray[Any]]:
@@ -85,10 +75,10 @@ def _read(
     content = b""
     try:
         content = path.read_bytes()
-        _check_instructions(content)
+        check_instructions(io.BytesIO(content))
         found = _Unpickler(content).load()
         return convert(found)
-    except _RefusedError as error:
+    except RefusedError as error:
         raise CheckpointError(
             f"{doing} holds {error}. Expected {expected}, and nothing else; it was not loaded. {where_to_get}."
         ) from None
@@ -100,36 +90,24 @@ def _read(
         ) from error
 
 
-def _check_instructions(content: bytes) -> None:
-    """Walk through a pickle without doing what it says; every length in it is held against the bytes that are there."""
-    for count, (instruction, value, _) in enumerate(pickletools.genops(content)):
-        if count >= MOST_INSTRUCTIONS:
-            raise _RefusedError(f"more than {MOST_INSTRUCTIONS:,} pickle instructions")
-        if instruction.name in _REGISTERED:
-            raise _RefusedError(f"a pickled object of another program (instruction {instruction.name})")
-        # the unpickler makes room for all numbers below
-        if instruction.name in _PUTS and int(value or 0) > count:
-            raise _RefusedError(f"a pickled object with the number {value:,} after {count:,} instructions")
-
-
 def _named_arrays(found: object) -> dict[str, NDArray[Any]]:
     if not isinstance(found, dict):
-        raise _RefusedError(f"a pickled {type(found).__name__}")
+        raise RefusedError(f"a pickled {type(found).__name__}")
     if not found:
-        raise _RefusedError("an empty dict")
+        raise RefusedError("an empty dict")
     arrays: dict[str, NDArray[Any]] = {}
     for name, value in found.items():
         if not isinstance(name, str) or not isinstance(value, _Array):
             shown = repr(name[:60]) if isinstance(name, str) else f"of type {type(name).__name__}"
             kind = "array" if isinstance(value, _Array) else type(value).__name__
-            raise _RefusedError(f"a dict in which the name {shown} has a value of type {kind}")
+            raise RefusedError(f"a dict in which the name {shown} has a value of type {kind}")
         arrays[name] = value.finished()
     return arrays
 
 
 def _plain_values(found: object) -> dict[str, Any]:
     if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
-        raise _RefusedError(f"a pickled {type(found).__name__} that is no dict by name")
+        raise RefusedError(f"a pickled {type(found).__name__} that is no dict by name")
     left = [MOST_INSTRUCTIONS]  # a list that stands in a list many times takes few bytes
     return {name: _plain(value, left, 3) for name, value in found.items()}
 
@@ -137,7 +115,7 @@ def _plain_values(found: object) -> dict[str, Any]:
 def _plain(value: object, left: list[int], depth: int) -> Any:
     left[0] -= 1
     if left[0] < 0:
-        raise _RefusedError(f"more than {MOST_INSTRUCTIONS:,} values")
+        raise RefusedError(f"more than {MOST_INSTRUCTIONS:,} values")
     if isinstance(value, _Array):
         array = value.finished()
         return array.item() if array.ndim == 0 else array
@@ -145,7 +123,7 @@ def _plain(value: object, left: list[int], depth: int) -> Any:
         return [_plain(item, left, depth - 1) for item in value]
     if value is None or type(value) in (bool, int, float, str):
         return value
-    raise _RefusedError(f"a value of type {type(value).__name__}{'' if depth else ' too deep inside'}")
+    raise RefusedError(f"a value of type {type(value).__name__}{'' if depth else ' too deep inside'}")
 
 
 class _Dtype:
@@ -156,7 +134,7 @@ class _Dtype:
     def __init__(self, name: object, *_: object) -> None:
         if not isinstance(name, str) or not re.fullmatch(_NUMBERS, name):
             kind = "Python objects" if str(name)[:1] == "O" else f"type {str(name)[:40]!r}"
-            raise _RefusedError(f"an array of {kind} (only bool, integer and floating types are read)")
+            raise RefusedError(f"an array of {kind} (only bool, integer and floating types are read)")
         self.value = np.dtype(name)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
@@ -173,7 +151,12 @@ class _Array:
 
     def fill(self, content: object, dtype: object, shape: tuple[int, ...], order: Any = "C") -> "_Array":
         """Take the bytes of an array, which must be as many as its type and shape ask for."""
-        if not isinstance(dtype, _Dtype) or not isinstance(content, bytes | bytearray) or not isinstance(shape, tuple):
+        if (
+            not isinstance(dtype, _Dtype)
+            or not isinstance(content, bytes | bytearray)
+            or not isinstance(shape, tuple)
+            or len(shape) > 64
+        ):
             raise ValueError("an array without bytes, type or shape")
         needed = math.prod(shape) * dtype.value.itemsize
         if needed != len(content) or min(shape, default=0) < 0:
@@ -194,24 +177,6 @@ class _Array:
         return array
 
 
-class _Stand:
-    """Stands for a function that a pickle may call.
-
-    Takes no state: with a bare function a pickle could change its defaults, and with them what later files are read as.
-    """
-
-    __slots__ = ("function",)
-
-    def __init__(self, function: Callable[..., object]) -> None:
-        self.function = function
-
-    def __call__(self, *values: object) -> object:
-        return self.function(*values)
-
-    def __setstate__(self, state: object) -> None:
-        raise ValueError("a function with a state")
-
-
 def _reconstruct(kind: object, *_: object) -> _Array:
     if kind is not _NDARRAY:
         raise ValueError("an array of another class")
@@ -225,31 +190,25 @@ def _frombuffer(content: object, dtype: object, shape: Any, order: str, axes: An
     return array
 
 
-class _Unpickler(pickle.Unpickler):
+class _Unpickler(Machine):
     """Gives stand-ins for the names that NumPy's pickles hold, and refuses all others."""
 
     def __init__(self, content: bytes) -> None:
-        super().__init__(io.BytesIO(content))
-        self._left = len(content)
-        self._known: dict[str, object] = {
-            "collections.OrderedDict": _Stand(lambda: {}),
+        known = {
+            "collections.OrderedDict": Stand(lambda: {}),
             "numpy.ndarray": _NDARRAY,
-            "numpy.dtype": _Stand(_Dtype),
-            "numpy._core.multiarray._reconstruct": _Stand(_reconstruct),
-            "numpy._core.multiarray.scalar": _Stand(lambda dtype, content: _Array().fill(content, dtype, ())),
-            "numpy._core.numeric._frombuffer": _Stand(_frombuffer),
-            "_codecs.encode": _Stand(self._encode),
+            "numpy.dtype": Stand(_Dtype),
+            "numpy._core.multiarray._reconstruct": Stand(_reconstruct),
+            "numpy._core.multiarray.scalar": Stand(lambda dtype, content: _Array().fill(content, dtype, ())),
+            "numpy._core.numeric._frombuffer": Stand(_frombuffer),
+            "_codecs.encode": Stand(self._encode),
         }
+        super().__init__(io.BytesIO(content), known)
+        self._left = len(content)
 
     def find_class(self, module: str, name: str) -> object:
         """The stand-in of a name, in the spelling of NumPy 1 or 2."""
-        asked = f"{module}.{name}"
-        known = self._known.get(re.sub(r"^numpy\.core\.", "numpy._core.", asked))
-        if known is None:
-            raise _RefusedError(
-                f"a pickled {asked[:120]} beside or instead of arrays, and unpickling that could run any program"
-            )
-        return known
+        return super().find_class(re.sub(r"^numpy\.core\.", "numpy._core.", f"{module}.")[:-1], name)
 
     def _encode(self, text: str, encoding: str) -> bytes:
         """Bytes, which Python 3 writes as text where the protocol knows none."""

@@ -10,7 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dfworkbench.bounds import bounded_memory
 from dfworkbench.errors import CheckpointError, DataNotFoundError
+from dfworkbench.pickle_machine import RefusedError, UnknownGlobalError
+from dfworkbench.torch_files import check_torch_file
 
 _SCALAR = np.float64(0).__reduce__()[0]
 #: All that a pickled float64 of NumPy names, in the spelling of NumPy 2 and of NumPy 1. None of it runs code of the file.
@@ -47,17 +50,25 @@ def read_tensors(
     if not path.is_file():
         raise DataNotFoundError(f"{doing} does not exist. {where_to_get}, or check the path.")
     try:
-        with torch.serialization.safe_globals(_FLOAT64 if numpy_scalars else []):
-            content: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+        with bounded_memory(path, doing, CheckpointError):
+            check_torch_file(path)
+            with torch.serialization.safe_globals(_FLOAT64 if numpy_scalars else []):
+                content: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except CheckpointError:
+        raise
     except Exception as error:  # torch raises many kinds for a damaged file
-        if code := re.search(r"(?:GLOBAL |but got <class ')([^\s']+)", str(error)):
+        if code := _code_in(error):
             saved = f"{{{entries[0]!r}: net.state_dict()}}" if entries else "net.state_dict()"
             raise CheckpointError(
-                f"{doing} holds a pickled {code[1]} beside or instead of tensors. Unpickling it could run any program, so the "
+                f"{doing} holds a pickled {code} beside or instead of tensors. Unpickling it could run any program, so the "
                 f"file was not loaded. Expected {expected}, with tensors and numbers only; if you trust this file, save its "
                 f"tensors where it was made: torch.save({saved}, file)."
             ) from None
-        seen = next(iter(str(error).splitlines()), "") or type(error).__name__
+        if isinstance(error, RefusedError):
+            raise CheckpointError(
+                f"{doing} holds {error}. Expected {expected}; it was not loaded. {where_to_get}."
+            ) from None
+        seen = next(iter(str(error).splitlines()), "")[:300] or type(error).__name__
         raise CheckpointError(
             f"{doing} is damaged or was not written by torch.save ({seen}). Expected {expected}. Get it again, and compare the "
             "sizes."
@@ -70,3 +81,11 @@ def read_tensors(
         holds = f"a dict with {names}" if names else type(state)
         raise CheckpointError(f"{doing} holds {holds}; expected {expected}. {where_to_get}.")
     return {str(key).removeprefix("module."): value for key, value in state.items()}
+
+
+def _code_in(error: Exception) -> str:
+    """The function or class that a file names and that is no part of tensors; "" if that is not what the error says."""
+    if isinstance(error, UnknownGlobalError):
+        return error.name
+    found = re.search(r"(?:GLOBAL |but got <class ')([^\s']+)", str(error))
+    return found[1] if found else ""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfworkbench.errors import MediaError, ParameterError
-from dfworkbench.media.images import read_image
+from dfworkbench.media.images import Picture, read_picture
 from dfworkbench.media.kinds import IMAGE_SUFFIXES
 from dfworkbench.media.video import Frame, VideoSource, is_cut_off
 
@@ -58,6 +58,7 @@ class FrameFolder:
         fps: Frames per second, as given: a folder does not say.
         width_px: Width of the first readable picture; the others may differ (data sets of face crops).
         height_px: Likewise.
+        notice: Of the first readable picture, see `read_picture`.
 
     Raises:
         MediaError: On opening, with status "missing" or "unreadable".
@@ -75,7 +76,8 @@ class FrameFolder:
                 f"opening the frame folder {self.path}: it holds no picture. Expected numbered files that end in "
                 f"{', '.join(IMAGE_SUFFIXES)}: check the path, or extract the frames again."
             )
-        self.height_px, self.width_px = self._first_readable().shape[:2]
+        first, self.notice = self._first_readable()
+        self.height_px, self.width_px = first.shape[:2]
 
     def iterate(self, wanted: Sequence[int] | None = None, threads: int = 1) -> Iterator[FolderFrame]:
         """Read and yield the wanted frames; a picture that cannot be read is left out.
@@ -95,7 +97,7 @@ class FrameFolder:
         seen, problem = 0, ""
         for index in indices:
             try:
-                rgb = read_image(self._pictures[index])
+                rgb = read_picture(self._pictures[index]).rgb
             except MediaError as error:
                 problem = problem or str(error)
                 continue
@@ -103,11 +105,11 @@ class FrameFolder:
             yield FolderFrame(index, index / self.fps, rgb)
         self._check_end(seen, len(indices), problem)
 
-    def _first_readable(self) -> NDArray[np.uint8]:
+    def _first_readable(self) -> Picture:
         problem = ""
         for picture in self._pictures:
             try:
-                return read_image(picture)
+                return read_picture(picture)
             except MediaError as error:
                 problem = problem or str(error)
         raise self._none_readable(len(self._pictures), problem)

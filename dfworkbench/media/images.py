@@ -1,56 +1,90 @@
 """Still pictures: reading as RGB, writing as lossless PNG."""
 
-import struct
+import logging
 from pathlib import Path
+from typing import NamedTuple, NoReturn
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dfworkbench.bounds import bounded_memory
 from dfworkbench.errors import InputError, MediaError
+from dfworkbench.media.complaints import decode_listening
+from dfworkbench.media.opened import OpenedPicture, open_picture
+from dfworkbench.media.picture_headers import count_scans, header_size_px
 from dfworkbench.media.png import decode_rgb, encode_rgb
 from dfworkbench.media.whole import is_cut
-from dfworkbench.workspace import explain_write
+from dfworkbench.workspace import atomic_path
 
+_log = logging.getLogger(__name__)
 #: Larger pictures are refused before they are decoded: a few bytes of header can ask for gigabytes.
 MAX_PIXELS = 200_000_000
+_MOST_SCANS = 32  # of a JPEG at that size; programs write about ten
+_MOST_BYTES = 1 << 31
+
+
+class Picture(NamedTuple):
+    """A picture as it was read.
+
+    Attributes:
+        rgb: `(H, W, 3)` uint8, RGB.
+        notice: What is not as it seems: further pictures in the file, transparency, a colour profile; "" if nothing is.
+    """
+
+    rgb: NDArray[np.uint8]
+    notice: str = ""
 
 
 def read_image(path: Path | str) -> NDArray[np.uint8]:
-    """Read a picture as RGB, turned upright by its EXIF orientation.
-
-    Grey pictures are repeated over three channels, an alpha channel is dropped, 16-bit values are scaled to 8 bits.
+    """Read a picture as RGB; what `read_picture` notices is logged as a warning.
 
     Returns:
         `(H, W, 3)` uint8, RGB.
 
     Raises:
-        MediaError: With status "missing", "truncated" or "unreadable".
+        MediaError: See `read_picture`.
+    """
+    rgb, notice = read_picture(path)
+    if notice:
+        _log.warning("%s: %s", path, notice)
+    return rgb
+
+
+def read_picture(path: Path | str, under: str = "white") -> Picture:
+    """Read a picture as a viewer shows it, turned upright by its EXIF orientation (docs/decisions/0021-what-a-picture-is.md).
+
+    Grey pictures are repeated over three channels, 16-bit values are scaled to 8 bits. Of several pictures in a file the first
+    that is shown is read. Values are taken as sRGB whatever colour profile there is.
+
+    Args:
+        path: The file.
+        under: What shows through transparent pixels: "white" or "black".
+
+    Raises:
+        MediaError: With status "missing", "truncated" or "unreadable", the latter also for a JPEG or TIFF that is damaged in its
+            middle.
     """
     path = Path(path)
     data = _read_bytes(path)
-    width, height = header_size_px(data)
-    if width * height > MAX_PIXELS:
-        raise MediaError(
-            f"reading the picture {path}: its header says {width} x {height} pixels; at most {MAX_PIXELS:,} pixels are "
-            "read. The file is damaged or made to exhaust memory: leave it out, or scale it down with another program."
-        )
+    _require_bounded(path, *header_size_px(data), count_scans(data))
     rgb = decode_rgb(data)
     if rgb is not None:  # one of our own crops
-        return rgb
+        return Picture(rgb)
     if is_cut(data):  # some decoders fill the missing part with grey and say nothing
         raise MediaError(
             f"reading the picture {path}: it stops after {len(data):,} bytes without its end. Expected a complete file: copy "
             "it again from its source.",
             "truncated",
         )
-    bgr = _decode(data)
-    if bgr is None:
-        raise MediaError(
-            f"reading the picture {path}: its {len(data):,} bytes (first {data[:8]!r}) are no picture that OpenCV can "
-            "decode. Expected PNG, JPEG, BMP, TIFF or WebP: check that the file is whole and that its suffix is right."
-        )
-    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    with bounded_memory(path, "reading the picture", MediaError):
+        opened = open_picture(data)
+        if opened is None:
+            return Picture(_decode(path, data) if any(header_size_px(data)) else _refuse(path, data))
+        _require_bounded(path, *opened.size_px, 1)  # of formats whose headers are not read above
+        if not opened.needs_pillow:
+            return Picture(_decode(path, data), "; ".join(opened.notices))
+        return _shown(path, data, opened, under)
 
 
 def write_png(path: Path | str, rgb: NDArray[np.uint8]) -> None:
@@ -63,9 +97,8 @@ def write_png(path: Path | str, rgb: NDArray[np.uint8]) -> None:
     path = Path(path)
     if rgb.dtype != np.uint8 or rgb.ndim not in (2, 3) or (rgb.ndim == 3 and rgb.shape[2] != 3) or rgb.size == 0:
         raise InputError(f"writing {path}: got {rgb.dtype} {rgb.shape}, expected uint8 (H, W, 3) RGB or (H, W) grey.")
-    with explain_write(path, "a picture"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(encode_png(rgb))
+    with atomic_path(path, "a picture") as temporary:  # replaces a link that lies there, and not what it leads to
+        temporary.write_bytes(encode_png(rgb))
 
 
 def encode_png(rgb: NDArray[np.uint8]) -> bytes:
@@ -76,35 +109,22 @@ def encode_png(rgb: NDArray[np.uint8]) -> bytes:
     return data.tobytes()
 
 
-def header_size_px(data: bytes) -> tuple[int, int]:
-    """Width and height that a PNG, JPEG or BMP header claims; (0, 0) for any other format."""
-    if data[:8] == b"\x89PNG\r\n\x1a\n" and len(data) >= 24:
-        return struct.unpack(">II", data[16:24])
-    if data[:2] == b"BM" and len(data) >= 26:
-        width, height = struct.unpack("<ii", data[18:26])
-        return abs(width), abs(height)
-    if data[:2] == b"\xff\xd8":
-        return _jpeg_size_px(data)
-    return 0, 0
-
-
-def _jpeg_size_px(data: bytes) -> tuple[int, int]:
-    at = 2
-    while at + 9 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # start of frame
-            height, width = struct.unpack(">HH", data[at + 5 : at + 9])
-            return width, height
-        if marker == 0xFF:  # fill byte
-            at += 1
-            continue
-        at += 2 + struct.unpack(">H", data[at + 2 : at + 4])[0]
-    return 0, 0
+def _require_bounded(path: Path, width: int, height: int, scans: int) -> None:
+    if width * height * max(scans / _MOST_SCANS, 1) > MAX_PIXELS:
+        size = f"{width} x {height} pixels" + (f" in {scans} passes" if scans > 1 else "")
+        raise MediaError(
+            f"reading the picture {path}: its header says {size}; at most {MAX_PIXELS:,} pixels are read. The file is damaged or "
+            "made to exhaust memory: leave it out, or scale it down with another program."
+        )
 
 
 def _read_bytes(path: Path) -> bytes:
     if not path.is_file():
         raise MediaError(f"reading the picture {path}: there is no such file. Check the path.", "missing")
+    if (size := path.stat().st_size) > _MOST_BYTES:
+        raise MediaError(
+            f"reading the picture {path}: it has {size:,} bytes; at most {_MOST_BYTES:,} are read. Is it a picture?"
+        )
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -114,8 +134,30 @@ def _read_bytes(path: Path) -> bytes:
     return data
 
 
-def _decode(data: bytes) -> NDArray[np.uint8] | None:
+def _decode(path: Path, data: bytes) -> NDArray[np.uint8]:
+    bgr, complaint = decode_listening(data)
+    if bgr is None:
+        _refuse(path, data)
+    if complaint:
+        raise MediaError(
+            f"reading the picture {path}: its {len(data):,} bytes are damaged, and part of its pixels is lost (the decoder says "
+            f"{complaint!r}). Expected a file as it was written: copy it again from its source."
+        )
+    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def _shown(path: Path, data: bytes, opened: OpenedPicture, under: str) -> Picture:
     try:
-        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)  # pyright: ignore[reportReturnType]
-    except cv2.error:
-        return None
+        rgb, transparent = opened.shown(under)
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        _refuse(path, data, error)
+    notices = (*opened.notices, f"what is transparent is shown over {under}" if transparent else "")
+    return Picture(rgb, "; ".join(filter(None, notices)))
+
+
+def _refuse(path: Path, data: bytes, error: Exception | None = None) -> NoReturn:
+    raise MediaError(
+        f"reading the picture {path}: its {len(data):,} bytes (first {data[:8]!r}) are no picture that "
+        f"{f'Pillow can decode ({error})' if error else 'OpenCV can decode'}. Expected PNG, JPEG, BMP, TIFF or WebP: check that "
+        "the file is whole and that its suffix is right."
+    ) from error

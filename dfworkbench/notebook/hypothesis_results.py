@@ -17,6 +17,7 @@ from dfworkbench.analysis.shapley.attribution_map import AttributionMap
 from dfworkbench.analysis.stability import StabilityStudy
 from dfworkbench.notebook.tables import ReadableTable
 from dfworkbench.plots import plot_overlap_curve, plot_pairing, plot_stability
+from dfworkbench.tables import write_csv
 from dfworkbench.workspace import atomic_path
 
 
@@ -151,7 +152,7 @@ def save_result(
     _write(folder / "results.json", lambda path: path.write_text(json.dumps(record, indent=1) + "\n"))
     _write(folder / "maps.npz", lambda path: np.savez_compressed(path, **dict[str, Any](arrays)))
     for name, table in {"measures": measures_frame(result.measures), **result.tables}.items():
-        _write(folder / f"{name}.csv", lambda path, table=table: table.to_csv(path, index=False))
+        write_csv(table, folder / f"{name}.csv", "results of a hypothesis")
     for name, figure in {"test": result.figure, **figures}.items():
         _write(folder / f"{name}.png", lambda path, figure=figure: figure.savefig(path, dpi=150))
     return folder

@@ -8,6 +8,7 @@ from dfworkbench.evaluation.annotate import annotate
 from dfworkbench.evaluation.results import Scored
 from dfworkbench.evaluation.settings import ScoreSettings
 from dfworkbench.notebook.views import example_videos, newest_run
+from dfworkbench.safe_paths import require_below
 from dfworkbench.workspace import explain_write, find_workspace
 
 
@@ -47,7 +48,8 @@ def write_annotated(scored: Scored) -> list[Path]:
     for file in scored:
         if file.ok:
             # equally named videos of different forgery kinds keep apart
-            target = (find_workspace().root / "report" / "annotated" / file.video_id).parent
+            home = find_workspace().root / "report" / "annotated"
+            target = require_below(home / file.video_id, home, "writing annotated files").parent
             with explain_write(target, "an annotated video"):
                 target.mkdir(parents=True, exist_ok=True)
             written.append(annotate(file, target))

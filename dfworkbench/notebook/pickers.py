@@ -1,10 +1,10 @@
 """What can be picked in this workspace: names for dropdowns, and a word about a path while it is typed."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
+from dfworkbench.bounds import read_json
 from dfworkbench.models.registry import ENCODERS, HELPERS
 from dfworkbench.names import require_name
 from dfworkbench.workspace import Workspace, atomic_path, find_workspace
@@ -85,7 +85,7 @@ def _network(run: Path) -> str:
     """Name of the network of a trained or imported run; "" where the run does not say."""
     for file in ("settings.json", "provenance.json"):
         try:
-            return str(json.loads((run / file).read_text())["detector"])
+            return str(read_json(run / file)["detector"])
         except (OSError, ValueError, KeyError, TypeError):  # not there, or half-written by another process
             continue
     return ""

@@ -1,6 +1,5 @@
 """The runs that a report speaks of: what they are, their held-out scores, and the commands that make both again."""
 
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from dfworkbench.analysis.heldout import score_split, split_score_file, stored_scores
+from dfworkbench.bounds import read_json
 from dfworkbench.checkpoints import find_checkpoint, load_detector, read_record
 from dfworkbench.errors import WorkbenchError
 from dfworkbench.evaluation.judged import ROW_ORDER
@@ -181,7 +181,7 @@ def _read(
 ) -> ReportRun:
     weights = find_checkpoint(folder)
     record = read_record(weights)
-    stored = json.loads((folder / "settings.json").read_text())
+    stored = read_json(folder / "settings.json")
     settings = TrainSettings(**{key: value for key, value in stored.items() if key in TrainSettings.model_fields})
     scores, loaded = {}, None
     for dataset, files in videos.items():
@@ -216,6 +216,6 @@ def _scoring_command(folder: Path, datasets: Sequence[str]) -> str:
 
 def _trained_on(space: Workspace, name: str) -> str:
     try:
-        return str(json.loads((space.checkpoints / name / "settings.json").read_text())["dataset"])
+        return str(read_json(space.checkpoints / name / "settings.json")["dataset"])
     except (OSError, ValueError, KeyError, TypeError):  # imported weights have none
         return ""

@@ -12,10 +12,11 @@ from typing import Any
 
 import nbformat
 
-from dfworkbench.errors import NotebookError
+from dfworkbench.errors import NotebookError, OutputError
 from dfworkbench.notebook.freeze import freeze_widgets, to_html
 from dfworkbench.notebook.parameters import check_parameters, find_notebook, read_notebook, read_parameters
-from dfworkbench.workspace import HOME_VARIABLE, Workspace, explain_write, find_workspace
+from dfworkbench.safe_paths import require_below
+from dfworkbench.workspace import HOME_VARIABLE, Workspace, atomic_path, explain_write, find_workspace
 
 log = logging.getLogger(__name__)
 #: Metadata key of an output that names the folder of the run a notebook made (see `record_run`).
@@ -65,9 +66,20 @@ def run_notebook(
         if target.is_file():
             executed = _publish(target)
     for folder in run_folders(executed):
-        if folder.is_dir():
-            shutil.copy2(target, folder / "notebook.ipynb")
+        _keep_record(target, folder, space)
     return target
+
+
+def _keep_record(executed: Path, folder: Path, space: Workspace) -> None:
+    """Put an executed notebook into the folder of its run; a notebook that names another folder is not followed there."""
+    try:
+        require_below(folder, space.checkpoints, "keeping the record of a run")
+    except OutputError as error:
+        log.warning("%s", error)
+        return
+    if folder.is_dir():
+        with atomic_path(folder / "notebook.ipynb", "the record of a run") as temporary:
+            shutil.copy2(executed, temporary)
 
 
 def record_run(folder: Path) -> None:

@@ -25,6 +25,8 @@ from dfworkbench.extraction.workers import run_on_workers
 from dfworkbench.notebook.commands import run_command
 from dfworkbench.notebook.parameters import check_parameters, find_notebook, read_notebook, read_parameters
 from dfworkbench.notebook.runner import run_folders, run_notebook
+from dfworkbench.safe_paths import require_folder_name
+from dfworkbench.tables import write_csv
 from dfworkbench.workspace import Workspace, atomic_path, find_workspace
 
 DONE, FAILED, NOT_RUN = "done", "failed", "not run"
@@ -174,8 +176,7 @@ def run_sweep(
             log.info("%s: %s %s", todo[number].name, result.status, result.reason)
             bar.update()
     table = status_table(cells)
-    with atomic_path(sweep_folder(name, space) / "status.csv", "the status of a sweep") as temporary:
-        table.to_csv(temporary, index=False)
+    write_csv(table, sweep_folder(name, space) / "status.csv", "the status of a sweep")
     return table
 
 
@@ -239,10 +240,7 @@ def sweep_folder(name: str, workspace: Workspace | None = None) -> Path:
     Raises:
         ParameterError: The name cannot be that of a folder.
     """
-    if not name or name != Path(name).name or name.startswith("."):
-        raise ParameterError(
-            f"naming a sweep: {name!r} is no name of a folder. Expected letters, digits, - and _: choose another."
-        )
+    require_folder_name("naming a sweep", name)
     return (workspace or find_workspace()).root / "report" / "sweeps" / name
 
 

@@ -1,7 +1,6 @@
 """What the notebooks show of a workspace: small tables for people, and files to try things on."""
 
 import html
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
+from dfworkbench.bounds import read_json
 from dfworkbench.datasets import LAYOUTS
 from dfworkbench.errors import DataNotFoundError
 from dfworkbench.evaluation.metrics import table_notes
@@ -134,7 +134,7 @@ def sample_crops(
 def epoch_table(run: Path) -> ReadableTable:
     """The checkpoints of a run: epoch, validation AUC and loss, size, which is the best."""
     history = pd.read_csv(run / "history.csv").set_index("epoch")
-    best = json.loads((run / "best.json").read_text())["epoch"]
+    best = read_json(run / "best.json")["epoch"]
     files = [run / f"epoch_{epoch:03d}.safetensors" for epoch in history.index]
     return ReadableTable(
         {
@@ -208,7 +208,7 @@ def newest_run(workspace: Workspace | None = None, dataset: str = "") -> str:
 def trained_on(run: Path) -> str:
     """Data set that a run was trained on; "" where it does not say."""
     try:
-        return str(json.loads((run / "settings.json").read_text())["dataset"])
+        return str(read_json(run / "settings.json")["dataset"])
     except (OSError, ValueError, KeyError, TypeError):  # imported, or half-written by another process
         return ""
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from dfworkbench.errors import TableError
 from dfworkbench.names import FAKE, REAL, SPLITS, STATUSES
+from dfworkbench.safe_paths import key_problem, path_problem
 
 LANDMARKS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")  # as seen in the picture, MTCNN's order
 LANDMARK_COLUMNS = tuple(f"{name}_{axis}" for name in LANDMARKS for axis in "xy")
@@ -145,6 +146,13 @@ _BETWEEN = {
     ("face", "forged_share"): (0.0, 1.0),
     ("score", "fake_probability"): (0.0, 1.0),
 }
+#: Columns whose text becomes part of a path that is read, written or removed, and those that only name a row.
+PATH_COLUMNS = {
+    "video": ("video_id", "dataset", "path", "genuine_id", "mask_path", "landmarks_path"),
+    "face": ("video_id", "crop_path"),
+    "score": (),  # of other programs too, which name files by their absolute paths
+}
+_KEY_COLUMNS = {"video": (), "face": ("face_id",), "score": ("row_id", "video_id")}
 _NULLABLE = {
     ("video", "fps"),
     ("face", "forged_share"),
@@ -166,10 +174,29 @@ def _schema(name: str) -> Any:
             checks.append(pa.Check.isin(_ALLOWED[name, column]))
         if (name, column) in _BETWEEN:
             checks.append(pa.Check.in_range(*_BETWEEN[name, column]))
+        if column in (*PATH_COLUMNS[name], *_KEY_COLUMNS[name]):
+            checks.append(_safe(pa, name, column))
         columns[column] = pa.Column(
             dtype, checks, nullable=(name, column) in _NULLABLE, unique=column == table.key, coerce=True
         )
     return pa.DataFrameSchema(columns)
+
+
+def unsafe_cells(name: str, column: str, cells: pd.Series) -> pd.Series:
+    """What is wrong with each cell of a column that becomes a path or names a row; "" where nothing is.
+
+    Cells of optional columns may be empty.
+    """
+    problem = path_problem if column in PATH_COLUMNS[name] else key_problem
+    optional = TABLES[name].columns[column][1] == ""
+    known = {cell: "" if optional and cell == "" else problem(cell) for cell in cells.unique()}
+    return cells.map(known)
+
+
+def _safe(pa: Any, name: str, column: str) -> Any:
+    words = "a relative path without '..', backslash or control characters"
+    words = words if column in PATH_COLUMNS[name] else "a name without control characters"
+    return pa.Check(lambda cells: unsafe_cells(name, column, cells) == "", name=words)
 
 
 def _explain(name: str, source: object, failures: pd.DataFrame) -> str:

@@ -2,11 +2,14 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from dfworkbench.errors import DataNotFoundError, TableError
+from dfworkbench.bounds import MOST_EXTRA_BYTES, bounded_memory, require_cells
+from dfworkbench.errors import DataNotFoundError, TableError, WorkbenchError
 from dfworkbench.tables.schemas import TABLES
+from dfworkbench.tables.spreadsheet import plain_cells, safe_cells
 from dfworkbench.workspace import atomic_path
 
 
@@ -21,28 +24,83 @@ def read_table(kind: str, path: Path | str) -> pd.DataFrame:
         DataNotFoundError: There is no such file.
         TableError: It cannot be read, or breaks its schema.
     """
-    path = Path(path)
+    path, doing = Path(path), f"reading a {kind} table"
     if not path.is_file():
-        raise DataNotFoundError(
-            f"reading a {kind} table: there is no file {path}. Notebook 01_data_extraction makes it."
-        )
+        raise DataNotFoundError(f"{doing}: there is no file {path}. Notebook 01_data_extraction makes it.")
+    frame = read_csv(path, doing, dtype=_csv_types(kind)) if path.suffix == ".csv" else read_parquet(path, doing)
     try:
-        frame = pd.read_csv(path, dtype=_csv_types(kind)) if path.suffix == ".csv" else pd.read_parquet(path)
-    except (ValueError, OSError) as error:
-        raise TableError(f"reading a {kind} table: {path} is not a readable {path.suffix} file ({error}).") from error
-    return TABLES[kind].complete(frame, path)
+        return TABLES[kind].complete(frame, path)
+    except WorkbenchError:
+        raise
+    except Exception as error:  # cells of types that no schema foresees
+        raise TableError(
+            f"{doing}: the cells of {path} cannot be compared with the schema ({_first_line(error)}). Expected text and numbers."
+        ) from error
 
 
 def write_table(kind: str, frame: pd.DataFrame, path: Path | str) -> Path:
     """Check a table and write it in one step; the suffix of `path` (.csv or .parquet) says how."""
     path = Path(path)
     frame = TABLES[kind].complete(frame, path)
+    if path.suffix == ".csv":
+        return write_csv(frame, path, f"the {kind} table")
     with atomic_path(path, f"the {kind} table") as temporary:
-        if path.suffix == ".csv":
-            frame.to_csv(temporary, index=False)
-        else:
-            frame.to_parquet(temporary, index=False)
+        frame.to_parquet(temporary, index=False)
     return path
+
+
+def read_csv(path: Path, doing: str, **options: Any) -> pd.DataFrame:
+    """Read a text table in bounded memory; apostrophes that `write_csv` put before formulas are taken away.
+
+    Args:
+        path: The file.
+        doing: What is being done, as messages begin: "reading splits".
+        options: Of `pandas.read_csv`.
+
+    Raises:
+        TableError: It cannot be read, or would take too much memory.
+    """
+    try:
+        require_cells(path, doing, TableError)
+        with bounded_memory(path, doing, TableError):
+            return plain_cells(pd.read_csv(path, **options))
+    except WorkbenchError:
+        raise
+    except Exception as error:  # pandas raises many kinds
+        raise TableError(
+            f"{doing}: {path} is not a readable .csv file ({_first_line(error)}). Expected text in UTF-8 with one line of headers."
+        ) from error
+
+
+def write_csv(frame: pd.DataFrame, path: Path | str, what: str = "a table") -> Path:
+    """Write a text table in one step, without its index; what a spreadsheet would run begins with an apostrophe."""
+    path = Path(path)
+    with atomic_path(path, what) as temporary:
+        safe_cells(frame).to_csv(temporary, index=False)
+    return path
+
+
+def read_parquet(path: Path, doing: str) -> pd.DataFrame:
+    """Read a Parquet file in bounded memory.
+
+    Raises:
+        TableError: It cannot be read, or would take too much memory.
+    """
+    import pyarrow.parquet as pq
+
+    try:
+        with bounded_memory(path, doing, TableError):
+            known = pq.read_metadata(path)
+            if (cells := known.num_rows * known.num_columns) * 8 > MOST_EXTRA_BYTES:  # repeated values take no bytes
+                raise TableError(
+                    f"{doing}: {path} says that it has {known.num_rows:,} rows of {known.num_columns:,} columns. Expected at "
+                    f"most {MOST_EXTRA_BYTES // 8:,} cells, not {cells:,}: split the table."
+                )
+            return pd.read_parquet(path)
+    except WorkbenchError:
+        raise
+    except Exception as error:  # pyarrow raises many kinds
+        raise TableError(f"{doing}: {path} is not a readable .parquet file ({_first_line(error)}).") from error
 
 
 def table_hash(frame: pd.DataFrame) -> str:
@@ -53,3 +111,7 @@ def table_hash(frame: pd.DataFrame) -> str:
 def _csv_types(kind: str) -> dict[str, str]:
     # identities such as "007" must stay text
     return {name: "str" for name, (dtype, _) in TABLES[kind].columns.items() if dtype == "str"}
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0][:300] or type(error).__name__

@@ -1,13 +1,13 @@
 """Training without a notebook: `python -m dfworkbench.training --settings FILE.json`, also under torchrun."""
 
 import argparse
-import json
 import logging
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from dfworkbench.bounds import read_json
 from dfworkbench.errors import DataNotFoundError, ParameterError, WorkbenchError
 from dfworkbench.training.settings import TrainSettings
 
@@ -46,7 +46,7 @@ def read_settings(path: Path) -> TrainSettings:
     if not path.is_file():
         raise DataNotFoundError(f"reading settings: there is no file {path}.")
     try:
-        values = json.loads(path.read_text())
+        values = read_json(path)
     except ValueError as error:
         raise ParameterError(f"reading settings: {path} is no JSON ({error}).") from None
     if not isinstance(values, dict):

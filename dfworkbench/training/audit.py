@@ -4,12 +4,12 @@ Tables are audited before every run. Pictures are not read here, which would tak
 what `audit_dataset` found in them counts as long as the tables are the same.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from dfworkbench.bounds import read_json
 from dfworkbench.errors import SplitLeakError
 from dfworkbench.evaluation.audit import KINDS, RED, Audit, audit_tables, kept_audit
 from dfworkbench.evaluation.leak_note import AUDIT_KEY
@@ -39,7 +39,7 @@ def audited(dataset: str, folder: Path, videos: pd.DataFrame, faces: pd.DataFram
 def keep_red(run: Path, record: dict[str, Any]) -> dict[str, Any]:
     """The provenance `record`, in which a run that once was red stays red, whatever has become of the tables since."""
     try:
-        before = json.loads((run / "provenance.json").read_text())[AUDIT_KEY]
+        before = read_json(run / "provenance.json")[AUDIT_KEY]
         was_red = before["verdict"] == RED
     except (OSError, ValueError, KeyError, TypeError):
         return record

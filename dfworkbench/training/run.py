@@ -10,7 +10,6 @@ checkpoints/<name>/
 
 import json
 import math
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,12 +19,14 @@ from typing import Any
 import pandas as pd
 import torch
 
+from dfworkbench.bounds import read_json
 from dfworkbench.checkpoints import epoch_file, save_detector
 from dfworkbench.errors import CheckpointError, ParameterError
 from dfworkbench.evaluation.leak_note import provenance_note, with_note
-from dfworkbench.tables import write_table
+from dfworkbench.tables import write_csv, write_table
+from dfworkbench.torch_files import check_torch_file
 from dfworkbench.training.settings import TrainSettings
-from dfworkbench.workspace import atomic_path, explain_write
+from dfworkbench.workspace import atomic_path, explain_write, leftovers
 
 RESUME_FORMAT = "dfworkbench-resume-1"
 _INPUTS = ("tables", "splits", "dense_landmarks")
@@ -63,8 +64,9 @@ class Run:
         if not path.is_file():
             return None
         try:
+            check_torch_file(path)
             state = torch.load(path, map_location="cpu", weights_only=True)
-        except (RuntimeError, OSError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        except Exception as error:  # torch raises many kinds for a damaged file
             state = str(error).splitlines()[0] if str(error) else type(error).__name__
         if not isinstance(state, dict) or state.get("format") != RESUME_FORMAT:
             seen = state if isinstance(state, str) else "it has another format"
@@ -79,7 +81,7 @@ class Run:
         """Write settings and provenance; remove what a killed process left half-written."""
         with explain_write(self.folder, "a run"):
             self.folder.mkdir(parents=True, exist_ok=True)
-            for left in (*self.folder.glob(".*.*"), *self.folder.glob("scores/.*.parquet")):
+            for left in (*leftovers(self.folder), *leftovers(self.folder / "scores")):
                 left.unlink(missing_ok=True)
         previous = self.folder / "provenance.json"
         sessions = _read_json(previous).get("sessions", []) if first_epoch > 1 else []
@@ -104,8 +106,7 @@ class Run:
         if scores is not None:
             told = with_note(scores, provenance_note(self.record))
             write_table("score", told, score_file(self.folder, last["epoch"]))
-        with atomic_path(self.folder / "history.csv", "the history") as temporary:
-            history_table(history).to_csv(temporary, index=False)
+        write_csv(history_table(history), self.folder / "history.csv", "the history")
         chosen = best_epoch(history)
         best = next(entry for entry in history if entry["epoch"] == chosen)
         _write_json(
@@ -180,6 +181,6 @@ def _write_json(path: Path, values: Mapping[str, Any]) -> None:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text())
+        return read_json(path)
     except (OSError, ValueError):
         return {}

@@ -19,6 +19,7 @@ from dfworkbench.methods import build_method, load_method, method_options
 from dfworkbench.models import build_detector, detector_options
 from dfworkbench.names import FAKE, REAL, require_name
 from dfworkbench.provenance import file_hash, provenance
+from dfworkbench.safe_paths import require_below, require_folder_name
 from dfworkbench.settings import parse_options
 from dfworkbench.tables import read_table, table_hash
 from dfworkbench.training.audit import audited, keep_red
@@ -78,6 +79,7 @@ def prepare(settings: TrainSettings, workspace: Workspace | None = None) -> Prep
         CheckpointError: The checkpoint `start_from` cannot be used.
     """
     workspace = workspace or find_workspace()
+    require_folder_name("choosing a data set", settings.dataset)
     tables = read_training_tables(settings.dataset, workspace)
     clean = _audit(settings, tables, workspace)
     parts = training_parts(settings, tables)
@@ -102,6 +104,7 @@ def prepare(settings: TrainSettings, workspace: Workspace | None = None) -> Prep
     for name, file in runs.items():
         record[name] = _origin(file)
     folder = workspace.checkpoints / settings.model_name
+    require_below(folder, workspace.checkpoints, f"training the run {settings.model_name!r}")
     run = Run(folder, settings, options, keep_red(folder, record))
     return Prepared(method, train_data, val_data, run)
 

@@ -22,6 +22,7 @@ from dfworkbench.datasets.splits import identity_groups
 from dfworkbench.errors import ParameterError
 from dfworkbench.media.listing import require_utf8
 from dfworkbench.names import require_name
+from dfworkbench.safe_paths import require_folder_name
 
 #: In alphabetical order.
 LAYOUTS: dict[str, Layout] = {
@@ -60,10 +61,7 @@ def read_layout(layout: str, root: Path | str, name: str, **options: Any) -> pd.
         ParameterError: The layout has no such option, or the name makes no folder.
     """
     require_name("dataset layout", layout, LAYOUTS)
-    if not name or "/" in name or name.startswith("."):
-        raise ParameterError(
-            f"a data set needs a name without '/' and not starting with '.', to make folders of; got {name!r}."
-        )
+    require_folder_name("naming a data set", name)
     chosen = LAYOUTS[layout]
     if "compression" in options and not chosen.compressions:
         options = {key: value for key, value in options.items() if key != "compression"}

@@ -5,10 +5,10 @@ test/metadata.json                {"abc.mp4": {"is_fake": 1, "original": "xyz.mp
 dataset.json (preview)            {"method_A/…/a.mp4": {"label": "fake", "set": "train", "target_id": 1, "swapped_id": 2}, …}
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
+from dfworkbench.bounds import read_json
 from dfworkbench.datasets.layouts.layout import DataCard, Layout, nothing_found, split_in, video_row
 from dfworkbench.errors import TableError
 from dfworkbench.media.walk import walk
@@ -36,7 +36,7 @@ def read_dfdc(root: Path, dataset: str) -> list[dict[str, Any]]:
 
 def _entries(file: Path) -> dict[str, dict[str, Any]]:
     try:
-        entries = json.loads(file.read_text("utf-8-sig"))
+        entries = read_json(file)
         odd = next((name for name, entry in entries.items() if _label(entry) is None), None)
         if odd is None:
             return entries

@@ -6,12 +6,12 @@ manipulated_sequences/{kind}/masks/videos/000_003.mp4             true forgery m
 splits/{train,val,test}.json                                      lists of identity pairs
 """
 
-import json
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path, PurePath
 from typing import Any
 
+from dfworkbench.bounds import read_json
 from dfworkbench.datasets.layouts.layout import DataCard, Layout, nothing_found, video_row
 from dfworkbench.datasets.layouts.official import compare, no_list, split_of_each
 from dfworkbench.errors import TableError
@@ -114,7 +114,7 @@ def _official_pairs(root: Path, there: dict[str, str]) -> dict[str, str]:
 
 def _names(file: Path) -> list[str]:
     try:
-        return [str(name) for pair in json.loads(file.read_text("utf-8-sig")) for name in pair]
+        return [str(name) for pair in read_json(file) for name in pair]
     except (ValueError, TypeError) as error:
         raise TableError(
             f"reading official splits: {file} is not a list of identity pairs such as [['000', '003'], …] ({error}). "

@@ -10,13 +10,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from dfworkbench.datasets.layouts.layout import DataCard, Layout, nothing_found, split_in, video_row
 from dfworkbench.datasets.layouts.official import compare
 from dfworkbench.errors import TableError
 from dfworkbench.media.listing import list_folder
 from dfworkbench.names import FAKE, REAL
+from dfworkbench.tables import read_csv
 
 _LABELS = {"real": REAL, "pos": REAL, "nature": REAL, "fake": FAKE, "neg": FAKE, "ai": FAKE}
 _GROUPS = "groups.csv"
@@ -71,7 +70,7 @@ def _read_groups(root: Path) -> dict[str, str]:
     file = root / _GROUPS
     if not file.is_file():
         return {}
-    table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    table = read_csv(file, "reading groups of pictures", dtype=str, keep_default_na=False)
     if not {"path", "group"} <= set(table.columns):
         raise TableError(
             f"reading {file}: its columns are {', '.join(map(str, table.columns))}. Expected path,group: a picture below "

@@ -1,5 +1,6 @@
 """What a folder layout is: a card for people and a reader that makes a video table."""
 
+import logging
 import re
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
@@ -8,11 +9,14 @@ from typing import Any
 
 import pandas as pd
 
-from dfworkbench.errors import DataNotFoundError
+from dfworkbench.errors import DataNotFoundError, TableError
 from dfworkbench.media.listing import Listing
 from dfworkbench.media.walk import readable
 from dfworkbench.names import FAKE, REAL
+from dfworkbench.safe_paths import path_problem
 
+_log = logging.getLogger(__name__)
+_SHOWN = 3
 _LABEL_WORDS = {"real": REAL, "fake": FAKE}
 _SPLIT_WORDS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
                 "testing": "test"}  # fmt: skip
@@ -47,8 +51,8 @@ class Layout:
 
 
 def video_row(dataset: str, root: Path, file: Path, label: int, **values: Any) -> dict[str, Any]:
-    """A row of the video table for `file`, which lies below `root`."""
-    path = file.relative_to(root).as_posix()
+    """A row of the video table for `file`, which lies below `root`; `to_table` refuses it where it does not."""
+    path = (file.relative_to(root) if file.is_relative_to(root) else file).as_posix()
     return {"video_id": f"{dataset}/{path}", "dataset": dataset, "path": path, "label": label, **values}
 
 
@@ -71,13 +75,14 @@ def _words(name: str) -> list[str]:
 def listed_path(text: str, root: Path) -> PurePosixPath | None:
     """A path that a list gives, with `/` between its parts and relative: to `root` where it lies below it.
 
-    None for a path that is empty or climbs with `..`: crops are written, and deleted, below folders of the same name.
+    None for a path that is empty, climbs with `..` or names a drive: crops are written, and deleted,
+    below folders of the same name.
     """
     path = PurePosixPath(text.strip().replace("\\", "/"))
     if path.is_absolute():
         above = next((base for base in (root.absolute(), root.resolve()) if path.is_relative_to(base.as_posix())), None)
         path = path.relative_to(above.as_posix() if above else path.anchor)
-    return path if path.parts and ".." not in path.parts else None
+    return path if path.parts and not path_problem(path.as_posix()) else None
 
 
 def leading_folders(layout: str, source: Path, root: Path, folders: Sequence[PurePosixPath]) -> int:
@@ -135,7 +140,35 @@ def nothing_found(layout: str, root: Path, looked_for: str, *listings: Listing) 
 
 
 def to_table(rows: list[dict[str, Any]], root: Path) -> pd.DataFrame:
-    """The checked video table of a layout's rows."""
+    """The checked video table of a layout's rows, without those whose names could lead out of a folder.
+
+    Such rows are named in one warning. Crops are written, and removed, below folders of these names.
+
+    Raises:
+        TableError: No row is left, or the rows break the schema.
+    """
     from dfworkbench.tables import VIDEOS
 
-    return VIDEOS.complete(rows, root)
+    refused = [problem for row in rows if (problem := _unsafe(row))]
+    if refused:
+        shown = "; ".join(refused[:_SHOWN]) + (f"; and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else "")
+        words = (
+            f"reading {root}: {len(refused)} of {len(rows)} rows are refused, because their names are no paths below a folder: "
+            f"{shown}. Expected relative paths without '..', backslash or control characters: correct the file that "
+            "names them, or rename what they name."
+        )
+        if len(refused) == len(rows):
+            raise TableError(words)
+        _log.warning(words)
+    return VIDEOS.complete([row for row in rows if not _unsafe(row)] if refused else rows, root)
+
+
+def _unsafe(row: dict[str, Any]) -> str:
+    """The first name in a row of the video table that is refused, and why; "" if there is none."""
+    from dfworkbench.tables.schemas import PATH_COLUMNS
+
+    for column in reversed(PATH_COLUMNS["video"]):  # the path itself says more than the key made of it
+        value = row.get(column, "")
+        if (value or column in ("video_id", "dataset", "path")) and (problem := path_problem(value)):
+            return f"{column} {str(value)[:200]!r} {problem}"
+    return ""

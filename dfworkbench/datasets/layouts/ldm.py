@@ -8,12 +8,12 @@ Keys are frames without extension. `source` is the carrier in both, whose video 
 round than in the words of FaceForensics++.
 """
 
-import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from dfworkbench.bounds import read_json
 from dfworkbench.datasets.layouts.faceforensics import values_of_path
 from dfworkbench.datasets.layouts.layout import (
     DataCard,
@@ -92,7 +92,7 @@ def _sequences(file: Path, odd: list[str]) -> dict[PurePosixPath, _Sequence]:
 
 def _read_entries(file: Path, odd: list[str]) -> Iterator[tuple[str, PurePosixPath, _Sequence]]:
     try:
-        entries = json.loads(file.read_text())
+        entries = read_json(file)
     except ValueError as error:
         raise TableError(
             f"reading {file}: it is no JSON ({error}). Copy it again, or extract the frames anew."

@@ -124,7 +124,7 @@ def test_unknown_layout_and_names(tmp_path):
         read_layout("faceforensic", tmp_path, "x")
     with pytest.raises(UnknownNameError, match="no compression is called 'c32'"):
         read_layout("faceforensics", tmp_path, "x", compression="c32")
-    with pytest.raises(ParameterError, match="needs a name"):
+    with pytest.raises(ParameterError, match="name of a single folder"):
         read_layout("folders", tmp_path, "a/b")
 
 
