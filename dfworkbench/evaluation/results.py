@@ -124,11 +124,8 @@ class FileScore:
         if not self.ok:
             return f"{self.path.name}: no score ({self.status})\n  {self.reason}"
         head = f"{self.path.name}: {probability_text(self.fake_probability)} ({RULES[self.rule]})"
-        lines = [
-            head,
-            *(f"  {text}" for text in (self.describe(), self.notice) if text),
-            *(f"  {track!r}" for track in self.tracks),
-        ]
+        about = filter(None, (self.describe(), self.notice))
+        lines = [head, *(f"  {text}" for text in about), *(f"  {track!r}" for track in self.tracks)]
         return "\n".join(lines + ([f"  NOTE: {self.caveat}"] if self.caveat else []))
 
     def _repr_html_(self) -> str:

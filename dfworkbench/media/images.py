@@ -20,6 +20,7 @@ from dfworkbench.workspace import atomic_path
 _log = logging.getLogger(__name__)
 #: Larger pictures are refused before they are decoded: a few bytes of header can ask for gigabytes.
 MAX_PIXELS = 200_000_000
+_NOT_OPENED = "transparency, further pictures and colour profile were not looked for, because Pillow cannot open it"
 _MOST_SCANS = 32  # of a JPEG at that size; programs write about ten
 _MOST_BYTES = 1 << 31
 
@@ -80,7 +81,7 @@ def read_picture(path: Path | str, under: str = "white") -> Picture:
     with bounded_memory(path, "reading the picture", MediaError):
         opened = open_picture(data)
         if opened is None:
-            return Picture(_decode(path, data) if any(header_size_px(data)) else _refuse(path, data))
+            return Picture(_decode(path, data) if any(header_size_px(data)) else _refuse(path, data), _NOT_OPENED)
         _require_bounded(path, *opened.size_px, 1)  # of formats whose headers are not read above
         if not opened.needs_pillow:
             return Picture(_decode(path, data), "; ".join(opened.notices))

@@ -85,6 +85,10 @@ def _hides_first(image: Image.Image) -> bool:
 def _with_alpha(image: Image.Image) -> Image.Image:
     upright = ImageOps.exif_transpose(image)
     key = image.info.get("transparency")
+    if (
+        upright.mode == "RGB" and isinstance(key, tuple) and max(key) > 255
+    ):  # of 16 bits, as the pixels were before they were read
+        upright.info["transparency"] = tuple(value >> 8 for value in key)
     if not upright.mode.startswith("I") or key is None:
         return upright.convert("RGBA")
     grey = np.asarray(upright)  # Pillow cuts 16-bit grey off at 255
