@@ -1,5 +1,6 @@
 """What a picture file holds beside the pixels of its first picture, by Pillow: transparency, further pictures, colours."""
 
+import functools
 import io
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from dfworkbench.media.colours import explain_colours
 
 #: Phones append previews and gain maps to a JPEG, which Pillow counts as its pictures.
 _ONE_PICTURE = ("JPEG", "MPO")
+#: Pillow knows many more, some of which start other programs.
+_READ = ("PNG", "JPEG", "MPO", "TIFF", "WEBP", "BMP", "DIB", "GIF", "AVIF", "JPEG2000", "PPM")
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class OpenedPicture:
 def open_picture(data: bytes) -> OpenedPicture | None:
     """The file as Pillow sees it; None where Pillow cannot open it."""
     try:
-        image = Image.open(io.BytesIO(data))
+        image = Image.open(io.BytesIO(data), formats=_formats())
         notices = [_explain_others(image)]
         if colours := explain_colours(image, data):
             notices.append(f"its values are taken as sRGB, although it has {colours}")
@@ -70,6 +73,12 @@ def open_picture(data: bytes) -> OpenedPicture | None:
     ):
         return None
     return OpenedPicture(image, image.size, tuple(filter(None, notices)))
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(name for name in _READ if name in Image.OPEN)  # AVIF since Pillow 11.3
 
 
 def _explain_others(image: Image.Image) -> str:

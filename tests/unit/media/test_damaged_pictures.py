@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -88,10 +89,8 @@ def test_damage_in_the_middle_is_not_read_as_if_nothing_were(tmp_path, kind, dam
 
 
 def test_the_message_has_the_decoders_words(tmp_path):
-    with pytest.raises(
-        MediaError,
-        match=r"damaged, and part of its pixels is lost \(the decoder says .Corrupt JPEG data.*copy it again",
-    ):
+    words = r"damaged, and part of its pixels is lost \(the decoder says .Corrupt JPEG data.*copy it again"
+    with pytest.raises(MediaError, match=words):
         read(tmp_path, doubled(WHOLE["plain"], len(WHOLE["plain"]) // 2))
 
 
@@ -135,13 +134,14 @@ def test_threads_do_not_hear_each_others_pictures(tmp_path):
 
 
 def test_no_descriptor_is_left_open(tmp_path):
-    if not os.path.isdir("/proc/self/fd"):
+    descriptors = Path("/proc/self/fd")
+    if not descriptors.is_dir():
         pytest.skip("needs /proc")
     read(tmp_path, WHOLE["plain"])
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(descriptors.iterdir()))
     for _ in range(5):
         read(tmp_path, WHOLE["plain"])
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(descriptors.iterdir())) == before
 
 
 def test_a_process_without_standard_error_still_reads(tmp_path):
