@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 from dfworkbench import __version__
 from dfworkbench.errors import ParameterError, WorkbenchError
+from dfworkbench.safe_paths import printable
 from dfworkbench.settings import Settings, parse_options
 
 #: Exit codes: a doctor's finding, and an error that the user can put right.
@@ -29,6 +30,13 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise ParameterError(f"{self.prog}: {message}. See {self.prog} --help.")
+
+
+class _PrintableFormatter(logging.Formatter):
+    """A formatter for a terminal: names of files of strangers may hold control characters."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WorkbenchError as error:
         if want_traceback:
             traceback.print_exc()
-        sys.stderr.write(f"dfworkbench: {error}\n")
+        sys.stderr.write(printable(f"dfworkbench: {error}\n"))
         return REFUSED
     except KeyboardInterrupt:
         sys.stderr.write("dfworkbench: stopped. The same command continues where it was.\n")
@@ -77,7 +85,8 @@ def _dispatch(words: list[str]) -> int:
         _require(f"flag of dfworkbench {given.command}", unknown[0].partition("=")[0], known)
     handler = logging.StreamHandler()
     handler.setLevel(logging.WARNING)  # on the handler: distributed sets the levels of its own loggers
-    logging.basicConfig(handlers=[handler], format="%(levelname)s %(name)s: %(message)s")
+    handler.setFormatter(_PrintableFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler])
     return COMMANDS[given.command][2](given)
 
 
@@ -281,7 +290,7 @@ def _nothing(parser: argparse.ArgumentParser) -> None:
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(printable(text) + "\n")
     sys.stdout.flush()  # long commands are watched through pipes
 
 

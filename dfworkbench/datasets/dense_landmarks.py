@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dfworkbench.bounds import read_json
+from dfworkbench.bounds import bounded_memory, read_json
 from dfworkbench.errors import MediaError
 from dfworkbench.geometry import iou_matrix
 from dfworkbench.media.frames import list_frames
@@ -45,7 +45,7 @@ def read_dense(root: Path | str, videos: pd.DataFrame, faces: pd.DataFrame) -> N
         file = Path(root) / landmarks
         try:
             frames = ldm(file).of_video(Path(root) / path) if file.suffix == ".json" else _read_npz(file)
-        except (OSError, ValueError, KeyError, AttributeError, MediaError) as error:
+        except Exception as error:  # NumPy's and JSON's readers raise many kinds
             _log.warning("dense landmarks of %s are left out: %s cannot be read (%s)", video, file, error)
             continue
         for row, frame in zip(rows, faces["frame"].to_numpy()[rows], strict=True):
@@ -55,7 +55,7 @@ def read_dense(root: Path | str, videos: pd.DataFrame, faces: pd.DataFrame) -> N
 
 
 def _read_npz(file: Path) -> dict[int, NDArray[np.float64]]:
-    with np.load(file) as stored:
+    with bounded_memory(file, "reading dense landmarks", MediaError), np.load(file) as stored:
         points = np.asarray(stored["landmarks"], np.float64)
     if points.ndim != 3 or points.shape[1:] != (POINTS, 2):
         raise ValueError(f"landmarks have shape {points.shape}, expected (frames, {POINTS}, 2)")

@@ -46,11 +46,11 @@ def read_tensors(
         DataNotFoundError: There is no such file; says where to get it.
         CheckpointError: The file is damaged, holds code, or holds no network; says what was seen and expected.
     """
-    doing = f"{doing}: {path}"
+    job, doing = doing, f"{doing}: {path}"
     if not path.is_file():
         raise DataNotFoundError(f"{doing} does not exist. {where_to_get}, or check the path.")
     try:
-        with bounded_memory(path, doing, CheckpointError):
+        with bounded_memory(path, job, CheckpointError):
             check_torch_file(path)
             with torch.serialization.safe_globals(_FLOAT64 if numpy_scalars else []):
                 content: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))

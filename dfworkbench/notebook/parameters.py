@@ -52,7 +52,7 @@ def read_notebook(path: Path) -> nbformat.NotebookNode:
     """The notebook at `path`, or `ParameterError` where it is not one."""
     try:
         return nbformat.read(path, as_version=4)
-    except (nbformat.reader.NotJSONError, nbformat.ValidationError, OSError, UnicodeDecodeError) as error:
+    except Exception as error:  # nbformat raises many kinds for a damaged file
         raise ParameterError(f"{path} is not a readable notebook ({str(error)[:200]}).") from None
 
 
@@ -66,6 +66,17 @@ def read_parameters(notebook: nbformat.NotebookNode, name: str = "this notebook"
     if not cells:
         return {}
     source = cells[0].source
+    try:
+        return _read_lines(source, name)
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
+        if isinstance(error, ParameterError):
+            raise
+        raise ParameterError(
+            f"{name}: its parameters cell cannot be read ({str(error)[:200]}). Expected lines such as epochs: int = 3."
+        ) from None
+
+
+def _read_lines(source: str, name: str) -> dict[str, Parameter]:
     lines = source.splitlines()
     found = {}
     for statement in ast.parse(source).body:

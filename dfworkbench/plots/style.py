@@ -70,6 +70,7 @@ STYLE: dict[Any, Any] = {
     "lines.solid_capstyle": "round",
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
+    "text.parse_math": False,  # a name may hold dollar signs
 }
 
 P = ParamSpec("P")

@@ -25,6 +25,15 @@ def plain_cells(frame: pd.DataFrame) -> pd.DataFrame:
     return _each_text(frame, lambda text: text[1:] if text.startswith("'") and _would_run(text) else text)
 
 
+def holds_returns(frame: pd.DataFrame) -> bool:
+    """Whether a header or cell holds a carriage return."""
+    texts = [name for name in frame.columns if _is_text(name)]
+    for at in range(frame.shape[1]):
+        if not pd.api.types.is_numeric_dtype(frame.iloc[:, at].dtype):
+            texts += filter(_is_text, frame.iloc[:, at].unique())
+    return any("\r" in text for text in texts)
+
+
 def _would_run(text: str) -> bool:
     return _FORMULA.match(text) is not None and _NUMBER.fullmatch(text) is None
 

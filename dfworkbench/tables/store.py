@@ -1,5 +1,6 @@
 """Reading and writing tables: CSV for what people edit, Parquet for what programs write."""
 
+import csv
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pandas as pd
 from dfworkbench.bounds import MOST_EXTRA_BYTES, bounded_memory, require_cells
 from dfworkbench.errors import DataNotFoundError, TableError, WorkbenchError
 from dfworkbench.tables.schemas import TABLES
-from dfworkbench.tables.spreadsheet import plain_cells, safe_cells
+from dfworkbench.tables.spreadsheet import holds_returns, plain_cells, safe_cells
 from dfworkbench.workspace import atomic_path
 
 
@@ -68,15 +69,18 @@ def read_csv(path: Path, doing: str, **options: Any) -> pd.DataFrame:
         raise
     except Exception as error:  # pandas raises many kinds
         raise TableError(
-            f"{doing}: {path} is not a readable .csv file ({_first_line(error)}). Expected text in UTF-8 with one line of headers."
+            f"{doing}: {path} is no readable CSV file ({_first_line(error)}). Expected text in UTF-8 with one line of headers."
         ) from error
 
 
 def write_csv(frame: pd.DataFrame, path: Path | str, what: str = "a table") -> Path:
     """Write a text table in one step, without its index; what a spreadsheet would run begins with an apostrophe."""
     path = Path(path)
+    cells = safe_cells(frame)
+    # Python 3.11's writer puts no quotes around a lone carriage return, which readers take for the end of a row
+    quoting = csv.QUOTE_NONNUMERIC if holds_returns(cells) else csv.QUOTE_MINIMAL
     with atomic_path(path, what) as temporary:
-        safe_cells(frame).to_csv(temporary, index=False)
+        cells.to_csv(temporary, index=False, quoting=quoting)
     return path
 
 

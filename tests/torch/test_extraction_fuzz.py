@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from harms import HARMS
 from heads import Head, frame_of, write_heads
 
 from dfworkbench.extraction.extract import extract_table
@@ -33,44 +34,6 @@ def seeds(tmp_path_factory) -> dict[str, bytes]:
             for index in range(6):
                 writer.write(frame_of([HEAD], index, 160, 120, seed=index))
     return {file.suffix: file.read_bytes() for file in folder.iterdir()}
-
-
-def truncate(data: bytearray, rng: np.random.Generator) -> None:
-    del data[int(rng.integers(1, len(data))) :]
-
-
-def flip_bits(data: bytearray, rng: np.random.Generator) -> None:
-    for at in rng.integers(0, len(data), int(rng.integers(1, 40))):
-        data[at] ^= 1 << int(rng.integers(8))
-
-
-def flip_header_bits(data: bytearray, rng: np.random.Generator) -> None:
-    for at in rng.integers(0, min(len(data), 200), int(rng.integers(1, 8))):
-        data[at] ^= 1 << int(rng.integers(8))
-
-
-def cut_out(data: bytearray, rng: np.random.Generator) -> None:
-    a, b = sorted(rng.integers(0, len(data), 2))
-    del data[a:b]
-
-
-def overwrite(data: bytearray, rng: np.random.Generator) -> None:
-    at, size = int(rng.integers(len(data))), int(rng.integers(1, 400))
-    data[at : at + size] = rng.bytes(size)
-
-
-def claim_huge(data: bytearray, rng: np.random.Generator) -> None:
-    """Numbers of the header become enormous: width, height, lengths of boxes and chunks."""
-    sizes = {b"\x89P": 16, b"BM": 18}  # where PNG and BMP keep width and height
-    at = sizes.get(bytes(data[:2]), int(rng.integers(4, min(len(data), 120))))
-    data[at : at + 8] = b"\x7f\xff\xff\xf0" * 2
-
-
-def empty(data: bytearray, rng: np.random.Generator) -> None:
-    data.clear()
-
-
-HARMS = (truncate, flip_bits, flip_header_bits, cut_out, overwrite, claim_huge, empty)
 
 
 @pytest.mark.slow

@@ -4,13 +4,13 @@ import hashlib
 import json
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dfworkbench.analysis.shapley.attribution_map import AttributionMap, AttributionSettings
-from dfworkbench.errors import CheckpointError
+from dfworkbench.bounds import bounded_memory, parse_json
+from dfworkbench.errors import CheckpointError, WorkbenchError
 from dfworkbench.workspace import atomic_path, explain_write
 
 _FIELDS = ("row_id", "detector", "value", "evaluations", "samples", "empty", "full", "stopped")
@@ -47,11 +47,13 @@ def load_map(path: Path) -> AttributionMap:
         CheckpointError: The file is damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            record: dict[str, Any] = json.loads(str(stored["record"]))
+        with bounded_memory(path, "reading an attribution map", CheckpointError), np.load(path) as stored:
+            record: dict[str, Any] = parse_json(str(stored["record"]))
             settings = AttributionSettings.from_dict(record.pop("settings"))
             return AttributionMap(stored["values"], stored["standard_error"], settings=settings, **record)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+    except WorkbenchError:
+        raise
+    except Exception as error:  # NumPy raises many kinds for a damaged file
         raise CheckpointError(
             f"reading the attribution map {path}: it is damaged or was not written by dfworkbench ({error}). Delete it; it is "
             "then made again."

@@ -1,0 +1,338 @@
+"""Every reader of files that strangers may have made: a small whole file for each, and the call that reads it."""
+
+import io
+import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import pandas as pd
+import torch
+
+
+class Reader(NamedTuple):
+    """A reader under test.
+
+    Attributes:
+        name: Of the file in its folder.
+        seed: Makes the whole file, and what must lie beside it.
+        read: Reads the file; may raise our errors and no others.
+    """
+
+    name: str
+    seed: Callable[[Path], bytes]
+    read: Callable[[Path], Any]
+
+
+def _layout(layout: str) -> Callable[[Path], Any]:
+    def read(file: Path) -> Any:
+        from dfworkbench.datasets.layouts import read_layout
+
+        return read_layout(layout, file.parent if layout != "faceforensics" else file.parent.parent, "x")
+
+    return read
+
+
+def _text(text: str, *beside: str) -> Callable[[Path], bytes]:
+    def seed(folder: Path) -> bytes:
+        for name in beside:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(b"x")
+        return text.encode()
+
+    return seed
+
+
+def _table(kind: str, suffix: str) -> Callable[[Path], bytes]:
+    from dfworkbench.tables import FACES, SCORES, VIDEOS
+
+    rows: dict[str, Any] = {
+        "video": VIDEOS.complete(
+            [{"video_id": f"x/{i}.mp4", "dataset": "x", "path": f"{i}.mp4", "label": i % 2} for i in range(6)]
+        ),
+        "score": SCORES.complete(
+            [
+                {
+                    "row_id": f"x/{i}.mp4",
+                    "video_id": f"x/{i}.mp4",
+                    "label": i % 2,
+                    "fake_probability": i / 7,
+                    "logit": 0.5,
+                }
+                for i in range(6)
+            ]
+        ),
+        "face": pd.DataFrame(
+            [
+                {
+                    name: f"x/{i}" if dtype == "str" else i / 9 if dtype == "float64" else i
+                    for name, (dtype, _) in FACES.columns.items()
+                }
+                for i in range(6)
+            ]
+        ),
+    }
+
+    def seed(folder: Path) -> bytes:
+        buffer = io.BytesIO()
+        rows[kind].to_csv(buffer, index=False) if suffix == "csv" else rows[kind].to_parquet(buffer, index=False)
+        return buffer.getvalue()
+
+    return seed
+
+
+def _read_table(kind: str) -> Callable[[Path], Any]:
+    def read(file: Path) -> Any:
+        from dfworkbench.tables import read_table
+
+        return read_table(kind, file)
+
+    return read
+
+
+def _scores(file: Path) -> Any:
+    from dfworkbench.evaluation.interchange import read_scores
+
+    return read_scores(file)
+
+
+def _splits(file: Path) -> Any:
+    from dfworkbench.datasets.splits import with_splits
+
+    return with_splits(pd.DataFrame({"video_id": ["x/a"]}), file)
+
+
+def _torch(folder: Path, zipped: bool = True) -> bytes:
+    net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4))
+    buffer = io.BytesIO()
+    torch.save({"network": net.state_dict(), "epoch": 3}, buffer, _use_new_zipfile_serialization=zipped)
+    return buffer.getvalue()
+
+
+def _tensors(file: Path) -> Any:
+    from dfworkbench.importers.tensor_files import read_tensors
+
+    words = {"doing": "importing", "where_to_get": "Get it", "expected": "tensors"}
+    return {name: value.sum() for name, value in read_tensors(file, entries=("network",), **words).items()}
+
+
+def _numpy_pickle(folder: Path) -> bytes:
+    return pickle.dumps({"a": np.arange(6, dtype=np.float32), "b": np.zeros((2, 3))}, protocol=2)
+
+
+def _arrays(file: Path) -> Any:
+    from dfworkbench.importers.numpy_pickles import read_arrays
+
+    return read_arrays(file, doing="reading", where_to_get="Get it", expected="arrays")
+
+
+def _bench(folder: Path) -> bytes:
+    images = [f"x/{i // 2}/{i}.png" for i in range(6)]
+    return pickle.dumps({"pred": np.linspace(0, 1, 6), "label": np.arange(6) % 2, "image": images, "acc": 0.5})
+
+
+def _keras(folder: Path) -> bytes:
+    import h5py
+
+    with h5py.File(folder / "whole.h5", "w") as file:
+        for layer in (
+            *(f"conv2d_{i}" for i in range(1, 5)),
+            *(f"batch_normalization_{i}" for i in range(1, 5)),
+            "dense_1",
+        ):
+            for name in ("kernel:0", "bias:0"):
+                file[f"{layer}/{layer}/{name}"] = np.ones((3, 3, 2, 2) if name[0] == "k" else 2, np.float32)
+    return (folder / "whole.h5").read_bytes()
+
+
+def _mesonet(file: Path) -> Any:
+    from dfworkbench.importers.mesonet import load_mesonet
+
+    return load_mesonet(file)
+
+
+def _safetensors(folder: Path) -> bytes:
+    from dfworkbench.checkpoints import save_detector
+    from dfworkbench.models import build_detector
+
+    file = folder / "whole.safetensors"
+    return save_detector(file, build_detector("mesonet4"), "mesonet4", {}, {"epoch": 1}).read_bytes()
+
+
+def _detector(file: Path) -> Any:
+    from dfworkbench.checkpoints import load_detector
+
+    return load_detector(file)
+
+
+def _resume(file: Path) -> Any:
+    from dfworkbench.training.run import Run
+    from dfworkbench.training.settings import TrainSettings
+
+    return Run(file.parent, TrainSettings(), {}, {}).load()
+
+
+def _picture(suffix: str) -> Callable[[Path], bytes]:
+    def seed(folder: Path) -> bytes:
+        picture = np.random.default_rng(0).integers(0, 255, (24, 32, 3)).astype(np.uint8)
+        return cv2.imencode(suffix, cv2.GaussianBlur(picture, (5, 5), 0))[1].tobytes()
+
+    return seed
+
+
+def _own_png(folder: Path) -> bytes:
+    from dfworkbench.media.images import encode_png
+
+    return encode_png(np.random.default_rng(0).integers(0, 255, (24, 32, 3)).astype(np.uint8))
+
+
+def _image(file: Path) -> Any:
+    from dfworkbench.media.images import read_image
+
+    return read_image(file)
+
+
+def _npz(folder: Path) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, landmarks=np.ones((3, 81, 2)))
+    return buffer.getvalue()
+
+
+def _dense(file: Path) -> Any:
+    from dfworkbench.datasets.dense_landmarks import read_dense
+    from dfworkbench.tables import BOX_COLUMNS
+
+    faces = pd.DataFrame([{"video_id": "x/a", "frame": 0, **dict.fromkeys(BOX_COLUMNS, 1.0)}])
+    videos = pd.DataFrame([{"video_id": "x/a", "path": "a", "landmarks_path": file.name}])
+    return read_dense(file.parent, videos, faces)
+
+
+def _protocol_text(folder: Path) -> bytes:
+    from dfworkbench.evaluation.protocol import Protocol
+
+    made = Protocol(dataset="x", split_hash="0" * 64, videos=3)
+    return json.dumps({"sha256": made.sha256, "protocol": made.model_dump(mode="json")}).encode()
+
+
+def _protocol(file: Path) -> Any:
+    from dfworkbench.evaluation.protocol import Protocol
+
+    return Protocol.load(file)
+
+
+def _calibrator(file: Path) -> Any:
+    from dfworkbench.evaluation.calibration import Calibrator
+
+    return Calibrator.load(file)
+
+
+def _settings(file: Path) -> Any:
+    from dfworkbench.training.__main__ import read_settings
+
+    return read_settings(file)
+
+
+def _best(file: Path) -> Any:
+    from dfworkbench.checkpoints import find_checkpoint
+
+    (file.parent / "epoch_001.safetensors").touch()
+    return find_checkpoint(file.parent)
+
+
+def _notebook_text(folder: Path) -> bytes:
+    import nbformat
+
+    cell = nbformat.v4.new_code_cell(
+        'name: str = "x"  # of the run\nepochs: int = 3', metadata={"tags": ["parameters"]}
+    )
+    return nbformat.writes(nbformat.v4.new_notebook(cells=[cell])).encode()
+
+
+def _notebook(file: Path) -> Any:
+    from dfworkbench.notebook.parameters import read_notebook, read_parameters
+
+    return read_parameters(read_notebook(file))
+
+
+def _map(folder: Path) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(
+        buffer, values=np.ones((2, 2)), standard_error=np.ones((2, 2)), record=np.array(json.dumps({"settings": {}}))
+    )
+    return buffer.getvalue()
+
+
+def _load_map(file: Path) -> Any:
+    from dfworkbench.analysis.shapley.map_files import load_map
+
+    return load_map(file)
+
+
+_DFDC = '{"a.mp4":{"label":"REAL","split":"train"},"b.mp4":{"label":"FAKE","split":"test","original":"a.mp4"}}'
+_PREVIEW = (
+    '{"method_A/1/a.mp4":{"label":"fake","set":"train","target_id":1,"swapped_id":2},'
+    '"c.mp4":{"label":"real","set":"test","target_id":3}}'
+)
+_LDM = (
+    '{"./r/1/f_0":{"label":0,"landmark":[[1,2],[3,4]]},"./f/1_2/f_0":{"label":1,"landmark":[[1,2]],"source_path":"./r/1/f_0"},'
+    '"f/3_4/f_1":{"det_label":1,"source_label":"035","target_label":36}}'
+)
+_LISTS = "1,FF++/manipulated_sequences/Deepfakes/c23/frames/071_054.mp4,92\n1,x/b.mp4,3\n"
+_FF = "original_sequences/youtube/c23/videos/000.mp4", "manipulated_sequences/Deepfakes/c23/videos/000_001.mp4"
+
+READERS: dict[str, Reader] = {
+    "dfdc": Reader("metadata.json", _text(_DFDC), _layout("dfdc")),
+    "dfdc_preview": Reader("dataset.json", _text(_PREVIEW), _layout("dfdc")),
+    "ldm": Reader("ldm.json", _text(_LDM, "r/1/f_0.png", "f/1_2/f_0.png", "f/3_4/f_1.png"), _layout("ldm")),
+    "list_files": Reader("train_fake.txt", _text(_LISTS, "x/b.mp4/1.png"), _layout("list_files")),
+    "picture_lists": Reader(
+        "train_real.txt", _text("./a/1.png\na/2.png\n", "a/1.png", "a/2.png"), _layout("picture_lists")
+    ),
+    "celebdf": Reader(
+        "List_of_testing_videos.txt",
+        _text("1 YouTube-real/00170.mp4\n0 Celeb-real/id0_0000.mp4\n", "Celeb-real/id0_0000.mp4"),
+        _layout("celebdf"),
+    ),
+    "faceforensics": Reader(
+        "splits/train.json",
+        _text('[["000","001"],["002","003"]]', *(f"../{name}" for name in _FF)),
+        _layout("faceforensics"),
+    ),
+    "generated_images": Reader(
+        "groups.csv",
+        _text("path,group\nreal/a.png,p1\nfake/g/b.png,p2\n", "real/a.png", "fake/g/b.png"),
+        _layout("generated_images"),
+    ),
+    "video_csv": Reader("videos.csv", _table("video", "csv"), _read_table("video")),
+    "video_parquet": Reader("videos.parquet", _table("video", "parquet"), _read_table("video")),
+    "face_parquet": Reader("faces.parquet", _table("face", "parquet"), _read_table("face")),
+    "score_csv": Reader(
+        "scores.csv", _text("path,label,score,frame\na.png,0,0.5,1\nb.png,1,0.75,2\nc,fake,,\n"), _scores
+    ),
+    "own_score_csv": Reader("scores.csv", _table("score", "csv"), _scores),
+    "score_parquet": Reader("scores.parquet", _table("score", "parquet"), _scores),
+    "deepfakebench": Reader("metric_dict_best.pickle", _bench, _scores),
+    "splits_csv": Reader("splits.csv", _text("video_id,group,split\nx/a,1,train\nx/b,2,test\n"), _splits),
+    "torch_zip": Reader("w.pth", _torch, _tensors),
+    "torch_old": Reader("w.pth", lambda folder: _torch(folder, zipped=False), _tensors),
+    "resume": Reader("resume.pt", _torch, _resume),
+    "numpy_pickle": Reader("w.pkl", _numpy_pickle, _arrays),
+    "hdf5": Reader("w.h5", _keras, _mesonet),
+    "safetensors": Reader("w.safetensors", _safetensors, _detector),
+    **{
+        f"picture{suffix}": Reader(f"a{suffix}", _picture(suffix), _image)
+        for suffix in (".png", ".jpg", ".bmp", ".tiff", ".webp", ".gif")
+    },
+    "picture_own": Reader("a.png", _own_png, _image),
+    "landmarks_npz": Reader("a.npz", _npz, _dense),
+    "landmarks_json": Reader("ldm.json", _text(_LDM, "a/f_0.png"), _dense),
+    "map": Reader("a.npz", _map, _load_map),
+    "protocol": Reader("p.json", _protocol_text, _protocol),
+    "calibrator": Reader("c.json", _text('{"kind":"platt","level":"video","slope":1.0,"offset":0.0}'), _calibrator),
+    "settings": Reader("s.json", _text('{"dataset":"x","epochs":3,"learning_rate":0.001,"kinds":["a"]}'), _settings),
+    "best": Reader("best.json", _text('{"epoch":1,"file":"epoch_001.safetensors","val":{}}'), _best),
+    "notebook": Reader("n.ipynb", _notebook_text, _notebook),
+}
