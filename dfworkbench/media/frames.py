@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dfworkbench.errors import MediaError, ParameterError
 from dfworkbench.media.images import Picture, read_picture
-from dfworkbench.media.kinds import IMAGE_SUFFIXES
+from dfworkbench.media.kinds import IMAGE_SUFFIXES, kind_by_name, kind_or_reason
 from dfworkbench.media.video import Frame, VideoSource, is_cut_off
 
 
@@ -145,7 +145,9 @@ def list_frames(folder: Path | str) -> list[Path]:
         found = [
             file
             for file in folder.iterdir()
-            if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".") and file.is_file()
+            if not file.name.startswith(".")
+            and (kind_by_name(file) or kind_or_reason(file)) == "image"
+            and file.is_file()
         ]
     except OSError as error:
         raise MediaError(f"opening the frame folder {folder}: {error.strerror}. Check its permissions.") from error

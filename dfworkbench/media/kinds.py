@@ -34,6 +34,11 @@ NOT_READ = {
     **dict.fromkeys((".aac", ".aif", ".aiff", ".flac", ".m4a", ".mka", ".mp3", ".oga", ".opus", ".wav", ".wma"), _SOUND),
 }  # fmt: skip
 
+#: What lies beside media everywhere: it is not looked into, and where nothing else is left out nobody is warned of it.
+BESIDE = (
+    ".csv", ".htm", ".html", ".json", ".log", ".md", ".npy", ".npz", ".parquet", ".py", ".rst", ".txt", ".xml", ".yaml", ".yml",
+)  # fmt: skip
+
 _HEAD = 4096
 #: What a file begins with -> its kind, or why it is not read.
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
@@ -93,7 +98,8 @@ def kind_by_name(path: Path | str) -> Kind | None:
 
 def kind_or_reason(path: Path) -> str:
     """What the first bytes of a file say: "video", "image", or why such a file is not read; "" where they say nothing."""
-    return NOT_READ.get(path.suffix.lower()) or _kind_by_content(path)
+    suffix = path.suffix.lower()
+    return "" if suffix in BESIDE else NOT_READ.get(suffix) or _kind_by_content(path)
 
 
 def _kind_by_content(path: Path) -> str:

@@ -7,16 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dfworkbench.errors import DataNotFoundError
-from dfworkbench.media.kinds import IMAGE_SUFFIXES, VIDEO_SUFFIXES, kind_by_name, kind_or_reason
-from dfworkbench.media.walk import HIDDEN, readable, walk
+from dfworkbench.media.kinds import BESIDE, IMAGE_SUFFIXES, VIDEO_SUFFIXES, kind_by_name, kind_or_reason
+from dfworkbench.media.walk import HIDDEN, is_missing, readable, walk
 
 _log = logging.getLogger(__name__)
 _SHOWN = 3
 NO_UTF8 = "name(s) that are not UTF-8, which no table can hold (rename them; bytes are shown as %..)"
-#: What lies beside media everywhere; where nothing else is left out, nobody is warned of it.
-_BESIDE = (
-    ".csv", ".htm", ".html", ".json", ".log", ".md", ".npy", ".npz", ".parquet", ".py", ".rst", ".txt", ".xml", ".yaml", ".yml",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -160,13 +156,15 @@ def _kind_of_other(file: Path) -> str:
 
 
 def _matters(reason: str, names: Sequence[str]) -> bool:
-    return any(kind_by_name(name) for name in names) if reason == HIDDEN else reason not in _BESIDE
+    return any(kind_by_name(name) for name in names) if reason == HIDDEN else reason not in BESIDE
 
 
 def _twice(media: Mapping[Path, str]) -> tuple[tuple[Path, Path], ...]:
     first: dict[tuple[int, int], Path] = {}
     pairs = []
     for file in media:
+        if is_missing(file):  # since the walk
+            continue
         stat = file.stat()
         if (known := first.setdefault((stat.st_dev, stat.st_ino), file)) is not file:
             pairs.append((file, known))

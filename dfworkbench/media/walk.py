@@ -32,7 +32,9 @@ class Walk(NamedTuple):
 
 
 def walk(top: Path) -> Walk:
-    """All files below a folder, without the hidden ones; never raises for what lies below."""
+    """All files below a folder, without the hidden ones; none where there is no folder. Never raises for what lies below."""
+    if not top.is_dir():
+        return Walk([], {}, False)
     walker = _Walker(top)
     files = sorted(walker.files())  # first of all: the reasons are complete only then
     return Walk(files, {reason: sorted(names) for reason, names in walker.left_out.items()}, walker.linked)

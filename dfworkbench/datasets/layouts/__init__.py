@@ -73,6 +73,6 @@ def read_layout(layout: str, root: Path | str, name: str, **options: Any) -> pd.
     root = Path(root).expanduser()
     require_utf8(root)
     videos = to_table(storable(chosen.read(root, name, **options)), root)
-    report_found(layout, root, videos)
+    report_found(chosen, root, videos)
     videos["group"] = identity_groups(videos)
     return videos

@@ -9,9 +9,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from dfworkbench.datasets.layouts.layout import DataCard, Layout, nothing_found, video_row
-from dfworkbench.datasets.layouts.official import compare, no_list, read_lines, split_of_each
+from dfworkbench.datasets.layouts.official import official_splits, read_lines
 from dfworkbench.media.listing import list_folder
-from dfworkbench.names import FAKE, SPLITS
+from dfworkbench.names import FAKE
 
 
 def read_deeperforensics(root: Path, dataset: str) -> list[dict[str, Any]]:
@@ -29,7 +29,8 @@ def read_deeperforensics(root: Path, dataset: str) -> list[dict[str, Any]]:
     videos = [file for file in listing.videos if file.parent.parent == top]
     if not videos:
         raise nothing_found("deeperforensics", root, "manipulated_videos/*/*.mp4", listing)
-    split_of = _official_splits(root, {file.stem.casefold(): file.name for file in videos})
+    there = {file.stem.casefold(): file.name for file in videos}
+    split_of = official_splits(root, "lists/splits/{}.txt", _names, there)
     rows = []
     for file in videos:
         target, _, actor = file.stem.partition("_")
@@ -40,18 +41,6 @@ def read_deeperforensics(root: Path, dataset: str) -> list[dict[str, Any]]:
             )
         )  # fmt: skip
     return rows
-
-
-def _official_splits(root: Path, there: dict[str, str]) -> dict[str, str]:
-    """Name without suffix -> split; empty where the lists were not downloaded."""
-    files = {split: root / "lists" / "splits" / f"{split}.txt" for split in SPLITS}
-    named = {split: _names(file) for split, file in files.items() if file.is_file()}
-    if not named:
-        no_list(root, "lists/splits/test.txt")
-        return {}
-    split_of = split_of_each(root, named)
-    compare(root, "lists/splits/*.txt", {name: name for name in split_of}, there)
-    return split_of
 
 
 def _names(file: Path) -> list[str]:

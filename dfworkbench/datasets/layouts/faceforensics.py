@@ -13,10 +13,10 @@ from typing import Any
 
 from dfworkbench.bounds import read_json
 from dfworkbench.datasets.layouts.layout import DataCard, Layout, nothing_found, video_row
-from dfworkbench.datasets.layouts.official import compare, no_list, split_of_each
+from dfworkbench.datasets.layouts.official import official_splits
 from dfworkbench.errors import TableError
 from dfworkbench.media.listing import list_folder
-from dfworkbench.names import COMPRESSIONS, FAKE, REAL, SPLITS, require_name
+from dfworkbench.names import COMPRESSIONS, FAKE, REAL, require_name
 
 _FORGED = "manipulated_sequences"
 _ACTOR_SETS = ("actors", "DeepFakeDetection")
@@ -40,7 +40,7 @@ def read_faceforensics(root: Path, dataset: str, *, compression: str = "c23") ->
         )
     people = [_identities(dataset, kind, file.stem, file.is_relative_to(root / _FORGED)) for kind, file in found]
     names = [name.split("/")[-1] for pair in people for name in pair if name]
-    pairs = _official_pairs(root, dict(zip(names, names, strict=True)))
+    pairs = official_splits(root, "splits/{}.json", _names, dict(zip(names, names, strict=True)))
     rows = []
     for (kind, file), (carrier, donor) in zip(found, people, strict=True):
         forged = file.is_relative_to(root / _FORGED)
@@ -100,19 +100,8 @@ def _identities(dataset: str, kind: str, stem: str, forged: bool) -> tuple[str, 
     return carrier, donor
 
 
-def _official_pairs(root: Path, there: dict[str, str]) -> dict[str, str]:
-    """Identity -> split, from splits/*.json; empty where the files were not downloaded."""
-    files = {split: root / "splits" / f"{split}.json" for split in SPLITS}
-    named = {split: _names(file) for split, file in files.items() if file.is_file()}
-    if not named:
-        no_list(root, "splits/test.json")
-        return {}
-    split_of = split_of_each(root, named)
-    compare(root, "splits/*.json", {name: name for name in split_of}, there)
-    return split_of
-
-
 def _names(file: Path) -> list[str]:
+    """The identities in a file of pairs."""
     try:
         return [str(name) for pair in read_json(file) for name in pair]
     except (ValueError, TypeError) as error:

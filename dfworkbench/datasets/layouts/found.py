@@ -6,10 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+from dfworkbench.datasets.layouts.layout import Layout
 from dfworkbench.errors import DataNotFoundError
 from dfworkbench.media.listing import NO_UTF8, Listing, first_names, list_folder
 from dfworkbench.media.walk import is_missing, readable
-from dfworkbench.names import COMPRESSIONS, GENERATED_MARKER
+from dfworkbench.names import GENERATED_MARKER
 
 _log = logging.getLogger(__name__)
 _OTHER = "picture(s) or video(s) of another compression"
@@ -22,7 +23,7 @@ def storable(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def report_found(layout: str, root: Path, videos: pd.DataFrame) -> None:
+def report_found(layout: Layout, root: Path, videos: pd.DataFrame) -> None:
     """Log which rows have no file, and which files have no row and why.
 
     A walk through all of `root`; known suffixes are believed, so only strange files are opened.
@@ -31,10 +32,10 @@ def report_found(layout: str, root: Path, videos: pd.DataFrame) -> None:
         DataNotFoundError: Not one file of the table is there.
     """
     listing = list_folder(root)
-    _report_missing(layout, root, videos, listing)
+    _report_missing(layout.name, root, videos, listing)
     rows = set(videos["path"])
     beside = {path for column in ("mask_path", "landmarks_path") for path in videos[column] if path}
-    not_taken = f"picture(s) or video(s) that are no part of the layout '{layout}'"
+    not_taken = f"picture(s) or video(s) that are no part of the layout '{layout.name}'"
     own = (root / GENERATED_MARKER).is_file()  # what else a generator wrote is known to it
 
     def why_not(path: str) -> str | None:
@@ -43,7 +44,7 @@ def report_found(layout: str, root: Path, videos: pd.DataFrame) -> None:
             return ""
         if path in beside or folder in beside:
             return None
-        return _OTHER if not {*path.split("/")}.isdisjoint(COMPRESSIONS) else not_taken
+        return _OTHER if any(f"/{name}/" in path for name in layout.compressions) else not_taken
 
     listing.without(why_not).report(expected=(_OTHER, not_taken) if own else (_OTHER,))
 

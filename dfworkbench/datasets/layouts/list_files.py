@@ -21,7 +21,7 @@ from dfworkbench.datasets.layouts.layout import (
     split_in,
     video_row,
 )
-from dfworkbench.datasets.layouts.official import read_lines
+from dfworkbench.datasets.layouts.official import read_lines, text_lists
 from dfworkbench.errors import TableError
 from dfworkbench.media.frames import list_frames
 from dfworkbench.names import FAKE, REAL, SPLITS, require_name
@@ -98,7 +98,7 @@ def read_list_files(
 
 def _find_lists(root: Path, lists: Mapping[str, str] | None) -> list[tuple[Path, str]]:
     if lists is None:
-        return [(file, split) for file in sorted(root.glob("*.txt")) if (split := split_in(file.stem))]
+        return [(file, split_in(file.stem)) for file in text_lists(root, split_in)]
     return [
         (file, require_name("split", split, SPLITS))
         for split, pattern in lists.items()

@@ -2,14 +2,19 @@
 
 import codecs
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from dfworkbench.errors import DataNotFoundError, TableError
 from dfworkbench.media.listing import first_names
+from dfworkbench.media.walk import readable
+from dfworkbench.names import SPLITS
 
 _log = logging.getLogger(__name__)
-_CURE = "Correct the list or get the one of this data set; without any list the splits are drawn at random."
+_CURE = (
+    "Get the list that belongs to this data set, or correct it. Without it splits would be drawn at random, official test videos "
+    "among the training ones."
+)
 
 
 def read_lines(file: Path) -> list[str]:
@@ -26,6 +31,21 @@ def read_lines(file: Path) -> list[str]:
         raise TableError(f"reading the list {file}: it is no text in UTF-8 ({error}). Save it as UTF-8.") from error
 
 
+def text_lists(root: Path, read: Callable[[str], object]) -> list[Path]:
+    """The .txt files in a folder whose names say that they are lists; the others are logged.
+
+    Args:
+        root: The folder.
+        read: Of a name without suffix, what it says; None or "" for a file that is no list.
+    """
+    texts = [file for file in sorted(root.iterdir()) if file.suffix.lower() == ".txt"] if root.is_dir() else []
+    lists = [file for file in texts if read(file.stem) not in (None, "")]
+    if lists and len(lists) < len(texts):
+        others = [readable(file.name) for file in texts if file not in lists]
+        _log.warning("%s: by their names these are no lists, and are not read: %s", root, first_names(others))
+    return lists
+
+
 def split_of_each(root: Path, named: Mapping[str, Iterable[str]]) -> dict[str, str]:
     """Name -> split, from the names that each split lists.
 
@@ -40,6 +60,31 @@ def split_of_each(root: Path, named: Mapping[str, Iterable[str]]) -> dict[str, s
                     f"reading the official splits of {root}: {name} stands in {split_of[name]} and in {split}. Expected each "
                     f"name in one split. {_CURE}"
                 )
+    return split_of
+
+
+def official_splits(
+    root: Path, pattern: str, names_in: Callable[[Path], Iterable[str]], there: Mapping[str, str]
+) -> dict[str, str]:
+    """Name -> split, from one file per split; empty where there is none, which is said.
+
+    Args:
+        root: Folder of the data set.
+        pattern: Of the files below it, with {} for the split.
+        names_in: Reads one of them.
+        there: See `compare`.
+
+    Raises:
+        DataNotFoundError: None of the names is there.
+        TableError: A name stands in two splits.
+    """
+    files = {split: root / pattern.format(split) for split in SPLITS}
+    named = {split: names_in(file) for split, file in files.items() if file.is_file()}
+    if not named:
+        no_list(root, pattern.format("test"))
+        return {}
+    split_of = split_of_each(root, named)
+    compare(root, pattern.format("*"), {name: name for name in split_of}, there)
     return split_of
 
 

@@ -17,7 +17,7 @@ from dfworkbench.datasets.layouts.layout import (
     split_in,
     video_row,
 )
-from dfworkbench.datasets.layouts.official import read_lines
+from dfworkbench.datasets.layouts.official import read_lines, text_lists
 from dfworkbench.errors import TableError
 from dfworkbench.names import FAKE
 
@@ -39,7 +39,7 @@ def read_picture_lists(root: Path, dataset: str) -> list[dict[str, Any]]:
         TableError: A list is no text, or a line is no path, or names a picture again; says file and line.
         DataNotFoundError: There is no list, or no picture that a list names.
     """
-    lists = [(file, label) for file in sorted(root.glob("*.txt")) if (label := label_in(file.stem)) is not None]
+    lists = [(file, label) for file in text_lists(root, label_in) if (label := label_in(file.stem)) is not None]
     rows: dict[str, dict[str, Any]] = {}
     seen: dict[str, _Line] = {}
     for file, label in lists:

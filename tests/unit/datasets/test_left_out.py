@@ -52,6 +52,7 @@ def listing(caplog):
 
 def test_a_set_that_is_taken_whole_is_read_without_a_word(layout, tmp_path, caplog):
     touch(tmp_path, "README.md", "notes/list.csv", ".DS_Store")
+    (tmp_path / "landmarks.npz").write_bytes(b"PK\x03\x04")
     read_layout(layout, tmp_path, "x")
     said = [m for m in caplog.messages if "there is no" not in m]  # of official lists, which these sets lack
     assert said == []
@@ -61,6 +62,7 @@ def test_a_set_that_is_taken_whole_is_read_without_a_word(layout, tmp_path, capl
     ("name", "line"),
     [
         ("elsewhere/a.mp4", "1 picture(s) or video(s) that are no part of the layout '{}': elsewhere/a.mp4"),
+        ("raw/a.mp4", "1 picture(s) or video(s) that are no part of the layout '{}': raw/a.mp4"),
         ("elsewhere/IMG_3.HEIC", "1 .heic (OpenCV cannot read HEIC: convert it to JPEG): elsewhere/IMG_3.HEIC"),
         ("train_part_2.tar", "1 .tar (an archive: unpack it): train_part_2.tar"),
         (".thumbnails/a.mp4", "1 hidden file(s) or folder(s): .thumbnails"),
@@ -186,6 +188,15 @@ def test_lists_of_which_nothing_is_there_stop_the_run(tmp_path, layout):
     with pytest.raises(DataNotFoundError, match="071") as caught:
         read_layout(layout, tmp_path, "x")
     assert "Give the folder" in str(caught.value)
+
+
+@pytest.mark.parametrize(("layout", "name"), [("list_files", "TEST_real.TXT"), ("picture_lists", "Real.Txt")])
+def test_lists_in_another_case_are_read_and_other_texts_named(tmp_path, caplog, layout, name):
+    touch(tmp_path, "f/000/0.png")
+    write(tmp_path, name, "0,f/000,1\n" if layout == "list_files" else "f/000/0.png\n")
+    write(tmp_path, "reel_2.txt", "0,f/000,1\n")
+    assert len(read_layout(layout, tmp_path, "x")) == 1
+    assert "by their names these are no lists, and are not read: reel_2.txt" in caplog.text
 
 
 # -- DFDC -------------------------------------------------------------------------------------------------------------
