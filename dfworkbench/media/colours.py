@@ -42,8 +42,9 @@ def explain_profile(profile: bytes, channels: str = "RGB ") -> str:
     """
     try:
         opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        name = re.sub(r"[^\w .,+-]", "?", opened.profile.profile_description or "without a name").strip()[:60]
-        if opened.profile.xcolor_space != channels:  # viewers leave such a profile alone
+        known: Any = opened.profile
+        name = re.sub(r"[^\w .,+-]", "?", known.profile_description or "without a name").strip()[:60]
+        if known.xcolor_space != channels:  # viewers leave such a profile alone
             return ""
         off = _difference(opened, *_MODES[channels])
     except (ImageCms.PyCMSError, OSError, ImportError, ValueError):
@@ -74,7 +75,7 @@ def _explain_codes(data: bytes) -> str:
     return " in ".join(filter(None, [_PRIMARIES.get(primaries), _TRANSFERS.get(transfer)]))
 
 
-def _explain_png(info: Mapping[str, Any]) -> str:
+def _explain_png(info: Mapping[Any, Any]) -> str:
     if "srgb" in info:
         return ""
     gamma = info.get("gamma")

@@ -81,11 +81,11 @@ def read_picture(path: Path | str, under: str = "white") -> Picture:
     with bounded_memory(path, "reading the picture", MediaError):
         opened = open_picture(data)
         if opened is None:
-            return Picture(_decode(path, data) if any(header_size_px(data)) else _refuse(path, data), _NOT_OPENED)
+            return _decode_unopened(path, data)
         _require_bounded(path, *opened.size_px, 1)  # of formats whose headers are not read above
-        if not opened.needs_pillow:
-            return Picture(_decode(path, data), "; ".join(opened.notices))
-        return _shown(path, data, opened, under)
+        if opened.needs_pillow:
+            return _shown(path, data, opened, under)
+        return Picture(_decode(path, data), "; ".join(opened.notices))
 
 
 def write_png(path: Path | str, rgb: NDArray[np.uint8]) -> None:
@@ -145,6 +145,12 @@ def _decode(path: Path, data: bytes) -> NDArray[np.uint8]:
             f"{complaint!r}). Expected a file as it was written: copy it again from its source."
         )
     return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def _decode_unopened(path: Path, data: bytes) -> Picture:
+    if not any(header_size_px(data)):  # nobody knows how much it asks for
+        _refuse(path, data)
+    return Picture(_decode(path, data), _NOT_OPENED)
 
 
 def _shown(path: Path, data: bytes, opened: OpenedPicture, under: str) -> Picture:
