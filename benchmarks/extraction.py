@@ -137,7 +137,7 @@ def agreement(plain: dict, ours: dict, min_height: float) -> tuple[NDArray[np.fl
 def stopwatches() -> Iterator[dict[str, float]]:
     """CPU seconds in each step of our way while the block runs; a step within a step counts for itself only."""
     from dfworkbench.faces import crops, mtcnn, pyramid, search
-    from dfworkbench.media import video
+    from dfworkbench.media import decoding, display, reading, streams
 
     seconds: dict[str, float] = defaultdict(float)
     inner: dict[int, list[float]] = defaultdict(
@@ -162,9 +162,10 @@ def stopwatches() -> Iterator[dict[str, float]]:
         setattr(owner, name, timed)
         undo.append((owner, name, original))
 
-    watch(video, "_decode", lambda *_: "decode")
-    watch(video, "_list_packets", lambda *_: "list packets")
-    watch(vars(video.Frame)["rgb"], "func", lambda *_: "convert to RGB")
+    watch(reading, "decode", lambda *_: "decode")
+    watch(decoding, "decode", lambda *_: "decode")
+    watch(streams, "_list_packets", lambda *_: "list packets")
+    watch(vars(display.Frame)["rgb"], "func", lambda *_: "convert to RGB")
     watch(pyramid, "_resize", lambda *_: "resample pyramid")
     watch(pyramid.FastPyramid, "crops", lambda *_: "resample candidates")
     watch(mtcnn, "propose", lambda *_: "P-Net")

@@ -62,13 +62,12 @@ def _write_video(file: FileScore, target: Path, crf: int, progress: bool) -> Non
     frames = tqdm(
         source.iterate(), total=file.frames, desc="annotating", unit="frame", disable=not progress, leave=False
     )
-    with VideoWriter(target, source.fps, width, height, crf=crf) as writer:
+    with VideoWriter(target, source.fps, width, height, crf=crf, timed=True) as writer:
         for frame in frames:
             picture = panel.under(draw_boxes(frame.rgb, file, frame.index), frame.index / max(file.frames - 1, 1))
             # H.264 needs even sides
-            writer.write(
-                np.pad(picture, ((0, height - picture.shape[0]), (0, width - picture.shape[1]), (0, 0)), mode="edge")
-            )
+            even = np.pad(picture, ((0, height - picture.shape[0]), (0, width - picture.shape[1]), (0, 0)), mode="edge")
+            writer.write(even, frame.time_s)
 
 
 def faces_at(track: TrackScore, frame: float) -> tuple[NDArray[np.float64], float] | None:

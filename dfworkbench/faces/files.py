@@ -17,7 +17,7 @@ from dfworkbench.faces.identity import people
 from dfworkbench.faces.mtcnn import FaceFinder
 from dfworkbench.faces.settings import FaceSettings
 from dfworkbench.faces.tracking import KeyFrame, Track, colour_histogram, link
-from dfworkbench.media import FrameFolder, FrameSource, media_kind, open_source, read_picture, sample_indices
+from dfworkbench.media import FrameSource, media_kind, open_source, read_picture, sample_indices
 from dfworkbench.media.kinds import kind_or_reason
 
 _LEAST_WHOLE_PX = 32  # of a whole picture: no detector takes less
@@ -151,7 +151,7 @@ def _read_video(
     path: Path, settings: FaceSettings, finder: FaceFinder, threads: int, png: bool, like_frames: int
 ) -> tuple[FileFaces, list[KeyFrame]]:
     source = open_source(path)
-    notice = _join(_notice_of(source), _explain_limit(settings, source.width_px, source.height_px))
+    notice = _join(source.notice, _explain_limit(settings, source.width_px, source.height_px))
     file = FileFaces("video", source.frames_expected, source.fps, source.width_px, source.height_px, [], notice)
     return file, _video_keys(source, settings, finder, threads, png, like_frames)
 
@@ -176,7 +176,7 @@ def _whole_pictures(path: Path, settings: FaceSettings, threads: int, like_frame
     else:
         source = open_source(path)
         size = source.width_px, source.height_px
-        file = FileFaces("video", source.frames_expected, source.fps, *size, [], _notice_of(source))
+        file = FileFaces("video", source.frames_expected, source.fps, *size, [], source.notice)
         wanted = _wanted(source, settings, like_frames)
         frames = ((frame.index, frame.time_s, frame.rgb) for frame in source.iterate(wanted, threads))
     for index, time_s, rgb in frames:
@@ -214,10 +214,6 @@ def _tracked(number: int, track: Track, keys: list[KeyFrame]) -> list[TrackedFac
                 )
             )  # fmt: skip
     return found
-
-
-def _notice_of(source: FrameSource) -> str:
-    return f"its first picture: {source.notice}" if isinstance(source, FrameFolder) and source.notice else ""
 
 
 def _explain_limit(settings: FaceSettings, width_px: int, height_px: int) -> str:

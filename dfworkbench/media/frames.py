@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfworkbench.errors import MediaError, ParameterError
+from dfworkbench.media.display import Frame
 from dfworkbench.media.images import Picture, read_picture
 from dfworkbench.media.kinds import IMAGE_SUFFIXES, kind_by_name, kind_or_reason
-from dfworkbench.media.video import Frame, VideoSource, is_cut_off
+from dfworkbench.media.video import VideoSource, is_cut_off
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ class FrameSource(Protocol):
     height_px: int
     frames_expected: int
 
+    @property
+    def notice(self) -> str:
+        """What is not as it seems, in words; "" if nothing is."""
+        ...
+
     def iterate(self, wanted: Sequence[int] | None = None, threads: int = 1) -> Iterator[AnyFrame]:
         """The wanted frames in order; all of them for None."""
         ...
@@ -58,7 +64,7 @@ class FrameFolder:
         fps: Frames per second, as given: a folder does not say.
         width_px: Width of the first readable picture; the others may differ (data sets of face crops).
         height_px: Likewise.
-        notice: Of the first readable picture, see `read_picture`.
+        notice: What `read_picture` notices of the first readable picture; "" if nothing.
 
     Raises:
         MediaError: On opening, with status "missing" or "unreadable".
@@ -76,7 +82,8 @@ class FrameFolder:
                 f"opening the frame folder {self.path}: it holds no picture. Expected numbered files that end in "
                 f"{', '.join(IMAGE_SUFFIXES)}: check the path, or extract the frames again."
             )
-        first, self.notice = self._first_readable()
+        first, notice = self._first_readable()
+        self.notice = f"its first picture: {notice}" if notice else ""
         self.height_px, self.width_px = first.shape[:2]
 
     def iterate(self, wanted: Sequence[int] | None = None, threads: int = 1) -> Iterator[FolderFrame]:

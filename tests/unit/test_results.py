@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from boxes import set_matrix
 
 from dfworkbench.errors import MediaError, ParameterError
 from dfworkbench.evaluation.aggregate import RULES, Rule
@@ -140,6 +141,51 @@ def test_an_annotated_video_may_have_odd_sides(tmp_path):
             writer.write(np.full((95, 127, 3), 255, np.uint8))
     target = annotate(file([track()], path=str(source), frames=5), tmp_path / "out.mp4", progress=False)
     assert VideoSource(target).width_px == 128
+
+
+@pytest.mark.parametrize(
+    ("turn", "size"), [((0, 1, -1, 0), (96, 128)), ((0, 1, 1, 0), (96, 128)), ((-1, 0, 0, 1), (128, 96))], ids=str
+)
+def test_an_annotated_video_is_as_upright_as_its_source_is_seen(tmp_path, turn, size):
+    source = tmp_path / "phone.mp4"
+    left_half_dark = np.full((96, 128, 3), 255, np.uint8)
+    left_half_dark[:, :64] = 0
+    with VideoWriter(source, 10, 128, 96, crf=10) as writer:
+        for _ in range(5):
+            writer.write(left_half_dark)
+    set_matrix(source, *turn)
+    seen = VideoSource(source)
+    assert (seen.width_px, seen.height_px) == size
+    target = annotate(file([track(boxes=[[10, 20, 40, 60]] * 3)], path=str(source), frames=5), tmp_path, progress=False)
+    copy = next(VideoSource(target).iterate()).rgb
+    assert copy.shape[1] == size[0]
+    assert copy.shape[0] >= size[1] + Panel(file([track()]), size[0]).height
+    away = np.abs(copy[70:90, 50:].astype(int) - next(seen.iterate()).rgb[70:90, 50:])  # beside the box
+    assert np.median(away) < 5
+
+
+def test_an_annotated_video_keeps_the_times_of_its_frames(tmp_path):
+    times = [0, 0.04, 0.08, 0.6, 0.64, 1.2, 1.24]
+    source = tmp_path / "clip.mp4"
+    with VideoWriter(source, 25, 128, 96, crf=10, timed=True) as writer:
+        for at, time_s in enumerate(times):
+            writer.write(np.full((96, 128, 3), 30 * at, np.uint8), time_s)
+    target = annotate(file([track()], path=str(source), frames=7), tmp_path, progress=False)
+    np.testing.assert_allclose([frame.time_s for frame in VideoSource(target).iterate()], times, atol=1e-3)
+
+
+def test_a_video_whose_size_changes_is_annotated_in_its_first_size(tmp_path):
+    source, parts = tmp_path / "two.h264", [(128, 96), (192, 160)]
+    for width, height in parts:
+        with VideoWriter(tmp_path / "part.h264", 10, width, height, crf=10) as writer:
+            for _ in range(5):
+                writer.write(np.full((height, width, 3), width, np.uint8))
+        with source.open("ab") as whole:
+            whole.write((tmp_path / "part.h264").read_bytes())
+    target = annotate(file([track()], path=str(source), frames=10), tmp_path / "out.mp4", progress=False)
+    frames = [frame.rgb for frame in VideoSource(target).iterate()]
+    assert [frame.shape[1] for frame in frames] == [128] * 10
+    assert [round(float(frame[80, 100].mean()), -1) for frame in (frames[0], frames[9])] == [130, 190]
 
 
 def test_an_annotated_picture(tmp_path):

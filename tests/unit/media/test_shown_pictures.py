@@ -204,7 +204,7 @@ def test_notices_are_logged_and_go_with_a_folder_of_frames(tmp_path, caplog):
         (tmp_path / f"{number}.png").write_bytes(saved(layers(COLOURS, THIRDS), "PNG"))
     read_image(tmp_path / "0.png")
     assert caplog.messages == [f"{tmp_path / '0.png'}: what is transparent is shown over white"]
-    assert FrameFolder(tmp_path).notice == "what is transparent is shown over white"
+    assert FrameFolder(tmp_path).notice == "its first picture: what is transparent is shown over white"
     assert len(caplog.messages) == 1  # not once per frame
 
 
