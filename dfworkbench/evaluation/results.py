@@ -163,16 +163,11 @@ class Scored:
         columns = ["video_id", "kind", "status", "fake_probability", "tracks", "faces", "reason"]
         rows = [
             (
-                f.video_id,
-                f.kind,
-                f.status,
-                f.fake_probability,
-                len(f.tracks),
-                sum(map(len, f.tracks)),
+                f.video_id, f.kind, f.status, f.fake_probability, len(f.tracks), sum(map(len, f.tracks)),
                 f.reason or f.notice,
             )
             for f in self.files
-        ]
+        ]  # fmt: skip
         return pd.DataFrame(rows, columns=columns)
 
     def __repr__(self) -> str:

@@ -14,6 +14,17 @@ from dfworkbench.media.colours import explain_colours
 _ONE_PICTURE = ("JPEG", "MPO")
 #: Pillow knows many more, some of which start other programs.
 _READ = ("PNG", "JPEG", "MPO", "TIFF", "WEBP", "BMP", "DIB", "GIF", "AVIF", "JPEG2000", "PPM")
+#: What Pillow raises for files that are damaged or too large, besides OSError.
+_FAILURES = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    KeyError,
+    EOFError,
+    OverflowError,
+    Image.DecompressionBombError,
+)
 
 
 @dataclass(frozen=True)
@@ -61,16 +72,7 @@ def open_picture(data: bytes) -> OpenedPicture | None:
         notices = [_explain_others(image)]
         if colours := explain_colours(image, data):
             notices.append(f"its values are taken as sRGB, although it has {colours}")
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        TypeError,
-        KeyError,
-        EOFError,
-        OverflowError,
-        Image.DecompressionBombError,
-    ):
+    except _FAILURES:
         return None
     return OpenedPicture(image, image.size, tuple(filter(None, notices)))
 
@@ -94,21 +96,10 @@ def _hides_first(image: Image.Image) -> bool:
 def _with_alpha(image: Image.Image) -> Image.Image:
     upright = ImageOps.exif_transpose(image)
     key = image.info.get("transparency")
-    if (
-        upright.mode == "RGB" and isinstance(key, tuple) and max(key) > 255
-    ):  # of 16 bits, as the pixels were before they were read
-        upright.info["transparency"] = tuple(value >> 8 for value in key)
-    if not upright.mode.startswith("I") or key is None:
-        return upright.convert("RGBA")
-    grey = np.asarray(upright)  # Pillow cuts 16-bit grey off at 255
-    return Image.merge("LA", [Image.fromarray(part) for part in (_eight_bits(grey), _opaque(grey != key))]).convert(
-        "RGBA"
-    )
-
-
-def _eight_bits(grey: NDArray[np.generic]) -> NDArray[np.uint8]:
-    return (np.asarray(grey, np.int64) >> 8).astype(np.uint8)
-
-
-def _opaque(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    return mask.astype(np.uint8) * 255
+    if upright.mode.startswith("I") and key is not None:  # Pillow would cut 16-bit grey off at 255
+        deep = np.asarray(upright).astype(np.int64)
+        grey, alpha = (Image.fromarray(part.astype(np.uint8)) for part in (deep >> 8, 255 * (deep != key)))
+        return Image.merge("LA", (grey, alpha)).convert("RGBA")
+    if upright.mode == "RGB" and isinstance(key, tuple) and max(key) > 255:
+        upright.info["transparency"] = tuple(value >> 8 for value in key)  # of 16 bits, like the pixels in the file
+    return upright.convert("RGBA")
