@@ -81,11 +81,6 @@ class VideoSource:
                 self.path, self._film.index, "; ".join(self.other_streams),
             )  # fmt: skip
 
-    @property
-    def notice(self) -> str:
-        """Which video streams are there and not read, in words; "" if there is one."""
-        return f"more than one video stream; not read: {'; '.join(self.other_streams)}" if self.other_streams else ""
-
     def iterate(self, wanted: Sequence[int] | None = None, threads: int = 1) -> Iterator[Frame]:
         """Decode and yield the wanted frames.
 
