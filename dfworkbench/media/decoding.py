@@ -41,6 +41,21 @@ def decode(stream: VideoStream, packet: av.Packet | None) -> Sequence[av.VideoFr
         return None
 
 
+class Damage:
+    """Tells intact frames from damaged ones: those that the decoder flags, and all that build on them up to the next key frame.
+
+    A decoder conceals what it cannot read. It flags the first frames of such a stretch, not all that are predicted from them.
+    """
+
+    def __init__(self) -> None:
+        self._intact = True
+
+    def spares(self, frame: av.VideoFrame) -> bool:
+        """Whether a frame, asked for in the order of display from a key frame on, is intact."""
+        self._intact = not frame.is_corrupt and (self._intact or bool(frame.key_frame))
+        return self._intact
+
+
 def decode_all(container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame | None]:
     """All frames in the order in which the decoder gives them, which is that of display; None for a packet that is damaged."""
     for packet in demux(container, stream):

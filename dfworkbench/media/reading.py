@@ -10,7 +10,7 @@ import av.error
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from dfworkbench.media.decoding import decode, decode_all, demux, prepare
+from dfworkbench.media.decoding import Damage, decode, decode_all, demux, prepare
 from dfworkbench.media.nal_units import has_layers
 from dfworkbench.media.opening import open_video
 from dfworkbench.media.streams import Place, place_of
@@ -46,15 +46,16 @@ class FrameReader:
     timeline: Timeline
 
     def read(self, indices: list[int], threads: int) -> Iterator[tuple[int, av.VideoFrame]]:
-        """Index and frame of all `indices`, which rise; frames that cannot be decoded are left out."""
+        """Index and frame of all `indices`, which rise; frames that are damaged are left out."""
         return (self._by_stamp if self.timeline.by_stamp else self._by_count)(indices, threads)
 
     def _by_count(self, indices: list[int], threads: int) -> Iterator[tuple[int, av.VideoFrame]]:
         wanted = set(indices)
         with open_video(self.path) as container:
             frames = (frame for frame in decode_all(container, self._prepared(container, threads)) if frame)
+            damage = Damage()
             for index, decoded in enumerate(frames):
-                if index in wanted:
+                if damage.spares(decoded) and index in wanted:
                     yield index, decoded
                 if not indices or index >= indices[-1]:
                     return
@@ -81,12 +82,14 @@ class FrameReader:
         self, container: InputContainer, stream: VideoStream, entry: int, run: list[int]
     ) -> Iterator[tuple[int, av.VideoFrame]]:
         index_of, codec = {self.timeline.stamps[index]: index for index in run}, stream.codec_context
+        damage = Damage()
         skips = codec.name in _SKIPPING_CODECS and not has_layers(codec.name, codec.extradata)
         for packet in self._packets_from(container, stream, entry):
             if skips and packet is not None:
                 codec.skip_frame = "DEFAULT" if packet.pts in index_of else "NONREF"
             for decoded in decode(stream, packet) or ():
-                if decoded.pts is not None and (index := index_of.pop(decoded.pts, None)) is not None:
+                index = None if decoded.pts is None else index_of.pop(decoded.pts, None)
+                if damage.spares(decoded) and index is not None:
                     yield index, decoded
             if not index_of:
                 break

@@ -7,7 +7,6 @@ are decoded once on opening, to know their frames. The frames that are yielded a
 (docs/decisions/0015-what-a-frame-is.md, tests/unit/media/test_video.py, tests/unit/media/test_as_players_do.py).
 """
 
-import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -24,9 +23,10 @@ from dfworkbench.media.reading import FrameReader, stream_of
 from dfworkbench.media.streams import find_film
 from dfworkbench.media.timeline import Timeline, timeline_of_frames, timeline_of_packets
 
-_log = logging.getLogger(__name__)
 #: A file may hold a little less than its header says before it is "truncated": in some containers it is an estimate.
 _TOLERATED_LOSS = 0.05
+#: Transfer characteristics (ITU-T H.273, table 3) that screens of standard range do not show as stored.
+_HDR = {16: "PQ", 18: "HLG"}
 #: Containers that store for every packet when it is shown, not only when it is decoded.
 _STAMPED = {"mov", "matroska", "webm", "flv"}
 
@@ -54,6 +54,7 @@ class VideoSource:
         width_px: Width of a frame as seen.
         height_px: Height of a frame as seen.
         other_streams: Further video streams, in words; they are not read.
+        notice: What is not as it seems: further streams, a beginning that cannot be shown, colours of HDR; "" if nothing is.
 
     Raises:
         MediaError: On opening, with status "missing", "truncated" (cut off) or "unreadable".
@@ -67,6 +68,7 @@ class VideoSource:
             self._nominal = float(stream.average_rate or stream.guessed_rate or 25)
             self._tick = float(stream.time_base or 0)
             self._check_size(stream.codec_context.width, stream.codec_context.height)
+            self._transfer = stream.codec_context.color_trc
             self._check_packets(container, stream)
             known = self._known_timeline(container, stream)
         self._timeline, self._display = self._look_at_first(known) if known else self._decode_once()
@@ -75,11 +77,7 @@ class VideoSource:
         self.width_px, self.height_px = self._display.width_px, self._display.height_px
         self._check_size(self.width_px, self.height_px)
         self.other_streams = tuple(self._film.others)
-        if self.other_streams:
-            _log.warning(
-                "%s has more than one video stream; stream %d is read, not %s",
-                self.path, self._film.index, "; ".join(self.other_streams),
-            )  # fmt: skip
+        self.notice = self._explain()
 
     def iterate(self, wanted: Sequence[int] | None = None, threads: int = 1) -> Iterator[Frame]:
         """Decode and yield the wanted frames.
@@ -131,6 +129,8 @@ class VideoSource:
                 if frame is None:
                     damaged += 1
                     continue
+                if display is None:
+                    damaged = max(damaged - self._lead_in(), 0)
                 display = display or Display(frame, stream.sample_aspect_ratio)
                 times.append((frame.pts, frame.dts))
         if display is None:
@@ -138,6 +138,17 @@ class VideoSource:
         self._check_end(len(times), len(times) + damaged)
         step = round(1 / (self._nominal * self._tick)) if self._tick else 1
         return timeline_of_frames(times, self._film.packets, step), display
+
+    def _lead_in(self) -> int:
+        """Packets before the first one at which decoding can start: the recording begins midway, they are no damage."""
+        return next((at for at, packet in enumerate(self._film.packets) if packet.entry), 0)
+
+    def _explain(self) -> str:
+        film = f"stream {self._film.index} is read, not {'; '.join(self._film.others)}" if self._film.others else ""
+        lead = self._lead_in()
+        begins = f"its first {lead} packets build on frames that are not in the file, and show nothing" if lead else ""
+        curve = _HDR.get(self._transfer, "")
+        return "; ".join(filter(None, (film, begins, curve and f"its colours are HDR ({curve}) and are not mapped")))
 
     def _time_s(self, index: int) -> float:
         stamps = self._timeline.stamps
@@ -192,7 +203,7 @@ class VideoSource:
             raise self._none_decoded(expected)
         if is_cut_off(found, expected):
             raise MediaError(
-                f"reading the video {self.path}: only {found} of {expected} frames are there. The file is cut off or "
+                f"reading the video {self.path}: only {found} of {expected} frames are there and whole. The file is cut off or "
                 "damaged: copy or download it again.",
                 "truncated",
             )

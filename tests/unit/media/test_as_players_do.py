@@ -290,7 +290,7 @@ def cover_first(content: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "cover first.mp4", "mkv", "m4v"])
-def test_a_cover_is_no_film(encode, cover, suffix, tmp_path, caplog):
+def test_a_cover_is_no_film(encode, cover, suffix, tmp_path):
     path, film = tmp_path / f"tagged.{suffix}", encode("mp4", "h264")
     if suffix == "mkv":
         ffmpeg("-i", film, "-c", "copy", "-attach", cover, "-metadata:s:t", "mimetype=image/png", path)
@@ -301,12 +301,12 @@ def test_a_cover_is_no_film(encode, cover, suffix, tmp_path, caplog):
         assert packets_of(path)[0].stream.codec_context.name == "png"
     source = check(path)
     assert (source.width_px, source.frames_expected, source.other_streams) == (WIDTH, LENGTH, ())
-    assert not caplog.records
+    assert not source.notice
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "mov", "ts", "avi"])
 @pytest.mark.parametrize("film", [0, 1])
-def test_further_video_streams_are_named(encode, suffix, film, tmp_path, caplog):
+def test_further_video_streams_are_named(encode, suffix, film, tmp_path):
     codec = "mjpeg" if suffix == "avi" else "h264"
     small = encode("mkv", codec, "scale=32:32:flags=neighbor")
     inputs = [encode("mkv", codec), small] if film == 0 else [small, encode("mkv", codec)]
@@ -315,7 +315,7 @@ def test_further_video_streams_are_named(encode, suffix, film, tmp_path, caplog)
     source = check(path)
     assert (source.width_px, source.frames_expected) == (WIDTH, LENGTH)
     assert "32 x 32" in source.other_streams[0]
-    assert f"stream {film} is read, not {1 - film}: " in caplog.text
+    assert f"stream {film} is read, not {1 - film}: " in source.notice
 
 
 def test_a_single_picture_is_no_film_where_there_is_one(encode, cover, tmp_path):
@@ -366,6 +366,56 @@ def test_the_first_half_of_a_file_is_truncated(encode, suffix, codec, tmp_path):
     with pytest.raises(MediaError) as caught:
         VideoSource(path)
     assert caught.value.status == "truncated"
+
+
+@pytest.mark.parametrize("codec", ["vp8", "vp9", "hevc", "h264"])
+def test_a_copy_that_begins_within_a_group_says_so(encode, codec, tmp_path):
+    """As a camera's ring buffer or a stream that was joined late is stored."""
+    path = tmp_path / "middle.mkv"
+    with av.open(str(encode("mkv", codec))) as given, av.open(str(path), "w") as middle:
+        stream = middle.add_stream_from_template(given.streams.video[0])
+        for packet in [packet for packet in given.demux(video=0) if packet.size][5:]:
+            packet.stream = stream
+            middle.mux(packet)
+    source = VideoSource(path)
+    assert "packets build on frames that are not in the file" in source.notice
+    assert LENGTH - 12 <= source.frames_expected < LENGTH
+    assert len(list(source.iterate([0, source.frames_expected - 1]))) == 2
+
+
+@pytest.mark.parametrize(("transfer", "name"), [("smpte2084", "PQ"), ("arib-std-b67", "HLG"), ("bt709", "")])
+def test_colours_of_hdr_are_named(encode, transfer, name):
+    source = VideoSource(encode("mp4", "h264", f"setparams=color_trc={transfer}"))
+    assert (f"HDR ({name})" in source.notice) == bool(name)
+    assert bool(source.notice) == bool(name)
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [("mp4", "h264"), ("mkv", "h264"), ("mov", "h264")])
+def test_frames_that_are_flagged_as_damaged_do_not_pass_for_whole_ones(suffix, codec, tmp_path):
+    """The decoder conceals what it cannot read, and flags only some of the frames that come out wrong."""
+    path = tmp_path / f"clip.{suffix}"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=192x128:r=25:d=4", "-c:v", *CODECS[codec], "-g", 25, path)
+    data, rng = bytearray(path.read_bytes()), np.random.default_rng(0)
+    for packet in packets_of(path)[40:61]:
+        at, size = packet.pos + min(60, packet.size // 2), packet.size - min(60, packet.size // 2) - 8
+        data[at : at + size] = rng.integers(0, 256, max(size, 0), dtype=np.uint8).tobytes()
+    path.write_bytes(data)
+    with av.open(str(path)) as container:
+        container.streams.video[0].thread_type = "NONE"
+        frames = list(container.decode(video=0))
+    flagged = [at for at, frame in enumerate(frames) if frame.is_corrupt]
+    again = next(at for at in range(flagged[-1] + 1, len(frames)) if frames[at].key_frame)
+    kept, status = [], ""
+    try:
+        kept.extend(frame.index for frame in VideoSource(path).iterate())
+    except MediaError as error:
+        status = error.status
+    assert (status, again) == ("truncated", 75)
+    assert [index for index in kept if index < flagged[0]] == list(range(flagged[0]))
+    assert [index for index in kept if index >= again] == list(range(again, 100))
+    between = [index for index in kept if flagged[0] <= index < again]
+    assert all(not frames[index].is_corrupt for index in between)
+    assert len(between) < (again - flagged[0]) / 2, "what builds on a damaged frame is left out too"
 
 
 def test_an_index_that_leads_astray_costs_time_only(encode):
