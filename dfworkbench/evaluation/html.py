@@ -47,6 +47,8 @@ def file_html(file: FileScore, note: bool = True) -> str:
         f'<span style="margin-left:auto">{_chip(file.fake_probability)}</span></div>'
         f'<div style="{_SOFT};text-align:right">{RULES[file.rule]}</div>'
     )
+    if file.notice:
+        head += f'<div style="{_SOFT}">{escape(file.notice)}</div>'
     text = f'<div style="{_NOTE}">{escape(file.caveat)}</div>' if note and file.caveat else ""
     rows = "".join(_track_html(track, file) for track in file.tracks[:_MAX_TRACKS])
     more = len(file.tracks) - _MAX_TRACKS

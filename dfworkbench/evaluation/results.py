@@ -84,6 +84,7 @@ class FileScore:
         fps: Frames per second; NaN for a picture.
         width_px: Of a frame.
         height_px: Of a frame.
+        notice: What is not as it seems in the file (`FileFaces.notice`).
     """
 
     path: Path
@@ -99,6 +100,7 @@ class FileScore:
     fps: float = float("nan")
     width_px: int = 0
     height_px: int = 0
+    notice: str = ""
 
     @property
     def ok(self) -> bool:
@@ -122,7 +124,8 @@ class FileScore:
         if not self.ok:
             return f"{self.path.name}: no score ({self.status})\n  {self.reason}"
         head = f"{self.path.name}: {probability_text(self.fake_probability)} ({RULES[self.rule]})"
-        lines = [head, f"  {self.describe()}", *(f"  {track!r}" for track in self.tracks)]
+        about = filter(None, (self.describe(), self.notice))
+        lines = [head, *(f"  {text}" for text in about), *(f"  {track!r}" for track in self.tracks)]
         return "\n".join(lines + ([f"  NOTE: {self.caveat}"] if self.caveat else []))
 
     def _repr_html_(self) -> str:
@@ -156,12 +159,15 @@ class Scored:
 
     @property
     def summary(self) -> pd.DataFrame:
-        """One row per file: video_id, kind, status, fake_probability, tracks, faces, reason."""
+        """One row per file: video_id, kind, status, fake_probability, tracks, faces, reason (or notice)."""
         columns = ["video_id", "kind", "status", "fake_probability", "tracks", "faces", "reason"]
         rows = [
-            (f.video_id, f.kind, f.status, f.fake_probability, len(f.tracks), sum(map(len, f.tracks)), f.reason)
+            (
+                f.video_id, f.kind, f.status, f.fake_probability, len(f.tracks), sum(map(len, f.tracks)),
+                f.reason or f.notice,
+            )
             for f in self.files
-        ]
+        ]  # fmt: skip
         return pd.DataFrame(rows, columns=columns)
 
     def __repr__(self) -> str:

@@ -138,8 +138,9 @@ def _score_file(
         # whatever one file does to a decoder must not cost the other files their scores
         _log.exception("scoring %s failed", file)
         return _failed(known, "error", f"{type(error).__name__}: {error}")
-    known |= {name: getattr(found, name) for name in ("kind", "frames", "fps", "width_px", "height_px")}
+    known |= {name: getattr(found, name) for name in ("kind", "frames", "fps", "width_px", "height_px", "notice")}
     rows, tracks = _score_tracks(detections, crops, video_id, loaded, settings)
+    rows = [{**row, "reason": row.get("reason") or found.notice} for row in rows]
     if faces.whole:
         tracks = [dataclasses.replace(track, shows="picture") for track in tracks]
     verdict = to_level(SCORES.complete(rows), "video", settings.rule).iloc[0]

@@ -157,7 +157,10 @@ def _extract(job: Job, threads: int) -> Part:
             with (job.extracted / row["crop_path"]).open("xb") as file:  # never through a link that lies there
                 file.write(face.context.png)
     tracks = len({face.track for face in found.detections})
-    return Part({"status": STATUS_OK, "reason": "", **_file_columns(found), "tracks": tracks, "faces": len(rows)}, rows)
+    return Part(
+        {"status": STATUS_OK, "reason": found.notice, **_file_columns(found), "tracks": tracks, "faces": len(rows)},
+        rows,
+    )
 
 
 def _frames(genuine: Path | None) -> int:

@@ -17,7 +17,7 @@ from dfworkbench.faces.identity import people
 from dfworkbench.faces.mtcnn import FaceFinder
 from dfworkbench.faces.settings import FaceSettings
 from dfworkbench.faces.tracking import KeyFrame, Track, colour_histogram, link
-from dfworkbench.media import FrameSource, media_kind, open_source, read_image, sample_indices
+from dfworkbench.media import FrameSource, media_kind, open_source, read_picture, sample_indices
 from dfworkbench.media.kinds import kind_or_reason
 
 _LEAST_WHOLE_PX = 32  # of a whole picture: no detector takes less
@@ -57,6 +57,7 @@ class FileFaces:
         width_px: Of a frame; of the first where those of a folder differ.
         height_px: Likewise.
         detections: At least one.
+        notice: What is not as it seems (`media.read_picture`), and which faces were not looked for; "" if there is nothing.
     """
 
     kind: Literal["video", "image"]
@@ -65,6 +66,7 @@ class FileFaces:
     width_px: int
     height_px: int
     detections: list[TrackedFace]
+    notice: str = ""
 
 
 class NoFaceError(MediaError):
@@ -137,10 +139,11 @@ def follow_faces(source: FrameSource, finder: FaceFinder) -> tuple[list[KeyFrame
 
 
 def _read_image(path: Path, finder: FaceFinder) -> tuple[FileFaces, list[KeyFrame]]:
-    rgb = read_image(path)
+    rgb, notice = read_picture(path)
     faces = finder.find(rgb)
     contexts = [search.cut_context(rgb, box, finder.settings) for box in faces.boxes]
-    file = FileFaces("image", 1, float("nan"), rgb.shape[1], rgb.shape[0], [])
+    notice = _join(notice, _explain_limit(finder.settings, rgb.shape[1], rgb.shape[0]))
+    file = FileFaces("image", 1, float("nan"), rgb.shape[1], rgb.shape[0], [], notice)
     return file, [KeyFrame(0, 0.0, faces, colour_histogram(rgb), contexts)]
 
 
@@ -148,7 +151,8 @@ def _read_video(
     path: Path, settings: FaceSettings, finder: FaceFinder, threads: int, png: bool, like_frames: int
 ) -> tuple[FileFaces, list[KeyFrame]]:
     source = open_source(path)
-    file = FileFaces("video", source.frames_expected, source.fps, source.width_px, source.height_px, [])
+    notice = _join(source.notice, _explain_limit(settings, source.width_px, source.height_px))
+    file = FileFaces("video", source.frames_expected, source.fps, source.width_px, source.height_px, [], notice)
     return file, _video_keys(source, settings, finder, threads, png, like_frames)
 
 
@@ -166,12 +170,13 @@ def _wanted(source: FrameSource, settings: FaceSettings, like_frames: int) -> li
 
 def _whole_pictures(path: Path, settings: FaceSettings, threads: int, like_frames: int) -> FileFaces:
     if media_kind(path) == "image":
-        rgb = read_image(path)
-        file = FileFaces("image", 1, float("nan"), rgb.shape[1], rgb.shape[0], [])
+        rgb, notice = read_picture(path)
+        file = FileFaces("image", 1, float("nan"), rgb.shape[1], rgb.shape[0], [], notice)
         frames = iter([(0, 0.0, rgb)])
     else:
         source = open_source(path)
-        file = FileFaces("video", source.frames_expected, source.fps, source.width_px, source.height_px, [])
+        size = source.width_px, source.height_px
+        file = FileFaces("video", source.frames_expected, source.fps, *size, [], source.notice)
         wanted = _wanted(source, settings, like_frames)
         frames = ((frame.index, frame.time_s, frame.rgb) for frame in source.iterate(wanted, threads))
     for index, time_s, rgb in frames:
@@ -209,6 +214,20 @@ def _tracked(number: int, track: Track, keys: list[KeyFrame]) -> list[TrackedFac
                 )
             )  # fmt: skip
     return found
+
+
+def _explain_limit(settings: FaceSettings, width_px: int, height_px: int) -> str:
+    least = settings.smallest_face_px(width_px, height_px)
+    if least <= settings.min_face_px:
+        return ""
+    return (
+        f"faces under {least:.0f} px were not looked for, because it is {width_px} x {height_px} px: raise detect_long_side_px to "
+        "find them"
+    )
+
+
+def _join(*notices: str) -> str:
+    return "; ".join(filter(None, notices))
 
 
 def _explain_no_face(path: Path, settings: FaceSettings, file: FileFaces, tracks: int) -> str:

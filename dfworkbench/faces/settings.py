@@ -4,6 +4,8 @@ from pydantic import Field
 
 from dfworkbench.settings import Settings
 
+_USUAL_RATIO = 16 / 9
+
 
 class FaceSettings(Settings):
     """Everything that decides which faces come out of a file. Extraction and scoring use the same settings."""
@@ -16,7 +18,8 @@ class FaceSettings(Settings):
     detect_long_side_px: int = Field(
         default=1280,
         ge=64,
-        description="Detail of the search: faces under 20 px at this width or height are not looked for",
+        description="Detail of the search: faces under 20 px at this width or height are not looked for (in pictures longer than "
+        "16:9, at the size of a 16:9 picture of the same area)",
     )
     search_every: int = Field(
         default=5,
@@ -60,5 +63,10 @@ class FaceSettings(Settings):
         return self.content_hash(without=tuple(unused))
 
     def smallest_face_px(self, width_px: int, height_px: int) -> float:
-        """The smallest face that is looked for in a picture of this size."""
-        return max(self.min_face_px, 20 * max(width_px, height_px) / self.detect_long_side_px)
+        """The smallest face that is looked for in a picture of this size.
+
+        The search costs as much as there are pixels. A long screenshot is therefore searched like a 16:9 picture of its area, and
+        not as if the other side were long too.
+        """
+        long_side = min(max(width_px, height_px), (width_px * height_px * _USUAL_RATIO) ** 0.5)
+        return max(self.min_face_px, 20 * long_side / self.detect_long_side_px)
