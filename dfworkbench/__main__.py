@@ -216,20 +216,27 @@ def _train(given: argparse.Namespace) -> int:
 def _add_score(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", metavar="PATH", nargs="+", type=Path, help="pictures, videos or folders")
     parser.add_argument("--checkpoint", required=True, help="a run in checkpoints/, or a weight file")
-    parser.add_argument("--table", type=Path, help="write the score table here (.csv or .parquet)")
+    parser.add_argument(
+        "--table",
+        type=Path,
+        help="write the score table here, .csv or .parquet (default: report/scores/ in the workspace, for several files)",
+    )
     _add_settings("score")(parser)
 
 
 def _score(given: argparse.Namespace) -> int:
     settings = _settings("score", given)
-    from dfworkbench.evaluation.scoring import score
-    from dfworkbench.tables import write_table
+    from dfworkbench.checkpoints import load_detector
+    from dfworkbench.evaluation.journal import default_table
+    from dfworkbench.evaluation.scoring import find_files, score
 
-    paths = given.path[0] if len(given.path) == 1 else given.path
-    scored = score(paths, given.checkpoint, settings)
-    _say(repr(scored))
-    if given.table:
-        _say(f"score table: {write_table('score', scored.table, given.table)}")
+    several = len(find_files(given.path)) > 1
+    loaded = load_detector(given.checkpoint, settings.device)
+    table = given.table or (default_table(given.path, loaded.run) if several else None)
+    # nobody sees the thumbnails here
+    _say(repr(score(given.path, loaded, settings.replace(thumbnails=0), table=table)))
+    if table:
+        _say(f"score table: {table}")
     return 0
 
 

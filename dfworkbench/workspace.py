@@ -73,6 +73,15 @@ def explain_write(path: Path, what: str = "a result") -> Generator[None]:
         ) from error
 
 
+def require_writable(folder: Path, what: str) -> None:
+    """Raise `OutputError` now, and not after the work, if nothing can be written to a folder; makes the folder."""
+    probe = folder / f".writable-{os.getpid()}"
+    with explain_write(folder, what):
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+
+
 @contextlib.contextmanager
 def atomic_path(path: Path, what: str = "a result") -> Generator[Path]:
     """Yield a temporary path in the same folder; on success it replaces `path` in one step, on failure it vanishes.

@@ -32,7 +32,19 @@ _log = logging.getLogger(__name__)
 _NO_LANDMARKS = np.full((POINTS, 2), np.nan)
 
 #: Columns of `FaceDataset.rows`: those of a score table that are known before scoring.
-ROW_COLUMNS = ("row_id", "video_id", "dataset", "split", "method", "group", "label", "track", "frame", "time_s", "doubt")
+ROW_COLUMNS = (
+    "row_id",
+    "video_id",
+    "dataset",
+    "split",
+    "method",
+    "group",
+    "label",
+    "track",
+    "frame",
+    "time_s",
+    "doubt",
+)
 
 
 class FaceDataset(Dataset):
@@ -153,7 +165,13 @@ class FaceDataset(Dataset):
         ]
         dense = np.stack([self._dense.get(int(face), _NO_LANDMARKS) for face in faces])
         return FaceSample(
-            self._specs[faces[0]], int(self._labels[row]), contexts, self._boxes[faces], self._landmarks[faces], genuine, dense
+            self._specs[faces[0]],
+            int(self._labels[row]),
+            contexts,
+            self._boxes[faces],
+            self._landmarks[faces],
+            genuine,
+            dense,
         )
 
     def _add_genuine(

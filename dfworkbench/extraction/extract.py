@@ -19,7 +19,7 @@ from dfworkbench.faces.settings import FaceSettings
 from dfworkbench.names import STATUS_OK
 from dfworkbench.settings import parse_options
 from dfworkbench.tables import FACES, VIDEOS, write_table
-from dfworkbench.workspace import Workspace, explain_write, find_workspace
+from dfworkbench.workspace import Workspace, find_workspace, require_writable
 
 _log = logging.getLogger(__name__)
 
@@ -100,8 +100,8 @@ def extract_table(
         )
         for row in videos.itertuples()
     ]  # fmt: skip
-    _require_writable(parts_folder(extracted, name))
-    _require_writable(workspace.labels / name)
+    for folder in (parts_folder(extracted, name), workspace.labels / name):
+        require_writable(folder, "extracted faces")
     parts = {number: part for number, job in enumerate(jobs) if (part := read_part(job)) is not None}
     todo = [number for number in range(len(jobs)) if number not in parts]
     with tqdm(total=len(jobs), initial=len(parts), unit="video", desc=f"Faces of {name}", disable=not progress) as bar:
@@ -129,12 +129,3 @@ def _write_tables(videos: pd.DataFrame, parts: list[Part], folder: Path) -> Extr
     write_table("face", faces, folder / "faces.parquet")
     write_table("video", videos, folder / "videos.csv")
     return Extracted(videos, faces, "")
-
-
-def _require_writable(folder: Path) -> None:
-    """Fail before the work, not after it."""
-    probe = folder / ".writable"
-    with explain_write(folder, "extracted faces"):
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()

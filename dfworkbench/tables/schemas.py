@@ -81,6 +81,7 @@ SCORE_COLUMNS: dict[str, tuple[str, Any]] = {
     "status": ("str", "ok"),
     "reason": ("str", ""),
     "doubt": ("str", ""),  # why the track does not decide its file's verdict (faces.doubt); "" if it may
+    "run": ("str", ""),  # whose weights scored it: a run in checkpoints/, or the name of a weight file
 }
 
 
