@@ -226,15 +226,10 @@ def _add_score(parser: argparse.ArgumentParser) -> None:
 
 def _score(given: argparse.Namespace) -> int:
     settings = _settings("score", given)
-    from dfworkbench.checkpoints import load_detector
-    from dfworkbench.evaluation.journal import default_table
-    from dfworkbench.evaluation.scoring import find_files, score
+    from dfworkbench.evaluation.scoring import score_to_table
 
-    several = len(find_files(given.path)) > 1
-    loaded = load_detector(given.checkpoint, settings.device)
-    table = given.table or (default_table(given.path, loaded.run) if several else None)
-    # nobody sees the thumbnails here
-    _say(repr(score(given.path, loaded, settings.replace(thumbnails=0), table=table)))
+    scored, table = score_to_table(given.path, given.checkpoint, settings, given.table)
+    _say(repr(scored))
     if table:
         _say(f"score table: {table}")
     return 0

@@ -26,7 +26,7 @@ from dfworkbench.datasets.rows import choose_samples
 from dfworkbench.errors import DataNotFoundError, InputError, MediaError
 from dfworkbench.evaluation.aggregate import to_level
 from dfworkbench.evaluation.domain import caveat, is_generated
-from dfworkbench.evaluation.journal import Finished, Journal, journal_path
+from dfworkbench.evaluation.journal import Finished, Journal, default_table, journal_path
 from dfworkbench.evaluation.leak_note import run_note, with_note
 from dfworkbench.evaluation.results import FileScore, Scored, TrackScore, distinct_names
 from dfworkbench.evaluation.settings import ScoreSettings
@@ -97,6 +97,27 @@ def score(
             write_table("score", scores, table)
         journal.remove()
     return scored
+
+
+def score_to_table(
+    paths: Sequence[Path], checkpoint: str, settings: ScoreSettings, table: Path | None = None
+) -> tuple[Scored, Path | None]:
+    """`score` for a command line: without thumbnails, and several files always leave a table.
+
+    Args:
+        paths: As given.
+        checkpoint: As given.
+        settings: As given.
+        table: Where to; None takes `report/scores/` of the workspace for several files, and writes none for one.
+
+    Returns:
+        The result, and where its table was written.
+    """
+    several = len(find_files(paths)) > 1
+    loaded = load_detector(checkpoint, settings.device)
+    if table is None and several:
+        table = default_table(paths, loaded.run)
+    return score(paths, loaded, settings.replace(thumbnails=0), table=table), table
 
 
 def _as_paths(path: Path | str | Sequence[Path | str]) -> list[Path]:
