@@ -46,13 +46,18 @@ def annotate(file: FileScore, target: Path | str, *, crf: int = 20, progress: bo
         )
     target = Path(target)
     if target.is_dir():
-        target = target / f"{file.path.stem}_annotated{'.mp4' if file.kind == 'video' else '.png'}"
+        target = target / annotated_name(file)
     if file.kind == "video":
         _write_video(file, target, crf, progress)
     else:
         rgb = read_image(file.path)
         write_png(target, Panel(file, rgb.shape[1]).under(draw_boxes(rgb, file, 0)))
     return target
+
+
+def annotated_name(file: FileScore) -> str:
+    """What the annotated copy of a file is called in a folder."""
+    return f"{file.path.stem}_annotated{'.mp4' if file.kind == 'video' else '.png'}"
 
 
 def _write_video(file: FileScore, target: Path, crf: int, progress: bool) -> None:

@@ -1,11 +1,12 @@
 """Settings of notebook 03_inference: which detector looks at which files, and what is written."""
 
+from collections import Counter
 from pathlib import Path
 
 from pydantic import Field
 
-from dfworkbench.evaluation.annotate import annotate
-from dfworkbench.evaluation.results import Scored
+from dfworkbench.evaluation.annotate import annotate, annotated_name
+from dfworkbench.evaluation.results import FileScore, Scored
 from dfworkbench.evaluation.settings import ScoreSettings
 from dfworkbench.notebook.views import example_videos, newest_run
 from dfworkbench.workspace import explain_write, find_workspace
@@ -41,14 +42,22 @@ class InferenceSettings(ScoreSettings):
         return example_videos(self.dataset, root) + ([two_people] if two_people.is_file() else [])
 
 
+def _target(file: FileScore) -> Path:
+    """Where its annotated copy goes; equally named files of different folders keep apart."""
+    folder = (find_workspace().root / "report" / "annotated" / file.video_id).parent
+    return folder / annotated_name(file)
+
+
 def write_annotated(scored: Scored) -> list[Path]:
     """Write every scored file again with boxes, numbers and timelines drawn in, below report/annotated/."""
     written = []
+    shared = Counter(_target(file) for file in scored if file.ok)
     for file in scored:
         if file.ok:
-            # equally named videos of different forgery kinds keep apart
-            target = (find_workspace().root / "report" / "annotated" / file.video_id).parent
+            target = _target(file)
+            if shared[target] > 1:  # such as x.mp4 and x.mov of one folder
+                target = target.with_name(f"{file.path.name}_annotated{target.suffix}")
             with explain_write(target, "an annotated video"):
-                target.mkdir(parents=True, exist_ok=True)
+                target.parent.mkdir(parents=True, exist_ok=True)
             written.append(annotate(file, target))
     return written
