@@ -194,7 +194,7 @@ def _require_detector(network: Any, name: str) -> None:
 
 def find_files(path: Path | str | Sequence[Path | str]) -> dict[str, Path]:
     """The media files that paths stand for, by video_id: the path below the folder that holds them all, and its name."""
-    given = _as_paths(path)
+    given = [Path(p) for p in ([path] if isinstance(path, str | Path) else path)]
     missing = [p for p in given if not p.exists()]
     if missing or not given:
         raise DataNotFoundError(

@@ -24,8 +24,8 @@ _COMPARED = 8  # faces of a track, evenly over its time
 _LOOK = InputSpec(size_px=48, crop_scale=1.0)
 _MARGIN, _CELLS = 4, 5  # pixels at the border that registration may pull in; cells per side
 #: Largest mean squared difference of a cell, over the variance of the face, after registration. Median over a track: real
-#: people 0.15 and more, generated ones 0.024 and more (both also at CRF 40), printed faces at most 0.010 up to CRF 23.
-_STILL_LIMIT = 0.015
+#: people 0.15 and more, generated ones 0.012 and more, photographs of 40 px and more at most 0.007 (CRF 23).
+_STILL_LIMIT = 0.010
 _STEPS = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 1e-4)
 _SMOOTH_PX = 5
 
