@@ -13,6 +13,7 @@ from dfworkbench.evaluation.results import FileScore, Scored, TrackScore, distin
 from dfworkbench.evaluation.settings import ScoreSettings
 from dfworkbench.media import VideoSource, VideoWriter, read_image, write_png
 from dfworkbench.names import GENERATED_MARKER
+from dfworkbench.notebook import inference
 from dfworkbench.timeline import spans, stretches
 
 NAN = float("nan")
@@ -269,3 +270,15 @@ def test_listings_use_the_name_that_tells_files_apart():
     assert repr(doubted("")).startswith("clip.mp4: ")
     assert repr(replace(FAILED, name="b/x.mp4")).startswith("b/x.mp4: no score")
     assert Panel(one, 400)._lines[0].startswith("a/clip.mp4")
+
+
+def test_annotated_copies_of_one_stem_do_not_overwrite_each_other(tmp_path, monkeypatch):
+    monkeypatch.setenv("DFWORKBENCH_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(inference, "annotate", lambda one, target: target)
+    names = ("a/x.mp4", "a/x.mov", "b/x.mp4", "a/y.mp4")
+    files = [replace(doubted(""), path=tmp_path / name, video_id=f"set/{name}") for name in names]
+    written = inference.write_annotated(Scored([*files, FAILED], table=None))
+    below = [path.relative_to(tmp_path / "home" / "report" / "annotated").as_posix() for path in written]
+    assert below == [
+        "set/a/x.mp4_annotated.mp4", "set/a/x.mov_annotated.mp4", "set/b/x_annotated.mp4", "set/a/y_annotated.mp4",
+    ]  # fmt: skip
