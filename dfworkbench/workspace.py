@@ -81,6 +81,14 @@ def leftovers(folder: Path) -> list[Path]:
     return [path for path, name in found.items() if name and Path(name[1]).suffix == name[2] and not path.is_dir()]
 
 
+def require_writable(folder: Path, what: str) -> None:
+    """Raise `OutputError` now, and not after the work, if nothing can be written to a folder; makes the folder."""
+    with explain_write(folder, what):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+
+
 @contextlib.contextmanager
 def atomic_path(path: Path, what: str = "a result") -> Generator[Path]:
     """Yield a temporary path in the same folder; on success it replaces `path` in one step, on failure it vanishes.

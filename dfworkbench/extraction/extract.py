@@ -1,7 +1,6 @@
 """Extraction of a data set: video table in, face crops, face table and completed video table out."""
 
 import logging
-import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +22,7 @@ from dfworkbench.names import STATUS_OK
 from dfworkbench.safe_paths import require_below, require_folder_name
 from dfworkbench.settings import parse_options
 from dfworkbench.tables import FACES, VIDEOS, write_table
-from dfworkbench.workspace import Workspace, explain_write, find_workspace
+from dfworkbench.workspace import Workspace, find_workspace, require_writable
 
 _log = logging.getLogger(__name__)
 
@@ -106,8 +105,9 @@ def extract_table(
         )
         for row in videos.itertuples()
     ]  # fmt: skip
-    _require_writable(parts_folder(extracted, name), extracted)
-    _require_writable(workspace.labels / name, workspace.labels)
+    for folder, base in ((parts_folder(extracted, name), extracted), (workspace.labels / name, workspace.labels)):
+        require_below(folder, base, "extracting faces")
+        require_writable(folder, "extracted faces")
     parts = {number: part for number, job in enumerate(jobs) if (part := read_part(job)) is not None}
     # a message to a worker and back takes longer than the look: of long lists often only a few files were downloaded
     parts |= {number: missing(job) for number, job in enumerate(jobs) if is_missing(job.file)}
@@ -139,12 +139,3 @@ def _write_tables(videos: pd.DataFrame, parts: list[Part], folder: Path) -> Extr
     write_table("face", faces, folder / "faces.parquet")
     write_table("video", videos, folder / "videos.csv")
     return Extracted(videos, faces, "")
-
-
-def _require_writable(folder: Path, base: Path) -> None:
-    """Fail before the work, not after it."""
-    require_below(folder, base, "extracting faces")
-    with explain_write(folder, "extracted faces"):
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass

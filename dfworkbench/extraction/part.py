@@ -142,7 +142,7 @@ def _extract(job: Job, threads: int) -> Part:
     found = faces_in_file(
         job.file,
         job.settings,
-        None if job.settings.whole else _finder(job.settings),
+        _finder(job.settings) if job.settings.finds_faces else None,
         threads,
         png=True,
         like_frames=_frames(job.genuine),
@@ -194,6 +194,8 @@ def _face_row(job: Job, face: TrackedFace) -> dict[str, Any]:
         "crop_y0": context.y0,
         "crop_side": context.side,
         "crop_size_px": context.image.shape[0],
+        "doubt": face.doubt,
+        "shows": face.shows,
     }
 
 

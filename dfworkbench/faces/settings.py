@@ -1,6 +1,8 @@
 """FaceSettings: how faces are found, connected and cut."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from dfworkbench.settings import Settings
 
@@ -52,14 +54,34 @@ class FaceSettings(Settings):
         default=False,
         description="Take pictures whole, without looking for faces; for detectors of generated pictures.",
     )
+    crops: bool = Field(
+        default=False,
+        description="The pictures are face crops already: take all of each as a face, without looking for one.",
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.whole and self.crops:
+            raise ValueError(
+                "whole and crops are both true. Take whole for pictures of anything, crops for pictures of a face each"
+            )
+        return self
+
+    @property
+    def finds_faces(self) -> bool:
+        """Whether faces are looked for at all."""
+        return not (self.whole or self.crops)
 
     def crops_hash(self) -> str:
         """Hash of the settings that can change a file's crops.
 
-        It is the hash of all settings but `whole`, which was added later and must not make anyone extract faces again; that
-        of whole pictures knows the settings that decide them, and nothing of faces.
+        It is the hash of all settings but `whole` and `crops`, which were added later and must not make anyone extract faces
+        again; where no face is looked for, it knows the settings that decide the pictures, and nothing of faces.
         """
-        unused = set(type(self).model_fields) - {"frames", "context_max_px", "whole"} if self.whole else {"whole"}
+        ways = {"whole": self.whole, "crops": self.crops}
+        unused = {name for name, chosen in ways.items() if not chosen}
+        if not self.finds_faces:
+            unused = set(type(self).model_fields) - {"frames", "context_max_px", *(set(ways) - unused)}
         return self.content_hash(without=tuple(unused))
 
     def smallest_face_px(self, width_px: int, height_px: int) -> float:

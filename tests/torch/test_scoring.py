@@ -334,8 +334,10 @@ def test_a_run_is_found_by_its_name(toy, portrait, checkpoint, tmp_path):
     shutil.copy(checkpoint, run / "epoch_001.safetensors")
     (run / "best.json").write_text('{"epoch": 1}')
     write_png(tmp_path / "portrait.png", portrait)
-    by_name, by_file = (score(tmp_path / "portrait.png", c).table for c in ("my run", checkpoint))
-    pd.testing.assert_frame_equal(by_name, by_file)
+    by_name, by_file = (score(tmp_path / "portrait.png", c) for c in ("my run", checkpoint))
+    pd.testing.assert_frame_equal(by_name.table.drop(columns="run"), by_file.table.drop(columns="run"))
+    assert (by_name.detector, by_file.detector) == ("my run", "mesonet4")
+    assert (set(by_name.table["run"]), set(by_file.table["run"])) == ({"my run"}, {"mesonet4"})
 
 
 # -- extracted data sets ------------------------------------------------------------------------------------------------

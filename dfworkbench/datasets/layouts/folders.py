@@ -47,6 +47,7 @@ FOLDERS = Layout(
             "Pictures of one folder stay in one split: real/<person>/1.png, fake/<method>/<person>/1.png. A single folder "
             "real/<source>/ with all real pictures would put them all into one split: put them into real/ itself.",
             "Folders with the frames of one video each are read as sequences by the layout frame_folders.",
+            "Face crops that somebody else cut are taken as they are with crops=true; otherwise faces are looked for in them.",
         ),
     ),
 )

@@ -87,6 +87,7 @@ FRAME_FOLDERS = Layout(
         traps=(
             "WildDeepfake's faces were cropped and aligned by its authors: there is little background, crops repeat the "
             "border of the picture, and sizes differ within a sequence.",
+            "Such crops are taken as they are with crops=true; otherwise faces are looked for in them.",
             "Identities are unknown: only the sequences of one source video are kept together.",
             "WildDeepfake has no validation split: with its official splits there is none; a new draw by identity mixes its "
             "training and test videos.",

@@ -163,8 +163,8 @@ LIST_FILES = Layout(
             "Lists of other data sets do not come with the code. To test on one, list all its videos in test_real.txt and "
             "test_fake.txt; the authors drew 30 frames of each. They listed real training videos four to six times, for which "
             "training here has balance='repeat'.",
-            "The authors' folders hold faces that somebody cut; here, faces are searched in the pictures, whatever they show, and "
-            "16 of a folder are kept unless frames is set.",
+            "The authors' folders hold faces that somebody cut; here, faces are searched in the pictures, whatever they show, "
+            "unless crops=true takes them as they are; 16 of a folder are kept unless frames is set.",
             "Every fifth frame or so was kept: times count 25 pictures a second and are too short.",
         ),
     ),
