@@ -40,6 +40,7 @@ from dfworkbench.names import STATUS_OK
 from dfworkbench.tables import SCORES
 
 _log = logging.getLogger(__name__)
+_EXACT_CONTEXT_PX = 2048  # faces up to half as large are cut from the frame's own pixels
 
 
 def score(
@@ -109,6 +110,8 @@ def _face_settings(settings: ScoreSettings, spec: InputSpec) -> FaceSettings:
     values = {name: getattr(settings, name) for name in FaceSettings.model_fields}
     # a detector that looks further than the default context still gets its crops
     values["context_scale"] = max(settings.context_scale, spec.crop_scale)
+    if spec.exact:  # pixels of large faces must not be averaged before the crop is cut
+        values |= {"exact": True, "context_max_px": max(settings.context_max_px, _EXACT_CONTEXT_PX)}
     if spec.alignment == "whole":
         values |= {"whole": True, "context_max_px": max(settings.context_max_px, -(-spec.size_px // 4) * 4)}
     return FaceSettings(**values)

@@ -45,6 +45,11 @@ class FaceSettings(Settings):
         "cache), off, vggface2, casia-webface, or the path of a file of InceptionResnetV1",
     )
 
+    exact: bool = Field(
+        default=False,
+        description="Find faces exactly as facenet-pytorch's MTCNN does, in every sampled frame, for detectors whose authors "
+        "cropped with it; about eight times slower",
+    )
     whole: bool = Field(
         default=False,
         description="Take pictures whole, without looking for faces; for detectors of generated pictures.",
@@ -53,10 +58,13 @@ class FaceSettings(Settings):
     def crops_hash(self) -> str:
         """Hash of the settings that can change a file's crops.
 
-        It is the hash of all settings but `whole`, which was added later and must not make anyone extract faces again; that
-        of whole pictures knows the settings that decide them, and nothing of faces.
+        It is the hash of all settings but `whole` and an `exact` that is off, which were added later and must not make anyone
+        extract faces again; that of whole pictures knows the settings that decide them, and nothing of faces.
         """
-        unused = set(type(self).model_fields) - {"frames", "context_max_px", "whole"} if self.whole else {"whole"}
+        if self.whole:
+            unused = set(type(self).model_fields) - {"frames", "context_max_px", "whole"}
+        else:
+            unused = {"whole"} if self.exact else {"whole", "exact"}
         return self.content_hash(without=tuple(unused))
 
     def smallest_face_px(self, width_px: int, height_px: int) -> float:

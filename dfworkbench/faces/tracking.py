@@ -2,7 +2,8 @@
 
 Each track predicts where its face goes next (constant velocity); the Hungarian method assigns the faces of the next key
 frame, so two faces of one frame never share a track. A track that finds no face waits for a while (somebody walks past)
-and then ends; all tracks end where the picture changes at a cut.
+and then ends; all tracks end where the picture changes at a cut. Where two key frames lie too far apart to tell who is who,
+only faces that stayed where they were go on; every other track ends there.
 """
 
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ _CUT_DISTANCE = 0.5  # of colour histograms, 0..2; consecutive frames of a movin
 _MAX_MISSED = 3  # key frames without a face before a track ends, and at least …
 _MAX_LOST_S = 1.0  # … this long
 _VELOCITY_SPAN_S = 0.4  # older positions say nothing about where a face goes next
+_STAYED_IOU = 0.5  # overlap of a face that stayed where it was
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,27 @@ def is_clear(before: KeyFrame, after: KeyFrame) -> bool:
     """Whether every face of one frame belongs to exactly one face of the other, without a doubt."""
     if len(before.faces.boxes) != len(after.faces.boxes) or is_cut(before, after):
         return False
-    near = likeness(before.faces.boxes, after.faces.boxes) > 0
-    return bool((near.sum(axis=0) == 1).all() and (near.sum(axis=1) == 1).all())
+    return bool(_one_to_one(likeness(before.faces.boxes, after.faces.boxes)).any(axis=1).all())
+
+
+def is_settled(before: KeyFrame, after: KeyFrame) -> bool:
+    """Whether nothing is gained by looking between two frames: they are clear, or people only came, or only left.
+
+    Within a second, a face that has its place to itself in both frames is one person's; if everybody of one frame has a
+    partner, the others of the other frame can be nobody else.
+    """
+    if is_clear(before, after):
+        return True
+    if is_cut(before, after) or after.time_s - before.time_s > _MAX_LOST_S:
+        return False
+    alone = _one_to_one(likeness(before.faces.boxes, after.faces.boxes))
+    return bool(alone.any(axis=1).all() or alone.any(axis=0).all())
+
+
+def _one_to_one(likeness_: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Pairs of which neither could be paired with anybody else."""
+    near = likeness_ > 0
+    return near & (near.sum(axis=0) == 1)[None] & (near.sum(axis=1) == 1)[:, None]
 
 
 def likeness(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -95,7 +116,10 @@ def link(keys: Sequence[KeyFrame]) -> list[Track]:
     for number, key in enumerate(keys):
         if number and is_cut(keys[number - 1], key):
             alive = []
-        taken = _assign(alive, keys, key)
+        doubt = number > 0 and _is_doubtful(keys[number - 1], key)
+        taken = _assign_stayed(alive, keys, key) if doubt else _assign(alive, keys, key)
+        if doubt:  # whoever is somewhere else now may be anybody
+            alive = list(taken.values())
         for face in range(len(key.faces.boxes)):
             track = taken.get(face)
             if track is None:
@@ -106,6 +130,20 @@ def link(keys: Sequence[KeyFrame]) -> list[Track]:
             track.faces.append(face)
         alive = [track for track in alive if not _is_lost(track, keys, number)]
     return done
+
+
+def _is_doubtful(before: KeyFrame, after: KeyFrame) -> bool:
+    """Whether two neighbouring key frames are too far apart for a prediction and do not tell who is who."""
+    return after.time_s - before.time_s > _VELOCITY_SPAN_S and not is_settled(before, after)
+
+
+def _assign_stayed(alive: list[Track], keys: Sequence[KeyFrame], key: KeyFrame) -> dict[int, Track]:
+    """The living tracks of faces that stayed where they were, and that could be nobody else."""
+    if not alive or not len(key.faces.boxes):
+        return {}
+    last = np.stack([_box(track, keys, -1) for track in alive])
+    alone = _one_to_one(likeness(last, key.faces.boxes)) & (iou_matrix(last, key.faces.boxes) >= _STAYED_IOU)
+    return {int(face): alive[row] for row, face in zip(*np.nonzero(alone), strict=True)}
 
 
 def _assign(alive: list[Track], keys: Sequence[KeyFrame], key: KeyFrame) -> dict[int, Track]:

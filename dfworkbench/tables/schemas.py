@@ -61,6 +61,7 @@ FACE_COLUMNS: dict[str, tuple[str, Any]] = {
     "crop_side": ("float64", None),
     "crop_size_px": ("int64", None),  # its height and width as stored
     "forged_share": ("float64", float("nan")),  # of the box, by the data set's own mask; NaN where there is none
+    "exact": ("bool", False),  # found as facenet-pytorch's MTCNN does (`FaceSettings.exact`), not by our faster search
 }
 
 SCORE_COLUMNS: dict[str, tuple[str, Any]] = {
