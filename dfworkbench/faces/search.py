@@ -23,7 +23,7 @@ from dfworkbench.media import AnyFrame, FrameSource
 
 _HELD_BYTES = 128_000_000  # decoded frames held at once while a gap is searched
 _HELD_FRAMES = 32  # … and at most so many, evenly over the gap
-_SEARCHES_PER_SAMPLE = 4  # between sampled frames, on average
+_SEARCHES_PER_SAMPLE = 6  # between sampled frames, on average
 _AHEAD_FRAMES = 8
 
 
@@ -65,20 +65,23 @@ def sampled(
 def between(source: FrameSource, keys: list[KeyFrame], finder: FaceFinder, threads: int = 1) -> list[KeyFrame]:
     """The same key frames, and more between those that do not tell clearly whose face is whose.
 
-    There are at most `_SEARCHES_PER_SAMPLE` times as many as key frames, shared by the gaps that need them. Where they do not
-    suffice, `tracking.link` ends tracks.
+    At most `_SEARCHES_PER_SAMPLE` per given key frame are added, shared by the gaps that need them; what one leaves, the next
+    ones get. Where they do not suffice, `tracking.link` ends tracks.
     """
-    gaps = [(a, b) for a, b in pairwise(keys) if b.index - a.index > 1 and not is_settled(a, b)]
+    gaps = [(a, b) for a, b in pairwise(keys) if b.index - a.index > 1 and not is_clear(a, b)]
     if not gaps:
         return keys
-    searches, held = _SEARCHES_PER_SAMPLE * len(keys) // len(gaps), min(_HELD_FRAMES, _held(source))
-    places = [_spread(a.index, b.index, held) for a, b in gaps]
-    frames = _frames(source, [index for inside in places for index in inside], threads)
-    added = list(keys)
-    for (before, after), inside in zip(gaps, places, strict=True):
-        stock = {frame.index: frame for _, frame in zip(inside, frames, strict=False)}
-        added.extend(_settle(before, after, stock, finder, searches))
-    return sorted(added, key=lambda key: key.index)
+    held, ends = min(_HELD_FRAMES, _held(source)), {after.index for _, after in gaps}
+    frames = _frames(source, [index for a, b in gaps for index in _spread(a, b, held)], threads)
+    trail, searches, open_gaps = keys[:1], _SEARCHES_PER_SAMPLE * len(keys), len(gaps)
+    for before, after in pairwise(keys):
+        if after.index in ends:
+            stock = {frame.index: frame for _, frame in zip(_spread(before, after, held), frames, strict=False)}
+            added = _settle(trail, after, stock, finder, searches // open_gaps)
+            trail.extend(added)
+            searches, open_gaps = searches - len(added), open_gaps - 1
+        trail.append(after)
+    return trail
 
 
 def _frames(source: FrameSource, wanted: Sequence[int], threads: int) -> Iterator[AnyFrame]:
@@ -117,34 +120,40 @@ def _near(left: KeyFrame, right: KeyFrame, time_s: float) -> NDArray[np.float64]
     return start + share * (end - start)
 
 
-def _spread(before: int, after: int, most: int) -> list[int]:
+def _spread(before: KeyFrame, after: KeyFrame, most: int) -> list[int]:
     """All frames between two, or `most` of them, evenly."""
-    count = min(after - before - 1, most)
-    return [before + (after - before) * (number + 1) // (count + 1) for number in range(count)]
+    distance = after.index - before.index
+    count = min(distance - 1, most)
+    return [before.index + distance * (number + 1) // (count + 1) for number in range(count)]
 
 
 def _settle(
-    before: KeyFrame, after: KeyFrame, frames: dict[int, AnyFrame], finder: FaceFinder, searches: int
+    trail: list[KeyFrame], after: KeyFrame, frames: dict[int, AnyFrame], finder: FaceFinder, searches: int
 ) -> list[KeyFrame]:
-    """Up to `searches` key frames between two: each in the middle of the longest stretch that is not settled yet."""
-    found: list[KeyFrame] = []
-    stretches = [(before, after)]
-    while stretches and len(found) < searches:
-        left, right = stretches.pop(max(range(len(stretches)), key=lambda n: _length(stretches[n])))
-        inside = [index for index in frames if left.index < index < right.index]
-        if not inside:
-            continue
-        middle = frames[min(inside, key=lambda index: abs(2 * index - left.index - right.index))]
-        # who passes from one frame to the other unseen would have to leave this part and come back: that ends a track
-        known = np.concatenate([left.faces.boxes, right.faces.boxes])
-        key = _plain_key(middle, finder.find_around(middle.rgb, known))
-        found.append(key)
-        stretches.extend(pair for pair in ((left, key), (key, right)) if not is_settled(*pair))
-    return found
+    """Up to `searches` key frames between the last of `trail` and another, each in the middle of an unclear stretch."""
+    way = [*trail[-2:], after]
+    first = len(way) - 1
+    for _ in range(searches):
+        unclear = [at for at in range(first, len(way)) if _is_open(way, at, frames)]
+        if not unclear:
+            break
+        # first where people could be taken for one another, then where somebody only came or left
+        at = max(unclear, key=lambda at: (not is_settled(way[at - 1], way[at]), way[at].index - way[at - 1].index))
+        way.insert(at, _between_two(way[at - 1], way[at], frames, finder))
+    return way[first:-1]
 
 
-def _length(stretch: tuple[KeyFrame, KeyFrame]) -> int:
-    return stretch[1].index - stretch[0].index
+def _is_open(way: list[KeyFrame], at: int, frames: dict[int, AnyFrame]) -> bool:
+    """Whether there is something to look for, and a frame to look at, before a key frame of a way."""
+    left, right, earlier = way[at - 1], way[at], way[at - 2] if at > 1 else None
+    return any(left.index < index < right.index for index in frames) and not is_clear(left, right, earlier)
+
+
+def _between_two(left: KeyFrame, right: KeyFrame, frames: dict[int, AnyFrame], finder: FaceFinder) -> KeyFrame:
+    inside = [index for index in frames if left.index < index < right.index]
+    middle = frames[min(inside, key=lambda index: abs(2 * index - left.index - right.index))]
+    # who passes from one frame to the other unseen would have to leave this part and come back: that ends a track
+    return _plain_key(middle, finder.find_around(middle.rgb, np.concatenate([left.faces.boxes, right.faces.boxes])))
 
 
 def _key(frame: AnyFrame, faces: Faces, finder: FaceFinder, png: bool) -> KeyFrame:

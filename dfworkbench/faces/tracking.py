@@ -66,11 +66,30 @@ def is_cut(before: KeyFrame, after: KeyFrame) -> bool:
     return float(np.abs(before.colours - after.colours).sum()) > _CUT_DISTANCE
 
 
-def is_clear(before: KeyFrame, after: KeyFrame) -> bool:
-    """Whether every face of one frame belongs to exactly one face of the other, without a doubt."""
+def is_clear(before: KeyFrame, after: KeyFrame, earlier: KeyFrame | None = None) -> bool:
+    """Whether every face of one frame belongs to exactly one face of the other, without a doubt.
+
+    Args:
+        before: The earlier of the two.
+        after: The later.
+        earlier: A key frame shortly before both: faces whose way from there is clear are expected further on.
+    """
     if len(before.faces.boxes) != len(after.faces.boxes) or is_cut(before, after):
         return False
-    return bool(_one_to_one(likeness(before.faces.boxes, after.faces.boxes)).any(axis=1).all())
+    expected = before.faces.boxes if earlier is None else _moved_on(earlier, before, after.time_s)
+    return bool(_one_to_one(likeness(expected, after.faces.boxes)).any(axis=1).all())
+
+
+def _moved_on(earlier: KeyFrame, before: KeyFrame, time_s: float) -> NDArray[np.float64]:
+    """The boxes of `before`, moved on as far as they came from `earlier` in the same time."""
+    boxes = before.faces.boxes.copy()
+    passed_s = before.time_s - earlier.time_s
+    if not 0 < passed_s <= _VELOCITY_SPAN_S or is_cut(earlier, before):
+        return boxes
+    was, now = np.nonzero(_one_to_one(likeness(earlier.faces.boxes, boxes)))
+    ahead = min(time_s - before.time_s, _VELOCITY_SPAN_S) / passed_s
+    boxes[now] += np.tile(_centres(boxes[now]) - _centres(earlier.faces.boxes[was]), 2) * ahead
+    return boxes
 
 
 def is_settled(before: KeyFrame, after: KeyFrame) -> bool:
@@ -96,13 +115,17 @@ def _one_to_one(likeness_: NDArray[np.float64]) -> NDArray[np.bool_]:
 def likeness(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     """How well boxes fit one another, `(len(a), len(b))`, 0 (outside the gate) to 1.5 (identical)."""
     iou = iou_matrix(a, b)
-    centre_a, centre_b = (a[:, :2] + a[:, 2:]) / 2, (b[:, :2] + b[:, 2:]) / 2
+    centre_a, centre_b = _centres(a), _centres(b)
     side_a, side_b = (np.sqrt(np.prod(x[:, 2:] - x[:, :2], axis=1)) for x in (a, b))
     shift = np.linalg.norm(centre_a[:, None] - centre_b[None], axis=2) / np.maximum(side_a[:, None], 1e-9)
     ratio = side_b[None] / np.maximum(side_a[:, None], 1e-9)
     alike = (ratio >= _SIZE_RATIO[0]) & (ratio <= _SIZE_RATIO[1])
     gate = (iou >= _MIN_IOU) | ((shift <= _MAX_SHIFT) & alike)
     return np.where(gate, iou + 0.5 * np.clip(1 - shift, 0, None), 0.0)
+
+
+def _centres(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    return (boxes[:, :2] + boxes[:, 2:]) / 2
 
 
 def link(keys: Sequence[KeyFrame]) -> list[Track]:
