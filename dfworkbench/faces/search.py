@@ -22,7 +22,7 @@ from dfworkbench.faces.tracking import KeyFrame, colour_histogram, is_clear, is_
 from dfworkbench.media import AnyFrame, FrameSource
 
 _HELD_BYTES = 128_000_000  # decoded frames held at once while a gap is searched
-_HELD_FRAMES = 32  # … and at most so many, evenly over the gap
+_HELD_FRAMES = 64  # … and at most so many, evenly over the gap
 _SEARCHES_PER_SAMPLE = 6  # between sampled frames, on average
 _AHEAD_FRAMES = 8
 

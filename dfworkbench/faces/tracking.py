@@ -3,7 +3,7 @@
 Each track predicts where its face goes next (constant velocity); the Hungarian method assigns the faces of the next key
 frame, so two faces of one frame never share a track. A track that finds no face waits for a while (somebody walks past)
 and then ends; all tracks end where the picture changes at a cut. Where two key frames lie too far apart to tell who is who,
-only faces that stayed where they were go on; every other track ends there.
+only faces that are where they were expected go on, and none after more than a second; every other track ends there.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ _CUT_DISTANCE = 0.5  # of colour histograms, 0..2; consecutive frames of a movin
 _MAX_MISSED = 3  # key frames without a face before a track ends, and at least …
 _MAX_LOST_S = 1.0  # … this long
 _VELOCITY_SPAN_S = 0.4  # older positions say nothing about where a face goes next
-_STAYED_IOU = 0.5  # overlap of a face that stayed where it was
+_EXPECTED_IOU = 0.5  # overlap of a face with its expected place that needs no other evidence
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def is_clear(before: KeyFrame, after: KeyFrame, earlier: KeyFrame | None = None)
     if len(before.faces.boxes) != len(after.faces.boxes) or is_cut(before, after):
         return False
     expected = before.faces.boxes if earlier is None else _moved_on(earlier, before, after.time_s)
-    return bool(_one_to_one(likeness(expected, after.faces.boxes)).any(axis=1).all())
+    return bool(_one_to_one(likeness(expected, after.faces.boxes) > 0).any(axis=1).all())
 
 
 def _moved_on(earlier: KeyFrame, before: KeyFrame, time_s: float) -> NDArray[np.float64]:
@@ -86,7 +86,7 @@ def _moved_on(earlier: KeyFrame, before: KeyFrame, time_s: float) -> NDArray[np.
     passed_s = before.time_s - earlier.time_s
     if not 0 < passed_s <= _VELOCITY_SPAN_S or is_cut(earlier, before):
         return boxes
-    was, now = np.nonzero(_one_to_one(likeness(earlier.faces.boxes, boxes)))
+    was, now = np.nonzero(_one_to_one(likeness(earlier.faces.boxes, boxes) > 0))
     ahead = min(time_s - before.time_s, _VELOCITY_SPAN_S) / passed_s
     boxes[now] += np.tile(_centres(boxes[now]) - _centres(earlier.faces.boxes[was]), 2) * ahead
     return boxes
@@ -102,13 +102,12 @@ def is_settled(before: KeyFrame, after: KeyFrame) -> bool:
         return True
     if is_cut(before, after) or after.time_s - before.time_s > _MAX_LOST_S:
         return False
-    alone = _one_to_one(likeness(before.faces.boxes, after.faces.boxes))
+    alone = _one_to_one(likeness(before.faces.boxes, after.faces.boxes) > 0)
     return bool(alone.any(axis=1).all() or alone.any(axis=0).all())
 
 
-def _one_to_one(likeness_: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _one_to_one(near: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Pairs of which neither could be paired with anybody else."""
-    near = likeness_ > 0
     return near & (near.sum(axis=0) == 1)[None] & (near.sum(axis=1) == 1)[:, None]
 
 
@@ -139,10 +138,10 @@ def link(keys: Sequence[KeyFrame]) -> list[Track]:
     for number, key in enumerate(keys):
         if number and is_cut(keys[number - 1], key):
             alive = []
-        doubt = number > 0 and _is_doubtful(keys[number - 1], key)
-        taken = _assign_stayed(alive, keys, key) if doubt else _assign(alive, keys, key)
-        if doubt:  # whoever is somewhere else now may be anybody
-            alive = list(taken.values())
+        doubt = _is_doubtful(keys[max(number - 2, 0) : number + 1])
+        taken = _assign_expected(alive, keys, key) if doubt else _assign(alive, keys, key)
+        if doubt:
+            alive = list(taken.values())  # whoever is somewhere else now may be anybody
         for face in range(len(key.faces.boxes)):
             track = taken.get(face)
             if track is None:
@@ -155,17 +154,21 @@ def link(keys: Sequence[KeyFrame]) -> list[Track]:
     return done
 
 
-def _is_doubtful(before: KeyFrame, after: KeyFrame) -> bool:
-    """Whether two neighbouring key frames are too far apart for a prediction and do not tell who is who."""
-    return after.time_s - before.time_s > _VELOCITY_SPAN_S and not is_settled(before, after)
+def _is_doubtful(last: Sequence[KeyFrame]) -> bool:
+    """Whether there are frames between the last two of up to three key frames, and they do not tell who is who."""
+    if len(last) < 2 or last[-1].index - last[-2].index <= 1:
+        return False
+    earlier = last[0] if len(last) > 2 else None
+    return not is_clear(last[-2], last[-1], earlier) and not is_settled(last[-2], last[-1])
 
 
-def _assign_stayed(alive: list[Track], keys: Sequence[KeyFrame], key: KeyFrame) -> dict[int, Track]:
-    """The living tracks of faces that stayed where they were, and that could be nobody else."""
-    if not alive or not len(key.faces.boxes):
+def _assign_expected(alive: list[Track], keys: Sequence[KeyFrame], key: KeyFrame) -> dict[int, Track]:
+    """The living tracks of faces that lie, after at most a second, where they are expected, and that could be nobody else."""
+    last_seen_s = max((keys[track.keys[-1]].time_s for track in alive), default=0)
+    if not alive or not len(key.faces.boxes) or key.time_s - last_seen_s > _MAX_LOST_S:
         return {}
-    last = np.stack([_box(track, keys, -1) for track in alive])
-    alone = _one_to_one(likeness(last, key.faces.boxes)) & (iou_matrix(last, key.faces.boxes) >= _STAYED_IOU)
+    expected = np.stack([_predict(track, keys, key.time_s) for track in alive])
+    alone = _one_to_one(iou_matrix(expected, key.faces.boxes) >= _EXPECTED_IOU)
     return {int(face): alive[row] for row, face in zip(*np.nonzero(alone), strict=True)}
 
 

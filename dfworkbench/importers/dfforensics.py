@@ -32,6 +32,7 @@ from torch import Tensor, nn
 
 from dfworkbench.errors import CheckpointError
 from dfworkbench.importers.tensor_files import read_tensors
+from dfworkbench.input_spec import InputSpec
 from dfworkbench.models import build_detector
 from dfworkbench.names import require_name
 
@@ -42,9 +43,6 @@ DETECTORS = (
 )  # fmt: skip
 #: Side of the crop over the side of the face box: margin 10 at 224 px.
 CROP_SCALE = 224 / 214
-_AUTHORS_CROP: dict[str, Any] = {
-    "region": "sides", "border": "clip", "fit": "stretch", "interpolation": "bilinear", "antialias": True, "exact": True,
-}  # fmt: skip
 
 _KINDS = ("convolution", "norm", "linear", "LSTM", "unknown layer")
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -105,9 +103,16 @@ def load_dfforensics(path: Path | str, detector: str = "") -> tuple[str, dict[st
             f"{'; leave out detector= to find the network from the file' if detector else ''}."
         )
     net: Any = build_detector(best.name, **best.options)
-    net.input_spec = dataclasses.replace(net.input_spec, **_AUTHORS_CROP)
+    net.input_spec = authors_spec(net.input_spec)
     net.load_state_dict(best.state)
     return best.name, best.options, net.eval()
+
+
+def authors_spec(spec: InputSpec) -> InputSpec:
+    """The spec of one of our networks, with faces found and cut as the authors did."""
+    return dataclasses.replace(
+        spec, region="sides", border="clip", fit="stretch", interpolation="bilinear", antialias=True, exact=True
+    )
 
 
 def group_layers(state: dict[str, Tensor]) -> dict[str, list[Layer]]:
