@@ -81,7 +81,9 @@ class InputSpec:
         if self.border == "clip" and self.region != "sides":
             raise ParameterError("border 'clip' gives regions that are not square: it needs region='sides'")
         if self.antialias and self.interpolation == "auto":
-            raise ParameterError("antialias needs interpolation='bilinear': 'auto' averages by itself where it shrinks by much")
+            raise ParameterError(
+                "antialias needs interpolation='bilinear': 'auto' averages by itself where it shrinks by much"
+            )
 
     def sample_shape(self) -> tuple[int, ...]:
         """Shape of one sample: `(3, H, W)`, or `(T, 3, H, W)` for a clip."""

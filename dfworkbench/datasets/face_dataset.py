@@ -225,7 +225,9 @@ def collate(items: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
 
 def _frame_sizes(faces: pd.DataFrame, videos: pd.DataFrame) -> list[tuple[int, int] | None]:
     """Width and height of the frame of each face, as the video table has them."""
-    of = videos.set_index("video_id").reindex(faces["video_id"])[["width_px", "height_px"]].fillna(-1).to_numpy(np.int64)
+    of = (
+        videos.set_index("video_id").reindex(faces["video_id"])[["width_px", "height_px"]].fillna(-1).to_numpy(np.int64)
+    )
     return [(int(width), int(height)) if min(width, height) > 0 else None for width, height in of]
 
 

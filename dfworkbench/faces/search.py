@@ -23,7 +23,7 @@ from dfworkbench.media import AnyFrame, FrameSource
 
 _HELD_BYTES = 128_000_000  # decoded frames held at once while a gap is searched
 _HELD_FRAMES = 64  # … and at most so many, evenly over the gap
-_SEARCHES_PER_SAMPLE = 6  # between sampled frames, on average
+_SEARCHES_PER_SAMPLE = 7  # between sampled frames, on average: they halve a gap three times
 _AHEAD_FRAMES = 8
 
 

@@ -67,12 +67,14 @@ def test_a_context_that_was_scaled_down_is_the_limit(theirs):
     expected = theirs(Image.fromarray(rgb)).permute(1, 2, 0).numpy()
     box = FaceFinder(SETTINGS).find(rgb).boxes[0]
     crop = cut_for(SPEC, cut_context(rgb, box, SETTINGS.replace(context_max_px=256)), box)
-    difference = np.abs(crop.astype(int) - expected)
-    assert 0 < difference.mean() < 4
+    assert np.abs(crop.astype(int) - expected).max() > 0
+    assert np.corrcoef(crop.ravel(), expected.ravel())[0, 1] > 0.97
 
 
 @pytest.mark.trials
-@pytest.mark.skipif(not (MEDIA / "street.mp4").is_file(), reason="DFWORKBENCH_TRIALS does not name a folder with media/")
+@pytest.mark.skipif(
+    not (MEDIA / "street.mp4").is_file(), reason="DFWORKBENCH_TRIALS does not name a folder with media/"
+)
 @pytest.mark.parametrize("name", ["clips/d0", "clips/d3", "clips/d13", "clips/d14", "street"])
 def test_real_clips(theirs, name):
     source = VideoSource(MEDIA / f"{name}.mp4")
