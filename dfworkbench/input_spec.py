@@ -7,7 +7,6 @@ from typing import Any, Literal, cast
 
 from dfworkbench.errors import InputError, ParameterError
 
-
 #: Fields that are one of a few words.
 _CHOICES = {
     "channel_order": ("rgb", "bgr"), "alignment": ("box", "five_points", "whole"), "region": ("square", "sides"),

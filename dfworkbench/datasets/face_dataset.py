@@ -190,10 +190,12 @@ class FaceDataset(Dataset):
             context = self._read_context(face)
             self._keep(face, context.image)
             return context
-        return ContextCrop(image, *self._places[face], self._frame_px[face])
+        return ContextCrop(image, *self._places[face], frame_px=self._frame_px[face])
 
     def _read_context(self, face: int) -> ContextCrop:
-        return ContextCrop(read_image(self.crops_root / self._paths[face]), *self._places[face], self._frame_px[face])
+        return ContextCrop(
+            read_image(self.crops_root / self._paths[face]), *self._places[face], frame_px=self._frame_px[face]
+        )
 
     def _keep(self, face: int, image: NDArray[np.uint8]) -> None:
         if image.nbytes <= self._cache_left:

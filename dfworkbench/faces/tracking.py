@@ -23,7 +23,7 @@ _CUT_DISTANCE = 0.5  # of colour histograms, 0..2; consecutive frames of a movin
 _MAX_MISSED = 3  # key frames without a face before a track ends, and at least …
 _MAX_LOST_S = 1.0  # … this long
 _VELOCITY_SPAN_S = 0.4  # older positions say nothing about where a face goes next
-_EXPECTED_IOU = 0.5  # overlap of a face with its expected place that needs no other evidence
+_EXPECTED_IOU = 0.35  # overlap of a face with its expected place that needs no other evidence
 
 
 @dataclass(frozen=True)
