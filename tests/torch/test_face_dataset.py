@@ -57,6 +57,9 @@ def test_a_detector_that_needs_exact_boxes_refuses_faces_that_were_found_otherwi
     for others in (faces, faces.drop(columns="exact", errors="ignore"), faces.assign(exact=faces.index > 2)):
         with pytest.raises(InputError, match=r"from our fast search .*again with exact=true"):
             FaceDataset(others, videos, spec, toy.extracted)
+    with pytest.raises(InputError, match="the frame's size is not known"):
+        FaceDataset(faces.assign(exact=True), videos.assign(width_px=-1), spec, toy.extracted)[0]
+    videos = videos.assign(width_px=400, height_px=300)
     data = FaceDataset(faces.assign(exact=True), videos, spec, toy.extracted)
     assert data[0]["images"].shape == (3, 32, 32)
     assert not caplog.records
