@@ -21,7 +21,7 @@ from dfworkbench.datasets.genuine import cut_alike, genuine_rows, require_genuin
 from dfworkbench.datasets.people import identity_classes
 from dfworkbench.datasets.rows import choose_samples, in_video_order, main_tracks, without_bystanders, without_doubtful
 from dfworkbench.datasets.sample import FaceSample, Transform
-from dfworkbench.errors import TableError
+from dfworkbench.errors import InputError, TableError
 from dfworkbench.faces.crops import ContextCrop, cut_for
 from dfworkbench.faces.ready import spec_for
 from dfworkbench.input_spec import InputSpec
@@ -72,6 +72,7 @@ class FaceDataset(Dataset):
 
     Raises:
         TableError: Crop files are missing; or the transform needs genuine frames, and a fake has none.
+        InputError: The spec asks for exact face boxes, and the faces were not extracted so.
     """
 
     def __init__(
@@ -113,6 +114,9 @@ class FaceDataset(Dataset):
         self._landmarks = chosen[list(LANDMARK_COLUMNS)].to_numpy(np.float64).reshape(-1, 5, 2)
         self._specs = [spec_for(spec, shows) for shows in chosen["shows"]]
         self._places = chosen[["crop_x0", "crop_y0", "crop_side"]].to_numpy(np.float64)
+        self._frame_px = _frame_sizes(chosen, videos)
+        if spec.exact:
+            _require_exact(chosen.iloc[np.unique(self._samples)])
         self._cache: dict[int, NDArray[np.uint8]] = {}
         self._cache_left = cache_mb * 2**20
         self._require_crops()
@@ -206,10 +210,12 @@ class FaceDataset(Dataset):
             context = self._read_context(face)
             self._keep(face, context.image)
             return context
-        return ContextCrop(image, *self._places[face])
+        return ContextCrop(image, *self._places[face], frame_px=self._frame_px[face])
 
     def _read_context(self, face: int) -> ContextCrop:
-        return ContextCrop(read_image(self.crops_root / self._paths[face]), *self._places[face])
+        return ContextCrop(
+            read_image(self.crops_root / self._paths[face]), *self._places[face], frame_px=self._frame_px[face]
+        )
 
     def _keep(self, face: int, image: NDArray[np.uint8]) -> None:
         if image.nbytes <= self._cache_left:
@@ -237,6 +243,32 @@ def collate(items: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
     batch = {name: torch.as_tensor(np.stack([item[name] for item in items])) for name in items[0] if name != "images"}
     images = torch.stack([item["images"].movedim(-3, -1) for item in items]).movedim(-1, -3)
     return {"images": images, **batch}
+
+
+def _frame_sizes(faces: pd.DataFrame, videos: pd.DataFrame) -> list[tuple[int, int] | None]:
+    """Width and height of the frame of each face, as the video table has them."""
+    of = (
+        videos.set_index("video_id").reindex(faces["video_id"])[["width_px", "height_px"]].fillna(-1).to_numpy(np.int64)
+    )
+    return [(int(width), int(height)) if min(width, height) > 0 else None for width, height in of]
+
+
+def _require_exact(faces: pd.DataFrame) -> None:
+    other = faces[~faces["exact"].astype(bool)] if "exact" in faces else faces
+    if len(other):
+        raise InputError(
+            f"reading faces: the boxes of {len(other)} of {len(faces)} faces are from our fast search (first: "
+            f"{other['face_id'].iloc[0]}). Expected boxes of facenet-pytorch's MTCNN, for which this detector was trained: "
+            "with others its scores are not its authors' (DeepfakeForensics-v1: log-odds 1.2 too high on average). Extract "
+            "the data set again with exact=true, or score the files themselves, which looks for faces so by itself."
+        )
+    scaled = int((faces["crop_size_px"] < faces["crop_side"]).sum())
+    if scaled:
+        _log.warning(
+            "%d of %d faces are stored scaled down, so their crops differ a little from those of this detector's authors; "
+            "extract with a larger context_max_px to keep all their pixels",
+            scaled, len(faces),
+        )  # fmt: skip
 
 
 def _describe(first: pd.DataFrame, videos: pd.DataFrame) -> pd.DataFrame:

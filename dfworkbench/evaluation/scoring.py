@@ -47,6 +47,7 @@ from dfworkbench.workspace import require_writable
 
 _ERROR = "error"
 _log = logging.getLogger(__name__)
+_EXACT_CONTEXT_PX = 2048  # faces up to half as large are cut from the frame's own pixels
 
 
 def score(
@@ -215,6 +216,8 @@ def _face_settings(settings: ScoreSettings, spec: InputSpec) -> FaceSettings:
     values = {name: getattr(settings, name) for name in FaceSettings.model_fields}
     # a detector that looks further than the default context still gets its crops
     values["context_scale"] = max(settings.context_scale, spec.crop_scale)
+    if spec.exact:  # pixels of large faces must not be averaged before the crop is cut
+        values |= {"exact": True, "context_max_px": max(settings.context_max_px, _EXACT_CONTEXT_PX)}
     if spec.alignment == "whole":
         values |= {
             "whole": True,

@@ -118,7 +118,9 @@ def extract_table(
                 parts[todo[number]] = part
                 _report(jobs[todo[number]], part)
                 bar.update()
-    extracted_tables = _write_tables(videos, [parts[number] for number in range(len(jobs))], workspace.labels / name)
+    done = [parts[number] for number in range(len(jobs))]
+    exact = faces.exact and faces.finds_faces
+    extracted_tables = _write_tables(videos, done, workspace.labels / name, exact=exact)
     say_what_is_lacking(extracted_tables.videos, faces.frames)
     return extracted_tables
 
@@ -128,13 +130,13 @@ def _report(job: Job, part: Part) -> None:
         _log.info("%s: %s (%s)", job.video_id, part.video["status"], part.video["reason"])
 
 
-def _write_tables(videos: pd.DataFrame, parts: list[Part], folder: Path) -> Extracted:
+def _write_tables(videos: pd.DataFrame, parts: list[Part], folder: Path, *, exact: bool) -> Extracted:
     results = pd.DataFrame([part.video for part in parts], index=videos.index)
     videos = VIDEOS.complete(videos)
     for column in results:
         known = results[column].notna()
         videos.loc[known, column] = results.loc[known, column].astype(videos[column].dtype)
-    rows = [face for part in parts for face in part.faces]
+    rows = [{**face, "exact": exact} for part in parts for face in part.faces]
     faces = FACES.complete(pd.DataFrame(rows)) if rows else FACES.empty()
     write_table("face", faces, folder / "faces.parquet")
     write_table("video", videos, folder / "videos.csv")

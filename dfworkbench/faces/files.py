@@ -208,12 +208,15 @@ def _taken_as_they_are(path: Path, settings: FaceSettings, threads: int, like_fr
 
 
 def _long_enough(tracks: list[Track], keys: list[KeyFrame], settings: FaceSettings) -> list[Track]:
-    """Tracks that are seen often enough and in at least one sampled frame: false boxes live for one to three frames."""
+    """Tracks that are seen often enough and in at least one sampled frame: false boxes live for one to three frames.
+
+    How long a torn track lives is not known: it is kept, and marked as doubtful where it is short.
+    """
     least = min(settings.min_track_frames, sum(key.contexts is not None for key in keys))
     return [
         track
         for track in tracks
-        if len(track.keys) >= least and any(keys[number].contexts is not None for number in track.keys)
+        if (track.torn or len(track.keys) >= least) and any(keys[number].contexts is not None for number in track.keys)
     ]
 
 

@@ -50,6 +50,11 @@ class FaceSettings(Settings):
         "cache), off, vggface2, casia-webface, or the path of a file of InceptionResnetV1",
     )
 
+    exact: bool = Field(
+        default=False,
+        description="Find faces exactly as facenet-pytorch's MTCNN does, in every sampled frame, for detectors whose authors "
+        "cropped with it; about eight times slower",
+    )
     whole: bool = Field(
         default=False,
         description="Take pictures whole, without looking for faces; for detectors of generated pictures.",
@@ -75,13 +80,13 @@ class FaceSettings(Settings):
     def crops_hash(self) -> str:
         """Hash of the settings that can change a file's crops.
 
-        It is the hash of all settings but `whole` and `crops`, which were added later and must not make anyone extract faces
-        again; where no face is looked for, it knows the settings that decide the pictures, and nothing of faces.
+        It is the hash of all settings but `whole`, `crops` and `exact` where they are off: they were added later and must not make
+        anyone extract faces again. Where no face is looked for, it knows the settings that decide the pictures, and nothing of faces.
         """
-        ways = {"whole": self.whole, "crops": self.crops}
+        ways = {"whole": self.whole, "crops": self.crops, "exact": self.exact}
         unused = {name for name, chosen in ways.items() if not chosen}
         if not self.finds_faces:
-            unused = set(type(self).model_fields) - {"frames", "context_max_px", *(set(ways) - unused)}
+            unused = set(type(self).model_fields) - {"frames", "context_max_px", *({"whole", "crops"} - unused)}
         return self.content_hash(without=tuple(unused))
 
     def smallest_face_px(self, width_px: int, height_px: int) -> float:

@@ -65,6 +65,7 @@ FACE_COLUMNS: dict[str, tuple[str, Any]] = {
     "forged_share": ("float64", float("nan")),  # of the box, by the data set's own mask; NaN where there is none
     "doubt": ("str", ""),  # why the track is doubtful (faces.doubt); "" if it is not
     "shows": ("str", "face"),  # "face", "crop" (ready-made, nothing around it) or "picture" (taken whole)
+    "exact": ("bool", False),  # found as facenet-pytorch's MTCNN does (`FaceSettings.exact`), not by our faster search
 }
 
 SCORE_COLUMNS: dict[str, tuple[str, Any]] = {
