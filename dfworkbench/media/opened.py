@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from dfworkbench.media.colours import explain_colours
+from dfworkbench.media.colours import explain_colours, lab_to_srgb
 
 #: Phones append previews and gain maps to a JPEG, which Pillow counts as its pictures.
 _ONE_PICTURE = ("JPEG", "MPO")
@@ -43,8 +43,8 @@ class OpenedPicture:
 
     @property
     def needs_pillow(self) -> bool:
-        """Whether OpenCV would not give what a viewer shows: transparent pixels, or a first picture that is not shown."""
-        return self.image.has_transparency_data or _hides_first(self.image)
+        """Whether OpenCV would not give what a viewer shows: transparency, a first picture that is not shown, L*a*b* colours."""
+        return self.image.has_transparency_data or _hides_first(self.image) or self.image.mode == "LAB"
 
     def shown(self, under: str) -> tuple[NDArray[np.uint8], bool]:
         """The picture that a viewer shows first: `(H, W, 3)` RGB; and whether anything of it is transparent.
@@ -95,6 +95,8 @@ def _hides_first(image: Image.Image) -> bool:
 
 def _with_alpha(image: Image.Image) -> Image.Image:
     upright = ImageOps.exif_transpose(image)
+    if upright.mode == "LAB":
+        return lab_to_srgb(upright).convert("RGBA")
     key = image.info.get("transparency")
     if upright.mode.startswith("I") and key is not None:  # Pillow would cut 16-bit grey off at 255
         deep = np.asarray(upright).astype(np.int64)
