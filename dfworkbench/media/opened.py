@@ -14,17 +14,6 @@ from dfworkbench.media.colours import explain_colours, lab_to_srgb
 _ONE_PICTURE = ("JPEG", "MPO")
 #: Pillow knows many more, some of which start other programs.
 _READ = ("PNG", "JPEG", "MPO", "TIFF", "WEBP", "BMP", "DIB", "GIF", "AVIF", "JPEG2000", "PPM")
-#: What Pillow raises for files that are damaged or too large, besides OSError.
-_FAILURES = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    KeyError,
-    EOFError,
-    OverflowError,
-    Image.DecompressionBombError,
-)
 
 
 @dataclass(frozen=True)
@@ -53,7 +42,7 @@ class OpenedPicture:
             under: The colour that shows through.
 
         Raises:
-            OSError, SyntaxError, ValueError: Pillow cannot decode it.
+            Exception: Of any kind: Pillow cannot decode it.
         """
         if _hides_first(self.image):
             self.image.seek(1)
@@ -72,7 +61,9 @@ def open_picture(data: bytes) -> OpenedPicture | None:
         notices = [_explain_others(image)]
         if colours := explain_colours(image, data):
             notices.append(f"its values are taken as sRGB, although it has {colours}")
-    except _FAILURES:
+    except MemoryError:
+        raise
+    except Exception:  # of damaged files, its plugins raise whatever they come upon
         return None
     return OpenedPicture(image, image.size, tuple(filter(None, notices)))
 
