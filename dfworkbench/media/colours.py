@@ -4,7 +4,7 @@ import functools
 import io
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -50,6 +50,12 @@ def explain_profile(profile: bytes, channels: str = "RGB ") -> str:
     except (ImageCms.PyCMSError, OSError, ImportError, ValueError):
         return "a colour profile that cannot be read"
     return "" if off <= _LIKE_SRGB else f"the colour profile {name!r}"
+
+
+def lab_to_srgb(image: Image.Image) -> Image.Image:
+    """A picture of L*a*b* values as sRGB: libtiff, and so OpenCV, would show it as an old monitor did, 14 grey levels off."""
+    lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    return cast(Image.Image, ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB"))
 
 
 def _difference(profile: ImageCms.ImageCmsProfile, mode: str, channels: int) -> float:

@@ -156,7 +156,9 @@ def _decode_unopened(path: Path, data: bytes) -> Picture:
 def _shown(path: Path, data: bytes, opened: OpenedPicture, under: str) -> Picture:
     try:
         rgb, transparent = opened.shown(under)
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # of damaged files, Pillow's plugins raise whatever they come upon
         _refuse(path, data, error)
     notices = (*opened.notices, f"what is transparent is shown over {under}" if transparent else "")
     return Picture(rgb, "; ".join(filter(None, notices)))

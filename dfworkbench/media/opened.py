@@ -8,23 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from dfworkbench.media.colours import explain_colours
+from dfworkbench.media.colours import explain_colours, lab_to_srgb
 
 #: Phones append previews and gain maps to a JPEG, which Pillow counts as its pictures.
 _ONE_PICTURE = ("JPEG", "MPO")
 #: Pillow knows many more, some of which start other programs.
 _READ = ("PNG", "JPEG", "MPO", "TIFF", "WEBP", "BMP", "DIB", "GIF", "AVIF", "JPEG2000", "PPM")
-#: What Pillow raises for files that are damaged or too large, besides OSError.
-_FAILURES = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    KeyError,
-    EOFError,
-    OverflowError,
-    Image.DecompressionBombError,
-)
 
 
 @dataclass(frozen=True)
@@ -43,8 +32,8 @@ class OpenedPicture:
 
     @property
     def needs_pillow(self) -> bool:
-        """Whether OpenCV would not give what a viewer shows: transparent pixels, or a first picture that is not shown."""
-        return self.image.has_transparency_data or _hides_first(self.image)
+        """Whether OpenCV would not give what a viewer shows: transparency, a first picture that is not shown, L*a*b* colours."""
+        return self.image.has_transparency_data or _hides_first(self.image) or self.image.mode == "LAB"
 
     def shown(self, under: str) -> tuple[NDArray[np.uint8], bool]:
         """The picture that a viewer shows first: `(H, W, 3)` RGB; and whether anything of it is transparent.
@@ -53,7 +42,7 @@ class OpenedPicture:
             under: The colour that shows through.
 
         Raises:
-            OSError, SyntaxError, ValueError: Pillow cannot decode it.
+            Exception: Of any kind: Pillow cannot decode it.
         """
         if _hides_first(self.image):
             self.image.seek(1)
@@ -72,7 +61,9 @@ def open_picture(data: bytes) -> OpenedPicture | None:
         notices = [_explain_others(image)]
         if colours := explain_colours(image, data):
             notices.append(f"its values are taken as sRGB, although it has {colours}")
-    except _FAILURES:
+    except MemoryError:
+        raise
+    except Exception:  # of damaged files, its plugins raise whatever they come upon
         return None
     return OpenedPicture(image, image.size, tuple(filter(None, notices)))
 
@@ -95,6 +86,8 @@ def _hides_first(image: Image.Image) -> bool:
 
 def _with_alpha(image: Image.Image) -> Image.Image:
     upright = ImageOps.exif_transpose(image)
+    if upright.mode == "LAB":
+        return lab_to_srgb(upright).convert("RGBA")
     key = image.info.get("transparency")
     if upright.mode.startswith("I") and key is not None:  # Pillow would cut 16-bit grey off at 255
         deep = np.asarray(upright).astype(np.int64)

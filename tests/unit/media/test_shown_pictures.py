@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from dfworkbench.datasets.masks import read_masks
+from dfworkbench.errors import MediaError
 from dfworkbench.media import FrameFolder, read_image, read_picture
 from dfworkbench.media.opened import open_picture
 
@@ -214,3 +215,17 @@ def test_what_pillow_cannot_open_is_read_by_opencv_and_said(tmp_path, monkeypatc
     rgb, notice = read_picture(tmp_path / "plain.png")
     np.testing.assert_array_equal(rgb, COLOURS)
     assert notice.startswith("transparency, further pictures and colour profile were not looked for")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, of damaged tags
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "AVIF", "GIF", "BMP", "JPEG2000"])
+def test_a_transparent_picture_that_is_damaged_is_refused_or_read_and_never_an_error_of_another_kind(tmp_path, kind):
+    data = saved(layers(COLOURS, THIRDS), kind)
+    for place in range(8, len(data) - 40, max(len(data) // 40, 1)):
+        (tmp_path / "hurt").write_bytes(data[:place] + b"\xa5" * 24 + data[place + 24 :])
+        try:
+            rgb, _ = read_picture(tmp_path / "hurt")
+        except MediaError as error:
+            assert error.status in ("unreadable", "truncated")  # noqa: PT017
+        else:
+            assert rgb.shape[2] == 3
