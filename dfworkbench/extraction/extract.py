@@ -17,6 +17,7 @@ from dfworkbench.extraction.settings import ExtractSettings
 from dfworkbench.extraction.workers import run_jobs
 from dfworkbench.faces.identity import settle
 from dfworkbench.faces.settings import FaceSettings
+from dfworkbench.locks import held
 from dfworkbench.names import STATUS_OK
 from dfworkbench.safe_paths import require_below, require_folder_name
 from dfworkbench.settings import parse_options
@@ -90,6 +91,9 @@ def extract_table(
 
     Returns:
         The tables, sorted as `videos` is; files without faces have a status and a reason.
+
+    Raises:
+        OutputError: Another process extracts this data set, or results cannot be written.
     """
     require_folder_name("naming a data set", name)
     videos = VIDEOS.complete(videos)  # its paths become folders that are written to and emptied
@@ -106,15 +110,18 @@ def extract_table(
     ]  # fmt: skip
     _require_writable(parts_folder(extracted, name), extracted)
     _require_writable(workspace.labels / name, workspace.labels)
-    parts = {number: part for number, job in enumerate(jobs) if (part := read_part(job)) is not None}
-    todo = [number for number in range(len(jobs)) if number not in parts]
-    with tqdm(total=len(jobs), initial=len(parts), unit="video", desc=f"Faces of {name}", disable=not progress) as bar:
-        if todo:
-            for number, part in run_jobs([jobs[number] for number in todo], workers, scheduler):
-                parts[todo[number]] = part
-                _report(jobs[todo[number]], part)
-                bar.update()
-    return _write_tables(videos, [parts[number] for number in range(len(jobs))], workspace.labels / name)
+    with held(workspace.labels / name, f"extracting the data set {name!r}"):
+        parts = {number: part for number, job in enumerate(jobs) if (part := read_part(job)) is not None}
+        todo = [number for number in range(len(jobs)) if number not in parts]
+        with tqdm(
+            total=len(jobs), initial=len(parts), unit="video", desc=f"Faces of {name}", disable=not progress
+        ) as bar:
+            if todo:
+                for number, part in run_jobs([jobs[number] for number in todo], workers, scheduler):
+                    parts[todo[number]] = part
+                    _report(jobs[todo[number]], part)
+                    bar.update()
+        return _write_tables(videos, [parts[number] for number in range(len(jobs))], workspace.labels / name)
 
 
 def _report(job: Job, part: Part) -> None:
