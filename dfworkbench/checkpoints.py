@@ -247,6 +247,6 @@ def _require_finite(weights: dict[str, Tensor], path: Path) -> None:
     bad = [key for key, value in weights.items() if value.is_floating_point() and not value.isfinite().all()]
     if bad:
         raise CheckpointError(
-            f"loading {path}: {len(bad)} of its {len(weights)} tensors hold values that are no numbers (first: {bad[0]!r}). Expected "
-            "finite weights: the training diverged or the file is damaged. Take an earlier epoch, or train again."
+            f"loading {path}: {len(bad)} of its {len(weights)} tensors hold values that are no numbers (first: {bad[0]!r}). "
+            "Expected finite weights: the training diverged or the file is damaged. Take an earlier epoch, or train again."
         )

@@ -29,7 +29,7 @@ _FLOAT64: list[Any] = [
 def read_tensors(
     path: Path, *, doing: str, entries: Sequence[str], where_to_get: str, expected: str, numpy_scalars: bool = False
 ) -> dict[str, Tensor]:
-    """Tensors of the network in a file, by name, without the prefixes of several GPUs and of torch.compile; unpickles nothing but tensors.
+    """Tensors of the network in a file, by name, without the prefixes of wrappers; unpickles nothing but tensors.
 
     Files in torch's zip format are mapped, not read: what is not used, such as the state of an optimizer, costs nothing. The
     tensors are then views of the file; copy those that are kept, because the file may change.
