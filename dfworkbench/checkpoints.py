@@ -134,6 +134,7 @@ def load_detector(
         )
     detector = _build(record, path)
     _compare(detector, weights, name, path)
+    _require_finite(weights, path)
     detector.load_state_dict(weights)
     return LoadedDetector(detector.to(target).eval(), name, detector.input_spec, record, path)
 
@@ -258,4 +259,14 @@ def _compare(detector: nn.Module, weights: dict[str, Tensor], name: str, path: P
             f"loading {path}: its weights are not those of {name!r} with its recorded options: {len(wrong)} of {len(expected)} "
             f"entries differ (first: {key!r} is {found.get(key, 'missing')}, expected {expected.get(key, 'none')}). It belongs to "
             "another detector or another version of it; use a checkpoint of this one, or train again."
+        )
+
+
+def _require_finite(weights: dict[str, Tensor], path: Path) -> None:
+    """Refuse weights of a training that diverged: each of their scores would be no number."""
+    bad = [key for key, value in weights.items() if value.is_floating_point() and not value.isfinite().all()]
+    if bad:
+        raise CheckpointError(
+            f"loading {path}: {len(bad)} of its {len(weights)} tensors hold values that are no numbers (first: {bad[0]!r}). "
+            "Expected finite weights: the training diverged or the file is damaged. Take an earlier epoch, or train again."
         )

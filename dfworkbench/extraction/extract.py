@@ -17,6 +17,7 @@ from dfworkbench.extraction.settings import ExtractSettings
 from dfworkbench.extraction.workers import run_jobs
 from dfworkbench.faces.identity import settle
 from dfworkbench.faces.settings import FaceSettings
+from dfworkbench.locks import held
 from dfworkbench.media.walk import is_missing
 from dfworkbench.names import STATUS_OK
 from dfworkbench.safe_paths import require_below, require_folder_name
@@ -91,6 +92,9 @@ def extract_table(
 
     Returns:
         The tables, sorted as `videos` is; files without faces have a status and a reason.
+
+    Raises:
+        OutputError: Another process extracts this data set, or results cannot be written.
     """
     require_folder_name("naming a data set", name)
     videos = VIDEOS.complete(videos)  # its paths become folders that are written to and emptied
@@ -105,9 +109,19 @@ def extract_table(
         )
         for row in videos.itertuples()
     ]  # fmt: skip
-    for folder, base in ((parts_folder(extracted, name), extracted), (workspace.labels / name, workspace.labels)):
+    labels = workspace.labels / name
+    for folder, base in ((parts_folder(extracted, name), extracted), (labels, workspace.labels)):
         require_below(folder, base, "extracting faces")
         require_writable(folder, "extracted faces")
+    with held(labels, f"extracting the data set {name!r}"):
+        parts = _extract_all(jobs, name, workers, scheduler, progress)
+        tables = _write_tables(videos, parts, labels, exact=faces.exact and faces.finds_faces)
+    say_what_is_lacking(tables.videos, faces.frames)
+    return tables
+
+
+def _extract_all(jobs: list[Job], name: str, workers: int, scheduler: str, progress: bool) -> list[Part]:
+    """The parts of all videos; those that are there already are not made again."""
     parts = {number: part for number, job in enumerate(jobs) if (part := read_part(job)) is not None}
     # a message to a worker and back takes longer than the look: of long lists often only a few files were downloaded
     parts |= {number: missing(job) for number, job in enumerate(jobs) if is_missing(job.file)}
@@ -118,11 +132,7 @@ def extract_table(
                 parts[todo[number]] = part
                 _report(jobs[todo[number]], part)
                 bar.update()
-    done = [parts[number] for number in range(len(jobs))]
-    exact = faces.exact and faces.finds_faces
-    extracted_tables = _write_tables(videos, done, workspace.labels / name, exact=exact)
-    say_what_is_lacking(extracted_tables.videos, faces.frames)
-    return extracted_tables
+    return [parts[number] for number in range(len(jobs))]
 
 
 def _report(job: Job, part: Part) -> None:

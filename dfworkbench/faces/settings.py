@@ -81,7 +81,7 @@ class FaceSettings(Settings):
         """Hash of the settings that can change a file's crops.
 
         It is the hash of all settings but `whole`, `crops` and `exact` where they are off: they were added later and must not make
-        anyone extract faces again. Where no face is looked for, it knows the settings that decide the pictures, and nothing of faces.
+        anyone extract faces again. Where no face is looked for, it knows the settings that decide the pictures only.
         """
         ways = {"whole": self.whole, "crops": self.crops, "exact": self.exact}
         unused = {name for name, chosen in ways.items() if not chosen}
