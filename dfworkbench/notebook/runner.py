@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from dfworkbench.workspace import HOME_VARIABLE, Workspace, atomic_path, explain
 log = logging.getLogger(__name__)
 #: Metadata key of an output that names the folder of the run a notebook made (see `record_run`).
 RUN_KEY = "dfworkbench_run"
+_KERNEL = "python3"
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -114,15 +116,15 @@ def _execute(path: Path, target: Path, values: dict[str, Any], space: Workspace,
     # parameters are put in here: where papermill does it, it reads the cell line by line, and warns of what it cannot read
     notebook = load_notebook_node(str(path))
     if values:
-        notebook = parameterize_notebook(notebook, values, kernel_name="python3", language="python")
+        notebook = parameterize_notebook(notebook, values, kernel_name=_KERNEL, language="python")
     literal = str(target).replace("{", "{{").replace("}", "}}")  # papermill takes paths for format strings
     try:
-        with _home(space.root), explain_write(target, "the executed notebook"):
+        with _surroundings(space.root), explain_write(target, "the executed notebook"):
             nbformat.write(notebook, target)
             papermill.execute_notebook(
                 literal,
                 literal,
-                kernel_name="python3",
+                kernel_name=_KERNEL,
                 language="python",
                 cwd=space.root,
                 progress_bar=bar,
@@ -141,18 +143,33 @@ def _execute(path: Path, target: Path, values: dict[str, Any], space: Workspace,
 
 
 @contextlib.contextmanager
-def _home(root: Path) -> Iterator[None]:
-    """The kernel must find the same workspace, wherever it runs."""
+def _surroundings(root: Path) -> Iterator[None]:
+    """What the kernel must find wherever it runs: the same workspace, and this Python behind the name of its kernel.
+
+    A kernel "python3" of another environment may stand in JUPYTER_PATH or in the user's folder, and would be taken.
+    """
+    from ipykernel.kernelspec import write_kernel_spec
+
     root.mkdir(parents=True, exist_ok=True)
-    before = os.environ.get(HOME_VARIABLE)
-    os.environ[HOME_VARIABLE] = str(root)
+    with tempfile.TemporaryDirectory(prefix="dfworkbench-kernel-") as folder:
+        write_kernel_spec(Path(folder) / "kernels" / _KERNEL)
+        paths = [folder, *filter(None, [os.environ.get("JUPYTER_PATH")])]
+        with _variables({HOME_VARIABLE: str(root), "JUPYTER_PATH": os.pathsep.join(paths)}):
+            yield
+
+
+@contextlib.contextmanager
+def _variables(values: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[HOME_VARIABLE]
-        else:
-            os.environ[HOME_VARIABLE] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _publish(target: Path, source: Path) -> nbformat.NotebookNode:

@@ -1,5 +1,8 @@
 import contextlib
+import json
 import logging
+import os
+import sys
 
 import nbformat
 import pytest
@@ -147,6 +150,20 @@ def test_a_menu_becomes_what_was_chosen_in_it():
 
 def test_bars_that_were_taken_away_stay_away():
     assert freeze_widgets(bar("")).cells[0].outputs == []
+
+
+@pytest.mark.parametrize("where", ["JUPYTER_PATH", "JUPYTER_DATA_DIR"])
+def test_a_kernel_of_another_environment_is_not_taken(space, tmp_path, monkeypatch, where):
+    """Conda, hubs and removed environments leave a kernel of the same name."""
+    spec = {"argv": ["/gone/bin/python", "-f", "{connection_file}"], "display_name": "Python 3", "language": "python"}
+    kernel = tmp_path / "foreign" / "kernels" / "python3" / "kernel.json"
+    kernel.parent.mkdir(parents=True)
+    kernel.write_text(json.dumps(spec))
+    monkeypatch.setenv(where, str(tmp_path / "foreign"))
+    write(tmp_path / "notebooks" / "79_python.ipynb", "import sys\nprint(sys.executable)")
+    executed = nbformat.read(run_notebook("79_python", workspace=space), as_version=4)
+    assert executed.cells[-1].outputs[0].text.strip() == sys.executable
+    assert os.environ[where] == str(tmp_path / "foreign")
 
 
 def test_a_kernel_that_dies_is_an_error_with_words(space):
