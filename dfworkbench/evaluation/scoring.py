@@ -46,6 +46,7 @@ from dfworkbench.tables import SCORES, write_table
 from dfworkbench.workspace import require_writable
 
 _ERROR = "error"
+_NO_NUMBER = {"status": _ERROR, "reason": "the detector gave no number (its weights or the pixels overflow)"}
 _log = logging.getLogger(__name__)
 _EXACT_CONTEXT_PX = 2048  # faces up to half as large are cut from the frame's own pixels
 
@@ -280,6 +281,7 @@ def _score_tracks(
             "row_id": f"{video_id}#t{faces[i].track}f{faces[i].frame}", **_ids(video_id), "track": faces[i].track,
             "frame": faces[i].frame, "time_s": faces[i].time_s, "logit": float(logit),
             "fake_probability": float(expit(logit)), "doubt": faces[i].doubt,
+            **(_NO_NUMBER if np.isnan(logit) else {}),
         }
         for i, logit in zip(samples[:, 0], logits, strict=True)
     ]  # fmt: skip
@@ -413,8 +415,9 @@ def score_rows(
         for start in starts:
             batch = collate([dataset[row] for row in range(start, min(start + batch_size, len(dataset)))])
             logits[batch["row"].numpy()] = _forward(network, dataset.spec, name, batch["images"])
-    rows = dataset.rows.assign(logit=logits, fake_probability=expit(logits))
-    table = SCORES.complete(pd.concat([SCORES.complete(rows), _without_sample(videos, dataset)], ignore_index=True))
+    rows = SCORES.complete(dataset.rows.assign(logit=logits, fake_probability=expit(logits)))
+    rows.loc[np.isnan(logits), list(_NO_NUMBER)] = list(_NO_NUMBER.values())
+    table = SCORES.complete(pd.concat([rows, _without_sample(videos, dataset)], ignore_index=True))
     if not isinstance(detector, LoadedDetector):
         return table
     return with_note(table.assign(run=detector.run), run_note(detector.metadata))

@@ -226,6 +226,20 @@ def test_a_track_too_short_for_a_clip_says_so(monkeypatch, clip):
     assert "no score" in repr(nobody)
 
 
+def test_a_score_that_is_no_number_is_an_error_and_says_why(monkeypatch, clip, toy):
+    class Overflowing(Redness):
+        def forward(self, images):
+            return Prediction(super().forward(images).logit * torch.nan)
+
+    stub = Overflowing().eval()
+    stub_faces(monkeypatch, [[200], [200], [200]])
+    one = score(clip, LoadedDetector(stub, "redness", stub.input_spec, {}, Path("none")), progress=False)
+    assert (one[0].status, one.table["status"].unique().tolist()) == ("error", ["error"])
+    assert "gave no number" in one[0].reason
+    rows = score_rows(stub, toy_data(toy, stub.input_spec)[0], progress=False)
+    assert set(rows["status"]) == {"error"}
+
+
 def test_one_bad_file_costs_the_others_nothing(monkeypatch, tmp_path):
     for name in ("a.mp4", "b.mp4", "c.mp4"):
         (tmp_path / name).write_bytes(b"x")
