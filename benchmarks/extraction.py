@@ -5,7 +5,7 @@ facenet-pytorch's MTCNN with its defaults (all faces) on each, one after the oth
 decode with as many as there are cores, and write their crops. Ours also searches and compresses beside the decoding, so the
 ratio in CPU time, printed too, is smaller: it is what several extractions side by side gain.
 
-    python benchmarks/extraction.py [--frames 16] [--repeats 3]
+    python benchmarks/extraction.py [--frames 16] [--repeats 3] [--growth]
 
 The clip is generated: a call of three people, 300 frames, H.264 at CRF 23. With DFWORKBENCH_TRIALS set to a folder that
 holds media/street.mp4, that real crowd is measured as well, scaled to 1280 x 720. The program fails unless extraction of
@@ -14,6 +14,7 @@ the generated clip is at least 4 times as fast with the same faces (IoU >= 0.8 f
 
 import argparse
 import contextlib
+import itertools
 import os
 import sys
 import tempfile
@@ -39,6 +40,7 @@ from dfworkbench.media import VideoSource, VideoWriter, sample_indices
 WIDTH, HEIGHT, FPS, LENGTH = 1280, 720, 25, 300
 WANTED_RATIO, WANTED_IOU, WANTED_SHARE = 4.0, 0.8, 0.99
 PLAIN_MIN_PROBABILITY = 0.9
+LENGTHS = (105, 420, 1680, 4200)  # of the clips for --growth
 
 
 def make_call(path: Path) -> None:
@@ -137,7 +139,7 @@ def agreement(plain: dict, ours: dict, min_height: float) -> tuple[NDArray[np.fl
 def stopwatches() -> Iterator[dict[str, float]]:
     """CPU seconds in each step of our way while the block runs; a step within a step counts for itself only."""
     from dfworkbench.faces import crops, mtcnn, pyramid, search
-    from dfworkbench.media import video
+    from dfworkbench.media import decoding, display, reading, streams
 
     seconds: dict[str, float] = defaultdict(float)
     inner: dict[int, list[float]] = defaultdict(
@@ -162,9 +164,10 @@ def stopwatches() -> Iterator[dict[str, float]]:
         setattr(owner, name, timed)
         undo.append((owner, name, original))
 
-    watch(video, "_decode", lambda *_: "decode")
-    watch(video, "_list_packets", lambda *_: "list packets")
-    watch(vars(video.Frame)["rgb"], "func", lambda *_: "convert to RGB")
+    watch(reading, "decode", lambda *_: "decode")
+    watch(decoding, "decode", lambda *_: "decode")
+    watch(streams, "_list_packets", lambda *_: "list packets")
+    watch(vars(display.Frame)["rgb"], "func", lambda *_: "convert to RGB")
     watch(pyramid, "_resize", lambda *_: "resample pyramid")
     watch(pyramid.FastPyramid, "crops", lambda *_: "resample candidates")
     watch(mtcnn, "propose", lambda *_: "P-Net")
@@ -209,11 +212,46 @@ def compare(title: str, path: Path, settings: FaceSettings, repeats: int) -> tup
     return ratio, share
 
 
+def growth(street: Path, folder: Path, frames: int) -> None:
+    """Print what following a crowd costs in ever longer clips: the street walked forwards and backwards."""
+    pictures = [frame.rgb for frame in VideoSource(street).iterate()]
+    there_and_back = pictures + pictures[-2:0:-1]
+    print(f"\na crowd, {frames} sampled frames, one thread: searches and CPU seconds by length")
+    for length in LENGTHS:
+        path = folder / f"street_{length}.mp4"
+        write_clip(path, itertools.islice(itertools.cycle(there_and_back), length))
+        finder, start = CountingFinder(FaceSettings(frames=frames)), time.process_time()
+        faces = faces_in_file(path, finder.settings, finder, threads=1).detections
+        print(
+            f"  {length:5d} frames: {finder.whole} whole pictures, {finder.around} parts of pictures, "
+            f"{time.process_time() - start:.1f} s CPU; {len(faces)} faces in {len({face.track for face in faces})} tracks"
+        )
+
+
+class CountingFinder(FaceFinder):
+    """Counts searches of whole pictures and of the parts around known faces."""
+
+    whole = around = 0
+
+    def find(self, image: Any) -> Any:
+        """See `FaceFinder`."""
+        self.whole += 1
+        return super().find(image)
+
+    def find_around(self, image: Any, boxes: Any) -> Any:
+        """See `FaceFinder`."""
+        self.around += 1
+        return super().find_around(image, boxes)
+
+
 def main() -> int:
     """Run the benchmark; 0 if it reaches what is wanted."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--frames", type=int, default=16)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument(
+        "--growth", action="store_true", help="also follow the real crowd through longer and longer clips"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -228,6 +266,8 @@ def main() -> int:
             crowd = FaceSettings(frames=options.frames)
             compare("real crowd, everybody followed between the sampled frames", small, crowd, options.repeats)
             compare("real crowd, sampled frames only", small, crowd.replace(bridge_gaps=False), options.repeats)
+            if options.growth:
+                growth(small, Path(folder), options.frames)
     passed = ratio >= WANTED_RATIO and share >= WANTED_SHARE
     print(
         f"\n{'passed' if passed else 'FAILED'}: wanted a ratio of {WANTED_RATIO:g} and {WANTED_SHARE:.0%} of the faces"

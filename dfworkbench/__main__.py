@@ -274,7 +274,11 @@ def _train(given: argparse.Namespace) -> int:
 def _add_score(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", metavar="PATH", nargs="+", type=Path, help="pictures, videos or folders")
     parser.add_argument("--checkpoint", required=True, help="a run in checkpoints/, or a weight file")
-    parser.add_argument("--table", type=Path, help="write the score table here (.csv or .parquet)")
+    parser.add_argument(
+        "--table",
+        type=Path,
+        help="write the score table here, .csv or .parquet (default: report/scores/ in the workspace, for several files)",
+    )
     _add_settings("score")(parser)
 
 
@@ -282,14 +286,12 @@ def _score(given: argparse.Namespace) -> int:
     settings = _settings("score", given)
     if given.table:  # before anything is computed
         require_replaceable(given.table, SCORE_TABLE)
-    from dfworkbench.evaluation.scoring import score
-    from dfworkbench.tables import write_table
+    from dfworkbench.evaluation.scoring import score_to_table
 
-    paths = given.path[0] if len(given.path) == 1 else given.path
-    scored = score(paths, given.checkpoint, settings)
+    scored, table = score_to_table(given.path, given.checkpoint, settings, given.table)
     _say(repr(scored))
-    if given.table:
-        _say(f"score table: {write_table('score', scored.table, given.table)}")
+    if table:
+        _say(f"score table: {table}")
     return 0
 
 

@@ -92,7 +92,7 @@ class _Fence:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._readers = 0
-        self._before = (-1, -1)
+        self._before: tuple[int, int] | None = None  # not a pair of -1: that means "unlimited"
 
     @contextlib.contextmanager
     def within(self, extra: int) -> Generator[None]:
@@ -115,15 +115,16 @@ class _Fence:
         if self._readers == 1:
             self._before = soft, hard
         most = used + extra if self._readers == 1 else max(soft, used + extra)
-        limits = [limit for limit in (self._before[0], hard) if limit != resource.RLIM_INFINITY]
+        own = soft if self._before is None else self._before[0]
+        limits = [limit for limit in (own, hard) if limit != resource.RLIM_INFINITY]
         resource.setrlimit(resource.RLIMIT_AS, (min([most, *limits]), hard))
 
     def _lift(self) -> None:
-        if self._readers == 0 and self._before != (-1, -1):
+        if self._readers == 0 and self._before is not None:
             import resource
 
             resource.setrlimit(resource.RLIMIT_AS, self._before)
-            self._before = (-1, -1)
+            self._before = None
 
 
 _FENCE = _Fence()

@@ -25,6 +25,7 @@ from dfworkbench.workspace import Workspace, atomic_path, find_workspace
 FORMAT = "dfworkbench-detector-1"
 SUFFIX = ".safetensors"
 _MOST_EPOCHS = 1_000_000
+_BEST = "best.json"
 #: One key holds all: safetensors writes its metadata in random order, and equal runs must give equal bytes.
 _KEY = "dfworkbench"
 
@@ -47,6 +48,17 @@ class LoadedDetector:
     input_spec: InputSpec
     metadata: dict[str, Any]
     path: Path
+
+    @property
+    def run(self) -> str:
+        """What these weights are called: their run, with the epoch if it is not the best; or a lone file's name."""
+        folder = self.path.parent
+        if not self.path.is_file():
+            return self.name
+        if not (folder / _BEST).is_file():
+            return self.path.stem
+        best = _named_best(folder)
+        return folder.name if best == self.path.name else f"{folder.name}/{self.path.stem}"
 
 
 def epoch_file(folder: Path, epoch: int) -> Path:
@@ -122,6 +134,7 @@ def load_detector(
         )
     detector = _build(record, path)
     _compare(detector, weights, name, path)
+    _require_finite(weights, path)
     detector.load_state_dict(weights)
     return LoadedDetector(detector.to(target).eval(), name, detector.input_spec, record, path)
 
@@ -148,9 +161,17 @@ def find_checkpoint(source: Path | str, *, epoch: int | None = None, workspace: 
     )
 
 
+def _named_best(folder: Path) -> str:
+    """File name of a run's best epoch; "" where that cannot be read."""
+    try:
+        return epoch_file(folder, int(json.loads((folder / _BEST).read_text())["epoch"])).name
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
 def _of_run(folder: Path, epoch: int | None) -> Path:
     if epoch is None:
-        best = folder / "best.json"
+        best = folder / _BEST
         if not best.is_file():
             raise CheckpointError(
                 f"loading the best epoch of {folder}: there is no best.json, so no epoch was finished here. Train it with "
@@ -238,4 +259,14 @@ def _compare(detector: nn.Module, weights: dict[str, Tensor], name: str, path: P
             f"loading {path}: its weights are not those of {name!r} with its recorded options: {len(wrong)} of {len(expected)} "
             f"entries differ (first: {key!r} is {found.get(key, 'missing')}, expected {expected.get(key, 'none')}). It belongs to "
             "another detector or another version of it; use a checkpoint of this one, or train again."
+        )
+
+
+def _require_finite(weights: dict[str, Tensor], path: Path) -> None:
+    """Refuse weights of a training that diverged: each of their scores would be no number."""
+    bad = [key for key, value in weights.items() if value.is_floating_point() and not value.isfinite().all()]
+    if bad:
+        raise CheckpointError(
+            f"loading {path}: {len(bad)} of its {len(weights)} tensors hold values that are no numbers (first: {bad[0]!r}). "
+            "Expected finite weights: the training diverged or the file is damaged. Take an earlier epoch, or train again."
         )

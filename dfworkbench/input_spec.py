@@ -7,6 +7,12 @@ from typing import Any, Literal, cast
 
 from dfworkbench.errors import InputError, ParameterError
 
+#: Fields that are one of a few words.
+_CHOICES = {
+    "channel_order": ("rgb", "bgr"), "alignment": ("box", "five_points", "whole"), "region": ("square", "sides"),
+    "border": ("repeat", "clip"), "fit": ("stretch",), "interpolation": ("auto", "bilinear"),
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class InputSpec:
@@ -17,14 +23,23 @@ class InputSpec:
         alignment: How a face is cut. "box": a square centred on the face box. "five_points": turned, scaled and moved so that
             eyes, nose and corners of the mouth come to lie as in `faces.alignment`. "whole": no face at all, but a window of
             `size_px` of the picture at its own resolution, for what shows in the finest pixels only; nothing is resized.
-        crop_scale: Side of the crop: over the longer side of the face box for "box", over that of the authors' canvas for
-            "five_points"; 1 for "whole".
+        crop_scale: Side of the crop: over the longer side of the face box for "box" (with `region` "sides", each side over
+            that side of the box), over that of the authors' canvas for "five_points"; 1 for "whole".
         clip_length: Frames per sample. 1 means images `(B, 3, H, W)`, more means clips `(B, T, 3, H, W)`.
         clip_stride: Distance between the frames of a clip, counted in extracted frames of the track.
         channel_order: "rgb" or "bgr".
         value_range: What 0 and 255 become before mean and std are applied.
         mean: Per channel, in `channel_order`, in units of `value_range`.
         std: Per channel, likewise.
+        region: Refines `alignment` "box". "square": the square around the longer side of the box. "sides": each side of the
+            box by itself, its edges cut to whole pixels.
+        border: Where the region reaches beyond the frame. "repeat": its border pixels are repeated. "clip": the region ends
+            there; only with `region` "sides".
+        fit: How the region becomes square. "stretch": both sides are resized to `size_px`.
+        interpolation: Of the resizing. "auto": area where it shrinks by more than 1.4, else bilinear. "bilinear".
+        antialias: Average over the pixels that become one when it shrinks, as Pillow does; needs `interpolation` "bilinear".
+        exact: The face boxes must be those of facenet-pytorch's MTCNN itself (`FaceSettings.exact`): scoring looks for faces
+            so, and a data set that was extracted otherwise is refused.
     """
 
     size_px: int = 224
@@ -36,14 +51,21 @@ class InputSpec:
     value_range: tuple[float, float] = (0.0, 1.0)
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    region: Literal["square", "sides"] = "square"
+    border: Literal["repeat", "clip"] = "repeat"
+    fit: Literal["stretch"] = "stretch"
+    interpolation: Literal["auto", "bilinear"] = "auto"
+    antialias: bool = False
+    exact: bool = False
 
     def __post_init__(self) -> None:
         if self.size_px < 1 or self.clip_length < 1 or self.clip_stride < 1:
             raise ParameterError(f"sizes, clip length and stride of an InputSpec must be at least 1; got {self}")
-        if self.channel_order not in ("rgb", "bgr"):
-            raise ParameterError(f"channel_order must be 'rgb' or 'bgr', not {self.channel_order!r}")
-        if self.alignment not in ("box", "five_points", "whole"):
-            raise ParameterError(f"alignment must be 'box', 'five_points' or 'whole', not {self.alignment!r}")
+        for name, allowed in _CHOICES.items():
+            if getattr(self, name) not in allowed:
+                words = " or ".join(filter(None, (", ".join(map(repr, allowed[:-1])), repr(allowed[-1]))))
+                raise ParameterError(f"{name} must be {words}, not {getattr(self, name)!r}")
+        self._require_fitting_choices()
         if self.alignment == "whole" and self.crop_scale != 1:
             raise ParameterError(
                 f"crop_scale must be 1 for alignment 'whole', not {self.crop_scale}: a window of a picture is never resized. "
@@ -51,6 +73,16 @@ class InputSpec:
             )
         if self.crop_scale <= 0 or min(self.std) <= 0 or self.value_range[0] >= self.value_range[1]:
             raise ParameterError(f"crop_scale and std must be positive and value_range increasing; got {self}")
+
+    def _require_fitting_choices(self) -> None:
+        if self.region == "sides" and self.alignment != "box":
+            raise ParameterError(f"region 'sides' is of a face box: alignment must be 'box', not {self.alignment!r}")
+        if self.border == "clip" and self.region != "sides":
+            raise ParameterError("border 'clip' gives regions that are not square: it needs region='sides'")
+        if self.antialias and self.interpolation == "auto":
+            raise ParameterError(
+                "antialias needs interpolation='bilinear': 'auto' averages by itself where it shrinks by much"
+            )
 
     def sample_shape(self) -> tuple[int, ...]:
         """Shape of one sample: `(3, H, W)`, or `(T, 3, H, W)` for a clip."""

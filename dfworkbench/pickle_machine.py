@@ -7,7 +7,7 @@ lengths and numbers are held against the bytes that are there, names come from a
 import pickle
 import pickletools
 from collections.abc import Callable, Mapping
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 #: Instructions of the pickle machine. An array takes about 40; a byte of a crafted file can take 64 bytes of memory.
 MOST_INSTRUCTIONS = 1_000_000
@@ -78,7 +78,10 @@ def check_instructions(file: BinaryIO) -> None:
             raise RefusedError(f"a pickled number of {value.bit_length():,} bits")
 
 
-class Machine(pickle._Unpickler):  # pyright: ignore[reportAttributeAccessIssue]
+_Unpickler: Any = vars(pickle)["_Unpickler"]  # Python's own machine in Python; the faster one cannot be looked into
+
+
+class Machine(_Unpickler):
     """Python's own pickle machine with a list of names, and dicts whose keys are plain values.
 
     Args:
@@ -86,7 +89,7 @@ class Machine(pickle._Unpickler):  # pyright: ignore[reportAttributeAccessIssue]
         known: "module.name" -> stand-in.
     """
 
-    dispatch = dict(pickle._Unpickler.dispatch)  # pyright: ignore[reportAttributeAccessIssue]
+    dispatch: ClassVar[dict[int, Any]] = dict(_Unpickler.dispatch)
 
     def __init__(self, file: BinaryIO, known: Mapping[str, object]) -> None:
         super().__init__(file)

@@ -121,7 +121,8 @@ def check_torch_file(path: Path) -> None:
     file = io.BytesIO(path.read_bytes())  # whose reads make no room for bytes that are not there
     if _load(file, size)[0] != _MAGIC:
         raise ValueError("it does not begin as files of torch.save do")
-    _load(file, size), _load(file, size)  # protocol, and the machine that wrote it
+    for _ in ("protocol", "the machine that wrote it"):
+        _load(file, size)
     _, storages = _load(file, size)
     if sum(storages.values()) > size:
         raise RefusedError(f"tensors of {sum(storages.values()):,} bytes in a file of {size:,}")

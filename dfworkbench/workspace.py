@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import re
 import tempfile
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -12,7 +11,8 @@ from pathlib import Path
 from dfworkbench.errors import OutputError
 
 HOME_VARIABLE = "DFWORKBENCH_HOME"
-_LEFT = re.compile(r"\.(.+)\.[a-z0-9_]+(\.\w+)")
+#: Temporary files begin so, and not with the name of what they become: that may be as long as a file system allows.
+_TEMPORARY = ".dfworkbench-"
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,16 @@ def explain_write(path: Path, what: str = "a result") -> Generator[None]:
 
 
 def leftovers(folder: Path) -> list[Path]:
-    """Files that `atomic_path` of a killed process left in a folder: ".NAME.random.SUFFIX", where NAME ends with the suffix."""
-    found = {path: _LEFT.fullmatch(path.name) for path in folder.glob(".*")}
-    return [path for path, name in found.items() if name and Path(name[1]).suffix == name[2] and not path.is_dir()]
+    """Files that `atomic_path` of a killed process left in a folder."""
+    return [path for path in folder.glob(f"{_TEMPORARY}*") if not path.is_dir()]
+
+
+def require_writable(folder: Path, what: str) -> None:
+    """Raise `OutputError` now, and not after the work, if nothing can be written to a folder; makes the folder."""
+    with explain_write(folder, what):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
 
 
 @contextlib.contextmanager
@@ -90,7 +97,7 @@ def atomic_path(path: Path, what: str = "a result") -> Generator[Path]:
     path = Path(path)
     with explain_write(path, what):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=_TEMPORARY, suffix=path.suffix, dir=path.parent)
         os.close(handle)
         temporary = Path(name)
         try:

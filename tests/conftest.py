@@ -1,6 +1,7 @@
 """Fixtures shared by all tests."""
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,3 +26,14 @@ def toy(_toy_source, tmp_path, monkeypatch) -> Workspace:
     (root / "extracted").symlink_to(_toy_source / "extracted")
     monkeypatch.setenv(HOME_VARIABLE, str(root))
     return Workspace(root)
+
+
+@pytest.fixture
+def no_workers(monkeypatch) -> None:
+    """Extraction in this process: worker processes take many seconds to start."""
+    from dfworkbench.extraction import part
+
+    def run_here(jobs, workers, scheduler):
+        return enumerate(part.extract_video(job, threads=1) for job in jobs)
+
+    monkeypatch.setattr(sys.modules["dfworkbench.extraction.extract"], "run_jobs", run_here)

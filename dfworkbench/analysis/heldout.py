@@ -1,14 +1,17 @@
-"""Scores of a split that neither training nor the choice of the epoch has seen, kept in the folder of the run."""
+"""Scores of an extracted split, kept in the folder of the run; with a note where it may not be held out."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from dfworkbench.checkpoints import LoadedDetector
 from dfworkbench.datasets.face_dataset import FaceDataset
+from dfworkbench.evaluation.leak_note import run_note, with_note
 from dfworkbench.evaluation.protocol import split_videos
 from dfworkbench.evaluation.scoring import score_rows
 from dfworkbench.input_spec import InputSpec
+from dfworkbench.provenance import file_hash
 from dfworkbench.tables import read_table, write_table
 from dfworkbench.workspace import Workspace, find_workspace
 
@@ -34,7 +37,7 @@ def score_split(
         progress: Whether to show a bar.
 
     Returns:
-        The score table.
+        The score table. Its column `note` says so where the weights may have been trained on these files.
 
     Raises:
         TableError: The split is empty.
@@ -43,8 +46,24 @@ def score_split(
     videos = split_videos(dataset, split, space)
     data = split_faces(dataset, videos, loaded.input_spec, space)
     scores = score_rows(loaded, data, videos=videos, progress=progress)
+    note = " ".join(filter(None, [run_note(loaded.metadata), _splits_note(loaded, dataset, space)]))
+    scores = with_note(scores, note)
     write_table("score", scores, split_score_file(loaded.path, dataset, split))
     return scores
+
+
+def _splits_note(loaded: LoadedDetector, dataset: str, workspace: Workspace) -> str:
+    """What to say of a run that was trained on this data set before its splits were drawn anew."""
+    record = loaded.metadata.get("provenance")
+    record = record if isinstance(record, Mapping) else {}
+    trained_on = (record.get("settings") or {}).get("dataset")
+    splits = workspace.labels / dataset / "splits.csv"
+    if trained_on != dataset or not splits.is_file() or record.get("splits") in (None, "", file_hash(splits)):
+        return ""
+    return (
+        f"The splits of {dataset} have changed since this run was trained: it may have been trained on files that are scored "
+        "here."
+    )
 
 
 def split_faces(

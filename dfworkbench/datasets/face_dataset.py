@@ -19,10 +19,11 @@ from torch.utils.data import Dataset
 from dfworkbench.datasets.dense_landmarks import POINTS, read_dense
 from dfworkbench.datasets.genuine import cut_alike, genuine_rows, require_genuine
 from dfworkbench.datasets.people import identity_classes
-from dfworkbench.datasets.rows import choose_samples, in_video_order, main_tracks, without_bystanders
+from dfworkbench.datasets.rows import choose_samples, in_video_order, main_tracks, without_bystanders, without_doubtful
 from dfworkbench.datasets.sample import FaceSample, Transform
-from dfworkbench.errors import TableError
+from dfworkbench.errors import InputError, TableError
 from dfworkbench.faces.crops import ContextCrop, cut_for
+from dfworkbench.faces.ready import spec_for
 from dfworkbench.input_spec import InputSpec
 from dfworkbench.media.images import read_image
 from dfworkbench.tables import BOX_COLUMNS, LANDMARK_COLUMNS
@@ -31,7 +32,19 @@ _log = logging.getLogger(__name__)
 _NO_LANDMARKS = np.full((POINTS, 2), np.nan)
 
 #: Columns of `FaceDataset.rows`: those of a score table that are known before scoring.
-ROW_COLUMNS = ("row_id", "video_id", "dataset", "split", "method", "group", "label", "track", "frame", "time_s")
+ROW_COLUMNS = (
+    "row_id",
+    "video_id",
+    "dataset",
+    "split",
+    "method",
+    "group",
+    "label",
+    "track",
+    "frame",
+    "time_s",
+    "doubt",
+)
 
 
 class FaceDataset(Dataset):
@@ -49,7 +62,7 @@ class FaceDataset(Dataset):
         transform: Random changes, or None.
         frames_per_video: Samples per track, evenly over its time; None for all.
         tracks: "main" keeps one track per file, see `main_tracks`; "all" keeps all but those of which a mask says that they
-            are not forged although their file is.
+            are not forged although their file is. Doubtful tracks (`faces.doubt`) are left out of files that have others.
         identities: Names of people, for methods that learn who is shown: an item's carrier and donor are places in it, -1 for
             people who are not; the donor of a real file is its carrier. See `datasets.people.identity_classes`.
         root: Folder of the data set, where its dense landmarks lie; read only for a transform that needs genuine frames.
@@ -59,6 +72,7 @@ class FaceDataset(Dataset):
 
     Raises:
         TableError: Crop files are missing; or the transform needs genuine frames, and a fake has none.
+        InputError: The spec asks for exact face boxes, and the faces were not extracted so.
     """
 
     def __init__(
@@ -81,7 +95,7 @@ class FaceDataset(Dataset):
         self.crops_root = Path(crops_root)
         self.transform = transform
         self.seed, self.epoch = seed, epoch
-        chosen = in_video_order(faces, videos)
+        chosen = without_doubtful(in_video_order(faces, videos))
         chosen = (main_tracks(chosen) if tracks == "main" else without_bystanders(chosen)).reset_index(drop=True)
         self._samples = choose_samples(chosen, spec, frames_per_video)
         self.rows = _describe(chosen.iloc[self._samples[:, 0]], videos)
@@ -98,7 +112,11 @@ class FaceDataset(Dataset):
         self._paths = chosen["crop_path"].tolist()
         self._boxes = chosen[list(BOX_COLUMNS)].to_numpy(np.float64)
         self._landmarks = chosen[list(LANDMARK_COLUMNS)].to_numpy(np.float64).reshape(-1, 5, 2)
+        self._specs = [spec_for(spec, shows) for shows in chosen["shows"]]
         self._places = chosen[["crop_x0", "crop_y0", "crop_side"]].to_numpy(np.float64)
+        self._frame_px = _frame_sizes(chosen, videos)
+        if spec.exact:
+            _require_exact(chosen.iloc[np.unique(self._samples)])
         self._cache: dict[int, NDArray[np.uint8]] = {}
         self._cache_left = cache_mb * 2**20
         self._require_crops()
@@ -151,7 +169,13 @@ class FaceDataset(Dataset):
         ]
         dense = np.stack([self._dense.get(int(face), _NO_LANDMARKS) for face in faces])
         return FaceSample(
-            self.spec, int(self._labels[row]), contexts, self._boxes[faces], self._landmarks[faces], genuine, dense
+            self._specs[faces[0]],
+            int(self._labels[row]),
+            contexts,
+            self._boxes[faces],
+            self._landmarks[faces],
+            genuine,
+            dense,
         )
 
     def _add_genuine(
@@ -176,7 +200,7 @@ class FaceDataset(Dataset):
         # without random changes the finished crop can be kept, which is smaller than what it is cut from
         image = self._cache.get(face)
         if image is None:
-            image = cut_for(self.spec, self._read_context(face), self._boxes[face], self._landmarks[face])
+            image = cut_for(self._specs[face], self._read_context(face), self._boxes[face], self._landmarks[face])
             self._keep(face, image)
         return image
 
@@ -186,10 +210,12 @@ class FaceDataset(Dataset):
             context = self._read_context(face)
             self._keep(face, context.image)
             return context
-        return ContextCrop(image, *self._places[face])
+        return ContextCrop(image, *self._places[face], frame_px=self._frame_px[face])
 
     def _read_context(self, face: int) -> ContextCrop:
-        return ContextCrop(read_image(self.crops_root / self._paths[face]), *self._places[face])
+        return ContextCrop(
+            read_image(self.crops_root / self._paths[face]), *self._places[face], frame_px=self._frame_px[face]
+        )
 
     def _keep(self, face: int, image: NDArray[np.uint8]) -> None:
         if image.nbytes <= self._cache_left:
@@ -219,9 +245,35 @@ def collate(items: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
     return {"images": images, **batch}
 
 
+def _frame_sizes(faces: pd.DataFrame, videos: pd.DataFrame) -> list[tuple[int, int] | None]:
+    """Width and height of the frame of each face, as the video table has them."""
+    of = (
+        videos.set_index("video_id").reindex(faces["video_id"])[["width_px", "height_px"]].fillna(-1).to_numpy(np.int64)
+    )
+    return [(int(width), int(height)) if min(width, height) > 0 else None for width, height in of]
+
+
+def _require_exact(faces: pd.DataFrame) -> None:
+    other = faces[~faces["exact"].astype(bool)] if "exact" in faces else faces
+    if len(other):
+        raise InputError(
+            f"reading faces: the boxes of {len(other)} of {len(faces)} faces are from our fast search (first: "
+            f"{other['face_id'].iloc[0]}). Expected boxes of facenet-pytorch's MTCNN, for which this detector was trained: "
+            "with others its scores are not its authors' (DeepfakeForensics-v1: log-odds 1.2 too high on average). Extract "
+            "the data set again with exact=true, or score the files themselves, which looks for faces so by itself."
+        )
+    scaled = int((faces["crop_size_px"] < faces["crop_side"]).sum())
+    if scaled:
+        _log.warning(
+            "%d of %d faces are stored scaled down, so their crops differ a little from those of this detector's authors; "
+            "extract with a larger context_max_px to keep all their pixels",
+            scaled, len(faces),
+        )  # fmt: skip
+
+
 def _describe(first: pd.DataFrame, videos: pd.DataFrame) -> pd.DataFrame:
     of = videos.set_index("video_id").loc[first["video_id"]]
     rows = {name: of[name].to_numpy() for name in ("dataset", "split", "method", "group")}
-    rows |= {name: first[name].to_numpy() for name in ("video_id", "track", "frame", "time_s")}
+    rows |= {name: first[name].to_numpy() for name in ("video_id", "track", "frame", "time_s", "doubt")}
     rows |= {"row_id": first["face_id"].to_numpy(), "label": of["label"].to_numpy(np.int64)}
     return pd.DataFrame(rows)[list(ROW_COLUMNS)]

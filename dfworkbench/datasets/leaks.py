@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from dfworkbench.media.walk import walk
 from dfworkbench.names import FAKE, REAL, SPLITS
 
 LEAK_COLUMNS = ("kind", "split_a", "video_a", "split_b", "video_b", "detail")
@@ -106,7 +107,7 @@ def _shared(kind: str, rows: pd.DataFrame, short: int | None = None) -> pd.DataF
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        return sorted(file for file in path.rglob("*") if file.is_file())
+        return walk(path).files
     return [path] if path.is_file() else []
 
 

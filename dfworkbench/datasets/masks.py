@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dfworkbench.datasets.recut import cut_again
 from dfworkbench.errors import MediaError
 from dfworkbench.input_spec import InputSpec
-from dfworkbench.media import media_kind, open_source, read_image
+from dfworkbench.media import media_kind, open_source, read_picture
 
 _log = logging.getLogger(__name__)
 _FORGED = 32  # of 255: the masks of FaceForensics++ are black and white, but were compressed
@@ -21,14 +21,15 @@ def read_masks(file: Path, wanted: set[int]) -> dict[int, NDArray[np.bool_]]:
     """Number of a frame -> where it is forged, `(H, W)`; frames that are not there are left out.
 
     Args:
-        file: Video or folder with the same frames as the forged file, or a picture for all of them; bright where forged.
+        file: Video or folder with the same frames as the forged file, or a picture for all of them; bright where forged, and
+            nothing is forged where a picture is transparent.
         wanted: Numbers of frames.
 
     Raises:
         MediaError: It cannot be read.
     """
     if media_kind(file) == "image":
-        return dict.fromkeys(wanted, _forged(read_image(file)))
+        return dict.fromkeys(wanted, _forged(read_picture(file, under="black").rgb))
     return {frame.index: _forged(frame.rgb) for frame in open_source(file).iterate(sorted(wanted))}
 
 

@@ -5,6 +5,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dfworkbench.faces.crops import context_at, cut_for
+from dfworkbench.faces.ready import spec_for
 from dfworkbench.input_spec import InputSpec
 from dfworkbench.tables import BOX_COLUMNS, LANDMARK_COLUMNS
 
@@ -23,4 +24,4 @@ def cut_again(rgb: NDArray[np.uint8], face: pd.Series, spec: InputSpec) -> NDArr
     place = (round(float(face[name])) for name in ("crop_x0", "crop_y0", "crop_side", "crop_size_px"))
     box = face[list(BOX_COLUMNS)].to_numpy(np.float64)
     landmarks = face[list(LANDMARK_COLUMNS)].to_numpy(np.float64).reshape(5, 2)
-    return cut_for(spec, context_at(rgb, *place), box, landmarks)
+    return cut_for(spec_for(spec, face.get("shows", "")), context_at(rgb, *place), box, landmarks)

@@ -32,6 +32,12 @@ def without_bystanders(faces: pd.DataFrame) -> pd.DataFrame:
     return faces[~(forged_file & (mean < _BYSTANDER_SHARE))]
 
 
+def without_doubtful(faces: pd.DataFrame) -> pd.DataFrame:
+    """Without doubtful tracks (`faces.doubt`), such as false boxes, in files that have others; what a mask calls forged stays."""
+    sure = (faces["doubt"] == "") | (faces["forged_share"] >= _BYSTANDER_SHARE)
+    return faces[sure | ~sure.groupby(faces["video_id"]).transform("any")]
+
+
 def mask_report(faces: pd.DataFrame) -> tuple[int, int]:
     """How often masks are needed to tell which of several faces is forged.
 

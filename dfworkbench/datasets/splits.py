@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from pathlib import Path
 from typing import Literal
 
@@ -9,10 +10,12 @@ import numpy as np
 import pandas as pd
 
 from dfworkbench.errors import DataNotFoundError, ParameterError, SplitLeakError, TableError
+from dfworkbench.media.listing import first_names
 from dfworkbench.names import FAKE, SPLITS
 from dfworkbench.tables import read_csv, write_csv
 from dfworkbench.workspace import atomic_path
 
+_log = logging.getLogger(__name__)
 Rule = Literal["auto", "official", "identity"]
 
 
@@ -60,10 +63,27 @@ def assign_splits(
         )
     if rule == "official" or (rule == "auto" and official):
         check_splits(videos)
+        _say_without_split(videos)
         return videos.copy()
     if len(shares) != 3 or min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
         raise ParameterError(f"shares must be three numbers from 0 that add up to 1 (train, val, test); got {shares}.")
+    if official:
+        _log.warning(
+            "splits are drawn anew: those of %d videos by official lists are given up, %d of them test videos. Results are not "
+            "comparable with published ones, and a detector trained on them has seen official test videos.",
+            (videos["split"] != "").sum(), (videos["split"] == "test").sum(),
+        )  # fmt: skip
     return videos.assign(split=videos["group"].map(_draw(videos, shares, seed)).astype("str"))
+
+
+def _say_without_split(videos: pd.DataFrame) -> None:
+    without = videos.loc[videos["split"] == "", "path"].tolist()
+    if without:
+        _log.warning(
+            "%d of %d videos have no official split (%s): they are extracted, and stay out of training, validation and test. "
+            "split_rule='identity' draws splits for all videos, official test videos among them.",
+            len(without), len(videos), first_names(without),
+        )  # fmt: skip
 
 
 def _draw(videos: pd.DataFrame, shares: tuple[float, float, float], seed: int) -> dict[str, str]:
@@ -107,6 +127,15 @@ def with_splits(videos: pd.DataFrame, path: Path) -> pd.DataFrame:
             f"{len(twice)} videos stand twice in {path} (first: {twice.iloc[0]!r}). Each must have one split."
         )
     splits = splits.set_index("video_id")
+    unknown = videos.loc[~videos["video_id"].isin(splits.index), "video_id"].tolist()
+    if unknown:
+        _log.warning(
+            "%s names no split for %d of %d videos, which are left out: %s",
+            path,
+            len(unknown),
+            len(videos),
+            first_names(unknown),
+        )
     return videos.assign(**{c: videos["video_id"].map(splits[c]).fillna("") for c in ("group", "split")})
 
 

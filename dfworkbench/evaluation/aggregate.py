@@ -1,6 +1,7 @@
 """From scored faces to one number per track or per file, by a stated rule.
 
-The key of a file is its `video_id`, a path: equally named videos of different forgery kinds are never pooled.
+The key of a file is its `video_id`, a path: equally named videos of different forgery kinds are never pooled. Rows of doubtful
+tracks (column `doubt`, see `faces.doubt`) do not decide a file that has others with a score.
 """
 
 from typing import Literal
@@ -30,6 +31,7 @@ DEFAULT_RULE: Rule = "max_track_mean"
 
 _NEEDED = ("row_id", "video_id", "label", "track", "frame", "fake_probability", "status")
 _KEPT = ("dataset", "split", "group", "method")
+_OPTIONAL = (*_KEPT, "reason", "doubt")
 
 
 def to_level(scores: pd.DataFrame, level: str = "video", rule: str = DEFAULT_RULE) -> pd.DataFrame:
@@ -40,12 +42,12 @@ def to_level(scores: pd.DataFrame, level: str = "video", rule: str = DEFAULT_RUL
         level: "frame" or "clip" (one row per scored face or clip), "track" or "person" (one per person and file), or "video"
             (one per file).
         rule: How the rows of a file become one number, see `RULES`. On track level the rule is applied within the track,
-            where "max_track_mean" is the mean.
+            where "max_track_mean" is the mean. On video level doubtful tracks count only where a file has no others with a score.
 
     Returns:
         One row per entry in order of first appearance: row_id, video_id, dataset, split, group, method, label, track,
-        fake_probability, status, reason, faces. A row without score keeps its status and has fake_probability NaN. A file
-        with a fake track is fake.
+        fake_probability, status, reason, doubt, faces. A row without score keeps its status and has fake_probability NaN. A
+        file with a fake track is fake. On video level `doubt` is empty unless doubtful tracks decided.
 
     Raises:
         UnknownNameError: For a level or rule that does not exist.
@@ -59,14 +61,23 @@ def to_level(scores: pd.DataFrame, level: str = "video", rule: str = DEFAULT_RUL
     keys = ["video_id", "track"] if level == "track" else ["video_id"]
     groups = rows.groupby(keys, sort=False)
     out = groups.agg(**_summary(rows, level)).reset_index()
-    score = _scores_by_rule(rows, keys, rule if level == "video" else rule.replace("max_track_mean", "mean"))
+    deciding = rows if level == "track" else rows[decides(rows)]
+    score = _scores_by_rule(deciding, keys, rule if level == "video" else rule.replace("max_track_mean", "mean"))
     index = pd.MultiIndex.from_frame(out[keys]) if len(keys) > 1 else pd.Index(out["video_id"])
+    out["doubt"] = deciding.groupby(keys, sort=False)["doubt"].max().reindex(index).to_numpy()
     out["fake_probability"] = score.reindex(index).to_numpy()
     out["status"] = np.where(out["faces"] > 0, STATUS_OK, out["status"])
     out["reason"] = np.where(out["faces"] > 0, "", out["reason"])
     suffix = "#t" + out["track"].astype(str) if level == "track" else ""
     out.insert(0, "row_id", out["video_id"] + suffix)
     return out
+
+
+def decides(rows: pd.DataFrame) -> pd.Series:
+    """Which rows of a score table decide the verdicts of their files: of doubtful tracks only where no others have a score."""
+    sure = rows["doubt"] == ""
+    others = (sure & rows["fake_probability"].notna()).groupby(rows["video_id"]).transform("any")
+    return sure | ~others
 
 
 def _checked(scores: pd.DataFrame) -> pd.DataFrame:
@@ -77,9 +88,10 @@ def _checked(scores: pd.DataFrame) -> pd.DataFrame:
             "Make score tables with dfworkbench.evaluation.scoring, or complete yours with tables.SCORES.complete(rows)."
         )
     rows = scores.reset_index(drop=True).copy()
-    for name in (*_KEPT, "reason"):
-        if name not in rows:
+    for name in _OPTIONAL:
+        if name not in rows:  # tables of other programs, and of older versions
             rows[name] = ""
+    rows["doubt"] = rows["doubt"].fillna("")
     # a row that failed has no score, whatever number stands in it
     rows.loc[rows["status"] != STATUS_OK, "fake_probability"] = np.nan
     rows["faces"] = rows["fake_probability"].notna().astype("int64")

@@ -48,7 +48,7 @@ def annotate(file: FileScore, target: Path | str, *, crf: int = 20, progress: bo
         )
     target = Path(target)
     if target.is_dir():
-        target = target / f"{file.path.stem}_annotated{'.mp4' if file.kind == 'video' else '.png'}"
+        target = target / annotated_name(file)
     require_other(target, file.path, ANNOTATED)
     require_replaceable(target, ANNOTATED)
     if file.kind == "video":
@@ -59,6 +59,11 @@ def annotate(file: FileScore, target: Path | str, *, crf: int = 20, progress: bo
     return target
 
 
+def annotated_name(file: FileScore) -> str:
+    """What the annotated copy of a file is called in a folder."""
+    return f"{file.path.stem}_annotated{'.mp4' if file.kind == 'video' else '.png'}"
+
+
 def _write_video(file: FileScore, target: Path, crf: int, progress: bool) -> None:
     source = VideoSource(file.path)
     panel = Panel(file, source.width_px)
@@ -66,13 +71,12 @@ def _write_video(file: FileScore, target: Path, crf: int, progress: bool) -> Non
     frames = tqdm(
         source.iterate(), total=file.frames, desc="annotating", unit="frame", disable=not progress, leave=False
     )
-    with VideoWriter(target, source.fps, width, height, crf=crf) as writer:
+    with VideoWriter(target, source.fps, width, height, crf=crf, timed=True) as writer:
         for frame in frames:
             picture = panel.under(draw_boxes(frame.rgb, file, frame.index), frame.index / max(file.frames - 1, 1))
             # H.264 needs even sides
-            writer.write(
-                np.pad(picture, ((0, height - picture.shape[0]), (0, width - picture.shape[1]), (0, 0)), mode="edge")
-            )
+            even = np.pad(picture, ((0, height - picture.shape[0]), (0, width - picture.shape[1]), (0, 0)), mode="edge")
+            writer.write(even, frame.time_s)
 
 
 def faces_at(track: TrackScore, frame: float) -> tuple[NDArray[np.float64], float] | None:
@@ -101,14 +105,16 @@ def draw_boxes(rgb: NDArray[np.uint8], file: FileScore, frame: int) -> NDArray[n
     scale = max(rgb.shape[:2]) / 1280
     font = ImageFont.load_default(max(11, round(19 * scale)))
     line = max(2, round(3.5 * scale))
-    seen = [(track.track, *found) for track in file.tracks if (found := faces_at(track, frame)) is not None]
-    for _, box, probability in seen:
+    seen = [(track, *found) for track in file.tracks if (found := faces_at(track, frame)) is not None]
+    for track, box, probability in seen:
         x0, y0, x1, y1 = (float(v) for v in box)
         radius = min(2.5 * line, (x1 - x0) / 6)
-        draw.rounded_rectangle((x0, y0, x1, y1), radius=radius, outline=_rgb(probability), width=line)
+        width = max(line // 3, 1) if track.doubt else line
+        draw.rounded_rectangle((x0, y0, x1, y1), radius=radius, outline=_rgb(probability), width=width)
     taken: list[tuple[float, float, float, float]] = []
-    for number, box, probability in seen:
-        text = f"{number}: " + ("no score" if np.isnan(probability) else f"{probability:.2f}")
+    for track, box, probability in seen:
+        text = f"{track.track}: " + ("no score" if np.isnan(probability) else f"{probability:.2f}")
+        text += " doubtful" if track.doubt else ""
         taken.append(_draw_label(draw, box, text, probability, font, line, taken))
     return np.asarray(image)
 
@@ -145,8 +151,8 @@ class Panel:
     def __init__(self, file: FileScore, width: int) -> None:
         self.unit = max(10, round(width / 64))
         self.tracks = file.tracks[:_MAX_ROWS] if file.kind == "video" else []
-        self._lines = [f"{file.path.name}   {probability_text(file.fake_probability)}   (green: real, orange: fake)"]
-        self._lines += _wrap(file.caveat, self._font(0.62), width - 2 * self.unit)
+        self._lines = [f"{file.title}   {probability_text(file.fake_probability)}   (green: real, orange: fake)"]
+        self._lines += _wrap(file.note, self._font(0.62), width - 2 * self.unit)
         self.height = round(self.unit * (1.9 + 0.95 * (len(self._lines) - 1) + 0.85 * len(self.tracks)))
         self._left, self._right = round(2.2 * self.unit), width - self.unit
         self._image = self._draw(file, width)
@@ -183,7 +189,8 @@ class Panel:
     def _bar(self, draw: ImageDraw.ImageDraw, track: TrackScore, file: FileScore, y: float) -> None:
         length = self._right - self._left
         end = y + 0.6 * self.unit
-        draw.text((self.unit, y - 0.05 * self.unit), str(track.track), fill=_SOFT, font=self._font(0.62))
+        name = f"{track.track}?" if track.doubt else str(track.track)
+        draw.text((self.unit, y - 0.05 * self.unit), name, fill=_SOFT, font=self._font(0.62))
         draw.rectangle((self._left, y, self._right, end), fill=(52, 58, 66))
         edges = np.clip(spans(track.frames, lone=1.0) / max(file.frames - 1, 1), 0, 1)
         for (a, b), probability in zip(edges, track.probabilities, strict=True):

@@ -30,6 +30,7 @@ def is_generated(path: Path | str) -> bool:
 def write_source(tables: Path, root: Path, layout: str) -> None:
     """Note beside a data set's tables where it came from and whether it is generated."""
     domain = GENERATED if is_generated(root) else UNKNOWN
+    root = root.expanduser().absolute()  # a later command may start elsewhere
     with atomic_path(tables / _SOURCE, "the source of the tables") as temporary:
         temporary.write_text(json.dumps({"root": str(root), "layout": layout, DOMAIN_KEY: domain}, indent=2) + "\n")
 

@@ -5,6 +5,7 @@ import pandas as pd
 from scipy.special import expit, log_expit
 
 from dfworkbench.errors import TableError
+from dfworkbench.evaluation.leak_note import table_note, with_note
 from dfworkbench.names import STATUS_OK
 
 
@@ -16,7 +17,8 @@ def mean_scores(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
         second: Another one with the same rows in the same order.
 
     Returns:
-        The first table with logits and fake probabilities of the mean; what either could not score stays without.
+        The first table with logits and fake probabilities of the mean and the names and notes of both runs; what either could
+        not score stays without.
 
     Raises:
         TableError: Their rows are not the same.
@@ -32,7 +34,11 @@ def mean_scores(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     with np.errstate(invalid="ignore"):  # NaN where one has no score
         logit = np.logaddexp(log_expit(ones), log_expit(others)) - np.logaddexp(log_expit(-ones), log_expit(-others))
     failed = first["status"] != STATUS_OK
-    return first.assign(
+    notes = [note for note in dict.fromkeys((table_note(first), table_note(second))) if note]
+    both = with_note(first, " ".join(notes))
+    if "run" in first and "run" in second:
+        both = both.assign(run=first["run"] + " + " + second["run"])
+    return both.assign(
         logit=logit, fake_probability=expit(logit),
         status=first["status"].where(failed, second["status"]), reason=first["reason"].where(failed, second["reason"]),
     )  # fmt: skip

@@ -47,7 +47,10 @@ def file_html(file: FileScore, note: bool = True) -> str:
         f'<span style="margin-left:auto">{_chip(file.fake_probability)}</span></div>'
         f'<div style="{_SOFT};text-align:right">{RULES[file.rule]}</div>'
     )
-    text = f'<div style="{_NOTE}">{escape(file.caveat)}</div>' if note and file.caveat else ""
+    if file.notice:
+        head += f'<div style="{_SOFT}">{escape(file.notice)}</div>'
+    words = file.note if note else file.doubt
+    text = f'<div style="{_NOTE}">{escape(words)}</div>' if words else ""
     rows = "".join(_track_html(track, file) for track in file.tracks[:_MAX_TRACKS])
     more = len(file.tracks) - _MAX_TRACKS
     rest = f'<div style="{_SOFT}">… and {more} more tracks</div>' if more > 0 else ""
@@ -56,10 +59,13 @@ def file_html(file: FileScore, note: bool = True) -> str:
 
 def _track_html(track: TrackScore, file: FileScore) -> str:
     length = f" in {track.duration_s:.1f} s" if file.kind == "video" else ""
+    remark = f"<br>{escape(track.remark)}" if track.doubt else ""
+    pale = ";opacity:.6" if track.doubt else ""
     return (
-        '<div style="display:flex;align-items:center;gap:14px;padding:5px 0;border-top:1px solid var(--jp-border-color2,#e5e7eb)">'
+        '<div style="display:flex;align-items:center;gap:14px;padding:5px 0;'
+        f'border-top:1px solid var(--jp-border-color2,#e5e7eb){pale}">'
         f'<div style="width:150px"><b>track {track.track}</b> {_chip(track.fake_probability)}<br>'
-        f'<span style="{_SOFT}">{track.count}{length}</span></div>'
+        f'<span style="{_SOFT}">{track.count}{length}{remark}</span></div>'
         f'<div style="width:430px">{_strip_html(track)}</div>{timeline_svg(track, file)}</div>'
     )
 

@@ -1,4 +1,4 @@
-"""What must be said beside every number of a run that was trained although its audit was red.
+"""The warnings attached to every result of a run: its audit was red, or nobody here knows what it was trained on.
 
 Like the mark of generated data (`evaluation.domain`), it travels in the provenance of the weights: into the score tables of the
 run, as a column `note`, and from there into every report.
@@ -14,6 +14,24 @@ from dfworkbench.evaluation.audit import KINDS, RED
 AUDIT_KEY = "audit"  # in the provenance of a checkpoint
 LEAKY_START_KEY = "leak_note"  # in the provenance's entry of another run that this one was made from
 NOTE_COLUMN = "note"
+_LEAKY = "Trained on a leaky table"
+
+
+def run_note(metadata: Mapping[str, Any]) -> str:
+    """All that must be said beside every number of a checkpoint; "" where its splits were clean, or nobody looked."""
+    return " ".join(filter(None, [leak_note(metadata), unknown_note(metadata)]))
+
+
+def unknown_note(metadata: Mapping[str, Any]) -> str:
+    """The sentence for weights that were imported: their training data are not on record; "" for runs that were trained here."""
+    record = metadata.get("provenance")
+    source = (record if isinstance(record, Mapping) else metadata).get("source")
+    if not isinstance(source, Mapping):
+        return ""
+    return (
+        f"Imported weights ({source.get('file', 'file not known')}) with unknown training data: they may have seen the files that "
+        "they score here, and on footage of another kind their number is no verdict."
+    )
 
 
 def leak_note(metadata: Mapping[str, Any]) -> str:
@@ -29,10 +47,12 @@ def provenance_note(record: Mapping[str, Any]) -> str:
         counts = ", ".join(
             f"{KINDS.get(kind, kind)}: {count}" for kind, count in audit.get("counts", {}).items() if count
         )
-        return f"Trained on a leaky table, which was allowed: its splits share {counts}. Its figures are not those of new people."
+        return f"{_LEAKY}, which was allowed: its splits share {counts}. Its figures are not those of new people."
     for name, of in sorted(record.items()):
         if isinstance(of, Mapping) and of.get(LEAKY_START_KEY):
-            return f"Made from a run ({name}) with leaks. {of[LEAKY_START_KEY]}"
+            note = str(of[LEAKY_START_KEY])
+            origin = f"a run ({name}) with leaks" if note.startswith(_LEAKY) else f"other weights ({name})"
+            return f"Made from {origin}. {note}"
     return ""
 
 

@@ -170,4 +170,7 @@ def split_hash(videos: pd.DataFrame) -> str:
 
 def crop_profile(spec: InputSpec) -> str:
     """How a detector's faces are cut, in words, such as "box x1.3"; its input size is its own affair."""
-    return spec.alignment if spec.alignment == "whole" else f"{spec.alignment} x{spec.crop_scale:g}"
+    if spec.alignment == "whole":
+        return spec.alignment
+    special = [spec.region] * (spec.region != "square") + [f"border {spec.border}"] * (spec.border != "repeat")
+    return " ".join([f"{spec.alignment} x{spec.crop_scale:g}", *special, *["exact"] * spec.exact])

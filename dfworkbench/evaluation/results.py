@@ -1,6 +1,7 @@
 """What scoring returns: one `Scored` with a `FileScore` per file and a `TrackScore` per person."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +29,8 @@ class TrackScore:
         shown: `(k,)` which faces they are, indices into the other arrays.
         artifacts: For each thumbnail `(m, 5)`: corners x0, y0, x1, y1 in 0..1 of it, and score in 0..1, of the boxes in which
             the detector sees artifacts; empty for detectors that say nothing of the kind.
-        shows: What was scored, in one word: "face", or "picture" where pictures are taken whole.
+        shows: What was scored, in one word: "face", "crop" for ready-made ones, or "picture" where pictures are taken whole.
+        doubt: Why the track does not decide the file while there are others (`faces.doubt`); "" if it may.
     """
 
     track: int
@@ -41,6 +43,7 @@ class TrackScore:
     shown: NDArray[np.int64]
     artifacts: tuple[NDArray[np.float64], ...] = ()
     shows: str = "face"
+    doubt: str = ""
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -56,6 +59,11 @@ class TrackScore:
         return f"{len(self)} {self.shows}{'' if len(self) == 1 else 's'}"
 
     @property
+    def remark(self) -> str:
+        """The doubt as listings show it; "" if there is none."""
+        return f"doubtful: {self.doubt}" if self.doubt else ""
+
+    @property
     def duration_s(self) -> float:
         """Seconds from the first to the last face."""
         return float(self.times[-1] - self.times[0]) if len(self.times) else 0.0
@@ -63,7 +71,8 @@ class TrackScore:
     def __repr__(self) -> str:
         when = f", {self.times[0]:.1f}-{self.times[-1]:.1f} s" if len(self) > 1 else ""
         p = self.fake_probability
-        return f"track {self.track:<3} {probability_text(p)}  {_bar(p)}  {self.count}{when}"
+        remark = f"  {self.remark}" if self.doubt else ""
+        return f"track {self.track:<3} {probability_text(p)}  {_bar(p)}  {self.count}{when}{remark}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +93,9 @@ class FileScore:
         fps: Frames per second; NaN for a picture.
         width_px: Of a frame.
         height_px: Of a frame.
+        notice: What is not as it seems in the file (`FileFaces.notice`).
+        name: What it is called in listings: the end of its video_id that tells it from the files scored with it; empty for
+            the name of the file.
     """
 
     path: Path
@@ -99,6 +111,30 @@ class FileScore:
     fps: float = float("nan")
     width_px: int = 0
     height_px: int = 0
+    notice: str = ""
+    name: str = ""
+
+    @property
+    def title(self) -> str:
+        """What listings call it."""
+        return self.name or self.path.name
+
+    @property
+    def doubt(self) -> str:
+        """What doubtful tracks mean for the file's number, in a sentence; "" if there are none."""
+        doubtful = [track for track in self.tracks if track.doubt and not np.isnan(track.fake_probability)]
+        if not doubtful or not self.ok:
+            return ""
+        if len(doubtful) < sum(not np.isnan(track.fake_probability) for track in self.tracks):
+            one = len(doubtful) == 1
+            return f"{len(doubtful)} doubtful {'track does' if one else 'tracks do'} not count for the file."
+        reasons = "; ".join(dict.fromkeys(track.doubt for track in doubtful))
+        return f"The file's number is in doubt: it rests on doubtful tracks alone ({reasons}), because there are no others."
+
+    @property
+    def note(self) -> str:
+        """Everything that is said beside the number: doubt and caveat."""
+        return " ".join(filter(None, [self.doubt, self.caveat]))
 
     @property
     def ok(self) -> bool:
@@ -113,17 +149,19 @@ class FileScore:
     def describe(self) -> str:
         """Kind, size and number of people in words, or that it was taken whole."""
         tracks = f"{len(self.tracks)} {'track' if len(self.tracks) == 1 else 'tracks'}"
-        people = "whole" if any(track.shows != "face" for track in self.tracks) else tracks
+        shows = {track.shows for track in self.tracks}
+        people = "whole" if "picture" in shows else "taken as a face crop" if "crop" in shows else tracks
         size = f"{self.width_px} x {self.height_px}"
         length = f", {self.frames} frames, {self.duration_s:.1f} s" if self.kind == "video" else ""
         return f"{self.kind} {size}{length}, {people}"
 
     def __repr__(self) -> str:
         if not self.ok:
-            return f"{self.path.name}: no score ({self.status})\n  {self.reason}"
-        head = f"{self.path.name}: {probability_text(self.fake_probability)} ({RULES[self.rule]})"
-        lines = [head, f"  {self.describe()}", *(f"  {track!r}" for track in self.tracks)]
-        return "\n".join(lines + ([f"  NOTE: {self.caveat}"] if self.caveat else []))
+            return f"{self.title}: no score ({self.status})\n  {self.reason}"
+        head = f"{self.title}: {probability_text(self.fake_probability)} ({RULES[self.rule]})"
+        about = filter(None, (self.describe(), self.notice))
+        lines = [head, *(f"  {text}" for text in about), *(f"  {track!r}" for track in self.tracks)]
+        return "\n".join(lines + ([f"  NOTE: {self.note}"] if self.note else []))
 
     def _repr_html_(self) -> str:
         from dfworkbench.evaluation.html import file_html
@@ -138,7 +176,7 @@ class Scored:
     Attributes:
         files: One per file, in order of path.
         table: Score table (`tables.SCORES`): one row per face or clip, one per file or track without score.
-        detector: Name of the detector.
+        detector: Name of the run, or of the weight file, that scored.
     """
 
     files: list[FileScore]
@@ -156,12 +194,15 @@ class Scored:
 
     @property
     def summary(self) -> pd.DataFrame:
-        """One row per file: video_id, kind, status, fake_probability, tracks, faces, reason."""
-        columns = ["video_id", "kind", "status", "fake_probability", "tracks", "faces", "reason"]
+        """One row per file: video_id, kind, status, fake_probability, tracks, doubtful (of these), faces, reason (or notice)."""
+        columns = ["video_id", "kind", "status", "fake_probability", "tracks", "doubtful", "faces", "reason"]
         rows = [
-            (f.video_id, f.kind, f.status, f.fake_probability, len(f.tracks), sum(map(len, f.tracks)), f.reason)
+            (
+                f.video_id, f.kind, f.status, f.fake_probability, len(f.tracks), sum(bool(t.doubt) for t in f.tracks),
+                sum(map(len, f.tracks)), f.reason or f.notice,
+            )
             for f in self.files
-        ]
+        ]  # fmt: skip
         return pd.DataFrame(rows, columns=columns)
 
     def __repr__(self) -> str:
@@ -173,6 +214,18 @@ class Scored:
         from dfworkbench.evaluation.html import scored_html
 
         return scored_html(self)
+
+
+def distinct_names(video_ids: Sequence[str]) -> dict[str, str]:
+    """Of each path the shortest end that no other one has: "x.mp4", or "a/x.mp4" and "b/x.mp4"."""
+    parts = {video_id: video_id.split("/") for video_id in video_ids}
+    names, open_ = {}, list(parts)
+    for depth in range(1, max(map(len, parts.values()), default=0) + 1):
+        ends = {video_id: "/".join(own[-depth:]) for video_id, own in parts.items()}
+        count = Counter(ends.values())
+        names |= {video_id: ends[video_id] for video_id in open_ if count[ends[video_id]] == 1}
+        open_ = [video_id for video_id in open_ if video_id not in names]
+    return names | {video_id: video_id for video_id in open_}
 
 
 def probability_text(probability: float) -> str:

@@ -1,14 +1,14 @@
 """Scoring: from a picture, a video or a folder to one fake probability per person and per file.
 
 A face goes from the frame to the detector exactly as in training: `faces_in_file` -> context crop -> `cut_for` by the
-checkpoint's InputSpec -> `prepare`. For a detector of whole pictures, or with `settings.whole`, no face is looked for: the
-picture goes the same way.
+checkpoint's InputSpec -> `prepare`. For a detector of whole pictures, or with `settings.whole` or `settings.crops`, no face is
+looked for: the picture goes the same way.
 """
 
 import dataclasses
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +26,28 @@ from dfworkbench.datasets.rows import choose_samples
 from dfworkbench.errors import DataNotFoundError, InputError, MediaError
 from dfworkbench.evaluation.aggregate import to_level
 from dfworkbench.evaluation.domain import caveat, is_generated
-from dfworkbench.evaluation.leak_note import leak_note, with_note
-from dfworkbench.evaluation.results import FileScore, Scored, TrackScore
+from dfworkbench.evaluation.journal import Finished, Journal, default_table, journal_path
+from dfworkbench.evaluation.leak_note import run_note, with_note
+from dfworkbench.evaluation.results import FileScore, Scored, TrackScore, distinct_names
 from dfworkbench.evaluation.settings import ScoreSettings
 from dfworkbench.faces import FaceFinder, FaceSettings, cut_for, faces_in_file
+from dfworkbench.faces.files import TrackedFace
 from dfworkbench.faces.identity import settle
+from dfworkbench.faces.ready import spec_for
 from dfworkbench.input_spec import InputSpec
-from dfworkbench.media.kinds import list_media, media_kind
+from dfworkbench.media.kinds import media_kind
+from dfworkbench.media.listing import list_media
+from dfworkbench.media.walk import readable
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.memory import reuse_memory
 from dfworkbench.models.modes import device_of, evaluating
 from dfworkbench.names import STATUS_OK
-from dfworkbench.tables import SCORES
+from dfworkbench.tables import SCORES, write_table
+from dfworkbench.workspace import require_writable
 
+_ERROR = "error"
 _log = logging.getLogger(__name__)
+_EXACT_CONTEXT_PX = 2048  # faces up to half as large are cut from the frame's own pixels
 
 
 def score(
@@ -47,14 +55,19 @@ def score(
     checkpoint: Path | str | LoadedDetector,
     settings: ScoreSettings | None = None,
     *,
+    table: Path | str | None = None,
     progress: bool = True,
 ) -> Scored:
     """Score every face of a picture, a video, a folder, or a list of these; or, if that is what the detector takes, the pictures.
+
+    A scoring of several files that was stopped continues when it is called again: finished files are kept below
+    `report/scores/.unfinished/` of the workspace until the result is returned (`evaluation.journal`).
 
     Args:
         path: A folder is searched for pictures and videos, also below.
         checkpoint: A weight file, a run folder, the name of a run in the workspace, or a detector that is loaded already.
         settings: How faces are found and summed up.
+        table: Where to write the score table too, .csv or .parquet; that it can be written is tried before the work.
         progress: Whether to show a bar with the time that is left.
 
     Returns:
@@ -63,22 +76,115 @@ def score(
     Raises:
         DataNotFoundError: A path does not exist, or a folder holds neither pictures nor videos.
         CheckpointError: The checkpoint cannot be used.
-        InputError: It is an encoder of identity.
+        InputError: It is an encoder of identity, or needs landmarks and `settings.crops` says that there are none.
+        OutputError: The table cannot be written.
     """
     settings = settings or ScoreSettings()
+    if table is not None:
+        require_writable(Path(table).parent, "the score table")
     files = find_files(path)
     loaded = checkpoint if isinstance(checkpoint, LoadedDetector) else load_detector(checkpoint, settings.device)
     _require_detector(loaded.detector, loaded.name)
+    _require_landmarks(loaded, settings)
     faces = settle(_face_settings(settings, loaded.input_spec))
-    finder = None if faces.whole else FaceFinder(faces)
-    always, elsewhere = leak_note(loaded.metadata), caveat(loaded.metadata)
-    scores, tables = [], []
-    for video_id, file in tqdm(files.items(), desc="scoring", unit="file", disable=not progress, leave=False):
-        found, rows = _score_file(file, video_id, loaded, settings, faces, finder)
-        notes = [always, "" if not elsewhere or is_generated(file) else elsewhere]
-        scores.append(dataclasses.replace(found, caveat=" ".join(filter(None, notes))))
-        tables.extend(rows)
-    return Scored(scores, with_note(SCORES.complete(tables), always), loaded.name)
+    kept = journal_path(_as_paths(path), loaded, settings, faces) if len(files) > 1 else None
+    found, rows = [], []
+    with Journal(kept) as journal:
+        for file, own in _score_files(files, loaded, settings, faces, journal, progress):
+            found.append(file)
+            rows.extend(own)
+        note = run_note(loaded.metadata)
+        scores = with_note(SCORES.complete(rows).assign(run=loaded.run), note)
+        scored = Scored(_with_verdicts(found, scores, caveat(loaded.metadata), note), scores, loaded.run)
+        if table is not None:
+            write_table("score", scores, table)
+        journal.remove()
+    return scored
+
+
+def score_to_table(
+    paths: Sequence[Path], checkpoint: str, settings: ScoreSettings, table: Path | None = None
+) -> tuple[Scored, Path | None]:
+    """`score` for a command line: without thumbnails, and several files always leave a table.
+
+    Args:
+        paths: As given.
+        checkpoint: As given.
+        settings: As given.
+        table: Where to; None takes `report/scores/` of the workspace for several files, and writes none for one.
+
+    Returns:
+        The result, and where its table was written.
+    """
+    several = len(find_files(paths)) > 1
+    loaded = load_detector(checkpoint, settings.device)
+    if table is None and several:
+        table = default_table(paths, loaded.run)
+    return score(paths, loaded, settings.replace(thumbnails=0), table=table), table
+
+
+def _as_paths(path: Path | str | Sequence[Path | str]) -> list[Path]:
+    return [Path(p) for p in ([path] if isinstance(path, str | Path) else path)]
+
+
+def _score_files(
+    files: dict[str, Path],
+    loaded: LoadedDetector,
+    settings: ScoreSettings,
+    faces: FaceSettings,
+    journal: Journal,
+    progress: bool,
+) -> Iterator[Finished]:
+    """Each file and its rows, without verdicts, which need all rows; files that the journal knows are not scored again."""
+    done = {video_id: old for video_id, file in files.items() if (old := journal.find(video_id, file)) is not None}
+    finder = FaceFinder(faces) if faces.finds_faces and len(done) < len(files) else None
+    with tqdm(
+        total=len(files), initial=len(done), desc="scoring", unit="file", disable=not progress, leave=False
+    ) as bar:
+        for video_id, file in files.items():
+            if video_id in done:
+                yield done.pop(video_id)
+                continue
+            found, rows = _score_file(file, video_id, loaded, settings, faces, finder)
+            if found.status != _ERROR:  # which may lie in this machine: tried again
+                journal.add(video_id, file, found, rows)
+            yield found, rows
+            bar.update()
+
+
+def _with_verdicts(files: list[FileScore], table: pd.DataFrame, elsewhere: str, note: str) -> list[FileScore]:
+    """The files with the probabilities of files and tracks, their notes, and names that tell them apart.
+
+    Args:
+        files: Of `_score_files`; those of tracks and files are still open.
+        table: Their score table.
+        elsewhere: What must be said beside a number on footage that is not generated.
+        note: What must be said beside every number.
+    """
+    rule = files[0].rule
+    videos = to_level(table, "video", rule).set_index("video_id")
+    tracks = to_level(table, "track", rule).set_index(["video_id", "track"])["fake_probability"].to_dict()
+    columns = {name: videos[name].to_dict() for name in ("fake_probability", "status", "reason")}
+    names = distinct_names([file.video_id for file in files])
+    out = []
+    for file in files:
+        key = file.video_id
+        own = [dataclasses.replace(t, fake_probability=float(tracks[key, t.track])) for t in file.tracks]
+        notes = [note, "" if not elsewhere or is_generated(file.path) else elsewhere]
+        verdict = {name: values[key] for name, values in columns.items()}
+        out.append(
+            dataclasses.replace(file, **verdict, tracks=own, name=names[key], caveat=" ".join(filter(None, notes)))
+        )
+    return out
+
+
+def _require_landmarks(loaded: LoadedDetector, settings: ScoreSettings) -> None:
+    if settings.crops and loaded.input_spec.alignment == "five_points":
+        raise InputError(
+            f"scoring ready-made face crops with {loaded.run}: it is fed faces that were turned and scaled by five landmarks, and "
+            "crops=true looks for none. Leave out crops, so that the faces in the pictures are found, or choose a detector with "
+            'alignment="box".'
+        )
 
 
 def _require_detector(network: Any, name: str) -> None:
@@ -101,16 +207,23 @@ def find_files(path: Path | str | Sequence[Path | str]) -> dict[str, Path]:
     files = [file for p in given for file in (list_media(p) if p.is_dir() else [p])]
     # absolute but not resolved: two links to one file are two files, and what lies below a link is called as it is there
     root = Path(os.path.commonpath([os.path.normpath((p if p.is_dir() else p.parent).absolute()) for p in given]))
-    named = {(root.name / Path(os.path.relpath(file, root))).as_posix(): file for file in files}
-    return named
+    names = ((root.name / Path(os.path.relpath(file, root))).as_posix() for file in files)
+    # a file whose name no table can hold is looked for under a readable one, and so gets a row without a score
+    return {readable(name): Path(readable(file)) for name, file in zip(names, files, strict=True)}
 
 
 def _face_settings(settings: ScoreSettings, spec: InputSpec) -> FaceSettings:
     values = {name: getattr(settings, name) for name in FaceSettings.model_fields}
     # a detector that looks further than the default context still gets its crops
     values["context_scale"] = max(settings.context_scale, spec.crop_scale)
+    if spec.exact:  # pixels of large faces must not be averaged before the crop is cut
+        values |= {"exact": True, "context_max_px": max(settings.context_max_px, _EXACT_CONTEXT_PX)}
     if spec.alignment == "whole":
-        values |= {"whole": True, "context_max_px": max(settings.context_max_px, -(-spec.size_px // 4) * 4)}
+        values |= {
+            "whole": True,
+            "crops": False,
+            "context_max_px": max(settings.context_max_px, -(-spec.size_px // 4) * 4),
+        }
     return FaceSettings(**values)
 
 
@@ -126,24 +239,23 @@ def _score_file(
     try:
         found = faces_in_file(file, faces, finder)
         detections = sorted(found.detections, key=lambda face: (face.track, face.frame))
-        crops = np.stack([cut_for(loaded.input_spec, face.context, face.box, face.landmarks) for face in detections])
+        crops = np.stack([_cut(loaded.input_spec, face) for face in detections])
     except MediaError as error:
         return _failed(known, error.status, str(error))
     except InputError as error:  # such as a picture that is smaller than the detector's window
-        return _failed(known, "error", str(error))
+        return _failed(known, _ERROR, str(error))
     except Exception as error:
         # whatever one file does to a decoder must not cost the other files their scores
         _log.exception("scoring %s failed", file)
-        return _failed(known, "error", f"{type(error).__name__}: {error}")
-    known |= {name: getattr(found, name) for name in ("kind", "frames", "fps", "width_px", "height_px")}
+        return _failed(known, _ERROR, f"{type(error).__name__}: {error}")
+    known |= {name: getattr(found, name) for name in ("kind", "frames", "fps", "width_px", "height_px", "notice")}
     rows, tracks = _score_tracks(detections, crops, video_id, loaded, settings)
-    if faces.whole:
-        tracks = [dataclasses.replace(track, shows="picture") for track in tracks]
-    verdict = to_level(SCORES.complete(rows), "video", settings.rule).iloc[0]
-    status, reason = str(verdict["status"]), str(verdict["reason"])
-    return FileScore(
-        **known, tracks=tracks, status=status, reason=reason, fake_probability=float(verdict["fake_probability"])
-    ), rows
+    rows = [{**row, "reason": row.get("reason") or found.notice} for row in rows]
+    return FileScore(**known, tracks=tracks, status=STATUS_OK, reason="", fake_probability=float("nan")), rows
+
+
+def _cut(spec: InputSpec, face: TrackedFace) -> NDArray[np.uint8]:
+    return cut_for(spec_for(spec, face.shows), face.context, face.box, face.landmarks)
 
 
 def _failed(known: dict[str, Any], status: str, reason: str) -> tuple[FileScore, list[dict[str, Any]]]:
@@ -156,7 +268,7 @@ def _ids(video_id: str) -> dict[str, Any]:
 
 
 def _score_tracks(
-    faces: list[Any], crops: NDArray[np.uint8], video_id: str, loaded: LoadedDetector, settings: ScoreSettings
+    faces: list[TrackedFace], crops: NDArray[np.uint8], video_id: str, loaded: LoadedDetector, settings: ScoreSettings
 ) -> tuple[list[dict[str, Any]], list[TrackScore]]:
     spec = loaded.input_spec
     numbers = np.array([face.track for face in faces])
@@ -166,7 +278,8 @@ def _score_tracks(
     rows = [
         {
             "row_id": f"{video_id}#t{faces[i].track}f{faces[i].frame}", **_ids(video_id), "track": faces[i].track,
-            "frame": faces[i].frame, "time_s": faces[i].time_s, "logit": logit, "fake_probability": float(expit(logit)),
+            "frame": faces[i].frame, "time_s": faces[i].time_s, "logit": float(logit),
+            "fake_probability": float(expit(logit)), "doubt": faces[i].doubt,
         }
         for i, logit in zip(samples[:, 0], logits, strict=True)
     ]  # fmt: skip
@@ -174,11 +287,10 @@ def _score_tracks(
         _too_short(video_id, t, int((numbers == t).sum()), spec) for t in sorted({*numbers} - {*numbers[samples[:, 0]]})
     ]
     per_face = _per_face([row["fake_probability"] for row in rows if "logit" in row], samples, len(faces))
-    levels = to_level(SCORES.complete(rows), "track", settings.rule).set_index("track")["fake_probability"]
     tracks = []
     for number in np.unique(numbers):
         own = np.flatnonzero(numbers == number)
-        track = _track(number, float(levels[number]), [faces[i] for i in own], per_face[own], spec, settings)
+        track = _track(number, [faces[i] for i in own], per_face[own], spec, settings)
         tracks.append(dataclasses.replace(track, artifacts=_artifacts(loaded, crops[own[track.shown]])))
     return rows, tracks
 
@@ -205,8 +317,7 @@ def _per_face(probabilities: Sequence[float], samples: NDArray[np.int64], faces:
 
 def _track(
     number: int,
-    probability: float,
-    faces: Sequence[Any],
+    faces: Sequence[TrackedFace],
     values: NDArray[np.float64],
     spec: InputSpec,
     settings: ScoreSettings,
@@ -216,17 +327,19 @@ def _track(
     shown = ((np.arange(count) + 0.5) * len(faces) / max(count, 1)).astype(np.int64)
     seen = "box" if spec.alignment == "whole" else spec.alignment  # all of a picture, not a window of it
     look = InputSpec(size_px=settings.thumbnail_px, crop_scale=spec.crop_scale, alignment=seen)
-    pictures = [cut_for(look, faces[i].context, faces[i].box, faces[i].landmarks) for i in shown]
+    pictures = [_cut(look, faces[i]) for i in shown]
     empty = np.empty((0, look.size_px, look.size_px, 3), np.uint8)
     return TrackScore(
         track=int(number),
-        fake_probability=probability,
+        fake_probability=float("nan"),  # by the rule, once all rows are there
         frames=np.array([face.frame for face in faces], dtype=np.int64),
         times=np.array([face.time_s for face in faces], dtype=np.float64),
         probabilities=values,
         boxes=np.array([face.box for face in faces], dtype=np.float64).reshape(-1, 4),
         thumbnails=np.stack(pictures) if pictures else empty,
         shown=shown,
+        shows=faces[0].shows,
+        doubt=faces[0].doubt,
     )
 
 
@@ -302,7 +415,9 @@ def score_rows(
             logits[batch["row"].numpy()] = _forward(network, dataset.spec, name, batch["images"])
     rows = dataset.rows.assign(logit=logits, fake_probability=expit(logits))
     table = SCORES.complete(pd.concat([SCORES.complete(rows), _without_sample(videos, dataset)], ignore_index=True))
-    return with_note(table, leak_note(detector.metadata) if isinstance(detector, LoadedDetector) else "")
+    if not isinstance(detector, LoadedDetector):
+        return table
+    return with_note(table.assign(run=detector.run), run_note(detector.metadata))
 
 
 def _without_sample(videos: pd.DataFrame | None, dataset: FaceDataset) -> pd.DataFrame:

@@ -1,7 +1,6 @@
 """Extraction of a data set: video table in, face crops, face table and completed video table out."""
 
 import logging
-import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,16 +11,19 @@ from tqdm.auto import tqdm
 from dfworkbench.datasets.layouts import read_layout
 from dfworkbench.datasets.splits import assign_splits, write_splits
 from dfworkbench.evaluation.domain import write_source
+from dfworkbench.extraction.lacking import missing, say_what_is_lacking
 from dfworkbench.extraction.part import Job, Part, parts_folder, read_part
 from dfworkbench.extraction.settings import ExtractSettings
 from dfworkbench.extraction.workers import run_jobs
 from dfworkbench.faces.identity import settle
 from dfworkbench.faces.settings import FaceSettings
+from dfworkbench.locks import held
+from dfworkbench.media.walk import is_missing
 from dfworkbench.names import STATUS_OK
 from dfworkbench.safe_paths import require_below, require_folder_name
 from dfworkbench.settings import parse_options
 from dfworkbench.tables import FACES, VIDEOS, write_table
-from dfworkbench.workspace import Workspace, explain_write, find_workspace
+from dfworkbench.workspace import Workspace, find_workspace, require_writable
 
 _log = logging.getLogger(__name__)
 
@@ -90,6 +92,9 @@ def extract_table(
 
     Returns:
         The tables, sorted as `videos` is; files without faces have a status and a reason.
+
+    Raises:
+        OutputError: Another process extracts this data set, or results cannot be written.
     """
     require_folder_name("naming a data set", name)
     videos = VIDEOS.complete(videos)  # its paths become folders that are written to and emptied
@@ -104,9 +109,22 @@ def extract_table(
         )
         for row in videos.itertuples()
     ]  # fmt: skip
-    _require_writable(parts_folder(extracted, name), extracted)
-    _require_writable(workspace.labels / name, workspace.labels)
+    labels = workspace.labels / name
+    for folder, base in ((parts_folder(extracted, name), extracted), (labels, workspace.labels)):
+        require_below(folder, base, "extracting faces")
+        require_writable(folder, "extracted faces")
+    with held(labels, f"extracting the data set {name!r}"):
+        parts = _extract_all(jobs, name, workers, scheduler, progress)
+        tables = _write_tables(videos, parts, labels, exact=faces.exact and faces.finds_faces)
+    say_what_is_lacking(tables.videos, faces.frames)
+    return tables
+
+
+def _extract_all(jobs: list[Job], name: str, workers: int, scheduler: str, progress: bool) -> list[Part]:
+    """The parts of all videos; those that are there already are not made again."""
     parts = {number: part for number, job in enumerate(jobs) if (part := read_part(job)) is not None}
+    # a message to a worker and back takes longer than the look: of long lists often only a few files were downloaded
+    parts |= {number: missing(job) for number, job in enumerate(jobs) if is_missing(job.file)}
     todo = [number for number in range(len(jobs)) if number not in parts]
     with tqdm(total=len(jobs), initial=len(parts), unit="video", desc=f"Faces of {name}", disable=not progress) as bar:
         if todo:
@@ -114,7 +132,7 @@ def extract_table(
                 parts[todo[number]] = part
                 _report(jobs[todo[number]], part)
                 bar.update()
-    return _write_tables(videos, [parts[number] for number in range(len(jobs))], workspace.labels / name)
+    return [parts[number] for number in range(len(jobs))]
 
 
 def _report(job: Job, part: Part) -> None:
@@ -122,23 +140,14 @@ def _report(job: Job, part: Part) -> None:
         _log.info("%s: %s (%s)", job.video_id, part.video["status"], part.video["reason"])
 
 
-def _write_tables(videos: pd.DataFrame, parts: list[Part], folder: Path) -> Extracted:
+def _write_tables(videos: pd.DataFrame, parts: list[Part], folder: Path, *, exact: bool) -> Extracted:
     results = pd.DataFrame([part.video for part in parts], index=videos.index)
     videos = VIDEOS.complete(videos)
     for column in results:
         known = results[column].notna()
         videos.loc[known, column] = results.loc[known, column].astype(videos[column].dtype)
-    rows = [face for part in parts for face in part.faces]
+    rows = [{**face, "exact": exact} for part in parts for face in part.faces]
     faces = FACES.complete(pd.DataFrame(rows)) if rows else FACES.empty()
     write_table("face", faces, folder / "faces.parquet")
     write_table("video", videos, folder / "videos.csv")
     return Extracted(videos, faces, "")
-
-
-def _require_writable(folder: Path, base: Path) -> None:
-    """Fail before the work, not after it."""
-    require_below(folder, base, "extracting faces")
-    with explain_write(folder, "extracted faces"):
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass

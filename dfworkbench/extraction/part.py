@@ -142,7 +142,7 @@ def _extract(job: Job, threads: int) -> Part:
     found = faces_in_file(
         job.file,
         job.settings,
-        None if job.settings.whole else _finder(job.settings),
+        _finder(job.settings) if job.settings.finds_faces else None,
         threads,
         png=True,
         like_frames=_frames(job.genuine),
@@ -157,7 +157,10 @@ def _extract(job: Job, threads: int) -> Part:
             with (job.extracted / row["crop_path"]).open("xb") as file:  # never through a link that lies there
                 file.write(face.context.png)
     tracks = len({face.track for face in found.detections})
-    return Part({"status": STATUS_OK, "reason": "", **_file_columns(found), "tracks": tracks, "faces": len(rows)}, rows)
+    return Part(
+        {"status": STATUS_OK, "reason": found.notice, **_file_columns(found), "tracks": tracks, "faces": len(rows)},
+        rows,
+    )
 
 
 def _frames(genuine: Path | None) -> int:
@@ -191,6 +194,8 @@ def _face_row(job: Job, face: TrackedFace) -> dict[str, Any]:
         "crop_y0": context.y0,
         "crop_side": context.side,
         "crop_size_px": context.image.shape[0],
+        "doubt": face.doubt,
+        "shows": face.shows,
     }
 
 

@@ -10,6 +10,7 @@ from functools import cached_property
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from PIL import Image
 
 from dfworkbench.errors import InputError
 from dfworkbench.faces.alignment import AUTHORS_SCALE, align, alignment_matrix
@@ -34,12 +35,14 @@ class ContextCrop:
         x0: Left edge in pixels of the frame; may be negative.
         y0: Top edge, likewise.
         side: Width and height in pixels of the frame.
+        frame_px: Width and height of the frame, where they are known; needed to tell its pixels from its repeated border.
     """
 
     image: NDArray[np.uint8]
     x0: float
     y0: float
     side: float
+    frame_px: tuple[int, int] | None = None
 
     @property
     def square(self) -> NDArray[np.float64]:
@@ -89,7 +92,7 @@ def cut_whole(rgb: NDArray[np.uint8], max_px: int) -> ContextCrop:
 def context_at(rgb: NDArray[np.uint8], x0: int, y0: int, side: int, size_px: int) -> ContextCrop:
     """The context crop of a known place: a square of `side` pixels of the frame at (x0, y0), stored with `size_px`."""
     image = _resize(cut_square(rgb, x0, y0, side), size_px).copy()  # never a view that keeps the frame
-    return ContextCrop(image, float(x0), float(y0), float(side))
+    return ContextCrop(image, float(x0), float(y0), float(side), (rgb.shape[1], rgb.shape[0]))
 
 
 def cut_for(
@@ -98,7 +101,7 @@ def cut_for(
     """Cut what a detector's InputSpec asks for.
 
     Args:
-        spec: `alignment`, `crop_scale` and `size_px` are used.
+        spec: All fields that say where and how to cut are used.
         context: The face's context crop.
         box: The face box in pixels of the frame, as in the face table. For `alignment` "whole", that of a whole picture,
             which gives the window in its middle, or a window from `window_in`.
@@ -109,18 +112,56 @@ def cut_for(
         pictures are copies of its pixels.
 
     Raises:
-        InputError: The square reaches beyond the context crop, or landmarks are needed and there are none, or a window of a
-            whole picture is asked for and this is a face, or a smaller picture.
+        InputError: The region reaches beyond the context crop, or landmarks are needed and there are none, or a window of a
+            whole picture is asked for and this is a face, or a smaller picture, or the frame's size is needed and not known.
     """
     if spec.alignment == "five_points":
         return _cut_aligned(spec, context, landmarks)
     if spec.alignment == "whole":
         return _cut_window(spec, context, np.asarray(box, np.float64))
+    region = _sides(spec, context, box) if spec.region == "sides" else _square(spec, context, box)
+    return np.ascontiguousarray(_resize_as(spec, region))
+
+
+def _square(spec: InputSpec, context: ContextCrop, box: ArrayLike) -> NDArray[np.uint8]:
+    """The pixels of the context in the square around a box."""
     left, top, length = square_around(box, spec.crop_scale)
+    _require_inside(spec, context, np.array([left, top, left + length, top + length]))
     stored = context.image.shape[0]
     ratio = stored / context.side
-    beyond = max(context.x0 - left, context.y0 - top, left + length - context.x0 - context.side,
-                 top + length - context.y0 - context.side)  # fmt: skip
+    side = min(max(round(length * ratio), 1), stored)
+    x0 = min(max(round((left - context.x0) * ratio), 0), stored - side)
+    y0 = min(max(round((top - context.y0) * ratio), 0), stored - side)
+    return context.image[y0 : y0 + side, x0 : x0 + side]
+
+
+def _sides(spec: InputSpec, context: ContextCrop, box: ArrayLike) -> NDArray[np.uint8]:
+    """The pixels of the context in a box whose sides were widened one by one."""
+    x0, y0, x1, y1 = np.asarray(box, np.float64)
+    margin = np.array([x1 - x0, y1 - y0]) * (spec.crop_scale - 1) / 2
+    edges = np.array([x0, y0, x1, y1]) + np.concatenate([-margin, margin])
+    if spec.border == "clip":
+        edges = np.clip(edges, 0, np.tile(_known_frame(context), 2))
+    edges = np.trunc(edges)  # towards 0 as the authors' int() does, also left of the frame
+    _require_inside(spec, context, edges)
+    place = (edges - np.tile((context.x0, context.y0), 2)) * (context.image.shape[0] / context.side)
+    last = context.image.shape[0] - 1
+    left, top, right, bottom = np.clip(np.rint(place).astype(int) - (0, 0, 1, 1), 0, last).tolist()
+    return context.image[top : max(bottom, top) + 1, left : max(right, left) + 1]
+
+
+def _known_frame(context: ContextCrop) -> tuple[int, int]:
+    if context.frame_px is None:
+        raise InputError(
+            "cutting a detector's input: this detector's crops end at the border of the frame, and the frame's size is not "
+            "known. Pass a ContextCrop with frame_px=(width, height); in a data set, extract again where the video table has none."
+        )
+    return context.frame_px
+
+
+def _require_inside(spec: InputSpec, context: ContextCrop, edges: NDArray[np.float64]) -> None:
+    beyond = float(np.concatenate([context.square[:2] - edges[:2], edges[2:] - context.square[2:]]).max())
+    length = float((edges[2:] - edges[:2]).max())
     if beyond > _ROUNDING_PX or length <= 0:
         longer = length / spec.crop_scale
         raise InputError(
@@ -129,10 +170,6 @@ def cut_for(
             f"again with context_scale={max(spec.crop_scale, 2 * spec.crop_scale * context.side / length / 2):.1f} or more; "
             "of whole pictures there is no more: build the detector with crop_scale=1.0."
         )
-    side = min(max(round(length * ratio), 1), stored)
-    x0 = min(max(round((left - context.x0) * ratio), 0), stored - side)
-    y0 = min(max(round((top - context.y0) * ratio), 0), stored - side)
-    return np.ascontiguousarray(_resize(context.image[y0 : y0 + side, x0 : x0 + side], spec.size_px))
 
 
 def _cut_aligned(spec: InputSpec, context: ContextCrop, landmarks: ArrayLike | None) -> NDArray[np.uint8]:
@@ -202,9 +239,19 @@ def cut_square(rgb: NDArray[np.uint8], x0: int, y0: int, side: int) -> NDArray[n
     return np.asarray(cv2.copyMakeBorder(inner, *missing, borderType=cv2.BORDER_REPLICATE), dtype=np.uint8)
 
 
+def _resize_as(spec: InputSpec, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A region of any shape, stretched to the square that a detector takes."""
+    size = (spec.size_px, spec.size_px)
+    if spec.interpolation == "auto":
+        return _resize(image, spec.size_px)
+    if spec.antialias:
+        return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+
+
 def _resize(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    if image.shape[0] == size:
+    if image.shape[:2] == (size, size):
         return image
     # a small step down hardly differs between the two, and averaging takes four times as long
-    method = cv2.INTER_AREA if image.shape[0] > _SMALL_STEP * size else cv2.INTER_LINEAR
+    method = cv2.INTER_AREA if max(image.shape[:2]) > _SMALL_STEP * size else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image, (size, size), interpolation=method), dtype=np.uint8)

@@ -1,9 +1,10 @@
-"""All faces of a picture, a video or a folder of frames, as tracks with context crops; or its pictures whole.
+"""All faces of a picture, a video or a folder of frames, as tracks with context crops; or its pictures whole, or as faces.
 
 Extraction and scoring both go through here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
@@ -13,13 +14,17 @@ from numpy.typing import NDArray
 from dfworkbench.errors import MediaError
 from dfworkbench.faces import search
 from dfworkbench.faces.crops import ContextCrop, cut_whole
+from dfworkbench.faces.doubt import explain_doubt
 from dfworkbench.faces.identity import people
 from dfworkbench.faces.mtcnn import FaceFinder
+from dfworkbench.faces.ready import take_crop
 from dfworkbench.faces.settings import FaceSettings
 from dfworkbench.faces.tracking import KeyFrame, Track, colour_histogram, link
-from dfworkbench.media import FrameSource, media_kind, open_source, read_image, sample_indices
+from dfworkbench.media import FrameSource, media_kind, open_source, read_picture, sample_indices
+from dfworkbench.media.kinds import kind_or_reason
 
 _LEAST_WHOLE_PX = 32  # of a whole picture: no detector takes less
+_NO_LANDMARKS = np.full((5, 2), np.nan)
 
 
 @dataclass(frozen=True)
@@ -30,10 +35,13 @@ class TrackedFace:
         frame: Index in the file, from 0.
         time_s: Seconds since the first frame.
         track: Number of its track, from 0 by first appearance.
-        box: `(4,)` x0, y0, x1, y1 in pixels of the frame; of a whole picture, the square that is kept.
+        box: `(4,)` x0, y0, x1, y1 in pixels of the frame; of a whole picture, the square that is kept; of a
+            ready-made crop, all of it.
         probability: Of the face detector; 1 for a whole picture.
-        landmarks: `(5, 2)` in pixels of the frame; NaN for a whole picture.
+        landmarks: `(5, 2)` in pixels of the frame; NaN for a whole picture and for a ready-made crop.
         context: The crop that is stored.
+        doubt: Why its track should not decide the file's verdict (`faces.doubt`); "" if it may.
+        shows: What was taken: a face that was found, a ready-made face crop, or a whole picture.
     """
 
     frame: int
@@ -43,6 +51,8 @@ class TrackedFace:
     probability: float
     landmarks: NDArray[np.float64]
     context: ContextCrop
+    doubt: str = ""
+    shows: Literal["face", "crop", "picture"] = "face"
 
 
 @dataclass(frozen=True)
@@ -56,6 +66,7 @@ class FileFaces:
         width_px: Of a frame; of the first where those of a folder differ.
         height_px: Likewise.
         detections: At least one.
+        notice: What is not as it seems (`media.read_picture`), and which faces were not looked for; "" if there is nothing.
     """
 
     kind: Literal["video", "image"]
@@ -64,6 +75,7 @@ class FileFaces:
     width_px: int
     height_px: int
     detections: list[TrackedFace]
+    notice: str = ""
 
 
 class NoFaceError(MediaError):
@@ -88,12 +100,13 @@ def faces_in_file(
 ) -> FileFaces:
     """Find, connect and cut all faces of a picture, a video or a folder of frames.
 
-    With `settings.whole` no face is looked for: each picture, or sampled frame, is kept whole, and a file is one track.
+    With `settings.whole` or `settings.crops` no face is looked for: each picture, or sampled frame, is kept whole or taken as
+    a face, and a file is one track.
 
     Args:
         path: The file, or the folder whose pictures are the frames of one video.
         settings: Defaults of `FaceSettings` if left out.
-        finder: To be used again for many files; made from the settings if left out. Not needed for whole pictures.
+        finder: To be used again for many files; made from the settings if left out. Not needed where no face is looked for.
         threads: With more than one, a video is decoded while faces are looked for; 0 for one per core.
         png: The crops will be stored: compress them (`ContextCrop.png`) while the search goes on.
         like_frames: Sample a video at the frames at which one of so many frames would be sampled; 0 goes by its own length.
@@ -108,10 +121,11 @@ def faces_in_file(
         raise MediaError(f"opening {path}: there is no such file or folder. Check the path.", "missing")
     if kind is None:
         raise MediaError(
-            f"opening {path}: its suffix {path.suffix!r} is that of no picture or video. Rename the file if it is one."
+            f"opening {path}: by suffix and content this is no picture or video that is read here"
+            f"{f' ({reason})' if (reason := kind_or_reason(path)) else ''}. Convert or leave out the file."
         )
-    if settings.whole:
-        return _whole_pictures(path, settings, threads, like_frames)
+    if not settings.finds_faces:
+        return _taken_as_they_are(path, settings, threads, like_frames)
     finder = finder or FaceFinder(settings)
     file, keys = (
         _read_image(path, finder) if kind == "image" else _read_video(path, settings, finder, threads, png, like_frames)
@@ -122,6 +136,8 @@ def faces_in_file(
         tracks = people(link(keys), keys, settings)
     kept = _long_enough(tracks, keys, settings)
     detections = [face for number, track in enumerate(kept) for face in _tracked(number, track, keys)]
+    if kind != "image":
+        detections = _doubted(detections, keys, timed=kind == "video")
     if not detections:
         raise NoFaceError(_explain_no_face(path, settings, file, len(tracks)), file)
     file.detections.extend(detections)
@@ -135,10 +151,11 @@ def follow_faces(source: FrameSource, finder: FaceFinder) -> tuple[list[KeyFrame
 
 
 def _read_image(path: Path, finder: FaceFinder) -> tuple[FileFaces, list[KeyFrame]]:
-    rgb = read_image(path)
+    rgb, notice = read_picture(path)
     faces = finder.find(rgb)
     contexts = [search.cut_context(rgb, box, finder.settings) for box in faces.boxes]
-    file = FileFaces("image", 1, float("nan"), rgb.shape[1], rgb.shape[0], [])
+    notice = _join(notice, _explain_limit(finder.settings, rgb.shape[1], rgb.shape[0]))
+    file = FileFaces("image", 1, float("nan"), rgb.shape[1], rgb.shape[0], [], notice)
     return file, [KeyFrame(0, 0.0, faces, colour_histogram(rgb), contexts)]
 
 
@@ -146,7 +163,8 @@ def _read_video(
     path: Path, settings: FaceSettings, finder: FaceFinder, threads: int, png: bool, like_frames: int
 ) -> tuple[FileFaces, list[KeyFrame]]:
     source = open_source(path)
-    file = FileFaces("video", source.frames_expected, source.fps, source.width_px, source.height_px, [])
+    notice = _join(source.notice, _explain_limit(settings, source.width_px, source.height_px))
+    file = FileFaces("video", source.frames_expected, source.fps, source.width_px, source.height_px, [], notice)
     return file, _video_keys(source, settings, finder, threads, png, like_frames)
 
 
@@ -162,20 +180,25 @@ def _wanted(source: FrameSource, settings: FaceSettings, like_frames: int) -> li
     return [index for index in wanted if index < source.frames_expected] or [0]
 
 
-def _whole_pictures(path: Path, settings: FaceSettings, threads: int, like_frames: int) -> FileFaces:
+def _taken_as_they_are(path: Path, settings: FaceSettings, threads: int, like_frames: int) -> FileFaces:
     if media_kind(path) == "image":
-        rgb = read_image(path)
-        file = FileFaces("image", 1, float("nan"), rgb.shape[1], rgb.shape[0], [])
+        rgb, notice = read_picture(path)
+        file = FileFaces("image", 1, float("nan"), rgb.shape[1], rgb.shape[0], [], notice)
         frames = iter([(0, 0.0, rgb)])
     else:
         source = open_source(path)
-        file = FileFaces("video", source.frames_expected, source.fps, source.width_px, source.height_px, [])
+        size = source.width_px, source.height_px
+        file = FileFaces("video", source.frames_expected, source.fps, *size, [], source.notice)
         wanted = _wanted(source, settings, like_frames)
         frames = ((frame.index, frame.time_s, frame.rgb) for frame in source.iterate(wanted, threads))
     for index, time_s, rgb in frames:
-        if min(rgb.shape[:2]) >= _LEAST_WHOLE_PX:  # the pictures of a folder may differ in size
+        if settings.crops:
+            context, box = take_crop(rgb, settings.context_max_px)
+            file.detections.append(TrackedFace(index, time_s, 0, box, 1.0, _NO_LANDMARKS, context, shows="crop"))
+        elif min(rgb.shape[:2]) >= _LEAST_WHOLE_PX:  # the pictures of a folder may differ in size
             context = cut_whole(rgb, settings.context_max_px)
-            file.detections.append(TrackedFace(index, time_s, 0, context.square, 1.0, np.full((5, 2), np.nan), context))
+            square = context.square
+            file.detections.append(TrackedFace(index, time_s, 0, square, 1.0, _NO_LANDMARKS, context, shows="picture"))
     if not file.detections:
         raise MediaError(
             f"taking {path} whole: it is {file.width_px} x {file.height_px} px. Expected at least {_LEAST_WHOLE_PX} px "
@@ -185,12 +208,15 @@ def _whole_pictures(path: Path, settings: FaceSettings, threads: int, like_frame
 
 
 def _long_enough(tracks: list[Track], keys: list[KeyFrame], settings: FaceSettings) -> list[Track]:
-    """Tracks that are seen often enough and in at least one sampled frame: false boxes live for one to three frames."""
+    """Tracks that are seen often enough and in at least one sampled frame: false boxes live for one to three frames.
+
+    How long a torn track lives is not known: it is kept, and marked as doubtful where it is short.
+    """
     least = min(settings.min_track_frames, sum(key.contexts is not None for key in keys))
     return [
         track
         for track in tracks
-        if len(track.keys) >= least and any(keys[number].contexts is not None for number in track.keys)
+        if (track.torn or len(track.keys) >= least) and any(keys[number].contexts is not None for number in track.keys)
     ]
 
 
@@ -209,11 +235,38 @@ def _tracked(number: int, track: Track, keys: list[KeyFrame]) -> list[TrackedFac
     return found
 
 
+def _explain_limit(settings: FaceSettings, width_px: int, height_px: int) -> str:
+    least = settings.smallest_face_px(width_px, height_px)
+    if least <= settings.min_face_px:
+        return ""
+    return (
+        f"faces under {least:.0f} px were not looked for, because it is {width_px} x {height_px} px: raise detect_long_side_px to "
+        "find them"
+    )
+
+
+def _join(*notices: str) -> str:
+    return "; ".join(filter(None, notices))
+
+
+def _doubted(faces: list[TrackedFace], keys: list[KeyFrame], timed: bool) -> list[TrackedFace]:
+    """The same faces, those of doubtful tracks marked; without `timed` every sampled frame counts."""
+    sampled = [key.time_s for key in keys if key.contexts is not None]
+    out: list[TrackedFace] = []
+    for _, track in groupby(faces, key=lambda face: face.track):
+        own = list(track)
+        apart = {} if timed else {"apart_s": 0.0}
+        times, contexts, boxes = ([getattr(face, name) for face in own] for name in ("time_s", "context", "box"))
+        doubt = explain_doubt(times, sampled, contexts, boxes, **apart)
+        out += [replace(face, doubt=doubt) for face in own] if doubt else own
+    return out
+
+
 def _explain_no_face(path: Path, settings: FaceSettings, file: FileFaces, tracks: int) -> str:
     least = settings.smallest_face_px(file.width_px, file.height_px)
     seen = f"{tracks} doubtful one(s), each in too few frames" if tracks else "none"
     return (
         f"looking for faces in {path}: found {seen} (at least {least:.0f} px and p >= {settings.min_probability:g} in "
         f"{min(settings.frames, file.frames)} frame(s) of {file.width_px} x {file.height_px} px). Lower min_face_px or "
-        "min_probability if there are faces."
+        "min_probability if there are faces. If the pictures are face crops already, take them as they are: crops=true (--crops)."
     )

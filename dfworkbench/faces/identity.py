@@ -222,7 +222,7 @@ def _group(distance: NDArray[np.float64], threshold: float) -> list[list[int]]:
 
 def _merge(tracks: Sequence[Track]) -> Track:
     pairs = sorted(pair for track in tracks for pair in zip(track.keys, track.faces, strict=True))
-    return Track([key for key, _ in pairs], [face for _, face in pairs])
+    return Track([key for key, _ in pairs], [face for _, face in pairs], any(track.torn for track in tracks))
 
 
 def _seen(track: Track, keys: Sequence[KeyFrame]) -> list[tuple[ContextCrop, NDArray[np.float64]]]:

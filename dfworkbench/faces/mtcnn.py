@@ -3,14 +3,15 @@
 The three networks come from facenet-pytorch 2.5.3; the cascade around them is our own. Differences from its `MTCNN.detect`:
 
 * plain float arrays, empty where there is no face; grey, RGBA, tiny and mixed-size pictures are handled;
-* by default a fast pyramid (OpenCV on bytes) from 40 px faces up and p >= 0.9; `exact=True` keeps its resampling and gives
-  its numbers (with `FaceSettings(min_face_px=20, min_probability=0.7)`, tests/golden/test_mtcnn.py);
+* by default a fast pyramid (OpenCV on bytes) from 40 px faces up and p >= 0.9; `FaceSettings(exact=True)` searches as it
+  does and gives its numbers (tests/golden/test_mtcnn.py); smaller and less probable faces are left out afterwards;
 * by default a box is the mean of all boxes that the suppression of overlaps would drop for it, weighted by their
   probability (box voting: Gidaris and Komodakis, 2015): candidates for one face differ by chance, their mean hardly does;
-* `find_near` searches only the surroundings of known faces, for faces of about their size.
+* `find_near` searches only the surroundings of known faces, for faces of about their size, and `find_around` the part of a
+  picture that holds them; both always by the fast pyramid.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from torchvision.ops import nms
 from dfworkbench.errors import InputError
 from dfworkbench.faces.faces import Faces
 from dfworkbench.faces.networks import judge, load_networks, propose
-from dfworkbench.faces.pyramid import CELL, ExactPyramid, FastPyramid, Pixels, Pyramid
+from dfworkbench.faces.pyramid import ANCHOR_PX, CELL, ExactPyramid, FastPyramid, Pixels, Pyramid
 from dfworkbench.faces.settings import FaceSettings
 from dfworkbench.geometry import box_area, iou_matrix
 
@@ -30,6 +31,8 @@ _P_THRESHOLD, _R_THRESHOLD, _O_THRESHOLD = 0.6, 0.7, 0.7
 _VOTE_IOU = 0.5  # boxes that overlap as much speak for the same face
 _NEAR_SIZES = (0.6, 1.1)  # P-Net's cell over a known face: candidates come from cells a little smaller than the face
 _NEAR_REGION = 1.8  # side of the region that is searched over the side of the known face
+_AROUND = 5.0  # likewise of the region that must hold everybody who could be taken for the known face
+_LEAST_AROUND = 0.5  # a face this much smaller than all known ones is none of them
 _FloatArray = NDArray[np.floating[Any]]  # float32 throughout
 
 
@@ -37,14 +40,12 @@ class FaceFinder:
     """Finds faces in pictures.
 
     Args:
-        settings: Smallest face and least probability; the defaults of `FaceSettings` if left out.
-        exact: Resample as facenet-pytorch does; several times slower.
+        settings: Smallest face, least probability, and whether to search exactly as facenet-pytorch does; the defaults of
+            `FaceSettings` if left out.
     """
 
-    def __init__(self, settings: FaceSettings | None = None, *, exact: bool = False) -> None:
+    def __init__(self, settings: FaceSettings | None = None) -> None:
         self.settings = settings or FaceSettings()
-        self._pyramid: Callable[[NDArray[np.uint8]], Pyramid] = ExactPyramid if exact else FastPyramid
-        self._vote = not exact
         self._nets = load_networks()
 
     def find(self, image: Any) -> Faces:
@@ -55,9 +56,16 @@ class FaceFinder:
         """
         rgb = as_rgb(image)
         height, width = rgb.shape[:2]
-        pyramid = self._pyramid(rgb)
-        candidates = _propose(self._nets.pnet, pyramid.levels(self.settings.smallest_face_px(width, height)))
-        return self._decide(pyramid, candidates, (width, height))
+        least = self.settings.smallest_face_px(width, height)
+        if not self.settings.exact:
+            pyramid = FastPyramid(rgb)
+            candidates = _propose(self._nets.pnet, pyramid.levels(least))
+            return self._decide(pyramid, candidates, (width, height))
+        pyramid = ExactPyramid(rgb)
+        # smaller candidates take part in the suppression of overlaps: they are left out at the end, not at the beginning
+        candidates = _propose(self._nets.pnet, pyramid.levels(min(least, ANCHOR_PX)))
+        found = self._decide(pyramid, candidates, (width, height), vote=False)
+        return found if least <= ANCHOR_PX else _at_least(found, least)
 
     def find_batch(self, images: Sequence[Any]) -> list[Faces]:
         """Find the faces of several pictures, which may differ in size.
@@ -73,15 +81,33 @@ class FaceFinder:
         """
         rgb = as_rgb(image)
         height, width = rgb.shape[:2]
-        pyramid = self._pyramid(rgb)
+        pyramid = FastPyramid(rgb)
         boxes = _square(np.asarray(boxes, dtype=np.float32).reshape(-1, 4))
         found = [np.zeros((0, 4), np.float32)]
-        for box, region in zip(boxes, _regions(boxes, width, height), strict=True):
+        for box, region in zip(boxes, _regions(boxes, width, height, _NEAR_REGION), strict=True):
             least, most = (share * (box[2] - box[0]) for share in _NEAR_SIZES)
             found.append(_propose(self._nets.pnet, pyramid.levels(least, most, region), region[:2]))
         return self._decide(pyramid, np.concatenate(found), (width, height))
 
-    def _decide(self, pyramid: Pyramid, boxes: _FloatArray, size: tuple[int, int]) -> Faces:
+    def find_around(self, image: Any, boxes: ArrayLike) -> Faces:
+        """Find all faces in the one rectangle of a picture that holds known boxes `(n, 4)` and two of their sides around them.
+
+        Everybody who could be taken for one of them is in it; people elsewhere, and faces less than half as large as the
+        smallest of them, may be left out.
+        """
+        rgb = as_rgb(image)
+        height, width = rgb.shape[:2]
+        pyramid = FastPyramid(rgb)
+        boxes = _square(np.asarray(boxes, dtype=np.float32).reshape(-1, 4))
+        if not len(boxes):
+            return _sorted_faces(boxes, boxes[:, 0], np.zeros((0, 10), np.float32))
+        regions = _regions(boxes, width, height, _AROUND)
+        region = np.concatenate([regions[:, :2].min(axis=0), regions[:, 2:].max(axis=0)])
+        smallest = _LEAST_AROUND * float((boxes[:, 2] - boxes[:, 0]).min())
+        levels = pyramid.levels(max(self.settings.smallest_face_px(width, height), smallest), region=region)
+        return self._decide(pyramid, _propose(self._nets.pnet, levels, region[:2]), (width, height))
+
+    def _decide(self, pyramid: Pyramid, boxes: _FloatArray, size: tuple[int, int], *, vote: bool = True) -> Faces:
         """Stages 2 and 3 on square candidates `(n, 4)`."""
         boxes, corners = _inside(boxes, *size)
         if not len(boxes):
@@ -99,8 +125,8 @@ class FaceFinder:
         sides = boxes[:, 2:] - boxes[:, :2] + 1
         landmarks = points * np.repeat(sides, 5, axis=1) + np.repeat(boxes[:, :2], 5, axis=1) - 1
         boxes = _regress(boxes, regression[keep])
-        keep = _nms_over_smaller(boxes, probability, 0.7)
-        if self._vote:
+        keep = _nms_over_smaller(boxes, probability, 0.7, last_of_equal=not vote)
+        if vote:
             votes = np.where(iou_matrix(boxes[keep], boxes) > _VOTE_IOU, probability, 0)
             votes = (votes / votes.sum(axis=1, keepdims=True)).astype(np.float32)
             boxes[keep], landmarks[keep] = votes @ boxes, votes @ landmarks
@@ -139,9 +165,9 @@ def _propose(pnet: torch.nn.Module, levels: Iterable[tuple[float, Pixels]], offs
     return _square(cells[:, :4] + cells[:, 5:] * sides + np.tile(np.asarray(offset, np.float32), 2))
 
 
-def _regions(boxes: _FloatArray, width: int, height: int) -> NDArray[np.int64]:
-    """Pixels around square boxes, inside the picture; empty for a box far outside."""
-    centre, half = (boxes[:, :2] + boxes[:, 2:]) / 2, _NEAR_REGION / 2 * (boxes[:, 2:] - boxes[:, :2])
+def _regions(boxes: _FloatArray, width: int, height: int, sides: float) -> NDArray[np.int64]:
+    """Pixels around square boxes, so many of their sides wide, inside the picture; empty for a box far outside."""
+    centre, half = (boxes[:, :2] + boxes[:, 2:]) / 2, sides / 2 * (boxes[:, 2:] - boxes[:, :2])
     edges = np.concatenate([np.floor(centre - half), np.ceil(centre + half)], axis=1).astype(np.int64)
     return np.clip(edges, 0, (width, height, width, height))
 
@@ -185,16 +211,25 @@ def _nms(boxes: _FloatArray, scores: _FloatArray, threshold: float) -> NDArray[n
     return order.numpy()
 
 
-def _nms_over_smaller(boxes: _FloatArray, scores: _FloatArray, threshold: float) -> list[int]:
+def _nms_over_smaller(
+    boxes: _FloatArray, scores: _FloatArray, threshold: float, *, last_of_equal: bool = False
+) -> list[int]:
     """Non-maximum suppression by intersection over the smaller area, which also removes a box inside another."""
     areas = np.prod(boxes[:, 2:] - boxes[:, :2] + 1, axis=1)
     kept: list[int] = []
-    for index in np.argsort(-scores, kind="stable"):
+    # of equal scores facenet-pytorch takes the last
+    for index in np.argsort(scores)[::-1] if last_of_equal else np.argsort(-scores, kind="stable"):
         sides = np.minimum(boxes[kept, 2:], boxes[index, 2:]) - np.maximum(boxes[kept, :2], boxes[index, :2]) + 1
         shared = np.prod(np.clip(sides, 0, None), axis=1)
         if not (shared > threshold * np.minimum(areas[kept], areas[index])).any():
             kept.append(int(index))
     return kept
+
+
+def _at_least(faces: Faces, side_px: float) -> Faces:
+    """The faces whose longer side is that long."""
+    keep = (faces.boxes[:, 2:] - faces.boxes[:, :2]).max(axis=1, initial=0) >= side_px
+    return Faces(faces.boxes[keep], faces.probabilities[keep], faces.landmarks[keep])
 
 
 def _sorted_faces(boxes: _FloatArray, probabilities: _FloatArray, points: _FloatArray) -> Faces:

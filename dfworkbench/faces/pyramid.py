@@ -15,7 +15,7 @@ Pixels = NDArray[np.uint8] | torch.Tensor
 Region = Sequence[int] | NDArray[np.int64]
 FACTOR = 0.709  # facenet-pytorch's step between two levels
 CELL = 12  # P-Net's field of view in pixels
-_ANCHOR_PX = 20.0  # facenet-pytorch's default smallest face
+ANCHOR_PX = 20.0  #: facenet-pytorch's default smallest face
 _TOLERANCE = 1.03  # 40 px asked for, 39.8 px looked for
 
 
@@ -44,7 +44,7 @@ def scales(height: int, width: int, min_face_px: float, max_face_px: float = np.
     They are a part of facenet-pytorch's scales for its default of 20 px, so that a search for larger faces meets the same
     candidates: with a pyramid of its own, boxes shift by several per cent.
     """
-    scale = CELL / min(_ANCHOR_PX, min_face_px)
+    scale = CELL / min(ANCHOR_PX, min_face_px)
     while scale * min_face_px > CELL * _TOLERANCE:
         scale *= FACTOR
     found = []

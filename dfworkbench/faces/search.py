@@ -1,7 +1,8 @@
 """Looking for faces in a video: in sampled frames, and between them where it is not clear who is who.
 
 `sampled` searches the whole picture in every k-th sampled frame and only near known faces in the others, unless faces come,
-go or move far. `between` adds key frames by bisection until every face's way is clear; a talking head costs nothing there.
+go or move far. `between` adds key frames by bisection until every face's way is clear, or until a fixed number of searches per
+sampled frame is spent; a talking head costs nothing there, and a crowd no more the longer the clip.
 """
 
 from collections import deque
@@ -17,11 +18,12 @@ from dfworkbench.cores import available_cores
 from dfworkbench.faces.crops import cut_context
 from dfworkbench.faces.faces import Faces
 from dfworkbench.faces.mtcnn import FaceFinder
-from dfworkbench.faces.tracking import KeyFrame, colour_histogram, is_clear, likeness
+from dfworkbench.faces.tracking import KeyFrame, colour_histogram, is_clear, is_settled, likeness
 from dfworkbench.media import AnyFrame, FrameSource
 
 _HELD_BYTES = 128_000_000  # decoded frames held at once while a gap is searched
-_HELD_FRAMES = 32
+_HELD_FRAMES = 64  # … and at most so many, evenly over the gap
+_SEARCHES_PER_SAMPLE = 7  # between sampled frames, on average: they halve a gap three times
 _AHEAD_FRAMES = 8
 
 
@@ -42,10 +44,11 @@ def sampled(
     waiting: list[AnyFrame] = []  # frames since then
     filled: Iterator[KeyFrame] = iter(())  # those before it, being searched in the pool
     last = max(wanted, default=0)
+    whole_every = 1 if finder.settings.exact else finder.settings.search_every  # near searches have other boxes
     with ThreadPoolExecutor(threads or available_cores()) as pool:
         spread = map if threads == 1 else pool.map  # one thread means one: workers share the cores
         for frame in _frames(source, wanted, threads):
-            if anchor is not None and len(waiting) + 1 < finder.settings.search_every and frame.index != last:
+            if anchor is not None and len(waiting) + 1 < whole_every and frame.index != last:
                 waiting.append(frame)
                 continue
             left, anchor = anchor, _key(frame, finder.find(frame.rgb), finder, png)
@@ -60,20 +63,25 @@ def sampled(
 
 
 def between(source: FrameSource, keys: list[KeyFrame], finder: FaceFinder, threads: int = 1) -> list[KeyFrame]:
-    """The same key frames, and more between those that do not tell clearly whose face is whose."""
+    """The same key frames, and more between those that do not tell clearly whose face is whose.
+
+    At most `_SEARCHES_PER_SAMPLE` per given key frame are added, shared by the gaps that need them; what one leaves, the next
+    ones get. Where they do not suffice, `tracking.link` ends tracks.
+    """
     gaps = [(a, b) for a, b in pairwise(keys) if b.index - a.index > 1 and not is_clear(a, b)]
     if not gaps:
         return keys
-    frames = _frames(source, [i for a, b in gaps for i in range(a.index + 1, b.index)], threads)
-    added, held = list(keys), min(_HELD_FRAMES, _held(source))
-    for before, after in gaps:
-        for chunk in _chunks(frames, after.index - before.index - 1, held):
-            end = after if chunk[-1].index == after.index - 1 else _plain_key(chunk[-1], finder)
-            added.extend(_settle(before, end, {frame.index: frame for frame in chunk}, finder))
-            if end is not after:
-                added.append(end)
-            before = end
-    return sorted(added, key=lambda key: key.index)
+    held, ends = min(_HELD_FRAMES, _held(source)), {after.index for _, after in gaps}
+    frames = _frames(source, [index for a, b in gaps for index in _spread(a, b, held)], threads)
+    trail, searches, open_gaps = keys[:1], _SEARCHES_PER_SAMPLE * len(keys), len(gaps)
+    for before, after in pairwise(keys):
+        if after.index in ends:
+            stock = {frame.index: frame for _, frame in zip(_spread(before, after, held), frames, strict=False)}
+            added = _settle(trail, after, stock, finder, searches // open_gaps)
+            trail.extend(added)
+            searches, open_gaps = searches - len(added), open_gaps - 1
+        trail.append(after)
+    return trail
 
 
 def _frames(source: FrameSource, wanted: Sequence[int], threads: int) -> Iterator[AnyFrame]:
@@ -98,7 +106,7 @@ def _fill(left: KeyFrame, right: KeyFrame, finder: FaceFinder, png: bool, frame:
     """A key frame between two that were searched whole."""
     if is_clear(left, right) and len(left.faces.boxes):
         faces = finder.find_near(frame.rgb, _near(left, right, frame.time_s))
-        key = _plain_key(frame, finder, faces)
+        key = _plain_key(frame, faces)
         if is_clear(left, key) and is_clear(key, right):
             return _key(frame, faces, finder, png)
     return _key(frame, finder.find(frame.rgb), finder, png)
@@ -112,23 +120,40 @@ def _near(left: KeyFrame, right: KeyFrame, time_s: float) -> NDArray[np.float64]
     return start + share * (end - start)
 
 
-def _settle(before: KeyFrame, after: KeyFrame, frames: dict[int, AnyFrame], finder: FaceFinder) -> list[KeyFrame]:
-    """Key frames between two, halving the distance until they are clear or adjacent."""
-    middle = frames.get((before.index + after.index) // 2)
-    if middle is None or middle.index <= before.index or is_clear(before, after):
-        return []
-    key = _plain_key(middle, finder)
-    return [*_settle(before, key, frames, finder), key, *_settle(key, after, frames, finder)]
+def _spread(before: KeyFrame, after: KeyFrame, most: int) -> list[int]:
+    """All frames between two, or `most` of them, evenly."""
+    distance = after.index - before.index
+    count = min(distance - 1, most)
+    return [before.index + distance * (number + 1) // (count + 1) for number in range(count)]
 
 
-def _chunks(frames: Iterator[AnyFrame], count: int, size: int) -> Iterator[list[AnyFrame]]:
-    """The next `count` frames in lists of at most `size`."""
-    while count > 0:
-        chunk = [frame for _, frame in zip(range(min(size, count)), frames, strict=False)]
-        if not chunk:
-            return
-        yield chunk
-        count -= len(chunk)
+def _settle(
+    trail: list[KeyFrame], after: KeyFrame, frames: dict[int, AnyFrame], finder: FaceFinder, searches: int
+) -> list[KeyFrame]:
+    """Up to `searches` key frames between the last of `trail` and another, each in the middle of an unclear stretch."""
+    way = [*trail[-2:], after]
+    first = len(way) - 1
+    for _ in range(searches):
+        unclear = [at for at in range(first, len(way)) if _is_open(way, at, frames)]
+        if not unclear:
+            break
+        # first where people could be taken for one another, then where somebody only came or left
+        at = max(unclear, key=lambda at: (not is_settled(way[at - 1], way[at]), way[at].index - way[at - 1].index))
+        way.insert(at, _between_two(way[at - 1], way[at], frames, finder))
+    return way[first:-1]
+
+
+def _is_open(way: list[KeyFrame], at: int, frames: dict[int, AnyFrame]) -> bool:
+    """Whether there is something to look for, and a frame to look at, before a key frame of a way."""
+    left, right, earlier = way[at - 1], way[at], way[at - 2] if at > 1 else None
+    return any(left.index < index < right.index for index in frames) and not is_clear(left, right, earlier)
+
+
+def _between_two(left: KeyFrame, right: KeyFrame, frames: dict[int, AnyFrame], finder: FaceFinder) -> KeyFrame:
+    inside = [index for index in frames if left.index < index < right.index]
+    middle = frames[min(inside, key=lambda index: abs(2 * index - left.index - right.index))]
+    # who passes from one frame to the other unseen would have to leave this part and come back: that ends a track
+    return _plain_key(middle, finder.find_around(middle.rgb, np.concatenate([left.faces.boxes, right.faces.boxes])))
 
 
 def _key(frame: AnyFrame, faces: Faces, finder: FaceFinder, png: bool) -> KeyFrame:
@@ -139,6 +164,5 @@ def _key(frame: AnyFrame, faces: Faces, finder: FaceFinder, png: bool) -> KeyFra
     return KeyFrame(frame.index, frame.time_s, faces, colour_histogram(frame.rgb), contexts)
 
 
-def _plain_key(frame: AnyFrame, finder: FaceFinder, faces: Faces | None = None) -> KeyFrame:
-    faces = finder.find(frame.rgb) if faces is None else faces
+def _plain_key(frame: AnyFrame, faces: Faces) -> KeyFrame:
     return KeyFrame(frame.index, frame.time_s, faces, colour_histogram(frame.rgb))

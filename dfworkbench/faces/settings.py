@@ -1,8 +1,12 @@
 """FaceSettings: how faces are found, connected and cut."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from dfworkbench.settings import Settings
+
+_USUAL_RATIO = 16 / 9
 
 
 class FaceSettings(Settings):
@@ -16,7 +20,8 @@ class FaceSettings(Settings):
     detect_long_side_px: int = Field(
         default=1280,
         ge=64,
-        description="Detail of the search: faces under 20 px at this width or height are not looked for",
+        description="Detail of the search: faces under 20 px at this width or height are not looked for (in pictures longer than "
+        "16:9, at the size of a 16:9 picture of the same area)",
     )
     search_every: int = Field(
         default=5,
@@ -45,20 +50,50 @@ class FaceSettings(Settings):
         "cache), off, vggface2, casia-webface, or the path of a file of InceptionResnetV1",
     )
 
+    exact: bool = Field(
+        default=False,
+        description="Find faces exactly as facenet-pytorch's MTCNN does, in every sampled frame, for detectors whose authors "
+        "cropped with it; about eight times slower",
+    )
     whole: bool = Field(
         default=False,
         description="Take pictures whole, without looking for faces; for detectors of generated pictures.",
     )
+    crops: bool = Field(
+        default=False,
+        description="The pictures are face crops already: take all of each as a face, without looking for one.",
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.whole and self.crops:
+            raise ValueError(
+                "whole and crops are both true. Take whole for pictures of anything, crops for pictures of a face each"
+            )
+        return self
+
+    @property
+    def finds_faces(self) -> bool:
+        """Whether faces are looked for at all."""
+        return not (self.whole or self.crops)
 
     def crops_hash(self) -> str:
         """Hash of the settings that can change a file's crops.
 
-        It is the hash of all settings but `whole`, which was added later and must not make anyone extract faces again; that
-        of whole pictures knows the settings that decide them, and nothing of faces.
+        It is the hash of all settings but `whole`, `crops` and `exact` where they are off: they were added later and must not make
+        anyone extract faces again. Where no face is looked for, it knows the settings that decide the pictures only.
         """
-        unused = set(type(self).model_fields) - {"frames", "context_max_px", "whole"} if self.whole else {"whole"}
+        ways = {"whole": self.whole, "crops": self.crops, "exact": self.exact}
+        unused = {name for name, chosen in ways.items() if not chosen}
+        if not self.finds_faces:
+            unused = set(type(self).model_fields) - {"frames", "context_max_px", *({"whole", "crops"} - unused)}
         return self.content_hash(without=tuple(unused))
 
     def smallest_face_px(self, width_px: int, height_px: int) -> float:
-        """The smallest face that is looked for in a picture of this size."""
-        return max(self.min_face_px, 20 * max(width_px, height_px) / self.detect_long_side_px)
+        """The smallest face that is looked for in a picture of this size.
+
+        The search costs as much as there are pixels. A long screenshot is therefore searched like a 16:9 picture of its area, and
+        not as if the other side were long too.
+        """
+        long_side = min(max(width_px, height_px), (width_px * height_px * _USUAL_RATIO) ** 0.5)
+        return max(self.min_face_px, 20 * long_side / self.detect_long_side_px)

@@ -2,7 +2,8 @@
 
 Each track predicts where its face goes next (constant velocity); the Hungarian method assigns the faces of the next key
 frame, so two faces of one frame never share a track. A track that finds no face waits for a while (somebody walks past)
-and then ends; all tracks end where the picture changes at a cut.
+and then ends; all tracks end where the picture changes at a cut. Where two key frames lie too far apart to tell who is who,
+only faces that are where they were expected go on, and none after more than a second; every other track ends there.
 """
 
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ _CUT_DISTANCE = 0.5  # of colour histograms, 0..2; consecutive frames of a movin
 _MAX_MISSED = 3  # key frames without a face before a track ends, and at least …
 _MAX_LOST_S = 1.0  # … this long
 _VELOCITY_SPAN_S = 0.4  # older positions say nothing about where a face goes next
+_EXPECTED_IOU = 0.35  # overlap of a face with its expected place that needs no other evidence
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,17 @@ class KeyFrame:
 
 @dataclass
 class Track:
-    """One person's face through one shot: positions in the list of key frames, and which face there."""
+    """One person's face through one shot.
+
+    Attributes:
+        keys: Positions in the list of key frames.
+        faces: Which face there.
+        torn: It begins or ends where key frames lie too far apart to tell who is who; it may be a piece of a longer one.
+    """
 
     keys: list[int] = field(default_factory=list)
     faces: list[int] = field(default_factory=list)
+    torn: bool = False
 
 
 def colour_histogram(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -64,24 +73,65 @@ def is_cut(before: KeyFrame, after: KeyFrame) -> bool:
     return float(np.abs(before.colours - after.colours).sum()) > _CUT_DISTANCE
 
 
-def is_clear(before: KeyFrame, after: KeyFrame) -> bool:
-    """Whether every face of one frame belongs to exactly one face of the other, without a doubt."""
+def is_clear(before: KeyFrame, after: KeyFrame, earlier: KeyFrame | None = None) -> bool:
+    """Whether every face of one frame belongs to exactly one face of the other, without a doubt.
+
+    Args:
+        before: The earlier of the two.
+        after: The later.
+        earlier: A key frame shortly before both: faces whose way from there is clear are expected further on.
+    """
     if len(before.faces.boxes) != len(after.faces.boxes) or is_cut(before, after):
         return False
-    near = likeness(before.faces.boxes, after.faces.boxes) > 0
-    return bool((near.sum(axis=0) == 1).all() and (near.sum(axis=1) == 1).all())
+    expected = before.faces.boxes if earlier is None else _moved_on(earlier, before, after.time_s)
+    return bool(_one_to_one(likeness(expected, after.faces.boxes) > 0).any(axis=1).all())
+
+
+def _moved_on(earlier: KeyFrame, before: KeyFrame, time_s: float) -> NDArray[np.float64]:
+    """The boxes of `before`, moved on as far as they came from `earlier` in the same time."""
+    boxes = before.faces.boxes.copy()
+    passed_s = before.time_s - earlier.time_s
+    if not 0 < passed_s <= _VELOCITY_SPAN_S or is_cut(earlier, before):
+        return boxes
+    was, now = np.nonzero(_one_to_one(likeness(earlier.faces.boxes, boxes) > 0))
+    ahead = min(time_s - before.time_s, _VELOCITY_SPAN_S) / passed_s
+    boxes[now] += np.tile(_centres(boxes[now]) - _centres(earlier.faces.boxes[was]), 2) * ahead
+    return boxes
+
+
+def is_settled(before: KeyFrame, after: KeyFrame) -> bool:
+    """Whether nothing is gained by looking between two frames: they are clear, or people only came, or only left.
+
+    Within a second, a face that has its place to itself in both frames is one person's; if everybody of one frame has a
+    partner, the others of the other frame can be nobody else.
+    """
+    if is_clear(before, after):
+        return True
+    if is_cut(before, after) or after.time_s - before.time_s > _MAX_LOST_S:
+        return False
+    alone = _one_to_one(likeness(before.faces.boxes, after.faces.boxes) > 0)
+    return bool(alone.any(axis=1).all() or alone.any(axis=0).all())
+
+
+def _one_to_one(near: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Pairs of which neither could be paired with anybody else."""
+    return near & (near.sum(axis=0) == 1)[None] & (near.sum(axis=1) == 1)[:, None]
 
 
 def likeness(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     """How well boxes fit one another, `(len(a), len(b))`, 0 (outside the gate) to 1.5 (identical)."""
     iou = iou_matrix(a, b)
-    centre_a, centre_b = (a[:, :2] + a[:, 2:]) / 2, (b[:, :2] + b[:, 2:]) / 2
+    centre_a, centre_b = _centres(a), _centres(b)
     side_a, side_b = (np.sqrt(np.prod(x[:, 2:] - x[:, :2], axis=1)) for x in (a, b))
     shift = np.linalg.norm(centre_a[:, None] - centre_b[None], axis=2) / np.maximum(side_a[:, None], 1e-9)
     ratio = side_b[None] / np.maximum(side_a[:, None], 1e-9)
     alike = (ratio >= _SIZE_RATIO[0]) & (ratio <= _SIZE_RATIO[1])
     gate = (iou >= _MIN_IOU) | ((shift <= _MAX_SHIFT) & alike)
     return np.where(gate, iou + 0.5 * np.clip(1 - shift, 0, None), 0.0)
+
+
+def _centres(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    return (boxes[:, :2] + boxes[:, 2:]) / 2
 
 
 def link(keys: Sequence[KeyFrame]) -> list[Track]:
@@ -95,17 +145,40 @@ def link(keys: Sequence[KeyFrame]) -> list[Track]:
     for number, key in enumerate(keys):
         if number and is_cut(keys[number - 1], key):
             alive = []
-        taken = _assign(alive, keys, key)
+        doubt = _is_doubtful(keys[max(number - 2, 0) : number + 1])
+        taken = _assign_expected(alive, keys, key) if doubt else _assign(alive, keys, key)
+        if doubt:
+            for track in alive:
+                track.torn = track.torn or track not in taken.values()
+            alive = list(taken.values())  # whoever is somewhere else now may be anybody
         for face in range(len(key.faces.boxes)):
             track = taken.get(face)
             if track is None:
-                track = Track()
+                track = Track(torn=doubt)
                 done.append(track)
                 alive.append(track)
             track.keys.append(number)
             track.faces.append(face)
         alive = [track for track in alive if not _is_lost(track, keys, number)]
     return done
+
+
+def _is_doubtful(last: Sequence[KeyFrame]) -> bool:
+    """Whether there are frames between the last two of up to three key frames, and they do not tell who is who."""
+    if len(last) < 2 or last[-1].index - last[-2].index <= 1:
+        return False
+    earlier = last[0] if len(last) > 2 else None
+    return not is_clear(last[-2], last[-1], earlier) and not is_settled(last[-2], last[-1])
+
+
+def _assign_expected(alive: list[Track], keys: Sequence[KeyFrame], key: KeyFrame) -> dict[int, Track]:
+    """The living tracks of faces that lie, after at most a second, where they are expected, and that could be nobody else."""
+    last_seen_s = max((keys[track.keys[-1]].time_s for track in alive), default=0)
+    if not alive or not len(key.faces.boxes) or key.time_s - last_seen_s > _MAX_LOST_S:
+        return {}
+    expected = np.stack([_predict(track, keys, key.time_s) for track in alive])
+    alone = _one_to_one(iou_matrix(expected, key.faces.boxes) >= _EXPECTED_IOU)
+    return {int(face): alive[row] for row, face in zip(*np.nonzero(alone), strict=True)}
 
 
 def _assign(alive: list[Track], keys: Sequence[KeyFrame], key: KeyFrame) -> dict[int, Track]:

@@ -9,8 +9,10 @@ Polarity: the original's label 1 is fake, and its loss takes sigmoid(output), so
 
 What the detector is fed, and how far that is the original:
 - 224 px RGB in 0..1, minus ImageNet's mean, over its std: as trained.
-- The crop is 224/214 of the face box (facenet-pytorch with margin 10 at 224 px). The original stretches the box to a square;
-  ours is the square around its longer side, so narrow faces are not widened and show more of their surroundings.
+- The crop is the authors': the box of facenet-pytorch's MTCNN, each side 224/214 of it (margin 10 at 224 px), clipped to the
+  frame, cut to whole pixels and stretched to a square by Pillow's bilinear filter. Pixel for pixel the same, except for faces
+  over 1,024 px when files are scored, and over half of `context_max_px` in a data set (docs/decisions/0020-authors-crops.md).
+  The authors take the largest face of each frame; here every person is followed and scored.
 - Clips are neighbouring samples of a track. The original's were neighbouring frames of the video: extract every frame to feed
   the LSTM networks as they were trained. Its LSTM has as many layers as the clip has frames, so the file tells the length.
 - Crops were stored as JPEG with quality 75 for training the image networks, ours are lossless. No file says whether a network
@@ -20,6 +22,7 @@ The original draws the first state of its LSTM from N(0, 1) at every pass, so it
 That state is in no file. Here it is zero, the mean of those draws: repeatable, and none of the original's scores exactly.
 """
 
+import dataclasses
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,6 +32,7 @@ from torch import Tensor, nn
 
 from dfworkbench.errors import CheckpointError
 from dfworkbench.importers.tensor_files import read_tensors
+from dfworkbench.input_spec import InputSpec
 from dfworkbench.models import build_detector
 from dfworkbench.names import require_name
 
@@ -98,9 +102,17 @@ def load_dfforensics(path: Path | str, detector: str = "") -> tuple[str, dict[st
             f"{'; …' if len(best.differences) > 4 else ''}. Expected a checkpoint-N.pth.tar of that project"
             f"{'; leave out detector= to find the network from the file' if detector else ''}."
         )
-    net = build_detector(best.name, **best.options)
+    net: Any = build_detector(best.name, **best.options)
+    net.input_spec = authors_spec(net.input_spec)
     net.load_state_dict(best.state)
     return best.name, best.options, net.eval()
+
+
+def authors_spec(spec: InputSpec) -> InputSpec:
+    """The spec of one of our networks, with faces found and cut as the authors did."""
+    return dataclasses.replace(
+        spec, region="sides", border="clip", fit="stretch", interpolation="bilinear", antialias=True, exact=True
+    )
 
 
 def group_layers(state: dict[str, Tensor]) -> dict[str, list[Layer]]:

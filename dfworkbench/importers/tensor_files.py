@@ -15,6 +15,7 @@ from dfworkbench.errors import CheckpointError, DataNotFoundError
 from dfworkbench.pickle_machine import RefusedError, UnknownGlobalError
 from dfworkbench.torch_files import check_torch_file
 
+_WRAPPERS = ("module.", "_orig_mod.")
 _SCALAR = np.float64(0).__reduce__()[0]
 #: All that a pickled float64 of NumPy names, in the spelling of NumPy 2 and of NumPy 1. None of it runs code of the file.
 _FLOAT64: list[Any] = [
@@ -28,7 +29,7 @@ _FLOAT64: list[Any] = [
 def read_tensors(
     path: Path, *, doing: str, entries: Sequence[str], where_to_get: str, expected: str, numpy_scalars: bool = False
 ) -> dict[str, Tensor]:
-    """Tensors of the network in a file, by name, without the prefix of several GPUs; unpickles nothing but tensors.
+    """Tensors of the network in a file, by name, without the prefixes of wrappers; unpickles nothing but tensors.
 
     Files in torch's zip format are mapped, not read: what is not used, such as the state of an optimizer, costs nothing. The
     tensors are then views of the file; copy those that are kept, because the file may change.
@@ -80,7 +81,16 @@ def read_tensors(
         names = ", ".join(map(repr, list(state)[:5])) or "nothing" if isinstance(state, dict) else ""
         holds = f"a dict with {names}" if names else type(state)
         raise CheckpointError(f"{doing} holds {holds}; expected {expected}. {where_to_get}.")
-    return {str(key).removeprefix("module."): value for key, value in state.items()}
+    return _unwrapped({str(key): value for key, value in state.items()})
+
+
+def _unwrapped(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Names without what DataParallel ("module.") and torch.compile ("_orig_mod.") put before all of them, in any order."""
+    for _ in range(4):
+        for wrapper in _WRAPPERS:
+            if all(key.startswith(wrapper) for key in state):
+                state = {key.removeprefix(wrapper): value for key, value in state.items()}
+    return state
 
 
 def _code_in(error: Exception) -> str:

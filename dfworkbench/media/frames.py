@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfworkbench.errors import MediaError, ParameterError
-from dfworkbench.media.images import read_image
-from dfworkbench.media.kinds import IMAGE_SUFFIXES
-from dfworkbench.media.video import Frame, VideoSource, is_cut_off
+from dfworkbench.media.display import Frame
+from dfworkbench.media.images import Picture, read_picture
+from dfworkbench.media.kinds import IMAGE_SUFFIXES, kind_by_name, kind_or_reason
+from dfworkbench.media.video import VideoSource, is_cut_off
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ class FrameSource(Protocol):
     height_px: int
     frames_expected: int
 
+    @property
+    def notice(self) -> str:
+        """What is not as it seems, in words; "" if nothing is."""
+        ...
+
     def iterate(self, wanted: Sequence[int] | None = None, threads: int = 1) -> Iterator[AnyFrame]:
         """The wanted frames in order; all of them for None."""
         ...
@@ -58,6 +64,7 @@ class FrameFolder:
         fps: Frames per second, as given: a folder does not say.
         width_px: Width of the first readable picture; the others may differ (data sets of face crops).
         height_px: Likewise.
+        notice: What `read_picture` notices of the first readable picture; "" if nothing.
 
     Raises:
         MediaError: On opening, with status "missing" or "unreadable".
@@ -75,7 +82,9 @@ class FrameFolder:
                 f"opening the frame folder {self.path}: it holds no picture. Expected numbered files that end in "
                 f"{', '.join(IMAGE_SUFFIXES)}: check the path, or extract the frames again."
             )
-        self.height_px, self.width_px = self._first_readable().shape[:2]
+        first, notice = self._first_readable()
+        self.notice = f"its first picture: {notice}" if notice else ""
+        self.height_px, self.width_px = first.shape[:2]
 
     def iterate(self, wanted: Sequence[int] | None = None, threads: int = 1) -> Iterator[FolderFrame]:
         """Read and yield the wanted frames; a picture that cannot be read is left out.
@@ -95,7 +104,7 @@ class FrameFolder:
         seen, problem = 0, ""
         for index in indices:
             try:
-                rgb = read_image(self._pictures[index])
+                rgb = read_picture(self._pictures[index]).rgb
             except MediaError as error:
                 problem = problem or str(error)
                 continue
@@ -103,11 +112,11 @@ class FrameFolder:
             yield FolderFrame(index, index / self.fps, rgb)
         self._check_end(seen, len(indices), problem)
 
-    def _first_readable(self) -> NDArray[np.uint8]:
+    def _first_readable(self) -> Picture:
         problem = ""
         for picture in self._pictures:
             try:
-                return read_image(picture)
+                return read_picture(picture)
             except MediaError as error:
                 problem = problem or str(error)
         raise self._none_readable(len(self._pictures), problem)
@@ -143,7 +152,9 @@ def list_frames(folder: Path | str) -> list[Path]:
         found = [
             file
             for file in folder.iterdir()
-            if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".") and file.is_file()
+            if not file.name.startswith(".")
+            and (kind_by_name(file) or kind_or_reason(file)) == "image"
+            and file.is_file()
         ]
     except OSError as error:
         raise MediaError(f"opening the frame folder {folder}: {error.strerror}. Check its permissions.") from error

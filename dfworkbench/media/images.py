@@ -1,6 +1,8 @@
 """Still pictures: reading as RGB, writing as lossless PNG."""
 
+import logging
 from pathlib import Path
+from typing import NamedTuple, NoReturn
 
 import cv2
 import numpy as np
@@ -8,48 +10,82 @@ from numpy.typing import NDArray
 
 from dfworkbench.bounds import bounded_memory
 from dfworkbench.errors import InputError, MediaError
+from dfworkbench.media.complaints import decode_listening
+from dfworkbench.media.opened import OpenedPicture, open_picture
 from dfworkbench.media.picture_headers import count_scans, header_size_px
 from dfworkbench.media.png import decode_rgb, encode_rgb
+from dfworkbench.media.whole import is_cut
 from dfworkbench.workspace import atomic_path
 
+_log = logging.getLogger(__name__)
 #: Larger pictures are refused before they are decoded: a few bytes of header can ask for gigabytes.
 MAX_PIXELS = 200_000_000
+_NOT_OPENED = "transparency, further pictures and colour profile were not looked for, because Pillow cannot open it"
 _MOST_SCANS = 32  # of a JPEG at that size; programs write about ten
 _MOST_BYTES = 1 << 31
 
 
-def read_image(path: Path | str) -> NDArray[np.uint8]:
-    """Read a picture as RGB, turned upright by its EXIF orientation.
+class Picture(NamedTuple):
+    """A picture as it was read.
 
-    Grey pictures are repeated over three channels, an alpha channel is dropped, 16-bit values are scaled to 8 bits.
+    Attributes:
+        rgb: `(H, W, 3)` uint8, RGB.
+        notice: What is not as it seems: further pictures in the file, transparency, a colour profile; "" if nothing is.
+    """
+
+    rgb: NDArray[np.uint8]
+    notice: str = ""
+
+
+def read_image(path: Path | str) -> NDArray[np.uint8]:
+    """Read a picture as RGB; what `read_picture` notices is logged as a warning.
 
     Returns:
         `(H, W, 3)` uint8, RGB.
 
     Raises:
-        MediaError: With status "missing", "truncated" or "unreadable".
+        MediaError: See `read_picture`.
+    """
+    rgb, notice = read_picture(path)
+    if notice:
+        _log.warning("%s: %s", path, notice)
+    return rgb
+
+
+def read_picture(path: Path | str, under: str = "white") -> Picture:
+    """Read a picture as a viewer shows it, turned upright by its EXIF orientation (docs/decisions/0021-what-a-picture-is.md).
+
+    Grey pictures are repeated over three channels, 16-bit values are scaled to 8 bits. Of several pictures in a file the first
+    that is shown is read. Values are taken as sRGB whatever colour profile there is.
+
+    Args:
+        path: The file.
+        under: What shows through transparent pixels: "white" or "black".
+
+    Raises:
+        MediaError: With status "missing", "truncated" or "unreadable", the latter also for a JPEG or TIFF that is damaged in its
+            middle.
     """
     path = Path(path)
     data = _read_bytes(path)
-    width, height = header_size_px(data)
-    _require_bounded(path, width, height, count_scans(data))
-    if data[:2] == b"\xff\xd8" and data.rfind(b"\xff\xd9") < len(data) // 2:
-        raise MediaError(  # OpenCV would fill the missing part with grey and say nothing
-            f"reading the picture {path}: the JPEG stops after {len(data):,} bytes without its end marker. "
-            "Expected a complete file: copy it again from its source.",
-            "truncated",
-        )
+    _require_bounded(path, *header_size_px(data), count_scans(data))
     rgb = decode_rgb(data)
     if rgb is not None:  # one of our own crops
-        return rgb
-    with bounded_memory(path, "reading the picture", MediaError):
-        bgr = _decode(data) if width and height else None
-    if bgr is None:
+        return Picture(rgb)
+    if is_cut(data):  # some decoders fill the missing part with grey and say nothing
         raise MediaError(
-            f"reading the picture {path}: its {len(data):,} bytes (first {data[:8]!r}) are no picture that OpenCV can "
-            "decode. Expected PNG, JPEG, BMP, TIFF or WebP: check that the file is whole and that its suffix is right."
+            f"reading the picture {path}: it stops after {len(data):,} bytes without its end. Expected a complete file: copy "
+            "it again from its source.",
+            "truncated",
         )
-    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    with bounded_memory(path, "reading the picture", MediaError):
+        opened = open_picture(data)
+        if opened is None:
+            return _decode_unopened(path, data)
+        _require_bounded(path, *opened.size_px, 1)  # of formats whose headers are not read above
+        if opened.needs_pillow:
+            return _shown(path, data, opened, under)
+        return Picture(_decode(path, data), "; ".join(opened.notices))
 
 
 def write_png(path: Path | str, rgb: NDArray[np.uint8]) -> None:
@@ -99,8 +135,38 @@ def _read_bytes(path: Path) -> bytes:
     return data
 
 
-def _decode(data: bytes) -> NDArray[np.uint8] | None:
+def _decode(path: Path, data: bytes) -> NDArray[np.uint8]:
+    bgr, complaint = decode_listening(data)
+    if bgr is None:
+        _refuse(path, data)
+    if complaint:
+        raise MediaError(
+            f"reading the picture {path}: its {len(data):,} bytes are damaged, and part of its pixels is lost (the decoder says "
+            f"{complaint!r}). Expected a file as it was written: copy it again from its source."
+        )
+    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def _decode_unopened(path: Path, data: bytes) -> Picture:
+    if not any(header_size_px(data)):  # nobody knows how much it asks for
+        _refuse(path, data)
+    return Picture(_decode(path, data), _NOT_OPENED)
+
+
+def _shown(path: Path, data: bytes, opened: OpenedPicture, under: str) -> Picture:
     try:
-        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)  # pyright: ignore[reportReturnType]
-    except cv2.error:
-        return None
+        rgb, transparent = opened.shown(under)
+    except MemoryError:
+        raise
+    except Exception as error:  # of damaged files, Pillow's plugins raise whatever they come upon
+        _refuse(path, data, error)
+    notices = (*opened.notices, f"what is transparent is shown over {under}" if transparent else "")
+    return Picture(rgb, "; ".join(filter(None, notices)))
+
+
+def _refuse(path: Path, data: bytes, error: Exception | None = None) -> NoReturn:
+    raise MediaError(
+        f"reading the picture {path}: its {len(data):,} bytes (first {data[:8]!r}) are no picture that "
+        f"{f'Pillow can decode ({error})' if error else 'OpenCV can decode'}. Expected PNG, JPEG, BMP, TIFF or WebP: check that "
+        "the file is whole and that its suffix is right."
+    ) from error

@@ -12,7 +12,11 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from dfworkbench.errors import InputError, ParameterError
+from dfworkbench.media.opening import open_output
 from dfworkbench.workspace import atomic_path, explain_write
+
+#: Ticks in which frames at given times are stamped: usual frame rates divide it.
+_CLOCK = Fraction(1, 90_000)
 
 
 class VideoWriter:
@@ -28,6 +32,7 @@ class VideoWriter:
         preset: x264's preset, from "ultrafast" to "veryslow".
         tree: Whether x264 gives blocks that later frames build on more bits (its macroblock tree, on by default). With it x264
             reads memory that nothing was written to: equal frames now and then give other bytes. Without it they never did.
+        timed: Every frame comes with its time, instead of at an even rate; `fps` is then about their mean.
 
     Example:
         >>> with VideoWriter("clip.mp4", 25, 256, 256, crf=23) as writer:  # doctest: +SKIP
@@ -37,7 +42,7 @@ class VideoWriter:
 
     def __init__(
         self, path: Path | str, fps: float, width: int, height: int, crf: int, pix_fmt: str = "yuv420p",
-        preset: str = "veryfast", tree: bool = True,
+        preset: str = "veryfast", tree: bool = True, timed: bool = False,
     ) -> None:  # fmt: skip
         self.path = Path(path)
         if pix_fmt == "yuv420p" and (width % 2 or height % 2):
@@ -48,7 +53,7 @@ class VideoWriter:
         if not 0 <= crf <= 51:
             raise ParameterError(f"writing {self.path}: crf must lie in 0..51 (0 is lossless), got {crf}.")
         self._shape = (height, width, 3)
-        self._pix_fmt = pix_fmt
+        self._pix_fmt, self._timed, self._stamp = pix_fmt, timed, -1
         self._rate = Fraction(fps).limit_denominator(1001)
         self._options = {"crf": str(crf), "preset": preset, **({} if tree else {"x264-params": "mbtree=0"})}
         self._closing = contextlib.ExitStack()
@@ -57,7 +62,7 @@ class VideoWriter:
         with self._closing:  # undo what was opened if a later step fails
             temporary = self._closing.enter_context(atomic_path(self.path, "a video"))
             self._closing.enter_context(explain_write(self.path, "a video"))
-            self._container = self._closing.enter_context(av.open(str(temporary), "w"))
+            self._container = self._closing.enter_context(open_output(temporary))
             self._stream = self._add_stream()
             self._closing = self._closing.pop_all()
         return self
@@ -67,14 +72,24 @@ class VideoWriter:
         assert isinstance(stream, VideoStream)
         stream.height, stream.width = self._shape[:2]
         stream.pix_fmt = self._pix_fmt
+        if self._timed:
+            stream.codec_context.time_base = _CLOCK
         stream.thread_count = 1  # the same bytes whatever the number of cores
         return stream
 
-    def write(self, rgb: NDArray[np.uint8]) -> None:
-        """Append one frame, `(height, width, 3)` uint8 RGB."""
+    def write(self, rgb: NDArray[np.uint8], time_s: float | None = None) -> None:
+        """Append one frame.
+
+        Args:
+            rgb: `(height, width, 3)` uint8, RGB.
+            time_s: Seconds from the beginning, rising; of no effect unless the writer is `timed`.
+        """
         if rgb.shape != self._shape or rgb.dtype != np.uint8:
             raise InputError(f"writing {self.path}: got a frame {rgb.dtype} {rgb.shape}, expected uint8 {self._shape}.")
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
+        if self._timed:
+            self._stamp = max(round((time_s or 0) / _CLOCK), self._stamp + 1)  # x264 takes no two at once
+            frame.time_base, frame.pts = _CLOCK, self._stamp
         self._container.mux(self._stream.encode(frame))
 
     def __exit__(

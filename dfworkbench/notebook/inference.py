@@ -1,5 +1,6 @@
 """Settings of notebook 03_inference: which detector looks at which files, and what is written."""
 
+from collections import Counter
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -7,9 +8,9 @@ from pydantic import Field
 
 from dfworkbench.analysis.heldout import score_split
 from dfworkbench.checkpoints import LoadedDetector
-from dfworkbench.evaluation.annotate import annotate
+from dfworkbench.evaluation.annotate import annotate, annotated_name
 from dfworkbench.evaluation.metrics import evaluate
-from dfworkbench.evaluation.results import Scored
+from dfworkbench.evaluation.results import FileScore, Scored
 from dfworkbench.evaluation.settings import ScoreSettings
 from dfworkbench.notebook.tables import ReadableTable
 from dfworkbench.notebook.views import auc_sentence, example_videos, metric_table, newest_run
@@ -82,15 +83,22 @@ class HeldOut:
         return [plot_roc(self.scores, rule=self.rule), plot_scores(self.scores, rule=self.rule)]
 
 
+def _target(file: FileScore) -> Path:
+    """Where its annotated copy goes; equally named files of different folders keep apart."""
+    home = find_workspace().root / "report" / "annotated"
+    return require_below(home / file.video_id, home, "writing annotated files").parent / annotated_name(file)
+
+
 def write_annotated(scored: Scored) -> list[Path]:
     """Write every scored file again with boxes, numbers and timelines drawn in, below report/annotated/."""
     written = []
+    shared = Counter(_target(file) for file in scored if file.ok)
     for file in scored:
         if file.ok:
-            # equally named videos of different forgery kinds keep apart
-            home = find_workspace().root / "report" / "annotated"
-            target = require_below(home / file.video_id, home, "writing annotated files").parent
+            target = _target(file)
+            if shared[target] > 1:  # such as x.mp4 and x.mov of one folder
+                target = target.with_name(f"{file.path.name}_annotated{target.suffix}")
             with explain_write(target, "an annotated video"):
-                target.mkdir(parents=True, exist_ok=True)
+                target.parent.mkdir(parents=True, exist_ok=True)
             written.append(annotate(file, target))
     return written

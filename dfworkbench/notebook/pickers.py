@@ -118,16 +118,21 @@ def save_upload(name: str, content: bytes, workspace: Workspace | None = None) -
 
 def describe_path(text: str, workspace: Workspace | None = None) -> tuple[bool, str]:
     """Whether a typed path exists, and what lies there in a few words. Relative paths count from the workspace."""
-    from dfworkbench.media.kinds import media_kind
+    from dfworkbench.media.kinds import kind_by_name, media_kind
 
     if not text.strip():
         return True, ""
     path = (workspace or find_workspace()).root / Path(text.strip()).expanduser()
     if path.is_dir():
-        entries = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
-        media = sum(media_kind(entry) is not None for entry in entries if entry.is_file())
+        try:
+            entries = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
+        except OSError as error:
+            return False, f"a folder that cannot be listed ({error.strerror})"
         folders = sum(entry.is_dir() for entry in entries)
-        return True, f"folder with {folders} sub-folders and {media} videos or pictures"
+        # by name: no file is opened while somebody types
+        media = sum(kind_by_name(entry) is not None for entry in entries if entry.is_file())
+        others = len(entries) - folders - media
+        return True, f"folder with {folders} sub-folders, {media} videos or pictures and {others} other files"
     if path.is_file():
         kind = media_kind(path)
         if kind is None:

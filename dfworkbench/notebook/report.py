@@ -12,7 +12,7 @@ import pandas as pd
 import dfworkbench
 from dfworkbench.evaluation.domain import GENERATED, caveat, dataset_domain
 from dfworkbench.evaluation.leaderboard import Leaderboard
-from dfworkbench.evaluation.leak_note import AUDIT_KEY, leak_note
+from dfworkbench.evaluation.leak_note import AUDIT_KEY, run_note
 from dfworkbench.notebook import report_html as page
 from dfworkbench.notebook import report_tables as tables
 from dfworkbench.notebook.benchmark import LEVELS, kinds_matrix, leaderboard, pair_table, seed_table
@@ -82,9 +82,7 @@ def _lead(runs: Sequence[ReportRun], boards: Mapping[tuple[str, str], Leaderboar
 
 
 def _notes(runs: Sequence[ReportRun], datasets: Sequence[str], space: Workspace) -> list[str]:
-    notes = [
-        page.note_html(text, bad=True) for text in dict.fromkeys(filter(None, (leak_note(r.record) for r in runs)))
-    ]
+    notes = [page.note_html(text, bad=True) for text in dict.fromkeys(filter(None, (run_note(r.record) for r in runs)))]
     generated = [name for name in datasets if dataset_domain(space.labels / name) == GENERATED]
     if generated:
         notes.append(page.note_html(

@@ -120,7 +120,8 @@ def sample_crops(
     faces = read_table("face", space.labels / dataset / "faces.parquet").drop_duplicates("video_id")
     if faces.empty:
         raise DataNotFoundError(
-            f"showing faces of {dataset!r}: none were found. Lower min_face_px or min_probability in 01."
+            f"showing faces of {dataset!r}: none were found. Lower min_face_px or min_probability in 01, or set "
+            "crops=true there if the pictures are face crops already."
         )
     rows = faces.iloc[np.unique(np.linspace(0, len(faces) - 1, count).round().astype(int))]
     known = videos.loc[rows["video_id"]]
@@ -174,10 +175,11 @@ def auc_sentence(metrics: pd.DataFrame, level: str = "video") -> str:
         return " ".join([f"The {level} AUC is not defined: {row['reason']}.", *table_notes(metrics)])
     why = f" ({row['reason']})" if row["reason"] else ""
     interval = why if np.isnan(row["low"]) else f", 95 % interval {row['low']:.3f} to {row['high']:.3f}"
-    sentence = (
-        f"Held-out {level} AUC {row['value']:.3f}{interval}, from {row['n']} {level}s ({row['n_fake']} of them forged)."
-    )
-    return " ".join([sentence, *table_notes(metrics)])
+    notes = table_notes(metrics)
+    # a note says that the weights may have seen these files, or their people
+    head = f"{level} AUC, perhaps not held out," if notes else f"Held-out {level} AUC"
+    sentence = f"{head} {row['value']:.3f}{interval}, from {row['n']} {level}s ({row['n_fake']} of them forged)."
+    return " ".join([sentence[0].upper() + sentence[1:], *notes])
 
 
 def interval_text(value: float, low: float, high: float) -> str:
@@ -252,7 +254,10 @@ def checkpoint_table(loaded: Any) -> ReadableTable:
 def _training_rows(record: dict[str, Any], settings: dict[str, Any], metrics: dict[str, Any]) -> dict[str, str]:
     source = record.get("provenance", {}).get("source")
     if source:
-        return {"imported from": f"{source['file']} ({source['kind']}), SHA-256 {source['sha256'][:12]}…"}
+        return {
+            "imported from": f"{source['file']} ({source['kind']}), SHA-256 {source['sha256'][:12]}…",
+            "trained on": "not known: no data set here is certain to be held out",
+        }
     return {
         "trained on": f"{settings.get('dataset', 'not known')}, method {record.get('method', 'not known')}",
         "epoch": f"{record.get('epoch', '?')} of {settings.get('epochs', '?')}, the best by validation",

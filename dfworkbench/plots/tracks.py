@@ -1,5 +1,7 @@
 """What a detector says of each person in a file, over time."""
 
+from textwrap import fill
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -44,9 +46,9 @@ def plot_tracks(file: FileScore, *, max_tracks: int = 12, title: str = "") -> Fi
     row_height = 1.12 if video else 0.95
     figure = new_figure(
         11.0 if video else 9.2,
-        (1.1 if video else 1.5) + (0.35 if file.caveat else 0) + row_height * max(len(tracks), 1),
+        (1.1 if video else 1.5) + (0.35 if file.note else 0) + row_height * max(len(tracks), 1),
     )
-    heights = [0.34 if file.caveat else 0.02, *[row_height] * max(len(tracks), 1)]
+    heights = [0.34 if file.note else 0.02, *[row_height] * max(len(tracks), 1)]
     widths = (0.85, 4.7, 4.3) if video else (0.85, 0.8, 4.5)
     grid = figure.add_gridspec(len(heights), 3, width_ratios=widths, height_ratios=heights)
     figure.suptitle(title or _headline(file), x=0.012, ha="left", fontsize=12.5, fontweight="bold")
@@ -81,14 +83,14 @@ def _chosen(file: FileScore, limit: int) -> list[TrackScore]:
 
 def _headline(file: FileScore) -> str:
     if not file.ok:
-        return f"{file.path.name}: no score"
-    return f"{file.path.name}: {probability_text(file.fake_probability)}"
+        return f"{file.title}: no score"
+    return f"{file.title}: {probability_text(file.fake_probability)}"
 
 
 def _note(axes: Axes, file: FileScore) -> None:
-    if file.caveat:
+    if file.note:
         axes.set_facecolor(NOTE_GROUND)
-        text = axes.text(0.006, 0.5, file.caveat, va="center", fontsize=9, color=NOTE_INK, transform=axes.transAxes)
+        text = axes.text(0.006, 0.5, file.note, va="center", fontsize=9, color=NOTE_INK, transform=axes.transAxes)
         text.set_in_layout(False)  # long words must not squeeze the charts
 
 
@@ -98,7 +100,8 @@ def _name(axes: Axes, track: TrackScore) -> None:
     text = "none" if np.isnan(p) else f"{p:.2f}"
     colour = tuple(np.asarray(score_rgb(p)) / 255 * (0.8 if 0.25 < p < 0.75 else 1))  # yellow is too pale for letters
     axes.text(0, 0.48, text, fontsize=19, fontweight="bold", color=colour, va="center", transform=axes.transAxes)
-    axes.text(0, 0.15, track.count, fontsize=8.5, color=SOFT, va="center", transform=axes.transAxes)
+    words = f"{track.count}\n{fill(track.remark, 22)}" if track.doubt else track.count
+    axes.text(0, 0.15, words, fontsize=8.5, color=SOFT, va="center", transform=axes.transAxes)
 
 
 def _thumbnails(axes: Axes, track: TrackScore, *, cells: int) -> None:

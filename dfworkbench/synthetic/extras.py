@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dfworkbench.media.opening import open_video
 from dfworkbench.synthetic.clip import Clip, make_person, record
 from dfworkbench.synthetic.files import write_clip, write_json, write_masks, write_truth
 from dfworkbench.synthetic.forgeries import forge
@@ -89,7 +89,7 @@ def _write_truncated(folder: Path, frames: list[NDArray[np.uint8]], fps: float) 
 
 def _cut(source: Path, target: Path) -> None:
     """Copy a file up to the middle of its middle frame; its index is moved to the front, so that the first half plays."""
-    with av.open(str(source)) as container:
+    with open_video(source) as container:
         packets = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
     packets = sorted((position or 0, size) for position, size in packets)
     position, size = packets[len(packets) // 2]

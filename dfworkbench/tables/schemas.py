@@ -63,6 +63,9 @@ FACE_COLUMNS: dict[str, tuple[str, Any]] = {
     "crop_side": ("float64", None),
     "crop_size_px": ("int64", None),  # its height and width as stored
     "forged_share": ("float64", float("nan")),  # of the box, by the data set's own mask; NaN where there is none
+    "doubt": ("str", ""),  # why the track is doubtful (faces.doubt); "" if it is not
+    "shows": ("str", "face"),  # "face", "crop" (ready-made, nothing around it) or "picture" (taken whole)
+    "exact": ("bool", False),  # found as facenet-pytorch's MTCNN does (`FaceSettings.exact`), not by our faster search
 }
 
 SCORE_COLUMNS: dict[str, tuple[str, Any]] = {
@@ -80,6 +83,8 @@ SCORE_COLUMNS: dict[str, tuple[str, Any]] = {
     "fake_probability": ("float64", float("nan")),
     "status": ("str", "ok"),
     "reason": ("str", ""),
+    "doubt": ("str", ""),  # why the track does not decide its file's verdict (faces.doubt); "" if it may
+    "run": ("str", ""),  # whose weights scored it: a run in checkpoints/, or the name of a weight file
 }
 
 

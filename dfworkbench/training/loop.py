@@ -26,6 +26,7 @@ from dfworkbench.checkpoints import epoch_file
 from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.errors import ParameterError
 from dfworkbench.evaluation.metrics import evaluate
+from dfworkbench.locks import held
 from dfworkbench.models.memory import reuse_memory
 from dfworkbench.tables import SCORES
 from dfworkbench.training.batches import epoch_order, make_loader, split_batches
@@ -84,9 +85,20 @@ def fit(
         Epochs that an earlier call finished, at once; then the others, each when it is on disk.
 
     Raises:
+        OutputError: Another process is training this run.
         ParameterError: The mean loss of an epoch is not finite.
     """
     stored = run.load()
+    finished = stored is not None and len(stored["history"]) >= settings.epochs  # read only, so it may be on any disk
+    writes = fabric.is_global_zero and not finished
+    with held(run.folder, f"training the run {run.folder.name!r}") if writes else contextlib.nullcontext():
+        yield from _fit(method, train, val, settings, run, fabric, progress)
+
+
+def _fit(
+    method: Any, train: FaceDataset, val: FaceDataset, settings: TrainSettings, run: Run, fabric: Fabric, progress: bool
+) -> Iterator[Epoch]:
+    stored = run.load()  # again: now nobody else can change it
     history: list[dict[str, Any]] = stored["history"] if stored else []
     for entry in history[: settings.epochs]:
         yield _epoch(entry, settings, run)

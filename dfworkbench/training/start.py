@@ -14,7 +14,7 @@ from dfworkbench.datasets.people import first_part, identity_classes, known_peop
 from dfworkbench.datasets.splits import with_splits
 from dfworkbench.errors import DataNotFoundError, ParameterError, TableError
 from dfworkbench.evaluation.domain import DOMAIN_KEY, dataset_domain, dataset_root
-from dfworkbench.evaluation.leak_note import AUDIT_KEY, LEAKY_START_KEY, leak_note
+from dfworkbench.evaluation.leak_note import AUDIT_KEY, LEAKY_START_KEY, run_note
 from dfworkbench.methods import build_method, load_method, method_options
 from dfworkbench.models import build_detector, detector_options
 from dfworkbench.names import FAKE, REAL, require_name
@@ -120,7 +120,7 @@ def _audit(settings: TrainSettings, tables: TrainingTables, workspace: Workspace
 
 def _origin(file: Path) -> dict[str, str]:
     """Another run's weights that this one is made from, and what must be said beside its figures for their sake."""
-    note = leak_note(read_record(file))
+    note = run_note(read_record(file))
     return {"file": f"{file.parent.name}/{file.name}", "sha256": file_hash(file)} | (
         {LEAKY_START_KEY: note} if note else {}
     )

@@ -123,7 +123,8 @@ def fuzz(name: str, first: int, count: int) -> dict[str, Any]:
             hung = child.poll() is None
             child.kill()
             child.wait()
-            out.seek(0), said.seek(0)
+            for file in (out, said):
+                file.seek(0)
             error = said.read()
             lines = [json.loads(line) for line in out.read().splitlines() if line.endswith("}")]
         reached = max([line["at"] for line in lines if "at" in line], default=at)

@@ -18,6 +18,7 @@ needs_photos = pytest.mark.skipif(
     reason="DFWORKBENCH_TRIALS does not name a folder with media/photos",
 )
 PLAIN = FaceSettings(min_face_px=20, min_probability=0.7, detect_long_side_px=100_000)
+EXACT = PLAIN.replace(exact=True)
 
 # box, probability, landmarks (left eye, right eye, nose, mouth left, mouth right)
 SIX = [
@@ -55,7 +56,7 @@ def test_networks_have_the_published_sizes_and_outputs():
 @pytest.mark.trials
 def test_six_people_exactly():
     picture = photo("six_people")
-    finder = FaceFinder(PLAIN, exact=True)
+    finder = FaceFinder(EXACT)
     faces = finder.find(picture)
     assert len(faces.boxes) == 6
     for found, probability, landmarks, (box, p, points) in zip(*faces, SIX, strict=True):
@@ -88,7 +89,7 @@ def test_six_people_fast_with_default_settings():
 @pytest.mark.parametrize("name", PORTRAITS)
 def test_portraits(name):
     picture, (box, p) = photo(name), PORTRAITS[name]
-    exact = FaceFinder(PLAIN, exact=True).find(picture)
+    exact = FaceFinder(EXACT).find(picture)
     np.testing.assert_allclose(exact.boxes[0], box, atol=0.1)
     assert exact.probabilities[0] == pytest.approx(p, abs=1e-5)
     false_boxes = [0.845, 0.802] if name == "person_a" else []

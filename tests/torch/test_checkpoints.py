@@ -64,6 +64,16 @@ def test_weights_of_another_network_are_refused(saved):
         load_detector(path)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(saved, value):
+    _, path = saved
+    record, weights = read_record(path), load_file(path)
+    weights["head.1.weight"][0, 0] = value
+    save_file(weights, path, metadata={"dfworkbench": json.dumps(record)})
+    with pytest.raises(CheckpointError, match=r"1 of its 28 tensors .* no numbers \(first: 'head.1.weight'\)"):
+        load_detector(path)
+
+
 def test_spec_of_the_file_rules(saved):
     spec = saved[0].input_spec.to_dict() | {"crop_scale": 1.7, "channel_order": "bgr"}
     loaded = load_detector(rewrite(saved[1], input_spec=spec))

@@ -142,6 +142,16 @@ def test_the_explorer_judges_calibrated_test_files(at_home):
     assert table["files"].tolist() == [6, 12]
 
 
+def test_too_few_validation_files_leave_scores_as_they_are_and_the_table_says_so(at_home):
+    judged = study(runs=["first"], calibration="temperature")
+    assert "not calibrated: 6 real files, temperature needs 10" in judged.calibration_table().to_string()
+    before, after = judged.before_and_after().values()
+    means = before.groupby("video_id")["fake_probability"].mean()
+    assert after.set_index("video_id")["fake_probability"].to_numpy() == pytest.approx(
+        means[after["video_id"]].to_numpy()
+    )
+
+
 def test_the_atlas_shows_the_errors_of_a_run_and_opens_their_frames(at_home, monkeypatch):
     judged = study(runs=["first"])
     atlas = judged.atlas("first")

@@ -14,9 +14,9 @@ from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.errors import OutputError, WorkbenchError
 from dfworkbench.extraction import ExtractSettings, extract, extract_table
 from dfworkbench.extraction import part as part_module
-from dfworkbench.faces import FaceSettings
+from dfworkbench.faces import FaceFinder, FaceSettings
 from dfworkbench.input_spec import InputSpec
-from dfworkbench.media import read_image
+from dfworkbench.media import VideoSource, read_image
 from dfworkbench.tables import VIDEOS, read_table
 from dfworkbench.workspace import Workspace
 
@@ -102,6 +102,21 @@ def test_what_was_extracted_can_be_read_as_samples(run):
     samples = FaceDataset(found.faces, found.videos, InputSpec(size_px=48), run.workspace.extracted)
     assert len(samples) == 12
     assert samples[0]["images"].shape == (3, 48, 48)
+
+
+def test_exact_faces_are_found_whole_in_every_frame_and_marked_as_such(run, videos):
+    assert not run().faces["exact"].any()
+    table = video_table(videos)
+    one = table[table["path"] == "b_one.mp4"]
+    found = run(SETTINGS.replace(exact=True), one)
+    assert found.faces["exact"].all()
+    assert read_table("face", run.workspace.labels / "heads/faces.parquet")["exact"].tolist() == [True] * 4
+    source = VideoSource(videos / "b_one.mp4")
+    for frame, (_, face) in zip(source.iterate([0, 2, 5, 7]), found.faces.iterrows(), strict=True):
+        box = FaceFinder(FaceSettings(exact=True)).find(frame.rgb).boxes[0]
+        np.testing.assert_array_equal(face[["box_x0", "box_y0", "box_x1", "box_y1"]].astype(float), box)
+    spec = InputSpec(size_px=48, crop_scale=1.1, region="sides", border="clip", exact=True)
+    assert len(FaceDataset(found.faces, found.videos, spec, run.workspace.extracted)) == 4
 
 
 def test_finished_videos_are_never_done_again(run, extracted_paths):

@@ -12,7 +12,7 @@ from dfworkbench.datasets.augment import FaceAugment
 from dfworkbench.datasets.face_dataset import FaceDataset, collate
 from dfworkbench.datasets.people import known_people
 from dfworkbench.datasets.rows import choose_samples, main_tracks
-from dfworkbench.errors import TableError
+from dfworkbench.errors import InputError, TableError
 from dfworkbench.input_spec import InputSpec
 from dfworkbench.media.images import read_image
 from dfworkbench.tables import read_table
@@ -49,6 +49,23 @@ def test_rows_follow_the_video_table_and_leave_out_other_videos(toy, tables):
     assert data.rows["video_id"].drop_duplicates().tolist() == some["video_id"].tolist()
     assert data.rows["frame"].tolist() == [0, 1, 2] * 3
     assert data.rows["label"].tolist() == some["label"].repeat(3).tolist()
+
+
+def test_a_detector_that_needs_exact_boxes_refuses_faces_that_were_found_otherwise(toy, tables, caplog):
+    faces, videos = tables
+    spec = InputSpec(size_px=32, crop_scale=1.0, region="sides", border="clip", exact=True)
+    for others in (faces, faces.drop(columns="exact", errors="ignore"), faces.assign(exact=faces.index > 2)):
+        with pytest.raises(InputError, match=r"from our fast search .*again with exact=true"):
+            FaceDataset(others, videos, spec, toy.extracted)
+    with pytest.raises(InputError, match="the frame's size is not known"):
+        FaceDataset(faces.assign(exact=True), videos.assign(width_px=-1), spec, toy.extracted)[0]
+    videos = videos.assign(width_px=400, height_px=300)
+    data = FaceDataset(faces.assign(exact=True), videos, spec, toy.extracted)
+    assert data[0]["images"].shape == (3, 32, 32)
+    assert not caplog.records
+    FaceDataset(faces.assign(exact=True, crop_side=900.0), videos, spec, toy.extracted)
+    assert "stored scaled down" in caplog.text
+    FaceDataset(faces.assign(exact=True), videos, SPEC, toy.extracted)  # others do not mind
 
 
 def test_frames_are_chosen_evenly():

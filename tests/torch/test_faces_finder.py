@@ -12,6 +12,7 @@ from dfworkbench.faces.pyramid import scales
 from dfworkbench.geometry import iou_matrix
 
 PLAIN = FaceSettings(min_face_px=20, min_probability=0.7, detect_long_side_px=100_000)
+EXACT = PLAIN.replace(exact=True)
 
 
 @pytest.fixture(scope="module")
@@ -28,14 +29,14 @@ def test_exact_mode_equals_facenet_pytorch(picture):
     from facenet_pytorch import MTCNN
 
     boxes, probabilities, points = MTCNN(keep_all=True).detect(picture, landmarks=True)
-    faces = FaceFinder(PLAIN, exact=True).find(picture)
+    faces = FaceFinder(EXACT).find(picture)
     np.testing.assert_allclose(faces.boxes, np.array(boxes, float), atol=2e-3)
     np.testing.assert_allclose(faces.probabilities, np.array(probabilities, float), atol=1e-5)
     np.testing.assert_allclose(faces.landmarks, np.array(points, float), atol=5e-3)
 
 
 def test_fast_mode_finds_the_same_faces(finder, picture):
-    exact, fast = FaceFinder(PLAIN, exact=True).find(picture), finder.find(picture)
+    exact, fast = FaceFinder(EXACT).find(picture), finder.find(picture)
     assert len(exact.boxes) == len(fast.boxes) == 2
     assert np.diag(iou_matrix(exact.boxes, fast.boxes)).min() > 0.8
     assert fast.boxes.dtype == fast.probabilities.dtype == fast.landmarks.dtype == np.float64
@@ -62,7 +63,7 @@ def test_grey_rgba_and_pil_pictures_are_taken(finder, picture):
 @pytest.mark.parametrize("exact", [False, True])
 def test_tiny_pictures_have_no_faces(size, exact):
     for settings in (PLAIN, FaceSettings()):
-        faces = FaceFinder(settings, exact=exact).find(np.full((*size, 3), 90, np.uint8))
+        faces = FaceFinder(settings.replace(exact=exact)).find(np.full((*size, 3), 90, np.uint8))
         assert faces.boxes.shape == (0, 4)
         assert faces.landmarks.shape == (0, 5, 2)
 
@@ -99,9 +100,31 @@ def test_votes_make_boxes_steadier(picture):
         boxes = [finder.find(np.roll(picture, shift, axis=(1, 0))).boxes[0] - np.tile(shift, 2) for shift in shifts]
         return np.std(boxes, axis=0).mean()
 
-    voting, plain = FaceFinder(), FaceFinder()
-    plain._vote = False
+    voting, plain = FaceFinder(), FaceFinder(FaceSettings(exact=True))
     assert spread(voting) < 0.9 * spread(plain)
+
+
+@pytest.mark.parametrize("least", [20, 40, 100])
+def test_exact_boxes_do_not_depend_on_the_smallest_face_asked_for(picture, least):
+    """Small candidates take part in the suppression of overlaps, whatever is left out afterwards."""
+    every = FaceFinder(EXACT).find(picture)
+    some = FaceFinder(EXACT.replace(min_face_px=least, min_probability=0.9)).find(picture)
+    keep = ((every.boxes[:, 2:] - every.boxes[:, :2]).max(axis=1) >= least) & (every.probabilities > 0.9)
+    np.testing.assert_array_equal(some.boxes, every.boxes[keep])
+    assert len(some.boxes) == {20: 2, 40: 2, 100: 0}[least] or keep.sum() == len(some.boxes)
+
+
+def test_find_around_finds_everybody_near_known_faces_and_nobody_far_away(finder, picture):
+    faces = finder.find(picture)
+    both = finder.find_around(picture, faces.boxes)
+    assert np.diag(iou_matrix(faces.boxes, both.boxes)).min() > 0.8
+    assert len(finder.find_around(picture, faces.boxes[1:]).boxes) >= 1
+    assert len(finder.find_around(picture, np.zeros((0, 4))).boxes) == 0
+    assert len(finder.find_around(picture, [[-900, -900, -850, -850]]).boxes) == 0
+    wide = np.concatenate([picture, np.full((200, 900, 3), 90, np.uint8), picture], axis=1)
+    left = finder.find_around(wide, faces.boxes[:1])
+    assert len(finder.find(wide).boxes) == 4
+    assert left.boxes[:, 2].max() < 320
 
 
 def test_smallest_face_is_respected():

@@ -45,7 +45,7 @@ def test_the_template_of_a_detector_is_trained_saved_and_scores(toy):
     usage = usage.replace('"demo"', '"toy"').replace('"picture.png"', repr(str(picture)))
     found = execute(usage, names)["scored"]
     assert len(found) == 1
-    assert found.detector == "tiny"
+    assert found.detector == "tiny_demo"
     assert 0 < found.files[0].fake_probability < 1
     loaded = load_detector("tiny_demo")
     assert loaded.metadata["options"] == {"width": 4, "crop_scale": 1.0}

@@ -80,6 +80,9 @@ LAYOUTS = {
     "state_dict": lambda state: {"state_dict": state},
     "first release": lambda state: state,
     "several GPUs": lambda state: {"network": {f"module.{key}": value for key, value in state.items()}},
+    "torch.compile": lambda state: {"network": {f"_orig_mod.{key}": value for key, value in state.items()}},
+    "several GPUs of a compiled one": lambda state: {f"module._orig_mod.{key}": value for key, value in state.items()},
+    "compiled for several GPUs": lambda state: {f"_orig_mod.module.{key}": value for key, value in state.items()},
     "without the unused head": lambda state: {k: v for k, v in state.items() if not k.startswith("base_model.fc.")},
 }
 

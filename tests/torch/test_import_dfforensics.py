@@ -14,6 +14,7 @@ from efficientnet_pytorch import EfficientNet
 from torch import nn
 from torch.nn import functional as F
 
+from dfworkbench.checkpoints import load_detector, save_detector
 from dfworkbench.errors import CheckpointError, DataNotFoundError, UnknownNameError
 from dfworkbench.importers import load_released
 from dfworkbench.models import build_detector
@@ -172,6 +173,15 @@ def test_input_spec_is_that_of_the_authors(meso, tmp_path):
     assert (spec.size_px, spec.channel_order, spec.value_range, spec.clip_length) == (224, "rgb", (0.0, 1.0), 1)
     assert (spec.mean, spec.std) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     assert spec.crop_scale == pytest.approx(1.0467, abs=1e-4)  # margin 10 at 224 px: the box grows by 4.67 %
+    assert (spec.region, spec.border, spec.fit, spec.interpolation) == ("sides", "clip", "stretch", "bilinear")
+    assert spec.antialias
+    assert spec.exact
+
+
+def test_the_authors_crop_is_saved_with_the_weights(meso, tmp_path):
+    loaded = load_released("dfforensics", meso)
+    path = save_detector(tmp_path / "a.safetensors", loaded.detector, loaded.name, loaded.metadata["options"], {})
+    assert load_detector(path).input_spec == loaded.input_spec
 
 
 def test_clip_length_follows_the_lstm(tmp_path):

@@ -132,6 +132,23 @@ def test_the_table_is_a_score_table(monkeypatch, clip):
     assert (table["label"] == -1).all()
 
 
+def test_a_spec_that_needs_exact_boxes_gets_them(monkeypatch, clip):
+    asked = []
+
+    def faces_in_file(path, faces, finder):
+        asked.append((faces, finder.settings))
+        raise MediaError("stop here", "no_face")
+
+    monkeypatch.setattr(scoring, "faces_in_file", faces_in_file)
+    spec = InputSpec(size_px=32, region="sides", border="clip", interpolation="bilinear", antialias=True, exact=True)
+    for given in (spec, InputSpec(size_px=32)):
+        score(clip, loaded(given), ScoreSettings(context_max_px=64), progress=False)
+    (exact, finder), (plain, _) = asked
+    assert exact == finder
+    assert (exact.exact, exact.context_max_px) == (True, 2048)
+    assert (plain.exact, plain.context_max_px) == (False, 64)
+
+
 def test_the_detector_sees_what_its_spec_says(monkeypatch, clip):
     spec = InputSpec(
         size_px=24, crop_scale=1.5, channel_order="bgr", value_range=(0, 255), mean=(1, 2, 3), std=(2, 2, 2)
@@ -334,8 +351,10 @@ def test_a_run_is_found_by_its_name(toy, portrait, checkpoint, tmp_path):
     shutil.copy(checkpoint, run / "epoch_001.safetensors")
     (run / "best.json").write_text('{"epoch": 1}')
     write_png(tmp_path / "portrait.png", portrait)
-    by_name, by_file = (score(tmp_path / "portrait.png", c).table for c in ("my run", checkpoint))
-    pd.testing.assert_frame_equal(by_name, by_file)
+    by_name, by_file = (score(tmp_path / "portrait.png", c) for c in ("my run", checkpoint))
+    pd.testing.assert_frame_equal(by_name.table.drop(columns="run"), by_file.table.drop(columns="run"))
+    assert (by_name.detector, by_file.detector) == ("my run", "mesonet4")
+    assert (set(by_name.table["run"]), set(by_file.table["run"])) == ({"my run"}, {"mesonet4"})
 
 
 # -- extracted data sets ------------------------------------------------------------------------------------------------

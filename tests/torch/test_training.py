@@ -1,6 +1,9 @@
 """Training on a tiny data set: what comes out, what is written, and what is refused."""
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -58,6 +61,7 @@ def test_what_is_written(toy):
     epochs = run(toy)
     folder = toy.checkpoints / "run"
     assert sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()) == [
+        ".lock",
         "best.json",
         "epoch_001.safetensors",
         "epoch_002.safetensors",
@@ -400,6 +404,25 @@ def test_break_leaves_a_run_that_goes_on(toy, detector, options):
     assert all(torch.equal(weights[key], others[key]) for key in weights)
     assert [epoch.val for epoch in continued] == [epoch.val for epoch in whole]
     assert [epoch.train for epoch in continued] == [epoch.train for epoch in whole]
+
+
+def test_two_processes_do_not_train_one_run(toy):
+    """The second would overwrite the first, epoch by epoch, and both would end without a word."""
+    first = train(SETTINGS, toy, progress=False)
+    next(first)
+    done = (toy.checkpoints / "run/epoch_001.safetensors").read_bytes()
+    command = [sys.executable, "-m", "dfworkbench", "train", "--dataset", "toy", "--name", "run", "--epochs", "3"]
+    command += ["--size-px", "64", "--batch-size", "8", "--learning-rate", "3e-3", "--threads", "1", "--device", "cpu"]
+    second = subprocess.run(
+        command, env={**os.environ, "DFWORKBENCH_HOME": str(toy.root)}, capture_output=True, text=True
+    )
+    assert second.returncode == 2
+    assert f"process {os.getpid()}" in second.stderr
+    assert "since" in second.stderr
+    assert (toy.checkpoints / "run/epoch_001.safetensors").read_bytes() == done
+    assert [epoch.number for epoch in first] == [2, 3]
+    assert not (toy.checkpoints / "run/.lock.json").exists()
+    assert len(run(toy)) == 3, "a finished run is read, whoever holds it"
 
 
 def test_other_settings_under_the_same_name_are_refused(toy):

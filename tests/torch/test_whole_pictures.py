@@ -117,17 +117,18 @@ def test_context_max_px_cuts_and_does_not_scale(tmp_path):
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "I;16"])
 def test_grey_transparent_palette_and_deep_pictures_become_rgb(tmp_path, mode):
     rgb = np.repeat(noise(40, 40)[:, :, :1], 3, axis=2) // 64 * 64
-    grey = rgb[:, :, 0]
+    grey, alpha = rgb[:, :, 0], noise(40, 40, 1)[:, :, :1]
     picture = {
         "L": lambda: Image.fromarray(grey),
-        "RGBA": lambda: Image.fromarray(np.dstack([rgb, noise(40, 40)[:, :, 0]])),
+        "RGBA": lambda: Image.fromarray(np.dstack([rgb, alpha])),
         "P": lambda: Image.fromarray(rgb).quantize(8),
         "I;16": lambda: Image.fromarray(grey.astype(np.uint16) * 257),
     }[mode]()
     assert picture.mode == mode
     picture.save(tmp_path / "a.png")
     (face,) = faces_in_file(tmp_path / "a.png", WHOLE).detections
-    np.testing.assert_array_equal(face.context.image, rgb)
+    shown = 255 - (255.0 - rgb) * alpha / 255 if mode == "RGBA" else rgb  # over white
+    np.testing.assert_allclose(face.context.image, shown, rtol=0, atol=1 if mode == "RGBA" else 0)
 
 
 def test_tiny_and_missing_pictures_say_so(tmp_path):
@@ -337,9 +338,11 @@ def test_extraction_goes_through_tables_and_is_not_done_twice(extracted, tmp_pat
 
 
 def test_faces_that_were_extracted_before_there_were_whole_pictures_still_hold(tmp_path):
-    old = FaceSettings().content_hash(without=("whole",))  # all that was hashed then
+    old = FaceSettings().content_hash(without=("whole", "crops", "exact"))  # all that was hashed then
     assert FaceSettings().crops_hash() == old == "f8fa4551"
     assert FaceSettings(frames=7).crops_hash() != old
+    assert FaceSettings(exact=True).crops_hash() != old
+    assert FaceSettings(exact=True, whole=True).crops_hash() == WHOLE.crops_hash()
     assert WHOLE.crops_hash() not in (old, FaceSettings(whole=True, frames=7).crops_hash())
     assert WHOLE.crops_hash() == FaceSettings(whole=True, min_face_px=80, identity_weights="off").crops_hash()
     write_png(tmp_path / "a.png", noise(40, 40))

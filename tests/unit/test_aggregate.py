@@ -4,7 +4,7 @@ import pytest
 
 from dfworkbench.errors import TableError, UnknownNameError
 from dfworkbench.evaluation.aggregate import RULES, to_level
-from dfworkbench.tables import SCORES
+from dfworkbench.tables import SCORES, read_table, write_table
 
 
 def table(*rows):
@@ -107,3 +107,80 @@ def test_the_given_table_is_not_changed():
     to_level(TWO_PEOPLE.assign(status="error"), "video")
     to_level(TWO_PEOPLE)
     pd.testing.assert_frame_equal(TWO_PEOPLE, before)
+
+
+# -- doubtful tracks ----------------------------------------------------------------------------------------------------
+
+DOUBT = "seen in 1 of 16 sampled frames"
+
+
+def with_a_false_box(*doubts):
+    """Three tracks: a person at 0.2 in two faces, another one at 0.4, and one box at 0.99."""
+    tracks = [(0, 0, 0.1), (0, 5, 0.3), (1, 0, 0.4), (1, 5, 0.4), (2, 5, 0.99)]
+    rows = [
+        {
+            "row_id": f"v#t{t}f{f}",
+            "video_id": "v",
+            "track": t,
+            "frame": f,
+            "label": 0,
+            "fake_probability": p,
+            "doubt": doubts[t],
+        }
+        for t, f, p in tracks
+    ]
+    return SCORES.complete(rows)
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"), [("max_track_mean", 0.4), ("mean", 0.3), ("max_frame", 0.4), ("top_quarter", 0.4)]
+)
+def test_a_doubtful_track_does_not_decide(rule, expected):
+    out = to_level(with_a_false_box("", "", DOUBT), "video", rule)
+    assert out["fake_probability"].tolist() == pytest.approx([expected])
+    assert out["doubt"].tolist() == [""]
+    assert to_level(with_a_false_box("", "", ""), "video", rule)["fake_probability"].iloc[0] > expected
+
+
+def test_a_doubtful_track_stays_visible():
+    out = to_level(with_a_false_box("", "still picture", DOUBT), "track")
+    assert out["fake_probability"].tolist() == pytest.approx([0.2, 0.4, 0.99])
+    assert out["doubt"].tolist() == ["", "still picture", DOUBT]
+
+
+@pytest.mark.parametrize("rule", sorted(RULES))
+def test_doubtful_tracks_decide_where_there_are_no_others(rule):
+    doubted = with_a_false_box("still picture", DOUBT, DOUBT)
+    out, plain = to_level(doubted, "video", rule), to_level(with_a_false_box("", "", ""), "video", rule)
+    assert out["fake_probability"].tolist() == plain["fake_probability"].tolist()
+    assert out["doubt"].tolist() == ["still picture"]
+
+
+def test_a_track_without_score_does_not_silence_the_doubtful_one():
+    """A clip detector cannot score the only sure track."""
+    rows = with_a_false_box("", "", DOUBT)
+    rows.loc[rows["track"] < 2, ["status", "fake_probability"]] = ["error", float("nan")]
+    out = to_level(rows)
+    assert (out["fake_probability"].tolist(), out["doubt"].tolist()) == ([0.99], [DOUBT])
+
+
+def test_a_doubtful_track_still_makes_its_file_fake():
+    rows = with_a_false_box("", "", DOUBT)
+    rows.loc[rows["track"] == 2, ["label", "method"]] = [1, "FaceSwap"]
+    assert to_level(rows)[["label", "method"]].to_numpy().tolist() == [[1, "FaceSwap"]]
+
+
+def test_files_are_doubted_one_by_one():
+    alone = with_a_false_box(DOUBT, DOUBT, DOUBT).assign(video_id="w")
+    out = to_level(pd.concat([with_a_false_box("", "", DOUBT), alone], ignore_index=True))
+    assert out["fake_probability"].tolist() == pytest.approx([0.4, 0.99])
+
+
+def test_tables_of_before_have_no_doubts(tmp_path):
+    rows = with_a_false_box("", "", DOUBT)
+    old = rows.drop(columns=["doubt", "run"])
+    assert to_level(old)["fake_probability"].tolist() == [0.99]
+    old.to_csv(tmp_path / "old.csv", index=False)
+    assert to_level(read_table("score", tmp_path / "old.csv"))["fake_probability"].tolist() == [0.99]
+    write_table("score", rows, tmp_path / "new.csv")  # "" is nothing in a CSV file
+    assert to_level(read_table("score", tmp_path / "new.csv"))["fake_probability"].tolist() == pytest.approx([0.4])

@@ -99,10 +99,10 @@ def test_doctor_exit_code(monkeypatch, capsys, findings, code):
 
 
 def test_score_refuses_before_it_prints(monkeypatch, capsys):
-    def score(path, checkpoint, settings):
+    def score(paths, checkpoint, settings, table):
         raise DataNotFoundError(f"no run {checkpoint!r}")
 
-    fake = SimpleNamespace(ScoreSettings=ToySettings, score=score)
+    fake = SimpleNamespace(ScoreSettings=ToySettings, score_to_table=score)
     monkeypatch.setitem(sys.modules, "dfworkbench.evaluation.scoring", fake)
     assert cli.main("score a.mp4 --checkpoint none".split()) == 2
     captured = capsys.readouterr()

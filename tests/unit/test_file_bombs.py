@@ -4,6 +4,8 @@ import io
 import json
 import pickle
 import struct
+import subprocess
+import sys
 import time
 import warnings
 import zipfile
@@ -316,3 +318,21 @@ def test_the_fence_of_the_process(tmp_path):
     ):
         assert len(bytearray(100_000_000)) == 100_000_000
     assert resource.getrlimit(resource.RLIMIT_AS) == before
+
+
+def test_the_fence_is_taken_down_where_there_was_no_limit(tmp_path):
+    """In a process of its own: a fence that stays hides itself from whoever looks later."""
+    pytest.importorskip("resource")
+    code = f"""
+import resource
+from pathlib import Path
+from dfworkbench.bounds import bounded_memory
+limit = lambda: resource.getrlimit(resource.RLIMIT_AS)
+before = limit()
+for _ in range(2):
+    with bounded_memory(Path({str(tmp_path)!r}), "reading", ValueError):
+        within = limit()
+    assert within[0] != resource.RLIM_INFINITY, within
+    assert limit() == before, (before, limit())
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

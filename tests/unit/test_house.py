@@ -1,6 +1,7 @@
 """Floor 0: names, settings, InputSpec, geometry, workspace."""
 
 import errno
+import json
 import subprocess
 import sys
 
@@ -62,6 +63,34 @@ def test_input_spec_round_trip_and_checks():
         InputSpec.from_dict({"size": 3})
     with pytest.raises(ParameterError):
         InputSpec(std=(0.0, 1.0, 1.0))
+
+
+def test_specs_that_were_saved_before_there_were_regions_mean_what_they_meant():
+    old = {"size_px": 64, "crop_scale": 1.3, "alignment": "box", "clip_length": 1, "clip_stride": 1, "channel_order": "rgb",
+           "value_range": [0.0, 1.0], "mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0]}  # fmt: skip
+    spec = InputSpec.from_dict(old)
+    assert spec == InputSpec(size_px=64)
+    assert (spec.region, spec.border, spec.fit, spec.interpolation) == ("square", "repeat", "stretch", "auto")
+    assert (spec.antialias, spec.exact) == (False, False)
+    asked = InputSpec(region="sides", border="clip", interpolation="bilinear", antialias=True, exact=True)
+    assert InputSpec.from_dict(json.loads(json.dumps(asked.to_dict()))) == asked
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"region": "oval"}, "region must be 'square' or 'sides', not 'oval'"),
+        ({"border": "shift"}, "border must be 'repeat' or 'clip', not 'shift'"),
+        ({"fit": "letterbox"}, "fit must be 'stretch', not 'letterbox'"),
+        ({"interpolation": "bicubic"}, "interpolation must be 'auto' or 'bilinear', not 'bicubic'"),
+        ({"antialias": True}, "antialias needs interpolation='bilinear'"),
+        ({"border": "clip"}, "border 'clip' .* needs region='sides'"),
+        ({"region": "sides", "alignment": "five_points"}, "region 'sides' is of a face box"),
+    ],
+)
+def test_crops_that_cannot_be_cut_are_refused(values, message):
+    with pytest.raises(ParameterError, match=message):
+        InputSpec(**values)
 
 
 def test_iou_by_hand():

@@ -1,17 +1,20 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from boxes import set_matrix
 
 from dfworkbench.errors import MediaError, OutputError, ParameterError
 from dfworkbench.evaluation.aggregate import RULES, Rule
 from dfworkbench.evaluation.annotate import Panel, annotate, draw_boxes, faces_at
 from dfworkbench.evaluation.domain import GENERATED, UNKNOWN, caveat, dataset_domain, is_generated, write_source
 from dfworkbench.evaluation.palette import FAKE_RGB, NOTHING_RGB, REAL_RGB, score_hex, score_rgb
-from dfworkbench.evaluation.results import FileScore, Scored, TrackScore
+from dfworkbench.evaluation.results import FileScore, Scored, TrackScore, distinct_names
 from dfworkbench.evaluation.settings import ScoreSettings
 from dfworkbench.media import VideoSource, VideoWriter, read_image, write_png
 from dfworkbench.names import GENERATED_MARKER
+from dfworkbench.notebook import inference
 from dfworkbench.timeline import spans, stretches
 
 NAN = float("nan")
@@ -142,6 +145,51 @@ def test_an_annotated_video_may_have_odd_sides(tmp_path):
     assert VideoSource(target).width_px == 128
 
 
+@pytest.mark.parametrize(
+    ("turn", "size"), [((0, 1, -1, 0), (96, 128)), ((0, 1, 1, 0), (96, 128)), ((-1, 0, 0, 1), (128, 96))], ids=str
+)
+def test_an_annotated_video_is_as_upright_as_its_source_is_seen(tmp_path, turn, size):
+    source = tmp_path / "phone.mp4"
+    left_half_dark = np.full((96, 128, 3), 255, np.uint8)
+    left_half_dark[:, :64] = 0
+    with VideoWriter(source, 10, 128, 96, crf=10) as writer:
+        for _ in range(5):
+            writer.write(left_half_dark)
+    set_matrix(source, *turn)
+    seen = VideoSource(source)
+    assert (seen.width_px, seen.height_px) == size
+    target = annotate(file([track(boxes=[[10, 20, 40, 60]] * 3)], path=str(source), frames=5), tmp_path, progress=False)
+    copy = next(VideoSource(target).iterate()).rgb
+    assert copy.shape[1] == size[0]
+    assert copy.shape[0] >= size[1] + Panel(file([track()]), size[0]).height
+    away = np.abs(copy[70:90, 50:].astype(int) - next(seen.iterate()).rgb[70:90, 50:])  # beside the box
+    assert np.median(away) < 5
+
+
+def test_an_annotated_video_keeps_the_times_of_its_frames(tmp_path):
+    times = [0, 0.04, 0.08, 0.6, 0.64, 1.2, 1.24]
+    source = tmp_path / "clip.mp4"
+    with VideoWriter(source, 25, 128, 96, crf=10, timed=True) as writer:
+        for at, time_s in enumerate(times):
+            writer.write(np.full((96, 128, 3), 30 * at, np.uint8), time_s)
+    target = annotate(file([track()], path=str(source), frames=7), tmp_path, progress=False)
+    np.testing.assert_allclose([frame.time_s for frame in VideoSource(target).iterate()], times, atol=1e-3)
+
+
+def test_a_video_whose_size_changes_is_annotated_in_its_first_size(tmp_path):
+    source, parts = tmp_path / "two.h264", [(128, 96), (192, 160)]
+    for width, height in parts:
+        with VideoWriter(tmp_path / "part.h264", 10, width, height, crf=10) as writer:
+            for _ in range(5):
+                writer.write(np.full((height, width, 3), width, np.uint8))
+        with source.open("ab") as whole:
+            whole.write((tmp_path / "part.h264").read_bytes())
+    target = annotate(file([track()], path=str(source), frames=10), tmp_path / "out.mp4", progress=False)
+    frames = [frame.rgb for frame in VideoSource(target).iterate()]
+    assert [frame.shape[1] for frame in frames] == [128] * 10
+    assert [round(float(frame[80, 100].mean()), -1) for frame in (frames[0], frames[9])] == [130, 190]
+
+
 def test_an_annotated_picture(tmp_path):
     write_png(tmp_path / "a.png", np.full((96, 128, 3), 255, np.uint8))
     scored = file([track(0, (0,), (1.0,))], "image", str(tmp_path / "a.png"), caveat="Mind the gap. " * 10)
@@ -200,3 +248,97 @@ def test_an_annotated_copy_replaces_no_file_of_others(tmp_path):
     with pytest.raises(OutputError, match="did not write as an annotated copy"):
         annotate(scored, tmp_path / "other.png")
     assert mine.read_bytes() == b"mine"
+
+
+# -- doubtful tracks, names ---------------------------------------------------------------------------------------------
+
+FALSE_BOX = "seen in 1 of 16 sampled frames"
+
+
+def doubted(*doubts):
+    tracks = [replace(track(i, probabilities=(0.2 + 0.3 * i,) * 3), doubt=doubt) for i, doubt in enumerate(doubts)]
+    return file(tracks, caveat="Mind the gap.")
+
+
+def test_a_doubtful_track_is_shown_and_marked_everywhere():
+    one = doubted("", FALSE_BOX, "still picture")
+    assert one.doubt == "2 doubtful tracks do not count for the file."
+    assert one.note == "2 doubtful tracks do not count for the file. Mind the gap."
+    assert "3 faces, 0.0-2.0 s  doubtful: seen in 1 of 16 sampled frames\n" in repr(one)
+    assert "NOTE: 2 doubtful tracks" in repr(one)
+    assert "doubtful: still picture" in one._repr_html_()
+    assert one._repr_html_().count("opacity:.6") == 2
+    folder = Scored([one, doubted("")], table=None)
+    assert "2 doubtful tracks do not count" in folder._repr_html_()
+    assert folder.summary["doubtful"].tolist() == [2, 0]
+
+
+@pytest.mark.parametrize(
+    ("doubts", "words"),
+    [
+        (("",), ""),
+        (("", ""), ""),
+        (("", "still picture"), "1 doubtful track does not count for the file."),
+        (
+            ("still picture",),
+            "The file's number is in doubt: it rests on doubtful tracks alone (still picture), because",
+        ),
+        ((FALSE_BOX, "still picture", FALSE_BOX), f"doubtful tracks alone ({FALSE_BOX}; still picture), because"),
+    ],
+)
+def test_what_doubtful_tracks_mean_for_the_file(doubts, words):
+    assert words in doubted(*doubts).doubt
+    assert bool(doubted(*doubts).doubt) == bool(words)
+
+
+def test_a_sure_track_without_score_leaves_the_file_in_doubt():
+    one = doubted("", FALSE_BOX)
+    silent = replace(one.tracks[0], fake_probability=NAN)
+    assert "rests on doubtful tracks alone" in replace(one, tracks=[silent, one.tracks[1]]).doubt
+
+
+def test_doubtful_boxes_are_thin_and_named():
+    white = np.full((96, 128, 3), 255, np.uint8)
+    sure, doubtful = (draw_boxes(white, doubted(doubt), 10) for doubt in ("", FALSE_BOX))
+    inked = [
+        (picture[40:50, 15:45] != 255).any(axis=-1).sum() for picture in (sure, doubtful)
+    ]  # the left edge of the box
+    assert 0 < inked[1] < inked[0]
+    assert any("rests on doubtful tracks" in line for line in Panel(doubted(FALSE_BOX), 1200)._lines)
+
+
+@pytest.mark.parametrize(
+    ("ids", "names"),
+    [
+        (["d/x.mp4"], ["x.mp4"]),
+        (["d/x.mp4", "d/y.mp4"], ["x.mp4", "y.mp4"]),
+        (["d/a/x.mp4", "d/b/x.mp4", "d/b/y.mp4"], ["a/x.mp4", "b/x.mp4", "y.mp4"]),
+        (["d/a/v/x.mp4", "d/b/v/x.mp4"], ["a/v/x.mp4", "b/v/x.mp4"]),
+        (["x.mp4", "d/x.mp4"], ["x.mp4", "d/x.mp4"]),
+        (["d/a/x.mp4", "d/b/x.mp4", "d/a/c/x.mp4"], ["a/x.mp4", "b/x.mp4", "c/x.mp4"]),
+        ([], []),
+    ],
+)
+def test_equal_names_are_told_apart_by_the_shortest_end(ids, names):
+    found = distinct_names(ids)
+    assert [found[video_id] for video_id in ids] == names
+
+
+def test_listings_use_the_name_that_tells_files_apart():
+    one = replace(doubted(""), name="a/clip.mp4")
+    assert repr(one).startswith("a/clip.mp4: ")
+    assert repr(doubted("")).startswith("clip.mp4: ")
+    assert repr(replace(FAILED, name="b/x.mp4")).startswith("b/x.mp4: no score")
+    assert Panel(one, 400)._lines[0].startswith("a/clip.mp4")
+
+
+def test_annotated_copies_of_one_stem_do_not_overwrite_each_other(tmp_path, monkeypatch):
+    monkeypatch.setenv("DFWORKBENCH_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(inference, "annotate", lambda one, target: target)
+    names = ("a/x.mp4", "a/x.mov", "b/x.mp4", "a/y.mp4")
+    files = [replace(doubted(""), path=tmp_path / name, video_id=f"set/{name}") for name in names]
+    written = inference.write_annotated(Scored([*files, FAILED], table=None))
+    below = [path.relative_to(tmp_path / "home" / "report" / "annotated").as_posix() for path in written]
+    assert below == [
+        "set/a/x.mp4_annotated.mp4", "set/a/x.mov_annotated.mp4", "set/b/x_annotated.mp4", "set/a/y_annotated.mp4",
+    ]  # fmt: skip

@@ -94,6 +94,7 @@ def test_a_note_stands_beside_every_level_and_in_the_sentence():
     metrics = pd.DataFrame([row, row | {"level": "frame"}]).assign(n=4, n_fake=2, coverage=1.0)
     assert views.metric_table(metrics)["note"].tolist() == ["Leaky.", "Leaky."]
     assert views.auc_sentence(metrics).endswith("(2 of them forged). Leaky.")
+    assert views.auc_sentence(metrics).startswith("Video AUC, perhaps not held out, 0.900, 95 % interval")
     assert views.auc_sentence(metrics.assign(value=np.nan, reason="one class")).endswith("one class. Leaky.")
     assert "note" not in views.metric_table(metrics.assign(note=""))
 

@@ -11,6 +11,7 @@ from dfworkbench.datasets.layouts.deeperforensics import DEEPERFORENSICS
 from dfworkbench.datasets.layouts.dfdc import DFDC
 from dfworkbench.datasets.layouts.faceforensics import FACEFORENSICS
 from dfworkbench.datasets.layouts.folders import FOLDERS
+from dfworkbench.datasets.layouts.found import report_found, storable
 from dfworkbench.datasets.layouts.frame_folders import FRAME_FOLDERS
 from dfworkbench.datasets.layouts.generated_images import GENERATED_IMAGES
 from dfworkbench.datasets.layouts.layout import DataCard, Layout, to_table
@@ -19,6 +20,7 @@ from dfworkbench.datasets.layouts.list_files import LIST_FILES
 from dfworkbench.datasets.layouts.picture_lists import PICTURE_LISTS
 from dfworkbench.datasets.splits import identity_groups
 from dfworkbench.errors import ParameterError
+from dfworkbench.media.listing import require_utf8
 from dfworkbench.names import require_name
 from dfworkbench.safe_paths import require_folder_name
 
@@ -45,6 +47,8 @@ __all__ = ["LAYOUTS", "DataCard", "Layout", "read_layout"]
 def read_layout(layout: str, root: Path | str, name: str, **options: Any) -> pd.DataFrame:
     """The video table of the data set that lies at `root`.
 
+    What lies there and has no row, and what has a row and is not there, is logged, one line per kind.
+
     Args:
         layout: A key of `LAYOUTS`.
         root: The folder of the data set.
@@ -67,6 +71,8 @@ def read_layout(layout: str, root: Path | str, name: str, **options: Any) -> pd.
             f"reading {root} as {layout!r}: it has no option {unknown[0]!r}. Options: {', '.join(known) or 'none'}."
         )
     root = Path(root).expanduser()
-    videos = to_table(chosen.read(root, name, **options), root)
+    require_utf8(root)
+    videos = to_table(storable(chosen.read(root, name, **options)), root)
+    report_found(chosen, root, videos)
     videos["group"] = identity_groups(videos)
     return videos

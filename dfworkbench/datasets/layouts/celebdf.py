@@ -4,14 +4,20 @@ Celeb-real/id0_0000.mp4, YouTube-real/00000.mp4, Celeb-synthesis/id0_id1_0000.mp
 List_of_testing_videos.txt with lines "1 YouTube-real/00170.mp4". Some redistributions insert a level `videos/`.
 """
 
-from pathlib import Path
+import logging
+import re
+from collections.abc import Container, Iterator
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from dfworkbench.datasets.layouts.layout import DataCard, Layout, nothing_found, video_row
-from dfworkbench.media.kinds import VIDEO_SUFFIXES
+from dfworkbench.datasets.layouts.official import compare, no_list, read_lines
+from dfworkbench.media.listing import list_folder
 from dfworkbench.names import FAKE, REAL
 
+_log = logging.getLogger(__name__)
 _FOLDERS = {"Celeb-real": REAL, "YouTube-real": REAL, "Celeb-synthesis": FAKE}
+_SPELLED = {folder.casefold(): folder for folder in _FOLDERS}
 _TEST_LIST = "List_of_testing_videos.txt"
 
 
@@ -19,26 +25,42 @@ def read_celebdf(root: Path, dataset: str) -> list[dict[str, Any]]:
     """Rows for the three folders. Videos of the official list are `test`; the others have no split.
 
     The label comes from the folder. The flag of the official list is never used: there 1 means *real*.
+
+    Raises:
+        DataNotFoundError: There is no such folder, or the official list names none of its videos.
     """
-    test_names = _official_test_list(root)
-    originals = {file.stem: file.relative_to(root).as_posix() for file in (root / "Celeb-real").rglob("*.*")}
+    listings = {folder: list_folder(below) for folder, below in _folders(root)}
+    videos = [(folder, file) for folder, listing in listings.items() for file in listing.videos]
+    if not videos:
+        looked_for = "Celeb-real/, YouTube-real/ and Celeb-synthesis/ with .mp4 files"
+        raise nothing_found("celebdf", root, looked_for, *listings.values())
+    if absent := [folder for folder in _FOLDERS if folder not in dict(videos)]:
+        _log.warning(
+            "%s: no video of %s is there: the classes are not those that papers report", root, ", ".join(absent)
+        )
+    test_names = _official_test_list(
+        root, {_key(folder, file.stem): file.relative_to(root).as_posix() for folder, file in videos}
+    )
+    originals = {file.stem: file.relative_to(root).as_posix() for folder, file in videos if folder == "Celeb-real"}
     rows = []
-    for folder, label in _FOLDERS.items():
-        for file in sorted((root / folder).rglob("*")):
-            if file.suffix.lower() not in VIDEO_SUFFIXES:
-                continue
-            carrier, donor = _identities(dataset, folder, file.stem)
-            rows.append(
-                video_row(
-                    dataset, root, file, label,
-                    method=folder if label == FAKE else "", carrier=carrier, donor=donor,
-                    genuine_id=f"{dataset}/{_genuine(file.stem, originals)}" if label == FAKE else "",
-                    split="test" if (folder, file.name) in test_names else "",
-                )
-            )  # fmt: skip
-    if not rows:
-        raise nothing_found("celebdf", root, "Celeb-real/, YouTube-real/ and Celeb-synthesis/ with .mp4 files")
+    for folder, file in videos:
+        label = _FOLDERS[folder]
+        carrier, donor = _identities(dataset, folder, file.stem)
+        rows.append(
+            video_row(
+                dataset, root, file, label,
+                method=folder if label == FAKE else "", carrier=carrier, donor=donor,
+                genuine_id=f"{dataset}/{_genuine(file.stem, originals)}" if label == FAKE else "",
+                split="test" if _key(folder, file.stem) in test_names else "",
+            )
+        )  # fmt: skip
     return rows
+
+
+def _folders(root: Path) -> Iterator[tuple[str, Path]]:
+    """The official folders, in whatever case they are written, by their official names."""
+    found = {_SPELLED.get(entry.name.casefold()): entry for entry in sorted(root.iterdir())} if root.is_dir() else {}
+    return ((folder, found[folder]) for folder in _FOLDERS if folder in found)
 
 
 def _genuine(stem: str, originals: dict[str, str]) -> str:
@@ -56,16 +78,32 @@ def _identities(dataset: str, folder: str, stem: str) -> tuple[str, str]:
     return f"{dataset}/{parts[0]}", donor
 
 
-def _official_test_list(root: Path) -> set[tuple[str, str]]:
-    file = root / _TEST_LIST
-    if not file.is_file():
-        return set()
-    paths = (
-        Path(line.split(maxsplit=1)[1].strip())
-        for line in file.read_text("utf-8", "replace").splitlines()
-        if len(line.split()) > 1
-    )
-    return {(path.parts[0], path.name) for path in paths if path.parts}
+def _official_test_list(root: Path, there: dict[str, str]) -> dict[str, str]:
+    """The videos that the official list names, by their keys; none where there is no list."""
+    entries = sorted(root.iterdir())
+    file = next((entry for entry in entries if entry.name.casefold() == _TEST_LIST.casefold()), None)
+    if file is None:
+        no_list(root, _TEST_LIST)
+        return {}
+    named = dict(_listed(line, there) for line in read_lines(file) if line.strip())
+    compare(root, file.name, named, there)
+    return named
+
+
+def _listed(line: str, there: Container[str]) -> tuple[str, str]:
+    """Key and path of a line such as "1 YouTube-real/00170.mp4": with a flag before or after, and any folders around."""
+    text = re.sub(r"^[01][\s,]+|[\s,]+[01]$", "", line.strip().strip("\"'"))
+    path = PurePosixPath(text.replace("\\", "/"))
+    folder = next((part for part in path.parts if part.casefold() in _SPELLED), None)
+    if folder is not None:
+        return _key(folder, path.stem), text
+    # a bare name: ids are unique over the folders, the numbers of YouTube-real too
+    return next((key for name in _FOLDERS if (key := _key(name, path.stem)) in there), text), text
+
+
+def _key(folder: str, stem: str) -> str:
+    """How videos are compared: without their suffix, since they may have been converted, and in lower case."""
+    return f"{folder}/{stem}".casefold()
 
 
 CELEBDF = Layout(

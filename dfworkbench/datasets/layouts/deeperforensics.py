@@ -5,12 +5,13 @@ source_videos/M101/…                                                    studio
 lists/splits/{train,val,test}.txt                                       names of manipulated videos
 """
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from dfworkbench.datasets.layouts.layout import DataCard, Layout, nothing_found, video_row
-from dfworkbench.media.kinds import VIDEO_SUFFIXES
-from dfworkbench.names import FAKE, SPLITS
+from dfworkbench.datasets.layouts.official import official_splits, read_lines
+from dfworkbench.media.listing import list_folder
+from dfworkbench.names import FAKE
 
 
 def read_deeperforensics(root: Path, dataset: str) -> list[dict[str, Any]]:
@@ -18,34 +19,32 @@ def read_deeperforensics(root: Path, dataset: str) -> list[dict[str, Any]]:
 
     The real class of the authors' protocol is the c23 YouTube originals of FaceForensics++, not `source_videos`: read
     that set as well and use both tables together. Carriers are named `<data set>/000`, like its identities.
+
+    Raises:
+        DataNotFoundError: There are no such videos, or the official lists name none of them.
+        TableError: A video stands in two official lists.
     """
-    split_of = _official_splits(root)
+    top = root / "manipulated_videos"
+    listing = list_folder(top)
+    videos = [file for file in listing.videos if file.parent.parent == top]
+    if not videos:
+        raise nothing_found("deeperforensics", root, "manipulated_videos/*/*.mp4", listing)
+    there = {file.stem.casefold(): file.name for file in videos}
+    split_of = official_splits(root, "lists/splits/{}.txt", _names, there)
     rows = []
-    for folder in sorted((root / "manipulated_videos").glob("*/")):
-        for file in sorted(folder.iterdir()):
-            if file.suffix.lower() not in VIDEO_SUFFIXES:
-                continue
-            target, _, actor = file.stem.partition("_")
-            rows.append(
-                video_row(
-                    dataset, root, file, FAKE, method=folder.name, carrier=f"{dataset}/{target}",
-                    donor=f"{dataset}/{actor}" if actor else "", split=split_of.get(file.name, ""),
-                )
-            )  # fmt: skip
-    if not rows:
-        raise nothing_found("deeperforensics", root, "manipulated_videos/*/*.mp4")
+    for file in videos:
+        target, _, actor = file.stem.partition("_")
+        rows.append(
+            video_row(
+                dataset, root, file, FAKE, method=file.parent.name, carrier=f"{dataset}/{target}",
+                donor=f"{dataset}/{actor}" if actor else "", split=split_of.get(file.stem.casefold(), ""),
+            )
+        )  # fmt: skip
     return rows
 
 
-def _official_splits(root: Path) -> dict[str, str]:
-    files = {split: root / "lists" / "splits" / f"{split}.txt" for split in SPLITS}
-    return {
-        Path(line.strip()).name: split
-        for split, file in files.items()
-        if file.is_file()
-        for line in file.read_text("utf-8", "replace").splitlines()
-        if line.strip()
-    }
+def _names(file: Path) -> list[str]:
+    return [PurePosixPath(line.strip().replace("\\", "/")).stem.casefold() for line in read_lines(file) if line.strip()]
 
 
 DEEPERFORENSICS = Layout(

@@ -1,6 +1,7 @@
 """Deepfake Detection Challenge (Dolhansky et al., 2020): the full set with metadata.json, and the preview with dataset.json.
 
 dfdc_train_part_0/metadata.json   {"abc.mp4": {"label": "FAKE", "split": "train", "original": "xyz.mp4"}, …}
+test/metadata.json                {"abc.mp4": {"is_fake": 1, "original": "xyz.mp4", …}, …}
 dataset.json (preview)            {"method_A/…/a.mp4": {"label": "fake", "set": "train", "target_id": 1, "swapped_id": 2}, …}
 """
 
@@ -8,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from dfworkbench.bounds import read_json
-from dfworkbench.datasets.layouts.layout import DataCard, Layout, nothing_found, video_row
+from dfworkbench.datasets.layouts.layout import DataCard, Layout, nothing_found, split_in, video_row
 from dfworkbench.errors import TableError
+from dfworkbench.media.walk import walk
 from dfworkbench.names import FAKE, REAL
 
 _LABELS = {"REAL": REAL, "FAKE": FAKE}
+_FLAGS = {"0": REAL, "1": FAKE, "0.0": REAL, "1.0": FAKE, "false": REAL, "true": FAKE}
+_SPLITS = {"train": "train", "validation": "val", "val": "val", "test": "test"}
 
 
 def read_dfdc(root: Path, dataset: str) -> list[dict[str, Any]]:
@@ -22,9 +26,9 @@ def read_dfdc(root: Path, dataset: str) -> list[dict[str, Any]]:
     one group. The preview names carrier and swapped-in identity.
     """
     rows = []
-    for file in filter(Path.is_file, sorted([*root.rglob("metadata.json"), *root.rglob("dataset.json")])):
-        for name, entry in _entries(file).items():
-            rows.append(_row(dataset, root, file, name, entry))
+    for file in walk(root).files if root.is_dir() else []:
+        if file.name in ("metadata.json", "dataset.json"):
+            rows += [_row(dataset, root, file, name, entry) for name, entry in _entries(file).items()]
     if not rows:
         raise nothing_found("dfdc", root, "metadata.json (full set) or dataset.json (preview) at any depth")
     return rows
@@ -33,18 +37,35 @@ def read_dfdc(root: Path, dataset: str) -> list[dict[str, Any]]:
 def _entries(file: Path) -> dict[str, dict[str, Any]]:
     try:
         entries = read_json(file)
-        if all(str(entry["label"]).upper() in _LABELS for entry in entries.values()):
+        odd = next((name for name, entry in entries.items() if _label(entry) is None), None)
+        if odd is None:
             return entries
-        problem = "a label is neither REAL nor FAKE"
-    except (ValueError, AttributeError, KeyError, TypeError) as error:
+        problem = f"the label of {odd!r} is neither REAL nor FAKE, and its is_fake neither 0 nor 1"
+    except (ValueError, AttributeError, TypeError) as error:
         problem = repr(error)
     raise TableError(
         f"reading DFDC labels: {file} does not map file names to entries with a label ({problem}). Download it again."
     )
 
 
+def _label(entry: dict[str, Any]) -> int | None:
+    """By "label", or by "is_fake" of the test set; None where they say nothing or contradict each other."""
+    found = {_LABELS.get(str(entry["label"]).upper())} if "label" in entry else set()
+    if "is_fake" in entry:
+        found.add(_FLAGS.get(str(entry["is_fake"]).lower()))
+    return found.pop() if len(found) == 1 else None
+
+
+def _split(root: Path, file: Path, entry: dict[str, Any]) -> str:
+    """As the entry says; where it says nothing, as the folder of the file does, such as test/."""
+    given = str(entry.get("set") or entry.get("split") or "")
+    folders = (split_in(part) for part in reversed(file.relative_to(root).parts[:-1]))
+    return _SPLITS.get(given.lower(), "") if given else next(filter(None, folders), "")
+
+
 def _row(dataset: str, root: Path, file: Path, name: str, entry: dict[str, Any]) -> dict[str, Any]:
-    label = _LABELS[str(entry["label"]).upper()]
+    label = _label(entry)
+    assert label is not None  # checked for the whole file
     if "target_id" in entry:  # preview
         carrier = f"{dataset}/{entry['target_id']}"
         donor = f"{dataset}/{entry['swapped_id']}" if entry.get("swapped_id") is not None else ""
@@ -54,12 +75,10 @@ def _row(dataset: str, root: Path, file: Path, name: str, entry: dict[str, Any])
         donor, method = "", "DFDC" if label == FAKE else ""
     original = entry.get("original") if label == FAKE else None
     genuine = video_row(dataset, root, file.parent / str(original), REAL)["video_id"] if original else ""
-    split = {"train": "train", "validation": "val", "val": "val", "test": "test"}.get(
-        str(entry.get("set") or entry.get("split") or ""), ""
-    )
     return video_row(
         dataset, root, file.parent / name, label,
-        method=method, carrier=carrier, donor=donor, genuine_id=genuine, split=split,
+        method=method, carrier=carrier, donor=donor, genuine_id=genuine,
+        split=_split(root, file, entry),
     )  # fmt: skip
 
 

@@ -13,10 +13,12 @@ from typing import Any
 
 from dfworkbench.bounds import read_json
 from dfworkbench.datasets.layouts.layout import DataCard, Layout, nothing_found, video_row
+from dfworkbench.datasets.layouts.official import official_splits
 from dfworkbench.errors import TableError
-from dfworkbench.media.kinds import VIDEO_SUFFIXES
-from dfworkbench.names import COMPRESSIONS, FAKE, REAL, SPLITS, require_name
+from dfworkbench.media.listing import list_folder
+from dfworkbench.names import COMPRESSIONS, FAKE, REAL, require_name
 
+_FORGED = "manipulated_sequences"
 _ACTOR_SETS = ("actors", "DeepFakeDetection")
 
 
@@ -25,6 +27,10 @@ def read_faceforensics(root: Path, dataset: str, *, compression: str = "c23") ->
 
     Identities are `<data set>/000` for the YouTube originals and `<data set>/actor01` for the actors of
     DeepFakeDetection. The same file name exists in every manipulation method, so the path is the key, not the name.
+
+    Raises:
+        DataNotFoundError: There are no such videos, or the official splits name nobody who is in them.
+        TableError: A split file is damaged, or two of them name the same identity.
     """
     require_name("compression", compression, COMPRESSIONS)
     found = list(_videos(root, compression))
@@ -32,12 +38,13 @@ def read_faceforensics(root: Path, dataset: str, *, compression: str = "c23") ->
         raise nothing_found(
             "faceforensics", root, f"original_sequences/*/{compression}/videos/*.mp4 or manipulated_sequences/*/…"
         )
-    pairs = _official_pairs(root)
+    people = [_identities(dataset, kind, file.stem, file.is_relative_to(root / _FORGED)) for kind, file in found]
+    names = [name.split("/")[-1] for pair in people for name in pair if name]
+    pairs = official_splits(root, "splits/{}.json", _names, dict(zip(names, names, strict=True)))
     rows = []
-    for kind, file in found:
-        forged = file.is_relative_to(root / "manipulated_sequences")
-        carrier, donor = _identities(dataset, kind, file.stem, forged)
-        mask = root / "manipulated_sequences" / kind / "masks" / "videos" / file.name
+    for (kind, file), (carrier, donor) in zip(found, people, strict=True):
+        forged = file.is_relative_to(root / _FORGED)
+        mask = root / _FORGED / kind / "masks" / "videos" / file.name
         landmarks = (root / file.relative_to(root)).parent.parent.parent / "landmarks" / f"{file.stem}.npz"
         rows.append(
             video_row(
@@ -53,11 +60,11 @@ def read_faceforensics(root: Path, dataset: str, *, compression: str = "c23") ->
 
 
 def _videos(root: Path, compression: str) -> Iterator[tuple[str, Path]]:
-    for part in ("original_sequences", "manipulated_sequences"):
-        for folder in sorted((root / part).glob(f"*/{compression}/videos")):
-            for file in sorted(folder.iterdir()):
-                if file.suffix.lower() in VIDEO_SUFFIXES:
-                    yield folder.parent.parent.name, file
+    for part in ("original_sequences", _FORGED):
+        for file in list_folder(root / part).videos:
+            folders = file.relative_to(root / part).parts[:-1]
+            if folders[1:] == (compression, "videos"):
+                yield folders[0], file
 
 
 def values_of_path(dataset: str, path: PurePath) -> dict[str, str]:
@@ -66,8 +73,8 @@ def values_of_path(dataset: str, path: PurePath) -> dict[str, str]:
     Empty where the path does not run through original_sequences or manipulated_sequences; the method is "" for originals.
     """
     for part, kind in pairwise(path.parts[:-1]):
-        if part in ("original_sequences", "manipulated_sequences"):
-            forged = part == "manipulated_sequences"
+        if part in ("original_sequences", _FORGED):
+            forged = part == _FORGED
             carrier, donor = _identities(dataset, kind, path.stem, forged)
             compression = next((name for name in path.parts if name in COMPRESSIONS), "")
             return {
@@ -93,22 +100,15 @@ def _identities(dataset: str, kind: str, stem: str, forged: bool) -> tuple[str, 
     return carrier, donor
 
 
-def _official_pairs(root: Path) -> dict[str, str]:
-    """Identity -> split, from splits/*.json; empty where the files were not downloaded."""
-    split_of: dict[str, str] = {}
-    for split in SPLITS:
-        file = root / "splits" / f"{split}.json"
-        if not file.is_file():
-            continue
-        try:
-            pairs = read_json(file)
-            split_of.update({str(name): split for pair in pairs for name in pair})
-        except (ValueError, TypeError) as error:
-            raise TableError(
-                f"reading official splits: {file} is not a list of identity pairs such as [['000', '003'], …] ({error}). "
-                "Download it again, or remove it to split by identity."
-            ) from error
-    return split_of
+def _names(file: Path) -> list[str]:
+    """The identities in a file of pairs."""
+    try:
+        return [str(name) for pair in read_json(file) for name in pair]
+    except (ValueError, TypeError) as error:
+        raise TableError(
+            f"reading official splits: {file} is not a list of identity pairs such as [['000', '003'], …] ({error}). "
+            "Download it again, or remove it to split by identity."
+        ) from error
 
 
 FACEFORENSICS = Layout(

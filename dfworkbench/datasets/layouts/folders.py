@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from dfworkbench.datasets.layouts.layout import DataCard, Layout, nothing_found, video_row
-from dfworkbench.media.kinds import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from dfworkbench.media.listing import list_folder
 from dfworkbench.names import FAKE, REAL
 
 
@@ -16,21 +16,21 @@ def read_folders(root: Path, dataset: str) -> list[dict[str, Any]]:
     Nothing else says who is in a file, so any other file is a group of its own; where the same person is in several, write
     the identity into the column `carrier` of the video table.
     """
-    rows = []
+    rows, listings = [], []
     for entry in sorted(root.iterdir()) if root.is_dir() else []:
         label = {"real": REAL, "fake": FAKE}.get(entry.name.lower())
         if label is None or not entry.is_dir():
             continue
-        for file in sorted(entry.rglob("*")):
-            suffix = file.suffix.lower()
-            if suffix in (*VIDEO_SUFFIXES, *IMAGE_SUFFIXES) and file.is_file():
-                folders = file.relative_to(entry).parts[:-1]
-                method = (folders[0] if folders else "fake") if label == FAKE else ""
-                source = "/".join(folders[1:] if label == FAKE else folders) if suffix in IMAGE_SUFFIXES else ""
-                carrier = f"{dataset}/{source}" if source else ""
-                rows.append(video_row(dataset, root, file, label, method=method, carrier=carrier))
+        listings.append(found := list_folder(entry))
+        pictures = set(found.pictures)
+        for file in found.media:
+            folders = file.relative_to(entry).parts[:-1]
+            method = (folders[0] if folders else "fake") if label == FAKE else ""
+            source = "/".join(folders[1:] if label == FAKE else folders) if file in pictures else ""
+            carrier = f"{dataset}/{source}" if source else ""
+            rows.append(video_row(dataset, root, file, label, method=method, carrier=carrier))
     if not rows:
-        raise nothing_found("folders", root, "real/ and fake/ with videos or pictures")
+        raise nothing_found("folders", root, "real/ and fake/ with videos or pictures", *listings)
     return rows
 
 
@@ -47,6 +47,7 @@ FOLDERS = Layout(
             "Pictures of one folder stay in one split: real/<person>/1.png, fake/<method>/<person>/1.png. A single folder "
             "real/<source>/ with all real pictures would put them all into one split: put them into real/ itself.",
             "Folders with the frames of one video each are read as sequences by the layout frame_folders.",
+            "Face crops that somebody else cut are taken as they are with crops=true; otherwise faces are looked for in them.",
         ),
     ),
 )

@@ -4,8 +4,6 @@ real/<sequence>/0001.png                          at any depth; fake/<method>/<s
 fake_train/<video>/fake/<sequence>/0.png          WildDeepfake (Zi et al., ACM MM 2020): one archive per source video
 """
 
-import os
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,7 +17,7 @@ from dfworkbench.datasets.layouts.layout import (
     video_row,
 )
 from dfworkbench.errors import TableError
-from dfworkbench.media.kinds import IMAGE_SUFFIXES
+from dfworkbench.media.listing import list_folder
 from dfworkbench.names import FAKE, REAL
 
 _INNER = {"real": REAL, "fake": FAKE}
@@ -39,7 +37,7 @@ def read_frame_folders(root: Path, dataset: str) -> list[dict[str, Any]]:
     for top in sorted(root.iterdir()) if root.is_dir() else []:
         label = label_in(top.name)
         if label is not None and top.is_dir():
-            rows += [_row(dataset, root, top, folder, label) for folder in sorted(_sequences(top))]
+            rows += [_row(dataset, root, top, folder, label) for folder in _sequences(top)]
     if not rows:
         raise nothing_found(
             "frame_folders", root, "real/ and fake/ (or real_train/, fake_test/ …) with folders of unpacked pictures"
@@ -54,11 +52,8 @@ def read_frame_folders(root: Path, dataset: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _sequences(top: Path) -> Iterator[Path]:
-    for folder, below, names in os.walk(top):
-        below[:] = [name for name in below if not name.startswith(".")]
-        if any(name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith(".") for name in names):
-            yield Path(folder)
+def _sequences(top: Path) -> list[Path]:
+    return sorted({file.parent for file in list_folder(top).pictures})
 
 
 def _row(dataset: str, root: Path, top: Path, folder: Path, label: int) -> dict[str, Any]:
@@ -92,6 +87,7 @@ FRAME_FOLDERS = Layout(
         traps=(
             "WildDeepfake's faces were cropped and aligned by its authors: there is little background, crops repeat the "
             "border of the picture, and sizes differ within a sequence.",
+            "Such crops are taken as they are with crops=true; otherwise faces are looked for in them.",
             "Identities are unknown: only the sequences of one source video are kept together.",
             "WildDeepfake has no validation split: with its official splits there is none; a new draw by identity mixes its "
             "training and test videos.",

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from dfworkbench.datasets.layouts.layout import DataCard, Layout, nothing_found, split_in, video_row
+from dfworkbench.datasets.layouts.official import compare
 from dfworkbench.errors import TableError
-from dfworkbench.media.kinds import IMAGE_SUFFIXES
+from dfworkbench.media.listing import list_folder
 from dfworkbench.names import FAKE, REAL
 from dfworkbench.tables import read_csv
 
@@ -31,14 +32,13 @@ def read_generated_images(root: Path, dataset: str) -> list[dict[str, Any]]:
         TableError: groups.csv has other columns, or names none of the pictures.
         DataNotFoundError: There is no such picture.
     """
-    pictures = [path for path in sorted(root.rglob("*")) if _is_picture(path, root)]
-    labelled = [(path, *place) for path in pictures if (place := _place(path.relative_to(root).parts[:-1]))]
+    listing = list_folder(root)
+    labelled = [(path, *place) for path in listing.pictures if (place := _place(path.relative_to(root).parts[:-1]))]
     if not labelled:
         raise nothing_found(
-            "generated_images", root, "real/ and fake/<generator>/ with pictures, or these in train/, …"
+            "generated_images", root, "real/ and fake/<generator>/ with pictures, or these in train/, …", listing
         )
-    groups = _read_groups(root)
-    rows = []
+    groups, rows = _read_groups(root), []
     for path, label, method, split in labelled:
         group = groups.get(path.relative_to(root).as_posix(), "")
         carrier = f"{dataset}/{group}" if group else ""
@@ -48,12 +48,9 @@ def read_generated_images(root: Path, dataset: str) -> list[dict[str, Any]]:
             f"reading {root / _GROUPS}: not one of its {len(groups)} paths (first: {next(iter(groups))}) is that of a picture. "
             f"Expected paths below {root} with '/' between folders: write it again, or remove it."
         )
+    if groups:
+        compare(root, _GROUPS, {path: path for path in groups}, {row["path"]: row["path"] for row in rows})
     return rows
-
-
-def _is_picture(path: Path, root: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-    return path.suffix.lower() in IMAGE_SUFFIXES and not hidden and path.is_file()
 
 
 def _place(folders: tuple[str, ...]) -> tuple[int, str, str] | None:
@@ -79,7 +76,7 @@ def _read_groups(root: Path) -> dict[str, str]:
             f"reading {file}: its columns are {', '.join(map(str, table.columns))}. Expected path,group: a picture below "
             f"{root}, and what it must share a split with. Correct or remove the file."
         )
-    return dict(zip(table["path"], table["group"], strict=True))
+    return dict(zip(table["path"].str.replace("\\", "/"), table["group"], strict=True))
 
 
 GENERATED_IMAGES = Layout(

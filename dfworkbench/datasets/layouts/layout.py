@@ -10,6 +10,8 @@ from typing import Any
 import pandas as pd
 
 from dfworkbench.errors import DataNotFoundError, TableError
+from dfworkbench.media.listing import Listing
+from dfworkbench.media.walk import readable
 from dfworkbench.names import FAKE, REAL
 from dfworkbench.safe_paths import path_problem
 
@@ -107,8 +109,15 @@ def outer_folder(folder: PurePosixPath, known: Container[PurePosixPath]) -> Pure
     return next((parent for parent in folder.parents if parent in known), None)
 
 
-def nothing_found(layout: str, root: Path, looked_for: str) -> DataNotFoundError:
-    """The error for a folder that does not hold the layout: what was looked for, and what lies there instead."""
+def nothing_found(layout: str, root: Path, looked_for: str, *listings: Listing) -> DataNotFoundError:
+    """The error for a folder that does not hold the layout: what was looked for, and what lies there instead.
+
+    Args:
+        layout: Its name.
+        root: The folder.
+        looked_for: In a few words.
+        listings: Of folders that bear the right names; what lies there and is not read is named.
+    """
     if not root.exists():
         return DataNotFoundError(
             f"reading {root} as '{layout}': there is no such folder. Give the folder that holds {looked_for}."
@@ -117,7 +126,7 @@ def nothing_found(layout: str, root: Path, looked_for: str) -> DataNotFoundError
         return DataNotFoundError(
             f"reading {root} as '{layout}': this is a file. Give the folder that holds {looked_for}."
         )
-    seen = sorted(entry.name + ("/" if entry.is_dir() else "") for entry in root.iterdir())
+    seen = sorted(readable(entry.name) + ("/" if entry.is_dir() else "") for entry in root.iterdir())
     found = (
         ", ".join(seen[:8]) + (f" and {len(seen) - 8} more" if len(seen) > 8 else "")
         if seen
@@ -126,6 +135,7 @@ def nothing_found(layout: str, root: Path, looked_for: str) -> DataNotFoundError
     return DataNotFoundError(
         f"reading {root} as '{layout}': looked for {looked_for}, found {found}. "
         "Give the folder above, or choose another layout."
+        + "".join(f"\n{listing}" for listing in listings if listing.left_out)
     )
 
 

@@ -21,6 +21,7 @@ from dfworkbench.datasets.layouts.layout import (
     split_in,
     video_row,
 )
+from dfworkbench.datasets.layouts.official import read_lines, text_lists
 from dfworkbench.errors import TableError
 from dfworkbench.media.frames import list_frames
 from dfworkbench.names import FAKE, REAL, SPLITS, require_name
@@ -97,7 +98,7 @@ def read_list_files(
 
 def _find_lists(root: Path, lists: Mapping[str, str] | None) -> list[tuple[Path, str]]:
     if lists is None:
-        return [(file, split) for file in sorted(root.glob("*.txt")) if (split := split_in(file.stem))]
+        return [(file, split_in(file.stem)) for file in text_lists(root, split_in)]
     return [
         (file, require_name("split", split, SPLITS))
         for split, pattern in lists.items()
@@ -106,10 +107,7 @@ def _find_lists(root: Path, lists: Mapping[str, str] | None) -> list[tuple[Path,
 
 
 def _lines(file: Path, root: Path) -> Iterator[_Line]:
-    try:
-        texts = file.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise TableError(f"reading the list {file}: it is no text in UTF-8 ({error}). Save it as UTF-8.") from error
+    texts = read_lines(file)
     expected = label_in(file.stem)
     damaged = sum(_DAMAGED in text for text in texts)
     if damaged:
@@ -165,8 +163,8 @@ LIST_FILES = Layout(
             "Lists of other data sets do not come with the code. To test on one, list all its videos in test_real.txt and "
             "test_fake.txt; the authors drew 30 frames of each. They listed real training videos four to six times, for which "
             "training here has balance='repeat'.",
-            "The authors' folders hold faces that somebody cut; here, faces are searched in the pictures, whatever they show, and "
-            "16 of a folder are kept unless frames is set.",
+            "The authors' folders hold faces that somebody cut; here, faces are searched in the pictures, whatever they show, "
+            "unless crops=true takes them as they are; 16 of a folder are kept unless frames is set.",
             "Every fifth frame or so was kept: times count 25 pictures a second and are too short.",
         ),
     ),

@@ -17,6 +17,7 @@ from dfworkbench.datasets.layouts.layout import (
     split_in,
     video_row,
 )
+from dfworkbench.datasets.layouts.official import read_lines, text_lists
 from dfworkbench.errors import TableError
 from dfworkbench.names import FAKE
 
@@ -38,7 +39,7 @@ def read_picture_lists(root: Path, dataset: str) -> list[dict[str, Any]]:
         TableError: A list is no text, or a line is no path, or names a picture again; says file and line.
         DataNotFoundError: There is no list, or no picture that a list names.
     """
-    lists = [(file, label) for file in sorted(root.glob("*.txt")) if (label := label_in(file.stem)) is not None]
+    lists = [(file, label) for file in text_lists(root, label_in) if (label := label_in(file.stem)) is not None]
     rows: dict[str, dict[str, Any]] = {}
     seen: dict[str, _Line] = {}
     for file, label in lists:
@@ -62,10 +63,7 @@ def _generator(stem: str) -> str:
 
 
 def _lines(file: Path, root: Path) -> list[_Line]:
-    try:
-        texts = file.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise TableError(f"reading the list {file}: it is no text in UTF-8 ({error}). Save it as UTF-8.") from error
+    texts = read_lines(file)
     lines = []
     for number, text in enumerate(texts, 1):
         if text.strip():

@@ -293,8 +293,7 @@ def test_odd_entries_are_left_out_and_named(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         videos = read_layout("ldm", tmp_path, "x")
     assert videos.path.tolist() == ["a"]
-    [record] = caplog.records
-    text = record.getMessage()
+    text = caplog.messages[0]
     assert "8 odd entries are left out, 1 sequences kept" in text
     for part in ("a/frame_1: str in place", "'frame_9': no path", "'../up/frame_0'", "label 7, not 0", "and 3 more"):
         assert part in text

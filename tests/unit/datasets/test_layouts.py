@@ -150,6 +150,7 @@ def test_dfdc_preview_names_identities(tmp_path):
         "method_A/1/x.mp4": {"label": "fake", "set": "train", "target_id": 1, "swapped_id": 2},
         "original_videos/1/y.mp4": {"label": "real", "set": "test", "target_id": 1, "swapped_id": None},
     }
+    touch(tmp_path, *entries)
     (tmp_path / "dataset.json").write_text(json.dumps(entries))
     videos = read_layout("dfdc", tmp_path, "dfdcp").set_index("path")
     fake = videos.loc["method_A/1/x.mp4"]

@@ -1,5 +1,8 @@
+import dataclasses
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from dfworkbench.errors import InputError
 from dfworkbench.faces.crops import cut_context, cut_for
@@ -63,6 +66,34 @@ def test_a_crop_from_a_scaled_context_shows_the_same():
     small = cut_for(InputSpec(size_px=128), cut_context(frame, box, SETTINGS), box)
     large = cut_for(InputSpec(size_px=128), cut_context(frame, box, FaceSettings(context_max_px=2000)), box)
     assert np.abs(small.astype(int) - large).max() <= 2
+
+
+SIDES = InputSpec(size_px=48, crop_scale=1.25, region="sides")
+
+
+@pytest.mark.parametrize("border", ["repeat", "clip"])
+@pytest.mark.parametrize("box", [(60.7, 40.2, 80.9, 70.6), (2, 40, 30, 80), (140, 90, 159.5, 119.5), (-6, -4, 40, 50)])
+def test_sides_are_widened_one_by_one_and_cut_to_whole_pixels(box, border):
+    frame = ramp()
+    (x0, y0, x1, y1), spec = box, dataclasses.replace(SIDES, border=border)
+    edges = np.array([x0 - (x1 - x0) / 8, y0 - (y1 - y0) / 8, x1 + (x1 - x0) / 8, y1 + (y1 - y0) / 8])
+    if border == "clip":
+        edges = np.clip(edges, 0, (160, 120, 160, 120))
+    left, top, right, bottom = edges.astype(int)
+    rows, columns = np.clip(np.arange(top, bottom), 0, 119), np.clip(np.arange(left, right), 0, 159)
+    plain = dataclasses.replace(spec, interpolation="bilinear", antialias=True)
+    expected = Image.fromarray(frame[rows[:, None], columns]).resize((48, 48), Image.Resampling.BILINEAR)
+    np.testing.assert_array_equal(cut_for(plain, cut_context(frame, box, SETTINGS), box), np.asarray(expected))
+    assert cut_for(spec, cut_context(frame, box, SETTINGS), box).shape == (48, 48, 3)
+
+
+def test_clipping_needs_the_size_of_the_frame():
+    box = (2, 40, 30, 80)
+    known = cut_context(ramp(), box, SETTINGS)
+    assert known.frame_px == (160, 120)
+    with pytest.raises(InputError, match=r"the frame's size is not known\. Pass a ContextCrop with frame_px"):
+        cut_for(dataclasses.replace(SIDES, border="clip"), dataclasses.replace(known, frame_px=None), box)
+    cut_for(SIDES, dataclasses.replace(known, frame_px=None), box)
 
 
 def test_a_spec_that_asks_for_more_than_was_stored_is_refused_with_the_cure():

@@ -100,13 +100,22 @@ def test_a_picture_that_is_too_large_is_left_out(folder):
     assert 4 not in [frame.index for frame in FrameFolder(folder).iterate()]
 
 
+def test_frames_without_a_known_suffix_are_frames(tmp_path):
+    folder = numbered(tmp_path / "frames", 3)
+    for number, name in enumerate(("frame_0", "frame_1.orig", "frame_2.PNG.tmp")):
+        (folder / f"{number:03d}.png").rename(folder / name)
+    (folder / "frame_3.txt").write_text("none")
+    (folder / "Thumbs.db").write_bytes(bytes(100))
+    assert len(list(FrameFolder(folder).iterate())) == 3
+
+
 def test_bad_folders_have_a_status_and_a_message(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "file.png").write_bytes(b"")
     for name, status, message in (
         ("gone", "missing", "there is no such folder. Check the path"),
         ("file.png", "missing", "this is a file"),
-        ("empty", "unreadable", r"holds no picture\. Expected numbered files that end in \.bmp"),
+        ("empty", "unreadable", r"holds no picture\. Expected numbered files that end in .*\.bmp"),
     ):
         with pytest.raises(MediaError, match=f"opening the frame folder .*{name}: .*{message}") as caught:
             FrameFolder(tmp_path / name)

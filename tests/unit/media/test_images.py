@@ -28,7 +28,9 @@ def test_grey_alpha_and_16_bit(tmp_path, picture):
     np.testing.assert_array_equal(read_image(tmp_path / "grey.png"), np.repeat(grey[..., None], 3, axis=2))
     alpha = np.dstack([picture[..., ::-1], np.zeros_like(grey)])
     cv2.imwrite(str(tmp_path / "alpha.png"), alpha)
-    np.testing.assert_array_equal(read_image(tmp_path / "alpha.png"), picture)
+    np.testing.assert_array_equal(read_image(tmp_path / "alpha.png"), np.full_like(picture, 255))
+    cv2.imwrite(str(tmp_path / "opaque.png"), alpha + np.uint8([0, 0, 0, 255]))
+    np.testing.assert_array_equal(read_image(tmp_path / "opaque.png"), picture)
     cv2.imwrite(str(tmp_path / "deep.png"), picture[..., ::-1].astype(np.uint16) * 257)
     np.testing.assert_array_equal(read_image(tmp_path / "deep.png"), picture)
 

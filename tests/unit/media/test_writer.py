@@ -65,3 +65,22 @@ def test_wrong_arguments_are_explained(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot write a video"), VideoWriter(tmp_path / "file/a.mp4", 25, 64, 48, 23):
         pass
+
+
+@pytest.mark.parametrize("times", [[0, 0.1, 0.5, 0.52, 3.0], [k / 29.97 for k in range(9)]], ids=str)
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_frames_keep_the_times_they_are_given(tmp_path, times, suffix):
+    path = tmp_path / f"a.{suffix}"
+    with VideoWriter(path, 25, 64, 48, 20, timed=True) as writer:
+        for at, time_s in enumerate(times):
+            writer.write(np.full((48, 64, 3), 20 * at, np.uint8), time_s)
+    frames = list(VideoSource(path).iterate())
+    np.testing.assert_allclose([frame.time_s for frame in frames], times, atol=1e-3)
+    assert [round(frame.rgb.mean() / 20) for frame in frames] == list(range(len(times)))
+
+
+def test_equal_times_cost_no_frame(tmp_path):
+    with VideoWriter(tmp_path / "a.mp4", 25, 64, 48, 20, timed=True) as writer:
+        for time_s in (0, 0, 0, 1e-7):
+            writer.write(np.zeros((48, 64, 3), np.uint8), time_s)
+    assert VideoSource(tmp_path / "a.mp4").frames_expected == 4

@@ -1,0 +1,123 @@
+"""Split files and other lists that come with a data set: read whatever program saved them, and compared with what is there."""
+
+import codecs
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from dfworkbench.errors import DataNotFoundError, TableError
+from dfworkbench.media.listing import first_names
+from dfworkbench.media.walk import readable
+from dfworkbench.names import SPLITS
+
+_log = logging.getLogger(__name__)
+_CURE = (
+    "Get the list that belongs to this data set, or correct it. Without it splits would be drawn at random, official test videos "
+    "among the training ones."
+)
+
+
+def read_lines(file: Path) -> list[str]:
+    """The lines of a list as UTF-8, with or without its mark, or as Windows saves "Unicode"; without ends of line.
+
+    Raises:
+        TableError: It is another encoding.
+    """
+    data = file.read_bytes()
+    utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return data.decode("utf-16" if utf16 else "utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise TableError(f"reading the list {file}: it is no text in UTF-8 ({error}). Save it as UTF-8.") from error
+
+
+def text_lists(root: Path, read: Callable[[str], object]) -> list[Path]:
+    """The .txt files in a folder whose names say that they are lists; the others are logged.
+
+    Args:
+        root: The folder.
+        read: Of a name without suffix, what it says; None or "" for a file that is no list.
+    """
+    texts = [file for file in sorted(root.iterdir()) if file.suffix.lower() == ".txt"] if root.is_dir() else []
+    lists = [file for file in texts if read(file.stem) not in (None, "")]
+    if lists and len(lists) < len(texts):
+        others = [readable(file.name) for file in texts if file not in lists]
+        _log.warning("%s: by their names these are no lists, and are not read: %s", root, first_names(others))
+    return lists
+
+
+def split_of_each(root: Path, named: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    """Name -> split, from the names that each split lists.
+
+    Raises:
+        TableError: A name stands in two splits.
+    """
+    split_of: dict[str, str] = {}
+    for split, names in named.items():
+        for name in names:
+            if split_of.setdefault(name, split) != split:
+                raise TableError(
+                    f"reading the official splits of {root}: {name} stands in {split_of[name]} and in {split}. Expected each "
+                    f"name in one split. {_CURE}"
+                )
+    return split_of
+
+
+def official_splits(
+    root: Path, pattern: str, names_in: Callable[[Path], Iterable[str]], there: Mapping[str, str]
+) -> dict[str, str]:
+    """Name -> split, from one file per split; empty where there is none, which is said.
+
+    Args:
+        root: Folder of the data set.
+        pattern: Of the files below it, with {} for the split.
+        names_in: Reads one of them.
+        there: See `compare`.
+
+    Raises:
+        DataNotFoundError: None of the names is there.
+        TableError: A name stands in two splits.
+    """
+    files = {split: root / pattern.format(split) for split in SPLITS}
+    named = {split: names_in(file) for split, file in files.items() if file.is_file()}
+    if not named:
+        no_list(root, pattern.format("test"))
+        return {}
+    split_of = split_of_each(root, named)
+    compare(root, pattern.format("*"), {name: name for name in split_of}, there)
+    return split_of
+
+
+def compare(root: Path, source: str, named: Mapping[str, str], there: Mapping[str, str]) -> None:
+    """Say how much of an official list is there.
+
+    Args:
+        root: Folder of the data set.
+        source: Which list.
+        named: What it names: key -> as it is written there.
+        there: What the data set holds, likewise.
+
+    Raises:
+        DataNotFoundError: Nothing of it is there: the list belongs to other data or is written in another way, and splits
+            drawn without it would train on what it keeps for testing.
+    """
+    lost = [text for key, text in named.items() if key not in there]
+    if len(lost) == len(named):
+        what = f"{len(named)} ({first_names(lost)})" if named else "nothing"
+        raise DataNotFoundError(
+            f"comparing {source} with {root}: the list names {what}, and none of it is there. The data set holds "
+            f"{first_names(sorted(there.values()))}. {_CURE}"
+        )
+    if lost:
+        found = len(named) - len(lost)
+        _log.warning(
+            "%s: %d of the %d names in %s are there; missing: %s", root, found, len(named), source, first_names(lost)
+        )
+
+
+def no_list(root: Path, wanted: str) -> None:
+    """Say that a data set lies there without its official list."""
+    _log.warning(
+        "%s: there is no %s. Splits will be drawn at random by identity and may train on official test videos; with the list "
+        "beside the videos it is used.", root, wanted,
+    )  # fmt: skip
