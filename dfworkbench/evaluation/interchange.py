@@ -122,7 +122,7 @@ def _one_condition(rows: pd.DataFrame, where: Sequence[str], path: Path | str) -
     """The chosen rows of a score table of ours, once it is certain that they are not of several runs."""
     rows = select_rows(rows, where, path)
     if {"row_id", "video_id"} <= set(rows):
-        others = rows[[name for name in rows if name not in SCORES.columns]].astype("str")
+        others = rows[[name for name in rows if name == "run" or name not in SCORES.columns]].astype("str")
         require_one_condition(rows, rows["row_id"].astype("str"), others, path)
     return rows
 

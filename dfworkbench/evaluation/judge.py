@@ -27,7 +27,7 @@ class JudgeSettings(Settings):
     scale: Literal["probability", "percent", "logit"] = Field(
         default="probability", description="Scale of the scores of a plain CSV: 0 to 1, 0 to 100, or log-odds."
     )
-    fake_label: int = Field(default=1, ge=0, le=1, description="The number that means fake, in a plain CSV.")
+    fake_label: int = Field(default=1, ge=0, le=1, description="The number that means fake, in a plain CSV; true is 1.")
     columns: list[str] = Field(
         default=[], description=f"What columns of a plain CSV are, as role=header; roles: {', '.join(ROLES)}."
     )

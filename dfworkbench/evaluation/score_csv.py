@@ -59,7 +59,8 @@ def read_score_csv(
         path: The file.
         polarity: What a high score means.
         scale: "probability" in 0..1, "percent" in 0..100, or "logit": log-odds, of any size. A column named logit is one.
-        fake_label: The number that means fake, 1 or 0; the other one means real. Words (real, fake) mean what they say.
+        fake_label: The number that means fake, 1 or 0; the other one means real. True is 1, false is 0; words such as real and
+            fake mean what they say.
         columns: Role -> header, where the headers do not say it: `{"score": "model A"}`.
         frames_in_folders: Whether each path is a frame, and the folder that it lies in the video.
         dataset: Name of the data set, where no column gives it.

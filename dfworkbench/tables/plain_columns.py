@@ -15,11 +15,11 @@ def plain_column(cells: pd.Series, dtype: str) -> pd.Series:
 
     Args:
         cells: Of any type.
-        dtype: What it is meant for: "str", "int64" or "float64".
+        dtype: What it is meant for: "str", "int64", "float64" or "bool".
 
     Raises:
-        ValueError: Its cells are something else, such as dates, lists or complex numbers, or are no whole numbers where those
-            are meant.
+        ValueError: Its cells are something else, such as dates, lists or complex numbers, or are no whole numbers or
+            truth values where those are meant.
     """
     kind = getattr(cells.dtype, "kind", "O")
     if not isinstance(cells.dtype, np.dtype) and not pd.api.types.is_string_dtype(cells.dtype):
@@ -30,6 +30,8 @@ def plain_column(cells: pd.Series, dtype: str) -> pd.Series:
         cells = _plain_cells(cells, dtype)
     if dtype == "int64":
         _require_whole(cells)
+    if dtype == "bool" and (texts := [cell for cell in cells.unique() if isinstance(cell, str)]):
+        raise ValueError(f"text such as {texts[0]!r}; expected true and false")  # bool("False") is true
     return cells
 
 

@@ -162,7 +162,8 @@ def _place(
     elif len(physical) > 1 and all(line.count(separator) >= max(1, len(names) - 1) for line in physical):
         raise TableError(
             f"{what}: a quotation mark that opens in line {start} closes in line {span[-1]}, and each of these lines looks like a "
-            f"row of its own ({_shown(physical[0])}). Expected marks in pairs around whole cells: take out the single ones."
+            f"row of its own ({_shown(physical[0])}). Expected marks in pairs around whole cells: take out a single mark, or the "
+            "line breaks inside the cell."
         )
     elif len(row) == len(names) or _leave_out_surplus(found, span, row, len(names), separator):
         found.rows.append(start)
@@ -210,7 +211,7 @@ def _sentences(text: str, found: _Lines) -> list[str]:
             notes.append(f"{len(lines)} {words} were skipped (first: line {lines[0]})")
     if found.rows and not text.endswith(("\n", "\r")):
         notes.append(
-            f"the last line ({found.rows[-1]}) has no line end: if the file was cut off, its last cell is wrong"
+            f"the last line ({found.rows[-1]}) has no line end: if the file was cut off, its last cell may be incomplete"
         )
     return notes
 

@@ -8,6 +8,7 @@ import pytest
 
 from dfworkbench.errors import TableError
 from dfworkbench.tables import SCORES, read_table
+from dfworkbench.tables.plain_columns import plain_column
 
 PLAIN = SCORES.complete([
     {"row_id": f"f{i}", "video_id": f"f{i}", "label": i % 2, "fake_probability": 0.25 + 0.5 * (i % 2), "method": "NT" * (i % 2)}
@@ -77,3 +78,9 @@ def test_columns_that_files_cannot_hold_are_refused_too():
         SCORES.complete(PLAIN.assign(logit=1j))
     sparse = PLAIN.assign(track=pd.arrays.SparseArray([-1] * 6))
     pd.testing.assert_frame_equal(SCORES.complete(sparse), PLAIN)
+
+
+def test_words_are_no_truth_values():
+    with pytest.raises(ValueError, match="text such as 'False'; expected true and false"):
+        plain_column(pd.Series(["False", "True"]), "bool")
+    assert plain_column(pd.Series([False, True]), "bool").tolist() == [False, True]

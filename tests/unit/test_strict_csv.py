@@ -111,7 +111,7 @@ def test_a_file_that_was_cut_is_refused_or_named():
     with pytest.raises(TableError, match=r"line 6 has 2 cells .*cut off there"):
         cells(whole[:-3])
     assert strict_csv(whole[:-1], "reading").notes == [
-        "the last line (6) has no line end: if the file was cut off, its last cell is wrong"
+        "the last line (6) has no line end: if the file was cut off, its last cell may be incomplete"
     ]
     with pytest.raises(TableError, match=r"line 7 holds zero bytes"):
         cells(whole + "\0\0\0")
