@@ -92,9 +92,11 @@ def test_layouts_refuse_the_row_and_nothing_leaves_the_set(tmp_path, layout, nam
 @pytest.mark.parametrize("original", ["../../up", "/up", "a\0b"])
 def test_a_hostile_original_refuses_its_fake(tmp_path, original, caplog):
     (tmp_path / "metadata.json").write_text(
-        json.dumps({"a": {"label": "REAL"}, "b": {"label": "FAKE", "original": original}})
+        json.dumps({"a.mp4": {"label": "REAL"}, "b.mp4": {"label": "FAKE", "original": original}})
     )
-    assert read_layout("dfdc", tmp_path, "x")["path"].tolist() == ["a"]
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).touch()
+    assert read_layout("dfdc", tmp_path, "x")["path"].tolist() == ["a.mp4"]
     assert "1 of 2 rows are refused" in caplog.text
     assert "genuine_id" in caplog.text
 
