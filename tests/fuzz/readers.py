@@ -284,8 +284,8 @@ _LISTS = "1,FF++/manipulated_sequences/Deepfakes/c23/frames/071_054.mp4,92\n1,x/
 _FF = "original_sequences/youtube/c23/videos/000.mp4", "manipulated_sequences/Deepfakes/c23/videos/000_001.mp4"
 
 READERS: dict[str, Reader] = {
-    "dfdc": Reader("metadata.json", _text(_DFDC), _layout("dfdc")),
-    "dfdc_preview": Reader("dataset.json", _text(_PREVIEW), _layout("dfdc")),
+    "dfdc": Reader("metadata.json", _text(_DFDC, "a.mp4", "b.mp4"), _layout("dfdc")),
+    "dfdc_preview": Reader("dataset.json", _text(_PREVIEW, "method_A/1/a.mp4", "c.mp4"), _layout("dfdc")),
     "ldm": Reader("ldm.json", _text(_LDM, "r/1/f_0.png", "f/1_2/f_0.png", "f/3_4/f_1.png"), _layout("ldm")),
     "list_files": Reader("train_fake.txt", _text(_LISTS, "x/b.mp4/1.png"), _layout("list_files")),
     "picture_lists": Reader(
