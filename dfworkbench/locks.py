@@ -11,7 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from dfworkbench.errors import OutputError
-from dfworkbench.workspace import atomic_path, explain_write
+from dfworkbench.workspace import explain_write
 
 _LOCK, _HOLDER = ".lock", ".lock.json"
 
@@ -42,8 +42,8 @@ def held(folder: Path, doing: str) -> Iterator[None]:
             ) from None
     try:
         mine = {"process": os.getpid(), "machine": socket.gethostname(), "since": f"{datetime.now():%Y-%m-%d %H:%M:%S}"}
-        with atomic_path(folder / _HOLDER, "a lock") as temporary:
-            temporary.write_text(json.dumps(mine))
+        with contextlib.suppress(OSError):  # a full disk is for the work itself to report
+            (folder / _HOLDER).write_text(json.dumps(mine))
         yield
     finally:
         (folder / _HOLDER).unlink(missing_ok=True)

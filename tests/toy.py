@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from dfworkbench.media.images import write_png
-from dfworkbench.tables import BOX_COLUMNS, write_table
+from dfworkbench.tables import BOX_COLUMNS, read_table, write_table
 from dfworkbench.tables.schemas import LANDMARK_COLUMNS
 from dfworkbench.workspace import Workspace
 
@@ -79,3 +79,12 @@ def _face(workspace: Workspace, name: str, video_id: str, path: str, frame: int,
         **dict(zip(BOX_COLUMNS, box, strict=True)), "probability": 0.999, **dict(zip(LANDMARK_COLUMNS, LANDMARKS, strict=True)),
         "crop_path": crop, "crop_x0": 100.0, "crop_y0": 50.0, "crop_side": 64.0, "crop_size_px": CONTEXT_PX,
     }  # fmt: skip
+
+
+def as_found_by_mtcnn(workspace: Workspace, name: str = "toy") -> None:
+    """Say of a toy set that its boxes are those of facenet-pytorch's MTCNN, and how large its frames are."""
+    folder = workspace.labels / name
+    write_table("face", read_table("face", folder / "faces.parquet").assign(exact=True), folder / "faces.parquet")
+    write_table(
+        "video", read_table("video", folder / "videos.csv").assign(width_px=640, height_px=480), folder / "videos.csv"
+    )

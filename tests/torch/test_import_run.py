@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from heads import portrait
+from toy import as_found_by_mtcnn
 
 from dfworkbench import __main__ as cli
 from dfworkbench import score
@@ -185,6 +186,7 @@ def test_a_run_from_given_weights_can_be_continued(toy):
 
 def test_imported_weights_are_trained_on_in_another_folder(toy, released):
     save_released("dfforensics", released, "paper", workspace=toy)
+    as_found_by_mtcnn(toy)
     ours = {"size_px": None, "epochs": 1, "start_from": "paper", "frames_per_video": 1}
     with pytest.raises(ParameterError, match="'paper': its folder holds imported weights"):
         run(toy, name="paper", **ours)

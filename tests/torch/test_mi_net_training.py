@@ -212,7 +212,7 @@ def test_a12b_false_is_false_in_settings_and_on_the_command_line(toy, capsys):
     assert (method.local_loss, method.global_loss, method.mixup) == (False, True, 0)
     with pytest.raises(ParameterError, match="local_loss = 'False'; expected true or false"):
         prepare(SETTINGS.replace(method_options=["local_loss=False"]), toy)
-    flags = SimpleNamespace(**{"setting.method_options": 'local_loss=false, scales={"local": 3}, weighting=scales'})
+    flags = SimpleNamespace(**{"setting.method_options": ['local_loss=false, scales={"local": 3}, weighting=scales']})
     method = prepare(SETTINGS.replace(method_options=settings_of_flags("train", flags).method_options), toy).method
     assert not method.local_loss
     assert method.weights.factors()["global"] == 2

@@ -78,7 +78,7 @@ def test_cells_are_named_after_notebook_and_parameters(space):
 def test_what_cannot_be_run_is_refused_before_anything_starts(space):
     with pytest.raises(ParameterError, match="Did you mean 'seed'"):
         sweep(space, {"sead": [1]})
-    with pytest.raises(ParameterError, match="no name of a folder"):
+    with pytest.raises(ParameterError, match="Expected the name of a single folder"):
         run_sweep("../out", {"seed": [1]}, "77_toy", workspace=space)
 
 

@@ -108,9 +108,9 @@ def test_what_a_killed_process_left_half_written_is_removed(toy, undisturbed):
         break
     folder = toy.checkpoints / SETTINGS.name
     for name in (
-        ".resume.pt.x1.pt",
-        ".epoch_002.safetensors.x2.safetensors",
-        "scores/.val_epoch_002.parquet.x3.parquet",
+        ".dfworkbench-x1.pt",
+        ".dfworkbench-x2.safetensors",
+        "scores/.dfworkbench-x3.parquet",
     ):
         (folder / name).write_bytes(b"half")
     list(train(SETTINGS, toy, progress=False))

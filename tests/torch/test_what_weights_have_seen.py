@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 from heads import portrait
+from toy import as_found_by_mtcnn
 
 from dfworkbench.analysis.heldout import score_split
 from dfworkbench.checkpoints import load_detector
@@ -37,6 +38,7 @@ def published(tmp_path):
 @pytest.fixture
 def imported(toy, published):
     save_released("dfforensics", published, "paper")
+    as_found_by_mtcnn(toy)
     return load_detector("paper", workspace=toy)
 
 
