@@ -245,7 +245,7 @@ def _resize_as(spec: InputSpec, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if spec.interpolation == "auto":
         return _resize(image, spec.size_px)
     if spec.antialias:
-        return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
+        return np.array(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
 
 
