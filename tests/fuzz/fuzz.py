@@ -7,6 +7,7 @@ behind it. A finding names reader, number and harm; `--first NUMBER --count 1` m
 """
 
 import argparse
+import contextlib
 import faulthandler
 import json
 import logging
@@ -18,6 +19,7 @@ import time
 import traceback
 import warnings
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +51,8 @@ def damaged(whole: bytes, number: int) -> tuple[bytes, str]:
 
 def fuzz_here(name: str, first: int, count: int, seconds: float = float("inf")) -> tuple[int, list[dict[str, Any]]]:
     """Damage and read in this process. Returns how many files were read, and findings: number, harm, and what escaped."""
-    logging.disable(logging.CRITICAL)
-    warnings.simplefilter("ignore")
     reader, findings = READERS[name], []
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, _silence():
         file = Path(scratch) / "set" / reader.name
         file.parent.mkdir(parents=True)
         whole = reader.seed(file.parent)
@@ -68,6 +68,18 @@ def fuzz_here(name: str, first: int, count: int, seconds: float = float("inf")) 
             number += 1
             _tell({"at": number})
     return number - first, findings
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
 
 #: Readers whose small file is refused, or gives nothing, although it is whole.
