@@ -3,13 +3,16 @@
 import contextlib
 import http.client
 import logging
-import os
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
-from distributed import Client, Security
+from distributed import Security
 from test_extraction_scheduler import free_port, started
 
 from dfworkbench.errors import ParameterError, WorkbenchError
@@ -23,7 +26,7 @@ def listening() -> set[int]:
     """Ports on which this process and all that it started listen."""
     me = psutil.Process()
     sockets = [connection for process in (me, *me.children(recursive=True)) for connection in process.net_connections()]
-    return {socket.laddr.port for socket in sockets if socket.status == psutil.CONN_LISTEN}
+    return {one.laddr.port for one in sockets if one.status == psutil.CONN_LISTEN}
 
 
 def answers_http(port: int, page: str) -> int:
@@ -35,15 +38,37 @@ def answers_http(port: int, page: str) -> int:
     return 0
 
 
-def runs_code(address: str, security: Security | None = None) -> bool:
-    with contextlib.suppress(Exception), Client(address, timeout=2, security=security) as client:
-        return bool(client.run_on_scheduler(os.getpid))
-    return False
+ATTEMPT = """
+import os, sys
+from distributed import Client, Security
+security = Security.temporary() if sys.argv[2] == "certificates of another run" else None
+print("ran", Client(sys.argv[1], timeout=3, security=security).run_on_scheduler(os.getpid), flush=True)
+"""
 
 
-def strangers() -> list[Security | None]:
-    """Nobody's certificates, and certificates of another run."""
-    return [None, Security.temporary()]
+def runs_code(address: str, certificates: str = "none") -> bool:
+    """Whether a stranger runs code there. In a process of its own: clients that find nobody may hang while they are closed."""
+    command = [sys.executable, "-c", ATTEMPT, address, certificates]
+    nobody = {
+        name: value for name, value in os.environ.items() if not name.startswith("DASK_")
+    }  # our certificates are there
+    with subprocess.Popen(command, env=nobody, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as attempt:
+        try:
+            return attempt.communicate(timeout=30)[0].startswith("ran")
+        except subprocess.TimeoutExpired:
+            attempt.kill()
+            return attempt.communicate()[0].startswith("ran")
+
+
+def lets_strangers_in(host: str, ports: Iterable[int | str]) -> list[str]:
+    """What was tried with success: without TLS, with TLS and no certificates, with those of another run."""
+    ways = [("tcp", "none"), ("tls", "none"), ("tls", "certificates of another run")]
+    tries = [(f"{protocol}://{host}:{port}", certificates) for port in ports for protocol, certificates in ways]
+    with ThreadPoolExecutor(3) as pool:
+        found = pool.map(lambda one: runs_code(*one), tries)
+        return [
+            f"{address} with {certificates}" for (address, certificates), ran in zip(tries, found, strict=True) if ran
+        ]
 
 
 @pytest.mark.slow
@@ -57,12 +82,20 @@ def test_every_socket_of_a_run_on_this_machine_is_closed_to_strangers():
         web = {port for port, found in pages.items() if any(found)}
         assert len(ports - web) >= 3, "scheduler, nanny and worker listen"
         assert all(status == 404 for port in web for status in pages[port]), pages
-        for port in ports - web:
-            assert not runs_code(f"tcp://127.0.0.1:{port}")
-            assert not any(runs_code(f"tls://127.0.0.1:{port}", security) for security in strangers())
+        assert not lets_strangers_in("127.0.0.1", ports - web)
         results += [result for _, result in jobs]
     assert sorted(results) == [1, 2, 3]  # the run went on undisturbed
     assert listening() <= before
+
+
+@pytest.mark.slow
+def test_an_open_scheduler_would_be_found():
+    port = free_port()
+    with started("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"):
+        end = time.monotonic() + 60
+        while socket.socket().connect_ex(("127.0.0.1", port)) and time.monotonic() < end:
+            time.sleep(0.1)
+        assert lets_strangers_in("127.0.0.1", [port]) == [f"tcp://127.0.0.1:{port} with none"]
 
 
 @pytest.fixture(scope="module")
@@ -93,8 +126,7 @@ def test_a_scheduler_with_certificates(certificates, tmp_path, monkeypatch):
         stack.enter_context(started(*worker))
         done = subprocess.run([sys.executable, "-c", code, address], capture_output=True, text=True, timeout=120)
         assert done.stdout.strip() == "[1, 2]", done.stderr
-        assert not any(runs_code(address, security) for security in strangers())
-        assert not runs_code(address.replace("tls", "tcp"))
+        assert not lets_strangers_in(host, [port])
 
 
 @pytest.mark.parametrize(
