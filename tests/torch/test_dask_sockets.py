@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import logging
+import os
 import socket
 import subprocess
 import sys
@@ -49,9 +50,8 @@ print("ran", Client(sys.argv[1], timeout=3, security=security).run_on_scheduler(
 def runs_code(address: str, certificates: str = "none") -> bool:
     """Whether a stranger runs code there. In a process of its own: clients that find nobody may hang while they are closed."""
     command = [sys.executable, "-c", ATTEMPT, address, certificates]
-    nobody = {
-        name: value for name, value in os.environ.items() if not name.startswith("DASK_")
-    }  # our certificates are there
+    # our own certificates stand in variables of Dask's configuration
+    nobody = {name: value for name, value in os.environ.items() if not name.startswith("DASK_")}
     with subprocess.Popen(command, env=nobody, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as attempt:
         try:
             return attempt.communicate(timeout=30)[0].startswith("ran")
