@@ -95,14 +95,15 @@ def test_widgets_decide_what_is_trained(lab, space, detector):
     assert lab.troubles() == []
 
 
-def test_each_of_two_people_gets_a_timeline(lab, trained):
+def test_each_of_two_people_gets_a_timeline(lab, space, trained):
     lab.open("notebooks/03_inference.ipynb")
     lab.run_panel()
     lab.choose("Checkpoint", trained)
     lab.type_into("Path", "data/demo/extras/two_people_one_forged.mp4")
     lab.wait(".dfw-card .dfw-hint", text="video, ")  # what lies there
     lab.type_into("Frames", "8")
-    words = f"-p checkpoint {trained} -p path data/demo/extras/two_people_one_forged.mp4 -p frames 8"
+    video = space.root / "data/demo/extras/two_people_one_forged.mp4"  # absolute: a terminal may be in another folder
+    words = f"-p checkpoint {trained} -p path {video} -p frames 8"
     lab.wait(".dfw-command code", text=words)
     lab.show(lab.wait(".dfw-card"))
     lab.shot("03_panel_changed")
