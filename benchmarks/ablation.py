@@ -23,18 +23,18 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from dfworkbench.analysis.comparison import compare_auc, mean_auc
-from dfworkbench.analysis.extracted import Extracted
-from dfworkbench.analysis.measures import Measure
-from dfworkbench.checkpoints import load_detector
+from dfworkbench.core.names import REAL
+from dfworkbench.core.workspace import find_workspace
+from dfworkbench.datasets.dataset import Extracted
 from dfworkbench.datasets.facial_swap import SwapSettings
-from dfworkbench.evaluation.scoring import score_rows
+from dfworkbench.evaluation.metrics.comparison import compare_auc, mean_auc
+from dfworkbench.evaluation.metrics.measures import Measure
+from dfworkbench.evaluation.scoring.score import score_rows
+from dfworkbench.methods.mi_net.study import VARIANTS, ClueStudySettings
 from dfworkbench.models.devices import choose_device, fast_precision
-from dfworkbench.names import REAL
-from dfworkbench.notebook.clues import VARIANTS, ClueStudySettings
+from dfworkbench.runs.checkpoints import load_detector
 from dfworkbench.training import TrainSettings, train
 from dfworkbench.training.start import with_splits
-from dfworkbench.workspace import find_workspace
 
 KINDS = ["Deepfakes", "Face2Face", "FaceSwap"]
 FRAMES = 8

@@ -27,17 +27,17 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from dfworkbench.datasets.augment import AugmentSettings, FaceAugment
+from dfworkbench.core.geometry import square_around
+from dfworkbench.core.input_spec import InputSpec
+from dfworkbench.core.workspace import Workspace
 from dfworkbench.datasets.face_dataset import FaceDataset
+from dfworkbench.datasets.perturb.augment import AugmentSettings, FaceAugment
+from dfworkbench.datasets.tables import VIDEOS
 from dfworkbench.extraction.extract import extract_table
 from dfworkbench.faces import FaceSettings
-from dfworkbench.geometry import square_around
-from dfworkbench.input_spec import InputSpec
 from dfworkbench.models import build_detector
 from dfworkbench.models.inputs import prepare
-from dfworkbench.tables import VIDEOS
 from dfworkbench.training.batches import make_loader, split_batches
-from dfworkbench.workspace import Workspace
 
 BATCH, WANTED = 32, 2.0
 AUGMENT = AugmentSettings()
@@ -76,7 +76,7 @@ class PlainFaces(Dataset):
 
 
 def degrade(picture: Image.Image) -> Image.Image:
-    """One of four, as `dfworkbench.datasets.augment.degrade`."""
+    """One of four, as `dfworkbench.datasets.perturb.augment.degrade`."""
     kind, strength = RNG.integers(4), RNG.random()
     if kind == 0:
         data = io.BytesIO()

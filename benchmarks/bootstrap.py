@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from dfworkbench.evaluation.curves import draw_counts
-from dfworkbench.evaluation.metrics import evaluate
+from dfworkbench.evaluation.metrics.curves import draw_counts
+from dfworkbench.evaluation.metrics.evaluate import evaluate
 
 
 def make_table(videos: int, faces: int) -> pd.DataFrame:

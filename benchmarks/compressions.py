@@ -18,18 +18,18 @@ from typing import Any
 
 import pandas as pd
 
-from dfworkbench.analysis.extracted import Extracted
-from dfworkbench.checkpoints import load_detector
+from dfworkbench.core.names import COMPRESSIONS, REAL
+from dfworkbench.core.workspace import find_workspace
+from dfworkbench.datasets.dataset import Extracted
 from dfworkbench.datasets.facial_swap import SwapSettings
-from dfworkbench.evaluation.metrics import evaluate
-from dfworkbench.evaluation.scoring import score_rows
+from dfworkbench.evaluation.metrics.evaluate import evaluate
+from dfworkbench.evaluation.scoring.score import score_rows
 from dfworkbench.extraction import ExtractSettings, extract
 from dfworkbench.models import detector_options
 from dfworkbench.models.devices import choose_device, fast_precision
-from dfworkbench.names import COMPRESSIONS, REAL
+from dfworkbench.runs.checkpoints import load_detector
 from dfworkbench.training import TrainSettings, train
 from dfworkbench.training.start import with_splits
-from dfworkbench.workspace import find_workspace
 
 POOLED = "all kinds"
 

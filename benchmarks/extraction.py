@@ -33,8 +33,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from dfworkbench.core.geometry import iou_matrix
 from dfworkbench.faces import FaceFinder, FaceSettings, faces_in_file
-from dfworkbench.geometry import iou_matrix
 from dfworkbench.media import VideoSource, VideoWriter, sample_indices
 
 WIDTH, HEIGHT, FPS, LENGTH = 1280, 720, 25, 300
@@ -139,7 +139,7 @@ def agreement(plain: dict, ours: dict, min_height: float) -> tuple[NDArray[np.fl
 def stopwatches() -> Iterator[dict[str, float]]:
     """CPU seconds in each step of our way while the block runs; a step within a step counts for itself only."""
     from dfworkbench.faces import crops, mtcnn, pyramid, search
-    from dfworkbench.media import decoding, display, reading, streams
+    from dfworkbench.media.video import decoding, display, reading, streams
 
     seconds: dict[str, float] = defaultdict(float)
     inner: dict[int, list[float]] = defaultdict(

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.transform import ProjectiveTransform, warp
 
+from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.datasets import facial_swap
 from dfworkbench.datasets.facial_swap import (
     WINDOWS,
@@ -45,7 +46,6 @@ from dfworkbench.datasets.facial_swap.quality import motion_kernel
 from dfworkbench.datasets.sample import FaceSample
 from dfworkbench.faces.alignment import five_points
 from dfworkbench.faces.crops import ContextCrop
-from dfworkbench.input_spec import InputSpec
 from dfworkbench.synthetic.clip import make_person, record
 from dfworkbench.synthetic.forgeries import forge
 

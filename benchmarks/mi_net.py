@@ -2,7 +2,7 @@
 
 First, n trunks on the same pictures, with their outputs compared:
 
-- loop: one after another, as `models.mi_net` has it
+- loop: one after another, as `methods.mi_net.network` has it
 - grouped: one network n times as wide; its convolutions have n groups
 - vmap: torch.func.vmap over stacked weights (evaluation only: in training batch norms write statistics in place)
 
@@ -30,10 +30,10 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from dfworkbench.methods import build_method
+from dfworkbench.methods.mi_net.network import backbone_trunk
 from dfworkbench.models import build_detector
 from dfworkbench.models.memory import reuse_memory
-from dfworkbench.models.mi_net import backbone_trunk
+from dfworkbench.training.registry import build_method
 
 FASTER, DEARER, LOSSES = 1.2, 1.15, 0.02
 

@@ -16,14 +16,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dfworkbench.datasets.frame_leaks import hash_frames
+from dfworkbench.core.names import SPLITS
+from dfworkbench.core.workspace import find_workspace
+from dfworkbench.datasets.audit.audit import AuditSettings
+from dfworkbench.datasets.audit.frame_leaks import hash_frames
 from dfworkbench.datasets.splits import with_splits
-from dfworkbench.evaluation.audit import AuditSettings
-from dfworkbench.media.images import read_image
-from dfworkbench.media.likeness import BITS, WORDS, near_pairs, picture_hash
-from dfworkbench.names import SPLITS
-from dfworkbench.tables import read_table
-from dfworkbench.workspace import find_workspace
+from dfworkbench.datasets.tables import read_table
+from dfworkbench.media.pictures.images import read_image
+from dfworkbench.media.pictures.likeness import BITS, WORDS, near_pairs, picture_hash
 
 Picture = NDArray[np.uint8]
 

@@ -32,13 +32,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dfworkbench.checkpoints import load_detector
+from dfworkbench.methods.resynthesis.network import Resynthesis, stage_name
+from dfworkbench.methods.resynthesis.tiling import resynthesise_tiled
 from dfworkbench.models import build_detector
 from dfworkbench.models.devices import fast_precision
 from dfworkbench.models.memory import reuse_memory
-from dfworkbench.models.resynthesis import Resynthesis, stage_name
-from dfworkbench.models.tiling import resynthesise_tiled
 from dfworkbench.models.vgg import VggTaps
+from dfworkbench.runs.checkpoints import load_detector
 
 WANTED_RATIO, WANTED_LEVELS, WANTED_SHARE = 1.5, 0.5, 0.02
 WAYS = ("plain", "ours", "float32", "bfloat16", "tiles")

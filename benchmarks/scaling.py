@@ -17,10 +17,10 @@ from pathlib import Path
 
 from extraction import make_call
 
+from dfworkbench.core.workspace import Workspace
+from dfworkbench.datasets.tables import VIDEOS
 from dfworkbench.extraction.extract import extract_table
 from dfworkbench.faces import FaceSettings
-from dfworkbench.tables import VIDEOS
-from dfworkbench.workspace import Workspace
 
 WANTED = 1.7
 

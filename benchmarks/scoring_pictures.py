@@ -17,12 +17,12 @@ from typing import Any
 import cv2
 import torch
 
-from dfworkbench.checkpoints import LoadedDetector
-from dfworkbench.evaluation.scoring import score
+from dfworkbench.core.workspace import find_workspace
+from dfworkbench.evaluation.scoring.score import score
 from dfworkbench.faces import FaceFinder, FaceSettings, faces_in_file
 from dfworkbench.media import VideoSource, write_png
 from dfworkbench.models import build_detector
-from dfworkbench.workspace import find_workspace
+from dfworkbench.runs.checkpoints import LoadedDetector
 
 
 def write_pictures(folder: Path, count: int) -> list[Path]:

@@ -7,7 +7,7 @@ check the default estimator is then left to stop by itself.
 
 - published: permutations of its own for each player, as in the code of FST-Matching (100 of them are 51,200 evaluations)
 - captum: ShapleyValueSampling, with the same pictures per forward pass as ours
-- walk, antithetic, rotated, kernel: dfworkbench.analysis.shapley
+- walk, antithetic, rotated, kernel: dfworkbench.explain.shapley
 - fast: antithetic walks in the precision that notebook 05 chooses: bfloat16 where the hardware has it and where it moves no value
   by a hundredth of the largest (`ImageGame.precision_gap`), else float32 as all others
 
@@ -35,19 +35,19 @@ import torch
 from numpy.typing import NDArray
 
 from dfworkbench import load_detector
-from dfworkbench.analysis.shapley.estimators import ESTIMATORS, estimate, random_for
-from dfworkbench.analysis.shapley.image_game import ImageGame, cell_of_pixel
-from dfworkbench.analysis.shapley.permutations import published
-from dfworkbench.analysis.shapley.result import Attribution
-from dfworkbench.analysis.shapley.stopping import StopRule
-from dfworkbench.checkpoints import LoadedDetector
+from dfworkbench.core.errors import WorkbenchError
+from dfworkbench.core.input_spec import InputSpec
+from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.datasets.face_dataset import FaceDataset
-from dfworkbench.errors import WorkbenchError
-from dfworkbench.input_spec import InputSpec
+from dfworkbench.datasets.tables import read_table
+from dfworkbench.explain.shapley.estimators import ESTIMATORS, estimate, random_for
+from dfworkbench.explain.shapley.image_game import ImageGame, cell_of_pixel
+from dfworkbench.explain.shapley.permutations import published
+from dfworkbench.explain.shapley.result import Attribution
+from dfworkbench.explain.shapley.stopping import StopRule
 from dfworkbench.models import build_detector
 from dfworkbench.models.devices import choose_device, fast_precision
-from dfworkbench.tables import read_table
-from dfworkbench.workspace import Workspace, find_workspace
+from dfworkbench.runs.checkpoints import LoadedDetector
 
 WANTED_ERROR, WANTED_SHARE, WANTED_SPEED, MOST_GAP = 0.05, 0.25, 2.0, 0.01
 METHODS = ("published", "captum", "walk", "antithetic", "rotated", "kernel", "fast")

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from dfworkbench.evaluation.bootstrap import INTERVAL, resample
-from dfworkbench.evaluation.calibration import METHODS, fit_calibrator
-from dfworkbench.evaluation.curves import Ranking, draw_counts
-from dfworkbench.evaluation.metrics import log_loss
+from dfworkbench.evaluation.judging.calibration import METHODS, fit_calibrator
+from dfworkbench.evaluation.metrics.bootstrap import INTERVAL, resample
+from dfworkbench.evaluation.metrics.curves import Ranking, draw_counts
+from dfworkbench.evaluation.metrics.evaluate import log_loss
 
 SIZES = (2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30)
 AUCS = (0.7, 0.85, 0.95, 0.99)

@@ -22,7 +22,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from dfworkbench.methods import build_method
 from dfworkbench.models import build_detector
 from dfworkbench.models.devices import choose_device, fast_precision
 from dfworkbench.models.memory import reuse_memory
@@ -30,6 +29,7 @@ from dfworkbench.training import TrainSettings, prepare
 from dfworkbench.training.batches import epoch_order, make_loader, split_batches
 from dfworkbench.training.loop import to_device_layout
 from dfworkbench.training.processes import make_fabric, replace_layers
+from dfworkbench.training.registry import build_method
 
 OPTIONS = {"resnet34": ["alignment=five_points", "crop_scale=1.0"], "caddm_resnet34": []}
 

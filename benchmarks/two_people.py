@@ -17,11 +17,11 @@ import numpy as np
 from scipy.stats import binomtest
 
 from dfworkbench import load_detector, score
-from dfworkbench.evaluation.settings import ScoreSettings
+from dfworkbench.core.workspace import find_workspace
+from dfworkbench.datasets.tables import read_table
+from dfworkbench.evaluation.scoring.settings import ScoreSettings
 from dfworkbench.media import VideoSource, VideoWriter
 from dfworkbench.notebook.views import newest_run
-from dfworkbench.tables import read_table
-from dfworkbench.workspace import find_workspace
 
 
 def write_pair(left: Path, right: Path, path: Path) -> None:

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from dfworkbench.checkpoints import load_detector as load_detector
-    from dfworkbench.evaluation.scoring import score as score
-    from dfworkbench.input_spec import InputSpec as InputSpec
+    from dfworkbench.core.input_spec import InputSpec as InputSpec
+    from dfworkbench.core.names import FAKE as FAKE
+    from dfworkbench.core.names import REAL as REAL
+    from dfworkbench.evaluation.scoring.score import score as score
     from dfworkbench.models import build_detector as build_detector
     from dfworkbench.models import list_detectors as list_detectors
-    from dfworkbench.names import FAKE as FAKE
-    from dfworkbench.names import REAL as REAL
+    from dfworkbench.runs.checkpoints import load_detector as load_detector
 
 _HOMES = {
-    "FAKE": "dfworkbench.names",
-    "REAL": "dfworkbench.names",
-    "InputSpec": "dfworkbench.input_spec",
+    "FAKE": "dfworkbench.core.names",
+    "REAL": "dfworkbench.core.names",
+    "InputSpec": "dfworkbench.core.input_spec",
     "build_detector": "dfworkbench.models",
     "list_detectors": "dfworkbench.models",
-    "load_detector": "dfworkbench.checkpoints",
-    "score": "dfworkbench.evaluation.scoring",
+    "load_detector": "dfworkbench.runs.checkpoints",
+    "score": "dfworkbench.evaluation.scoring.score",
 }
 __all__ = [*sorted(_HOMES), "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
 

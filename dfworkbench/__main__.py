@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from dfworkbench import __version__
-from dfworkbench.errors import ParameterError, WorkbenchError
-from dfworkbench.outputs import SCORE_TABLE, require_replaceable
-from dfworkbench.safe_paths import printable
-from dfworkbench.settings import Settings, parse_options
+from dfworkbench.core.errors import ParameterError, WorkbenchError
+from dfworkbench.core.outputs import SCORE_TABLE, require_replaceable
+from dfworkbench.core.safe_paths import printable
+from dfworkbench.core.settings import Settings, parse_options
 
 #: Exit codes: a doctor's finding, and an error that the user can put right.
 FOUND, REFUSED = 1, 2
@@ -235,8 +235,8 @@ def _add_demo_data(parser: argparse.ArgumentParser) -> None:
 
 def _demo_data(given: argparse.Namespace) -> int:
     settings = _settings("demo-data", given)
+    from dfworkbench.core.workspace import find_workspace
     from dfworkbench.synthetic import make_demo
-    from dfworkbench.workspace import find_workspace
 
     _say(f"generated: {make_demo(given.folder or find_workspace().data / 'demo', settings)}")
     return 0
@@ -286,7 +286,7 @@ def _score(given: argparse.Namespace) -> int:
     settings = _settings("score", given)
     if given.table:  # before anything is computed
         require_replaceable(given.table, SCORE_TABLE)
-    from dfworkbench.evaluation.scoring import score_to_table
+    from dfworkbench.evaluation.scoring.score import score_to_table
 
     scored, table = score_to_table(given.path, given.checkpoint, settings, given.table)
     _say(repr(scored))
@@ -303,14 +303,14 @@ def _add_judge(parser: argparse.ArgumentParser) -> None:
 
 
 def _judge(given: argparse.Namespace) -> int:
-    from dfworkbench.evaluation.judge import judge
+    from dfworkbench.evaluation.exchange.judge import judge
 
     _say(str(judge(given.file, _settings("judge", given))))
     return 0
 
 
 def _add_import(parser: argparse.ArgumentParser) -> None:
-    from dfworkbench.importers import IMPORTERS
+    from dfworkbench.runs.released import IMPORTERS
 
     parser.add_argument("kind", metavar="KIND", help=f"whose weights: {', '.join(sorted(IMPORTERS))}")
     parser.add_argument("file", metavar="FILE", type=Path, help="the file as its authors published it")
@@ -321,9 +321,9 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
 
 
 def _import(given: argparse.Namespace) -> int:
-    from dfworkbench.checkpoints import load_detector
-    from dfworkbench.importers import save_released
     from dfworkbench.models import HELPERS
+    from dfworkbench.runs.checkpoints import load_detector
+    from dfworkbench.runs.import_run import save_released
 
     options = parse_options([f"{name}={value}" for name, value in given.p.items()])
     folder = save_released(given.kind, given.file, given.name, **options)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from toy import make_workspace
 
-from dfworkbench.workspace import HOME_VARIABLE, Workspace
+from dfworkbench.core.workspace import HOME_VARIABLE, Workspace
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dfworkbench.media.images import write_png
-from dfworkbench.tables import BOX_COLUMNS, read_table, write_table
-from dfworkbench.tables.schemas import LANDMARK_COLUMNS
-from dfworkbench.workspace import Workspace
+from dfworkbench.core.workspace import Workspace
+from dfworkbench.datasets.tables import BOX_COLUMNS, read_table, write_table
+from dfworkbench.datasets.tables.schemas import LANDMARK_COLUMNS
+from dfworkbench.media.pictures.images import write_png
 
 CONTEXT_PX = 64
 LANDMARKS = (126.0, 77.0, 138.0, 77.0, 132.0, 84.0, 127.0, 91.0, 137.0, 91.0)

@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dfworkbench.bounds import bounded_memory, read_json
-from dfworkbench.errors import MediaError
-from dfworkbench.geometry import iou_matrix
+from dfworkbench.core.errors import MediaError
+from dfworkbench.core.geometry import iou_matrix
+from dfworkbench.datasets.tables import BOX_COLUMNS
+from dfworkbench.media.foreign.bounds import bounded_memory, read_json
 from dfworkbench.media.frames import list_frames
-from dfworkbench.tables import BOX_COLUMNS
 
 _log = logging.getLogger(__name__)
 POINTS = 81

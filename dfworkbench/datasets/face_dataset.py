@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from dfworkbench.core.errors import InputError, TableError
+from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.datasets.dense_landmarks import POINTS, read_dense
 from dfworkbench.datasets.genuine import cut_alike, genuine_rows, require_genuine
 from dfworkbench.datasets.people import identity_classes
 from dfworkbench.datasets.rows import choose_samples, in_video_order, main_tracks, without_bystanders, without_doubtful
 from dfworkbench.datasets.sample import FaceSample, Transform
-from dfworkbench.errors import InputError, TableError
+from dfworkbench.datasets.tables import BOX_COLUMNS, LANDMARK_COLUMNS
 from dfworkbench.faces.crops import ContextCrop, cut_for
 from dfworkbench.faces.ready import spec_for
-from dfworkbench.input_spec import InputSpec
-from dfworkbench.media.images import read_image
-from dfworkbench.tables import BOX_COLUMNS, LANDMARK_COLUMNS
+from dfworkbench.media.pictures.images import read_image
 
 _log = logging.getLogger(__name__)
 _NO_LANDMARKS = np.full((POINTS, 2), np.nan)

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dfworkbench.core.errors import MediaError
+from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.datasets.recut import cut_again
-from dfworkbench.errors import MediaError
-from dfworkbench.input_spec import InputSpec
 from dfworkbench.media import media_kind, open_source, read_picture
 
 _log = logging.getLogger(__name__)

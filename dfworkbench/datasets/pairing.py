@@ -13,9 +13,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from dfworkbench.core.errors import ParameterError, SplitLeakError, TableError
+from dfworkbench.core.names import FAKE, REAL, STATUS_OK
 from dfworkbench.datasets.splits import identity_groups
-from dfworkbench.errors import ParameterError, SplitLeakError, TableError
-from dfworkbench.names import FAKE, REAL, STATUS_OK
 
 _NEEDED = ("video_id", "label", "compression", "carrier", "donor", "split")
 

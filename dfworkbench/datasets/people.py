@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from dfworkbench.errors import TableError
-from dfworkbench.names import REAL
+from dfworkbench.core.errors import TableError
+from dfworkbench.core.names import REAL
 
 #: Share of every video that encoders are trained on; what follows is kept for judging them and for studies.
 KNOWN_SHARE = 0.8

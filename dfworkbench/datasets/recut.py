@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dfworkbench.core.input_spec import InputSpec
+from dfworkbench.datasets.tables import BOX_COLUMNS, LANDMARK_COLUMNS
 from dfworkbench.faces.crops import context_at, cut_for
 from dfworkbench.faces.ready import spec_for
-from dfworkbench.input_spec import InputSpec
-from dfworkbench.tables import BOX_COLUMNS, LANDMARK_COLUMNS
 
 
 def cut_again(rgb: NDArray[np.uint8], face: pd.Series, spec: InputSpec) -> NDArray[np.uint8]:

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dfworkbench.input_spec import InputSpec
-from dfworkbench.timeline import stretches
+from dfworkbench.core.input_spec import InputSpec
+from dfworkbench.core.timeline import stretches
 
 _log = logging.getLogger(__name__)
 

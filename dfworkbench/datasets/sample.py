@@ -6,9 +6,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from dfworkbench.core.geometry import square_around
+from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.faces.crops import ContextCrop, cut_for
-from dfworkbench.geometry import square_around
-from dfworkbench.input_spec import InputSpec
 
 
 @dataclass(frozen=True)

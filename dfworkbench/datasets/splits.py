@@ -9,11 +9,11 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from dfworkbench.errors import DataNotFoundError, ParameterError, SplitLeakError, TableError
+from dfworkbench.core.errors import DataNotFoundError, ParameterError, SplitLeakError, TableError
+from dfworkbench.core.names import FAKE, SPLITS
+from dfworkbench.core.workspace import atomic_path
+from dfworkbench.datasets.tables import read_csv, write_csv
 from dfworkbench.media.listing import first_names
-from dfworkbench.names import FAKE, SPLITS
-from dfworkbench.tables import read_csv, write_csv
-from dfworkbench.workspace import atomic_path
 
 _log = logging.getLogger(__name__)
 Rule = Literal["auto", "official", "identity"]

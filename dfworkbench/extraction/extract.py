@@ -8,22 +8,22 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
+from dfworkbench.core.locks import held
+from dfworkbench.core.names import STATUS_OK
+from dfworkbench.core.safe_paths import require_below, require_folder_name
+from dfworkbench.core.settings import parse_options
+from dfworkbench.core.workspace import Workspace, find_workspace, require_writable
+from dfworkbench.datasets.domain import write_source
 from dfworkbench.datasets.layouts import read_layout
 from dfworkbench.datasets.splits import assign_splits, write_splits
-from dfworkbench.evaluation.domain import write_source
+from dfworkbench.datasets.tables import FACES, VIDEOS, write_table
 from dfworkbench.extraction.lacking import missing, say_what_is_lacking
 from dfworkbench.extraction.part import Job, Part, parts_folder, read_part
 from dfworkbench.extraction.settings import ExtractSettings
 from dfworkbench.extraction.workers import run_jobs
 from dfworkbench.faces.identity import settle
 from dfworkbench.faces.settings import FaceSettings
-from dfworkbench.locks import held
 from dfworkbench.media.walk import is_missing
-from dfworkbench.names import STATUS_OK
-from dfworkbench.safe_paths import require_below, require_folder_name
-from dfworkbench.settings import parse_options
-from dfworkbench.tables import FACES, VIDEOS, write_table
-from dfworkbench.workspace import Workspace, find_workspace, require_writable
 
 _log = logging.getLogger(__name__)
 

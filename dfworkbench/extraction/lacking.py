@@ -4,9 +4,9 @@ import logging
 
 import pandas as pd
 
+from dfworkbench.core.names import FAKE, STATUS_OK
 from dfworkbench.extraction.part import Job, Part
 from dfworkbench.media.listing import first_names
-from dfworkbench.names import FAKE, STATUS_OK
 
 _log = logging.getLogger(__name__)
 _MISSING = "missing"

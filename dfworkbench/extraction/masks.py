@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dfworkbench.core.errors import MediaError
 from dfworkbench.datasets.masks import read_masks
-from dfworkbench.errors import MediaError
 from dfworkbench.faces.files import TrackedFace
 
 _log = logging.getLogger(__name__)

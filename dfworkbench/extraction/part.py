@@ -12,17 +12,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dfworkbench.bounds import read_json
-from dfworkbench.errors import MediaError, OutputError
+from dfworkbench.core.errors import MediaError, OutputError
+from dfworkbench.core.names import STATUS_OK
+from dfworkbench.core.safe_paths import require_below
+from dfworkbench.core.workspace import atomic_path, explain_write
+from dfworkbench.datasets.tables.schemas import BOX_COLUMNS, LANDMARK_COLUMNS
 from dfworkbench.extraction.masks import forged_shares
 from dfworkbench.faces.files import FileFaces, NoFaceError, TrackedFace, faces_in_file
 from dfworkbench.faces.mtcnn import FaceFinder
 from dfworkbench.faces.settings import FaceSettings
+from dfworkbench.media.foreign.bounds import read_json
 from dfworkbench.media.frames import list_frames, open_source
-from dfworkbench.names import STATUS_OK
-from dfworkbench.safe_paths import require_below
-from dfworkbench.tables.schemas import BOX_COLUMNS, LANDMARK_COLUMNS
-from dfworkbench.workspace import atomic_path, explain_write
 
 STATUS_ERROR = "error"
 _CROP = re.compile(r"t\d{2,}_f\d{6,}\.png")  # the last part of a crop_path

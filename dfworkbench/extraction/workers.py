@@ -11,8 +11,8 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from dfworkbench.cores import available_cores
-from dfworkbench.errors import ParameterError, WorkbenchError
+from dfworkbench.core.cores import available_cores
+from dfworkbench.core.errors import ParameterError, WorkbenchError
 from dfworkbench.extraction.part import Job, Part, extract_video, failed, read_part
 
 _log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dfworkbench.errors import InputError
+from dfworkbench.core.errors import InputError
 
 CANVAS_PX = 224  #: the size that translations are given for
 AUTHORS_SCALE = 0.9  #: size of the face on the canvas when CADDM is tested

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.faces.crops import ContextCrop, cut_for
-from dfworkbench.input_spec import InputSpec
 
 STILL = "still picture"
 

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dfworkbench.errors import MediaError
+from dfworkbench.core.errors import MediaError
 from dfworkbench.faces import search
 from dfworkbench.faces.crops import ContextCrop, cut_whole
 from dfworkbench.faces.doubt import explain_doubt

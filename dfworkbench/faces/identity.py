@@ -19,12 +19,12 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from dfworkbench.errors import CheckpointError, DataNotFoundError, InputError
+from dfworkbench.core.errors import CheckpointError, DataNotFoundError, InputError
+from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.faces.crops import ContextCrop, cut_for
 from dfworkbench.faces.settings import FaceSettings
 from dfworkbench.faces.tracking import KeyFrame, Track
-from dfworkbench.input_spec import InputSpec
-from dfworkbench.torch_files import check_torch_file
+from dfworkbench.media.foreign.torch_files import check_torch_file
 
 _RELEASE = "https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9/"
 

@@ -19,12 +19,12 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torchvision.ops import nms
 
-from dfworkbench.errors import InputError
+from dfworkbench.core.errors import InputError
+from dfworkbench.core.geometry import box_area, iou_matrix
 from dfworkbench.faces.faces import Faces
 from dfworkbench.faces.networks import judge, load_networks, propose
 from dfworkbench.faces.pyramid import ANCHOR_PX, CELL, ExactPyramid, FastPyramid, Pixels, Pyramid
 from dfworkbench.faces.settings import FaceSettings
-from dfworkbench.geometry import box_area, iou_matrix
 
 _STRIDE = 2  # of P-Net
 _P_THRESHOLD, _R_THRESHOLD, _O_THRESHOLD = 0.6, 0.7, 0.7

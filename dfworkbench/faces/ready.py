@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
+from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.faces.crops import ContextCrop, context_at
-from dfworkbench.input_spec import InputSpec
 
 CROP = "crop"  # in `TrackedFace.shows` and the column `shows` of the face table
 

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from dfworkbench.cores import available_cores
+from dfworkbench.core.cores import available_cores
 from dfworkbench.faces.crops import cut_context
 from dfworkbench.faces.faces import Faces
 from dfworkbench.faces.mtcnn import FaceFinder

@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from dfworkbench.settings import Settings
+from dfworkbench.core.settings import Settings
 
 _USUAL_RATIO = 16 / 9
 

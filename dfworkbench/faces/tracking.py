@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from dfworkbench.core.geometry import iou_matrix
 from dfworkbench.faces.crops import ContextCrop
 from dfworkbench.faces.faces import Faces
-from dfworkbench.geometry import iou_matrix
 
 _MIN_IOU = 0.2  # gate: overlap, or …
 _MAX_SHIFT = 0.6  # … centres closer than this many box sides, and …

@@ -10,11 +10,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from dfworkbench.errors import MediaError, ParameterError
-from dfworkbench.media.display import Frame
-from dfworkbench.media.images import Picture, read_picture
+from dfworkbench.core.errors import MediaError, ParameterError
 from dfworkbench.media.kinds import IMAGE_SUFFIXES, kind_by_name, kind_or_reason
-from dfworkbench.media.video import VideoSource, is_cut_off
+from dfworkbench.media.pictures.images import Picture, read_picture
+from dfworkbench.media.video.display import Frame
+from dfworkbench.media.video.source import VideoSource, is_cut_off
 
 
 @dataclass(frozen=True)

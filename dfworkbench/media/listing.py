@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dfworkbench.errors import DataNotFoundError
+from dfworkbench.core.errors import DataNotFoundError
 from dfworkbench.media.kinds import BESIDE, IMAGE_SUFFIXES, VIDEO_SUFFIXES, kind_by_name, kind_or_reason
 from dfworkbench.media.walk import HIDDEN, is_missing, readable, walk
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 import torch
 
-from dfworkbench.errors import DeviceError
+from dfworkbench.core.errors import DeviceError
 
 
 def choose_device(name: str = "auto") -> torch.device:

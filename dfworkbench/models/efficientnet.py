@@ -15,8 +15,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from dfworkbench.errors import ParameterError
-from dfworkbench.input_spec import InputSpec
+from dfworkbench.core.errors import ParameterError
+from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.models.head import small_head
 from dfworkbench.models.mesonet import IMAGENET_MEAN, IMAGENET_STD
 from dfworkbench.models.prediction import Prediction

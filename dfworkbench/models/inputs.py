@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from dfworkbench.errors import InputError
-from dfworkbench.input_spec import InputSpec
+from dfworkbench.core.errors import InputError
+from dfworkbench.core.input_spec import InputSpec
 
 
 def prepare(images: Tensor, spec: InputSpec, detector_name: str = "this detector") -> Tensor:

@@ -9,8 +9,8 @@ Differences from the authors' code: one logit of *fake* instead of a sigmoid of 
 import torch
 from torch import Tensor, nn
 
-from dfworkbench.errors import ParameterError
-from dfworkbench.input_spec import InputSpec
+from dfworkbench.core.errors import ParameterError
+from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.models.head import small_head
 from dfworkbench.models.mesonet import KERAS_EPSILON
 from dfworkbench.models.prediction import Prediction

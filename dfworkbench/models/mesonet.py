@@ -13,8 +13,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from dfworkbench.errors import ParameterError
-from dfworkbench.input_spec import InputSpec
+from dfworkbench.core.errors import ParameterError
+from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.models.head import small_head
 from dfworkbench.models.prediction import Prediction
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from dfworkbench.input_spec import InputSpec
+from dfworkbench.core.input_spec import InputSpec
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from dfworkbench.errors import CheckpointError, UnknownNameError
-from dfworkbench.torch_files import check_torch_file
+from dfworkbench.core.errors import CheckpointError, UnknownNameError
+from dfworkbench.media.foreign.torch_files import check_torch_file
 
 _EFFICIENTNET = "https://github.com/lukemelas/EfficientNet-PyTorch/releases/download/1.0/"
 _TORCHVISION = "https://download.pytorch.org/models/"

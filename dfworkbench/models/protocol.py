@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dfworkbench.errors import InputError
-from dfworkbench.input_spec import InputSpec
+from dfworkbench.core.errors import InputError
+from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.prediction import Prediction
 from dfworkbench.models.registry import class_options

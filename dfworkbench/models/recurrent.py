@@ -11,7 +11,7 @@ Differences from DeepfakeForensics-v1:
 
 from torch import Tensor, nn
 
-from dfworkbench.input_spec import InputSpec
+from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.models.efficientnet import EfficientNetTrunk
 from dfworkbench.models.head import small_head
 from dfworkbench.models.mesonet import IMAGENET_MEAN, IMAGENET_STD, MesoNet4Trunk

@@ -17,36 +17,36 @@ from importlib import metadata
 from numbers import Integral, Real
 from typing import Any
 
-from dfworkbench.errors import ParameterError
-from dfworkbench.names import require_name
+from dfworkbench.core.errors import ParameterError
+from dfworkbench.core.names import require_name
 
 _log = logging.getLogger(__name__)
 
 #: Name -> "module:Class", alphabetical. A class may stand here too, see `register_detector`.
 DETECTORS: dict[str, Any] = {
-    "caddm_efficientnet_b3": "dfworkbench.models.caddm:CaddmEfficientNetB3",
-    "caddm_efficientnet_b4": "dfworkbench.models.caddm:CaddmEfficientNetB4",
-    "caddm_resnet34": "dfworkbench.models.caddm:CaddmResNet34",
+    "caddm_efficientnet_b3": "dfworkbench.methods.caddm.network:CaddmEfficientNetB3",
+    "caddm_efficientnet_b4": "dfworkbench.methods.caddm.network:CaddmEfficientNetB4",
+    "caddm_resnet34": "dfworkbench.methods.caddm.network:CaddmResNet34",
     **{f"efficientnet_b{i}": f"dfworkbench.models.efficientnet:EfficientNetB{i}" for i in range(8)},
     "efficientnet_b0_lstm": "dfworkbench.models.recurrent:EfficientNetB0LSTM",
     "efficientnet_b3_lstm": "dfworkbench.models.recurrent:EfficientNetB3LSTM",
-    "fst_matching": "dfworkbench.models.fst_matching:FstMatching",
+    "fst_matching": "dfworkbench.methods.fst_matching.network:FstMatching",
     "mesoinception4": "dfworkbench.models.mesoinception:MesoInception4",
     "mesonet4": "dfworkbench.models.mesonet:MesoNet4",
     "mesonet4_lstm": "dfworkbench.models.recurrent:MesoNet4LSTM",
-    **{f"mi_net_efficientnet_b{i}": f"dfworkbench.models.mi_net:MiNetEfficientNetB{i}" for i in range(8)},
-    "mi_net_mobilenet": "dfworkbench.models.mi_net:MiNetMobileNet",
-    "mi_net_resnet34": "dfworkbench.models.mi_net:MiNetResNet34",
+    **{f"mi_net_efficientnet_b{i}": f"dfworkbench.methods.mi_net.network:MiNetEfficientNetB{i}" for i in range(8)},
+    "mi_net_mobilenet": "dfworkbench.methods.mi_net.network:MiNetMobileNet",
+    "mi_net_resnet34": "dfworkbench.methods.mi_net.network:MiNetResNet34",
     "resnet18": "dfworkbench.models.resnet:ResNet18",
     "resnet34": "dfworkbench.models.resnet:ResNet34",
-    "resynthesis_fused": "dfworkbench.models.resynthesis:ResynthesisFused",
-    "resynthesis_pixel": "dfworkbench.models.resynthesis:ResynthesisPixel",
-    **{f"resynthesis_stage{i}": f"dfworkbench.models.resynthesis:ResynthesisStage{i}" for i in range(1, 6)},
+    "resynthesis_fused": "dfworkbench.methods.resynthesis.network:ResynthesisFused",
+    "resynthesis_pixel": "dfworkbench.methods.resynthesis.network:ResynthesisPixel",
+    **{f"resynthesis_stage{i}": f"dfworkbench.methods.resynthesis.network:ResynthesisStage{i}" for i in range(1, 6)},
 }
 #: Networks that name people; like all of `HELPERS` they are built, trained and saved like detectors, but score nothing.
-ENCODERS: dict[str, Any] = {"identity_resnet18": "dfworkbench.models.identity:IdentityResNet18"}
+ENCODERS: dict[str, Any] = {"identity_resnet18": "dfworkbench.methods.fst_matching.encoder:IdentityResNet18"}
 #: Networks that detectors are made with and that cannot tell real from fake.
-HELPERS: dict[str, Any] = {**ENCODERS, "rdn": "dfworkbench.models.resynthesiser:Resynthesiser"}
+HELPERS: dict[str, Any] = {**ENCODERS, "rdn": "dfworkbench.methods.resynthesis.resynthesiser:Resynthesiser"}
 
 #: Types of options that are checked -> what fits, and its name.
 _PLAIN_TYPES: dict[Any, tuple[type, str]] = {

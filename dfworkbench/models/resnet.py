@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torchvision import models
 
-from dfworkbench.errors import ParameterError
-from dfworkbench.input_spec import InputSpec
+from dfworkbench.core.errors import ParameterError
+from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.models.mesonet import IMAGENET_MEAN, IMAGENET_STD
 from dfworkbench.models.prediction import Prediction
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from dfworkbench.errors import ParameterError
+from dfworkbench.core.errors import ParameterError
 
 #: Channels of each stage.
 CHANNELS = (64, 128, 256, 512, 512)

@@ -8,13 +8,13 @@ import pandas as pd
 from IPython.display import HTML, display
 from matplotlib.figure import Figure
 
-from dfworkbench.analysis.extracted import Extracted
-from dfworkbench.analysis.failure_frames import case_pictures, failure_atlas, open_case
-from dfworkbench.analysis.failures import Atlas
-from dfworkbench.checkpoints import LoadedDetector
-from dfworkbench.notebook.look import picture, wrap
-from dfworkbench.notebook.tables import ReadableTable, table_html
-from dfworkbench.plots import plot_case, plot_failures
+from dfworkbench.datasets.dataset import Extracted
+from dfworkbench.evaluation.judging.failure_frames import case_pictures, failure_atlas, open_case
+from dfworkbench.evaluation.judging.failures import Atlas
+from dfworkbench.runs.checkpoints import LoadedDetector
+from dfworkbench.show.look import picture, wrap
+from dfworkbench.show.plots.failures import plot_case, plot_failures
+from dfworkbench.show.tables import ReadableTable, table_html
 
 
 class FailureAtlas:

@@ -6,20 +6,20 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import Field, field_validator
 
-from dfworkbench.analysis.matrix import score_matrix
-from dfworkbench.evaluation.compare import compare_detectors
-from dfworkbench.evaluation.judged import judge_by
-from dfworkbench.evaluation.leaderboard import Leaderboard
-from dfworkbench.evaluation.protocol import Protocol, split_videos
-from dfworkbench.evaluation.seeds import evaluate_seeds
+from dfworkbench.core.names import require_name
+from dfworkbench.core.settings import Settings
+from dfworkbench.core.workspace import Workspace, find_workspace
+from dfworkbench.evaluation.judging.judged import judge_by
+from dfworkbench.evaluation.judging.leaderboard import Leaderboard
+from dfworkbench.evaluation.judging.protocol import Protocol, split_videos
+from dfworkbench.evaluation.metrics.compare import compare_detectors
+from dfworkbench.evaluation.metrics.matrix import score_matrix
+from dfworkbench.evaluation.metrics.seeds import evaluate_seeds
 from dfworkbench.models.registry import HELPERS
-from dfworkbench.names import require_name
 from dfworkbench.notebook.pickers import detectors as all_detectors
 from dfworkbench.notebook.report_runs import LeftOut, ReportRun, by_label, read_runs, run_names
 from dfworkbench.notebook.sweep import DONE, short_reason
-from dfworkbench.notebook.tables import ReadableTable
-from dfworkbench.settings import Settings
-from dfworkbench.workspace import Workspace, find_workspace
+from dfworkbench.show.tables import ReadableTable
 
 METRICS = ("auc", "eer", "average_precision", "accuracy")
 MISSING = "as_chance"

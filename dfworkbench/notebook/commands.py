@@ -5,19 +5,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dfworkbench.errors import DataNotFoundError
+from dfworkbench.core.errors import DataNotFoundError
+from dfworkbench.core.settings import Settings
+from dfworkbench.core.workspace import find_workspace
 from dfworkbench.notebook.fields import default_values, flat_values, read_fields, write_value
 from dfworkbench.notebook.parameters import find_notebook, read_notebook, read_parameters
-from dfworkbench.settings import Settings
-from dfworkbench.workspace import find_workspace
 
 #: Subcommand -> settings class whose fields are its flags. Loaded when used.
 SUBCOMMANDS: dict[str, str] = {
     "demo-data": "dfworkbench.synthetic:DemoSettings",
     "extract": "dfworkbench.extraction:ExtractSettings",
     "train": "dfworkbench.training:TrainSettings",
-    "score": "dfworkbench.evaluation.scoring:ScoreSettings",
-    "judge": "dfworkbench.evaluation.judge:JudgeSettings",
+    "score": "dfworkbench.evaluation.scoring.score:ScoreSettings",
+    "judge": "dfworkbench.evaluation.exchange.judge:JudgeSettings",
 }
 
 

@@ -10,12 +10,12 @@ from typing import Any
 import nbformat
 import pandas as pd
 
-from dfworkbench.evaluation.metrics import evaluate
+from dfworkbench.core.workspace import Workspace, atomic_path, find_workspace
+from dfworkbench.datasets.tables import read_table
+from dfworkbench.evaluation.metrics.evaluate import evaluate
 from dfworkbench.notebook.report import write_report
 from dfworkbench.notebook.report_runs import read_runs, runs_on
 from dfworkbench.notebook.runner import run_folders, run_notebook
-from dfworkbench.tables import read_table
-from dfworkbench.workspace import Workspace, atomic_path, find_workspace
 
 NOTEBOOKS = ("00_start_here", "01_data_extraction", "02_train", "03_inference", "04_evaluation")
 

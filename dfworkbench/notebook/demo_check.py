@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from dfworkbench.datasets import read_layout
-from dfworkbench.evaluation.baselines import baselines
-from dfworkbench.media.video import VideoSource, sample_indices
-from dfworkbench.notebook.tables import ReadableTable
+from dfworkbench.evaluation.judging.baselines import baselines
+from dfworkbench.media.video.source import VideoSource, sample_indices
+from dfworkbench.show.tables import ReadableTable
 
 #: From here on a set counts as trivially separable.
 LIMIT = 0.75

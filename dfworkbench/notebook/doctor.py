@@ -17,9 +17,9 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from dfworkbench.cores import available_cores
-from dfworkbench.notebook.look import wrap
-from dfworkbench.workspace import find_workspace
+from dfworkbench.core.cores import available_cores
+from dfworkbench.core.workspace import find_workspace
+from dfworkbench.show.look import wrap
 
 CV2_WHEELS = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
 FABRIC_NAMES = ("lightning", "lightning-fabric", "pytorch-lightning")

@@ -11,27 +11,28 @@ import pandas as pd
 from IPython.display import HTML
 from pydantic import Field
 
-from dfworkbench.analysis.extracted import Extracted
-from dfworkbench.analysis.heldout import score_split, split_score_file, stored_scores
-from dfworkbench.analysis.matrix import score_matrix
-from dfworkbench.analysis.robustness import Robustness, robustness
-from dfworkbench.analysis.selection import Selection, selection_optimism
-from dfworkbench.checkpoints import LoadedDetector, load_detector
-from dfworkbench.evaluation.aggregate import DEFAULT_RULE, Rule
-from dfworkbench.evaluation.audit import Audit, audit_dataset
-from dfworkbench.evaluation.calibration import Calibrator, fit_calibrator
-from dfworkbench.evaluation.compare import compare_detectors
-from dfworkbench.evaluation.judged import ROW_ORDER, judge_by
-from dfworkbench.evaluation.leaderboard import Leaderboard
-from dfworkbench.evaluation.metrics import evaluate
-from dfworkbench.evaluation.protocol import Protocol, crop_profile, split_videos
+from dfworkbench.core.settings import Settings
+from dfworkbench.core.workspace import find_workspace
+from dfworkbench.datasets.audit.audit import Audit, audit_dataset
+from dfworkbench.datasets.dataset import Extracted
+from dfworkbench.evaluation.judging.calibration import Calibrator, fit_calibrator
+from dfworkbench.evaluation.judging.judged import ROW_ORDER, judge_by
+from dfworkbench.evaluation.judging.leaderboard import Leaderboard
+from dfworkbench.evaluation.judging.protocol import Protocol, crop_profile, split_videos
+from dfworkbench.evaluation.judging.robustness import Robustness, robustness
+from dfworkbench.evaluation.judging.selection import Selection, selection_optimism
+from dfworkbench.evaluation.metrics.bootstrap import interval_text
+from dfworkbench.evaluation.metrics.compare import compare_detectors
+from dfworkbench.evaluation.metrics.evaluate import evaluate
+from dfworkbench.evaluation.metrics.matrix import score_matrix
+from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, Rule
+from dfworkbench.evaluation.scoring.heldout import score_split, split_score_file, stored_scores
 from dfworkbench.notebook.atlas import FailureAtlas
-from dfworkbench.notebook.look import wrap
 from dfworkbench.notebook.operating import OperatingPointExplorer, Tables
-from dfworkbench.notebook.tables import ReadableTable
-from dfworkbench.notebook.views import interval_text, metric_table, newest_run, trained_on
-from dfworkbench.settings import Settings
-from dfworkbench.workspace import find_workspace
+from dfworkbench.notebook.views import metric_table, newest_run, trained_on
+from dfworkbench.runs.checkpoints import LoadedDetector, load_detector
+from dfworkbench.show.look import wrap
+from dfworkbench.show.tables import ReadableTable
 
 RANKING = ("auc", "partial_auc", "eer", "average_precision", "tpr_at_5_percent_fpr")
 PROBABILITY = ("accuracy", "balanced_accuracy", "log_loss", "brier", "ece")

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from dfworkbench.settings import Settings
+from dfworkbench.core.settings import Settings
 
 S = TypeVar("S", bound=Settings)
 

@@ -6,17 +6,17 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from pydantic import Field
 
-from dfworkbench.analysis.heldout import score_split
-from dfworkbench.checkpoints import LoadedDetector
-from dfworkbench.evaluation.annotate import annotate, annotated_name
-from dfworkbench.evaluation.metrics import evaluate
-from dfworkbench.evaluation.results import FileScore, Scored
-from dfworkbench.evaluation.settings import ScoreSettings
-from dfworkbench.notebook.tables import ReadableTable
+from dfworkbench.core.safe_paths import require_below
+from dfworkbench.core.workspace import explain_write, find_workspace
+from dfworkbench.evaluation.metrics.evaluate import evaluate
+from dfworkbench.evaluation.scoring.heldout import score_split
+from dfworkbench.evaluation.scoring.results import FileScore, Scored
+from dfworkbench.evaluation.scoring.settings import ScoreSettings
 from dfworkbench.notebook.views import auc_sentence, example_videos, metric_table, newest_run
-from dfworkbench.plots import plot_roc, plot_scores
-from dfworkbench.safe_paths import require_below
-from dfworkbench.workspace import explain_write, find_workspace
+from dfworkbench.runs.checkpoints import LoadedDetector
+from dfworkbench.show.annotate import annotate, annotated_name
+from dfworkbench.show.plots.scores import plot_roc, plot_scores
+from dfworkbench.show.tables import ReadableTable
 
 
 class InferenceSettings(ScoreSettings):

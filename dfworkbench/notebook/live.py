@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 from IPython.display import HTML, display
 
-from dfworkbench.notebook.look import wrap
-from dfworkbench.notebook.tables import table_html
+from dfworkbench.show.look import wrap
+from dfworkbench.show.tables import table_html
 
 
 class LiveCurves:
@@ -20,7 +20,7 @@ class LiveCurves:
             live.update(epoch)
 
     Args:
-        draw: Turns the history (one row per epoch) into a figure; `dfworkbench.plots` has the default.
+        draw: Turns the history (one row per epoch) into a figure; `dfworkbench.show.plots` has the default.
         show: Called once with the first picture and returns a handle with `.update`; `IPython.display.display` by default.
     """
 
@@ -100,6 +100,6 @@ def _display(picture: Any) -> Any:
 
 
 def _default_draw() -> Callable[[pd.DataFrame], Any]:
-    from dfworkbench.plots import training_curves
+    from dfworkbench.show.plots.training import training_curves
 
     return training_curves

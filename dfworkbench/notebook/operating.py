@@ -8,12 +8,12 @@ import pandas as pd
 from IPython.display import HTML, display
 from matplotlib.figure import Figure
 
-from dfworkbench.errors import InputError
-from dfworkbench.evaluation.aggregate import DEFAULT_RULE, Rule
-from dfworkbench.evaluation.verdicts import OperatingPoint, operating_point, verdict_rates, verdicts
-from dfworkbench.notebook.look import picture, wrap
-from dfworkbench.notebook.tables import ReadableTable, table_html
-from dfworkbench.plots import plot_operating_point
+from dfworkbench.core.errors import InputError
+from dfworkbench.evaluation.judging.verdicts import OperatingPoint, operating_point, verdict_rates, verdicts
+from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, Rule
+from dfworkbench.show.look import picture, wrap
+from dfworkbench.show.plots.calibration import plot_operating_point
+from dfworkbench.show.tables import ReadableTable, table_html
 
 _MOST = 0.5  # beyond it a verdict says nothing
 _HINT = (

@@ -15,8 +15,8 @@ from typing import Any
 
 import nbformat
 
-from dfworkbench.errors import DataNotFoundError, ParameterError
-from dfworkbench.workspace import Workspace, find_workspace
+from dfworkbench.core.errors import DataNotFoundError, ParameterError
+from dfworkbench.core.workspace import Workspace, find_workspace
 
 _log = logging.getLogger(__name__)
 

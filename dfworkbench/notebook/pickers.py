@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
-from dfworkbench.bounds import read_json
+from dfworkbench.core.names import require_name
+from dfworkbench.core.workspace import Workspace, atomic_path, find_workspace
+from dfworkbench.media.foreign.bounds import read_json
 from dfworkbench.models.registry import ENCODERS, HELPERS
-from dfworkbench.names import require_name
-from dfworkbench.workspace import Workspace, atomic_path, find_workspace
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def encoders() -> list[str]:
 
 def methods() -> list[str]:
     """Names of all training methods, and auto."""
-    from dfworkbench.methods.registry import list_methods
+    from dfworkbench.training.registry import list_methods
 
     return ["auto", *list_methods()]
 

@@ -10,17 +10,19 @@ from urllib.parse import quote
 import pandas as pd
 
 import dfworkbench
-from dfworkbench.evaluation.domain import GENERATED, caveat, dataset_domain
-from dfworkbench.evaluation.leaderboard import Leaderboard
-from dfworkbench.evaluation.leak_note import AUDIT_KEY, run_note
+from dfworkbench.core.provenance import PACKAGES, git_state, package_version
+from dfworkbench.core.workspace import Workspace, find_workspace
+from dfworkbench.datasets.audit.leak_note import AUDIT_KEY, run_note
+from dfworkbench.datasets.domain import GENERATED, caveat, dataset_domain
+from dfworkbench.evaluation.judging.leaderboard import Leaderboard
+from dfworkbench.evaluation.metrics.bootstrap import interval_text
 from dfworkbench.notebook import report_html as page
 from dfworkbench.notebook import report_tables as tables
 from dfworkbench.notebook.benchmark import LEVELS, kinds_matrix, leaderboard, pair_table, seed_table
 from dfworkbench.notebook.report_runs import LeftOut, ReportRun, by_label, judge_command, run_names, tested_on
-from dfworkbench.notebook.views import interval_text
-from dfworkbench.plots import plot_matrix, plot_roc, training_curves
-from dfworkbench.provenance import PACKAGES, git_state, package_version
-from dfworkbench.workspace import Workspace, find_workspace
+from dfworkbench.show.plots.matrix import plot_matrix
+from dfworkbench.show.plots.scores import plot_roc
+from dfworkbench.show.plots.training import training_curves
 
 _CURVES = 6  # in one chart; more cannot be told apart
 

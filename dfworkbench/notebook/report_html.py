@@ -12,8 +12,8 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from dfworkbench.outputs import PAGE, mark_page, require_replaceable
-from dfworkbench.workspace import atomic_path
+from dfworkbench.core.outputs import PAGE, mark_page, require_replaceable
+from dfworkbench.core.workspace import atomic_path
 
 CSS = """
 :root {--ink: #1f2933; --soft: #5b6673; --line: #dfe3e8; --tint: #f5f7f9; --blue: #0b4f86; --fake: #b3401f}

@@ -8,17 +8,17 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from dfworkbench.analysis.heldout import score_split, split_score_file, stored_scores
-from dfworkbench.bounds import read_json
-from dfworkbench.checkpoints import find_checkpoint, load_detector, read_record
-from dfworkbench.errors import WorkbenchError
-from dfworkbench.evaluation.judged import ROW_ORDER
-from dfworkbench.evaluation.protocol import crop_profile, split_videos
-from dfworkbench.input_spec import InputSpec
+from dfworkbench.core.errors import WorkbenchError
+from dfworkbench.core.input_spec import InputSpec
+from dfworkbench.core.workspace import Workspace, find_workspace
+from dfworkbench.evaluation.judging.judged import ROW_ORDER
+from dfworkbench.evaluation.judging.protocol import crop_profile, split_videos
+from dfworkbench.evaluation.scoring.heldout import score_split, split_score_file, stored_scores
+from dfworkbench.media.foreign.bounds import read_json
 from dfworkbench.notebook.commands import batch_command
 from dfworkbench.notebook.pickers import checkpoints
+from dfworkbench.runs.checkpoints import find_checkpoint, load_detector, read_record
 from dfworkbench.training import TrainSettings
-from dfworkbench.workspace import Workspace, find_workspace
 
 
 @dataclass(frozen=True, eq=False)

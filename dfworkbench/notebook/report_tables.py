@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dfworkbench.evaluation.leaderboard import Leaderboard
-from dfworkbench.evaluation.leak_note import AUDIT_KEY
+from dfworkbench.datasets.audit.leak_note import AUDIT_KEY
+from dfworkbench.evaluation.judging.leaderboard import Leaderboard
 from dfworkbench.notebook.report_runs import ReportRun
 
 _NAMES = {"auc": "AUC", "eer": "EER", "average_precision": "AP", "accuracy": "accuracy at 0.5"}

@@ -13,7 +13,10 @@ from typing import Any
 
 import nbformat
 
-from dfworkbench.errors import NotebookError, OutputError
+from dfworkbench.core.errors import NotebookError, OutputError
+from dfworkbench.core.outputs import NOTEBOOK, PAGE, mark_page, require_other, require_replaceable
+from dfworkbench.core.safe_paths import require_below
+from dfworkbench.core.workspace import HOME_VARIABLE, Workspace, atomic_path, explain_write, find_workspace
 from dfworkbench.notebook.freeze import freeze_widgets, to_html
 from dfworkbench.notebook.parameters import (
     check_parameters,
@@ -22,9 +25,6 @@ from dfworkbench.notebook.parameters import (
     read_notebook,
     read_parameters,
 )
-from dfworkbench.outputs import NOTEBOOK, PAGE, mark_page, require_other, require_replaceable
-from dfworkbench.safe_paths import require_below
-from dfworkbench.workspace import HOME_VARIABLE, Workspace, atomic_path, explain_write, find_workspace
 
 log = logging.getLogger(__name__)
 #: Metadata key of an output that names the folder of the run a notebook made (see `record_run`).

@@ -11,8 +11,8 @@ from typing import Any
 
 import nbformat
 
+from dfworkbench.core.workspace import atomic_path
 from dfworkbench.notebook.parameters import read_notebook
-from dfworkbench.workspace import atomic_path
 
 _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 _OWN = "dfworkbench"  # {"settings": ["module:Class", …]}: whose fields the parameters are

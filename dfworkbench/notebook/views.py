@@ -8,16 +8,17 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
-from dfworkbench.bounds import read_json
+from dfworkbench.core.errors import DataNotFoundError
+from dfworkbench.core.names import FAKE, REAL, SPLITS, STATUS_OK, require_name
+from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.datasets import LAYOUTS
-from dfworkbench.errors import DataNotFoundError
-from dfworkbench.evaluation.metrics import lost_intervals, table_notes
-from dfworkbench.names import FAKE, REAL, SPLITS, STATUS_OK, require_name
-from dfworkbench.notebook.look import wrap
+from dfworkbench.datasets.tables import read_table
+from dfworkbench.evaluation.metrics.bootstrap import interval_text
+from dfworkbench.evaluation.metrics.evaluate import lost_intervals, table_notes
+from dfworkbench.media.foreign.bounds import read_json
 from dfworkbench.notebook.pickers import checkpoints
-from dfworkbench.notebook.tables import ReadableTable
-from dfworkbench.tables import read_table
-from dfworkbench.workspace import Workspace, find_workspace
+from dfworkbench.show.look import wrap
+from dfworkbench.show.tables import ReadableTable
 
 _METRICS = {
     "auc": "AUC",
@@ -113,7 +114,7 @@ def sample_crops(
     Returns:
         Pictures `(S, S, 3)` uint8 RGB of different sizes; labels; a word each ("real" or the forgery kind).
     """
-    from dfworkbench.media.images import read_image
+    from dfworkbench.media.pictures.images import read_image
 
     space = workspace or find_workspace()
     videos = read_table("video", space.labels / dataset / "videos.csv").set_index("video_id")
@@ -180,13 +181,6 @@ def auc_sentence(metrics: pd.DataFrame, level: str = "video") -> str:
     head = f"{level} AUC, perhaps not held out," if notes else f"Held-out {level} AUC"
     sentence = f"{head} {row['value']:.3f}{interval}, from {row['n']} {level}s ({row['n_fake']} of them forged)."
     return " ".join([sentence[0].upper() + sentence[1:], *notes])
-
-
-def interval_text(value: float, low: float, high: float) -> str:
-    """`0.912 [0.871, 0.950]`; without interval where there is none."""
-    if np.isnan(value):
-        return "not defined"
-    return f"{value:.3f}" + ("" if np.isnan(low) else f" [{low:.3f}, {high:.3f}]")
 
 
 def newest_run(workspace: Workspace | None = None, dataset: str = "") -> str:

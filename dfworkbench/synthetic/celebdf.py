@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from dfworkbench.core.workspace import atomic_path
 from dfworkbench.synthetic.clip import Clip, make_person, record
 from dfworkbench.synthetic.files import write_clip, write_masks, write_truth
 from dfworkbench.synthetic.forgeries import forge
 from dfworkbench.synthetic.jobs import finish, is_finished, run_jobs
 from dfworkbench.synthetic.settings import CelebDemoSettings
-from dfworkbench.workspace import atomic_path
 
 TEST_LIST = "List_of_testing_videos.txt"
 #: Celeb-DF's own forgery is an autoencoder swap, improved in colour and mask; both kinds of swap stand for it.

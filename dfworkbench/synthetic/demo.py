@@ -16,8 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dfworkbench.errors import ParameterError
-from dfworkbench.names import COMPRESSIONS, FORGERY_KINDS
+from dfworkbench.core.errors import ParameterError
+from dfworkbench.core.names import COMPRESSIONS, FORGERY_KINDS
 from dfworkbench.synthetic.clip import Clip, make_person, record
 from dfworkbench.synthetic.extras import write_extras
 from dfworkbench.synthetic.files import write_clip, write_json, write_masks, write_truth

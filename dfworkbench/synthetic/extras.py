@@ -7,14 +7,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dfworkbench.media.opening import open_video
+from dfworkbench.core.workspace import atomic_path
+from dfworkbench.media.video.opening import open_video
 from dfworkbench.synthetic.clip import Clip, make_person, record
 from dfworkbench.synthetic.files import write_clip, write_json, write_masks, write_truth
 from dfworkbench.synthetic.forgeries import forge
 from dfworkbench.synthetic.noise import fractal_noise, smooth_track
 from dfworkbench.synthetic.scene import paint_background
 from dfworkbench.synthetic.settings import DemoSettings
-from dfworkbench.workspace import atomic_path
 
 TWO_PEOPLE, NO_FACE, TRUNCATED = "two_people_one_forged.mp4", "no_face.mp4", "truncated.mp4"
 KIND = "Deepfakes"

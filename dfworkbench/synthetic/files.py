@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dfworkbench.media.writer import VideoWriter
-from dfworkbench.workspace import atomic_path
+from dfworkbench.core.workspace import atomic_path
+from dfworkbench.media.video.writer import VideoWriter
 
 RAW_PRESET = "ultrafast"
 

@@ -11,10 +11,10 @@ from typing import Any
 import cv2
 from tqdm.auto import tqdm
 
-from dfworkbench.cores import available_cores
-from dfworkbench.errors import OutputError
-from dfworkbench.names import GENERATED_MARKER
-from dfworkbench.settings import Settings
+from dfworkbench.core.cores import available_cores
+from dfworkbench.core.errors import OutputError
+from dfworkbench.core.names import GENERATED_MARKER
+from dfworkbench.core.settings import Settings
 from dfworkbench.synthetic.files import write_json
 from dfworkbench.synthetic.settings import SPEED_ONLY
 

@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dfworkbench.errors import ParameterError
-from dfworkbench.media.images import encode_png
-from dfworkbench.names import SPLITS
+from dfworkbench.core.errors import ParameterError
+from dfworkbench.core.names import SPLITS
+from dfworkbench.core.workspace import atomic_path
+from dfworkbench.media.pictures.images import encode_png
 from dfworkbench.synthetic.camera import Camera, Sensor, draw_camera
 from dfworkbench.synthetic.clip import Person, make_person
 from dfworkbench.synthetic.head import View
@@ -30,7 +31,6 @@ from dfworkbench.synthetic.motion import draw_motion
 from dfworkbench.synthetic.scene import paint_background
 from dfworkbench.synthetic.settings import PictureDemoSettings
 from dfworkbench.synthetic.upsamplers import UPSAMPLERS, generate
-from dfworkbench.workspace import atomic_path
 
 GROUPS = "groups.csv"
 SOURCES = ("real", *UPSAMPLERS)

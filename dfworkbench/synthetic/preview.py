@@ -25,7 +25,7 @@ def preview(settings: DemoSettings | None = None, kind: str = "Deepfakes", pair:
 
     Args:
         settings: Those of the demo set.
-        kind: One of `dfworkbench.names.FORGERY_KINDS`.
+        kind: One of `dfworkbench.core.names.FORGERY_KINDS`.
         pair: Which pair of identities.
         frame: Which frame of the clip.
     """

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from dfworkbench.settings import Settings
+from dfworkbench.core.settings import Settings
 from dfworkbench.synthetic.forgeries.settings import ForgerySettings
 
 #: Leave a result's bytes as they are, so they are left out of its hash.

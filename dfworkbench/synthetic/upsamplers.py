@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dfworkbench.errors import InputError
+from dfworkbench.core.errors import InputError
 
 Maps = NDArray[np.float32]  #: feature maps `(H, W, C)`
 

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dfworkbench.bounds import read_json
-from dfworkbench.errors import DataNotFoundError, ParameterError, WorkbenchError
+from dfworkbench.core.errors import DataNotFoundError, ParameterError, WorkbenchError
+from dfworkbench.media.foreign.bounds import read_json
 from dfworkbench.training.settings import TrainSettings
 
 

@@ -22,17 +22,17 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from dfworkbench.checkpoints import epoch_file
+from dfworkbench.core.errors import ParameterError
+from dfworkbench.core.locks import held
 from dfworkbench.datasets.face_dataset import FaceDataset
-from dfworkbench.errors import ParameterError
-from dfworkbench.evaluation.metrics import evaluate
-from dfworkbench.locks import held
+from dfworkbench.datasets.tables import SCORES
+from dfworkbench.evaluation.metrics.evaluate import evaluate
 from dfworkbench.models.memory import reuse_memory
-from dfworkbench.tables import SCORES
+from dfworkbench.runs.checkpoints import epoch_file
+from dfworkbench.runs.run import Run, best_epoch
 from dfworkbench.training.batches import epoch_order, make_loader, split_batches
 from dfworkbench.training.processes import replace_layers
 from dfworkbench.training.rates import halvings, learning_rate
-from dfworkbench.training.run import Run, best_epoch
 from dfworkbench.training.settings import TrainSettings
 
 

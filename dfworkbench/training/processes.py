@@ -14,7 +14,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from torch import Tensor, nn
 
-from dfworkbench.errors import ParameterError
+from dfworkbench.core.errors import ParameterError
 from dfworkbench.models.devices import choose_device
 from dfworkbench.training.batch_norm import ExactBatchNorm
 from dfworkbench.training.settings import TrainSettings

@@ -4,10 +4,10 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from dfworkbench.datasets.augment import AugmentSettings
-from dfworkbench.errors import ParameterError
-from dfworkbench.methods import load_method, own_method
-from dfworkbench.settings import parse_options
+from dfworkbench.core.errors import ParameterError
+from dfworkbench.core.settings import parse_options
+from dfworkbench.datasets.perturb.augment import AugmentSettings
+from dfworkbench.training.registry import load_method, own_method
 
 #: Fields that cannot change what is learned, so a run may be continued with other values.
 FREE_FIELDS = ("name", "device", "threads", "workers", "cache_mb")

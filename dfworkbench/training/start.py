@@ -7,27 +7,27 @@ from typing import Any, NamedTuple
 import pandas as pd
 import torch
 
-from dfworkbench.checkpoints import find_checkpoint, load_detector, read_record
+from dfworkbench.core.errors import DataNotFoundError, ParameterError, TableError
+from dfworkbench.core.names import FAKE, REAL, require_name
+from dfworkbench.core.provenance import file_hash, provenance
+from dfworkbench.core.safe_paths import require_below, require_folder_name
+from dfworkbench.core.settings import parse_options
+from dfworkbench.core.workspace import Workspace, find_workspace
+from dfworkbench.datasets.audit.leak_note import AUDIT_KEY, LEAKY_START_KEY, run_note
+from dfworkbench.datasets.audit.training_gate import audited, keep_red
+from dfworkbench.datasets.domain import DOMAIN_KEY, dataset_domain, dataset_root
 from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.datasets.pairing import paired_and_unpaired
 from dfworkbench.datasets.people import first_part, identity_classes, known_people, last_part
 from dfworkbench.datasets.splits import with_splits
-from dfworkbench.errors import DataNotFoundError, ParameterError, TableError
-from dfworkbench.evaluation.domain import DOMAIN_KEY, dataset_domain, dataset_root
-from dfworkbench.evaluation.leak_note import AUDIT_KEY, LEAKY_START_KEY, run_note
-from dfworkbench.methods import build_method, load_method, method_options
+from dfworkbench.datasets.tables import read_table, table_hash
 from dfworkbench.models import build_detector, detector_options
-from dfworkbench.names import FAKE, REAL, require_name
-from dfworkbench.provenance import file_hash, provenance
-from dfworkbench.safe_paths import require_below, require_folder_name
-from dfworkbench.settings import parse_options
-from dfworkbench.tables import read_table, table_hash
-from dfworkbench.training.audit import audited, keep_red
+from dfworkbench.runs.checkpoints import find_checkpoint, load_detector, read_record
+from dfworkbench.runs.run import Run
 from dfworkbench.training.loop import Epoch, fit
 from dfworkbench.training.processes import make_fabric
-from dfworkbench.training.run import Run
+from dfworkbench.training.registry import build_method, load_method, method_options
 from dfworkbench.training.settings import TrainSettings
-from dfworkbench.workspace import Workspace, find_workspace
 
 
 class Prepared(NamedTuple):

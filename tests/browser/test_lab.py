@@ -14,11 +14,11 @@ from typing import NamedTuple
 import pytest
 from lab import CHROMIUM, DRIVER, Lab
 
+from dfworkbench.core.workspace import Workspace
 from dfworkbench.extraction import ExtractSettings, extract
 from dfworkbench.notebook.evaluation import Evaluation, EvaluationSettings
 from dfworkbench.notebook.runner import run_notebook
 from dfworkbench.synthetic import DemoSettings, make_demo
-from dfworkbench.workspace import Workspace
 
 _MISSING = [
     name

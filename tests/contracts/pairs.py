@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from dfworkbench.input_spec import InputSpec
-from dfworkbench.methods import build_method, load_method, own_method
+from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.models import build_detector, detector_options
+from dfworkbench.training.registry import build_method, load_method, own_method
 
 #: Made small by the options that a detector has.
 SMALL = {

@@ -4,11 +4,11 @@ import pytest
 import torch
 from pairs import GIANTS, make_batch, settle_norms, small_detector, small_options
 
-from dfworkbench.checkpoints import load_detector, save_detector
-from dfworkbench.errors import InputError
-from dfworkbench.input_spec import InputSpec
+from dfworkbench.core.errors import InputError
+from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.models import Prediction, list_detectors
 from dfworkbench.models.inputs import prepare
+from dfworkbench.runs.checkpoints import load_detector, save_detector
 
 pytestmark = pytest.mark.parametrize("name", list_detectors())
 

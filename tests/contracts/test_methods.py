@@ -10,10 +10,11 @@ import pytest
 import torch
 from pairs import TWINS, fits, make_batch, settle_norms, small_detector, small_method
 
-from dfworkbench.errors import InputError, ParameterError
-from dfworkbench.methods import Step, build_method, list_methods
+from dfworkbench.core.errors import InputError, ParameterError
 from dfworkbench.models import HELPERS, list_detectors
 from dfworkbench.models.inputs import prepare
+from dfworkbench.training.registry import build_method, list_methods
+from dfworkbench.training.step import Step
 
 NETWORKS = [*list_detectors(), *HELPERS]
 #: Options without which a method does not let its loss come near 0, on purpose.

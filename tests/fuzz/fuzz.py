@@ -30,7 +30,7 @@ import numpy as np
 from harms import ALL_HARMS
 from readers import READERS
 
-from dfworkbench.errors import WorkbenchError
+from dfworkbench.core.errors import WorkbenchError
 
 MOST_BYTES = 2_000_000_000
 MOST_SECONDS = 20.0

@@ -47,7 +47,7 @@ def _text(text: str, *beside: str) -> Callable[[Path], bytes]:
 
 
 def _table(kind: str, suffix: str) -> Callable[[Path], bytes]:
-    from dfworkbench.tables import FACES, SCORES, VIDEOS
+    from dfworkbench.datasets.tables import FACES, SCORES, VIDEOS
 
     rows: dict[str, Any] = {
         "video": VIDEOS.complete(
@@ -86,7 +86,7 @@ def _table(kind: str, suffix: str) -> Callable[[Path], bytes]:
 
 def _read_table(kind: str) -> Callable[[Path], Any]:
     def read(file: Path) -> Any:
-        from dfworkbench.tables import read_table
+        from dfworkbench.datasets.tables import read_table
 
         return read_table(kind, file)
 
@@ -94,7 +94,7 @@ def _read_table(kind: str) -> Callable[[Path], Any]:
 
 
 def _scores(file: Path) -> Any:
-    from dfworkbench.evaluation.interchange import read_scores
+    from dfworkbench.evaluation.exchange.interchange import read_scores
 
     return read_scores(file)
 
@@ -113,7 +113,7 @@ def _torch(folder: Path, zipped: bool = True) -> bytes:
 
 
 def _tensors(file: Path) -> Any:
-    from dfworkbench.importers.tensor_files import read_tensors
+    from dfworkbench.runs.tensor_files import read_tensors
 
     words = {"doing": "importing", "where_to_get": "Get it", "expected": "tensors"}
     return {name: value.sum() for name, value in read_tensors(file, entries=("network",), **words).items()}
@@ -124,7 +124,7 @@ def _numpy_pickle(folder: Path) -> bytes:
 
 
 def _arrays(file: Path) -> Any:
-    from dfworkbench.importers.numpy_pickles import read_arrays
+    from dfworkbench.media.foreign.numpy_pickles import read_arrays
 
     return read_arrays(file, doing="reading", where_to_get="Get it", expected="arrays")
 
@@ -149,27 +149,27 @@ def _keras(folder: Path) -> bytes:
 
 
 def _mesonet(file: Path) -> Any:
-    from dfworkbench.importers.mesonet import load_mesonet
+    from dfworkbench.methods.mesonet.weights import load_mesonet
 
     return load_mesonet(file)
 
 
 def _safetensors(folder: Path) -> bytes:
-    from dfworkbench.checkpoints import save_detector
     from dfworkbench.models import build_detector
+    from dfworkbench.runs.checkpoints import save_detector
 
     file = folder / "whole.safetensors"
     return save_detector(file, build_detector("mesonet4"), "mesonet4", {}, {"epoch": 1}).read_bytes()
 
 
 def _detector(file: Path) -> Any:
-    from dfworkbench.checkpoints import load_detector
+    from dfworkbench.runs.checkpoints import load_detector
 
     return load_detector(file)
 
 
 def _resume(file: Path) -> Any:
-    from dfworkbench.training.run import Run
+    from dfworkbench.runs.run import Run
     from dfworkbench.training.settings import TrainSettings
 
     return Run(file.parent, TrainSettings(), {}, {}).load()
@@ -184,13 +184,13 @@ def _picture(suffix: str) -> Callable[[Path], bytes]:
 
 
 def _own_png(folder: Path) -> bytes:
-    from dfworkbench.media.images import encode_png
+    from dfworkbench.media.pictures.images import encode_png
 
     return encode_png(np.random.default_rng(0).integers(0, 255, (24, 32, 3)).astype(np.uint8))
 
 
 def _image(file: Path) -> Any:
-    from dfworkbench.media.images import read_image
+    from dfworkbench.media.pictures.images import read_image
 
     return read_image(file)
 
@@ -203,7 +203,7 @@ def _npz(folder: Path) -> bytes:
 
 def _dense(file: Path) -> Any:
     from dfworkbench.datasets.dense_landmarks import read_dense
-    from dfworkbench.tables import BOX_COLUMNS
+    from dfworkbench.datasets.tables import BOX_COLUMNS
 
     faces = pd.DataFrame([{"video_id": "x/a", "frame": 0, **dict.fromkeys(BOX_COLUMNS, 1.0)}])
     videos = pd.DataFrame([{"video_id": "x/a", "path": "a", "landmarks_path": file.name}])
@@ -211,20 +211,20 @@ def _dense(file: Path) -> Any:
 
 
 def _protocol_text(folder: Path) -> bytes:
-    from dfworkbench.evaluation.protocol import Protocol
+    from dfworkbench.evaluation.judging.protocol import Protocol
 
     made = Protocol(dataset="x", split_hash="0" * 64, videos=3)
     return json.dumps({"sha256": made.sha256, "protocol": made.model_dump(mode="json")}).encode()
 
 
 def _protocol(file: Path) -> Any:
-    from dfworkbench.evaluation.protocol import Protocol
+    from dfworkbench.evaluation.judging.protocol import Protocol
 
     return Protocol.load(file)
 
 
 def _calibrator(file: Path) -> Any:
-    from dfworkbench.evaluation.calibration import Calibrator
+    from dfworkbench.evaluation.judging.calibration import Calibrator
 
     return Calibrator.load(file)
 
@@ -236,7 +236,7 @@ def _settings(file: Path) -> Any:
 
 
 def _best(file: Path) -> Any:
-    from dfworkbench.checkpoints import find_checkpoint
+    from dfworkbench.runs.checkpoints import find_checkpoint
 
     (file.parent / "epoch_001.safetensors").touch()
     return find_checkpoint(file.parent)
@@ -266,7 +266,7 @@ def _map(folder: Path) -> bytes:
 
 
 def _load_map(file: Path) -> Any:
-    from dfworkbench.analysis.shapley.map_files import load_map
+    from dfworkbench.explain.shapley.map_files import load_map
 
     return load_map(file)
 

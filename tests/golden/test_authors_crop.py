@@ -11,11 +11,11 @@ import pytest
 from heads import Head, frame_of
 from PIL import Image
 
+from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.faces import FaceFinder, FaceSettings
 from dfworkbench.faces.crops import cut_context, cut_for
-from dfworkbench.importers.dfforensics import CROP_SCALE, authors_spec
-from dfworkbench.input_spec import InputSpec
 from dfworkbench.media import VideoSource
+from dfworkbench.methods.mesonet.weights_dfforensics import CROP_SCALE, authors_spec
 
 MEDIA = Path(os.environ.get("DFWORKBENCH_TRIALS", "/nowhere")) / "media"
 SPEC = authors_spec(InputSpec(size_px=224, crop_scale=CROP_SCALE))

@@ -7,11 +7,11 @@ from caddm_weights import value_of
 from torch import nn
 from torchvision import models
 
-from dfworkbench.errors import CheckpointError, InputError, ParameterError
-from dfworkbench.importers.caddm import original_name
+from dfworkbench.core.errors import CheckpointError, InputError, ParameterError
+from dfworkbench.methods.caddm.adm import ArtifactDetectionModule
+from dfworkbench.methods.caddm.anchors import ANCHOR_COUNT, corners, decode, encode, prior_boxes
+from dfworkbench.methods.caddm.weights import original_name
 from dfworkbench.models import build_detector
-from dfworkbench.models.adm import ArtifactDetectionModule
-from dfworkbench.models.anchors import ANCHOR_COUNT, corners, decode, encode, prior_boxes
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.pretrained import IMAGENET_URLS
 from dfworkbench.models.resnet import ResNetTrunk

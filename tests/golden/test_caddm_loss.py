@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from dfworkbench.methods.multibox import Targets, match, multibox_loss
-from dfworkbench.models.anchors import corners, encode, prior_boxes
+from dfworkbench.methods.caddm.anchors import corners, encode, prior_boxes
+from dfworkbench.methods.caddm.multibox import Targets, match, multibox_loss
 
 PRIORS = prior_boxes()
 NONE = (float("nan"),) * 4

@@ -6,14 +6,14 @@ import pytest
 import torch
 from heads import Head, write_heads
 
-from dfworkbench.evaluation.metrics import evaluate
+from dfworkbench.datasets.tables import SCORES
+from dfworkbench.evaluation.metrics.evaluate import evaluate
 from dfworkbench.faces import FaceSettings, faces_in_file
-from dfworkbench.methods import build_method
-from dfworkbench.methods.caddm import Caddm
+from dfworkbench.methods.caddm.training import Caddm
 from dfworkbench.models import build_detector
-from dfworkbench.tables import SCORES
 from dfworkbench.training import TrainSettings
 from dfworkbench.training.rates import learning_rate
+from dfworkbench.training.registry import build_method
 
 
 def test_a12d_video_auc_is_that_of_the_means_of_frames():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from dfworkbench.errors import CheckpointError, InputError
+from dfworkbench.core.errors import CheckpointError, InputError
 from dfworkbench.models import build_detector
 from dfworkbench.models.efficientnet import EfficientNetTrunk
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from dfworkbench.analysis.hypotheses import overlap_study
-from dfworkbench.analysis.map_likeness import map_cosines
-from dfworkbench.analysis.overlap import THRESHOLDS, cell_masks, legacy_thresholds, overlap, union_maps, unit_maps
-from dfworkbench.analysis.stability import stability_study
+from dfworkbench.explain.map_likeness import map_cosines
+from dfworkbench.explain.overlap import THRESHOLDS, cell_masks, legacy_thresholds, overlap, union_maps, unit_maps
+from dfworkbench.methods.fst_matching.hypothesis1 import overlap_study
+from dfworkbench.methods.fst_matching.hypothesis3 import stability_study
 
 LEGACY = [
     0.6,

@@ -11,13 +11,13 @@ from torchvision import models
 
 from dfworkbench.datasets.layouts import read_layout
 from dfworkbench.datasets.people import identity_classes, known_people
-from dfworkbench.evaluation.metrics import auc
+from dfworkbench.evaluation.metrics.evaluate import auc
 from dfworkbench.faces.alignment import align, alignment_matrix, canvas_points
-from dfworkbench.methods import build_method
-from dfworkbench.methods.binary import decay_groups
-from dfworkbench.methods.fst_matching import interaction, interaction_loss
-from dfworkbench.methods.identity import identity_loss
+from dfworkbench.methods.fst_matching.encoder_training import identity_loss
+from dfworkbench.methods.fst_matching.training import interaction, interaction_loss
 from dfworkbench.models import build_detector
+from dfworkbench.training.binary import decay_groups
+from dfworkbench.training.registry import build_method
 
 POINTS = [(100, 120), (160, 118), (131, 150), (105, 185), (158, 183)]
 
@@ -220,7 +220,7 @@ def test_a13_auc_counts_ties_half():
 
 
 def test_a_fake_without_donor_is_refused():
-    from dfworkbench.errors import TableError
+    from dfworkbench.core.errors import TableError
 
     videos = pd.DataFrame({"video_id": ["a", "b"], "label": [0, 1], "carrier": ["p", "p"], "donor": ["", ""]})
     with pytest.raises(TableError, match="1 of 2 videos the carrier or donor is not known"):

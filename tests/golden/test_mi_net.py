@@ -8,10 +8,10 @@ from mi_net_weights import BACKBONES, authors_state
 from torch import nn
 from torchvision import models
 
-from dfworkbench.errors import InputError, ParameterError, UnknownNameError
-from dfworkbench.importers.mi_net import original_name
-from dfworkbench.methods.loss_weights import AutomaticWeights
-from dfworkbench.methods.mi_losses import cross_entropies, local_information_loss, posterior_distances
+from dfworkbench.core.errors import InputError, ParameterError, UnknownNameError
+from dfworkbench.methods.mi_net.loss_weights import AutomaticWeights
+from dfworkbench.methods.mi_net.mi_losses import cross_entropies, local_information_loss, posterior_distances
+from dfworkbench.methods.mi_net.weights import original_name
 from dfworkbench.models import build_detector
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.registry import DETECTORS, detector_class

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from dfworkbench.analysis.clues import divergences
-from dfworkbench.evaluation.metrics import accuracy, auc, log_loss
-from dfworkbench.methods.loss_weights import AutomaticWeights, FixedWeights
-from dfworkbench.methods.mi_losses import cross_entropies, local_information_loss, posterior_distances, sinkhorn
-from dfworkbench.methods.mi_net import SCALES, mix
+from dfworkbench.evaluation.metrics.evaluate import accuracy, auc, log_loss
+from dfworkbench.methods.mi_net.information import divergences
+from dfworkbench.methods.mi_net.loss_weights import AutomaticWeights, FixedWeights
+from dfworkbench.methods.mi_net.mi_losses import cross_entropies, local_information_loss, posterior_distances, sinkhorn
+from dfworkbench.methods.mi_net.training import SCALES, mix
 from dfworkbench.training.rates import halvings, learning_rate
 from dfworkbench.training.settings import TrainSettings
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from dfworkbench.core.geometry import iou_matrix
 from dfworkbench.faces import FaceFinder, FaceSettings
 from dfworkbench.faces.networks import load_networks
-from dfworkbench.geometry import iou_matrix
 from dfworkbench.media import read_image
 
 TRIALS = os.environ.get("DFWORKBENCH_TRIALS")

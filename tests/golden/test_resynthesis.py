@@ -5,9 +5,9 @@ import torch
 from torch.nn import functional
 from wave_weights import fill_const, fill_wave, ramp
 
-from dfworkbench.models.deep_stem_resnet import DeepStemResNet
-from dfworkbench.models.rdn import Rdn, box_down
-from dfworkbench.models.resynthesis import ResynthesisFused
+from dfworkbench.methods.resynthesis.deep_stem_resnet import DeepStemResNet
+from dfworkbench.methods.resynthesis.network import ResynthesisFused
+from dfworkbench.methods.resynthesis.rdn import Rdn, box_down
 from dfworkbench.models.vgg import VggTaps
 
 TINY = {"features": 8, "growth": 8, "blocks": 2, "layers": 2}

@@ -7,15 +7,21 @@ import torch
 from torch.nn.utils import parameters_to_vector
 from wave_weights import fill_wave, ramp
 
-from dfworkbench.methods import build_method
-from dfworkbench.methods.reconstruction_loss import STAGE_WEIGHTS, reconstruction_loss
-from dfworkbench.methods.restoration import add_noise, degrade_batch, degrade_samples, draw_pixels, grey_pixels
-from dfworkbench.methods.resynthesis import quarter_cosine
+from dfworkbench.methods.resynthesis.rdn import Rdn, box_down
+from dfworkbench.methods.resynthesis.reconstruction_loss import STAGE_WEIGHTS, reconstruction_loss
+from dfworkbench.methods.resynthesis.restoration import (
+    add_noise,
+    degrade_batch,
+    degrade_samples,
+    draw_pixels,
+    grey_pixels,
+)
+from dfworkbench.methods.resynthesis.training import quarter_cosine
 from dfworkbench.models import build_detector
-from dfworkbench.models.rdn import Rdn, box_down
 from dfworkbench.models.vgg import VggTaps
 from dfworkbench.training import TrainSettings
 from dfworkbench.training.rates import learning_rate
+from dfworkbench.training.registry import build_method
 
 SMALL = {"size_px": 32, "features": 8, "blocks": 2, "layers": 2}
 

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dfworkbench.core.workspace import Workspace
+from dfworkbench.datasets.tables import read_table
 from dfworkbench.notebook.runner import run_notebook
 from dfworkbench.synthetic import PictureDemoSettings, make_demo_pictures
-from dfworkbench.tables import read_table
-from dfworkbench.workspace import Workspace
 
 pytestmark = pytest.mark.notebook
 

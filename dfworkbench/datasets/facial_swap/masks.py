@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dfworkbench.errors import ParameterError
+from dfworkbench.core.errors import ParameterError
 
 Box = tuple[int, int, int, int]  #: x0, y0, x1, y1 in pixels
 Mask = NDArray[np.uint8] | NDArray[np.float32]  #: `(H, W)`, 0..255

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from dfworkbench.settings import Settings
+from dfworkbench.core.settings import Settings
 
 #: Height and width of the windows of a partial swap, for a face crop of 224 px; each has the same share of the partial swaps.
 WINDOWS = ((40, 80), (80, 120), (120, 160), (224, 224))

@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dfworkbench.core.errors import ParameterError
 from dfworkbench.datasets.facial_swap.compose import Swap, SwapKind, swap, untouched
 from dfworkbench.datasets.facial_swap.quality import change_quality
 from dfworkbench.datasets.facial_swap.settings import CropSettings, SwapSettings
 from dfworkbench.datasets.facial_swap.ssim import Pixels
 from dfworkbench.datasets.facial_swap.windows import artifact_window
 from dfworkbench.datasets.sample import FaceSample
-from dfworkbench.errors import ParameterError
 from dfworkbench.faces.alignment import align, alignment_matrix
 from dfworkbench.faces.dense import fit_dense
 

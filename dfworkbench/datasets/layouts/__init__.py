@@ -6,6 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+from dfworkbench.core.errors import ParameterError
+from dfworkbench.core.names import require_name
+from dfworkbench.core.safe_paths import require_folder_name
 from dfworkbench.datasets.layouts.celebdf import CELEBDF
 from dfworkbench.datasets.layouts.deeperforensics import DEEPERFORENSICS
 from dfworkbench.datasets.layouts.dfdc import DFDC
@@ -19,10 +22,7 @@ from dfworkbench.datasets.layouts.ldm import LDM
 from dfworkbench.datasets.layouts.list_files import LIST_FILES
 from dfworkbench.datasets.layouts.picture_lists import PICTURE_LISTS
 from dfworkbench.datasets.splits import identity_groups
-from dfworkbench.errors import ParameterError
 from dfworkbench.media.listing import require_utf8
-from dfworkbench.names import require_name
-from dfworkbench.safe_paths import require_folder_name
 
 #: In alphabetical order.
 LAYOUTS: dict[str, Layout] = {

@@ -11,12 +11,12 @@ from itertools import pairwise
 from pathlib import Path, PurePath
 from typing import Any
 
-from dfworkbench.bounds import read_json
+from dfworkbench.core.errors import TableError
+from dfworkbench.core.names import COMPRESSIONS, FAKE, REAL, require_name
 from dfworkbench.datasets.layouts.layout import DataCard, Layout, nothing_found, video_row
 from dfworkbench.datasets.layouts.official import official_splits
-from dfworkbench.errors import TableError
+from dfworkbench.media.foreign.bounds import read_json
 from dfworkbench.media.listing import list_folder
-from dfworkbench.names import COMPRESSIONS, FAKE, REAL, require_name
 
 _FORGED = "manipulated_sequences"
 _ACTOR_SETS = ("actors", "DeepFakeDetection")

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from dfworkbench.core.names import FAKE, REAL
 from dfworkbench.datasets.layouts.layout import DataCard, Layout, nothing_found, video_row
 from dfworkbench.media.listing import list_folder
-from dfworkbench.names import FAKE, REAL
 
 
 def read_folders(root: Path, dataset: str) -> list[dict[str, Any]]:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+from dfworkbench.core.errors import DataNotFoundError
+from dfworkbench.core.names import GENERATED_MARKER
 from dfworkbench.datasets.layouts.layout import Layout
-from dfworkbench.errors import DataNotFoundError
 from dfworkbench.media.listing import NO_UTF8, Listing, first_names, list_folder
 from dfworkbench.media.walk import is_missing, readable
-from dfworkbench.names import GENERATED_MARKER
 
 _log = logging.getLogger(__name__)
 _OTHER = "picture(s) or video(s) of another compression"

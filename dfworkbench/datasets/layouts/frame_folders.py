@@ -7,6 +7,8 @@ fake_train/<video>/fake/<sequence>/0.png          WildDeepfake (Zi et al., ACM M
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from dfworkbench.core.errors import TableError
+from dfworkbench.core.names import FAKE, REAL
 from dfworkbench.datasets.layouts.layout import (
     DataCard,
     Layout,
@@ -16,9 +18,7 @@ from dfworkbench.datasets.layouts.layout import (
     split_in,
     video_row,
 )
-from dfworkbench.errors import TableError
 from dfworkbench.media.listing import list_folder
-from dfworkbench.names import FAKE, REAL
 
 _INNER = {"real": REAL, "fake": FAKE}
 

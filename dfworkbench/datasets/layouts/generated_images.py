@@ -10,12 +10,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+from dfworkbench.core.errors import TableError
+from dfworkbench.core.names import FAKE, REAL
 from dfworkbench.datasets.layouts.layout import DataCard, Layout, nothing_found, split_in, video_row
 from dfworkbench.datasets.layouts.official import compare
-from dfworkbench.errors import TableError
+from dfworkbench.datasets.tables import read_csv
 from dfworkbench.media.listing import list_folder
-from dfworkbench.names import FAKE, REAL
-from dfworkbench.tables import read_csv
 
 _LABELS = {"real": REAL, "pos": REAL, "nature": REAL, "fake": FAKE, "neg": FAKE, "ai": FAKE}
 _GROUPS = "groups.csv"

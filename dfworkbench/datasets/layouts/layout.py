@@ -9,11 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from dfworkbench.errors import DataNotFoundError, TableError
+from dfworkbench.core.errors import DataNotFoundError, TableError
+from dfworkbench.core.names import FAKE, REAL
+from dfworkbench.core.safe_paths import path_problem
 from dfworkbench.media.listing import Listing
 from dfworkbench.media.walk import readable
-from dfworkbench.names import FAKE, REAL
-from dfworkbench.safe_paths import path_problem
 
 _log = logging.getLogger(__name__)
 _SHOWN = 3
@@ -147,7 +147,7 @@ def to_table(rows: list[dict[str, Any]], root: Path) -> pd.DataFrame:
     Raises:
         TableError: No row is left, or the rows break the schema.
     """
-    from dfworkbench.tables import VIDEOS
+    from dfworkbench.datasets.tables import VIDEOS
 
     refused = [problem for row in rows if (problem := _unsafe(row))]
     if refused:
@@ -165,7 +165,7 @@ def to_table(rows: list[dict[str, Any]], root: Path) -> pd.DataFrame:
 
 def _unsafe(row: dict[str, Any]) -> str:
     """The first name in a row of the video table that is refused, and why; "" if there is none."""
-    from dfworkbench.tables.schemas import PATH_COLUMNS
+    from dfworkbench.datasets.tables.schemas import PATH_COLUMNS
 
     for column in reversed(PATH_COLUMNS["video"]):  # the path itself says more than the key made of it
         value = row.get(column, "")

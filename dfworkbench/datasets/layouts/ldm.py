@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from dfworkbench.bounds import read_json
+from dfworkbench.core.errors import TableError
+from dfworkbench.core.names import FAKE, REAL
 from dfworkbench.datasets.layouts.faceforensics import values_of_path
 from dfworkbench.datasets.layouts.layout import (
     DataCard,
@@ -25,8 +26,7 @@ from dfworkbench.datasets.layouts.layout import (
     split_in,
     video_row,
 )
-from dfworkbench.errors import TableError
-from dfworkbench.names import FAKE, REAL
+from dfworkbench.media.foreign.bounds import read_json
 
 _log = logging.getLogger(__name__)
 _LABELS = {"0": REAL, "1": FAKE}

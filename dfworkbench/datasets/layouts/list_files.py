@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from dfworkbench.core.errors import TableError
+from dfworkbench.core.names import FAKE, REAL, SPLITS, require_name
 from dfworkbench.datasets.layouts.faceforensics import values_of_path
 from dfworkbench.datasets.layouts.layout import (
     DataCard,
@@ -22,9 +24,7 @@ from dfworkbench.datasets.layouts.layout import (
     video_row,
 )
 from dfworkbench.datasets.layouts.official import read_lines, text_lists
-from dfworkbench.errors import TableError
 from dfworkbench.media.frames import list_frames
-from dfworkbench.names import FAKE, REAL, SPLITS, require_name
 
 _log = logging.getLogger(__name__)
 

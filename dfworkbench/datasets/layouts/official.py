@@ -5,10 +5,10 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from dfworkbench.errors import DataNotFoundError, TableError
+from dfworkbench.core.errors import DataNotFoundError, TableError
+from dfworkbench.core.names import SPLITS
 from dfworkbench.media.listing import first_names
 from dfworkbench.media.walk import readable
-from dfworkbench.names import SPLITS
 
 _log = logging.getLogger(__name__)
 _CURE = (

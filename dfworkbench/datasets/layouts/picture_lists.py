@@ -8,6 +8,8 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from dfworkbench.core.errors import TableError
+from dfworkbench.core.names import FAKE
 from dfworkbench.datasets.layouts.layout import (
     DataCard,
     Layout,
@@ -18,8 +20,6 @@ from dfworkbench.datasets.layouts.layout import (
     video_row,
 )
 from dfworkbench.datasets.layouts.official import read_lines, text_lists
-from dfworkbench.errors import TableError
-from dfworkbench.names import FAKE
 
 
 class _Line(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dfworkbench.names import FORGERY_KINDS, require_name
+from dfworkbench.core.names import FORGERY_KINDS, require_name
 from dfworkbench.synthetic.clip import Clip
 from dfworkbench.synthetic.forgeries.blend import Forged
 from dfworkbench.synthetic.forgeries.deepfakes import forge_deepfakes

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from dfworkbench.settings import Settings
+from dfworkbench.core.settings import Settings
 
 
 class ForgerySettings(Settings):

@@ -1,0 +1,58 @@
+"""A folder that one process writes at a time; a second one is refused at once, and told who is at it."""
+
+import contextlib
+import json
+import os
+import socket
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from dfworkbench.core.errors import OutputError
+from dfworkbench.core.workspace import explain_write
+
+_LOCK, _HOLDER = ".lock", ".lock.json"
+
+
+@contextlib.contextmanager
+def held(folder: Path, doing: str) -> Iterator[None]:
+    """Hold a folder for writing until the block ends.
+
+    The lock belongs to the process and ends with it, however it ends; a file that is left behind holds nothing.
+
+    Args:
+        folder: Made if it is not there.
+        doing: What is being done, as messages begin: "training the run 'a'".
+
+    Raises:
+        OutputError: Another process holds the folder, or it cannot be written.
+    """
+    with explain_write(folder, "a lock"):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / _LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise OutputError(
+                0,
+                f"{doing}: {_holder(folder)} is writing {folder}. Expected that nobody does: wait until it has finished, stop it, "
+                "or choose another name.",
+            ) from None
+    try:
+        mine = {"process": os.getpid(), "machine": socket.gethostname(), "since": f"{datetime.now():%Y-%m-%d %H:%M:%S}"}
+        with contextlib.suppress(OSError):  # a full disk is for the work itself to report
+            (folder / _HOLDER).write_text(json.dumps(mine))
+        yield
+    finally:
+        (folder / _HOLDER).unlink(missing_ok=True)
+        lock.release()
+
+
+def _holder(folder: Path) -> str:
+    try:
+        seen = json.loads((folder / _HOLDER).read_text())
+        return f"process {seen['process']} on {seen['machine']} (since {seen['since']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"

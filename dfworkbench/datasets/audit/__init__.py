@@ -1,0 +1,1 @@
+"""The leakage audit: what crosses splits, and what is done about it."""

@@ -1,0 +1,68 @@
+"""The warnings attached to every result of a run: its audit was red, or nobody here knows what it was trained on.
+
+Like the mark of generated data (`datasets.domain`), it travels in the provenance of the weights: into the score tables of the
+run, as a column `note`, and from there into every report.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from dfworkbench.datasets.audit.audit import KINDS, RED
+
+AUDIT_KEY = "audit"  # in the provenance of a checkpoint
+LEAKY_START_KEY = "leak_note"  # in the provenance's entry of another run that this one was made from
+NOTE_COLUMN = "note"
+_LEAKY = "Trained on a leaky table"
+
+
+def run_note(metadata: Mapping[str, Any]) -> str:
+    """All that must be said beside every number of a checkpoint; "" where its splits were clean, or nobody looked."""
+    return " ".join(filter(None, [leak_note(metadata), unknown_note(metadata)]))
+
+
+def unknown_note(metadata: Mapping[str, Any]) -> str:
+    """The sentence for weights that were imported: their training data are not on record; "" for runs that were trained here."""
+    record = metadata.get("provenance")
+    source = (record if isinstance(record, Mapping) else metadata).get("source")
+    if not isinstance(source, Mapping):
+        return ""
+    return (
+        f"Imported weights ({source.get('file', 'file not known')}) with unknown training data: they may have seen the files that "
+        "they score here, and on footage of another kind their number is no verdict."
+    )
+
+
+def leak_note(metadata: Mapping[str, Any]) -> str:
+    """The sentence for a checkpoint's record; "" where its splits were clean, or nobody looked."""
+    record = metadata.get("provenance")
+    return provenance_note(record) if isinstance(record, Mapping) else ""
+
+
+def provenance_note(record: Mapping[str, Any]) -> str:
+    """The sentence for the provenance of a run."""
+    audit = record.get(AUDIT_KEY)
+    if isinstance(audit, Mapping) and audit.get("verdict") == RED:
+        counts = ", ".join(
+            f"{KINDS.get(kind, kind)}: {count}" for kind, count in audit.get("counts", {}).items() if count
+        )
+        return f"{_LEAKY}, which was allowed: its splits share {counts}. Its figures are not those of new people."
+    for name, of in sorted(record.items()):
+        if isinstance(of, Mapping) and of.get(LEAKY_START_KEY):
+            note = str(of[LEAKY_START_KEY])
+            origin = f"a run ({name}) with leaks" if note.startswith(_LEAKY) else f"other weights ({name})"
+            return f"Made from {origin}. {note}"
+    return ""
+
+
+def with_note(scores: pd.DataFrame, note: str) -> pd.DataFrame:
+    """A score table that says it; unchanged where there is nothing to say."""
+    return scores.assign(**{NOTE_COLUMN: note}) if note else scores
+
+
+def table_note(scores: pd.DataFrame) -> str:
+    """What a score table says of itself."""
+    if NOTE_COLUMN not in scores:
+        return ""
+    return " ".join(sorted({str(note) for note in scores[NOTE_COLUMN].dropna() if note}))

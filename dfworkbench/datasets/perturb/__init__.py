@@ -1,0 +1,1 @@
+"""Perturbations and augmentations of pictures."""

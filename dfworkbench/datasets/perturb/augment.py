@@ -1,0 +1,119 @@
+"""Random changes of faces while training: on uint8 pixels, drawn from an explicit generator.
+
+The changes are those that also happen to real files: mirrored pictures, boxes that sit a little off, other light and
+colour, and another round of compression. None of them is applied when a detector is evaluated.
+
+Differences from DeepfakeForensics-v1: crops keep at least the whole face (the original cuts patches of down to 10 % of its
+area), noise is fresh in every frame of a clip (the original repeats one field), and nothing is stored on disk.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from dfworkbench.core.settings import Settings
+from dfworkbench.datasets.perturb.picture_augment import random_windows
+from dfworkbench.datasets.sample import FaceSample
+
+Pixels = NDArray[np.uint8]
+_GREY = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601 luma
+
+
+class AugmentSettings(Settings):
+    """How strongly faces are changed while training; 0 switches a change off."""
+
+    flip: float = Field(default=0.5, ge=0, le=1, description="Share of samples that are mirrored left to right.")
+    box_jitter: float = Field(
+        default=0.08,
+        ge=0,
+        le=0.3,
+        description="How far the face box is moved and scaled, as a share of its side; "
+        "of a whole picture, a window is drawn from all of it.",
+    )
+    colour_jitter: float = Field(
+        default=0.15, ge=0, le=0.5, description="How far brightness, contrast and saturation are changed."
+    )
+    degrade: float = Field(
+        default=0.3, ge=0, le=1, description="Share of samples that are compressed, blurred, shrunk or made noisy."
+    )
+
+
+class FaceAugment:
+    """The changes of `AugmentSettings`; the parameters of a clip are drawn once, its noise for every frame."""
+
+    needs_genuine = False
+
+    def __init__(self, settings: AugmentSettings | None = None) -> None:
+        self.settings = settings or AugmentSettings()
+
+    def __call__(self, sample: FaceSample, rng: np.random.Generator) -> dict[str, Any]:
+        """Move the boxes, cut, change the pixels; a box that would reach beyond what was stored stays where it is."""
+        whole = sample.spec.alignment == "whole"
+        moved = random_windows(sample, rng) if whole else self.move_boxes(sample.boxes, rng)
+        return {"images": self.change_pixels(sample.cut(moved), rng)}
+
+    def move_boxes(self, boxes: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+        """Move and scale all boxes by the same share of their sides, `(T, 4)`."""
+        amount = self.settings.box_jitter
+        if amount == 0:
+            return boxes
+        scale = np.exp(rng.uniform(-amount, amount))
+        shift = rng.uniform(-amount / 2, amount / 2, size=2)
+        size = boxes[:, 2:] - boxes[:, :2]
+        centre = (boxes[:, 2:] + boxes[:, :2]) / 2 + shift * size
+        return np.concatenate([centre - scale * size / 2, centre + scale * size / 2], axis=1)
+
+    def change_pixels(self, images: Pixels, rng: np.random.Generator) -> Pixels:
+        """Mirror, recolour and degrade `(T, S, S, 3)` uint8 RGB."""
+        if rng.random() < self.settings.flip:
+            images = images[:, :, ::-1]
+        if self.settings.colour_jitter:
+            images = recolour(images, self.settings.colour_jitter, rng)
+        if rng.random() < self.settings.degrade:
+            images = degrade(images, rng)
+        return np.ascontiguousarray(images)
+
+
+def recolour(images: Pixels, amount: float, rng: np.random.Generator) -> Pixels:
+    """Change saturation, contrast and brightness by up to `amount`, each as a share; one draw for all frames."""
+    saturation, contrast, brightness = 1 + rng.uniform(-amount, amount, size=3)
+    mix = saturation * np.eye(3) + (1 - saturation) * _GREY  # every row: the grey value of the pixel
+    offset = 128 * (1 - contrast) + 255 * (brightness - 1) * 0.5
+    matrix = np.concatenate([contrast * mix, np.full((3, 1), offset)], axis=1)
+    return _each(images, lambda image: cv2.transform(np.ascontiguousarray(image), matrix))
+
+
+def degrade(images: Pixels, rng: np.random.Generator) -> Pixels:
+    """One of JPEG compression, blur, a smaller size and noise, `(T, S, S, 3)` uint8."""
+    kind = rng.integers(4)
+    strength = rng.random()
+    if kind == 0:
+        return _each(images, lambda image: _jpeg(image, int(95 - 55 * strength)))
+    if kind == 1:
+        return _each(images, lambda image: cv2.GaussianBlur(image, (0, 0), 0.3 + 0.9 * strength))
+    if kind == 2:
+        return _each(images, lambda image: _shrink(image, 1 - 0.5 * strength))
+    noise = rng.standard_normal(images.shape, dtype=np.float32)
+    noise *= np.float32(2 + 6 * strength)
+    noise += images
+    return np.clip(np.rint(noise, out=noise), 0, 255, out=noise).astype(np.uint8)
+
+
+def _each(images: Pixels, change: Callable[[Pixels], Any]) -> Pixels:
+    """Change each picture of `(T, S, S, 3)`; a single one is not copied again."""
+    return np.asarray(change(images[0]))[None] if len(images) == 1 else np.stack([change(image) for image in images])
+
+
+def _jpeg(image: Pixels, quality: int) -> Pixels:
+    _, data = cv2.imencode(".jpg", np.ascontiguousarray(image[:, :, ::-1]), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), dtype=np.uint8)[:, :, ::-1]
+
+
+def _shrink(image: Pixels, factor: float) -> Pixels:
+    height, width = image.shape[:2]
+    small = cv2.resize(image, (max(1, int(width * factor)), max(1, int(height * factor))), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)

@@ -1,0 +1,143 @@
+"""Reading and writing tables: CSV for what people edit, Parquet for what programs write."""
+
+import csv
+import hashlib
+import logging
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dfworkbench.core.errors import DataNotFoundError, TableError, WorkbenchError
+from dfworkbench.core.workspace import atomic_path
+from dfworkbench.datasets.tables.schemas import TABLES
+from dfworkbench.datasets.tables.spreadsheet import holds_returns, plain_cells, safe_cells
+from dfworkbench.datasets.tables.strict_csv import strict_csv
+from dfworkbench.media.foreign.bounds import MOST_EXTRA_BYTES, bounded_memory, require_cells
+
+_log = logging.getLogger(__name__)
+
+#: Words that mean "no number" in a column of numbers. In a column of text they are names.
+_NO_NUMBER = ["", "NA", "N/A", "n/a", "<NA>", "#N/A", "nan", "NaN", "-nan", "NAN", "null", "NULL", "None", "none"]
+
+
+def read_table(
+    kind: str, path: Path | str, choose: Callable[[pd.DataFrame], pd.DataFrame] | None = None
+) -> pd.DataFrame:
+    """Read and check a table.
+
+    Args:
+        kind: "video", "face" or "score".
+        path: A .csv or .parquet file.
+        choose: Takes the rows before they are checked, and gives those that are wanted.
+
+    Raises:
+        DataNotFoundError: There is no such file.
+        TableError: It cannot be read, or breaks its schema.
+    """
+    path, doing = Path(path), f"reading a {kind} table"
+    if not path.is_file():
+        raise DataNotFoundError(f"{doing}: there is no file {path}. Notebook 01_data_extraction makes it.")
+    if path.suffix == ".csv":
+        texts = {name: "str" for name in _columns(kind, "str")}  # identities such as "007" must stay text
+        frame = read_csv(path, doing, numbers=_columns(kind, "int64", "float64"), dtype=texts)
+    else:
+        frame = read_parquet(path, doing)
+    try:
+        return TABLES[kind].complete(frame if choose is None else choose(frame), path)
+    except WorkbenchError:
+        raise
+    except Exception as error:  # cells of types that no schema foresees
+        raise TableError(
+            f"{doing}: the cells of {path} cannot be compared with the schema ({_first_line(error)}). Expected text and numbers."
+        ) from error
+
+
+def write_table(kind: str, frame: pd.DataFrame, path: Path | str) -> Path:
+    """Check a table and write it in one step; the suffix of `path` (.csv or .parquet) says how."""
+    path = Path(path)
+    frame = TABLES[kind].complete(frame, path)
+    if path.suffix == ".csv":
+        return write_csv(frame, path, f"the {kind} table")
+    with atomic_path(path, f"the {kind} table") as temporary:
+        frame.to_parquet(temporary, index=False)
+    return path
+
+
+def read_csv(path: Path, doing: str, numbers: Collection[str] | None = None, **options: Any) -> pd.DataFrame:
+    """Read a text table strictly, in bounded memory; apostrophes that `write_csv` put before formulas are taken away.
+
+    Args:
+        path: The file.
+        doing: What is being done, as messages begin: "reading splits".
+        numbers: Columns in which words such as NA and None mean that there is no number. In every other column they are text,
+            and only an empty cell is missing. Without it, `options` say what is missing.
+        options: Of `pandas.read_csv`.
+
+    Raises:
+        TableError: It cannot be read, would take too much memory, or its rows do not fit its headers (`strict_csv`).
+    """
+    try:
+        require_cells(path, doing, TableError)
+        with bounded_memory(path, doing, TableError):
+            checked = strict_csv(path.read_bytes().decode("utf-8-sig"), f"{doing} from {path}", ",")
+            if numbers is not None:
+                missing = {name: _NO_NUMBER if name in numbers else [""] for name in checked.headers}
+                options |= {"keep_default_na": False, "na_values": missing}
+            for note in checked.notes:
+                _log.warning("%s from %s: %s", doing, path, note)
+            return plain_cells(checked.parse(**options).reset_index(drop=True))
+    except WorkbenchError:
+        raise
+    except Exception as error:  # pandas raises many kinds
+        raise TableError(
+            f"{doing}: {path} is no readable CSV file ({_first_line(error)}). Expected text in UTF-8 with one line of headers."
+        ) from error
+
+
+def write_csv(frame: pd.DataFrame, path: Path | str, what: str = "a table") -> Path:
+    """Write a text table in one step, without its index; what a spreadsheet would run begins with an apostrophe."""
+    path = Path(path)
+    cells = safe_cells(frame)
+    # Python 3.11's writer puts no quotes around a lone carriage return, which readers take for the end of a row
+    quoting = csv.QUOTE_NONNUMERIC if holds_returns(cells) else csv.QUOTE_MINIMAL
+    with atomic_path(path, what) as temporary:
+        cells.to_csv(temporary, index=False, quoting=quoting)
+    return path
+
+
+def read_parquet(path: Path, doing: str) -> pd.DataFrame:
+    """Read a Parquet file in bounded memory.
+
+    Raises:
+        TableError: It cannot be read, or would take too much memory.
+    """
+    import pyarrow.parquet as pq
+
+    try:
+        with bounded_memory(path, doing, TableError):
+            known = pq.read_metadata(path)
+            if (cells := known.num_rows * known.num_columns) * 8 > MOST_EXTRA_BYTES:  # repeated values take no bytes
+                raise TableError(
+                    f"{doing}: {path} says that it has {known.num_rows:,} rows of {known.num_columns:,} columns. Expected at "
+                    f"most {MOST_EXTRA_BYTES // 8:,} cells, not {cells:,}: split the table."
+                )
+            return pd.read_parquet(path)
+    except WorkbenchError:
+        raise
+    except Exception as error:  # pyarrow raises many kinds
+        raise TableError(f"{doing}: {path} is not a readable .parquet file ({_first_line(error)}).") from error
+
+
+def table_hash(frame: pd.DataFrame) -> str:
+    """SHA-256 of a table's content as CSV: the same rows in the same order give the same hash on every machine."""
+    return hashlib.sha256(frame.to_csv(index=False).encode()).hexdigest()
+
+
+def _columns(kind: str, *types: str) -> list[str]:
+    return [name for name, (dtype, _) in TABLES[kind].columns.items() if dtype in types]
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0][:300] or type(error).__name__

@@ -1,0 +1,1 @@
+"""Score tables of other programs: reading, writing and judging them."""

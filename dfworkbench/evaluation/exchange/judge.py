@@ -1,0 +1,177 @@
+"""Somebody's scores, judged: metrics with intervals and coverage, and what must be said beside them."""
+
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import pandas as pd
+from pydantic import Field, ValidationInfo, field_validator
+
+from dfworkbench.core.errors import TableError
+from dfworkbench.core.names import FAKE, REAL
+from dfworkbench.core.settings import Settings
+from dfworkbench.evaluation.exchange.deepfakebench import pool_by_folder_name
+from dfworkbench.evaluation.exchange.interchange import FORMATS, Format, read_scores, score_format
+from dfworkbench.evaluation.exchange.score_columns import ROLES
+from dfworkbench.evaluation.exchange.score_text import NOTES
+from dfworkbench.evaluation.metrics.evaluate import evaluate, metrics_text
+from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, RULES, Rule
+
+
+class JudgeSettings(Settings):
+    """How a score file is read, and how its figures are computed."""
+
+    format: Format = Field(
+        default="auto", description="What the file is: " + "; ".join(f"{k}: {v}" for k, v in FORMATS.items())
+    )
+    polarity: Literal["fake", "real"] = Field(default="fake", description="What a high score means, in a plain CSV.")
+    scale: Literal["probability", "percent", "logit"] = Field(
+        default="probability", description="Scale of the scores of a plain CSV: 0 to 1, 0 to 100, or log-odds."
+    )
+    fake_label: int = Field(default=1, ge=0, le=1, description="The number that means fake, in a plain CSV; true is 1.")
+    columns: list[str] = Field(
+        default=[], description=f"What columns of a plain CSV are, as role=header; roles: {', '.join(ROLES)}."
+    )
+    frames_in_folders: bool = Field(
+        default=False, description="Paths in a plain CSV are frames, and the folder that they lie in is the video."
+    )
+    where: list[str] = Field(
+        default=[], description="Rows to take, as column=value, such as model=xception; several columns must all fit."
+    )
+    labels: Path | None = Field(
+        default=None, description="CSV file with a path (or video_id) and a label per file, for scores without labels."
+    )
+    rule: Rule = Field(
+        default=DEFAULT_RULE,
+        description="File score: " + "; ".join(f"{name}: {words}" for name, words in RULES.items()),
+    )
+    missing: Literal["drop", "as_chance", "as_real", "as_fake"] = Field(
+        default="drop", description="What rows without score count as; the coverage is shown in any case."
+    )
+    unit: Literal["video", "group"] = Field(
+        default="video", description="What the bootstrap draws: videos, or identity groups where the file names them."
+    )
+    draws: int = Field(default=2000, ge=0, le=100_000, description="Bootstrap resamplings; 0 for no intervals.")
+    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Of the resampling.")
+
+    @field_validator("columns", "where")
+    @classmethod
+    def _are_pairs(cls, values: list[str], info: ValidationInfo) -> list[str]:
+        kind = "role=header pair, such as score=model_a" if info.field_name == "columns" else "column=value pair"
+        for value in values:
+            if "=" not in value:
+                raise ValueError(f"{value!r} is no {kind}")
+        return values
+
+
+class Judgement(NamedTuple):
+    """What a score file says.
+
+    Attributes:
+        scores: The score table (`tables.SCORES`).
+        metrics: As `metrics.evaluate` gives them.
+        notes: Sentences that must stand beside the figures.
+    """
+
+    scores: pd.DataFrame
+    metrics: pd.DataFrame
+    notes: list[str]
+
+    def __str__(self) -> str:
+        return "\n".join([metrics_text(self.metrics), *self.notes])
+
+
+def judge(path: Path | str, settings: JudgeSettings | None = None) -> Judgement:
+    """Read a score file of any known format and compute its metrics on every level that it has.
+
+    Args:
+        path: The file; of DeepfakeBench also the folder.
+        settings: How it is read and judged.
+
+    Raises:
+        DataNotFoundError: There is no such file.
+        TableError: It cannot be understood.
+        ParameterError: A setting does not fit the file.
+    """
+    chosen = settings or JudgeSettings()
+    kind = score_format(path) if chosen.format == "auto" else chosen.format
+    plain: dict[str, Any] = {
+        name: getattr(chosen, name) for name in ("polarity", "scale", "fake_label", "frames_in_folders")
+    }
+    columns = dict(pair.split("=", 1) for pair in chosen.columns)
+    scores = read_scores(
+        path,
+        kind,  # pyright: ignore[reportArgumentType]
+        columns=columns,
+        where=chosen.where,
+        labels=chosen.labels,
+        **plain,
+    )
+    _require_labels(scores, path)
+    levels, level_notes = _levels(scores, chosen.labels is not None)
+    how: dict[str, Any] = {name: getattr(chosen, name) for name in ("rule", "missing", "draws", "seed", "unit")}
+    metrics = evaluate(scores, levels, **how)
+    notes = [f"rule: {RULES[chosen.rule]}; rows without score: {chosen.missing}"]
+    notes += [f"NOTE: {note}" for note in (*scores.attrs.get(NOTES, ()), *level_notes)]
+    notes += _unlabelled_note(scores, chosen) + _polarity_note(metrics, kind, chosen)
+    return Judgement(scores, metrics, notes + (_pooling_note(scores) if kind == "deepfakebench" else []))
+
+
+def _require_labels(scores: pd.DataFrame, path: Path | str) -> None:
+    if not scores["label"].isin((REAL, FAKE)).any():
+        raise TableError(
+            f"judging {path}: none of its {len(scores)} rows has a label, as where files were scored that nobody has labelled. "
+            "Expected real or fake for some: give --labels FILE, a CSV with the columns path and label. Names of folders are not "
+            "taken for labels."
+        )
+
+
+def _levels(scores: pd.DataFrame, labelled_files: bool) -> tuple[list[str], list[str]]:
+    """Levels that differ from one another in this table, and why one is left out."""
+    frames = scores.duplicated(["video_id", "track"]).any()
+    tracks = scores.groupby("video_id")["track"].nunique().max() > 1
+    if labelled_files and tracks:  # a forged video also holds real people
+        return ["video"], ["labels were given for files, and some hold several people: judged on video level only"]
+    return [*(["frame"] if frames else []), *(["track"] if tracks else []), "video"], []
+
+
+def _unlabelled_note(scores: pd.DataFrame, settings: JudgeSettings) -> list[str]:
+    without = ~scores["label"].isin((REAL, FAKE))
+    if settings.labels is not None or not without.any():  # a file of labels has its own sentences
+        return []
+    files = scores.loc[without, "video_id"].nunique()
+    return [f"NOTE: {int(without.sum())} of {len(scores)} rows ({files} files) have no label, and do not count"]
+
+
+def _polarity_note(metrics: pd.DataFrame, kind: str, settings: JudgeSettings) -> list[str]:
+    row = metrics[metrics["metric"] == "auc"].iloc[-1]
+    if not (row["high"] < 0.5 or (row["value"] < 0.5 and pd.isna(row["low"]))):  # without interval, the value must do
+        return []
+    below = f"NOTE: the AUC of {row['value']:.3f} is below chance: real files score higher than fakes."
+    number = f"fake label {settings.fake_label} (fakes have the number {settings.fake_label})"
+    if kind != "csv":
+        labels = (
+            f" Labels were read with {number}: if that is wrong, state {1 - settings.fake_label}."
+            if settings.labels
+            else ""
+        )
+        return [
+            f"{below} This format says what its scores mean: the detector errs, or the file breaks its format.{labels}"
+        ]
+    other = "real" if settings.polarity == "fake" else "fake"
+    return [
+        f"{below} The file was read with polarity {settings.polarity} (a high score means {settings.polarity}) and {number}. If "
+        f"one of the two is wrong, state polarity {other} or fake label {1 - settings.fake_label}; otherwise the detector errs."
+    ]
+
+
+def _pooling_note(scores: pd.DataFrame) -> list[str]:
+    pooled, videos = pool_by_folder_name(scores), scores["video_id"].nunique()
+    if len(pooled) == videos:
+        return []
+    theirs, ours = (
+        evaluate(table, ["video"], rule="mean", metrics=["auc"], draws=0)["value"].iloc[0] for table in (pooled, scores)
+    )
+    return [
+        f"NOTE: DeepfakeBench takes the {videos} videos for {len(pooled)}, because folders share names; its video AUC is "
+        f"{theirs:.3f}, that of the videos (mean over frames, as there) {ours:.3f}."
+    ]

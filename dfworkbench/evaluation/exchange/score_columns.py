@@ -1,0 +1,132 @@
+"""Which column of somebody else's score file means what.
+
+Headers are compared in lower case, with `_` for blanks, hyphens and points. What is not listed here is not guessed: say it with
+`columns={"score": "its header"}`.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from dfworkbench.core.errors import ParameterError, TableError
+
+#: Headers that say that high means fake, or real; they must agree with the stated polarity.
+SAYS_FAKE = ("fake_probability", "fake_prob", "prob_fake", "p_fake", "fake_score")
+SAYS_REAL = ("real_probability", "real_prob", "prob_real", "p_real", "real_score")
+
+#: Headers of labels of which 1, or true, means fake, or real.
+ONE_IS_FAKE = (
+    "is_fake",
+    "fake",
+    "is_forged",
+    "forged",
+    "is_deepfake",
+    "deepfake",
+    "is_manipulated",
+    "manipulated",
+    "is_spoof",
+)
+ONE_IS_REAL = ("is_real", "real", "is_genuine", "genuine", "is_original", "is_pristine", "is_bonafide", "bonafide")
+
+#: Role -> headers that are taken for it.
+ROLES: dict[str, tuple[str, ...]] = {
+    "video": ("video_id", "video", "video_path", "video_name", "key"),
+    "path": (
+        "path", "id", "row_id", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "img", "img_path",
+        "img_name", "image_name", "name",
+    ),
+    "label": ("label", "labels", "target", "y_true", "ground_truth", "gt", "is_fake"),
+    "score": ("score", "scores", "probability", "prob", "pred", "prediction", "y_score", "y_pred", *SAYS_FAKE, *SAYS_REAL),
+    "logit": ("logit", "logits"),
+    "split": ("split", "subset", "partition"),
+    "method": ("method", "forgery", "forgery_kind", "manipulation", "generator"),
+    "track": ("track", "track_id", "person"),
+    "frame": (
+        "frame", "frame_index", "frame_idx", "frame_number", "frame_no", "frame_num", "frame_id", "clip", "clip_id", "clip_index",
+        "clip_idx", "segment", "chunk",
+    ),
+    "dataset": ("dataset", "data_set"),
+    "group": ("group", "identity_group"),
+    "status": ("status",),
+    "reason": ("reason",),
+}  # fmt: skip
+
+
+#: What a score file must have.
+NEEDED = ("path", "label", "score")
+
+_ALIKE = {"path": ("path", "video"), "score": ("score", "logit")}
+
+
+def find_columns(
+    headers: Sequence[str], columns: Mapping[str, str], source: object, needed: Sequence[str] = NEEDED
+) -> dict[str, str]:
+    """Role -> header of a file.
+
+    Args:
+        headers: Of the file.
+        columns: Role -> header, where the names do not say it.
+        source: For messages.
+        needed: Roles that must be there; a video does for a path, a logit for a score.
+
+    Raises:
+        ParameterError: `columns` names a role that is none, or a header that is not there.
+        TableError: Two headers are taken for one role, or one that is needed is missing.
+    """
+    for role, header in columns.items():
+        if role not in ROLES or header not in headers:
+            raise ParameterError(
+                f"reading scores from {source}: columns has {role!r}: {header!r}; expected roles out of {', '.join(ROLES)} and "
+                f"headers out of {', '.join(headers)}. Correct the pair."
+            )
+    found = dict(columns)
+    taken = set(columns.values())
+    for role, names in ROLES.items():
+        fitting = [header for header in headers if _plain(header) in names and header not in taken]
+        if role in found or not fitting:
+            continue
+        if len(fitting) > 1:
+            raise TableError(
+                f"reading scores from {source}: the columns {' and '.join(map(repr, fitting))} could both be the {role}. One was "
+                f"expected: say which with columns={{{role!r}: {fitting[0]!r}}}, or rename the other."
+            )
+        found[role] = fitting[0]
+    _require_needed(found, headers, source, needed)
+    return found
+
+
+def require_polarity(header: str, polarity: str, source: object) -> None:
+    """Raise `TableError` where the header of the scores says another polarity than was stated."""
+    says = "fake" if _plain(header) in SAYS_FAKE else "real" if _plain(header) in SAYS_REAL else polarity
+    if says != polarity:
+        raise TableError(
+            f"reading scores from {source}: the column {header!r} says that high means {says}, the stated polarity is "
+            f"{polarity!r}. Both must agree: state polarity={says!r}, or name another column with columns={{'score': …}}."
+        )
+
+
+def require_fake_label(header: str, fake_label: int, source: object) -> None:
+    """Raise `TableError` where the header of the labels says another number for fake than was stated."""
+    name = _plain(header)
+    says = 1 if name in ONE_IS_FAKE else 0 if name in ONE_IS_REAL else fake_label
+    if says != fake_label:
+        raise TableError(
+            f"reading scores from {source}: the column {header!r} says that {says} means fake, the stated number is {fake_label}. "
+            f"Both must agree: state --fake-label {says} (fake_label={says} in Python), or rename the column."
+        )
+
+
+def _require_needed(found: Mapping[str, str], headers: Sequence[str], source: object, needed: Sequence[str]) -> None:
+    for role in needed:
+        roles = _ALIKE.get(role, (role,))
+        if not any(role in found for role in roles):
+            known = ", ".join(name for role in roles for name in ROLES[role])
+            beside = " Labels may also come from a file of their own: --labels FILE." if role == "label" else ""
+            raise TableError(
+                f"reading scores from {source}: no column is the {'path or video' if role == 'path' else role}; there are "
+                f"{', '.join(map(repr, headers)) or 'none'}. Names that are understood: {known}. Rename one, or say it with "
+                f"columns={{{roles[0]!r}: 'its header'}}.{beside}"
+            )
+
+
+def _plain(header: str) -> str:
+    return re.sub(r"[\s.\-]+", "_", header.strip().lower())

@@ -1,0 +1,1 @@
+"""Protocols, calibration, verdicts, failures and comparisons of detectors."""

@@ -1,0 +1,141 @@
+"""What errors look like: the frames of a case, the pictures of an atlas, and the detector's own features of its cases."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from torch.utils.data import Subset
+
+from dfworkbench.core.errors import InputError, TableError
+from dfworkbench.datasets.dataset import Extracted
+from dfworkbench.datasets.face_dataset import FaceDataset
+from dfworkbench.evaluation.judging.failures import Atlas, cluster_errors, worst_errors
+from dfworkbench.evaluation.judging.features import frozen_features
+from dfworkbench.media.pictures.images import read_image
+from dfworkbench.runs.checkpoints import LoadedDetector
+
+
+class CaseFrames(NamedTuple):
+    """One case, opened.
+
+    Attributes:
+        rows: A row per extracted face of its person in its file, in order of time: face_id, frame, time_s, fake_probability (NaN
+            where that face has no row of its own in the score table), crop_path (below extracted/).
+        images: The context crops, `(S, S, 3)` uint8 RGB, of different sizes.
+    """
+
+    rows: pd.DataFrame
+    images: list[NDArray[np.uint8]]
+
+
+def failure_atlas(
+    scores: pd.DataFrame,
+    data: Extracted | None = None,
+    detector: LoadedDetector | None = None,
+    *,
+    worst: int = 40,
+    clusters: int = 3,
+    controls: int = 8,
+    threshold: float = 0.5,
+    seed: int = 0,
+    progress: bool = True,
+) -> Atlas:
+    """The worst errors of a score table in clusters, and controls beside them.
+
+    Args:
+        scores: A score table.
+        data: The extracted set that it is of; needed with a detector.
+        detector: By whose features errors are clustered; None: by forgery kind, person and log-odds.
+        worst: How many misses, and how many false alarms, at most.
+        clusters: Of each.
+        controls: Right answers of fakes, and of reals.
+        threshold: A row above it is called fake.
+        seed: Of the draw of controls and of k-means.
+        progress: Whether to show a bar.
+
+    Raises:
+        InputError: A detector without data, or no labelled row has a score.
+        TableError: The table is of another data set.
+        ParameterError: A number is out of range.
+    """
+    errors = worst_errors(scores, worst=worst, controls=controls, threshold=threshold, seed=seed)
+    if detector is None or errors.cases.empty:
+        return cluster_errors(errors, clusters=clusters, seed=seed)
+    if data is None:
+        raise InputError(
+            f"making an atlas of failures with features of {detector.name}: no data was given. Expected the extracted set that was "
+            "scored: data=Extracted.read(name), or leave out the detector."
+        )
+    features = case_features(errors.cases, data, detector, progress=progress)
+    return cluster_errors(errors, features, clusters=clusters, seed=seed, words=f"features of {detector.name}")
+
+
+def case_features(
+    cases: pd.DataFrame, data: Extracted, detector: LoadedDetector, *, batch_size: int = 64, progress: bool = True
+) -> NDArray[np.float32]:
+    """`detector.features` of the faces or clips of cases, `(N, F)` in their order.
+
+    Raises:
+        TableError: A case is no sample of this detector in this data set.
+    """
+    videos = data.videos[data.videos["video_id"].isin(cases["video_id"])]
+    samples = FaceDataset(data.faces, videos, detector.input_spec, data.workspace.extracted, tracks="all")
+    place = pd.Series(range(len(samples)), index=samples.rows["row_id"])
+    _require_known(cases["row_id"], place.index, f"computing features with {detector.name}")
+    chosen: Any = _Chosen(samples, [int(place[row]) for row in cases["row_id"]])
+    return frozen_features(detector, chosen, batch_size=batch_size, progress=progress)
+
+
+def case_pictures(cases: pd.DataFrame, data: Extracted) -> dict[str, NDArray[np.uint8]]:
+    """row_id -> the context crop of its (first) face, for `plots.plot_failures`.
+
+    Raises:
+        TableError: A case is no face of this data set.
+    """
+    paths = data.faces.set_index("face_id")["crop_path"]
+    _require_known(cases["row_id"], paths.index, "reading pictures of cases")
+    return {row: read_image(data.workspace.extracted / paths[row]) for row in cases["row_id"]}
+
+
+def open_case(row_id: str, scores: pd.DataFrame, data: Extracted) -> CaseFrames:
+    """All extracted faces of the person whom a case is about, in its file, with their scores.
+
+    Args:
+        row_id: Of a row of the score table.
+        scores: The score table.
+        data: The extracted set that it is of.
+
+    Raises:
+        TableError: There is no such row, or the data set does not have its faces.
+    """
+    known = scores.set_index("row_id")
+    _require_known([row_id], known.index, "opening a case")
+    case = known.loc[row_id]
+    faces = data.faces[(data.faces["video_id"] == case["video_id"]) & (data.faces["track"] == case["track"])]
+    _require_known([row_id], faces["face_id"], "opening a case")
+    faces = faces.sort_values("frame", kind="stable").reset_index(drop=True)
+    rows = faces[["face_id", "frame", "time_s", "crop_path"]]
+    probability = known["fake_probability"].reindex(faces["face_id"]).to_numpy()
+    return CaseFrames(
+        rows.assign(fake_probability=probability),
+        [read_image(data.workspace.extracted / p) for p in faces["crop_path"]],
+    )
+
+
+class _Chosen(Subset):
+    """Some samples of a data set, that still says what they were cut for."""
+
+    def __init__(self, samples: FaceDataset, places: Sequence[int]) -> None:
+        super().__init__(samples, places)
+        self.spec = samples.spec
+
+
+def _require_known(wanted: Sequence[str] | pd.Series, known: pd.Index | pd.Series, doing: str) -> None:
+    lost = sorted(set(wanted) - set(known))
+    if lost:
+        raise TableError(
+            f"{doing}: {len(lost)} of {len(set(wanted))} rows are not there (first: {lost[0]!r}). Expected rows of a score table "
+            "of this very data set: give the data set that was scored."
+        )

@@ -1,0 +1,187 @@
+"""A failure atlas: the worst errors of a detector in clusters, beside answers that were right and not selected.
+
+Hand-picked failures show what their author wants to show. Here they are chosen by rule: of every file the row that is most wrong,
+the most wrong files first. Controls are drawn by seed from right answers, whatever their score. Clusters are a way to look, no
+finding: the silhouette says how far they are apart (Rousseeuw, J. Comput. Appl. Math. 20, 1987; near 0 they are not).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+from sklearn.metrics import silhouette_samples
+from sklearn.preprocessing import StandardScaler
+
+from dfworkbench.core.errors import InputError, ParameterError
+from dfworkbench.core.names import FAKE, REAL, STATUS_OK
+
+MISS, ALARM = "miss", "false alarm"
+FOUND, PASSED = "fake found", "real passed"
+
+_KEPT = ("row_id", "video_id", "dataset", "method", "group", "label", "track", "frame", "time_s", "fake_probability")
+_FEWEST = 4  # cases per cluster on average: pairs of cases are no pattern
+_DIRECTIONS = 20  # principal components that clusters are looked for in: distances in more of them are all alike
+
+
+class Errors(NamedTuple):
+    """The worst errors, and controls.
+
+    Attributes:
+        cases: row_id, video_id, dataset, method, group, label, track, frame, time_s, fake_probability, outcome ("miss" or "false
+            alarm"); one per file, misses first, the most wrong first.
+        controls: The same of right answers (outcome "fake found" or "real passed"). Their files may have rows that are wrong.
+        counts: Per outcome: outcome, files (whose most wrong row has it), cases (of these, how many are here).
+        threshold: Above it a row is called fake.
+    """
+
+    cases: pd.DataFrame
+    controls: pd.DataFrame
+    counts: pd.DataFrame
+    threshold: float
+
+
+class Atlas(NamedTuple):
+    """Errors in clusters.
+
+    Attributes:
+        cases: Those of `Errors` with a column cluster, counted from 0 over both kinds of error; in order of cluster.
+        clusters: cluster, outcome, cases, people (identity groups), kinds (forgery kinds and how many), lowest, median and highest
+            fake_probability, silhouette (mean, -1 to 1; NaN for a single cluster).
+        controls: As in `Errors`.
+        counts: As in `Errors`.
+        grouped_by: What the clusters are clusters of, in words.
+    """
+
+    cases: pd.DataFrame
+    clusters: pd.DataFrame
+    controls: pd.DataFrame
+    counts: pd.DataFrame
+    grouped_by: str
+
+
+def worst_errors(
+    scores: pd.DataFrame, *, worst: int = 40, controls: int = 8, threshold: float = 0.5, seed: int = 0
+) -> Errors:
+    """The most wrong row of every file, the most wrong files first, and controls.
+
+    Args:
+        scores: A score table (`tables.SCORES`).
+        worst: How many misses, and how many false alarms, at most.
+        controls: How many right answers of fakes, and of reals, at most; each of another file.
+        threshold: A row above it is called fake.
+        seed: Of the draw of controls.
+
+    Raises:
+        ParameterError: A number is out of range.
+        InputError: No labelled row has a score.
+    """
+    if worst < 1 or controls < 0 or not 0 < threshold < 1:
+        raise ParameterError(
+            f"looking for errors: worst={worst}, controls={controls}, threshold={threshold}; expected at least 1, at least 0, and "
+            "a probability between 0 and 1."
+        )
+    usable = scores["label"].isin((REAL, FAKE)) & (scores["status"] == STATUS_OK) & scores["fake_probability"].notna()
+    if not usable.any():
+        raise InputError(
+            f"looking for errors: none of {len(scores)} rows has a label and a score, at least one was expected. Score "
+            "labelled files."
+        )
+    rows = scores.loc[usable, list(_KEPT)].reset_index(drop=True)
+    fake, called = rows["label"] == FAKE, rows["fake_probability"] > threshold
+    rows["outcome"] = np.select([fake & ~called, ~fake & called, fake], [MISS, ALARM, FOUND], PASSED)
+    found, counts = [], []
+    for outcome, rising in ((MISS, True), (ALARM, False)):
+        part = rows[rows["outcome"] == outcome].sort_values("fake_probability", ascending=rising, kind="stable")
+        part = part.drop_duplicates("video_id")
+        found.append(part.head(worst))
+        counts.append({"outcome": outcome, "files": len(part), "cases": min(len(part), worst)})
+    cases = pd.concat(found, ignore_index=True)
+    return Errors(cases, _controls(rows, controls, seed), pd.DataFrame(counts), threshold)
+
+
+def cluster_errors(
+    errors: Errors, features: ArrayLike | None = None, *, clusters: int = 3, seed: int = 0, words: str = "features"
+) -> Atlas:
+    """Put misses and false alarms into clusters, each by themselves.
+
+    k-means on standardised columns, of features on their first 20 principal components at most.
+
+    Args:
+        errors: Of `worst_errors`.
+        features: `(len(errors.cases), F)` such as those of a detector (`failure_features.case_features`), or None: then by forgery
+            kind, person and log-odds.
+        clusters: Of misses, and of false alarms; fewer where there are fewer different errors, or fewer than four on average.
+        seed: Of k-means.
+        words: What the features are.
+
+    Raises:
+        ParameterError: Less than one cluster.
+        InputError: Not as many features as cases, or such that are not finite.
+    """
+    if clusters < 1:
+        raise ParameterError(f"clustering errors: {clusters} clusters, expected at least 1. 3 is a good start.")
+    columns = _described(errors.cases) if features is None else np.asarray(features, dtype=np.float64)
+    if columns.ndim != 2 or len(columns) != len(errors.cases) or not np.isfinite(columns).all():
+        raise InputError(
+            f"clustering errors: features of shape {columns.shape} for {len(errors.cases)} cases; expected one row each, all "
+            "finite. Give those of the cases, in their order."
+        )
+    cases = errors.cases.assign(cluster=-1, silhouette=np.nan)
+    for outcome in (MISS, ALARM):
+        at = np.flatnonzero(cases["outcome"] == outcome)
+        if len(at):
+            numbers, apart = _k_means(columns[at], clusters, seed)
+            cases.loc[at, "cluster"] = numbers + cases["cluster"].max() + 1
+            cases.loc[at, "silhouette"] = apart
+    cases = cases.sort_values("cluster", kind="stable").reset_index(drop=True)
+    table = pd.DataFrame(
+        [_summary(int(n), part) for n, part in cases.groupby("cluster")], columns=list(_CLUSTER_COLUMNS)
+    )  # pyright: ignore[reportArgumentType]
+    grouped_by = "forgery kind, person and log-odds" if features is None else words
+    return Atlas(cases.drop(columns="silhouette"), table, errors.controls, errors.counts, grouped_by)
+
+
+_CLUSTER_COLUMNS = ("cluster", "outcome", "cases", "people", "kinds", "lowest", "median", "highest", "silhouette")
+
+
+def _controls(rows: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
+    drawn = rows.iloc[np.random.default_rng(seed).permutation(len(rows))]  # one row of each file, by chance
+    parts = [drawn[drawn["outcome"] == outcome].drop_duplicates("video_id").head(count) for outcome in (FOUND, PASSED)]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _described(cases: pd.DataFrame) -> NDArray[np.float64]:
+    """Kind and person as columns of 0 and 1, and the log-odds."""
+    probability = cases["fake_probability"].clip(1e-6, 1 - 1e-6)
+    words = pd.get_dummies(cases[["method", "group"]].astype(str), dtype=float)
+    return np.column_stack([words, np.log(probability / (1 - probability))])
+
+
+def _k_means(columns: NDArray[np.float64], clusters: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """For each row its cluster, the largest one being 0, and its silhouette."""
+    scaled = StandardScaler().fit_transform(columns)
+    if min(scaled.shape) > _DIRECTIONS:
+        scaled = PCA(_DIRECTIONS, random_state=seed).fit_transform(scaled)
+    count = max(1, min(clusters, len(scaled) // _FEWEST, len(np.unique(scaled, axis=0))))
+    if count == 1:
+        return np.zeros(len(scaled), np.int64), np.full(len(scaled), np.nan)
+    found = KMeans(count, n_init=10, random_state=seed).fit_predict(scaled)
+    order = np.argsort(-np.bincount(found, minlength=count), kind="stable")
+    numbers = np.argsort(order)[found]
+    # defined for fewer clusters than rows only
+    apart = silhouette_samples(scaled, numbers) if count < len(scaled) else np.full(len(scaled), np.nan)
+    return numbers.astype(np.int64), apart
+
+
+def _summary(number: int, part: pd.DataFrame) -> dict[str, object]:
+    kinds = part["method"].where(part["method"] != "", part["label"].map({REAL: "real", FAKE: "fake"})).value_counts()
+    probability = part["fake_probability"]
+    return {
+        "cluster": number, "outcome": part["outcome"].iloc[0], "cases": len(part),
+        "people": part["group"].where(part["group"] != "", part["video_id"]).nunique(),
+        "kinds": ", ".join(f"{kind} {n}" for kind, n in kinds.items()), "lowest": probability.min(),
+        "median": probability.median(), "highest": probability.max(), "silhouette": float(part["silhouette"].mean()),
+    }  # fmt: skip

@@ -1,0 +1,176 @@
+"""A locked protocol: on what, of what, and how a detector is judged, with a hash of all of it.
+
+The same detector has been published with AUC 0.80 to 0.94 on one data set, because frames and videos, one crop and another, or
+another list of files were put side by side. Two figures are comparable if they were made under one protocol, that is, if the
+hashes are the same.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import pandas as pd
+from pydantic import Field, field_validator
+
+from dfworkbench.core.errors import DataNotFoundError, ParameterError, TableError
+from dfworkbench.core.input_spec import InputSpec
+from dfworkbench.core.names import require_name
+from dfworkbench.core.safe_paths import require_below
+from dfworkbench.core.settings import Settings
+from dfworkbench.core.workspace import Workspace, atomic_path, find_workspace
+from dfworkbench.datasets.splits import with_splits
+from dfworkbench.datasets.tables import read_table, table_hash
+from dfworkbench.evaluation.metrics.curve_metrics import METRICS
+from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, Rule
+from dfworkbench.media.foreign.bounds import read_json
+
+ANY_CROP = "any"
+_IDENTIFYING = ("video_id", "split", "label", "group", "method")
+
+
+class Protocol(Settings):
+    """How detectors are judged; every field counts towards the hash."""
+
+    dataset: str = Field(default=..., min_length=1, description="Data set: a folder of labels/.")
+    split: str = Field(default="test", min_length=1, description="Which files are scored.")
+    split_hash: str = Field(
+        default=...,
+        pattern="^[0-9a-f]{64}$",
+        description="SHA-256 of the files of the split with labels, groups and kinds.",
+    )
+    videos: int = Field(default=..., ge=1, description="How many files that are.")
+    crop: str = Field(
+        default=ANY_CROP, min_length=1, description="How faces are cut, such as 'box x1.3'; any: as each detector asks."
+    )
+    frames_per_video: int = Field(
+        default=0, ge=0, description="Most scored faces or clips per person; 0: all extracted."
+    )
+    level: Literal["frame", "track", "video"] = Field(default="video", description="What a row of the metrics is.")
+    rule: Rule = Field(default=DEFAULT_RULE, description="How the faces of a file become one number.")
+    missing: Literal["drop", "as_chance", "as_real", "as_fake"] = Field(
+        default="as_chance", description="What a file without score counts as."
+    )
+    selection: Literal["validation", "last"] = Field(
+        default="validation", description="Which epoch of a run is judged: the best on validation, or the last."
+    )
+    metrics: tuple[str, ...] = Field(
+        default=("auc", "eer"), min_length=1, description="The first one orders leaderboards."
+    )
+    unit: Literal["video", "group"] = Field(default="video", description="What the bootstrap draws.")
+    draws: int = Field(default=1000, ge=0, le=100_000, description="Resamplings for the intervals.")
+    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Of the resampling.")
+
+    @field_validator("metrics")
+    @classmethod
+    def _are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            require_name("metric", name, METRICS)
+        return names
+
+    @classmethod
+    def of(cls, dataset: str, split: str = "test", *, workspace: Workspace | None = None, **fields: Any) -> Self:
+        """The protocol of a split as it is now.
+
+        Args:
+            dataset: An extracted data set.
+            split: "test", unless you know why not.
+            workspace: Where its tables lie.
+            **fields: Any other field.
+
+        Raises:
+            DataNotFoundError: The data set was not extracted, or has no splits.
+            TableError: The split is empty.
+        """
+        videos = split_videos(dataset, split, workspace)
+        return cls(dataset=dataset, split=split, split_hash=split_hash(videos), videos=len(videos), **fields)
+
+    @property
+    def sha256(self) -> str:
+        """Of the canonical JSON of all fields."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def id(self) -> str:
+        """The first ten hex digits of the hash, to be shown beside figures."""
+        return self.sha256[:10]
+
+    def differences(self, other: "Protocol") -> dict[str, tuple[Any, Any]]:
+        """Fields that differ: name -> (here, there)."""
+        mine, theirs = self.model_dump(), other.model_dump()
+        return {name: (mine[name], theirs[name]) for name in mine if mine[name] != theirs[name]}
+
+    def save(self, workspace: Workspace | None = None) -> Path:
+        """Write `labels/<data set>/protocols/<id>.json`."""
+        labels = (workspace or find_workspace()).labels
+        path = labels / self.dataset / "protocols" / f"{self.id}.json"
+        require_below(path, labels, "saving a protocol")  # the name may come from a file
+        record = {"sha256": self.sha256, "protocol": self.model_dump(mode="json")}
+        with atomic_path(path, "a protocol") as temporary:
+            temporary.write_text(json.dumps(record, indent=2) + "\n")
+        return path
+
+    @classmethod
+    def load(cls, path: Path | str) -> Self:
+        """Read a protocol file.
+
+        Raises:
+            DataNotFoundError: There is no such file.
+            ParameterError: It is no protocol, or was changed since it was locked.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise DataNotFoundError(
+                f"loading a protocol: there is no file {path}. Make one with Protocol.of(…).save()."
+            )
+        try:
+            record = read_json(path)
+            found, stated = cls(**record["protocol"]), record["sha256"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ParameterError(
+                f"loading the protocol {path}: it cannot be used ({error}). Expected a file that Protocol.save wrote."
+            ) from None
+        if found.sha256 != stated:
+            raise ParameterError(
+                f"loading the protocol {path}: its fields hash to {found.sha256[:10]}, and it says {str(stated)[:10]}. It was "
+                "changed after it was locked, so it is another protocol: make that one with Protocol(…).save()."
+            )
+        return found
+
+    def __str__(self) -> str:
+        crop = "" if self.crop == ANY_CROP else f", crops {self.crop}"
+        frames = f", at most {self.frames_per_video} frames" if self.frames_per_video else ""
+        return (
+            f"protocol {self.id}: {self.videos} files of {self.dataset}/{self.split}, {self.level} level by {self.rule}{crop}"
+            f"{frames}, missing {self.missing}, epoch by {self.selection}, intervals by {self.unit}"
+        )
+
+
+def split_videos(dataset: str, split: str, workspace: Workspace | None = None) -> pd.DataFrame:
+    """The video table of a split, by splits.csv.
+
+    Raises:
+        DataNotFoundError: The data set was not extracted, or has no splits.
+        TableError: The split is empty.
+    """
+    folder = (workspace or find_workspace()).labels / dataset
+    videos = with_splits(read_table("video", folder / "videos.csv"), folder / "splits.csv")
+    chosen = videos[videos["split"] == split]
+    if chosen.empty:
+        seen = ", ".join(f"{name or 'none'}: {n}" for name, n in videos["split"].value_counts().items())
+        raise TableError(f"reading the {split} split of {dataset!r}: it has no videos. Splits in the table: {seen}.")
+    return chosen.reset_index(drop=True)
+
+
+def split_hash(videos: pd.DataFrame) -> str:
+    """SHA-256 of which files these are and what they are, whatever the order of rows and columns."""
+    return table_hash(videos[list(_IDENTIFYING)].sort_values("video_id", ignore_index=True))
+
+
+def crop_profile(spec: InputSpec) -> str:
+    """How a detector's faces are cut, in words, such as "box x1.3"; its input size is its own affair."""
+    if spec.alignment == "whole":
+        return spec.alignment
+    special = [spec.region] * (spec.region != "square") + [f"border {spec.border}"] * (spec.border != "repeat")
+    return " ".join([f"{spec.alignment} x{spec.crop_scale:g}", *special, *["exact"] * spec.exact])

@@ -1,0 +1,287 @@
+"""Honest against optimistic selection: the figure of the epoch picked on validation, and of the one picked on test data.
+
+Papers and benchmarks often report the best of all epochs by the very data that they report on. Of k epochs the best one is at
+least as good as any other there, so the figure is never too low and mostly too high. Both are shown here, with what lies between.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm.auto import tqdm
+
+from dfworkbench.core.errors import CheckpointError, DataNotFoundError, InputError
+from dfworkbench.core.names import require_name
+from dfworkbench.core.workspace import Workspace, find_workspace
+from dfworkbench.datasets.audit.leak_note import table_note
+from dfworkbench.datasets.tables import read_table, write_table
+from dfworkbench.evaluation.judging.leaderboard import LOWER_IS_BETTER
+from dfworkbench.evaluation.judging.protocol import split_videos
+from dfworkbench.evaluation.metrics.bootstrap import interval, interval_of_difference, resample, too_few, unit_codes
+from dfworkbench.evaluation.metrics.curve_metrics import METRICS
+from dfworkbench.evaluation.metrics.curves import Ranking, draw_counts
+from dfworkbench.evaluation.metrics.evaluate import usable_rows
+from dfworkbench.evaluation.metrics.measures import Measure
+from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, to_level
+from dfworkbench.evaluation.scoring.heldout import split_faces, split_score_file, stored_scores
+from dfworkbench.evaluation.scoring.score import score_rows
+from dfworkbench.runs.checkpoints import LoadedDetector, find_checkpoint, load_detector, read_record
+
+_CACHE_MB = 2000
+Figures = tuple[float, np.ndarray]  # value, and that of every resampling
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """Two ways to pick an epoch.
+
+    Attributes:
+        metric: Name in `METRICS`.
+        level: "frame", "track" or "video".
+        epochs: epoch, val, test: the metric of every epoch on both splits.
+        honest_epoch: Picked without a look at the test data.
+        optimistic_epoch: The best one on the test data.
+        honest: Its figure on test data.
+        optimistic: The other one's.
+        optimism: How much better the optimistic figure is, never below 0. Its interval is that of the difference of these two
+            epochs over resampled files: where it reaches below 0, the pick was luck.
+        note: What must be said beside the figures; "" if nothing.
+    """
+
+    metric: str
+    level: str
+    epochs: pd.DataFrame
+    honest_epoch: int
+    optimistic_epoch: int
+    honest: Measure
+    optimistic: Measure
+    optimism: Measure
+    note: str = ""
+
+    def table(self) -> pd.DataFrame:
+        """Side by side: one row per way to pick, and the difference."""
+        rows = [
+            ("picked on validation (honest)", self.honest_epoch, self.honest),
+            ("picked on test data (optimistic)", self.optimistic_epoch, self.optimistic),
+            ("optimism", "", self.optimism),
+        ]
+        return pd.DataFrame([
+            {"epoch picked": how, "epoch": epoch, self.metric: m.text(3), "value": m.value, "low": m.low, "high": m.high}
+            for how, epoch, m in rows
+        ])  # fmt: skip
+
+    def __repr__(self) -> str:
+        head = f"{self.metric} on {self.level} level, {self.honest.n} rows"
+        text = self.table().iloc[:, :3].to_string(index=False)
+        return "\n".join([head, text, *([f"NOTE: {self.note}"] if self.note else [])])
+
+
+def selection_optimism(
+    run: str | Path,
+    *,
+    dataset: str = "",
+    split: str = "test",
+    metric: str = "auc",
+    level: str = "video",
+    rule: str = DEFAULT_RULE,
+    missing: str = "as_chance",
+    unit: str = "video",
+    draws: int = 1000,
+    seed: int = 0,
+    device: str = "cpu",
+    workspace: Workspace | None = None,
+    progress: bool = True,
+) -> Selection:
+    """Figures of the run's own best epoch (best.json, by validation) and of the best one on test data.
+
+    Epochs whose scores of the split lie in the run's folder are not scored again; the others are, and their tables are kept.
+
+    Args:
+        run: Its folder, or its name in the workspace.
+        dataset: Extracted data set to judge on; empty for the one that the run was trained on.
+        split: Of that data set.
+        metric: Name in `METRICS`.
+        level: "frame", "track" or "video".
+        rule: How the faces of a file become one number.
+        missing: What a file without score counts as.
+        unit: What the bootstrap draws: "video" or "group".
+        draws: Resamplings.
+        seed: Of the resampling.
+        device: Where missing epochs are scored.
+        workspace: Where runs and tables lie.
+        progress: Whether to show bars.
+
+    Raises:
+        DataNotFoundError: There is no such run, or an epoch has no validation scores.
+        CheckpointError: The run has no finished epoch.
+        TableError: The split is empty.
+    """
+    space = workspace or find_workspace()
+    best = find_checkpoint(run, workspace=space)
+    folder = best.parent
+    weights = {
+        int(path.stem[6:]): path for path in sorted(folder.glob("epoch_*.safetensors")) if path.stem[6:] != "000"
+    }
+    if not weights:
+        raise CheckpointError(
+            f"comparing epochs of {folder}: it holds imported weights, and there is nothing to pick from."
+        )
+    dataset = dataset or _trained_on(best)
+    val = {epoch: _val_scores(folder, epoch) for epoch in weights}
+    test = split_scores(weights, dataset, split, device=device, workspace=space, progress=progress)
+    picked = int(json.loads((folder / "best.json").read_text())["epoch"])
+    return compare_selection(
+        val,
+        test,
+        picked=picked,
+        metric=metric,
+        level=level,
+        rule=rule,
+        missing=missing,
+        unit=unit,
+        draws=draws,
+        seed=seed,
+    )
+
+
+def compare_selection(
+    val: Mapping[int, pd.DataFrame],
+    test: Mapping[int, pd.DataFrame],
+    *,
+    picked: int | None = None,
+    metric: str = "auc",
+    level: str = "video",
+    rule: str = DEFAULT_RULE,
+    missing: str = "as_chance",
+    unit: str = "video",
+    draws: int = 1000,
+    seed: int = 0,
+) -> Selection:
+    """The same from score tables.
+
+    Args:
+        val: Epoch -> score table of the validation split.
+        test: Epoch -> score table of the test split, all of the same rows.
+        picked: The honest epoch; None takes the best one on validation by `metric`, the earlier of equals.
+        metric: See `selection_optimism`, as for the others.
+        level: See there.
+        rule: See there.
+        missing: See there.
+        unit: See there.
+        draws: See there.
+        seed: See there.
+
+    Raises:
+        InputError: No epochs, other epochs on either side, tables of different rows, or a metric that is not defined on the test
+            data.
+    """
+    require_name("metric", metric, METRICS)
+    _require_alike(val, test, picked)
+    sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
+    how = {"metric": metric, "level": level, "rule": rule, "missing": missing, "unit": unit}
+    of_val = {epoch: _figures(table, **how, draws=0, seed=seed)[0] for epoch, table in sorted(val.items())}
+    of_test = {epoch: _figures(table, **how, draws=draws, seed=seed) for epoch, table in sorted(test.items())}
+    if any(np.isnan(value) for value, _ in of_test.values()):
+        raise InputError(
+            f"comparing epochs by {metric}: it is not defined on the test data. Expected fakes and reals there."
+        )
+    honest = (
+        picked if picked is not None else max(of_val, key=lambda e: (np.nan_to_num(sign * of_val[e], nan=-np.inf), -e))
+    )
+    # of epochs that are equally good on test data the honest one: nothing was gained by looking
+    optimistic = max(of_test, key=lambda e: (sign * of_test[e][0], e == honest, -e))
+    rows = usable_rows(to_level(test[honest], level, rule), missing)[0]
+    few = too_few(rows["label"], unit_codes(rows, unit)[0], unit) if draws else ""
+    first, second = of_test[honest], of_test[optimistic]
+    better, worse = (second, first) if sign > 0 else (first, second)
+    low, high, why = interval_of_difference(better[1], worse[1])
+    measures = [
+        _measure(f"{metric}, epoch {honest}", first, len(rows), few),
+        _measure(f"{metric}, epoch {optimistic}", second, len(rows), few),
+        Measure("optimism", better[0] - worse[0], low, high, n=len(rows), reason=few or why),
+    ]
+    epochs = pd.DataFrame(
+        {"epoch": list(of_val), "val": list(of_val.values()), "test": [of_test[e][0] for e in of_val]}
+    )
+    return Selection(metric, level, epochs, honest, optimistic, *measures, note=table_note(test[honest]))
+
+
+def split_scores(
+    weights: Mapping[int, Path], dataset: str, split: str, *, device: str, workspace: Workspace, progress: bool
+) -> dict[int, pd.DataFrame]:
+    """Score tables of a split by several weight files of one run: stored ones, and new ones, which are kept."""
+    videos = split_videos(dataset, split, workspace)
+    tables = {epoch: stored_scores(path, dataset, split, videos) for epoch, path in weights.items()}
+    data: Any = None
+    lacking = [epoch for epoch, table in tables.items() if table is None]
+    quiet = not progress or not lacking  # a bar of nothing would stay
+    for epoch in tqdm(lacking, desc="scoring epochs", unit="epoch", disable=quiet, leave=False):
+        loaded: LoadedDetector = load_detector(weights[epoch], device)
+        if data is None:  # all epochs of a run look at the same crops
+            data = split_faces(dataset, videos, loaded.input_spec, workspace, cache_mb=_CACHE_MB)
+        scores = score_rows(loaded, data, videos=videos, progress=False)
+        write_table("score", scores, split_score_file(weights[epoch], dataset, split))
+        tables[epoch] = scores
+    return {epoch: table for epoch, table in tables.items() if table is not None}
+
+
+def _figures(
+    scores: pd.DataFrame, *, metric: str, level: str, rule: str, missing: str, unit: str, draws: int, seed: int
+) -> Figures:
+    rows = to_level(scores, level, rule).sort_values(
+        "row_id", ignore_index=True
+    )  # in one order all draw the same files
+    used = usable_rows(rows, missing)[0]
+    if used.empty:
+        return float("nan"), np.full(draws, np.nan)
+    ranking = Ranking(used["label"], used["fake_probability"])
+    value = float(METRICS[metric](ranking.curve())[0])
+    codes, units = unit_codes(used, unit)
+    if too_few(used["label"], codes, unit):
+        return value, np.empty(0)
+    return value, resample(ranking, codes, draw_counts(units, draws, seed), (metric,))[metric]
+
+
+def _measure(name: str, figures: Figures, rows: int, few: str) -> Measure:
+    low, high, why = interval(figures[1])
+    return Measure(name, figures[0], low, high, n=rows, reason=few or why)
+
+
+def _require_alike(val: Mapping[int, pd.DataFrame], test: Mapping[int, pd.DataFrame], picked: int | None) -> None:
+    if not test or set(val) != set(test) or (picked is not None and picked not in test):
+        raise InputError(
+            f"comparing epochs: scores of epochs {sorted(val)} on validation and {sorted(test)} on test data, picked "
+            f"{picked or 'on validation'}. Expected the same epochs on both, and the picked one among them: score the others."
+        )
+    first = min(test)
+    scored = {e: set(table.loc[table["fake_probability"].notna(), "row_id"]) for e, table in test.items()}
+    for epoch, rows in scored.items():
+        if rows != scored[first]:
+            raise InputError(
+                f"comparing epochs: {len(rows ^ scored[first])} rows of the test data have a score in epoch {first} or {epoch} and "
+                "not in the other. Expected the same rows, or the difference would be one of files: score both again."
+            )
+
+
+def _val_scores(folder: Path, epoch: int) -> pd.DataFrame:
+    path = folder / "scores" / f"val_epoch_{epoch:03d}.parquet"
+    if not path.is_file():
+        raise DataNotFoundError(
+            f"comparing epochs of {folder.name!r}: there is no {path.name} in its scores. Expected what training writes after "
+            "every epoch of a detector; train the run again, or give score tables to compare_selection."
+        )
+    return read_table("score", path)
+
+
+def _trained_on(weights: Path) -> str:
+    record = read_record(weights)
+    try:
+        return str(record["provenance"]["settings"]["dataset"])
+    except (KeyError, TypeError):
+        raise CheckpointError(
+            f"comparing epochs of {weights.parent}: {weights.name} does not say on which data it was trained. Give dataset=."
+        ) from None

@@ -1,0 +1,197 @@
+"""Real, fake or inconclusive: two thresholds from validation rows, at error rates that are chosen.
+
+Moving the operating point needs the score tables and nothing else. The thresholds are order statistics with the finite-sample
+rule of split conformal prediction (V. Vovk, A. Gammerman and G. Shafer, "Algorithmic learning in a random world", 2005): with n
+real rows, a new one is called fake with a chance of at most alpha, if it is drawn like them. The least rate that n reals
+can vouch for is 1 / (n + 1); below it nothing is called fake, and the operating point says so. "Drawn like them" fails for
+another data set, and n files of few people are worth less than n.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy.stats import beta as beta_distribution
+
+from dfworkbench.core.errors import ParameterError
+from dfworkbench.core.names import FAKE, REAL
+from dfworkbench.core.settings import Settings
+from dfworkbench.core.workspace import atomic_path
+from dfworkbench.evaluation.judging.calibration import fitting_rows, load_settings
+from dfworkbench.evaluation.metrics.bootstrap import INTERVAL, people_codes
+from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, Rule, to_level
+
+VERDICTS = ("real", "inconclusive", "fake", "no score")
+
+
+class OperatingPoint(Settings):
+    """Two thresholds and where they come from. Frozen; `save` and `load` keep it as JSON."""
+
+    false_alarm_rate: float = Field(ge=0, le=1, description="Alpha: share of reals that may be called fake")
+    miss_rate: float = Field(ge=0, le=1, description="Beta: share of fakes that may be called real")
+    fake_above: float | None = Field(description="Above it: fake. None: no score is called fake")
+    real_below: float | None = Field(description="Below it: real. None: no score is called real")
+    level: str = Field(default="video", description="Level of the rows it was set on, and is for")
+    rule: Rule = Field(default=DEFAULT_RULE, description="How the rows of a file become one number")
+    n_real: int = Field(ge=1, description="Real rows it was set on")
+    n_fake: int = Field(ge=1, description="Fake rows it was set on")
+    real_people: int = Field(default=0, ge=0, description="Identity groups of the real rows")
+    fake_people: int = Field(default=0, ge=0, description="Identity groups of the fake rows")
+
+    def judge(self, probabilities: NDArray[np.float64]) -> NDArray[np.str_]:
+        """For each fake probability "real", "fake" or "inconclusive"; "no score" for NaN."""
+        p = np.asarray(probabilities, dtype=np.float64)
+        fake = p > (np.inf if self.fake_above is None else self.fake_above)
+        real = p < (-np.inf if self.real_below is None else self.real_below)
+        return np.select([np.isnan(p), fake, real], ["no score", "fake", "real"], "inconclusive")
+
+    def sentences(self) -> list[str]:
+        """The thresholds, the rows they were set on, and the notes, in words."""
+        above = "never fake" if self.fake_above is None else f"fake above {self.fake_above:.3f}"
+        below = "never real" if self.real_below is None else f"real below {self.real_below:.3f}"
+        return [
+            f"{above} (at most {self.false_alarm_rate:.1%} of reals), {below} (at most {self.miss_rate:.1%} of fakes)",
+            f"set on {self.n_real} real and {self.n_fake} fake validation rows",
+            *self.notes(),
+        ]
+
+    def notes(self) -> list[str]:
+        """What must be said beside verdicts of this operating point."""
+        sides = (
+            ("fake", "false-alarm", self.false_alarm_rate, self.fake_above, self.n_real, self.real_people, "real"),
+            ("real", "miss", self.miss_rate, self.real_below, self.n_fake, self.fake_people, "fake"),
+        )
+        out = []
+        for verdict, rate, asked, threshold, n, people, kind in sides:
+            if threshold is None:
+                out.append(
+                    f"nothing is called {verdict}: {n} {kind} rows can vouch for a {rate} rate of {1 / (n + 1):.2%} or more, "
+                    f"{asked:.2%} was asked"
+                )
+            if people < n:
+                out.append(
+                    f"the {n} {kind} rows are of {people} people or groups: the {rate} rate is less sure than {n} rows say"
+                )
+        return out
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON."""
+        with atomic_path(path, "an operating point") as temporary:
+            temporary.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> "OperatingPoint":
+        """Read what `save` wrote.
+
+        Raises:
+            DataNotFoundError: There is no such file.
+            ParameterError: It does not hold an operating point.
+        """
+        return load_settings(cls, path, "an operating point")
+
+
+def operating_point(
+    scores: pd.DataFrame,
+    false_alarm_rate: float = 0.05,
+    miss_rate: float = 0.05,
+    level: str = "video",
+    *,
+    rule: Rule = DEFAULT_RULE,
+    allow_test: bool = False,
+) -> OperatingPoint:
+    """`thresholds` at chosen error rates, from the labelled and scored rows of a validation table.
+
+    Args:
+        scores: A score table of validation files, calibrated or not; verdicts need the same.
+        false_alarm_rate: Alpha, 0..1.
+        miss_rate: Beta, 0..1; of fakes that are called real. An inconclusive fake is no miss.
+        level: On which files are judged.
+        rule: How the rows of a file become one number.
+        allow_test: Whether rows of split "test" may be used.
+
+    Raises:
+        ParameterError: A rate outside 0..1.
+        InputError: Rows of split "test", of one class, or none.
+    """
+    for name, rate in (("false_alarm_rate", false_alarm_rate), ("miss_rate", miss_rate)):
+        if not 0 <= rate <= 1:
+            raise ParameterError(f"setting an operating point: {name} {rate}, expected a share from 0 to 1.")
+    rows = fitting_rows(scores, level, rule, "setting an operating point", allow_test=allow_test)
+    kinds = [rows[rows["label"] == label] for label in (REAL, FAKE)]
+    reals, fakes = (kind["fake_probability"].to_numpy(dtype=np.float64) for kind in kinds)
+    above, below = thresholds(reals, fakes, false_alarm_rate, miss_rate)
+    return OperatingPoint(
+        false_alarm_rate=false_alarm_rate, miss_rate=miss_rate, fake_above=above, real_below=below, level=level, rule=rule,
+        n_real=len(reals), n_fake=len(fakes), real_people=people_codes(kinds[0])[1], fake_people=people_codes(kinds[1])[1],
+    )  # fmt: skip
+
+
+def thresholds(
+    reals: NDArray[np.float64], fakes: NDArray[np.float64], false_alarm_rate: float, miss_rate: float
+) -> tuple[float | None, float | None]:
+    """Above which score to say fake, and below which real; None where the rate cannot be vouched for.
+
+    Fake is what lies above the k-th highest real, k = floor(alpha (n + 1)); real what lies below the k-th lowest fake, in the same
+    way. Where the detector is so good that both hold between the two, they meet half way: neither rate rises by that, and
+    nothing stays inconclusive but a tie.
+
+    Args:
+        reals: `(n,)`, scores of real rows.
+        fakes: `(m,)`, scores of fake rows.
+        false_alarm_rate: Alpha.
+        miss_rate: Beta.
+    """
+    above, below = _bound(-reals, false_alarm_rate), _bound(fakes, miss_rate)
+    above = None if above is None else -above
+    if above is not None and below is not None and above < below:
+        above = below = (above + below) / 2
+    return above, below
+
+
+def _bound(values: NDArray[np.float64], rate: float) -> float | None:
+    """The value below which a new one of these falls with a chance of at most `rate`; None if there is none."""
+    k = int(rate * (len(values) + 1) + 1e-9)  # 0.29 * 100 is 28.999999999999996
+    return float(np.sort(values)[min(k, len(values)) - 1]) if k else None
+
+
+def verdicts(scores: pd.DataFrame, point: OperatingPoint) -> pd.DataFrame:
+    """The rows of `to_level` on the level of an operating point, with a column `verdict` (one of `VERDICTS`).
+
+    Args:
+        scores: A score table, calibrated if that of the operating point was.
+        point: From `operating_point`.
+    """
+    rows = to_level(scores, point.level, point.rule)
+    return rows.assign(verdict=point.judge(rows["fake_probability"].to_numpy(dtype=np.float64)))
+
+
+def verdict_rates(judged: pd.DataFrame) -> pd.DataFrame:
+    """How the labelled rows of `verdicts` came out.
+
+    Returns:
+        One row for "real" and one for "fake" files: kind, n, a count per verdict (columns real, inconclusive, fake, no_score),
+        wrong_rate (reals called fake, fakes called real; of those with a score), low and high (95 %, exact binomial after
+        Clopper and Pearson; takes rows for independent), inconclusive_rate.
+    """
+    out = []
+    for label, kind, wrong in ((REAL, "real", "fake"), (FAKE, "fake", "real")):
+        seen = judged.loc[judged["label"] == label, "verdict"].value_counts()
+        counts = {name.replace(" ", "_"): int(seen.get(name, 0)) for name in VERDICTS}
+        n = sum(counts.values())
+        scored = n - counts["no_score"]
+        rate, low, high = binomial_rate(counts[wrong], scored)
+        open_rate = counts["inconclusive"] / scored if scored else float("nan")
+        row = {"kind": kind, "n": n, **counts, "wrong_rate": rate, "low": low, "high": high}
+        out.append({**row, "inconclusive_rate": open_rate})
+    return pd.DataFrame(out)
+
+
+def binomial_rate(k: int, n: int) -> tuple[float, float, float]:
+    """K / n with its exact 95 % interval (Clopper and Pearson 1934); NaN for n = 0."""
+    if not n:
+        return float("nan"), float("nan"), float("nan")
+    low = float(beta_distribution.ppf(INTERVAL[0], k, n - k + 1)) if k else 0.0
+    high = float(beta_distribution.ppf(INTERVAL[1], k + 1, n - k)) if k < n else 1.0
+    return k / n, low, high

@@ -1,0 +1,1 @@
+"""From score tables to metrics, curves and intervals."""

@@ -1,0 +1,131 @@
+"""From scored faces to one number per track or per file, by a stated rule.
+
+The key of a file is its `video_id`, a path: equally named videos of different forgery kinds are never pooled. Rows of doubtful
+tracks (column `doubt`, see `faces.doubt`) do not decide a file that has others with a score.
+"""
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from dfworkbench.core.errors import TableError
+from dfworkbench.core.names import STATUS_OK, require_name
+
+LEVELS = ("frame", "track", "video")
+
+#: Other names of two of them. A detector of clips writes one row per clip, one of pictures a row per face: both are the rows of
+#: the table. A person is a track, which goes on over gaps and cuts where identity weights were at hand at extraction; without
+#: them, a person who returns is two (docs/decisions/0006-identity.md).
+ALIASES = {"clip": "frame", "person": "track"}
+
+#: Rule -> what it does, in words for reports.
+RULES = {
+    "max_track_mean": "maximum over tracks of the mean over frames",
+    "mean": "mean over all faces",
+    "max_frame": "maximum over all faces",
+    "top_quarter": "mean of the highest quarter of all faces",
+}
+Rule = Literal["max_track_mean", "mean", "max_frame", "top_quarter"]  # the same names, for settings and their widgets
+DEFAULT_RULE: Rule = "max_track_mean"
+
+_NEEDED = ("row_id", "video_id", "label", "track", "frame", "fake_probability", "status")
+_KEPT = ("dataset", "split", "group", "method")
+_OPTIONAL = (*_KEPT, "reason", "doubt")
+
+
+def to_level(scores: pd.DataFrame, level: str = "video", rule: str = DEFAULT_RULE) -> pd.DataFrame:
+    """Aggregate a score table.
+
+    Args:
+        scores: A score table (`tables.SCORES`), one row per face or clip and one per file that could not be scored.
+        level: "frame" or "clip" (one row per scored face or clip), "track" or "person" (one per person and file), or "video"
+            (one per file).
+        rule: How the rows of a file become one number, see `RULES`. On track level the rule is applied within the track,
+            where "max_track_mean" is the mean. On video level doubtful tracks count only where a file has no others with a score.
+
+    Returns:
+        One row per entry in order of first appearance: row_id, video_id, dataset, split, group, method, label, track,
+        fake_probability, status, reason, doubt, faces. A row without score keeps its status and has fake_probability NaN. A
+        file with a fake track is fake. On video level `doubt` is empty unless doubtful tracks decided.
+
+    Raises:
+        UnknownNameError: For a level or rule that does not exist.
+        TableError: A column is missing, or the rows of one track have different labels.
+    """
+    level = ALIASES.get(require_name("level", level, (*LEVELS, *ALIASES)), level)
+    require_name("aggregation rule", rule, RULES)
+    rows = _checked(scores)
+    if level == "frame":
+        return rows
+    keys = ["video_id", "track"] if level == "track" else ["video_id"]
+    groups = rows.groupby(keys, sort=False)
+    out = groups.agg(**_summary(rows, level)).reset_index()
+    deciding = rows if level == "track" else rows[decides(rows)]
+    score = _scores_by_rule(deciding, keys, rule if level == "video" else rule.replace("max_track_mean", "mean"))
+    index = pd.MultiIndex.from_frame(out[keys]) if len(keys) > 1 else pd.Index(out["video_id"])
+    out["doubt"] = deciding.groupby(keys, sort=False)["doubt"].max().reindex(index).to_numpy()
+    out["fake_probability"] = score.reindex(index).to_numpy()
+    out["status"] = np.where(out["faces"] > 0, STATUS_OK, out["status"])
+    out["reason"] = np.where(out["faces"] > 0, "", out["reason"])
+    suffix = "#t" + out["track"].astype(str) if level == "track" else ""
+    out.insert(0, "row_id", out["video_id"] + suffix)
+    return out
+
+
+def decides(rows: pd.DataFrame) -> pd.Series:
+    """Which rows of a score table decide the verdicts of their files: of doubtful tracks only where no others have a score."""
+    sure = rows["doubt"] == ""
+    others = (sure & rows["fake_probability"].notna()).groupby(rows["video_id"]).transform("any")
+    return sure | ~others
+
+
+def _checked(scores: pd.DataFrame) -> pd.DataFrame:
+    missing = [name for name in _NEEDED if name not in scores]
+    if missing:
+        raise TableError(
+            f"aggregating scores: the table has no column {', '.join(map(repr, missing))}; it has {', '.join(scores)}. "
+            "Make score tables with dfworkbench.evaluation.scoring.score, or complete yours with tables.SCORES.complete(rows)."
+        )
+    rows = scores.reset_index(drop=True).copy()
+    for name in _OPTIONAL:
+        if name not in rows:  # tables of other programs, and of older versions
+            rows[name] = ""
+    rows["doubt"] = rows["doubt"].fillna("")
+    # a row that failed has no score, whatever number stands in it
+    rows.loc[rows["status"] != STATUS_OK, "fake_probability"] = np.nan
+    rows["faces"] = rows["fake_probability"].notna().astype("int64")
+    lost = (rows["faces"] == 0) & (rows["status"] == STATUS_OK)
+    rows.loc[lost, ["status", "reason"]] = ["missing", "no score in the table"]
+    labels = rows.groupby(["video_id", "track"], sort=False)["label"]
+    mixed = labels.min() != labels.max()
+    if mixed.any():
+        video, track = mixed.index[mixed.to_numpy().argmax()]
+        raise TableError(
+            f"aggregating scores: track {track} of {video!r} has rows of different labels. A track is one person's face and is "
+            "real or fake; if two files share this video_id, give each its path below the data set's root."
+        )
+    return rows
+
+
+def _summary(rows: pd.DataFrame, level: str) -> dict[str, tuple[str, str]]:
+    out = {name: (name, "first") for name in _KEPT}
+    if level == "video":
+        # "max" finds the forgery kind of a file that also holds real tracks, whose method is ""
+        out |= {"method": ("method", "max"), "label": ("label", "max")}
+    else:
+        out["label"] = ("label", "first")
+    return out | {"faces": ("faces", "sum"), "status": ("status", "first"), "reason": ("reason", "first")}
+
+
+def _scores_by_rule(rows: pd.DataFrame, keys: list[str], rule: str) -> pd.Series:
+    scored = rows[rows["faces"] > 0]
+    if rule == "max_track_mean":
+        tracks = scored.groupby(["video_id", "track"], sort=False)["fake_probability"].mean()
+        return tracks.groupby(level="video_id", sort=False).max()
+    if rule == "top_quarter":
+        scored = scored.sort_values("fake_probability", ascending=False, kind="stable")
+        groups = scored.groupby(keys, sort=False)["fake_probability"]
+        scored = scored[groups.cumcount() < np.ceil(groups.transform("size") / 4)]
+    values = scored.groupby(keys, sort=False)["fake_probability"]
+    return values.max() if rule == "max_frame" else values.mean()

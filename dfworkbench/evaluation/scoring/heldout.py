@@ -1,0 +1,99 @@
+"""Scores of an extracted split, kept in the folder of the run; with a note where it may not be held out."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from dfworkbench.core.input_spec import InputSpec
+from dfworkbench.core.provenance import file_hash
+from dfworkbench.core.workspace import Workspace, find_workspace
+from dfworkbench.datasets.audit.leak_note import run_note, with_note
+from dfworkbench.datasets.face_dataset import FaceDataset
+from dfworkbench.datasets.tables import read_table, write_table
+from dfworkbench.evaluation.judging.protocol import split_videos
+from dfworkbench.evaluation.scoring.score import score_rows
+from dfworkbench.runs.checkpoints import LoadedDetector
+
+
+def score_split(
+    loaded: LoadedDetector,
+    dataset: str,
+    split: str = "test",
+    workspace: Workspace | None = None,
+    *,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Score every extracted face of a split, and keep the table in the run's folder.
+
+    The table is `checkpoints/<run>/scores/<split>_<data set>_<weights>.parquet`. Files without faces stand in it with
+    their status, so that the coverage is known.
+
+    Args:
+        loaded: Of `load_detector`.
+        dataset: An extracted data set.
+        split: "test", unless you know why not.
+        workspace: Where the tables lie.
+        progress: Whether to show a bar.
+
+    Returns:
+        The score table. Its column `note` says so where the weights may have been trained on these files.
+
+    Raises:
+        TableError: The split is empty.
+    """
+    space = workspace or find_workspace()
+    videos = split_videos(dataset, split, space)
+    data = split_faces(dataset, videos, loaded.input_spec, space)
+    scores = score_rows(loaded, data, videos=videos, progress=progress)
+    note = " ".join(filter(None, [run_note(loaded.metadata), _splits_note(loaded, dataset, space)]))
+    scores = with_note(scores, note)
+    write_table("score", scores, split_score_file(loaded.path, dataset, split))
+    return scores
+
+
+def _splits_note(loaded: LoadedDetector, dataset: str, workspace: Workspace) -> str:
+    """What to say of a run that was trained on this data set before its splits were drawn anew."""
+    record = loaded.metadata.get("provenance")
+    record = record if isinstance(record, Mapping) else {}
+    trained_on = (record.get("settings") or {}).get("dataset")
+    splits = workspace.labels / dataset / "splits.csv"
+    if trained_on != dataset or not splits.is_file() or record.get("splits") in (None, "", file_hash(splits)):
+        return ""
+    return (
+        f"The splits of {dataset} have changed since this run was trained: it may have been trained on files that are scored "
+        "here."
+    )
+
+
+def split_faces(
+    dataset: str, videos: pd.DataFrame, spec: InputSpec, workspace: Workspace, *, cache_mb: int = 0
+) -> FaceDataset:
+    """All extracted faces of these videos' main people; the label of a file is that of its main person, bystanders are real.
+
+    Args:
+        dataset: Its name.
+        videos: Rows of its video table.
+        spec: Of the detector.
+        workspace: Where tables and crops lie.
+        cache_mb: Memory for crops that are read more than once.
+    """
+    faces = read_table("face", workspace.labels / dataset / "faces.parquet")
+    return FaceDataset(faces, videos, spec, workspace.extracted, tracks="main", cache_mb=cache_mb)
+
+
+def split_score_file(weights: Path, dataset: str, split: str) -> Path:
+    """Where the scores of a split by a weight file lie."""
+    return weights.parent / "scores" / f"{split}_{dataset}_{weights.stem}.parquet"
+
+
+def stored_scores(weights: Path, dataset: str, split: str, videos: pd.DataFrame) -> pd.DataFrame | None:
+    """Scores that `score_split` kept, if they are of these very videos with these labels; else None."""
+    path = split_score_file(weights, dataset, split)
+    if not path.is_file():
+        return None
+    scores = read_table("score", path)
+    known = videos[["video_id", "label"]].sort_values("video_id", ignore_index=True)
+    seen = scores.groupby("video_id", as_index=False)["label"].max()
+    newer = weights.is_file() and weights.stat().st_mtime_ns > path.stat().st_mtime_ns
+    return scores if not newer and seen.equals(known) else None

@@ -1,0 +1,243 @@
+"""What scoring returns: one `Scored` with a `FileScore` per file and a `TrackScore` per person."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dfworkbench.core.names import STATUS_OK
+from dfworkbench.evaluation.scoring.aggregate import RULES
+from dfworkbench.media.pictures.marks import draw_boxes
+
+
+@dataclass(frozen=True, eq=False)
+class TrackScore:
+    """One person's face through one file. All arrays run over the n sampled faces in order of time.
+
+    Attributes:
+        track: Number of the track, from 0 by first appearance.
+        fake_probability: Of the track by the file's rule; NaN if it is too short for the detector's clips.
+        frames: `(n,)` frame indices.
+        times: `(n,)` seconds.
+        probabilities: `(n,)` fake probabilities; where a detector reads clips, the mean over the clips that hold the face.
+        boxes: `(n, 4)` face boxes in pixels of the full frame.
+        thumbnails: `(k, S, S, 3)` uint8 RGB, some of the faces.
+        shown: `(k,)` which faces they are, indices into the other arrays.
+        artifacts: For each thumbnail `(m, 5)`: corners x0, y0, x1, y1 in 0..1 of it, and score in 0..1, of the boxes in which
+            the detector sees artifacts; empty for detectors that say nothing of the kind.
+        shows: What was scored, in one word: "face", "crop" for ready-made ones, or "picture" where pictures are taken whole.
+        doubt: Why the track does not decide the file while there are others (`faces.doubt`); "" if it may.
+    """
+
+    track: int
+    fake_probability: float
+    frames: NDArray[np.int64]
+    times: NDArray[np.float64]
+    probabilities: NDArray[np.float64]
+    boxes: NDArray[np.float64]
+    thumbnails: NDArray[np.uint8]
+    shown: NDArray[np.int64]
+    artifacts: tuple[NDArray[np.float64], ...] = ()
+    shows: str = "face"
+    doubt: str = ""
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def pictures(self) -> list[NDArray[np.uint8]]:
+        """The thumbnails, artifact boxes and their scores drawn in."""
+        boxes = self.artifacts or [np.empty((0, 5))] * len(self.thumbnails)
+        return [draw_boxes(image, found) for image, found in zip(self.thumbnails, boxes, strict=True)]
+
+    @property
+    def count(self) -> str:
+        """How many faces, or whole pictures, in words."""
+        return f"{len(self)} {self.shows}{'' if len(self) == 1 else 's'}"
+
+    @property
+    def remark(self) -> str:
+        """The doubt as listings show it; "" if there is none."""
+        return f"doubtful: {self.doubt}" if self.doubt else ""
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from the first to the last face."""
+        return float(self.times[-1] - self.times[0]) if len(self.times) else 0.0
+
+    def __repr__(self) -> str:
+        when = f", {self.times[0]:.1f}-{self.times[-1]:.1f} s" if len(self) > 1 else ""
+        p = self.fake_probability
+        remark = f"  {self.remark}" if self.doubt else ""
+        return f"track {self.track:<3} {probability_text(p)}  {_bar(p)}  {self.count}{when}{remark}"
+
+
+@dataclass(frozen=True, eq=False)
+class FileScore:
+    """One picture or video.
+
+    Attributes:
+        path: The file.
+        video_id: Its key in the score table.
+        kind: "image" or "video".
+        status: "ok", or what became of the file (`names.STATUSES`).
+        reason: Why it has no score.
+        fake_probability: By `rule`; NaN without score.
+        rule: Name in `aggregate.RULES`.
+        tracks: One per person.
+        caveat: What must be said beside the number, see `datasets.domain`; "" if nothing.
+        frames: Frames in the file.
+        fps: Frames per second; NaN for a picture.
+        width_px: Of a frame.
+        height_px: Of a frame.
+        notice: What is not as it seems in the file (`FileFaces.notice`).
+        name: What it is called in listings: the end of its video_id that tells it from the files scored with it; empty for
+            the name of the file.
+    """
+
+    path: Path
+    video_id: str
+    kind: str
+    status: str
+    reason: str
+    fake_probability: float
+    rule: str
+    tracks: list[TrackScore] = field(default_factory=list)
+    caveat: str = ""
+    frames: int = 0
+    fps: float = float("nan")
+    width_px: int = 0
+    height_px: int = 0
+    notice: str = ""
+    name: str = ""
+
+    @property
+    def title(self) -> str:
+        """What listings call it."""
+        return self.name or self.path.name
+
+    @property
+    def doubt(self) -> str:
+        """What doubtful tracks mean for the file's number, in a sentence; "" if there are none."""
+        doubtful = [track for track in self.tracks if track.doubt and not np.isnan(track.fake_probability)]
+        if not doubtful or not self.ok:
+            return ""
+        if len(doubtful) < sum(not np.isnan(track.fake_probability) for track in self.tracks):
+            one = len(doubtful) == 1
+            return f"{len(doubtful)} doubtful {'track does' if one else 'tracks do'} not count for the file."
+        reasons = "; ".join(dict.fromkeys(track.doubt for track in doubtful))
+        return f"The file's number is in doubt: it rests on doubtful tracks alone ({reasons}), because there are no others."
+
+    @property
+    def note(self) -> str:
+        """Everything that is said beside the number: doubt and caveat."""
+        return " ".join(filter(None, [self.doubt, self.caveat]))
+
+    @property
+    def ok(self) -> bool:
+        """Whether the file has a score."""
+        return self.status == STATUS_OK
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the video in seconds; 0 for a picture."""
+        return self.frames / self.fps if self.kind == "video" and self.fps > 0 else 0.0
+
+    def describe(self) -> str:
+        """Kind, size and number of people in words, or that it was taken whole."""
+        tracks = f"{len(self.tracks)} {'track' if len(self.tracks) == 1 else 'tracks'}"
+        shows = {track.shows for track in self.tracks}
+        people = "whole" if "picture" in shows else "taken as a face crop" if "crop" in shows else tracks
+        size = f"{self.width_px} x {self.height_px}"
+        length = f", {self.frames} frames, {self.duration_s:.1f} s" if self.kind == "video" else ""
+        return f"{self.kind} {size}{length}, {people}"
+
+    def __repr__(self) -> str:
+        if not self.ok:
+            return f"{self.title}: no score ({self.status})\n  {self.reason}"
+        head = f"{self.title}: {probability_text(self.fake_probability)} ({RULES[self.rule]})"
+        about = filter(None, (self.describe(), self.notice))
+        lines = [head, *(f"  {text}" for text in about), *(f"  {track!r}" for track in self.tracks)]
+        return "\n".join(lines + ([f"  NOTE: {self.note}"] if self.note else []))
+
+    def _repr_html_(self) -> str:
+        from dfworkbench.evaluation.scoring.cards import file_html
+
+        return file_html(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """Everything that one call of `score` found.
+
+    Attributes:
+        files: One per file, in order of path.
+        table: Score table (`tables.SCORES`): one row per face or clip, one per file or track without score.
+        detector: Name of the run, or of the weight file, that scored.
+    """
+
+    files: list[FileScore]
+    table: pd.DataFrame
+    detector: str = ""
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __iter__(self) -> Iterator[FileScore]:
+        return iter(self.files)
+
+    def __getitem__(self, index: int) -> FileScore:
+        return self.files[index]
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """One row per file: video_id, kind, status, fake_probability, tracks, doubtful (of these), faces, reason (or notice)."""
+        columns = ["video_id", "kind", "status", "fake_probability", "tracks", "doubtful", "faces", "reason"]
+        rows = [
+            (
+                f.video_id, f.kind, f.status, f.fake_probability, len(f.tracks), sum(bool(t.doubt) for t in f.tracks),
+                sum(map(len, f.tracks)), f.reason or f.notice,
+            )
+            for f in self.files
+        ]  # fmt: skip
+        return pd.DataFrame(rows, columns=columns)
+
+    def __repr__(self) -> str:
+        scored = sum(file.ok for file in self.files)
+        head = f"{self.detector or 'detector'}: {scored} of {len(self)} files scored"
+        return "\n".join([head, *(repr(file) for file in self.files[:50]), *_more(len(self) - 50)])
+
+    def _repr_html_(self) -> str:
+        from dfworkbench.evaluation.scoring.cards import scored_html
+
+        return scored_html(self)
+
+
+def distinct_names(video_ids: Sequence[str]) -> dict[str, str]:
+    """Of each path the shortest end that no other one has: "x.mp4", or "a/x.mp4" and "b/x.mp4"."""
+    parts = {video_id: video_id.split("/") for video_id in video_ids}
+    names, open_ = {}, list(parts)
+    for depth in range(1, max(map(len, parts.values()), default=0) + 1):
+        ends = {video_id: "/".join(own[-depth:]) for video_id, own in parts.items()}
+        count = Counter(ends.values())
+        names |= {video_id: ends[video_id] for video_id in open_ if count[ends[video_id]] == 1}
+        open_ = [video_id for video_id in open_ if video_id not in names]
+    return names | {video_id: video_id for video_id in open_}
+
+
+def probability_text(probability: float) -> str:
+    """A fake probability in words that need no colour."""
+    return "no score" if np.isnan(probability) else f"fake probability {probability:.2f}"
+
+
+def _bar(probability: float, width: int = 20) -> str:
+    if np.isnan(probability):
+        return "·" * width
+    return "█" * round(probability * width) + "░" * (width - round(probability * width))
+
+
+def _more(n: int) -> list[str]:
+    return [f"… and {n} more files; see .summary and .table"] if n > 0 else []

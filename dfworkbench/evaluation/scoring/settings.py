@@ -1,0 +1,20 @@
+"""Settings of scoring files."""
+
+from pydantic import Field
+
+from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, RULES, Rule
+from dfworkbench.faces.settings import FaceSettings
+
+
+class ScoreSettings(FaceSettings):
+    """How faces are found in the files (as in extraction) and how their scores become one number per file."""
+
+    frames: int = Field(default=32, ge=1, description="Frames sampled evenly from each video")
+    rule: Rule = Field(
+        default=DEFAULT_RULE,
+        description="File score: " + "; ".join(f"{name}: {words}" for name, words in RULES.items()),
+    )
+    batch_size: int = Field(default=32, ge=1, description="Faces or clips per forward pass")
+    device: str = Field(default="auto", description="auto (a GPU if there is one), cpu, cuda or cuda:1")
+    thumbnails: int = Field(default=6, ge=0, le=24, description="Pictures kept of each track")
+    thumbnail_px: int = Field(default=112, ge=16, le=512, description="Height and width of these pictures")

@@ -1,0 +1,278 @@
+"""Whether attributions lie where the forgery is, against its true mask. The comparison is ours.
+
+A map of h x w cells is set against a mask of at least as many pixels: each cell has the share of its area that is forged. A cell
+counts as forged from one half on; where no cell reaches it, the cells with the largest share do. Equal values are never ordered
+by their place: a flat map points nowhere, and hits as often as the forged share says.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import hypergeom
+
+from dfworkbench.core.errors import InputError
+from dfworkbench.evaluation.metrics.evaluate import average_precision
+from dfworkbench.evaluation.metrics.measures import NAN, Measure, mean_measure
+
+
+class MapScores(NamedTuple):
+    """How one map fits its mask, all 0..1; NaN where the mask is empty or the map is 0 everywhere.
+
+    Attributes:
+        top_iou: Of the highest cells, as many as are forged, with the forged cells.
+        pointing: Forged share of the area of the highest cell (the pointing game of Zhang et al., "Top-down Neural Attention by
+            Excitation Backprop", ECCV 2016, where a pixel is right or wrong).
+        energy: Share of the positive attribution that lies in the forged area, spread evenly within a cell; 0 where nothing is
+            positive (the energy-based pointing game of Wang et al., "Score-CAM", CVPRW 2020).
+        average_precision: Of the cells, ranked by attribution, the forged ones being positive.
+    """
+
+    top_iou: float
+    pointing: float
+    energy: float
+    average_precision: float
+
+
+#: Field of `MapScores` -> name of its measure.
+MEASURES = {
+    "top_iou": "IoU of the highest cells",
+    "pointing": "highest cell in the mask",
+    "energy": "share of attribution in the mask",
+    "average_precision": "average precision of cells",
+}
+
+#: What every attribution must beat: names of `compare_maps`.
+BASELINES = ("centre prior", "random maps", "flat map")
+
+
+def map_scores(attribution: ArrayLike, mask: ArrayLike) -> MapScores:
+    """Judge the map of one picture.
+
+    Args:
+        attribution: `(h, w)`, cells or pixels; signed, higher speaks more for the class that is explained.
+        mask: `(H, W)` bool with H >= h and W >= w, True where the picture is forged; both show the same crop.
+
+    Raises:
+        InputError: Other shapes, a mask that is not bool, numbers that are not finite.
+    """
+    a, m = _checked(attribution, mask)
+    if _why(a, m):
+        return MapScores(*[NAN] * 4)
+    shares = cell_shares(m, a.shape)
+    forged, positive = _forged(shares), np.maximum(a, 0)
+    energy = float((positive * shares).sum() / positive.sum()) if positive.any() else 0.0
+    return MapScores(
+        top_iou=_top_iou(a, forged),
+        pointing=float(shares[a == a.max()].mean()),
+        energy=energy,
+        average_precision=average_precision(forged.ravel(), a.ravel()),
+    )
+
+
+def chance_scores(mask: ArrayLike, grid: tuple[int, ...]) -> MapScores:
+    """What maps on `grid` have on average whose cells are in random order; NaN for an empty mask.
+
+    The forged share for pointing and energy. Average precision and IoU of few cells lie above what a flat map has: for k of n
+    cells (H_n + (k - 1) (n - H_n) / (n - 1)) / n with the harmonic number H_n (Bestgen 2015), and the mean of h / (2 k - h)
+    over a hypergeometric number h of hits.
+    """
+    m = np.asarray(mask, dtype=bool)
+    if not m.any():
+        return MapScores(*[NAN] * 4)
+    shares = cell_shares(m, grid)
+    n, k = shares.size, int(_forged(shares).sum())
+    harmonic = float((1 / np.arange(1, n + 1)).sum())
+    precision = (harmonic + (k - 1) * (n - harmonic) / max(n - 1, 1)) / n
+    hits = np.arange(max(0, 2 * k - n), k + 1)
+    iou = float((hypergeom.pmf(hits, n, k, k) * hits / (2 * k - hits)).sum())
+    return MapScores(iou, float(shares.mean()), float(shares.mean()), precision)
+
+
+def cell_shares(mask: ArrayLike, grid: tuple[int, ...]) -> NDArray[np.float64]:
+    """Share of each cell's area that a mask covers.
+
+    Args:
+        mask: `(H, W)`, bool or 0..1.
+        grid: Cells `(h, w)`; they need not divide H and W, a pixel on an edge belongs to both cells in parts.
+
+    Returns:
+        `grid`, 0..1.
+    """
+    m = np.asarray(mask, dtype=np.float64)
+    shares = _coverage(grid[0], m.shape[0]) @ m @ _coverage(grid[1], m.shape[1]).T
+    return np.round(shares, 12)  # equal shares must be equal numbers
+
+
+def mean_mask(masks: Sequence[ArrayLike], grid: tuple[int, int]) -> NDArray[np.float64]:
+    """The centre prior: how often each cell is forged in a reference set (not the one that is judged), `grid`, 0..1.
+
+    Raises:
+        InputError: No mask shows anything.
+    """
+    known = [cell_shares(mask, grid) for mask in masks if np.asarray(mask).any()]
+    if not known:
+        raise InputError(
+            f"taking the mean of {len(masks)} masks: none of them marks a forged pixel, at least one was expected. "
+            "Give the masks of fakes, of the training split."
+        )
+    return np.mean(known, axis=0)
+
+
+def score_maps(
+    maps: Sequence[ArrayLike] | NDArray,
+    masks: Sequence[ArrayLike] | NDArray,
+    video_ids: Sequence[str],
+    groups: Sequence | ArrayLike | None = None,
+) -> pd.DataFrame:
+    """`map_scores` of many pictures: one row each with video_id, group (the video where none is given), the scores, reason."""
+    units = list(video_ids) if groups is None else list(np.asarray(groups))
+    _require_same_length(maps=maps, masks=masks, video_ids=video_ids, groups=units)
+    checked = [_checked(a, m) for a, m in zip(maps, masks, strict=True)]
+    table = pd.DataFrame([map_scores(a, m) for a, m in checked], columns=list(MapScores._fields))
+    table.insert(0, "video_id", list(video_ids))
+    table.insert(1, "group", units)
+    return table.assign(reason=[_why(a, m) for a, m in checked])
+
+
+def summarise_maps(
+    table: pd.DataFrame, *, chance: MapScores | None = None, draws: int = 1000, seed: int = 0
+) -> list[Measure]:
+    """Means over the pictures with a forged area and a map, with bootstrap intervals over identity groups.
+
+    Args:
+        table: Of `score_maps`.
+        chance: What a map has that knows nothing, the mean of `chance_scores`.
+        draws: Bootstrap resamplings; 0 for no intervals.
+        seed: Of the resampling.
+    """
+    known = table[table["top_iou"].notna()]
+    out = []
+    for column, name in MEASURES.items():
+        level = NAN if chance is None else getattr(chance, column)
+        unit = "identity group"
+        measure = mean_measure(name, known[column], known["group"], chance=level, unit=unit, draws=draws, seed=seed)
+        out.append(measure if len(known) else measure._replace(reason=_why_none(table)))
+    return out
+
+
+def compare_maps(
+    maps: Mapping[str, Sequence[ArrayLike] | NDArray],
+    masks: Sequence[ArrayLike] | NDArray,
+    video_ids: Sequence[str],
+    *,
+    prior: ArrayLike,
+    groups: Sequence | ArrayLike | None = None,
+    repeats: int = 10,
+    draws: int = 1000,
+    seed: int = 0,
+) -> dict[str, list[Measure]]:
+    """Attributions beside what must be beaten, for `measures_table` and `methods.caddm.figures.plot_measures`.
+
+    Args:
+        maps: Name (detector, attribution method) -> per picture a map `(h, w)`.
+        masks: Per picture `(H, W)` bool.
+        video_ids: Per picture.
+        prior: `(h, w)`, a map that ignores the picture, see `mean_mask`.
+        groups: Per picture its identity group, for the intervals; by default the video.
+        repeats: Random maps per picture, independent normal numbers on the grid of the first maps.
+        draws: Bootstrap resamplings; 0 for no intervals.
+        seed: Of random maps and resampling.
+
+    Returns:
+        The given names, then "centre prior", "random maps" and "flat map"; the chance level is the mean of `chance_scores`
+        on the grid of each.
+
+    Raises:
+        InputError: No maps, other shapes, or a name that is taken by a baseline.
+    """
+    taken = [name for name in maps if name in BASELINES]
+    if not maps or taken:
+        raise InputError(
+            f"comparing attributions: got {', '.join(maps) or 'no maps'}; expected at least one name, and none of "
+            f"{', '.join(BASELINES)}. Name the maps after their detector or method."
+        )
+    grid = np.shape(next(iter(maps.values()))[0]) if len(masks) else np.shape(prior)
+    fixed = {"centre prior": np.asarray(prior), "flat map": np.ones(grid)}
+    stacks = dict(maps) | {name: [one] * len(masks) for name, one in fixed.items()}
+    tables = {name: score_maps(given, masks, video_ids, groups) for name, given in stacks.items()}
+    tables["random maps"] = _random_table(masks, video_ids, groups, grid, repeats, seed)
+    grids = {name: np.shape(given[0]) if len(given) else grid for name, given in stacks.items()}
+    levels = {shape: _mean_chance(masks, shape) for shape in {grid, *grids.values()}}
+    return {
+        name: summarise_maps(tables[name], chance=levels[grids.get(name, grid)], draws=draws, seed=seed)
+        for name in (*maps, *BASELINES)
+    }
+
+
+def _mean_chance(masks: Sequence[ArrayLike] | NDArray, grid: tuple[int, ...]) -> MapScores:
+    known = [chance_scores(mask, grid) for mask in masks if np.any(mask)]
+    return MapScores(*map(float, np.mean(known, axis=0))) if known else MapScores(*[NAN] * 4)
+
+
+def _random_table(masks, video_ids, groups, grid: tuple[int, ...], repeats: int, seed: int) -> pd.DataFrame:
+    """Per picture the mean over `repeats` maps."""
+    rng = np.random.default_rng(seed)
+    tables = [
+        score_maps(rng.standard_normal((len(masks), *grid)), masks, video_ids, groups) for _ in range(max(1, repeats))
+    ]
+    fields = list(MapScores._fields)
+    means = np.mean([table[fields].to_numpy(dtype=np.float64) for table in tables], axis=0)
+    return tables[0].assign(**dict(zip(fields, means.T, strict=True)))
+
+
+def _coverage(cells: int, pixels: int) -> NDArray[np.float64]:
+    """`(cells, pixels)`, the share of each cell's length that a pixel covers."""
+    edges, starts = np.arange(cells + 1) * pixels / cells, np.arange(pixels)
+    low, high = np.maximum(edges[:-1, None], starts), np.minimum(edges[1:, None], starts + 1)
+    return np.maximum(high - low, 0) * cells / pixels
+
+
+def _forged(shares: NDArray[np.float64]) -> NDArray[np.bool_]:
+    half = shares >= 0.5
+    return half if half.any() else shares == shares.max()
+
+
+def _top_iou(a: NDArray, forged: NDArray[np.bool_]) -> float:
+    """IoU of the k highest cells with the k forged ones; equal values at the edge hit by their share of forged cells."""
+    count = int(forged.sum())
+    level = np.sort(a, axis=None)[-count]
+    above, equal = a > level, a == level
+    hits = (above & forged).sum() + (count - above.sum()) * (equal & forged).sum() / equal.sum()
+    return float(hits / (2 * count - hits))
+
+
+def _why(a: NDArray, mask: NDArray[np.bool_]) -> str:
+    return "" if mask.any() and a.any() else "no forged pixel" if a.any() else "the map is 0 everywhere"
+
+
+def _why_none(table: pd.DataFrame) -> str:
+    return "nothing to measure" if table.empty else ", or ".join(sorted(set(table["reason"]))) + " in every picture"
+
+
+def _checked(attribution: ArrayLike, mask: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    a, m = np.asarray(attribution, dtype=np.float64), np.asarray(mask)
+    if a.ndim != 2 or m.ndim != 2 or not a.size or m.shape[0] < a.shape[0] or m.shape[1] < a.shape[1]:
+        raise InputError(
+            f"scoring an attribution map: got a map {a.shape} and a mask {m.shape}; expected (h, w) and (H, W) with at least "
+            "as many pixels as cells. Give the mask of the same crop at full size, one picture at a time."
+        )
+    if m.dtype != bool:
+        raise InputError(
+            f"scoring an attribution map: the mask is {m.dtype}, bool was expected. Choose a threshold, for example mask > 127."
+        )
+    if not np.isfinite(a).all():
+        raise InputError(
+            f"scoring an attribution map: {int((~np.isfinite(a)).sum())} of {a.size} values are not finite; numbers were "
+            "expected. Leave this picture out, or look for a detector that has diverged."
+        )
+    return a, m
+
+
+def _require_same_length(**parts: Sequence | NDArray) -> None:
+    lengths = {name: len(part) for name, part in parts.items()}
+    if len(set(lengths.values())) > 1:
+        seen = ", ".join(f"{count} {name}" for name, count in lengths.items())
+        raise InputError(f"scoring attribution maps: there are {seen}; expected as many of each. Give one per picture.")

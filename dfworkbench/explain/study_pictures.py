@@ -1,0 +1,111 @@
+"""The pictures that hypotheses are tested on: fakes of people whom the encoders know, in frames that they were not trained on."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from dfworkbench.core.errors import InputError
+from dfworkbench.core.names import FAKE, require_name
+from dfworkbench.datasets.dataset import Extracted
+from dfworkbench.datasets.people import last_part
+from dfworkbench.datasets.sample_people import with_people
+from dfworkbench.models.inputs import prepare
+from dfworkbench.runs.checkpoints import LoadedDetector
+
+
+class Pictures(NamedTuple):
+    """N fakes.
+
+    Attributes:
+        rows: One row each, from 0: row_id, video_id, method, group, frame, carrier, donor and so on.
+        images: `(N, S, S, 3)` uint8 RGB.
+        masks: `(N, S, S)` bool, where each is forged; empty where that is not known.
+        has_mask: `(N,)`.
+    """
+
+    rows: pd.DataFrame
+    images: NDArray[np.uint8]
+    masks: NDArray[np.bool_]
+    has_mask: NDArray[np.bool_]
+
+    def take(self, which: NDArray) -> "Pictures":
+        """Some of them, by a mask or by places."""
+        rows = self.rows[which] if np.asarray(which).dtype == bool else self.rows.iloc[which]
+        return Pictures(rows.reset_index(drop=True), self.images[which], self.masks[which], self.has_mask[which])
+
+
+def choose_pictures(
+    data: Extracted,
+    detector: LoadedDetector,
+    *,
+    split: str = "test",
+    kinds: Sequence[str] = (),
+    per_kind: int = 4,
+    seed: int = 0,
+) -> Pictures:
+    """One late frame of each of some fakes, drawn by seed and not by eye.
+
+    Args:
+        data: Its video table has splits.
+        detector: Cut for its InputSpec.
+        split: Whose fakes are taken.
+        kinds: Forgery kinds; all of them for none.
+        per_kind: Fakes of each kind; as few of the same people as possible.
+        seed: Of the choice.
+
+    Raises:
+        InputError: There is no such fake with faces in the last part of its video.
+        UnknownNameError: No fakes are of a kind.
+    """
+    fakes = data.videos[(data.videos["split"] == split) & (data.videos["label"] == FAKE)]
+    for kind in kinds:
+        require_name("forgery kind", kind, sorted(fakes["method"].unique()))
+    late = data._replace(faces=last_part(data.faces))
+    wanted = fakes[fakes["method"].isin(list(kinds))] if kinds else fakes
+    samples = late.samples(detector, _spread(wanted, per_kind, seed), 1)
+    if not len(samples):
+        raise InputError(
+            f"choosing fakes of {data.name!r}: none of {len(wanted)} fakes of the {split} split has a face in its last frames, at "
+            "least one was expected. Extract more frames per video, or choose another split."
+        )
+    rows = with_people(samples.rows, data.videos).rename(columns={"identity": "carrier"}).reset_index(drop=True)
+    images = np.stack([np.asarray(samples[row]["images"].movedim(0, -1)) for row in range(len(samples))])
+    return Pictures(rows, images, *data.masks(detector, rows))
+
+
+def named(encoder: LoadedDetector, images: NDArray[np.uint8], batch_size: int = 32) -> list[str]:
+    """Whom an encoder sees on each picture, by name.
+
+    Args:
+        encoder: Of identity, with the names of its people.
+        images: `(N, S, S, 3)` uint8 RGB.
+        batch_size: Pictures per forward pass.
+    """
+    network: Any = encoder.detector
+    device = next(network.parameters()).device
+    found: list[int] = []
+    for start in range(0, len(images), batch_size):
+        pixels = torch.tensor(images[start : start + batch_size]).movedim(-1, 1).to(device)
+        with torch.inference_mode():
+            logits = network(prepare(pixels, encoder.input_spec, encoder.name)).aux["identity_logits"]
+        found += logits.argmax(dim=1).tolist()
+    return [network.identities[at] for at in found]
+
+
+def hide(images: NDArray[np.uint8], masks: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """The pictures `(N, S, S, 3)` with what `masks` `(N, S, S)` cover made black."""
+    return np.where(masks[..., None], np.uint8(0), images)
+
+
+def _spread(videos: pd.DataFrame, per_kind: int, seed: int) -> pd.DataFrame:
+    """Some videos of each kind, each kind from other groups of people first."""
+    order = np.random.default_rng(seed).permutation(len(videos))
+    drawn = videos.iloc[order]
+    # within a kind, first one video of every group, then a second one of each
+    turn = drawn.groupby(["method", "group"], sort=False).cumcount()
+    drawn = drawn.assign(_turn=turn).sort_values("_turn", kind="stable")
+    return drawn.groupby("method", sort=False).head(per_kind).drop(columns="_turn").sort_values(["method", "video_id"])

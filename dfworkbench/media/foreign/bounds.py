@@ -1,0 +1,139 @@
+"""Reading files of other people in bounded memory: JSON by its structure, anything else below a limit of the process.
+
+A file of a few bytes can ask for gigabytes. `read_json` and `require_cells` estimate what a text grows to before it is parsed.
+`bounded_memory` is the fence behind such checks, for libraries that allocate what a header says (HDF5, Parquet, pictures).
+"""
+
+import contextlib
+import json
+import threading
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+from dfworkbench.core.errors import WorkbenchError
+
+#: What reading may take beyond the size of the file.
+MOST_EXTRA_BYTES = 2 * 10**9
+#: Bytes that Python objects take per sign that begins or separates them, measured with CPython 3.11, rounded up.
+_OBJECT, _LIST, _VALUE = 200, 100, 100
+_CELL = 40
+
+
+def parse_json(data: bytes | str) -> Any:
+    """Parse JSON, if what it makes stays within bounds.
+
+    Raises:
+        ValueError: It is no JSON, is nested too deep, or would take too much memory.
+    """
+    data = data.encode() if isinstance(data, str) else data
+    grown = len(data) + _OBJECT * data.count(b"{") + _LIST * data.count(b"[") + _VALUE * data.count(b",")
+    if grown > len(data) + MOST_EXTRA_BYTES:
+        raise ValueError(f"it would take about {grown / 1e9:.1f} GB of memory")
+    try:
+        return json.loads(data)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file in UTF-8, if what it makes stays within bounds.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: As `parse_json`; also where it is no text.
+    """
+    return parse_json(path.read_bytes())
+
+
+def require_cells(path: Path, doing: str, error: type[WorkbenchError], most_columns: int = 10_000) -> None:
+    """Refuse a text table that would take much more memory than it has bytes.
+
+    Raises:
+        WorkbenchError: Of the type `error`.
+    """
+    cells, first = 0, True
+    with path.open("rb") as file:
+        while block := file.read(1 << 24):
+            if first and (wide := max(map(block.partition(b"\n")[0].count, (b",", b";", b"\t")))) > most_columns:
+                raise error(f"{doing}: {path} has {wide:,} columns; expected at most {most_columns:,}. Leave some out.")
+            cells += max(map(block.count, (b",", b";", b"\t"))) + block.count(b"\n")
+            first = False
+    if cells * _CELL > MOST_EXTRA_BYTES:
+        raise error(
+            f"{doing}: {path} has about {cells:,} cells, which take more than {MOST_EXTRA_BYTES / 1e9:.0f} GB. Expected at most "
+            f"{MOST_EXTRA_BYTES // _CELL:,}: split the table, or write it as Parquet."
+        )
+
+
+@contextlib.contextmanager
+def bounded_memory(path: Path, doing: str, error: type[WorkbenchError]) -> Generator[None]:
+    """Let this process grow by at most `MOST_EXTRA_BYTES` and the size of the file while it reads it.
+
+    Where the system knows no such limit (Windows, macOS), this does nothing. Other threads are under the limit too, meanwhile.
+
+    Raises:
+        WorkbenchError: Of the type `error`, where reading asked for more.
+    """
+    extra = MOST_EXTRA_BYTES + (path.stat().st_size if path.is_file() else 0)
+    try:
+        with _FENCE.within(extra):
+            yield
+    except MemoryError as failed:
+        raise error(
+            f"{doing}: {path} asks for more than {MOST_EXTRA_BYTES / 1e9:.0f} GB of memory beyond its own size. Expected a file "
+            "that grows little when it is read: it is damaged or made to exhaust memory. Get it again, or leave it out."
+        ) from failed
+
+
+class _Fence:
+    """The limit of the address space, which belongs to the whole process: set by the first reader, lifted by the last."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._readers = 0
+        self._before: tuple[int, int] | None = None  # not a pair of -1: that means "unlimited"
+
+    @contextlib.contextmanager
+    def within(self, extra: int) -> Generator[None]:
+        with self._lock:
+            self._readers += 1
+            self._set(extra)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._readers -= 1
+                self._lift()
+
+    def _set(self, extra: int) -> None:
+        if (used := _address_space()) is None:
+            return
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+        if self._readers == 1:
+            self._before = soft, hard
+        most = used + extra if self._readers == 1 else max(soft, used + extra)
+        own = soft if self._before is None else self._before[0]
+        limits = [limit for limit in (own, hard) if limit != resource.RLIM_INFINITY]
+        resource.setrlimit(resource.RLIMIT_AS, (min([most, *limits]), hard))
+
+    def _lift(self) -> None:
+        if self._readers == 0 and self._before is not None:
+            import resource
+
+            resource.setrlimit(resource.RLIMIT_AS, self._before)
+            self._before = None
+
+
+_FENCE = _Fence()
+
+
+def _address_space() -> int | None:
+    """Bytes of address space that this process has; None where Linux's /proc does not tell."""
+    with contextlib.suppress(OSError, ValueError):
+        import resource
+
+        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    return None

@@ -1,0 +1,221 @@
+"""Pickled dicts of NumPy arrays, read without executing anything: what MegEngine's `save` makes of a network, or a result file.
+
+Unpickling calls whatever functions a file names. Here it may name those that NumPy's own pickles are made of, in the spellings of
+NumPy 1 and 2 and of all protocols, and gets stand-ins for them that do nothing but note bytes, types and shapes. Any other name
+is refused. So are arrays of Python objects, and files that would take much more memory than they have bytes.
+"""
+
+import io
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dfworkbench.core.errors import CheckpointError, DataNotFoundError
+from dfworkbench.media.foreign.pickle_machine import MOST_INSTRUCTIONS, Machine, RefusedError, Stand, check_instructions
+
+#: Files above this are not read: networks of these formats have 50 to 100 MB.
+LARGEST_BYTES = 1 << 30
+
+_NUMBERS = r"b1|[iu][1248]|f[248]"
+
+
+def read_arrays(path: Path, *, doing: str, where_to_get: str, expected: str) -> dict[str, NDArray[Any]]:
+    """Arrays in a pickled dict or OrderedDict, by name; nothing in the file is executed.
+
+    Args:
+        path: The file, of any protocol.
+        doing: What is being done, as messages begin: "importing FST-Matching weights".
+        where_to_get: A sentence without full stop on how to come by the file: "Get it from https://…".
+        expected: What such a file holds, as messages end: "a pickled dict of NumPy arrays by name".
+
+    Returns:
+        Arrays of bool, integer or floating type in the machine's byte order, in the order of the file. They cannot be written to.
+
+    Raises:
+        DataNotFoundError: There is no such file; says where to get it.
+        CheckpointError: The file is damaged or too large, or holds code, arrays of objects or no arrays; says what was seen.
+    """
+    return _read(path, _named_arrays, doing, where_to_get, expected)
+
+
+def read_values(path: Path, *, doing: str, where_to_get: str, expected: str) -> dict[str, Any]:
+    """Like `read_arrays`, for dicts that also hold numbers, texts and lists of them: what programs keep of their results.
+
+    Args:
+        path: The file, of any protocol.
+        doing: What is being done, as messages begin.
+        where_to_get: A sentence without full stop on how to come by the file.
+        expected: What such a file holds, as messages end.
+
+    Returns:
+        Per name an array, a number, a text, None, or lists of such; tuples become lists, NumPy's scalars plain numbers.
+
+    Raises:
+        DataNotFoundError: There is no such file; says where to get it.
+        CheckpointError: The file is damaged or too large, or holds code or other objects; says what was seen.
+    """
+    return _read(path, _plain_values, doing, where_to_get, expected)
+
+
+def _read(
+    path: Path, convert: Callable[[object], dict[str, Any]], doing: str, where_to_get: str, expected: str
+) -> dict[str, Any]:
+    doing = f"{doing}: {path}"
+    if not path.is_file():
+        raise DataNotFoundError(f"{doing} does not exist. {where_to_get}, or check the path.")
+    if (size := path.stat().st_size) > LARGEST_BYTES:
+        raise CheckpointError(
+            f"{doing} has {size:,} bytes; expected {expected}, at most {LARGEST_BYTES:,} bytes. {where_to_get}."
+        )
+    content = b""
+    try:
+        content = path.read_bytes()
+        check_instructions(io.BytesIO(content))
+        found = _Unpickler(content).load()
+        return convert(found)
+    except RefusedError as error:
+        raise CheckpointError(
+            f"{doing} holds {error}. Expected {expected}, and nothing else; it was not loaded. {where_to_get}."
+        ) from None
+    except Exception as error:  # a damaged pickle can raise any kind
+        seen = (str(error).splitlines() or [""])[0][:200] or type(error).__name__
+        raise CheckpointError(
+            f"{doing} is damaged or no pickle of arrays ({seen}; it begins with {content[:12]!r}). Expected {expected}. Get it "
+            "again, and compare the sizes."
+        ) from error
+
+
+def _named_arrays(found: object) -> dict[str, NDArray[Any]]:
+    if not isinstance(found, dict):
+        raise RefusedError(f"a pickled {type(found).__name__}")
+    if not found:
+        raise RefusedError("an empty dict")
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, value in found.items():
+        if not isinstance(name, str) or not isinstance(value, _Array):
+            shown = repr(name[:60]) if isinstance(name, str) else f"of type {type(name).__name__}"
+            kind = "array" if isinstance(value, _Array) else type(value).__name__
+            raise RefusedError(f"a dict in which the name {shown} has a value of type {kind}")
+        arrays[name] = value.finished()
+    return arrays
+
+
+def _plain_values(found: object) -> dict[str, Any]:
+    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
+        raise RefusedError(f"a pickled {type(found).__name__} that is no dict by name")
+    left = [MOST_INSTRUCTIONS]  # a list that stands in a list many times takes few bytes
+    return {name: _plain(value, left, 3) for name, value in found.items()}
+
+
+def _plain(value: object, left: list[int], depth: int) -> Any:
+    left[0] -= 1
+    if left[0] < 0:
+        raise RefusedError(f"more than {MOST_INSTRUCTIONS:,} values")
+    if isinstance(value, _Array):
+        array = value.finished()
+        return array.item() if array.ndim == 0 else array
+    if isinstance(value, list | tuple) and depth:
+        return [_plain(item, left, depth - 1) for item in value]
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    raise RefusedError(f"a value of type {type(value).__name__}{'' if depth else ' too deep inside'}")
+
+
+class _Dtype:
+    """Stands for numpy.dtype; knows types of numbers only."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, name: object, *_: object) -> None:
+        if not isinstance(name, str) or not re.fullmatch(_NUMBERS, name):
+            kind = "Python objects" if str(name)[:1] == "O" else f"type {str(name)[:40]!r}"
+            raise RefusedError(f"an array of {kind} (only bool, integer and floating types are read)")
+        self.value = np.dtype(name)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.value = self.value.newbyteorder(state[1])  # of (version, byte order, …)
+
+
+class _Array:
+    """Stands for an array: its bytes, and how NumPy would read them."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value: NDArray[Any] | None = None
+
+    def fill(self, content: object, dtype: object, shape: tuple[int, ...], order: Any = "C") -> "_Array":
+        """Take the bytes of an array, which must be as many as its type and shape ask for."""
+        if (
+            not isinstance(dtype, _Dtype)
+            or not isinstance(content, bytes | bytearray)
+            or not isinstance(shape, tuple)
+            or len(shape) > 64
+        ):
+            raise ValueError("an array without bytes, type or shape")
+        needed = math.prod(shape) * dtype.value.itemsize
+        if needed != len(content) or min(shape, default=0) < 0:
+            raise ValueError(f"an array of shape {shape} and type {dtype.value} with {len(content)} bytes")
+        self.value = np.frombuffer(content, dtype.value).reshape(shape, order=order)
+        return self
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        _, shape, dtype, by_columns, content = state
+        self.fill(content, dtype, shape, "F" if by_columns else "C")
+
+    def finished(self) -> NDArray[Any]:
+        """The array, in the machine's byte order."""
+        if self.value is None:
+            raise ValueError("an array without bytes")
+        array = self.value.astype(self.value.dtype.newbyteorder("="), copy=False)
+        array.flags.writeable = False
+        return array
+
+
+def _reconstruct(kind: object, *_: object) -> _Array:
+    if kind is not _NDARRAY:
+        raise ValueError("an array of another class")
+    return _Array()
+
+
+def _frombuffer(content: object, dtype: object, shape: Any, order: str, axes: Any = None) -> _Array:
+    array = _Array().fill(content, dtype, shape, "C" if axes else order)
+    if axes and array.value is not None:
+        array.value = array.value.transpose(axes)
+    return array
+
+
+class _Unpickler(Machine):
+    """Gives stand-ins for the names that NumPy's pickles hold, and refuses all others."""
+
+    def __init__(self, content: bytes) -> None:
+        known = {
+            "collections.OrderedDict": Stand(lambda: {}),
+            "numpy.ndarray": _NDARRAY,
+            "numpy.dtype": Stand(_Dtype),
+            "numpy._core.multiarray._reconstruct": Stand(_reconstruct),
+            "numpy._core.multiarray.scalar": Stand(lambda dtype, content: _Array().fill(content, dtype, ())),
+            "numpy._core.numeric._frombuffer": Stand(_frombuffer),
+            "_codecs.encode": Stand(self._encode),
+        }
+        super().__init__(io.BytesIO(content), known)
+        self._left = len(content)
+
+    def find_class(self, module: str, name: str) -> object:
+        """The stand-in of a name, in the spelling of NumPy 1 or 2."""
+        return super().find_class(re.sub(r"^numpy\.core\.", "numpy._core.", f"{module}.")[:-1], name)
+
+    def _encode(self, text: str, encoding: str) -> bytes:
+        """Bytes, which Python 3 writes as text where the protocol knows none."""
+        self._left -= len(text)  # one text could be turned into bytes again and again
+        if encoding != "latin1" or self._left < 0:
+            raise ValueError("bytes that NumPy would not write so")
+        return text.encode(encoding)
+
+
+_NDARRAY = object()

@@ -1,0 +1,1 @@
+"""Still pictures: reading, writing, and what a file says about itself."""

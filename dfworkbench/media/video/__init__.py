@@ -1,0 +1,1 @@
+"""Videos: the frames that a player shows, and writing them."""

@@ -1,0 +1,1 @@
+"""CADDM: implicit identity leakage (Dong et al., CVPR 2023)."""

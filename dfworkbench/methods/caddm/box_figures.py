@@ -1,0 +1,184 @@
+"""Where a detector sees artefacts, and what it was taught with: faces with boxes and true masks."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import Normal, Stroke
+from numpy.typing import ArrayLike, NDArray
+
+from dfworkbench.show.plots.style import (
+    ARTIFACT_COLOUR,
+    FAKE_COLOUR,
+    SOFT,
+    bare,
+    checked_pictures,
+    house_style,
+    new_figure,
+    say_instead,
+)
+
+_CELL = 1.8  # inches
+_FONT = 6.5
+_HALO = "#1f2933"
+_LABEL = (0.175, 0.085)  # width and height of a score label, as shares of the cell
+_TRUE_COLOUR = "white"
+
+
+@house_style
+def plot_artifact_boxes(
+    images: ArrayLike | Sequence[ArrayLike],
+    boxes: Sequence[ArrayLike],
+    scores: Sequence[ArrayLike],
+    masks: Sequence[ArrayLike | None] | None = None,
+    titles: Sequence[str] | None = None,
+    *,
+    columns: int = 6,
+    labels: int = 4,
+    title: str = "",
+) -> Figure:
+    """Face crops with predicted artifact boxes, wider and more opaque the higher their score, and the true mask's outline.
+
+    Args:
+        images: `(N, S, S, 3)` uint8 RGB.
+        boxes: Per face `(n, 4)` corners as shares of the picture, 0..1; what lies outside it is cut off.
+        scores: Per face `(n,)`, 0..1.
+        masks: Per face `(S, S)`, above 0 (or 127, if it reaches so far) where it is forged; None where it is not known.
+        titles: A few words above each face.
+        columns: Faces side by side.
+        labels: Scores written on each face at most, the highest ones; none is written over another.
+        title: Above the grid.
+
+    Raises:
+        InputError: Not as many boxes, scores, masks or titles as images, or pictures that are not uint8 RGB.
+    """
+    pictures = checked_pictures(images, boxes=boxes, scores=scores, masks=masks, titles=titles)
+    words = "blue: predicted, stronger is a higher score" + ("" if masks is None else " · white: true forged area")
+    figure, cells = _grid(len(pictures), columns, title, words)
+    for i, (axes, picture) in enumerate(zip(cells, pictures, strict=False)):
+        axes.imshow(picture, extent=(0, 1, 1, 0))
+        mask = masks[i] if masks is not None else None
+        if mask is not None:
+            _outline(axes, mask)
+        corners = np.asarray(boxes[i], dtype=np.float64).reshape(-1, 4)
+        _boxes(axes, corners, np.asarray(scores[i], dtype=np.float64), labels)
+        _caption(axes, titles[i] if titles is not None else "")
+    return figure
+
+
+@house_style
+def plot_swaps(
+    images: ArrayLike | Sequence[ArrayLike],
+    masks: Sequence[ArrayLike | None],
+    windows: Sequence[ArrayLike | None],
+    kinds: Sequence[str],
+    *,
+    columns: int = 6,
+    title: str = "",
+) -> Figure:
+    """Samples of a facial-swap augmentation: the swapped area outlined, the true window dashed, the kind above.
+
+    Args:
+        images: `(N, S, S, 3)` uint8 RGB, as the detector sees them.
+        masks: Per face `(S, S)`, above half of its range where pixels were swapped in; None for none.
+        windows: Per face `(4,)` corners as shares of the picture, or `(n, 4)`; None or NaN for none.
+        kinds: Per face a word: "genuine", "whole face", "window 80 x 120".
+        columns: Faces side by side.
+        title: Above the grid.
+
+    Raises:
+        InputError: Not as many masks, windows or kinds as images, or pictures that are not uint8 RGB.
+    """
+    pictures = checked_pictures(images, masks=masks, windows=windows, kinds=kinds)
+    figure, cells = _grid(len(pictures), columns, title, "white: swapped area · orange, dashed: true window")
+    for i, (axes, picture) in enumerate(zip(cells, pictures, strict=False)):
+        axes.imshow(picture, extent=(0, 1, 1, 0))
+        mask, window = masks[i], windows[i]
+        if mask is not None:
+            _outline(axes, mask)
+        for box in np.asarray(window, dtype=np.float64).reshape(-1, 4) if window is not None else ():
+            if np.isfinite(box).all():
+                _draw_box(axes, _cut(box), FAKE_COLOUR, 1.6, 1.0, dashed=True)
+        _caption(axes, kinds[i])
+    return figure
+
+
+def _grid(count: int, columns: int, title: str, words: str) -> tuple[Figure, list[Axes]]:
+    columns = max(1, min(columns, count))
+    rows = max(1, -(-count // columns))
+    width = max(_CELL * columns + 0.2, 4.6)  # the words below need as much
+    figure = new_figure(width, (_CELL + 0.12) * rows + 0.4 + (0.35 if title else 0), title, words)
+    cells = [bare(axes) for axes in figure.subplots(rows, columns, squeeze=False).ravel()]
+    if not count:
+        say_instead(cells[0], "no faces")
+    return figure, cells
+
+
+def _caption(axes: Axes, words: str) -> None:
+    axes.set(xlim=(0, 1), ylim=(1, 0))
+    axes.set_title(words, fontsize=8, loc="center", fontweight="normal", pad=3, color=SOFT)
+
+
+def _outline(axes: Axes, mask: ArrayLike) -> None:
+    strength = np.asarray(mask, dtype=np.float64)
+    strength = np.pad(strength / 255 if strength.max(initial=0) > 1 else strength, 1)  # closes areas at the edge
+    if not (strength > 0.5).any():
+        return
+    height, width = strength.shape[0] - 2, strength.shape[1] - 2
+    x, y = (np.arange(width + 2) - 0.5) / width, (np.arange(height + 2) - 0.5) / height
+    lines = axes.contour(x, y, strength, levels=[0.5], colors=[_TRUE_COLOUR], linewidths=1.3)
+    lines.set_path_effects([Stroke(linewidth=2.4, foreground=_HALO, alpha=0.6), Normal()])
+
+
+def _cut(box: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.clip(box, 0.006, 0.994)  # a line on the very edge would be half hidden
+
+
+def _draw_box(axes: Axes, box: NDArray, colour, width: float, alpha: float, *, dashed: bool = False) -> None:
+    frame = Rectangle(
+        (box[0], box[1]), box[2] - box[0], box[3] - box[1], fill=False, edgecolor=colour, linewidth=width, alpha=alpha,
+        linestyle=(0, (4, 2)) if dashed else "-", joinstyle="miter",
+        zorder=3 if dashed else 1,  # a window that is its mask stays visible
+    )  # fmt: skip
+    frame.set_path_effects([Stroke(linewidth=width + 1, foreground=_HALO, alpha=0.45 * alpha), Normal()])
+    axes.add_patch(frame)
+
+
+def _boxes(axes: Axes, boxes: NDArray[np.float64], scores: NDArray[np.float64], labels: int) -> None:
+    taken: list[tuple[float, float]] = []
+    for i in np.argsort(scores, kind="stable"):  # the best one on top
+        strength = float(np.clip(scores[i], 0, 1))
+        _draw_box(axes, _cut(boxes[i]), ARTIFACT_COLOUR, 0.7 + 1.9 * strength, 0.25 + 0.75 * strength)
+    for i in np.argsort(-scores, kind="stable"):  # and the best one has the first choice of a place
+        place = next((p for p in _label_places(_cut(boxes[i])) if not any(_collide(p, q) for q in taken)), None)
+        if place is None:
+            continue
+        if len(taken) == labels:
+            break
+        taken.append(place)
+        _label(axes, place, f"{scores[i]:.2f}", float(np.clip(scores[i], 0, 1)))
+
+
+def _label_places(box: NDArray[np.float64]) -> list[tuple[float, float]]:
+    """Left upper corners for a label: at the corners of the box, outside first; never beyond the picture."""
+    width, height = _LABEL
+    left, right = box[0], box[2] - width
+    wished = [(x, y) for y in (box[1] - height, box[1], box[3], box[3] - height) for x in (left, right)]
+    inside = [(x, y) for x, y in wished if 0 <= x <= 1 - width and 0 <= y <= 1 - height]
+    return inside or [(float(np.clip(left, 0, 1 - width)), float(np.clip(box[1], 0, 1 - height)))]
+
+
+def _collide(a: tuple[float, float], b: tuple[float, float]) -> bool:
+    return abs(a[0] - b[0]) < _LABEL[0] + 0.01 and abs(a[1] - b[1]) < _LABEL[1] + 0.01
+
+
+def _label(axes: Axes, place: tuple[float, float], text: str, strength: float) -> None:
+    width, height = _LABEL
+    ground = Rectangle(
+        place, width, height, facecolor=ARTIFACT_COLOUR, edgecolor="none", alpha=0.7 + 0.3 * strength, zorder=4
+    )
+    axes.add_patch(ground)
+    x, y = place[0] + width / 2, place[1] + height / 2
+    axes.text(x, y, text, ha="center", va="center_baseline", fontsize=_FONT, color="white", fontweight="bold", zorder=5)

@@ -1,0 +1,98 @@
+"""What new people cost: AUC on people of the training split minus AUC on people the detector has never seen.
+
+A detector that leans on identities is better on people it was trained on, also in frames it was not trained on. The measure
+is ours; it follows from the claim of CADDM (Dong et al., CVPR 2023). Two sets of videos also differ by chance, in hardness
+and in quality, so compare the gap of several detectors on the same two sets.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from dfworkbench.core.errors import SplitLeakError
+from dfworkbench.evaluation.metrics.bootstrap import interval_of_difference
+from dfworkbench.evaluation.metrics.comparison import drawn_auc
+from dfworkbench.evaluation.metrics.measures import NAN, Measure
+from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE
+
+
+@dataclass(frozen=True)
+class IdentityGap:
+    """Video AUC on seen and unseen people, and the difference.
+
+    Attributes:
+        seen: People of the training split.
+        unseen: People of the test split.
+        gap: Seen minus unseen; above 0 where new people are harder. Without leakage it is 0.
+    """
+
+    seen: Measure
+    unseen: Measure
+    gap: Measure
+
+    @property
+    def measures(self) -> list[Measure]:
+        """For `measures_table`."""
+        return [self.seen, self.unseen, self.gap]
+
+
+def identity_gap(
+    seen: pd.DataFrame,
+    unseen: pd.DataFrame,
+    *,
+    trained_on: Iterable[str] | None = None,
+    rule: str = DEFAULT_RULE,
+    missing: str = "drop",
+    draws: int = 1000,
+    seed: int = 0,
+) -> IdentityGap:
+    """AUC on seen minus AUC on unseen people, video level.
+
+    The intervals are bootstrap intervals over identity groups; for the gap the two sets are resampled independently.
+
+    Args:
+        seen: Score table (`tables.SCORES`) of people of the training split, without the frames that were trained on.
+        unseen: Score table of the test split.
+        trained_on: `row_id` of the samples that were trained on; given, it is checked that none was scored.
+        rule: How the faces of a file become one number, see `aggregate.RULES`.
+        missing: What files without score count as, see `metrics.MISSING`.
+        draws: Bootstrap resamplings; 0 for no intervals.
+        seed: Of the resampling.
+
+    Raises:
+        SplitLeakError: A video or an identity group is in both tables, or a row was trained on.
+        TableError: A column is missing.
+    """
+    _require_apart(seen, unseen)
+    _require_untrained(seen, trained_on)
+    a, drawn_a = drawn_auc("AUC, seen people", seen, rule=rule, missing=missing, draws=draws, seed=2 * seed)
+    b, drawn_b = drawn_auc("AUC, unseen people", unseen, rule=rule, missing=missing, draws=draws, seed=2 * seed + 1)
+    if np.isnan(a.value) or np.isnan(b.value):
+        why = "; ".join(f"{m.name}: {m.reason}" for m in (a, b) if np.isnan(m.value))
+        return IdentityGap(a, b, Measure("identity gap (AUC)", NAN, chance=0.0, n=a.n + b.n, reason=why))
+    low, high, why = interval_of_difference(drawn_a, drawn_b)
+    reason = a.reason or b.reason or why
+    return IdentityGap(a, b, Measure("identity gap (AUC)", a.value - b.value, low, high, 0.0, a.n + b.n, reason))
+
+
+def _require_apart(seen: pd.DataFrame, unseen: pd.DataFrame) -> None:
+    for column, word in (("video_id", "video"), ("group", "identity group")):
+        if column in seen and column in unseen:
+            both = sorted((set(seen[column]) & set(unseen[column])) - {""})
+            if both:
+                raise SplitLeakError(
+                    f"comparing seen with unseen people: {len(both)} {word}s are in both score tables (first: {both[0]!r}), "
+                    "none was expected. Score the training split for the one and the test split for the other."
+                )
+
+
+def _require_untrained(seen: pd.DataFrame, trained_on: Iterable[str] | None) -> None:
+    trained = seen["row_id"].isin(set(trained_on)) if trained_on is not None else pd.Series(dtype=bool)
+    if trained.any():
+        raise SplitLeakError(
+            f"comparing seen with unseen people: {trained.sum()} of {len(seen)} scored rows were trained on (first: "
+            f"{seen.loc[trained.idxmax(), 'row_id']!r}), none was expected: the gap would measure memory. "
+            "Leave them out: seen[~seen.row_id.isin(trained_on)]."
+        )

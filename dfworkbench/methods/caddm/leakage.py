@@ -1,0 +1,87 @@
+"""The identity-leakage study of one detector: what its features say about people, and what new people cost it.
+
+After the idea of CADDM (Dong et al., CVPR 2023): a detector that was never asked who is shown may learn it all the same,
+because identities tell real from fake in its training set, and be misled by it elsewhere. Protocols are ours.
+"""
+
+import pandas as pd
+
+from dfworkbench.core.names import FAKE, REAL
+from dfworkbench.datasets.dataset import Extracted
+from dfworkbench.datasets.sample_people import with_people
+from dfworkbench.evaluation.judging.features import frozen_features
+from dfworkbench.evaluation.metrics.measures import Measure
+from dfworkbench.evaluation.scoring.score import score_rows
+from dfworkbench.methods.caddm.generalisation import identity_gap
+from dfworkbench.methods.caddm.identity_probe import identity_probe
+from dfworkbench.methods.caddm.retrieval import retrieve
+from dfworkbench.runs.checkpoints import LoadedDetector
+
+#: Frames of each genuine video that the identity probe sees: four fifths train it.
+PROBE_FRAMES = 15
+
+
+def people_measures(
+    detector: LoadedDetector, data: Extracted, second: Extracted | None, *, frames: int = 8, progress: bool = True
+) -> list[Measure]:
+    """How much the frozen features say about people: probes on genuine videos, retrieval of fakes' carriers and donors.
+
+    Args:
+        detector: Any.
+        data: Where genuine videos are probed (beginning against end) and fakes are looked up.
+        second: A data set with several genuine videos of a person, for the probe on other videos; None leaves it out.
+        frames: Of each fake.
+        progress: Whether to show bars.
+    """
+    genuine, features = _features(detector, data, REAL, PROBE_FRAMES, progress)
+    spec = detector.input_spec
+    overlap = (spec.clip_length - 1) * spec.clip_stride
+    # neighbouring clips share frames: those between both parts are left out, so more of a video must be left for testing
+    measures = identity_probe(features, genuine, skip=overlap, train_share=0.5 if overlap else 0.8).measures
+    if second is not None:
+        others, other_features = _features(detector, second, REAL, PROBE_FRAMES, progress)
+        measures += identity_probe(other_features, others, protocol="other_video").measures
+    fakes, fake_features = _features(detector, data, FAKE, frames, progress)
+    rows = pd.concat([genuine, fakes], ignore_index=True)
+    # with the fakes' own mean taken out: telling fake from real moves all fakes alike, which would hide who is on them
+    return measures + retrieve([*features, *fake_features], rows, own_mean=True).measures
+
+
+def gap_measures(
+    detector: LoadedDetector,
+    data: Extracted,
+    *,
+    kinds: list[str],
+    trained_on: set[str],
+    frames: int,
+    progress: bool = True,
+) -> list[Measure]:
+    """AUC on the people of the training split, on frames that were not trained on, against that on the people of the test split.
+
+    The frames come from the same videos as the trained ones, so what is remembered of rooms and cameras counts as well.
+
+    Args:
+        detector: Trained on `data`.
+        data: With its splits.
+        kinds: Forgery kinds that were trained on; both sides hold these and all real files.
+        trained_on: `face_id` of all faces that were trained on, see `FaceDataset.used_faces`.
+        frames: Per video.
+        progress: Whether to show bars.
+    """
+    videos = data.videos[(data.videos["label"] == REAL) | data.videos["method"].isin(kinds)]
+    fresh = data._replace(faces=data.faces[~data.faces["face_id"].isin(trained_on)])
+    sides = (fresh, "train"), (data, "test")
+    tables = [
+        score_rows(detector, part.samples(detector, videos[videos["split"] == split], frames), progress=progress)
+        for part, split in sides
+    ]
+    return identity_gap(*tables, trained_on=trained_on).measures
+
+
+def _features(
+    detector: LoadedDetector, data: Extracted, label: int, frames: int, progress: bool
+) -> tuple[pd.DataFrame, list]:
+    samples = data.samples(detector, data.videos[data.videos["label"] == label], frames)
+    if not len(samples):  # the measures say so in their own words
+        return with_people(samples.rows, data.videos), []
+    return with_people(samples.rows, data.videos), [*frozen_features(detector, samples, progress=progress)]

@@ -1,0 +1,118 @@
+"""CADDM: a classifier that must also say where a face was forged, so that it looks at local traces and not at who is shown.
+
+Dong et al.: Implicit Identity Leakage: The Stumbling Block to Improving Deepfake Detection Generalization. CVPR 2023,
+arXiv:2210.14457. The layers are those of the authors' code (megvii-research/CADDM, Apache-2.0); none of it is used here.
+
+A backbone makes a 7 x 7 map. The artifact detection module (`methods.caddm.adm`) shrinks it to one cell and answers, for 168 anchors,
+where a forged area lies and whether there is one. The last cell, added to the average of the backbone's map, is classified.
+
+Differences from the released code:
+- One logit, the difference of the two classes (log-odds of *fake*), in training and in evaluation; the original returns
+  probabilities in evaluation. The anchors' answers are there in both.
+- The backbone has no 1000-way head; the original carries one along, unused. Its L2 norm and its suppression of boxes, which
+  nothing calls, are not here; `artifact_boxes` reads the answers.
+- The original feeds raw BGR in 0..255 to backbones that ImageNet's normalised RGB has trained. Published weights need that:
+  `authors_input=True`. Otherwise the input is what the backbone knows.
+- Any other size than 224 px is refused before the first layer, with a reason.
+- Starting weights are given as `weights`, not read from a fixed folder, and are not asked for where a checkpoint follows.
+"""
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from dfworkbench.methods.caddm.adm import ArtifactDetectionModule
+from dfworkbench.methods.caddm.anchors import IMAGE_PX, prior_boxes
+from dfworkbench.methods.caddm.artifacts import ArtifactBoxes, artifact_boxes
+from dfworkbench.models.efficientnet import EfficientNetTrunk
+from dfworkbench.models.prediction import Prediction
+from dfworkbench.models.resnet import ResNetTrunk, resnet_input
+
+
+class Caddm(nn.Module):
+    """CADDM as a detector for 224 px; subclasses name the backbone.
+
+    `Prediction.aux` holds "box_offsets" `(B, 168, 4)`, see `methods.caddm.anchors.decode`, and "anchor_logits" `(B, 168, 2)`, of
+    genuine and forged.
+
+    Args:
+        crop_scale: Side of the crop over that of the canvas onto which the authors align a face by five points.
+        authors_input: Feed BGR in 0..255, as published weights need it, instead of RGB minus ImageNet's mean, over its std.
+        weights: Of the backbone: "" for random ones, "imagenet" for the published ones, or the path of a file with them.
+    """
+
+    #: The method that trains all its parts.
+    trained_by: ClassVar[str] = "caddm"
+    backbone: ClassVar[str]
+    #: Of the averaged map, before the ADM's last cell is added.
+    dropout: ClassVar[float] = 0.0
+
+    def __init__(self, crop_scale: float = 1.0, authors_input: bool = False, weights: str = "") -> None:
+        super().__init__()
+        self.input_spec = resnet_input(
+            f"caddm_{self.backbone}",
+            IMAGE_PX,
+            crop_scale=crop_scale,
+            alignment="five_points",
+            authors_input=authors_input,
+        )
+        self.trunk = _trunk(self.backbone, weights)
+        self.adm = ArtifactDetectionModule(self.trunk.channels)
+        self.drop = nn.Dropout(self.dropout)
+        self.classifier = nn.Linear(self.trunk.channels, 2)
+        self.priors: Tensor
+        self.register_buffer("priors", prior_boxes(), persistent=False)
+
+    def forward(self, images: Tensor) -> Prediction:
+        """Score prepared images, `(B, 3, 224, 224)` float32."""
+        features, offsets, anchor_logits = self._look(images)
+        genuine, fake = self.classifier(features).unbind(dim=1)
+        return Prediction(fake - genuine, {"box_offsets": offsets, "anchor_logits": anchor_logits})
+
+    def features(self, images: Tensor) -> Tensor:
+        """The backbone's averaged map plus the ADM's last cell: `(B, C)`, C = 512, 1536 or 1792."""
+        return self._look(images)[0]
+
+    @torch.no_grad()
+    def artifact_boxes(self, images: Tensor | Prediction, **options: Any) -> list[ArtifactBoxes]:
+        """Where forged areas are seen, one entry per image.
+
+        Args:
+            images: Prepared images `(B, 3, 224, 224)`, with the detector in eval mode, or a prediction that it has made.
+            **options: Of `methods.caddm.artifacts.artifact_boxes`: min_score, max_iou, keep, whole.
+        """
+        prediction: Prediction = self(images) if isinstance(images, Tensor) else images
+        return artifact_boxes(prediction, self.priors, **options)
+
+    def _look(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        self.input_spec.check(images.shape, f"caddm_{self.backbone}")
+        maps = self.trunk(images)
+        offsets, anchor_logits, last = self.adm(maps)
+        return self.drop(maps.mean(dim=(2, 3))) + last, offsets, anchor_logits
+
+
+def _trunk(backbone: str, weights: str) -> Any:
+    """The backbone, with `channels`, that gives `(B, channels, 7, 7)`."""
+    family, _, variant = backbone.partition("_")
+    return EfficientNetTrunk(variant, IMAGE_PX, weights) if family == "efficientnet" else ResNetTrunk(34, weights)
+
+
+class CaddmResNet34(Caddm):
+    """43,490,162 parameters, of which 22,204,464 in the ADM."""
+
+    backbone = "resnet34"
+
+
+class CaddmEfficientNetB3(Caddm):
+    """209,433,178 parameters, of which 198,733,872 in the ADM."""
+
+    backbone = "efficientnet_b3"
+    dropout = 0.3
+
+
+class CaddmEfficientNetB4(Caddm):
+    """287,943,546 parameters, of which 270,391,344 in the ADM."""
+
+    backbone = "efficientnet_b4"
+    dropout = 0.4

@@ -1,0 +1,86 @@
+"""What the studies of hypotheses 1 and 2 share: usable maps, Q of each image and threshold, means with intervals."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from dfworkbench.core.errors import InputError
+from dfworkbench.evaluation.metrics.group_means import GroupMeans, group_means, group_measure, group_names, interval
+from dfworkbench.evaluation.metrics.measures import Measure
+from dfworkbench.explain.overlap import (
+    FORMS,
+    cell_masks,
+    flat_cells,
+    overlap,
+    require_same_shape,
+    union_maps,
+    unit_maps,
+)
+
+#: Name of a stack of maps -> their standard errors.
+Errors = Mapping[str, ArrayLike]
+
+
+def prepared(
+    named: Mapping[str, ArrayLike], groups: Sequence | ArrayLike | None, doing: str
+) -> tuple[dict[str, NDArray], NDArray, NDArray]:
+    """Unit maps, the group of each image, and why an image cannot be used ("" if it can)."""
+    maps = {name: unit_maps(a) for name, a in named.items()}
+    require_same_shape(doing, **maps)
+    count = len(next(iter(maps.values())))
+    if not count:
+        raise InputError(
+            f"{doing}: there are no maps, those of at least one image were expected. Attribute some fakes."
+        )
+    names = group_names(groups, count, doing)
+    why = np.array([""] * count, dtype=object)
+    for name, a in maps.items():
+        empty = np.isnan(flat_cells(a)).any(axis=1) & (why == "")
+        why[empty] = f"the map of {name} is 0 everywhere"
+    return maps, names, why
+
+
+def scored(carrier: NDArray, donor: NDArray, detector: NDArray, taus: Sequence[float]) -> tuple[NDArray, NDArray]:
+    """`(3, T, N)` values of the forms and `(T, N)` cells in the mask; NaN for images with a map of zeros."""
+    union = union_maps(carrier, donor)
+    found = overlap(detector, cell_masks(union, np.atleast_1d(taus)))
+    broken = np.isnan(flat_cells(union)).any(axis=1) | np.isnan(found.q[0])
+    values, cells = np.stack(found[:3]), found.cells.astype(np.float64)
+    values[..., broken], cells[..., broken] = np.nan, np.nan
+    return values, cells
+
+
+def checked_errors(errors: Errors, named: Mapping[str, ArrayLike]) -> dict[str, NDArray[np.float64]]:
+    """Standard errors of every stack of maps, 0 where none are given; other names, shapes or signs raise `InputError`."""
+    unknown = sorted(set(errors) - set(named))
+    if unknown:
+        raise InputError(
+            f"reading standard errors: {unknown} were given, expected some of {sorted(named)}. Rename them."
+        )
+    out = {name: np.asarray(errors.get(name, np.zeros(np.shape(a))), dtype=np.float64) for name, a in named.items()}
+    for name, a in out.items():
+        if a.shape != np.shape(named[name]) or not np.isfinite(a).all() or (a < 0).any():
+            raise InputError(
+                f"reading standard errors of {name}: got shape {a.shape}, smallest {np.min(a, initial=0):.3g}; expected "
+                f"{np.shape(named[name])} finite numbers from 0. Give them in the shape and scale of the maps."
+            )
+    return out
+
+
+def mean_curves(values: NDArray, taus: Sequence[float], names: NDArray, draws: int, seed: int) -> pd.DataFrame:
+    """One row per form and threshold with the mean over images and its interval."""
+    thresholds = np.atleast_1d(taus)
+    means = group_means(values.reshape(-1, values.shape[-1]), names, draws, seed)
+    ends = np.array([interval(means.drawn[:, k]) for k in range(len(means.value))])
+    columns = {"form": np.repeat(list(FORMS), len(thresholds)), "threshold": np.tile(thresholds, len(FORMS))}
+    return pd.DataFrame(columns | {"value": means.value, "low": ends[:, 0], "high": ends[:, 1], "n": means.n})
+
+
+def form_measures(means: GroupMeans, why: NDArray, chance: NDArray) -> list[Measure]:
+    """One `Measure` per form from means `(3,)`; `why` says of each image why it is not usable."""
+    reason = str(why[0]) if (why != "").all() else ""
+    return [
+        group_measure(name, means, k, chance=float(chance[k]), reason=reason) for k, name in enumerate(FORMS.values())
+    ]

@@ -1,0 +1,110 @@
+"""FST-Matching: a detector that sorts what it sees into evidence of the two people of a fake, and the rest.
+
+Dong et al.: Explaining Deepfake Detection by Analysing Image Matching. ECCV 2022, arXiv:2207.09679. The layers are those of the
+authors' code (megvii-research/FST-Matching, Apache-2.0); none of it is used here.
+
+Two ResNet-18 describe a picture. In each description a gate chooses what belongs to the person, of whom the carrier ("source")
+or the donor ("target") is named from it; real or fake is told from what both gates left over.
+
+Differences from the released code: one logit, the difference of the two classes (both are in `aux`); classes of the people
+are those of the training set; an adaptive instead of a fixed 7 x 7 average, equal at 224 px; and `nonlinear`, see there.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from dfworkbench.models.prediction import Prediction
+from dfworkbench.models.resnet import ResNetTrunk, resnet_input
+
+_REDUCTION = 16
+_HIDDEN = 256
+
+
+class FstMatching(nn.Module):
+    """23,446,610 parameters for 1000 people.
+
+    `Prediction.aux` holds "class_logits" `(B, 2)` of real and fake, "carrier_logits" and "donor_logits" `(B, C)` of the people, and
+    "carrier_rest" and "donor_rest" `(B, 512)`, what the gates left over.
+
+    Args:
+        identities: Names of the people, as in the video table's carrier and donor. Training fills them in.
+        classes: Number of people where their names are not known, as in published weights.
+        size_px: Height and width of the input; at least 32.
+        crop_scale: Side of the crop, see `InputSpec`; with five points 1.0 is what the authors feed.
+        alignment: "five_points", as published, or "box", see `InputSpec`.
+        authors_input: Feed BGR in 0..255, as published weights need it, instead of RGB minus ImageNet's mean, over its std.
+        nonlinear: Decide by a hidden layer of 256 instead of a linear one. Ours: only then is there an interaction of carrier and
+            donor that could be trained, see `methods.fst_matching.training`; the published one is 0 whatever the weights.
+        weights: Of both trunks: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
+    """
+
+    trained_by = "fst_matching"
+
+    def __init__(
+        self,
+        identities: Sequence[str] = (),
+        classes: int = 1000,
+        size_px: int = 224,
+        crop_scale: float = 1.0,
+        alignment: Literal["box", "five_points"] = "five_points",
+        authors_input: bool = False,
+        nonlinear: bool = False,
+        weights: str = "",
+    ) -> None:
+        super().__init__()
+        self.identities = list(identities)
+        people = len(self.identities) or classes
+        self.input_spec = resnet_input(
+            "fst_matching", size_px, crop_scale=crop_scale, alignment=alignment, authors_input=authors_input
+        )
+        self.carrier, self.donor = _Encoder(people, weights), _Encoder(people, weights)
+        width = self.carrier.trunk.channels + self.donor.trunk.channels
+        self.head: nn.Module = nn.Linear(width, 2)
+        if nonlinear:
+            self.head = nn.Sequential(nn.Linear(width, _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, 2))
+
+    def forward(self, images: Tensor) -> Prediction:
+        """Score prepared images, `(B, 3, S, S)` float32."""
+        self.input_spec.check(images.shape, "fst_matching")
+        carrier_logits, carrier_rest = self.carrier(images)
+        donor_logits, donor_rest = self.donor(images)
+        logits = self.decide(carrier_rest, donor_rest)
+        aux = {
+            "class_logits": logits,
+            "carrier_logits": carrier_logits,
+            "donor_logits": donor_logits,
+            "carrier_rest": carrier_rest,
+            "donor_rest": donor_rest,
+        }
+        return Prediction(logits[:, 1] - logits[:, 0], aux)
+
+    def features(self, images: Tensor) -> Tensor:
+        """What real or fake is told from: `(B, 1024)`, the rest of the donor's description before that of the carrier's."""
+        self.input_spec.check(images.shape, "fst_matching")
+        return torch.cat([self.donor(images)[1], self.carrier(images)[1]], dim=1)
+
+    def decide(self, carrier_rest: Tensor, donor_rest: Tensor) -> Tensor:
+        """Logits of real and fake, `(B, 2)`, from what the gates left over, `(B, 512)` each."""
+        return self.head(torch.cat([donor_rest, carrier_rest], dim=1))
+
+
+class _Encoder(nn.Module):
+    """Names a person from the gated part of a description, and hands on the rest."""
+
+    def __init__(self, people: int, weights: str) -> None:
+        super().__init__()
+        self.trunk = ResNetTrunk(18, weights)
+        width, narrow = self.trunk.channels, self.trunk.channels // _REDUCTION
+        self.gate = nn.Sequential(
+            nn.Linear(width, narrow, bias=False), nn.ReLU(), nn.Linear(narrow, width, bias=False), nn.Sigmoid()
+        )
+        self.head = nn.Linear(width, people)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Identity logits `(B, C)` and the rest `(B, 512)`."""
+        features = self.trunk.pooled(images)
+        related = features * self.gate(features)
+        return self.head(related), features - related

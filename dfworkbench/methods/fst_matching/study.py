@@ -1,0 +1,349 @@
+"""Notebook 05_hypotheses: the attributions of encoders and detectors, and the three tests of FST-Matching."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from dfworkbench.core.errors import DataNotFoundError, InputError
+from dfworkbench.core.names import COMPRESSIONS, FAKE, REENACTMENTS
+from dfworkbench.core.workspace import Workspace, find_workspace
+from dfworkbench.datasets.dataset import Extracted, pick
+from dfworkbench.evaluation.metrics.comparison import compare_auc, mean_auc
+from dfworkbench.evaluation.metrics.measures import Measure, measures_table
+from dfworkbench.evaluation.scoring.score import score_rows
+from dfworkbench.explain.deletion import deletion_and_insertion
+from dfworkbench.explain.explanations import METHODS, explain, of_shapley
+from dfworkbench.explain.map_scores import compare_maps, mean_mask
+from dfworkbench.explain.shapley.image_game import ImageGame
+from dfworkbench.explain.shapley.maps import attribute_all
+from dfworkbench.explain.shapley.values import ClassLogit, ClassLogOdds, Value
+from dfworkbench.explain.study_pictures import Pictures, choose_pictures, hide, named
+from dfworkbench.methods.fst_matching.compressions import compressed_crops
+from dfworkbench.methods.fst_matching.hypothesis1 import OverlapStudy, overlap_study
+from dfworkbench.methods.fst_matching.hypothesis2 import PairingStudy, pairing_study
+from dfworkbench.methods.fst_matching.hypothesis3 import StabilityStudy, stability_study
+from dfworkbench.methods.fst_matching.null import NULLS
+from dfworkbench.methods.fst_matching.results import (
+    Maps,
+    Result,
+    gains_table,
+    map_table,
+    overlap_result,
+    pairing_result,
+    save_result,
+    stability_result,
+)
+from dfworkbench.methods.fst_matching.settings import CARRIER, DETECTOR, DONOR, PAIRED, UNPAIRED, HypothesisSettings
+from dfworkbench.runs.checkpoints import LoadedDetector, load_detector
+from dfworkbench.show.tables import ReadableTable
+from dfworkbench.training.start import with_splits
+
+ALL, SWAPS, EXPRESSIONS = "all fakes", "swaps", "reenactments"
+
+_MOST_GAP = 0.01  # of bf16 maps, see `ImageGame.precision_gap`
+_SCORED_FRAMES = 4  # of each video, for the AUC of detectors
+
+
+class Study:
+    """One hypothesis on trained encoders and detectors.
+
+    Args:
+        settings: Of the study; what it needs must be trained.
+        workspace: Where runs and data sets lie.
+        progress: Whether to show bars.
+    """
+
+    def __init__(
+        self, settings: HypothesisSettings, workspace: Workspace | None = None, *, progress: bool = True
+    ) -> None:
+        self.settings, self.progress = settings, progress
+        self.workspace = workspace or find_workspace()
+        data = Extracted.read(settings.dataset, self.workspace)
+        splits = self.workspace.labels / settings.dataset / "splits.csv"
+        self.data = data._replace(videos=with_splits(data.videos, splits))
+        self.models = {
+            title: load_detector(training.model_name, settings.device, workspace=self.workspace)
+            for title, training in settings.trainings().items()
+        }
+        first = self.models[CARRIER]
+        for title, model in self.models.items():
+            first.input_spec.require_same(model.input_spec, f"explaining the {title} beside the carrier's encoder")
+        self.chosen = choose_pictures(
+            self.data, first, kinds=settings.kinds, per_kind=settings.images, seed=settings.seed
+        )
+
+    # -- pictures ------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def named(self) -> pd.DataFrame:
+        """One row per chosen picture: method, carrier, donor, whom the encoders named, and whether both were right."""
+        rows = self.chosen.rows[["row_id", "method", "carrier", "donor"]].copy()
+        for role in (CARRIER, DONOR):
+            rows[f"named_{role}"] = named(self.models[role], self.chosen.images)
+            rows[f"right_{role}"] = rows[f"named_{role}"] == rows[role]
+        return rows.assign(used=self.settings.keep_wrong | (rows["right_carrier"] & rows["right_donor"]))
+
+    @cached_property
+    def pictures(self) -> Pictures:
+        """The chosen pictures of which both encoders name the person rightly, or all with `keep_wrong`.
+
+        Raises:
+            InputError: There is none.
+        """
+        used = self.named["used"].to_numpy()
+        if not used.any():
+            raise InputError(
+                f"testing hypothesis {self.settings.hypothesis}: of none of {len(used)} fakes both people were named rightly, but "
+                "what encoders look at says nothing where they are wrong. Train them longer (encoder_epochs), or larger (size_px)."
+            )
+        return self.chosen.take(used)
+
+    def encoder_table(self) -> ReadableTable:
+        """How well the encoders know the people of the chosen fakes, whole and with parts hidden."""
+        parts = {"whole picture": self.chosen.images}
+        known = self.chosen.has_mask
+        if known.all():
+            parts["forged area hidden"] = hide(self.chosen.images, self.chosen.masks)
+            parts["only the forged area"] = hide(self.chosen.images, ~self.chosen.masks)
+        rows = {}
+        for part, images in parts.items():
+            right = {
+                role: np.array(named(self.models[role], images)) == self.chosen.rows[role] for role in (CARRIER, DONOR)
+            }
+            rows[part] = {f"{role} named rightly": f"{hit.mean():.0%}" for role, hit in right.items()}
+        people = len(self.models[CARRIER].detector.identities)  # pyright: ignore[reportArgumentType]
+        rows["guessing"] = {f"{role} named rightly": f"{1 / people:.0%}" for role in (CARRIER, DONOR)}
+        return ReadableTable(pd.DataFrame(rows).T.rename_axis(f"{len(self.chosen.rows)} fakes, {people} people"))
+
+    def used_table(self) -> ReadableTable:
+        """How many fakes of each kind are analysed, and how many were left out because an encoder was wrong."""
+        found = self.named.groupby("method")["used"].agg(["size", "sum"])
+        table = pd.DataFrame(
+            {"fakes": found["size"], "analysed": found["sum"], "left out": found["size"] - found["sum"]}
+        )
+        table.loc["all"] = table.sum()
+        return ReadableTable(table.rename_axis("forgery kind"))
+
+    # -- maps ----------------------------------------------------------------------------------------------------------
+
+    def maps(self, title: str, images: NDArray[np.uint8] | None = None, *, seed: int | None = None) -> Maps:
+        """Attributions of a model on the pictures; finished maps lie beside its weights and are not made again.
+
+        Args:
+            title: Of the model, a key of `models`.
+            images: The same pictures in another compression; by default as they were extracted.
+            seed: Of the coalitions; by default that of the settings.
+        """
+        own, rows = self.settings.attributions(self._precisions[title]), self.pictures.rows
+        if seed is not None:
+            own = dataclasses.replace(own, seed=seed)
+        model = self.models[title]
+        pictures = self.pictures.images if images is None else images
+        found = attribute_all(
+            model,
+            dict(zip(rows["row_id"], pictures, strict=True)),
+            value={row_id: self._value(title, at) for at, row_id in enumerate(rows["row_id"])},
+            settings=own,
+            folder=model.path.parent / "attributions" / model.path.stem,
+            progress=self.progress,
+        )
+        each = list(found.values())
+        return Maps(np.stack([a.values for a in each]), np.stack([a.standard_error for a in each]), each)
+
+    @cached_property
+    def _precisions(self) -> dict[str, str]:
+        """What the maps of each model are made with: bf16 only where it moves the value by less than a hundredth."""
+        fast, own, image = self.settings.numbers(), self.settings.attributions(), self.pictures.images[0]
+        chosen = {}
+        for title, model in self.models.items():
+            value = self._value(title, 0)
+            game = ImageGame(model, image, grid=own.grid, baseline=own.baseline, value=value, precision=fast)
+            chosen[title] = fast if game.precision_gap() < _MOST_GAP else "32-true"
+        return chosen
+
+    def _value(self, title: str, at: int) -> Value:
+        raw = self.settings.value == "logit"
+        if title in (CARRIER, DONOR):
+            people: Sequence[str] = self.models[title].detector.identities  # pyright: ignore[reportAssignmentType]
+            index = people.index(self.pictures.rows[title].iloc[at])
+            return (ClassLogit if raw else ClassLogOdds)("identity_logits", index)
+        return ClassLogit("class_logits", FAKE) if raw else "logit"
+
+    @cached_property
+    def explained(self) -> dict[str, Maps]:
+        """Title of each model -> its attributions of the pictures."""
+        return {title: self.maps(title) for title in self.models}
+
+    def map_table(self) -> ReadableTable:
+        """What the maps cost, how exact they are, and how far the values of hidden and whole pictures lie apart."""
+        return map_table(self.explained)
+
+    # -- hypothesis 1 --------------------------------------------------------------------------------------------------
+
+    def groups(self) -> dict[str, NDArray[np.bool_]]:
+        """All fakes, swaps and reenactments among the pictures; a reenacted face keeps the carrier's looks."""
+        reenacted = self.pictures.rows["method"].isin(REENACTMENTS).to_numpy()
+        parts = {ALL: np.ones(len(reenacted), bool), SWAPS: ~reenacted, EXPRESSIONS: reenacted}
+        return {name: part for name, part in parts.items() if part.any()}
+
+    def overlap(self, null: str) -> dict[str, OverlapStudy]:
+        """Hypothesis 1 for all fakes, swaps and reenactments, against one null; those that it cannot be drawn for are left out."""
+        models = {title: self.explained[title] for title in (CARRIER, DONOR, DETECTOR)}
+        names = self.pictures.rows["group"].to_numpy()
+        return {
+            name: overlap_study(
+                *(maps.values[part] for maps in models.values()),
+                groups=names[part],
+                null=null,
+                errors={title: maps.errors[part] for title, maps in models.items()},
+                seed=self.settings.seed,
+            )
+            for name, part in self.groups().items()
+            if null != "images" or len(set(names[part])) > 1  # it takes the cells of other people
+        }
+
+    def mask_measures(self) -> dict[str, list[Measure]]:
+        """How well the maps of all models meet the true forgery masks, beside baselines; empty without masks."""
+        known = self.pictures.has_mask
+        if not known.any():
+            return {}
+        videos = self.data.videos
+        fakes = videos[(videos["split"] == "train") & (videos["label"] == FAKE)]
+        model = self.models[CARRIER]
+        train = self.data.samples(model, fakes, 1).rows
+        masks, there = self.data.masks(model, train)
+        grid = (self.settings.grid, self.settings.grid)
+        rows = self.pictures.rows[known]
+        return compare_maps(
+            {title: maps.values[known] for title, maps in self.explained.items()},
+            self.pictures.masks[known],
+            rows["video_id"].tolist(),
+            prior=mean_mask([*masks[there]], grid),
+            groups=rows["group"].tolist(),
+            seed=self.settings.seed,
+        )
+
+    # -- hypothesis 2 --------------------------------------------------------------------------------------------------
+
+    def pairing(self) -> list[PairingStudy]:
+        """Hypothesis 2 for each pair of detectors."""
+        shared = [self.explained[title].values for title in (CARRIER, DONOR)]
+        return [
+            pairing_study(
+                *shared,
+                *(self.explained[f"{kind} {at + 1}"].values for kind in (PAIRED, UNPAIRED)),
+                groups=self.pictures.rows["group"].to_numpy(),
+                seed=self.settings.seed,
+            )
+            for at in range(self.settings.pairings)
+        ]
+
+    def auc_table(self) -> ReadableTable:
+        """Video AUC on the test split: of the detector, or of paired and unpaired ones and their difference."""
+        scores = {title: self._scores(model) for title, model in self.models.items() if title not in (CARRIER, DONOR)}
+        if self.settings.hypothesis != 2:
+            columns = {title: [mean_auc("video AUC", [table])[0]] for title, table in scores.items()}
+            return ReadableTable(measures_table(columns, digits=3).drop(columns="chance"))
+        columns: dict[str, list[Measure]] = {}
+        for at in range(1, self.settings.pairings + 1):
+            both = [scores[f"{kind} {at}"] for kind in (PAIRED, UNPAIRED)]
+            name = f"pair {at}"
+            for kind, table in zip((PAIRED, UNPAIRED), both, strict=True):
+                columns.setdefault(kind, []).append(mean_auc(name, [table])[0])
+            columns.setdefault("difference", []).append(compare_auc(name, [both[0]], [both[1]]))
+        return ReadableTable(measures_table(columns, digits=3).drop(columns="chance").rename_axis("video AUC"))
+
+    def _scores(self, model: LoadedDetector) -> pd.DataFrame:
+        videos = self.data.videos[self.data.videos["split"] == "test"]
+        return score_rows(
+            model, self.data.samples(model, videos, _SCORED_FRAMES), videos=videos, progress=self.progress
+        )
+
+    # -- hypothesis 3 --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def versions(self) -> dict[str, NDArray[np.uint8]]:
+        """Compression -> the pictures in it, cut at the same places.
+
+        Raises:
+            DataNotFoundError: The data set is gone, or has not all compressions.
+        """
+        root = self.data.root
+        if root is None:
+            raise DataNotFoundError(
+                f"comparing compressions of {self.settings.dataset!r}: the folder that it was extracted from is not there, and "
+                "frames of all compressions are read from its videos. Bring it back, or extract it again."
+            )
+        faces = self.data.faces_of(self.pictures.rows)
+        spec = self.models[CARRIER].input_spec
+        return compressed_crops(root, self.data.videos, faces, spec, COMPRESSIONS)
+
+    def stability(self) -> dict[str, StabilityStudy]:
+        """Hypothesis 3 for carrier, donor and detector; noise is corrected for by a second estimate of every map."""
+        names = self.pictures.rows["group"].to_numpy()
+        found = {}
+        for title in (CARRIER, DONOR, DETECTOR):
+            twice = [
+                {name: self.maps(title, images, seed=seed).values for name, images in self.versions.items()}
+                for seed in (self.settings.seed, self.settings.seed + 1)
+            ]
+            found[title] = stability_study(twice[0], names, again=twice[1], seed=self.settings.seed)
+        return found
+
+    # -- results -------------------------------------------------------------------------------------------------------
+
+    def result(self) -> Result:
+        """The test of the hypothesis: its table, its figure, and the numbers behind them."""
+        number, detector = self.settings.hypothesis, self.settings.detector
+        if number == 1:
+            others = {null: self.overlap(null) for null in NULLS if null != self.settings.null}
+            return overlap_result(self.overlap(self.settings.null), others, detector)
+        return pairing_result(self.pairing(), detector) if number == 2 else stability_result(self.stability(), detector)
+
+    def examples(self, count: int) -> list[int]:
+        """Pictures to show: drawn by seed, as many of each forgery kind as possible."""
+        return pick(self.pictures.rows, count, self.settings.seed)
+
+    def compare_methods(self, count: int) -> ReadableTable:
+        """Gains of deletion and insertion over random orders, in units of what is explained, of every way to explain it."""
+        title = next(name for name in self.models if name not in (CARRIER, DONOR))
+        maps, gains = self.explained[title], []
+        others = [name for name in METHODS if name != "shapley"]
+        for at in self.examples(count):
+            image, model = self.pictures.images[at], self.models[title]
+            found = {"shapley": of_shapley(maps.found[at])}
+            value, own = self._value(title, at), self.settings.attributions()
+            found |= explain(model, image, others, value=value, settings=own)
+            curves = deletion_and_insertion(model, image, found, value=value, baseline=own.baseline, seed=own.seed)
+            gains += [
+                {"method": METHODS[name], "deletion": curve.deletion_gain, "insertion": curve.insertion_gain}
+                for name, curve in curves.items()
+            ]
+        return gains_table(gains, f"{title}, {count} fakes (mean ± s.d.)")
+
+    # -- files ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def folder(self) -> Path:
+        """Where results are kept: in the run of the (first) detector that was tested."""
+        last = next(model for title, model in self.models.items() if title not in (CARRIER, DONOR))
+        return last.path.parent / "hypotheses" / f"{self.settings.hypothesis}_{self.settings.content_hash()}"
+
+    def save(self, result: Result, figures: Mapping[str, Figure] | None = None) -> Path:
+        """Write everything that was found into `folder`; see `hypothesis_results.save_result`."""
+        record = {
+            "settings": self.settings.model_dump(mode="json"),
+            "runs": {title: f"{model.path.parent.name}/{model.path.name}" for title, model in self.models.items()},
+            "left_out": int((~self.named["used"]).sum()),
+            "maps": {title: [a.to_dict() for a in maps.found] for title, maps in self.explained.items()},
+        }
+        arrays = {title: maps.values for title, maps in self.explained.items()}
+        arrays |= {f"{title} error": maps.errors for title, maps in self.explained.items()}
+        tables = {"pictures": self.pictures.rows, "named": self.named, **result.tables}
+        return save_result(self.folder, record, result._replace(tables=tables), arrays, figures or {})

@@ -1,0 +1,109 @@
+"""FST-Matching: tell real from fake while both people of a fake are named.
+
+Dong et al.: Explaining Deepfake Detection by Analysing Image Matching. ECCV 2022, arXiv:2207.09679. The loss is cross-entropy of
+real and fake + 0.5 that of the carrier + 1.0 that of the donor, and a term for the interaction of carrier and donor,
+
+    I = D(U_t, U_s) - D(0, U_s) - D(U_t, 0) + D(0, 0),
+
+where U are the rests that `methods.fst_matching.network` decides from and D is its last layer.
+
+Differences from the released code:
+- D is affine there, so I is 0 and its gradient too, whatever the weights: the published term does nothing. It is left out.
+  `interaction_weight` with a detector that was built with `nonlinear` adds ours: of each sample the interaction for its own
+  class, I_y - I_(1-y), goes through softplus, which is bounded below, and the batch is averaged. The code sums over all pairs
+  of a batch, because it takes the labels for columns.
+- Genuine pictures and fakes can be balanced; people who are not in the training set cost nothing.
+"""
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dfworkbench.core.errors import ParameterError
+from dfworkbench.methods.fst_matching.encoder_training import identity_loss, named_rightly
+from dfworkbench.training.binary import Binary
+from dfworkbench.training.step import Step
+
+
+class FstMatching(Binary):
+    """Cross-entropy of real and fake, of the carrier and of the donor.
+
+    Args:
+        detector: fst_matching.
+        class_weights: Factors of the cross-entropy of real and fake samples, or None for 1 and 1.
+        label_smoothing: 0.1 turns the targets 0 and 1 into 0.05 and 0.95.
+        carrier_weight: Factor of the carrier's cross-entropy; published: 0.5.
+        donor_weight: Factor of the donor's cross-entropy; published: 1.
+        interaction_weight: Factor of our interaction term; 0 leaves it out.
+        swap: Settings of the facial swap as a dict, for its changes of crop and quality, which are those of the paper's
+            training; nothing is swapped.
+    """
+
+    own_detectors = True
+    #: Settings of training as published, one run per compression or on all of them.
+    published: ClassVar[dict[str, Any]] = {
+        "method": "fst_matching", "detector": "fst_matching", "detector_options": ["weights=imagenet", "authors_input=true"],
+        "epochs": 200, "batch_size": 128, "learning_rate": 1e-3, "schedule": "constant", "weight_decay": 4e-3, "balance": "none",
+        "frames_per_video": 1,
+    }  # fmt: skip
+
+    def __init__(
+        self,
+        detector: Any,
+        *,
+        class_weights: tuple[float, float] | None = None,
+        label_smoothing: float = 0.0,
+        carrier_weight: float = 0.5,
+        donor_weight: float = 1.0,
+        interaction_weight: float = 0.0,
+        swap: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(detector, class_weights=class_weights, label_smoothing=label_smoothing, swap=swap or {})
+        weights = {"carrier": carrier_weight, "donor": donor_weight, "interaction": interaction_weight}
+        for name, value in weights.items():
+            if not 0 <= value <= 1000:
+                raise ParameterError(f"the method fst_matching: {name}_weight = {value}; expected 0 to 1000.")
+        if interaction_weight and isinstance(detector.head, nn.Linear):
+            raise ParameterError(
+                f"the method fst_matching: interaction_weight = {interaction_weight}, but the last layer is linear, so that the "
+                "interaction is 0 and nothing can be learned from it. Build the detector with nonlinear=true "
+                "(detector_options), or leave interaction_weight at 0."
+            )
+        self.weights = weights
+
+    def forward(self, batch: dict[str, Tensor]) -> Step:
+        """Loss of a batch; see `training.step`. Parts: bce, carrier, donor, interaction."""
+        prediction = self.predict(batch)
+        parts = {"bce": self.cross_entropy(prediction.logit, batch["label"])}
+        shares = {}
+        for role in ("carrier", "donor"):
+            logits, people = prediction.aux[f"{role}_logits"], batch[role]
+            parts[role] = identity_loss(logits, people)
+            if self.training:  # people of other splits are not known
+                shares[f"{role}_accuracy"] = named_rightly(logits, people)
+        if self.weights["interaction"]:
+            found = interaction(self.detector, prediction.aux["carrier_rest"], prediction.aux["donor_rest"])
+            parts["interaction"] = interaction_loss(found, batch["label"])
+        loss = sum((self.weights[name] * part for name, part in parts.items() if name != "bce"), parts["bce"])
+        return Step(loss, parts, prediction.logit, shares)
+
+
+def interaction(detector: Any, carrier_rest: Tensor, donor_rest: Tensor) -> Tensor:
+    """How much carrier and donor say together beyond what each says alone, `(B, 2)` per class."""
+    nothing = torch.zeros_like(carrier_rest)
+    together, alone = detector.decide(carrier_rest, donor_rest), detector.decide(nothing, nothing)
+    return together - detector.decide(carrier_rest, nothing) - detector.decide(nothing, donor_rest) + alone
+
+
+def interaction_loss(found: Tensor, label: Tensor) -> Tensor:
+    """Mean of softplus(-(I_y - I_(1-y))): low where the interaction speaks for the right class; scalar, at least float32.
+
+    Args:
+        found: `(B, 2)` of `interaction`.
+        label: `(B,)`, 0 or 1.
+    """
+    found = found.to(torch.promote_types(found.dtype, torch.float32))
+    sign = 2.0 * label - 1.0
+    return F.softplus(-sign * (found[:, 1] - found[:, 0])).mean()

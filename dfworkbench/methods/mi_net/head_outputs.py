@@ -1,0 +1,129 @@
+"""What every head of a detector with local blocks says: of all samples of a data set, and of a block as a number to be explained.
+
+Ba et al.: Exposing the Deception: Uncovering More Forgery Clues for Deepfake Detection. AAAI 2024, arXiv:2403.01786. The detectors
+are those of `methods.mi_net.network`; `methods.mi_net.information` measures with what is computed here. The paper shows no maps of single blocks:
+`BlockShare` is ours.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from dfworkbench.core.errors import InputError
+from dfworkbench.datasets.face_dataset import FaceDataset, collate
+from dfworkbench.models.inputs import prepare
+from dfworkbench.models.memory import reuse_memory
+from dfworkbench.models.modes import device_of, evaluating
+from dfworkbench.models.prediction import Prediction
+from dfworkbench.runs.checkpoints import LoadedDetector
+
+#: Entries of `Prediction.aux` with the logits of real and fake, in the order of `HeadOutputs`.
+HEADS = ("class_logits", "joint_logits", "left_out_logits")
+
+
+class HeadOutputs(NamedTuple):
+    """Logits of real and fake by every head.
+
+    Attributes:
+        rows: What the samples are, `FaceDataset.rows`.
+        class_logits: `(N, 2)` float64, from the global vector: the decision.
+        joint_logits: `(N, 2)`, from all blocks.
+        left_out_logits: `(N, n, 2)`, the i-th from all blocks but the i-th.
+    """
+
+    rows: pd.DataFrame
+    class_logits: NDArray[np.float64]
+    joint_logits: NDArray[np.float64]
+    left_out_logits: NDArray[np.float64]
+
+    @property
+    def logits(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """The three arrays, as the measures of `methods.mi_net.information` take them first."""
+        return self.class_logits, self.joint_logits, self.left_out_logits
+
+    def where(self, chosen: ArrayLike) -> "HeadOutputs":
+        """Some of the samples; `chosen` is `(N,)` bool."""
+        keep = np.asarray(chosen, dtype=bool)
+        return HeadOutputs(self.rows[keep].reset_index(drop=True), *(values[keep] for values in self.logits))
+
+
+@dataclass(frozen=True)
+class BlockShare:
+    """What one block alone adds to the log-odds of fake by all blocks, as a value for `explain`.
+
+    The head of all blocks is linear, so that its log-odds are a sum over blocks and a bias. No other block and no other head has a
+    part in this value.
+
+    Attributes:
+        index: Of the block, 0..n-1.
+    """
+
+    index: int
+
+    def __call__(self, prediction: Prediction) -> Tensor:
+        """`(B,)`."""
+        shares = prediction.aux.get("block_shares")
+        if shares is None or not 0 <= self.index < shares.shape[1]:
+            blocks = "no blocks" if shares is None else f"{shares.shape[1]} blocks"
+            raise InputError(
+                f"explaining block {self.index}: the prediction has {blocks}; expected block_shares with more than {self.index} "
+                f"blocks, counted from 0. There: {', '.join(sorted(prediction.aux)) or 'nothing'}. Choose a detector such as "
+                "mi_net_mobilenet, and one of its blocks."
+            )
+        return shares[:, self.index].float()
+
+
+def head_outputs(
+    detector: LoadedDetector | nn.Module, dataset: FaceDataset, *, batch_size: int = 64, progress: bool = True
+) -> HeadOutputs:
+    """What all heads say of every sample of a data set, in eval mode and without gradients.
+
+    Args:
+        detector: Loaded, such as `load_detector(run)` for the best epoch or `load_detector(run, epoch=2)`, or a module with
+            `input_spec`. It stays on its device, and is left in the mode it was in.
+        dataset: Its `spec` must be the detector's.
+        batch_size: Samples per forward pass.
+        progress: Whether to show a bar.
+
+    Returns:
+        In the order of `dataset.rows`.
+
+    Raises:
+        InputError: The data set was cut for another InputSpec or has no samples, or the detector has no such heads.
+    """
+    network: Any = detector.detector if isinstance(detector, LoadedDetector) else detector
+    name = detector.name if isinstance(detector, LoadedDetector) else type(network).__name__
+    network.input_spec.require_same(dataset.spec, f"asking all heads of {name}")
+    if not len(dataset):
+        raise InputError(
+            f"asking all heads of {name}: the data set has no samples, at least one was expected. "
+            "Look at its face table, and at frames_per_video and tracks."
+        )
+    parts: list[list[NDArray[np.float64]]] = []
+    starts = range(0, len(dataset), batch_size)
+    with evaluating(network):
+        for start in tqdm(starts, desc="heads", unit="batch", disable=not progress, leave=False):
+            batch = collate([dataset[row] for row in range(start, min(start + batch_size, len(dataset)))])
+            parts.append(_forward(network, name, dataset, batch["images"]))
+    return HeadOutputs(dataset.rows, *(np.concatenate(values) for values in zip(*parts, strict=True)))
+
+
+def _forward(network: Any, name: str, dataset: FaceDataset, images: Tensor) -> list[NDArray[np.float64]]:
+    device = device_of(network)
+    if device.type == "cpu":
+        reuse_memory()
+    with torch.inference_mode():
+        aux = network(prepare(images.to(device), dataset.spec, name)).aux
+    missing = [head for head in HEADS if head not in aux]
+    if missing:
+        raise InputError(
+            f"asking all heads of {name}: its prediction has no {', '.join(missing)}; expected {', '.join(HEADS)} in aux. Choose "
+            "a detector with local blocks, such as mi_net_mobilenet."
+        )
+    return [aux[head].double().cpu().numpy() for head in HEADS]

@@ -1,0 +1,214 @@
+"""What the blocks of a detector know that the others do not, and whether they look at different places.
+
+After Ba et al., "Exposing the Deception: Uncovering More Forgery Clues for Deepfake Detection" (AAAI 2024, arXiv:2403.01786), which
+trains such blocks (`methods.mi_net.network`, `methods.mi_net.mi_losses`) and shows no numbers of what each came to know. With Z all local vectors,
+z_i one of them, G the global one and exact posteriors,
+
+    I(z_i; y | Z without z_i) = E KL(p(y | Z) || p(y | Z without z_i)),    I(Z; y) - I(G; y) = E KL(p(y | Z) || p(y | G)).
+
+Heads of a network are no exact posteriors: what comes out says how far the heads differ, and is information only as far as they are
+calibrated. The published losses take the divergence the other way round, which is no information even for exact posteriors.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dfworkbench.core.errors import InputError
+from dfworkbench.evaluation.metrics.group_means import group_means, group_measure, group_names
+from dfworkbench.evaluation.metrics.measures import Measure, mean_measure
+from dfworkbench.explain.map_likeness import map_cosines, top_iou
+
+
+class MapOverlap(NamedTuple):
+    """How alike the attribution maps of n blocks are; means over the images where both have a map.
+
+    Attributes:
+        cosine: `(n, n)`, -1..1, symmetric.
+        iou: `(n, n)`, 0..1: of the highest cells.
+        images: `(n, n)`, over how many images each mean is; NaN stands where there are none.
+    """
+
+    cosine: NDArray[np.float64]
+    iou: NDArray[np.float64]
+    images: NDArray[np.int64]
+
+
+def divergences(joint_logits: ArrayLike, other_logits: ArrayLike, *, reverse: bool = False) -> NDArray[np.float64]:
+    """KL(joint || other) of each sample in nats.
+
+    Args:
+        joint_logits: `(N, 2)`.
+        other_logits: `(N, 2)`, or `(N, n, 2)` for n heads.
+        reverse: Whether to give KL(other || joint), as the losses take it.
+
+    Returns:
+        `(N,)` or `(N, n)`.
+
+    Raises:
+        InputError: Shapes that do not fit.
+    """
+    joint, other = _log_posteriors(joint_logits), _log_posteriors(other_logits)
+    if joint.ndim != 2 or other.ndim not in (2, 3) or (len(joint), 2) != (len(other), other.shape[-1]):
+        raise InputError(
+            f"comparing posteriors: joint logits are {joint.shape} and the others {other.shape}; expected (N, 2), and (N, 2) or "
+            "(N, n, 2). Give logits of the same samples."
+        )
+    joint = joint if other.ndim == 2 else joint[:, None]
+    first, second = (other, joint) if reverse else (joint, other)
+    return (np.exp(first) * (first - second)).sum(axis=-1)
+
+
+def information_measures(
+    class_logits: ArrayLike,
+    joint_logits: ArrayLike,
+    left_out_logits: ArrayLike,
+    groups: ArrayLike | None = None,
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+) -> list[Measure]:
+    """What only one block knows of the label, and what is lost on the way to the global vector, in nats.
+
+    No label is looked at: what heads say with confidence counts, right or wrong. `missed_measures` asks the labels.
+
+    Args:
+        class_logits: `(N, 2)`, from the global vector.
+        joint_logits: `(N, 2)`, from all blocks.
+        left_out_logits: `(N, n, 2)`, from all blocks but one.
+        groups: `(N,)`, identity group of each sample, for the intervals; by default each sample is its own.
+        draws: Resamplings of groups; 0 for no intervals.
+        seed: Of the resampling.
+
+    Returns:
+        n + 1 measures, the global gap last; 0 is the least and what a block has that adds nothing.
+    """
+    found = [*divergences(joint_logits, left_out_logits).T, divergences(joint_logits, class_logits)]
+    names = [f"information only block {i} has (nats)" for i in range(1, len(found))]
+    names.append("information lost by the global vector (nats)")
+    units = group_names(groups, len(found[0]), "measuring information")
+    means = group_means(np.stack(found), units, draws, seed)
+    return [group_measure(name, means, k, chance=0.0) for k, name in enumerate(names)]
+
+
+def missed_measures(
+    joint_logits: ArrayLike,
+    left_out_logits: ArrayLike,
+    labels: ArrayLike,
+    groups: ArrayLike | None = None,
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+) -> list[Measure]:
+    """How much log loss rises without each block: E ln p(y | Z) - ln p(y | Z without z_i), in nats.
+
+    For exact posteriors this is the information of `information_measures`; for others it counts only what the labels confirm, and
+    is below 0 where the answer is better without the block.
+
+    Args:
+        joint_logits: See `information_measures`, as for the other arguments.
+        left_out_logits: Likewise.
+        labels: `(N,)`, 0 real and 1 fake.
+        groups: Likewise.
+        draws: Likewise.
+        seed: Likewise.
+
+    Returns:
+        n measures.
+
+    Raises:
+        InputError: Shapes that do not fit.
+    """
+    joint, left_out = np.asarray(joint_logits, dtype=np.float64), np.asarray(left_out_logits, dtype=np.float64)
+    truth = np.asarray(labels)
+    if joint.shape != (len(truth), 2) or left_out.ndim != 3 or left_out[:, 0].shape != joint.shape:
+        raise InputError(
+            f"measuring what is missed: logits are {joint.shape} and {left_out.shape}, labels {truth.shape}; expected (N, 2), "
+            "(N, n, 2) and (N,). Give outputs of the same samples."
+        )
+    samples = np.arange(len(truth))
+    without = _log_posteriors(left_out)[samples, :, truth.astype(np.int64)]
+    rise = _log_posteriors(joint)[samples, truth.astype(np.int64)][:, None] - without
+    units = group_names(groups, len(truth), "measuring what is missed")
+    means = group_means(rise.T, units, draws, seed)
+    names = [f"log loss added without block {i + 1} (nats)" for i in range(rise.shape[1])]
+    return [group_measure(name, means, k, chance=0.0) for k, name in enumerate(names)]
+
+
+def accuracy_measures(
+    class_logits: ArrayLike,
+    joint_logits: ArrayLike,
+    left_out_logits: ArrayLike,
+    labels: ArrayLike,
+    groups: ArrayLike | None = None,
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+) -> list[Measure]:
+    """Accuracy of every head; that without a block hardly falls where the others know what it knows.
+
+    Args:
+        class_logits: See `information_measures`, as for the other arguments.
+        joint_logits: Likewise.
+        left_out_logits: Likewise.
+        labels: `(N,)`, 0 real and 1 fake.
+        groups: Likewise.
+        draws: Likewise.
+        seed: Likewise.
+
+    Returns:
+        n + 2 measures, the decision first; chance is the share of the commoner class.
+
+    Raises:
+        InputError: Shapes that do not fit.
+    """
+    left_out = np.asarray(left_out_logits, dtype=np.float64)
+    truth = np.asarray(labels)
+    heads = {"accuracy of the decision": class_logits, "accuracy of all blocks together": joint_logits}
+    if left_out.ndim == 3:
+        heads |= {f"accuracy without block {i + 1}": left_out[:, i] for i in range(left_out.shape[1])}
+    arrays = {name: np.asarray(logits, dtype=np.float64) for name, logits in heads.items()}
+    if left_out.ndim != 3 or {a.shape for a in arrays.values()} != {(len(truth), 2)}:
+        raise InputError(
+            f"measuring accuracy: logits are {[np.shape(x) for x in (class_logits, joint_logits, left_out_logits)]} and labels "
+            f"{truth.shape}; expected (N, 2), (N, 2), (N, n, 2) and (N,). Give outputs of the same samples."
+        )
+    units = group_names(groups, len(truth), "measuring accuracy")
+    chance = max(float(truth.mean()), 1 - float(truth.mean())) if len(truth) else float("nan")
+    return [
+        mean_measure(name, (a[:, 1] > a[:, 0]) == (truth > 0), units, chance=chance, unit="group", draws=draws, seed=seed)
+        for name, a in arrays.items()
+    ]  # fmt: skip
+
+
+def map_overlap(maps: ArrayLike, share: float = 0.2) -> MapOverlap:
+    """Whether blocks look at the same places.
+
+    Args:
+        maps: `(n, N, L, L)`, attribution of each block for the same images; a flat map does not count.
+        share: Of the cells that are called the highest.
+
+    Raises:
+        InputError: Another shape.
+        ParameterError: The share is not above 0 and at most 1.
+    """
+    a = np.asarray(maps, dtype=np.float64)
+    if a.ndim != 4:
+        raise InputError(
+            f"comparing the maps of blocks: got shape {a.shape}, expected (n, N, L, L) with the blocks first. For one image "
+            "give maps[:, None]."
+        )
+    cosine, iou, images = (np.full((len(a), len(a)), fill) for fill in (np.nan, np.nan, 0))
+    for i, j in np.ndindex(images.shape):
+        likeness, shared = map_cosines(a[i], a[j]), top_iou(a[i], a[j], share)
+        used = ~np.isnan(shared)
+        images[i, j] = used.sum()
+        if used.any():
+            cosine[i, j], iou[i, j] = likeness[used].mean(), shared[used].mean()
+    return MapOverlap(cosine, iou, images.astype(np.int64))
+
+
+def _log_posteriors(logits: ArrayLike) -> NDArray[np.float64]:
+    x = np.asarray(logits, dtype=np.float64)
+    return x - np.logaddexp.reduce(x, axis=-1, keepdims=True)

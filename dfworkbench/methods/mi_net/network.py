@@ -1,0 +1,230 @@
+"""MI_Net: several networks that look at the same face and are trained to find different clues, and a layer that fuses them.
+
+Ba, Liu, Liu, Wu, Lin, Lu, Ren: Exposing the Deception: Uncovering More Forgery Clues for Deepfake Detection. AAAI 2024,
+arXiv:2403.01786. The layers are those of the authors' code (QingyuLiu/Exposing-the-Deception); none of it is used here.
+
+Each of n blocks ("local information blocks") is a network of its own that describes the whole face; only the loss makes it local
+(`methods.mi_net.training`). A small perceptron fuses the n descriptions into a global one, from which the face is classified. The other
+answers, of all descriptions and of all but one, are what the loss compares.
+
+Differences from the released code:
+- No 1000-way heads that nothing calls (the original carries one along in each block of MobileNet and EfficientNet).
+- Widths are known; the original finds them by a random picture that spoils the batch norms of its first block.
+- EfficientNet can be built, b0 to b7; the original's call fails, so which one the paper used is not known. As in the original,
+  padding is that of the variant's own size (b0: 224 px) whatever is fed.
+- RGB, as ImageNet's weights know it. The original feeds BGR minus the mean of RGB, which its weights need: `bgr=True`.
+- `spread`, see there.
+
+The blocks run one after another. On CPUs, at 224 px and 8 pictures, one network with n groups of channels takes 1.2 to 1.3 times as
+long, and torch.vmap over stacked weights 1.3 to 1.6 times (see benchmarks/mi_net.py).
+"""
+
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from dfworkbench.core.errors import ParameterError
+from dfworkbench.core.input_spec import InputSpec
+from dfworkbench.methods.mi_net.mobilenet_v1 import MobileNetV1Trunk
+from dfworkbench.models.efficientnet import EfficientNetTrunk
+from dfworkbench.models.mesonet import IMAGENET_MEAN, IMAGENET_STD
+from dfworkbench.models.prediction import Prediction
+from dfworkbench.models.resnet import ResNetTrunk
+
+_HIDDEN = (1000, 500)
+#: For which the variants of EfficientNet were made, b0 first.
+_NATIVE_PX = (224, 240, 260, 300, 380, 456, 528, 600)
+
+
+class MiNet(nn.Module):
+    """MI_Net as a detector; subclasses name the backbone.
+
+    `Prediction.aux` holds logits of real and fake: "class_logits" `(B, 2)` from the global description, on which `logit` stands,
+    "joint_logits" `(B, 2)` from all n local ones, and "left_out_logits" `(B, n, 2)`, the i-th from all but the i-th; besides
+    "local_features" `(B, n, d)` and "global_features" `(B, d)`. A batch of one cannot be trained on, because of batch norms.
+
+    Args:
+        size_px: Height and width of the input; at least 32.
+        crop_scale: Side of the crop over the longer side of the face box, or, with `alignment="five_points"`, over that of
+            the canvas of CADDM's authors.
+        alignment: "box" or "five_points", see `InputSpec`. The authors do not say how they crop.
+        blocks: Number n of networks; at least 2.
+        dropout: Share of numbers that are dropped while training, before the last layer and twice in the fusion.
+        bgr: Feed BGR minus ImageNet's mean of RGB, over its std, as published weights need it.
+        weights: Of each block: "" for random ones, "imagenet" for the published ones, or the path of a file with them. From a file
+            all blocks start alike, as in the original, and only the random heads tell them apart.
+        spread: Noise that is added to the filters of all blocks but the first, over the standard deviation of each filter bank;
+            0, as published, or small, so that blocks from one file do not start alike.
+
+    Raises:
+        ParameterError: Too few blocks, too small a picture, or no weights are published for this backbone.
+    """
+
+    #: The method that trains all its parts.
+    trained_by: ClassVar[str] = "mi_net"
+    backbone: ClassVar[str]
+
+    def __init__(
+        self,
+        size_px: int = 224,
+        crop_scale: float = 1.3,
+        alignment: Literal["box", "five_points"] = "box",
+        blocks: int = 4,
+        dropout: float = 0.5,
+        bgr: bool = False,
+        weights: str = "",
+        spread: float = 0.0,
+    ) -> None:
+        super().__init__()
+        doing = f"building mi_net_{self.backbone}"
+        if blocks < 2:
+            raise ParameterError(
+                f"{doing}: blocks = {blocks}; expected at least 2, since each is compared with the others."
+            )
+        if size_px < 32:
+            raise ParameterError(f"{doing}: size_px = {size_px}, but five halvings need at least 32.")
+        if not 0 <= dropout < 1:
+            raise ParameterError(f"{doing}: dropout = {dropout}; expected a share from 0 to below 1.")
+        if spread < 0:
+            raise ParameterError(f"{doing}: spread = {spread}; expected 0 or more, such as 0.01.")
+        self.input_spec = InputSpec(
+            size_px=size_px,
+            crop_scale=crop_scale,
+            alignment=alignment,
+            channel_order="bgr" if bgr else "rgb",
+            mean=IMAGENET_MEAN,
+            std=IMAGENET_STD,
+        )
+        trunks = [backbone_trunk(self.backbone, weights) for _ in range(blocks)]
+        for trunk in trunks[1:] if spread else ():
+            _add_noise(trunk, spread)
+        self.trunks = nn.ModuleList(trunks)
+        width: int = trunks[0].channels
+        self.fusion = _fusion(blocks * width, width, dropout)
+        self.drop = nn.Dropout(dropout)
+        self.classifier = nn.Linear(width, 2)
+        self.joint_head = nn.Linear(blocks * width, 2)
+        self.left_out_heads = nn.ModuleList(nn.Linear((blocks - 1) * width, 2) for _ in range(blocks))
+
+    def forward(self, images: Tensor) -> Prediction:
+        """Score prepared images, `(B, 3, S, S)` float32."""
+        local, fused = self._look(images)
+        logits = self.classifier(self.drop(fused))
+        others = [torch.cat([local[:, :i], local[:, i + 1 :]], dim=1).flatten(1) for i in range(local.shape[1])]
+        left_out = [head(kept) for head, kept in zip(self.left_out_heads, others, strict=True)]
+        fake_less_real = self.joint_head.weight[1] - self.joint_head.weight[0]
+        aux = {
+            "class_logits": logits,
+            "joint_logits": self.joint_head(local.flatten(1)),
+            "left_out_logits": torch.stack(left_out, dim=1),
+            "block_shares": (local * fake_less_real.view_as(local[0])).sum(dim=2),
+            "local_features": local,
+            "global_features": fused,
+        }
+        return Prediction(logits[:, 1] - logits[:, 0], aux)
+
+    def features(self, images: Tensor) -> Tensor:
+        """The global description: `(B, d)`, d = 512 for ResNet-34, 1024 for MobileNet, 1280 to 2560 for EfficientNet."""
+        return self._look(images)[1]
+
+    def _look(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Local descriptions `(B, n, d)` and the global one `(B, d)`."""
+        self.input_spec.check(images.shape, f"mi_net_{self.backbone}")
+        if self.training and len(images) < 2:
+            raise ParameterError(
+                f"training mi_net_{self.backbone}: a batch of {len(images)} sample; batch norms need at least 2. Set batch_size "
+                "to 2 or more."
+            )
+        local = torch.stack([trunk(images).mean(dim=(2, 3)) for trunk in self.trunks], dim=1)
+        return local, self.fusion(local.flatten(1))
+
+
+def backbone_trunk(backbone: str, weights: str = "") -> Any:
+    """One block's network, with `channels`, that gives `(B, channels, S/32, S/32)`."""
+    family, _, variant = backbone.partition("_")
+    if family == "efficientnet":
+        return EfficientNetTrunk(variant, _NATIVE_PX[int(variant[1:])], weights)
+    if family == "resnet34":
+        return ResNetTrunk(34, weights)
+    if weights:
+        raise ParameterError(
+            f"building mi_net_{backbone}: weights = {weights!r}, but none are published for it; expected '' for random ones."
+        )
+    return MobileNetV1Trunk()
+
+
+def _fusion(inputs: int, outputs: int, dropout: float) -> nn.Sequential:
+    """From all local descriptions to the global one."""
+    layers: list[nn.Module] = []
+    for width in _HIDDEN:
+        layers += [nn.Linear(inputs, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Dropout(dropout)]
+        inputs = width
+    return nn.Sequential(*layers, nn.Linear(inputs, outputs))
+
+
+@torch.no_grad()
+def _add_noise(trunk: nn.Module, share: float) -> None:
+    for parameter in trunk.parameters():
+        if parameter.ndim > 1:  # filters; norms stay as they are
+            parameter.add_(torch.randn_like(parameter), alpha=share * float(parameter.std()))
+
+
+class MiNetResNet34(MiNet):
+    """87,965,120 parameters with four blocks."""
+
+    backbone = "resnet34"
+
+
+class MiNetMobileNet(MiNet):
+    """17,976,256 parameters with four blocks."""
+
+    backbone = "mobilenet"
+
+
+class MiNetEfficientNetB0(MiNet):
+    """22,339,504 parameters with four blocks."""
+
+    backbone = "efficientnet_b0"
+
+
+class MiNetEfficientNetB1(MiNet):
+    """32,362,048 parameters with four blocks."""
+
+    backbone = "efficientnet_b1"
+
+
+class MiNetEfficientNetB2(MiNet):
+    """37,693,768 parameters with four blocks."""
+
+    backbone = "efficientnet_b2"
+
+
+class MiNetEfficientNetB3(MiNet):
+    """50,255,200 parameters with four blocks."""
+
+    backbone = "efficientnet_b3"
+
+
+class MiNetEfficientNetB4(MiNet):
+    """78,825,696 parameters with four blocks."""
+
+    backbone = "efficientnet_b4"
+
+
+class MiNetEfficientNetB5(MiNet):
+    """123,155,328 parameters with four blocks."""
+
+    backbone = "efficientnet_b5"
+
+
+class MiNetEfficientNetB6(MiNet):
+    """173,895,968 parameters with four blocks."""
+
+    backbone = "efficientnet_b6"
+
+
+class MiNetEfficientNetB7(MiNet):
+    """267,261,952 parameters with four blocks."""
+
+    backbone = "efficientnet_b7"

@@ -1,0 +1,1 @@
+"""Beyond the Spectrum: detection by re-synthesis (He et al., IJCAI 2021)."""

@@ -1,0 +1,220 @@
+"""Detectors that look at what a re-synthesis does not bring back, never at the picture itself.
+
+He, Yu, Keuper, Fritz: Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis. IJCAI 2021, arXiv:2105.14376. The layers are
+those of the authors' code (SSAW14/BeyondtheSpectrum, MIT); none of it is used here.
+
+A picture is made four times smaller by averaging; a network for super-resolution, which knows real pictures only, makes it
+large again. A classifier is shown the absolute difference, of pixels ("stage 0") or of features of VGG-19 (stages 1 to 5).
+
+Differences from the released code:
+- One logit, the log-odds of *fake*; the authors' class 1 is real. Both classes are in `aux`, in our order.
+- The difference is taken in float32 also where networks compute with bfloat16, whose steps below 1 are a whole grey level.
+- VGG-19 is left behind the stage that is looked at.
+- `ResynthesisFused` is ours: the released code has no combination of levels, and the rule of the authors' later one ("Pixel
+  and Stage5") is not known to us.
+- By default windows of 256 px at the picture's own resolution; the authors feed whole pictures of 1024 px (`size_px=1024`).
+"""
+
+import math
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from dfworkbench.core.errors import ParameterError
+from dfworkbench.core.input_spec import InputSpec
+from dfworkbench.methods.resynthesis.deep_stem_resnet import DeepStemResNet
+from dfworkbench.methods.resynthesis.rdn import Rdn, box_down
+from dfworkbench.models.prediction import Prediction
+from dfworkbench.models.vgg import CHANNELS, VggTaps
+
+
+class Resynthesis(nn.Module):
+    """A re-synthesiser and a classifier of its residual; subclasses name the stages.
+
+    `Prediction.aux` holds "class_logits" `(B, 2)`, of real and fake, and the same for each classifier under its name:
+    "pixel_logits", "stage5_logits".
+
+    Args:
+        size_px: Height and width of the input; a multiple of 4, at least 32.
+        alignment: "whole": a window of a picture at its own resolution, as the method needs it. "box": faces, which are cut and
+            resized; resizing changes the finest pixels, where many traces of generation lie.
+        crop_scale: Side of the crop over the longer side of the face box with "box", such as 1.3; 1 for whole pictures.
+        depth: Of the classifiers: 18, 34, 50, 101 or 152.
+        dilated: See `DeepStemResNet`.
+        features: Channels of the re-synthesiser, which are also its growth.
+        blocks: Its residual dense blocks.
+        layers: Dense layers of each block.
+        vgg_weights: Of VGG-19: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
+
+    Attributes:
+        resynthesiser: The network for super-resolution.
+        vgg: The frozen VGG-19, or None where only pixels are compared. It is saved with the rest.
+        classifiers: "pixel", "stage1" … "stage5" -> classifier; its own two logits are in the authors' order.
+    """
+
+    trained_by: ClassVar[str] = "resynthesis"
+    #: Where residuals are taken: 0 for pixels, 1 to 5 for VGG-19.
+    stages: ClassVar[tuple[int, ...]]
+
+    def __init__(
+        self,
+        size_px: int = 256,
+        alignment: Literal["whole", "box"] = "whole",
+        crop_scale: float = 1.0,
+        depth: int = 50,
+        dilated: bool = False,
+        features: int = 64,
+        blocks: int = 16,
+        layers: int = 8,
+        vgg_weights: str = "",
+    ) -> None:
+        super().__init__()
+        self.input_spec = resynthesis_input(size_px, alignment, crop_scale)
+        self.resynthesiser = Rdn(features=features, growth=features, blocks=blocks, layers=layers)
+        deepest = max(self.stages)
+        self.vgg = VggTaps(vgg_weights, stages=deepest) if deepest else None
+        self.classifiers = nn.ModuleDict(
+            {stage_name(stage): DeepStemResNet(depth, (3, *CHANNELS)[stage], dilated) for stage in self.stages}
+        )
+
+    def forward(self, images: Tensor) -> Prediction:
+        """Score prepared images, `(B, 3, S, S)` in 0..1."""
+        logits = {
+            f"{name}_logits": self.classifiers[name](residual).flip(1)  # the authors' class 1 is real
+            for name, residual in self._residuals(images).items()
+        }
+        together = _mean_of_probabilities(list(logits.values()))
+        return Prediction(together[:, 1] - together[:, 0], {"class_logits": together, **logits})
+
+    def features(self, images: Tensor) -> Tensor:
+        """What each classifier decides from, one after the other: `(B, 2048)` per stage, or `(B, 512)` with depth 18 and 34."""
+        found = self._residuals(images)
+        return torch.cat([self._classifier(name).features(residual) for name, residual in found.items()], dim=1)
+
+    def low_resolution(self, images: Tensor) -> Tensor:
+        """The mean of each block of 4 x 4 pixels: `(B, 3, H, W)` -> `(B, 3, H/4, W/4)`; H and W are multiples of 4."""
+        return box_down(images, self.resynthesiser.scale)
+
+    def resynthesise(self, images: Tensor) -> Tensor:
+        """What super-resolution makes of the small version of `(B, 3, H, W)`: the same shape, not clamped."""
+        return self.resynthesiser(self.low_resolution(images))
+
+    def residual(self, images: Tensor, stage: int, resynthesis: Tensor | None = None) -> Tensor:
+        """What a re-synthesis does not bring back; the only thing that a classifier sees.
+
+        Args:
+            images: `(B, 3, H, W)` in 0..1; H and W are multiples of 4.
+            stage: 0 compares pixels; 1 to 5 compare features of VGG-19, of which gradients reach the re-synthesis only.
+            resynthesis: Of these images; None makes it.
+
+        Returns:
+            The absolute difference, float32 or better: `(B, 3, H, W)`, or as `VggTaps` gives them.
+
+        Raises:
+            InputError: H or W is no multiple of 4.
+            ParameterError: This detector has no such stage.
+        """
+        if resynthesis is None:
+            resynthesis = self.resynthesise(images)
+        if stage == 0:
+            return _difference(resynthesis, images)
+        if self.vgg is None:
+            raise ParameterError(
+                f"a residual of stage {stage}: this detector has no VGG-19, only stage 0. Build resynthesis_stage{stage}."
+            )
+        with torch.no_grad():
+            target = self.vgg(images, last=stage)[-1]
+        return _difference(self.vgg(resynthesis, last=stage)[-1], target)
+
+    def _residuals(self, images: Tensor) -> dict[str, Tensor]:
+        """By name of the classifier; one re-synthesis for all."""
+        known_as = stage_name(self.stages[0]) if len(self.stages) == 1 else "fused"
+        self.input_spec.check(images.shape, f"resynthesis_{known_as}")
+        resynthesis = self.resynthesise(images)
+        return {stage_name(stage): self.residual(images, stage, resynthesis) for stage in self.stages}
+
+    def _classifier(self, name: str) -> DeepStemResNet:
+        classifier = self.classifiers[name]
+        assert isinstance(classifier, DeepStemResNet)
+        return classifier
+
+
+def stage_name(stage: int) -> str:
+    """The name of the classifier of a stage: "pixel", "stage1" … "stage5"."""
+    return f"stage{stage}" if stage else "pixel"
+
+
+def resynthesis_input(
+    size_px: int, alignment: Literal["whole", "box"], crop_scale: float = 1.0, scale: int = 4
+) -> InputSpec:
+    """What a re-synthesiser is fed: RGB in 0..1.
+
+    Raises:
+        ParameterError: The size is no multiple of `scale` or too small, or the picture would be turned.
+    """
+    if size_px % scale or size_px < 32:
+        raise ParameterError(
+            f"building a re-synthesiser: size_px = {size_px}; it must be at least 32 and a multiple of {scale}, because pictures "
+            f"are made {scale} times smaller. Take {max(-(-32 // scale), size_px // scale) * scale}."
+        )
+    if alignment not in ("whole", "box"):
+        raise ParameterError(
+            f"building a re-synthesiser: alignment = {alignment!r}; expected 'whole' (pictures at their own resolution) or 'box'."
+        )
+    return InputSpec(size_px=size_px, alignment=alignment, crop_scale=crop_scale, value_range=(0.0, 1.0))
+
+
+def _difference(a: Tensor, b: Tensor) -> Tensor:
+    """|a - b|, never in half precision: a bfloat16 below 1 has steps of a whole grey level."""
+    dtype = torch.promote_types(torch.promote_types(a.dtype, b.dtype), torch.float32)
+    return (a.to(dtype) - b.to(dtype)).abs()
+
+
+def _mean_of_probabilities(logits: list[Tensor]) -> Tensor:
+    """Log-probabilities `(B, 2)` of classifiers that are averaged; the logits themselves where there is only one."""
+    if len(logits) == 1:
+        return logits[0]
+    return torch.stack([each.log_softmax(dim=1) for each in logits]).logsumexp(dim=0) - math.log(len(logits))
+
+
+class ResynthesisPixel(Resynthesis):
+    """Compares pixels: 45,907,013 parameters."""
+
+    stages = (0,)
+
+
+class ResynthesisStage1(Resynthesis):
+    """Compares 64 maps at full size."""
+
+    stages = (1,)
+
+
+class ResynthesisStage2(Resynthesis):
+    """Compares 128 maps at half the size."""
+
+    stages = (2,)
+
+
+class ResynthesisStage3(Resynthesis):
+    """Compares 256 maps at a quarter of the size."""
+
+    stages = (3,)
+
+
+class ResynthesisStage4(Resynthesis):
+    """Compares 512 maps at an eighth of the size."""
+
+    stages = (4,)
+
+
+class ResynthesisStage5(Resynthesis):
+    """Compares 512 maps at a sixteenth of the size: 59,145,157 parameters, of which 12,944,960 are frozen."""
+
+    stages = (5,)
+
+
+class ResynthesisFused(Resynthesis):
+    """Ours: the mean of the fake probabilities of a pixel and a stage-5 classifier, with one re-synthesis for both."""
+
+    stages = (0, 5)

@@ -1,0 +1,39 @@
+"""The re-synthesiser of "Beyond the Spectrum" by itself, as it is trained on real pictures before there is a detector.
+
+He, Yu, Keuper, Fritz: Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis. IJCAI 2021, arXiv:2105.14376. The network is
+`methods.resynthesis.rdn`; differences from the released code are named there.
+"""
+
+from torch import Tensor, nn
+
+from dfworkbench.methods.resynthesis.network import resynthesis_input
+from dfworkbench.methods.resynthesis.rdn import Rdn, box_down
+
+
+class Resynthesiser(nn.Module):
+    """Makes a picture small by averaging and large again by `Rdn`; trained and saved like a detector, but scores nothing.
+
+    Args:
+        size_px: Height and width of the windows that it is trained on; a multiple of `scale`, at least 32. The `rdn`
+            itself takes pictures of any size.
+        features: Channels between the blocks, which are also the growth.
+        blocks: Residual dense blocks.
+        layers: Dense layers of each block.
+        scale: How much smaller and larger; detectors need 4.
+    """
+
+    trained_by = "super_resolution"
+    #: Scoring refuses it.
+    scores_fakes = False
+
+    def __init__(
+        self, size_px: int = 96, features: int = 64, blocks: int = 16, layers: int = 8, scale: int = 4
+    ) -> None:
+        super().__init__()
+        self.rdn = Rdn(scale, features, features, blocks, layers)
+        self.input_spec = resynthesis_input(size_px, "whole", scale=scale)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The re-synthesis of prepared images `(B, 3, S, S)`: the same shape, not clamped."""
+        self.input_spec.check(images.shape, "rdn")
+        return self.rdn(box_down(images, self.rdn.scale))

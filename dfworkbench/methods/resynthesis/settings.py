@@ -1,0 +1,123 @@
+"""What notebook 06_reconstruction_error trains on which generator, and what it tests with."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from dfworkbench.core.names import FAKE
+from dfworkbench.core.settings import Settings
+from dfworkbench.core.workspace import find_workspace
+from dfworkbench.datasets.dataset import Extracted
+from dfworkbench.extraction import ExtractSettings, extract
+from dfworkbench.models import detector_options
+from dfworkbench.models.devices import choose_device, fast_precision
+from dfworkbench.synthetic import make_demo_pictures
+from dfworkbench.training import TrainSettings
+
+SUPER_RESOLUTION, PIXEL, STAGE5, JOINT, FUSED, PLAIN = (
+    "super-resolution", "pixel", "stage 5", "pixel, joint", "fused", "plain"
+)  # fmt: skip
+OTHERS = "other generators"
+DEMO_SET = "demo_pictures"
+FIRST_STAGES = {STAGE5: "resynthesis_stage5", PIXEL: "resynthesis_pixel"}
+
+
+class ReconstructionSettings(Settings):
+    """What is trained on what, and what it is tested with."""
+
+    dataset: str = Field(DEMO_SET, min_length=1, description="Extracted set of whole pictures, real and generated.")
+    generator: str = Field(
+        "transposed", description="Generator whose pictures are trained on; all others are for testing."
+    )
+    plain: str = Field("resnet18", description="Detector of the pictures themselves, to compare with.")
+    size_px: int = Field(96, ge=32, le=1024, multiple_of=4, description="Side of the windows that detectors see.")
+    features: int = Field(16, ge=4, le=64, description="Channels of the re-synthesiser; 64 as published.")
+    blocks: int = Field(4, ge=1, le=16, description="Its residual dense blocks; 16 as published.")
+    layers: int = Field(4, ge=1, le=8, description="Dense layers of each; 8 as published.")
+    depth: int = Field(
+        18, ge=18, le=152, description="Layers of the classifiers: 18, 34, 50 (as published), 101 or 152."
+    )
+    vgg_weights: str = Field(
+        "",
+        description="ImageNet weights of VGG-19 for stage 5: imagenet, or a file; empty for random ones, only to try it.",
+    )
+    first_epochs: int = Field(60, ge=1, le=1000, description="Passes over the real pictures in stage 1.")
+    epochs: int = Field(
+        16, ge=1, le=1000, description="Passes over the pictures in stage 2, and of the plain detector."
+    )
+    joint_epochs: int = Field(2, ge=0, le=1000, description="Passes in stage 3, which trains both; 0 leaves it out.")
+    task: Literal["none", "denoising", "colourisation"] = Field(
+        "denoising", description="What stage 3 has to undo besides."
+    )
+    trial: bool = Field(
+        False, description="Goes on with a re-synthesiser that has learned too little, to try things out; no evidence."
+    )
+    batch_size: int = Field(16, ge=2, le=4096, description="Pictures per step.")
+    perturbations: list[str] = Field(
+        ["noise", "blur", "jpeg", "crop", "grey"],
+        description="What detectors are tested under; jpeg>blur makes a chain.",
+    )
+    levels: list[int] = Field([1, 3, 5], description="How strongly, 1 to 5.")
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="Fixes weights, order and random changes.")
+    precision: Literal["auto", "32-true", "bf16-mixed"] = Field(
+        "auto", description="Numbers to train with; auto takes bf16 where the hardware has it."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Where to compute; auto takes a GPU if there is one."
+    )
+
+    def extract(self) -> str:
+        """Take the pictures into the tables if that was not done; returns what there is, in words.
+
+        The demo set is generated if it is not there.
+        """
+        space = find_workspace()
+        if not (space.labels / self.dataset / "videos.csv").is_file():
+            made = space.data / DEMO_SET
+            if self.dataset == DEMO_SET and not (made / "manifest.json").is_file():
+                make_demo_pictures(made)
+            extract(ExtractSettings(name=self.dataset, layout="generated_images", whole=True))
+        data = Extracted.read(self.dataset, space)
+        counts = data.videos["method"].where(data.videos["label"] == FAKE, "real").value_counts(sort=False)
+        return f"{self.dataset}: " + ", ".join(f"{n} {kind}" for kind, n in counts.items())
+
+    def trainings(self) -> dict[str, TrainSettings]:
+        """What must be trained, in this order, with a title each; all detectors see the same windows and changes."""
+        first = self._training(
+            "rdn", epochs=self.first_epochs, balance="none", learning_rate=2e-3,
+            detector_options=self._geometry(),
+        )  # fmt: skip
+        made = {SUPER_RESOLUTION: first}
+        for title, detector in reversed(FIRST_STAGES.items()):
+            made[title] = self._second(detector, f"resynthesiser={first.model_name}", trial=title == STAGE5)
+        if self.joint_epochs:
+            made[JOINT] = self._second(
+                FIRST_STAGES[PIXEL], "joint=true", f"task={self.task}", start_from=made[PIXEL].model_name,
+                epochs=self.joint_epochs, learning_rate=1e-4,
+            )  # fmt: skip
+        whole = {"alignment": "whole", "crop_scale": 1.0}
+        options = [f"{name}={value}" for name, value in whole.items() if name in detector_options(self.plain)]
+        changes = {"colour_jitter": 0.0, "degrade": 0.0}
+        return made | {PLAIN: self._training(self.plain, kinds=[self.generator], detector_options=options, **changes)}
+
+    def _second(self, detector: str, *options: str, trial: bool = False, **values: Any) -> TrainSettings:
+        """A detector of re-synthesis; `trial` where it looks at features that may be random."""
+        known = {"vgg_weights": self.vgg_weights} if trial and self.vgg_weights else {}
+        own = [*self._geometry(), f"depth={self.depth}", *(f"{name}={value}" for name, value in known.items())]
+        if self.trial or (trial and not self.vgg_weights):
+            options = (*options, "trial=true")
+        return self._training(
+            detector, kinds=[self.generator], detector_options=own, method_options=list(options), **values
+        )
+
+    def _geometry(self) -> list[str]:
+        return [f"features={self.features}", f"blocks={self.blocks}", f"layers={self.layers}"]
+
+    def _training(self, detector: str, **values: Any) -> TrainSettings:
+        precision = fast_precision(choose_device(self.device)) if self.precision == "auto" else self.precision
+        shared: dict[str, Any] = {
+            "dataset": self.dataset, "detector": detector, "epochs": self.epochs, "batch_size": self.batch_size,
+            "size_px": self.size_px, "learning_rate": 1e-3, "frames_per_video": 1, "seed": self.seed,
+            "precision": precision, "device": self.device,
+        }  # fmt: skip
+        return TrainSettings(**shared | values)

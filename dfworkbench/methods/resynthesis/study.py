@@ -1,0 +1,216 @@
+"""Notebook 06_reconstruction_error: what is measured of the trained detectors on people and generators that they have not seen."""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dfworkbench.core.names import FAKE, REAL
+from dfworkbench.datasets.dataset import Extracted, pick
+from dfworkbench.evaluation.judging.robustness import (
+    Robustness,
+    frank_auc,
+    frank_scores,
+    robustness,
+    robustness_of,
+)
+from dfworkbench.evaluation.metrics.bootstrap import interval_text
+from dfworkbench.evaluation.metrics.comparison import drawn_auc
+from dfworkbench.evaluation.metrics.measures import Measure, measures_table
+from dfworkbench.evaluation.scoring.ensemble import mean_scores
+from dfworkbench.evaluation.scoring.score import score_rows
+from dfworkbench.methods.resynthesis.network import stage_name
+from dfworkbench.methods.resynthesis.reconstruction import (
+    PictureErrors,
+    compare_kinds,
+    picture_errors,
+    reconstruction_errors,
+    resynthesised,
+)
+from dfworkbench.methods.resynthesis.settings import (
+    FUSED,
+    OTHERS,
+    PIXEL,
+    STAGE5,
+    SUPER_RESOLUTION,
+    ReconstructionSettings,
+)
+from dfworkbench.methods.resynthesis.spectra import mean_spectra
+from dfworkbench.models import build_detector
+from dfworkbench.models.modes import device_of
+from dfworkbench.runs.checkpoints import LoadedDetector, load_detector
+from dfworkbench.show.tables import ReadableTable
+from dfworkbench.training.start import with_splits
+
+
+class Study:
+    """The trained runs, and what is measured on pictures of people and generators that they have not seen.
+
+    Args:
+        settings: Of the study; its runs must be trained.
+        progress: Whether to show bars.
+    """
+
+    def __init__(self, settings: ReconstructionSettings, *, progress: bool = True) -> None:
+        self.settings, self.progress = settings, progress
+        data = Extracted.read(settings.dataset)
+        self.data = data._replace(videos=with_splits(data.videos, data.workspace.labels / data.name / "splits.csv"))
+        self.test = self.data.videos[self.data.videos["split"] == "test"]
+        trainings = settings.trainings()
+        del trainings[SUPER_RESOLUTION]
+        self.detectors = {title: load_detector(run.model_name, settings.device) for title, run in trainings.items()}
+        self.detectors[FUSED] = fuse(self.detectors[PIXEL], self.detectors[STAGE5])
+
+    # -- errors --------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def errors(self) -> PictureErrors:
+        """Mean errors and spectra of all test pictures, at pixel level and stage 5."""
+        samples = self.data.samples(self.detectors[FUSED], self.test, 1)
+        return picture_errors(self.detectors[FUSED], samples, progress=self.progress)
+
+    def spectra(self) -> dict[str, pd.DataFrame]:
+        """Mean spectra of the pictures and of their errors at pixel level, for `plot_error_spectra`."""
+        rows = self.errors.rows
+        shown = {"picture": "pictures", stage_name(0): "their errors"}
+        return {
+            title: mean_spectra(self.errors.spectra[name], rows["kind"], rows["group"]) for name, title in shown.items()
+        }
+
+    def residual_table(self, column: str = "residual_pixel") -> pd.DataFrame:
+        """How well the mean error alone tells real from generated, without any classifier."""
+        return compare_kinds(self.errors.rows, column)
+
+    def examples(self, count: int = 5) -> dict[str, Any]:
+        """Pictures with their re-syntheses and error maps, for `plot_reconstructions`; drawn by seed, one of each kind first."""
+        rows = self.errors.rows
+        chosen = pick(rows, count)
+        samples = self.data.samples(self.detectors[FUSED], self.test, 1)
+        images = np.stack([samples[row]["images"].numpy() for row in chosen])
+        maps = reconstruction_errors(self.detectors[FUSED], images, stages=range(6) if self._all_stages() else None)
+        return {
+            "images": _pictures(images), "resynthesised": _pictures(resynthesised(self.detectors[FUSED], images)),
+            "errors": {stage_name(stage): values for stage, values in maps.items()},
+            "titles": rows["kind"].iloc[chosen].tolist(),
+        }  # fmt: skip
+
+    def _all_stages(self) -> bool:
+        vgg: Any = self.detectors[FUSED].detector.vgg
+        return vgg is not None and vgg.stages == 5
+
+    # -- scores --------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def scores(self) -> dict[str, pd.DataFrame]:
+        """Detector -> score table of the test split."""
+        return self._of_each(
+            lambda model: score_rows(
+                model, self.data.samples(model, self.test, 1), videos=self.test, progress=self.progress
+            )
+        )
+
+    def _of_each(self, scored: Callable[[LoadedDetector], pd.DataFrame]) -> dict[str, pd.DataFrame]:
+        """Scores of every detector; those of the fused one follow from the two that it averages, and are not computed again."""
+        tables = {name: scored(model) for name, model in self.detectors.items() if name != FUSED}
+        return tables | {FUSED: mean_scores(tables[PIXEL], tables[STAGE5])}
+
+    def auc_table(self) -> ReadableTable:
+        """AUC on new people: the generator that was trained on, each other one, and those together."""
+        generators = sorted(set(self.test["method"][self.test["label"] == FAKE]), key=lambda g: g != self._trained)
+        kinds = {f"{g} (trained on)" if g == self._trained else g: [g] for g in generators}
+        kinds[OTHERS] = self._others()
+        found = {
+            name: [self._auc(condition, table, wanted) for condition, wanted in kinds.items() if wanted]
+            for name, table in self.scores.items()
+        }
+        table = measures_table(found, digits=3).drop(columns="chance")
+        return ReadableTable(table.rename_axis("AUC, unperturbed pictures"))
+
+    @property
+    def _trained(self) -> str:
+        return self.settings.generator
+
+    def _auc(self, name: str, table: pd.DataFrame, generators: list[str]) -> Measure:
+        return drawn_auc(name, table[(table["label"] == REAL) | table["method"].isin(generators)])[0]
+
+    @cached_property
+    def robustness(self) -> Robustness:
+        """AUC of every detector on real pictures and those of `tested`, under every perturbation."""
+        own = self.settings
+        tables = self._of_each(
+            lambda model: (
+                robustness(
+                    model, self.data, self._perturbed, own.perturbations, levels=own.levels, draws=0,
+                    progress=self.progress,
+                ).scores
+            )
+        )  # fmt: skip
+        parts = [robustness_of(table, name) for name, table in tables.items()]
+        return Robustness(*(pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True)))
+
+    def perturbed_table(self) -> ReadableTable:
+        """The same as text, at the middle one of the levels."""
+        curves, levels = self.robustness.curves, sorted(self.settings.levels)
+        clean = curves[curves["level"] == 0].drop_duplicates("detector")
+        rows = curves[curves["level"] == levels[len(levels) // 2]]
+        rows = pd.concat([clean.assign(perturbation="unperturbed", strength=""), rows])
+        return ReadableTable(
+            _wide(_with_cells(rows, rows["perturbation"] + " " + rows["strength"]), f"AUC, {self.tested}")
+        )
+
+    def area_table(self) -> ReadableTable:
+        """Mean AUC over the strengths, and the first level, if any, from which a detector is not shown to know anything."""
+        rows = self.robustness.summary
+        broken = rows["broken_at"].map(lambda level: "" if np.isnan(level) else f", breaks at {level:.0f}")
+        cells = [interval_text(row.area, row.area_low, row.area_high) for row in rows.itertuples()]
+        return ReadableTable(_wide(rows.assign(name=rows["perturbation"], cell=cells + broken), "area under AUC"))
+
+    def frank_table(self) -> ReadableTable:
+        """Under the random perturbations of Frank et al. 2020, each with probability 0.5."""
+        tables = self._of_each(lambda model: frank_scores(model, self.data, self._perturbed, progress=self.progress))
+        rows = pd.concat([frank_auc(table, name) for name, table in tables.items()], ignore_index=True)
+        return ReadableTable(_wide(_with_cells(rows, rows["condition"]), f"AUC, {self.tested}"))
+
+    @property
+    def tested(self) -> str:
+        """Whose pictures are perturbed beside the real ones: other generators, or the trained one where there is no other."""
+        return OTHERS if self._others() else f"{self._trained} (trained on)"
+
+    def _others(self) -> list[str]:
+        return sorted(set(self.test["method"][self.test["label"] == FAKE]) - {self._trained})
+
+    @property
+    def _perturbed(self) -> pd.DataFrame:
+        """Real test pictures, and those of `tested`."""
+        wanted = self._others() or [self._trained]
+        return self.test[(self.test["label"] == REAL) | self.test["method"].isin(wanted)]
+
+
+def fuse(pixel: LoadedDetector, stage5: LoadedDetector) -> LoadedDetector:
+    """The two as one detector that makes one re-synthesis for both and averages their fake probabilities."""
+    options = {**stage5.metadata["options"]}
+    joined: Any = build_detector("resynthesis_fused", **options)
+    state = {**stage5.detector.state_dict(), **pixel.detector.state_dict()}
+    joined.load_state_dict(state)
+    device = device_of(stage5.detector)
+    return LoadedDetector(
+        joined.to(device).eval(), "resynthesis_fused", joined.input_spec, {"options": options}, pixel.path
+    )
+
+
+def _pictures(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.moveaxis(images, 1, -1)
+
+
+def _with_cells(rows: pd.DataFrame, names: pd.Series) -> pd.DataFrame:
+    cells = [interval_text(row.value, row.low, row.high) for row in rows.itertuples()]
+    return rows.assign(name=names, cell=cells)
+
+
+def _wide(rows: pd.DataFrame, title: str) -> pd.DataFrame:
+    """A row per `name`, a column per detector, both in order of first appearance."""
+    table = rows.pivot(index="name", columns="detector", values="cell")
+    return table.loc[rows["name"].unique(), rows["detector"].unique()].rename_axis(title).rename_axis(None, axis=1)

@@ -1,0 +1,235 @@
+"""Training a detector to tell fakes by what a re-synthesiser of real pictures makes differently.
+
+He, Yu, Keuper, Fritz: Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis. IJCAI 2021, arXiv:2105.14376. Stage 1 trains
+the re-synthesiser (`methods.resynthesis.super_resolution`). Here, stage 2 trains the classifier on the residual and leaves the
+re-synthesiser as it is; stage 3 (`joint`) trains both: cross-entropy of real and fake + the reconstruction loss of the real
+pictures, whose small versions now and then gain noise or lose some colour (`methods.resynthesis.restoration`). Start stage 3 from a run of
+stage 2 (`start_from`).
+
+Differences from the released code:
+- Its stage 3 trains no re-synthesiser: that is built frozen, and changes by exactly 0. Ours does, from both losses.
+- It multiplies the gradients of the classifier by 0.02, but not the weight decay. That is a learning rate of 2e-4 instead of 1e-2
+  with a weight decay of 5e-3 instead of 1e-4, which are our published settings. In stage 3 there are two explicit rates.
+- `compat="released"` has both back, to compare with it.
+- One real picture in a batch is enough for the reconstruction loss; there it takes two.
+- With several processes the reconstruction loss is divided by the real pictures of the whole batch, as one process would.
+- Classes can be balanced.
+"""
+
+import math
+from pathlib import Path
+from typing import Any, ClassVar, Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from dfworkbench.core.errors import CheckpointError, ParameterError
+from dfworkbench.core.names import FAKE, REAL
+from dfworkbench.datasets.perturb.picture_augment import PictureAugment
+from dfworkbench.datasets.sample import Transform
+from dfworkbench.methods.resynthesis.rdn import box_down
+from dfworkbench.methods.resynthesis.reconstruction_loss import STAGE_WEIGHTS, reconstruction_loss
+from dfworkbench.methods.resynthesis.restoration import BatchTask, degrade_batch
+from dfworkbench.methods.resynthesis.super_resolution import psnr_db
+from dfworkbench.models import detector_options
+from dfworkbench.models.inputs import prepare
+from dfworkbench.models.vgg import VggTaps
+from dfworkbench.runs.checkpoints import load_detector
+from dfworkbench.training.binary import Binary
+from dfworkbench.training.shares import share_of_processes
+from dfworkbench.training.step import Step
+
+#: A re-synthesiser that makes the test picture worse than this has not learned to make pictures; mean grey has 11 dB.
+LEAST_PSNR_DB = 15.0
+
+
+def quarter_cosine(rate: float, epochs: int) -> list[str]:
+    """The authors' learning rates, a quarter of a cosine, as `rate_steps`.
+
+    They are rate * (0.9999 cos(pi/2 * e / (epochs - 1)) + 0.0001) for e = 0, 1, 2, … As in the released code the rate of an epoch
+    is the one meant for the epoch before, so that the first comes twice and the last is never used.
+    """
+    factors = (0.9999 * math.cos(math.pi / 2 * e / (epochs - 1)) + 0.0001 for e in range(epochs - 1))
+    return [f"{e + 2}={rate * factor!r}" for e, factor in enumerate(factors)]
+
+
+class ResynthesisTraining(Binary):
+    """Cross-entropy of real and fake, and in stage 3 the reconstruction loss of the real pictures.
+
+    For a detector of several classifiers the cross-entropies of all of them are added.
+
+    Args:
+        detector: resynthesis_pixel, resynthesis_stage1 to 5 or resynthesis_fused.
+        class_weights: Factors of the cross-entropy of real and fake samples, or None for 1 and 1.
+        label_smoothing: 0.1 turns the targets 0 and 1 into 0.05 and 0.95.
+        resynthesiser: Run, run folder or weight file of stage 1. Empty: the detector has its re-synthesiser already, as after
+            `start_from`.
+        joint: Train the re-synthesiser too (stage 3).
+        resynthesiser_rate: Learning rate of the re-synthesiser at the start of stage 3; that of the classifier is the run's.
+        task: What the small pictures of every other batch suffer in the reconstruction loss: "none", "denoising" or
+            "colourisation".
+        reconstruction_weight: Factor of the reconstruction loss; published: 1.
+        perceptual: Add the features' part to the reconstruction loss, as published.
+        vgg_weights: "imagenet", or the path of a file with these weights of VGG-19, for `perceptual` with a detector that has
+            no such network of five stages.
+        trial: Allow an untrained re-synthesiser and random weights of VGG-19. Results are then no evidence about the method.
+        compat: "released" leaves the re-synthesiser frozen in stage 3 and scales gradients, as the authors' code does.
+        gradient_scale: Factor of the classifier's gradients with compat="released".
+    """
+
+    own_detectors = True
+    #: Options that name runs; training looks them up in its workspace and notes their files.
+    run_options: ClassVar[tuple[str, ...]] = ("resynthesiser",)
+    #: Settings of stage 2 as published, on 25,000 real and 25,000 fake pictures of 1024 x 1024. Stage 1 is to be added:
+    #: method_options=["resynthesiser=…"].
+    published: ClassVar[dict[str, Any]] = {
+        "method": "resynthesis", "detector": "resynthesis_pixel", "size_px": 1024, "epochs": 100, "batch_size": 10,
+        "optimizer": "sgd", "learning_rate": 2e-4, "schedule": "steps", "rate_steps": quarter_cosine(2e-4, 100),
+        "weight_decay": 5e-3, "balance": "none", "frames_per_video": 1,
+    }  # fmt: skip
+
+    def __init__(
+        self,
+        detector: Any,
+        *,
+        class_weights: tuple[float, float] | None = None,
+        label_smoothing: float = 0.0,
+        resynthesiser: str = "",
+        joint: bool = False,
+        resynthesiser_rate: float = 1e-4,
+        task: BatchTask = "none",
+        reconstruction_weight: float = 1.0,
+        perceptual: bool = False,
+        vgg_weights: str = "",
+        trial: bool = False,
+        compat: Literal["", "released"] = "",
+        gradient_scale: float = 0.02,
+    ) -> None:
+        super().__init__(detector, class_weights=class_weights, label_smoothing=label_smoothing)
+        for name, value, known in (("task", task, get_args(BatchTask)), ("compat", compat, ("", "released"))):
+            if value not in known:
+                raise ParameterError(f"the method resynthesis: {name} = {value!r}; expected one of {known}.")
+        for name, value, most in (
+            ("resynthesiser_rate", resynthesiser_rate, 1.0), ("reconstruction_weight", reconstruction_weight, 1000.0),
+            ("gradient_scale", gradient_scale, 1000.0),
+        ):  # fmt: skip
+            if not 0 < value <= most:
+                raise ParameterError(f"the method resynthesis: {name} = {value}; expected above 0, to {most}.")
+        if not joint and (task != "none" or perceptual):
+            raise ParameterError(
+                f"the method resynthesis: task = {task!r}, perceptual = {perceptual} belong to the reconstruction loss, which only "
+                "stage 3 has. Set joint=true, or leave them out."
+            )
+        self.joint, self.reconstruction_weight = joint, reconstruction_weight
+        self.task: BatchTask = task
+        self.resynthesiser_rate = resynthesiser_rate
+        self.gradient_scale = gradient_scale if compat else 1.0
+        #: The weight file of stage 1, if one was loaded.
+        self.resynthesiser_file = _load_resynthesiser(detector, resynthesiser) if resynthesiser else None
+        self.trains_resynthesiser = joint and not compat
+        detector.resynthesiser.requires_grad_(self.trains_resynthesiser)
+        detector.resynthesiser.checkpointing = self.trains_resynthesiser
+        self.perceptual = perceptual
+        # where the detector has all five stages, they serve both
+        shared = detector.vgg is not None and detector.vgg.stages == len(STAGE_WEIGHTS)
+        self.own_vgg = VggTaps(vgg_weights) if perceptual and not shared else None
+        if not trial:
+            _require_trained(detector, self.own_vgg)
+
+    def forward(self, batch: dict[str, Tensor]) -> Step:
+        """Loss of a batch; see `training.step`.
+
+        Parts: bce, and while training in stage 3 l1 and perceptual, of the real pictures.
+        """
+        pictures = prepare(batch["images"], self.detector.input_spec, type(self.detector).__name__)
+        prediction = self.detector(pictures)
+        logits = [prediction.aux[f"{name}_logits"] for name in self.detector.classifiers]
+        cross_entropy = torch.stack([self.cross_entropy(z[:, FAKE] - z[:, REAL], batch["label"]) for z in logits]).sum()
+        parts = {"bce": cross_entropy}
+        # the value stays; with a frozen re-synthesiser all of its gradients are those of the classifiers
+        loss = self.gradient_scale * cross_entropy + (1 - self.gradient_scale) * cross_entropy.detach()
+        if self.joint and self.training:
+            found = self._reconstruction(pictures, batch["label"])
+            loss = loss + self.reconstruction_weight * sum(found.values(), torch.zeros_like(loss))
+            parts |= found
+        return Step(loss, parts, prediction.logit)
+
+    def parameter_groups(self, learning_rate: float, weight_decay: float) -> list[dict[str, Any]]:
+        """The classifiers, and in stage 3 the re-synthesiser; the authors' weight decay pulls biases and norms too."""
+        modules = [(self.detector.classifiers, learning_rate)]
+        if self.trains_resynthesiser:
+            modules.append((self.detector.resynthesiser, self.resynthesiser_rate))
+        return [
+            {"params": list(module.parameters()), "lr": rate, "weight_decay": weight_decay} for module, rate in modules
+        ]
+
+    def train_transform(self) -> Transform:
+        """A window anywhere in the picture, mirrored or not."""
+        return PictureAugment(hflip=0.5)
+
+    def _reconstruction(self, pictures: Tensor, label: Tensor) -> dict[str, Tensor]:
+        """Parts of the reconstruction loss; none where no picture is real."""
+        real = (label == REAL).nonzero()[:, 0]
+        share = len(real) / share_of_processes((label == REAL).sum()).to(pictures.dtype)
+        # all pictures are degraded, so that processes draw alike
+        low = degrade_batch(self.detector.low_resolution(pictures), self.task)
+        if not len(real):
+            return {}
+        made = self.detector.resynthesiser(low[real])
+        vgg = (self.own_vgg or self.detector.vgg) if self.perceptual else None
+        parts = reconstruction_loss(made, pictures[real], vgg)
+        return {name: part * share for name, part in parts.items()}
+
+
+def _load_resynthesiser(detector: Any, source: str) -> Path:
+    """Weights of stage 1 into a detector; returns the file they are from.
+
+    Raises:
+        CheckpointError: It is no re-synthesiser, or one of another geometry.
+    """
+    loaded: Any = load_detector(source)
+    if not hasattr(loaded.detector, "rdn"):
+        raise CheckpointError(
+            f"loading the re-synthesiser {source!r}: {loaded.path} holds the detector {loaded.name!r}. Set resynthesiser to a run "
+            "that was trained with detector = 'rdn', or use start_from to go on from a detector."
+        )
+    weights, own = loaded.detector.rdn.state_dict(), detector.resynthesiser.state_dict()
+    if {key: value.shape for key, value in weights.items()} != {key: value.shape for key, value in own.items()}:
+        stored = {**detector_options(loaded.name), **loaded.metadata["options"]}
+        options = " ".join(f"{name}={stored[name]}" for name in ("features", "blocks", "layers"))
+        raise CheckpointError(
+            f"loading the re-synthesiser {source!r}: {loaded.path} has another geometry than the detector's, namely {options} and "
+            f"scale={stored['scale']}. Build the detector with detector_options {options}; scale must be "
+            f"{detector.resynthesiser.scale}."
+        )
+    detector.resynthesiser.load_state_dict(weights)
+    return loaded.path
+
+
+def _require_trained(detector: Any, own_vgg: nn.Module | None) -> None:
+    """Refuse a re-synthesiser that cannot make pictures, and features of random weights."""
+    without = "trial=true goes on all the same, to try things out; its results are no evidence about the method."
+    found = probe_psnr_db(detector.resynthesiser)
+    if not found >= LEAST_PSNR_DB:
+        raise ParameterError(
+            f"the method resynthesis: the re-synthesiser makes a smooth test picture with {found:.1f} dB only, below "
+            f"{LEAST_PSNR_DB:g} dB, so it has not learned to make pictures, and what it makes differently says nothing. Train one "
+            "with detector = 'rdn' on real pictures first, and name its run with method_options resynthesiser=RUN (or start "
+            f"from a detector that has one: start_from). {without}"
+        )
+    for vgg, option in ((detector.vgg, "detector_options"), (own_vgg, "method_options")):
+        if vgg is not None and not any(p.any() for name, p in vgg.named_parameters() if name.endswith("bias")):
+            raise ParameterError(
+                "the method resynthesis: VGG-19 has random weights (all its biases are 0), and features of random weights say "
+                f"little about a picture. Set {option} vgg_weights=imagenet (downloaded once) or the path of the file. {without}"
+            )
+
+
+def probe_psnr_db(rdn: Any) -> float:
+    """How well a re-synthesiser makes a smooth picture of 48 x 48 px that any trained one makes well, in dB."""
+    parameter = next(rdn.parameters())
+    rows, columns = torch.meshgrid(2 * [torch.linspace(0, math.pi, 48)], indexing="ij")
+    waves = torch.stack([(rows + columns).sin(), (rows - 2 * columns).sin(), (2 * rows).cos()])
+    picture = (0.5 + 0.4 * waves)[None].to(parameter)
+    with torch.inference_mode():
+        return float(psnr_db(rdn(box_down(picture, rdn.scale)), picture))

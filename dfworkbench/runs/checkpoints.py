@@ -1,0 +1,272 @@
+"""Detectors on disk: safetensors, with everything that is needed to build and feed them in the header of the file.
+
+Nothing is unpickled. A detector is built from the file's own record, so it cannot be fed with the crops of another one.
+"""
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from dfworkbench.core.errors import CheckpointError, DataNotFoundError, UnknownNameError, WorkbenchError
+from dfworkbench.core.input_spec import InputSpec
+from dfworkbench.core.workspace import Workspace, atomic_path, find_workspace
+from dfworkbench.media.foreign.bounds import parse_json, read_json
+from dfworkbench.models import build_detector
+from dfworkbench.models.devices import choose_device
+from dfworkbench.models.registry import ENTRY_POINTS, home_of
+
+FORMAT = "dfworkbench-detector-1"
+SUFFIX = ".safetensors"
+_MOST_EPOCHS = 1_000_000
+_BEST = "best.json"
+#: One key holds all: safetensors writes its metadata in random order, and equal runs must give equal bytes.
+_KEY = "dfworkbench"
+
+
+@dataclass(frozen=True)
+class LoadedDetector:
+    """A detector from a file.
+
+    Attributes:
+        detector: Ready to score, in eval mode.
+        name: Of the detector.
+        input_spec: What it must be fed.
+        metadata: The record of the file: format, detector, options, input_spec, and what training added (epoch, metrics,
+            settings, provenance).
+        path: The weight file.
+    """
+
+    detector: nn.Module
+    name: str
+    input_spec: InputSpec
+    metadata: dict[str, Any]
+    path: Path
+
+    @property
+    def run(self) -> str:
+        """What these weights are called: their run, with the epoch if it is not the best; or a lone file's name."""
+        folder = self.path.parent
+        if not self.path.is_file():
+            return self.name
+        if not (folder / _BEST).is_file():
+            return self.path.stem
+        best = _named_best(folder)
+        return folder.name if best == self.path.name else f"{folder.name}/{self.path.stem}"
+
+
+def epoch_file(folder: Path, epoch: int) -> Path:
+    """Where the weights of an epoch lie, counted from 1."""
+    return folder / f"epoch_{epoch:03d}{SUFFIX}"
+
+
+def save_detector(
+    path: Path, detector: nn.Module, name: str, options: Mapping[str, Any], metadata: Mapping[str, Any] | None = None
+) -> Path:
+    """Write weights with their record, in one step.
+
+    Args:
+        path: Ends with .safetensors.
+        detector: With an `input_spec`.
+        name: Under which `build_detector` builds it.
+        options: With which `build_detector` builds it.
+        metadata: Further entries of the record, of plain values.
+    """
+    record = {
+        **(metadata or {}),
+        "format": FORMAT,
+        "detector": name,
+        "options": dict(options),
+        "input_spec": detector.input_spec.to_dict(),  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue]
+        **({"registered_from": home} if (home := home_of(name)) else {}),
+    }
+    weights = {key: value.detach().cpu().contiguous().clone() for key, value in detector.state_dict().items()}
+    with atomic_path(Path(path), "a checkpoint") as temporary:
+        save_file(weights, temporary, metadata={_KEY: json.dumps(record, sort_keys=True)})
+    return Path(path)
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """The record of a weight file, without its weights.
+
+    Raises:
+        CheckpointError: The file is damaged or not written by dfworkbench.
+    """
+    return _read(Path(path), weights=False)[0]
+
+
+def load_detector(
+    source: Path | str,
+    device: str = "cpu",
+    *,
+    epoch: int | None = None,
+    expect: str | None = None,
+    workspace: Workspace | None = None,
+) -> LoadedDetector:
+    """Build the detector of a checkpoint and load its weights.
+
+    Args:
+        source: A weight file, a run folder, or the name of a run in the workspace.
+        device: "cpu", "cuda" or "auto".
+        epoch: Of a run; None takes the best one by validation.
+        expect: Name of the detector that it must be; None takes any.
+        workspace: Where run names are looked up.
+
+    Raises:
+        DataNotFoundError: There is no such file, folder or run.
+        CheckpointError: The file is damaged, is not of dfworkbench, or holds another detector.
+        DeviceError: The device is not there.
+    """
+    target = choose_device(device)
+    path = find_checkpoint(source, epoch=epoch, workspace=workspace)
+    record, weights = _read(path)
+    name = record["detector"]
+    if expect is not None and name != expect:
+        raise CheckpointError(
+            f"{path} was saved for the detector {name!r}; you asked for {expect!r}. Use load_detector(path) without "
+            f"expect=, which reads the detector from the file, or choose a run of {expect!r}."
+        )
+    detector = _build(record, path)
+    _compare(detector, weights, name, path)
+    _require_finite(weights, path)
+    detector.load_state_dict(weights)
+    return LoadedDetector(detector.to(target).eval(), name, detector.input_spec, record, path)
+
+
+def find_checkpoint(source: Path | str, *, epoch: int | None = None, workspace: Workspace | None = None) -> Path:
+    """The weight file that a path, a run folder or a run name stands for."""
+    path = Path(source)
+    if path.is_file():
+        return path
+    if path.is_dir():
+        return _of_run(path, epoch)
+    runs = (workspace or find_workspace()).checkpoints
+    if path.name == str(source) and (runs / path).is_dir():
+        return _of_run(runs / path, epoch)
+    known = sorted(folder.name for folder in runs.iterdir() if folder.is_dir()) if runs.is_dir() else []
+    close = difflib.get_close_matches(str(source), known, n=1, cutoff=0.5)
+    hint = (
+        f"Did you mean {close[0]!r}?"
+        if close
+        else f"Runs there: {', '.join(known) or 'none; notebook 02_train makes one'}."
+    )
+    raise DataNotFoundError(
+        f"loading a checkpoint: {str(source)!r} is no file, no folder, and no run in {runs}. {hint}"
+    )
+
+
+def _named_best(folder: Path) -> str:
+    """File name of a run's best epoch; "" where that cannot be read."""
+    try:
+        return epoch_file(folder, int(json.loads((folder / _BEST).read_text())["epoch"])).name
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _of_run(folder: Path, epoch: int | None) -> Path:
+    if epoch is None:
+        best = folder / _BEST
+        if not best.is_file():
+            raise CheckpointError(
+                f"loading the best epoch of {folder}: there is no best.json, so no epoch was finished here. Train it with "
+                "notebook 02_train, or name a weight file."
+            )
+        try:
+            epoch = int(read_json(best)["epoch"])
+            if not 0 <= epoch < _MOST_EPOCHS:
+                raise ValueError(f"its epoch is {epoch}")
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
+            raise CheckpointError(
+                f"loading the best epoch of {folder}: best.json is damaged ({error}). Pass epoch=."
+            ) from None
+    path = epoch_file(folder, epoch)
+    if not path.is_file():
+        there = sorted(file.name for file in folder.glob(f"epoch_*{SUFFIX}"))
+        raise CheckpointError(
+            f"loading epoch {epoch} of {folder}: there is no {path.name}. There: {', '.join(there) or 'none'}."
+        )
+    return path
+
+
+def _read(path: Path, *, weights: bool = True) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    try:
+        with safe_open(path, "pt") as file:
+            record = parse_json((file.metadata() or {}).get(_KEY, "null"))
+            tensors = {key: file.get_tensor(key) for key in file.keys()} if weights else {}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(
+            f"loading {path}: it is damaged or no safetensors file ({error}). Expected weights that dfworkbench saved, such as "
+            "checkpoints/<run>/epoch_001.safetensors."
+        ) from None
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        seen = record.get("format") if isinstance(record, dict) else None
+        raise CheckpointError(
+            f"loading {path}: it is a safetensors file, but its record says format {seen!r} instead of {FORMAT!r}. It was "
+            "written by another program or a newer dfworkbench; only weights saved by dfworkbench say what they must be fed."
+        )
+    return record, tensors
+
+
+def _build(record: dict[str, Any], path: Path) -> Any:
+    try:
+        # the file's own weights follow: those that training began with need not be at hand any more
+        options = {name: value for name, value in record["options"].items() if not name.endswith("weights")}
+        detector = build_detector(record["detector"], **options)
+        spec = InputSpec.from_dict(record["input_spec"])
+    except UnknownNameError as error:
+        raise CheckpointError(f"loading {path}: {error} {_how_to_register(record)}") from None
+    except (WorkbenchError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"loading {path}: its record cannot be used ({error}). Was it saved by another version?"
+        ) from None
+    if spec.sample_shape() != detector.input_spec.sample_shape():
+        raise CheckpointError(
+            f"loading {path}: its record contradicts itself: input {spec.sample_shape()}, but options {record['options']} build "
+            f"a {record['detector']} for {detector.input_spec.sample_shape()}. The header was changed; take the original file."
+        )
+    detector.input_spec = spec  # how it was fed in training rules, also where today's default differs
+    return detector
+
+
+def _how_to_register(record: dict[str, Any]) -> str:
+    """What to do about a detector that is not known here."""
+    name, home = record["detector"], str(record.get("registered_from", ""))
+    module, _, builder = home.partition(":")
+    if not home:
+        return f"If it is one of your own, call register_detector({name!r}, …) before loading."
+    if module == "__main__":
+        cell = f"run the cell that calls register_detector({name!r}, …) before loading"
+        return f"It was registered in a notebook or script ({builder}): {cell}."
+    return (
+        f"It was registered from {home}: import the module that calls register_detector({name!r}, …) before loading, or install "
+        f"the package that brings it (entry point group {ENTRY_POINTS})."
+    )
+
+
+def _compare(detector: nn.Module, weights: dict[str, Tensor], name: str, path: Path) -> None:
+    expected = {key: tuple(value.shape) for key, value in detector.state_dict().items()}
+    found = {key: tuple(value.shape) for key, value in weights.items()}
+    wrong = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
+    if wrong:
+        key = wrong[0]
+        raise CheckpointError(
+            f"loading {path}: its weights are not those of {name!r} with its recorded options: {len(wrong)} of {len(expected)} "
+            f"entries differ (first: {key!r} is {found.get(key, 'missing')}, expected {expected.get(key, 'none')}). It belongs to "
+            "another detector or another version of it; use a checkpoint of this one, or train again."
+        )
+
+
+def _require_finite(weights: dict[str, Tensor], path: Path) -> None:
+    """Refuse weights of a training that diverged: each of their scores would be no number."""
+    bad = [key for key, value in weights.items() if value.is_floating_point() and not value.isfinite().all()]
+    if bad:
+        raise CheckpointError(
+            f"loading {path}: {len(bad)} of its {len(weights)} tensors hold values that are no numbers (first: {bad[0]!r}). "
+            "Expected finite weights: the training diverged or the file is damaged. Take an earlier epoch, or train again."
+        )

@@ -1,0 +1,119 @@
+"""Figures of score tables: ROC curves with their bands, and where the scores of each kind lie."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from dfworkbench.core.names import FAKE, REAL
+from dfworkbench.evaluation.metrics.evaluate import evaluate, usable_rows
+from dfworkbench.evaluation.metrics.roc import roc_band
+from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, RULES, to_level
+from dfworkbench.show.plots.style import (
+    FAKE_COLOUR,
+    INK,
+    REAL_COLOUR,
+    SERIES,
+    SOFT,
+    house_style,
+    new_figure,
+    say_instead,
+)
+
+
+@house_style
+def plot_roc(
+    scores: pd.DataFrame | Mapping[str, pd.DataFrame],
+    level: str = "video",
+    *,
+    rule: str = DEFAULT_RULE,
+    draws: int = 500,
+    title: str = "",
+) -> Figure:
+    """ROC curve with its 95 % band over videos.
+
+    Args:
+        scores: A score table, or name -> score table for several curves.
+        level: "frame", "track" or "video".
+        rule: See `aggregate.RULES`.
+        draws: Bootstrap resamplings of the band.
+        title: Above the chart.
+    """
+    tables = dict(scores) if isinstance(scores, Mapping) else {"": scores}
+    figure = new_figure(5.4, 5.0, title or f"ROC, {level} level")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color=SOFT, linewidth=1, linestyle=(0, (3, 3)))
+    for (name, table), colour in zip(tables.items(), SERIES, strict=False):
+        band = roc_band(table, level, rule=rule, draws=draws)
+        row = evaluate(table, [level], rule=rule, metrics=["auc"]).iloc[0]
+        if band.empty:
+            axes.plot([], [], color=colour, label=_label(name, f"not defined: {row['reason']}"))
+            continue
+        text = f"AUC {row['value']:.3f}" + ("" if np.isnan(row["low"]) else f" [{row['low']:.3f}, {row['high']:.3f}]")
+        axes.fill_between(band["fpr"], band["low"], band["high"], color=colour, alpha=0.15, linewidth=0)
+        axes.plot(band["fpr"], band["tpr"], color=colour, label=_label(name, f"{text}, {row['videos']} videos"))
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
+    axes.set_xlabel("reals called fake")
+    axes.set_ylabel("fakes called fake")
+    axes.legend(loc="lower right")
+    return figure
+
+
+def _label(name: str, text: str) -> str:
+    between = ": " if len(name) + len(text) < 50 else "\n"  # names of runs are long
+    return f"{name}{between}{text}" if name else text
+
+
+@house_style
+def plot_scores(
+    scores: pd.DataFrame, level: str = "video", *, rule: str = DEFAULT_RULE, bins: int = 25, title: str = ""
+) -> Figure:
+    """Distribution of fake probabilities: a row for the real files and one for each forgery kind, on one axis.
+
+    Args:
+        scores: A score table.
+        level: "frame", "track" or "video".
+        rule: See `aggregate.RULES`.
+        bins: Of the histograms over 0..1.
+        title: Above the charts.
+    """
+    rows, coverage = usable_rows(to_level(scores, level, rule))
+    kinds = _kinds(rows)
+    about = f"{RULES[rule]} · " if level == "video" else ""
+    figure = new_figure(
+        7.6,
+        1.1 + 0.8 * max(len(kinds), 1),
+        title or f"Scores by kind, {level} level",
+        f"{about}coverage {coverage:.0%}",
+    )
+    all_axes = figure.subplots(max(len(kinds), 1), 1, sharex=True, squeeze=False)[:, 0]
+    if not kinds:
+        say_instead(all_axes[0], "no labelled scores")
+    for axes, (name, label, values) in zip(all_axes, kinds, strict=False):
+        colour = FAKE_COLOUR if label == FAKE else REAL_COLOUR
+        counts, edges = np.histogram(values, bins=bins, range=(0, 1))
+        axes.bar(
+            edges[:-1], counts / len(values), width=np.diff(edges), align="edge", color=colour, alpha=0.85, linewidth=0
+        )
+        axes.axvline(0.5, color=INK, linewidth=1, linestyle=(0, (2, 3)))
+        wrong = np.mean((values > 0.5) != (label == FAKE))
+        text = f"n = {len(values)}\n{wrong:.0%} on the wrong side"
+        axes.text(1.02, 0.42, text, transform=axes.transAxes, va="center", fontsize=8.5, color=SOFT)
+        axes.set_ylabel(name, rotation=0, ha="right", va="center", color=colour, fontweight="bold")
+        axes.set(yticks=[], xlim=(0, 1))
+        axes.grid(False)
+        axes.spines["left"].set_visible(False)
+    all_axes[-1].set_xlabel("fake probability")
+    return figure
+
+
+def _kinds(rows: pd.DataFrame) -> list[tuple[str, int, np.ndarray]]:
+    out = []
+    for label, word in ((REAL, "real"), (FAKE, "fake")):
+        part = rows[rows["label"] == label]
+        names = part["method"].where((part["method"] != "") & (label == FAKE), word)
+        out += [
+            (str(name), label, group.to_numpy()) for name, group in part["fake_probability"].groupby(names, sort=True)
+        ]
+    return out

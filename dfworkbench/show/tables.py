@@ -1,0 +1,60 @@
+"""Tables as people read them: text to the left, numbers to the right, nothing cut off."""
+
+import html
+import math
+from typing import Any
+
+import pandas as pd
+from pandas.api.types import is_float_dtype, is_numeric_dtype
+
+from dfworkbench.show.look import wrap
+
+_DIGITS = 4  # of a number
+_SPREAD = 100  # numbers that differ by more are written each in its own way, or the small ones would lose their digits
+
+
+class ReadableTable(pd.DataFrame):
+    """A DataFrame that shows itself in the house look. Everything computed from it is a plain DataFrame."""
+
+    @property
+    def _constructor(self) -> type[pd.DataFrame]:
+        return pd.DataFrame
+
+    def _repr_html_(self) -> str:
+        return wrap(table_html(self))
+
+
+def table_html(frame: pd.DataFrame) -> str:
+    """A table with its index as first column."""
+    numeric = [is_numeric_dtype(dtype) for dtype in frame.dtypes]
+    head = f"<th>{_text(frame.index.name or '')}</th>"
+    head += "".join(f"<th{_side(right)}>{_text(name)}</th>" for name, right in zip(frame.columns, numeric, strict=True))
+    columns = [_texts(frame.iloc[:, place]) for place in range(frame.shape[1])]
+    body = ""
+    for row, name in enumerate(frame.index):
+        cells = "".join(f"<td{_side(right)}>{texts[row]}</td>" for texts, right in zip(columns, numeric, strict=True))
+        body += f"<tr><td><b>{_text(name)}</b></td>{cells}</tr>"
+    return f'<div style="overflow-x:auto"><table><tr>{head}</tr>{body}</table></div>'
+
+
+def _side(right: bool) -> str:
+    return ' class="number"' if right else ""
+
+
+def _texts(column: pd.Series) -> list[str]:
+    """Cells of a column. Numbers of like size have as many decimals each, so that the points stand below one another."""
+    texts = [_text(value) for value in column]
+    sizes = column.abs()[column.abs() > 0] if is_float_dtype(column.dtype) else []
+    if not len(sizes) or max(sizes) > min(_SPREAD * min(sizes), 10**_DIGITS) or any("e" in text for text in texts):
+        return texts
+    needed = max(len(text.partition(".")[2]) for text in texts)
+    # four digits of the largest number, and at least three of the smallest
+    largest, smallest = (math.floor(math.log10(size)) for size in (max(sizes), min(sizes)))
+    decimals = min(needed, max(0, _DIGITS - 1 - largest, _DIGITS - 2 - smallest))
+    return [text if pd.isna(value) else f"{value:.{decimals}f}" for text, value in zip(texts, column, strict=True)]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return "-" if value != value else f"{value:.{_DIGITS}g}"
+    return html.escape(str(value))

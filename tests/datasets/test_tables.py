@@ -1,0 +1,62 @@
+import pandas as pd
+import pytest
+
+from dfworkbench.core.errors import DataNotFoundError, TableError
+from dfworkbench.datasets.tables import FACES, SCORES, VIDEOS, read_table, table_hash, write_table
+
+
+def video(**values):
+    return {"video_id": "d/007.mp4", "dataset": "d", "path": "007.mp4", "label": 0, **values}
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_round_trip_keeps_types_and_empty_texts(tmp_path, suffix):
+    table = VIDEOS.complete([video(carrier="007"), video(video_id="d/8", path="8", label=1, donor="007")])
+    path = write_table("video", table, tmp_path / f"videos{suffix}")
+    back = read_table("video", path)
+    pd.testing.assert_frame_equal(back, table)
+    assert back["carrier"].tolist() == ["007", ""]
+    assert table_hash(back) == table_hash(table)
+
+
+def test_every_broken_rule_is_reported_at_once():
+    rows = [video(label=7), video(split="validation"), video(video_id="x", status="fine")]
+    with pytest.raises(TableError) as caught:
+        VIDEOS.complete(rows, "here")
+    message = str(caught.value)
+    for part in ("here", "label", "split", "status", "video_id", "validation", "fine"):
+        assert part in message
+
+
+def test_missing_column_and_missing_file(tmp_path):
+    with pytest.raises(TableError, match="no column 'label'"):
+        VIDEOS.complete(pd.DataFrame({"video_id": ["a"], "dataset": ["d"], "path": ["p"]}))
+    with pytest.raises(DataNotFoundError, match="01_data_extraction"):
+        read_table("face", tmp_path / "faces.parquet")
+    (tmp_path / "faces.parquet").write_text("no parquet")
+    with pytest.raises(TableError, match="not a readable"):
+        read_table("face", tmp_path / "faces.parquet")
+
+
+def test_rows_may_lack_keys_that_have_defaults():
+    table = SCORES.complete([{"row_id": "a", "video_id": "a", "track": 2}, {"row_id": "b", "video_id": "b"}])
+    assert table["track"].tolist() == [2, -1]
+    assert table["status"].tolist() == ["ok", "ok"]
+
+
+def test_unknown_columns_are_kept_behind_the_known_ones():
+    table = VIDEOS.complete([video(age=31)])
+    assert list(table.columns)[-1] == "age"
+
+
+def test_empty_tables_have_the_right_columns(tmp_path):
+    for table in (VIDEOS, FACES, SCORES):
+        assert list(table.empty().columns) == list(table.columns)
+    back = read_table("face", write_table("face", FACES.empty(), tmp_path / "faces.parquet"))
+    assert len(back) == 0
+
+
+def test_score_may_be_missing_but_not_out_of_range():
+    SCORES.complete([{"row_id": "a", "video_id": "a", "status": "no_face", "reason": "none found"}])
+    with pytest.raises(TableError, match="fake_probability"):
+        SCORES.complete([{"row_id": "a", "video_id": "a", "fake_probability": 1.5}])
