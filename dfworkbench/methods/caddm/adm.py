@@ -1,11 +1,11 @@
 """The artifact detection module (ADM) of CADDM: where in a face forged areas lie, read from the map of a backbone.
 
-Dong et al., CVPR 2023, arXiv:2210.14457 (see `methods.caddm.network`), with heads as in SSD: Liu et al., SSD: Single Shot MultiBox
+Dong et al., CVPR 2023, arXiv:2210.14457 (see `network`), with heads as in SSD: Liu et al., SSD: Single Shot MultiBox
 Detector. ECCV 2016, arXiv:1512.02325. The layers are those of the authors' code (megvii-research/CADDM, Apache-2.0); none of it
 is used here.
 
 The 7 x 7 map of the backbone is shrunk to 5, 3 and 1 cells; on each of the four maps a head answers, for two anchors per cell
-(`methods.caddm.anchors`), where a forged area lies and whether there is one.
+(`anchors`), where a forged area lies and whether there is one.
 """
 
 import torch

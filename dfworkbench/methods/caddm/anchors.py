@@ -1,6 +1,6 @@
 """Anchors of CADDM: the 168 prior boxes and how boxes are written relative to them.
 
-Dong et al., CVPR 2023, arXiv:2210.14457 (see `methods.caddm.network`), with the coding of SSD: Liu et al., SSD: Single Shot MultiBox
+Dong et al., CVPR 2023, arXiv:2210.14457 (see `network`), with the coding of SSD: Liu et al., SSD: Single Shot MultiBox
 Detector, ECCV 2016, arXiv:1512.02325, section 2.2.
 
 A box is `(x0, y0, x1, y1)`, a prior `(centre x, centre y, width, height)`; both in 0..1 of the crop, x to the right, y down.

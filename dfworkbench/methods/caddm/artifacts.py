@@ -37,7 +37,7 @@ def artifact_boxes(
 
     Args:
         prediction: Of a CADDM detector: aux "box_offsets" `(B, 168, 4)` and "anchor_logits" `(B, 168, 2)`.
-        priors: `(168, 4)`, see `methods.caddm.anchors.prior_boxes`.
+        priors: `(168, 4)`, see `anchors.prior_boxes`.
         min_score: Boxes below are left out, 0..1.
         max_iou: Of two boxes that overlap more, the one with the lower score is left out, 0..1.
         keep: Boxes per image at most.

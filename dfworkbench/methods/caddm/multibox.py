@@ -1,6 +1,6 @@
 """The MultiBox loss of CADDM: which anchors answer for which box, and what their answers cost.
 
-Dong et al., CVPR 2023 (see `methods.caddm.network`), after Liu et al., SSD, ECCV 2016, arXiv:1512.02325, sections 2.2 and 2.3: anchors
+Dong et al., CVPR 2023 (see `network`), after Liu et al., SSD, ECCV 2016, arXiv:1512.02325, sections 2.2 and 2.3: anchors
 that overlap a true box are positive, of the others only the hardest count, and both losses are divided by the positives.
 """
 
@@ -24,7 +24,7 @@ class Targets(NamedTuple):
     """What the anchors of a batch should answer.
 
     Attributes:
-        offsets: `(B, A, 4)`, see `methods.caddm.anchors.encode`; 0 for genuine images.
+        offsets: `(B, A, 4)`, see `anchors.encode`; 0 for genuine images.
         positive: `(B, A)` bool, whether an anchor answers for a box.
     """
 
@@ -49,7 +49,7 @@ def match(windows: Tensor, fake: Tensor, priors: Tensor, min_overlap: float = 0.
     Args:
         windows: `(B, 4)` x0, y0, x1, y1 in 0..1; NaN where there is none.
         fake: `(B,)` bool.
-        priors: `(A, 4)`, see `methods.caddm.anchors.prior_boxes`.
+        priors: `(A, 4)`, see `anchors.prior_boxes`.
         min_overlap: Intersection over union, 0..1.
     """
     full = torch.tensor(FULL, device=priors.device, dtype=priors.dtype).expand(len(windows), 4)

@@ -3,7 +3,7 @@
 Dong et al.: Implicit Identity Leakage: The Stumbling Block to Improving Deepfake Detection Generalization. CVPR 2023,
 arXiv:2210.14457. The layers are those of the authors' code (megvii-research/CADDM, Apache-2.0); none of it is used here.
 
-A backbone makes a 7 x 7 map. The artifact detection module (`methods.caddm.adm`) shrinks it to one cell and answers, for 168 anchors,
+A backbone makes a 7 x 7 map. The artifact detection module (`adm`) shrinks it to one cell and answers, for 168 anchors,
 where a forged area lies and whether there is one. The last cell, added to the average of the backbone's map, is classified.
 
 Differences from the released code:
@@ -33,7 +33,7 @@ from dfworkbench.models.resnet import ResNetTrunk, resnet_input
 class Caddm(nn.Module):
     """CADDM as a detector for 224 px; subclasses name the backbone.
 
-    `Prediction.aux` holds "box_offsets" `(B, 168, 4)`, see `methods.caddm.anchors.decode`, and "anchor_logits" `(B, 168, 2)`, of
+    `Prediction.aux` holds "box_offsets" `(B, 168, 4)`, see `anchors.decode`, and "anchor_logits" `(B, 168, 2)`, of
     genuine and forged.
 
     Args:
@@ -80,7 +80,7 @@ class Caddm(nn.Module):
 
         Args:
             images: Prepared images `(B, 3, 224, 224)`, with the detector in eval mode, or a prediction that it has made.
-            **options: Of `methods.caddm.artifacts.artifact_boxes`: min_score, max_iou, keep, whole.
+            **options: Of `artifacts.artifact_boxes`: min_score, max_iou, keep, whole.
         """
         prediction: Prediction = self(images) if isinstance(images, Tensor) else images
         return artifact_boxes(prediction, self.priors, **options)

@@ -3,7 +3,7 @@
 Dong et al.: Implicit Identity Leakage: The Stumbling Block to Improving Deepfake Detection Generalization. CVPR 2023,
 arXiv:2210.14457. A plain detector also learns who is on the pictures, because that tells real from fake in training; it fails
 on other people. CADDM makes it look at small areas: each fake is mixed anew with the genuine frame it was made from
-(`datasets.facial_swap`), and anchors must say where (`methods.caddm.multibox`). The loss is cross-entropy + 0.1 (places + anchors).
+(`datasets.facial_swap`), and anchors must say where (`multibox`). The loss is cross-entropy + 0.1 (places + anchors).
 
 Differences from the released code:
 - Anchors that overlap a box by exactly one half are positive; in the original the rounding of 32-bit numbers decides.

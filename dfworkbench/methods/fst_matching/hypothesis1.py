@@ -2,7 +2,7 @@
 
 Dong et al., "Explaining Deepfake Detection by Analysing Image Matching" (ECCV 2022, arXiv:2207.09679): a detector takes cells that
 matter neither for the carrier (their "source") nor for the donor (their "target") as artefacts, so Q (see `explain.overlap`)
-is positive. Hypothesis 2 is in `methods.fst_matching.hypothesis2`, hypothesis 3 in `methods.fst_matching.hypothesis3`.
+is positive. Hypothesis 2 is in `hypothesis2`, hypothesis 3 in `hypothesis3`.
 
 Differences from the released code (ours): two forms of Q without its positive null, permutation nulls with p-values, bootstrap
 intervals over identity groups, standard errors of the attributions carried through. An image with a map of zeros has NaN and a
@@ -65,7 +65,7 @@ def overlap_study(
         detector: The same of the detector.
         groups: `(N,)`, the identity group of each image; by default each image is its own.
         taus: Thresholds, 0 <= tau < 1.
-        null: See `methods.fst_matching.null`: "cells", "shift" or "images".
+        null: See `null`: "cells", "shift" or "images".
         permutations: Draws of the null.
         errors: "carrier", "donor", "detector" -> standard errors in the shape and scale of the maps; those left out count as
             0. They are carried through by `repeats` normal draws around the maps, each cell on its own; that maps which share

@@ -1,7 +1,7 @@
 """Hypothesis 2 of FST-Matching: do fakes teach more when their carriers and donors are in the training set as well.
 
 Dong et al. (ECCV 2022, arXiv:2207.09679) train one detector on a "paired" and one on an "unpaired" set (see
-`methods.fst_matching.pairs`) and compare Q (see `explain.overlap`) over thresholds.
+`pairs`) and compare Q (see `explain.overlap`) over thresholds.
 
 Repeat it for several seeds and with halves exchanged, and show both detectors' AUC on the test split beside the difference: a
 detector that is simply worse has another Q too.
@@ -53,7 +53,7 @@ def pairing_study(
         carrier: `(N, L, L)` or `(N, n)` attributions of the encoder of carriers; any scale.
         donor: The same of the encoder of donors.
         paired: The same of the detector whose training set holds the carriers and donors of its fakes.
-        unpaired: The same of the one with as many other people, see `methods.fst_matching.pairs.paired_and_unpaired`.
+        unpaired: The same of the one with as many other people, see `pairs.paired_and_unpaired`.
         groups: `(N,)`, the identity group of each image; by default each image is its own.
         taus: Thresholds, 0 <= tau < 1.
         draws: Bootstrap resamplings over groups; 0 for no intervals.

@@ -37,7 +37,7 @@ class FstMatching(nn.Module):
         alignment: "five_points", as published, or "box", see `InputSpec`.
         authors_input: Feed BGR in 0..255, as published weights need it, instead of RGB minus ImageNet's mean, over its std.
         nonlinear: Decide by a hidden layer of 256 instead of a linear one. Ours: only then is there an interaction of carrier and
-            donor that could be trained, see `methods.fst_matching.training`; the published one is 0 whatever the weights.
+            donor that could be trained, see `training`; the published one is 0 whatever the weights.
         weights: Of both trunks: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
     """
 

@@ -5,7 +5,7 @@ real and fake + 0.5 that of the carrier + 1.0 that of the donor, and a term for 
 
     I = D(U_t, U_s) - D(0, U_s) - D(U_t, 0) + D(0, 0),
 
-where U are the rests that `methods.fst_matching.network` decides from and D is its last layer.
+where U are the rests that `network` decides from and D is its last layer.
 
 Differences from the released code:
 - D is affine there, so I is 0 and its gradient too, whatever the weights: the published term does nothing. It is left out.

@@ -1,7 +1,7 @@
 """What every head of a detector with local blocks says: of all samples of a data set, and of a block as a number to be explained.
 
 Ba et al.: Exposing the Deception: Uncovering More Forgery Clues for Deepfake Detection. AAAI 2024, arXiv:2403.01786. The detectors
-are those of `methods.mi_net.network`; `methods.mi_net.information` measures with what is computed here. The paper shows no maps of single blocks:
+are those of `network`; `information` measures with what is computed here. The paper shows no maps of single blocks:
 `BlockShare` is ours.
 """
 
@@ -44,7 +44,7 @@ class HeadOutputs(NamedTuple):
 
     @property
     def logits(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """The three arrays, as the measures of `methods.mi_net.information` take them first."""
+        """The three arrays, as the measures of `information` take them first."""
         return self.class_logits, self.joint_logits, self.left_out_logits
 
     def where(self, chosen: ArrayLike) -> "HeadOutputs":

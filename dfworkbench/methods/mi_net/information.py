@@ -1,7 +1,7 @@
 """What the blocks of a detector know that the others do not, and whether they look at different places.
 
 After Ba et al., "Exposing the Deception: Uncovering More Forgery Clues for Deepfake Detection" (AAAI 2024, arXiv:2403.01786), which
-trains such blocks (`methods.mi_net.network`, `methods.mi_net.mi_losses`) and shows no numbers of what each came to know. With Z all local vectors,
+trains such blocks (`network`, `mi_losses`) and shows no numbers of what each came to know. With Z all local vectors,
 z_i one of them, G the global one and exact posteriors,
 
     I(z_i; y | Z without z_i) = E KL(p(y | Z) || p(y | Z without z_i)),    I(Z; y) - I(G; y) = E KL(p(y | Z) || p(y | G)).

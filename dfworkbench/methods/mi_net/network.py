@@ -4,7 +4,7 @@ Ba, Liu, Liu, Wu, Lin, Lu, Ren: Exposing the Deception: Uncovering More Forgery 
 arXiv:2403.01786. The layers are those of the authors' code (QingyuLiu/Exposing-the-Deception); none of it is used here.
 
 Each of n blocks ("local information blocks") is a network of its own that describes the whole face; only the loss makes it local
-(`methods.mi_net.training`). A small perceptron fuses the n descriptions into a global one, from which the face is classified. The other
+(`training`). A small perceptron fuses the n descriptions into a global one, from which the face is classified. The other
 answers, of all descriptions and of all but one, are what the loss compares.
 
 Differences from the released code:

@@ -1,8 +1,8 @@
 """Training of Exposing the Deception: several local blocks, each of which must know something that the others do not.
 
 Ba et al.: Exposing the Deception: Uncovering More Forgery Clues for Deepfake Detection. AAAI 2024, arXiv:2403.01786. The loss is a
-weighted sum of the cross-entropies of all heads, the global and the local information loss (`methods.mi_net.mi_losses`); weights are
-learned (`methods.mi_net.loss_weights`). Pictures and labels are mixed in pairs (Zhang et al., mixup, ICLR 2018).
+weighted sum of the cross-entropies of all heads, the global and the local information loss (`mi_losses`); weights are
+learned (`loss_weights`). Pictures and labels are mixed in pairs (Zhang et al., mixup, ICLR 2018).
 
 Differences from the released code:
 - The head of all blocks together is trained whenever an information loss is on. There, without the global loss, the local one
@@ -65,7 +65,7 @@ class MiNetTraining(Binary):
         weights_rate: Learning rate of automatic weights.
         mixup: Both parameters of the beta distribution that shares of mixed pictures are drawn from; 0 mixes none.
         train_joint_head: "any": by either information loss. "global": by the global one only, as published.
-        clue_augment: Settings of the random changes (`methods.mi_net.augment`), as a dict.
+        clue_augment: Settings of the random changes (`augment`), as a dict.
     """
 
     own_detectors = True

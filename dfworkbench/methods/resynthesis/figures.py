@@ -52,7 +52,7 @@ def plot_reconstructions(
     Args:
         images: `(N, S, S, 3)` uint8 RGB.
         resynthesised: The same of the re-syntheses.
-        errors: Head of the column -> `(N, h, w)`, as `methods.resynthesis.reconstruction.reconstruction_errors` gives them.
+        errors: Head of the column -> `(N, h, w)`, as `reconstruction.reconstruction_errors` gives them.
         titles: A few words beside each picture, such as real or the name of the generator.
         title: Above the figure.
 
@@ -97,7 +97,7 @@ def plot_error_spectra(spectra: Mapping[str, pd.DataFrame], title: str = "") -> 
     Dotted lines: where up-sampling by 4 leaves peaks (0.25), and by 2 (0.5; 0.71 along rows and columns at once).
 
     Args:
-        spectra: Head of the chart ("picture", "pixel", "stage5") -> table of `methods.resynthesis.spectra.mean_spectra`.
+        spectra: Head of the chart ("picture", "pixel", "stage5") -> table of `spectra.mean_spectra`.
         title: Above the figure.
 
     Raises:
@@ -143,8 +143,8 @@ def plot_residuals(
     """Where the mean errors of real and generated pictures lie; the legend says how well they alone tell the two apart.
 
     Args:
-        rows: Of `methods.resynthesis.reconstruction.PictureErrors`.
-        comparison: `methods.resynthesis.reconstruction.compare_kinds` of the same column.
+        rows: Of `reconstruction.PictureErrors`.
+        comparison: `reconstruction.compare_kinds` of the same column.
         column: Of the figure in `rows`.
         bins: Of the histograms; None for as many as the number of pictures allows.
         words: Name of the axis.

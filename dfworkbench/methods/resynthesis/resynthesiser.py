@@ -1,7 +1,7 @@
 """The re-synthesiser of "Beyond the Spectrum" by itself, as it is trained on real pictures before there is a detector.
 
 He, Yu, Keuper, Fritz: Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis. IJCAI 2021, arXiv:2105.14376. The network is
-`methods.resynthesis.rdn`; differences from the released code are named there.
+`rdn`; differences from the released code are named there.
 """
 
 from torch import Tensor, nn

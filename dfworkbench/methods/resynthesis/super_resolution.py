@@ -1,9 +1,9 @@
 """Training a re-synthesiser on real pictures alone: make each of them again from a quarter of its width and height.
 
 He, Yu, Keuper, Fritz: Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis. IJCAI 2021, arXiv:2105.14376. This is stage 1.
-What the network learns to make is what real pictures look like; `methods.resynthesis.training` then tells fakes by what it makes
+What the network learns to make is what real pictures look like; `training` then tells fakes by what it makes
 differently. The loss is the mean absolute error of the pixels + 0.2 x the mean squared error of VGG-19's features
-(`methods.resynthesis.reconstruction_loss`).
+(`reconstruction_loss`).
 
 Differences from the released code:
 - The features' part is off unless ImageNet weights of VGG-19 are named: features of random weights say nothing. The published
@@ -36,7 +36,7 @@ class SuperResolution(nn.Module):
     Args:
         detector: rdn.
         tasks: What a small picture loses while training, of "super_resolution" (nothing more than its size, which is always
-            there and alone as published), "denoising", "completion" and "colourisation"; see `methods.resynthesis.restoration`.
+            there and alone as published), "denoising", "completion" and "colourisation"; see `restoration`.
         perceptual_weight: Factor of the features' part; published: 0.2. Above 0 it needs `vgg_weights`.
         vgg_weights: "imagenet", or the path of a file with these weights of VGG-19.
     """

@@ -1,9 +1,9 @@
 """Training a detector to tell fakes by what a re-synthesiser of real pictures makes differently.
 
 He, Yu, Keuper, Fritz: Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis. IJCAI 2021, arXiv:2105.14376. Stage 1 trains
-the re-synthesiser (`methods.resynthesis.super_resolution`). Here, stage 2 trains the classifier on the residual and leaves the
+the re-synthesiser (`super_resolution`). Here, stage 2 trains the classifier on the residual and leaves the
 re-synthesiser as it is; stage 3 (`joint`) trains both: cross-entropy of real and fake + the reconstruction loss of the real
-pictures, whose small versions now and then gain noise or lose some colour (`methods.resynthesis.restoration`). Start stage 3 from a run of
+pictures, whose small versions now and then gain noise or lose some colour (`restoration`). Start stage 3 from a run of
 stage 2 (`start_from`).
 
 Differences from the released code:
