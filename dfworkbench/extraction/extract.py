@@ -23,7 +23,7 @@ from dfworkbench.extraction.settings import ExtractSettings
 from dfworkbench.extraction.workers import run_jobs
 from dfworkbench.faces.identity import settle
 from dfworkbench.faces.settings import FaceSettings
-from dfworkbench.media.walk import is_missing
+from dfworkbench.media import is_missing
 
 _log = logging.getLogger(__name__)
 

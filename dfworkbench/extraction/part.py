@@ -21,8 +21,8 @@ from dfworkbench.extraction.masks import forged_shares
 from dfworkbench.faces.files import FileFaces, NoFaceError, TrackedFace, faces_in_file
 from dfworkbench.faces.mtcnn import FaceFinder
 from dfworkbench.faces.settings import FaceSettings
-from dfworkbench.media.foreign.bounds import read_json
-from dfworkbench.media.frames import list_frames, open_source
+from dfworkbench.media import list_frames, open_source
+from dfworkbench.media.foreign import read_json
 
 STATUS_ERROR = "error"
 _CROP = re.compile(r"t\d{2,}_f\d{6,}\.png")  # the last part of a crop_path

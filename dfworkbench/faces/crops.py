@@ -17,7 +17,7 @@ from dfworkbench.core.geometry import square_around
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.faces.alignment import AUTHORS_SCALE, align, alignment_matrix
 from dfworkbench.faces.settings import FaceSettings
-from dfworkbench.media.pictures.images import encode_png
+from dfworkbench.media import encode_png
 
 _SMALL_STEP = 1.4
 _ROUNDING_PX = 1.5  # a square is rounded to whole pixels when it is cut

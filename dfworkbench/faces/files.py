@@ -20,8 +20,7 @@ from dfworkbench.faces.mtcnn import FaceFinder
 from dfworkbench.faces.ready import take_crop
 from dfworkbench.faces.settings import FaceSettings
 from dfworkbench.faces.tracking import KeyFrame, Track, colour_histogram, link
-from dfworkbench.media import FrameSource, media_kind, open_source, read_picture, sample_indices
-from dfworkbench.media.kinds import kind_or_reason
+from dfworkbench.media import FrameSource, kind_or_reason, media_kind, open_source, read_picture, sample_indices
 
 _LEAST_WHOLE_PX = 32  # of a whole picture: no detector takes less
 _NO_LANDMARKS = np.full((5, 2), np.nan)

@@ -24,7 +24,7 @@ from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.faces.crops import ContextCrop, cut_for
 from dfworkbench.faces.settings import FaceSettings
 from dfworkbench.faces.tracking import KeyFrame, Track
-from dfworkbench.media.foreign.torch_files import check_torch_file
+from dfworkbench.media.foreign import load_torch
 
 _RELEASE = "https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9/"
 
@@ -251,8 +251,7 @@ def _load(file: Path) -> Embedder:
     from facenet_pytorch.models.inception_resnet_v1 import InceptionResnetV1
 
     try:
-        check_torch_file(file)
-        state = torch.load(file, map_location="cpu", weights_only=True)
+        state = load_torch(file)
     except Exception as error:  # torch raises many kinds for a damaged file
         reason = str(error).partition("\n")[0]
         raise CheckpointError(

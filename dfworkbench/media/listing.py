@@ -1,4 +1,4 @@
-"""Pictures and videos below a folder, and what else is there and why it is not read: one line per kind."""
+"""List pictures and videos below a folder, and report what is not read and why."""
 
 import logging
 from collections import defaultdict

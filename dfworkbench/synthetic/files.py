@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfworkbench.core.workspace import atomic_path
-from dfworkbench.media.video.writer import VideoWriter
+from dfworkbench.media import VideoWriter
 
 RAW_PRESET = "ultrafast"
 

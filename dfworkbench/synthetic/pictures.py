@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from dfworkbench.core.errors import ParameterError
 from dfworkbench.core.names import SPLITS
 from dfworkbench.core.workspace import atomic_path
-from dfworkbench.media.pictures.images import encode_png
+from dfworkbench.media import encode_png
 from dfworkbench.synthetic.camera import Camera, Sensor, draw_camera
 from dfworkbench.synthetic.clip import Person, make_person
 from dfworkbench.synthetic.head import View

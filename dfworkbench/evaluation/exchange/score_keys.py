@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from dfworkbench.core.errors import TableError
+from dfworkbench.evaluation.exchange.score_numbers import parse_numbers
 from dfworkbench.evaluation.exchange.score_rows import require_one_condition, require_other_files
-from dfworkbench.evaluation.exchange.score_text import parse_numbers
 
 
 def add_keys(

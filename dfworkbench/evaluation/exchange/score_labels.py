@@ -8,8 +8,8 @@ import pandas as pd
 
 from dfworkbench.core.errors import TableError
 from dfworkbench.core.names import FAKE, REAL
+from dfworkbench.datasets.tables import read_cells
 from dfworkbench.evaluation.exchange.score_columns import find_columns, require_fake_label
-from dfworkbench.evaluation.exchange.score_text import read_cells
 
 _WORDS = {
     **dict.fromkeys(("real", "genuine", "original", "pristine", "bonafide"), REAL),
@@ -55,7 +55,7 @@ def read_labels(path: Path | str, fake_label: int = FAKE) -> list[dict[str, int]
         TableError: It has no such columns, or a file has two labels.
     """
     source = Path(path)
-    cells = read_cells(source)
+    cells = read_cells(source, "reading labels")
     found = find_columns(list(cells), {}, source, needed=("path", "label"))
     labels = parse_labels(cells[found["label"]].str.strip(), fake_label, source)
     return [_known(cells[found[role]], labels, source) for role in ("video", "path") if role in found]

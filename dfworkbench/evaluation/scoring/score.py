@@ -37,9 +37,7 @@ from dfworkbench.faces import FaceFinder, FaceSettings, cut_for, faces_in_file
 from dfworkbench.faces.files import TrackedFace
 from dfworkbench.faces.identity import settle
 from dfworkbench.faces.ready import spec_for
-from dfworkbench.media.kinds import media_kind
-from dfworkbench.media.listing import list_media
-from dfworkbench.media.walk import readable
+from dfworkbench.media import list_media, media_kind, readable
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.memory import reuse_memory
 from dfworkbench.models.modes import device_of, evaluating

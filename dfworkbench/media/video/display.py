@@ -1,4 +1,4 @@
-"""A decoded frame as it is seen: upright, mirrored or not, with square pixels, in the size of the first frame."""
+"""Show a decoded frame as a player does: rotated, with square pixels, in the size of the first frame."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

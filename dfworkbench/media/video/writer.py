@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dfworkbench.core.errors import InputError, ParameterError
 from dfworkbench.core.workspace import atomic_path, explain_write
-from dfworkbench.media.video.opening import open_output
+from dfworkbench.media.video.containers import open_output
 
 #: Ticks in which frames at given times are stamped: usual frame rates divide it.
 _CLOCK = Fraction(1, 90_000)

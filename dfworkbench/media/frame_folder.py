@@ -1,4 +1,4 @@
-"""Folders of numbered pictures that are read like videos, and what both have in common."""
+"""Folders of numbered pictures, read like videos; `open_source` opens either."""
 
 import math
 import re

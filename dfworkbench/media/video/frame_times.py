@@ -1,4 +1,4 @@
-"""When each frame of a video is shown: from the packets where they leave no doubt, else by decoding the whole file once.
+"""Times at which the frames of a video are shown: from its packets where they are clear, else by decoding the file once.
 
 docs/decisions/0015-what-a-frame-is.md says when packets leave none.
 """

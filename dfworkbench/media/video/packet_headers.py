@@ -1,4 +1,4 @@
-"""What a packet of coded video holds, without decoding it: how many pictures it shows, and whether decoding can start there.
+"""Packet headers of VP8, VP9, AV1 and others: how many pictures a packet shows, and whether decoding can start there.
 
 Only the first bits of headers are read. Sources: RFC 6386 (VP8, 9.1), the VP9 bitstream specification (6.2, annex B), the AV1
 bitstream specification (5.3, 5.9.2).
