@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfworkbench.core.cores import available_cores
-from dfworkbench.faces.crops import cut_context
+from dfworkbench.faces.context_crop import cut_context
 from dfworkbench.faces.faces import Faces
 from dfworkbench.faces.mtcnn import FaceFinder
 from dfworkbench.faces.tracking import KeyFrame, colour_histogram, is_clear, is_settled, likeness

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfworkbench.core.geometry import iou_matrix
-from dfworkbench.faces.crops import ContextCrop
+from dfworkbench.faces.context_crop import ContextCrop
 from dfworkbench.faces.faces import Faces
 
 _MIN_IOU = 0.2  # gate: overlap, or …

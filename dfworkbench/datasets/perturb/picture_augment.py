@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dfworkbench.core.errors import ParameterError
 from dfworkbench.datasets.sample import FaceSample
-from dfworkbench.faces.crops import window_in
+from dfworkbench.faces import window_in
 
 
 class PictureAugment:
