@@ -120,7 +120,7 @@ def window_in(
     """The box of a window of `size_px` in a whole picture, `(4,)` in pixels of the frame, for `cut_for`.
 
     Args:
-        spec: Of a detector with `alignment` "whole".
+        spec: InputSpec of a detector with `alignment` "whole".
         context: The picture.
         box: As in the face table: the square of the context crop.
         share: How far right and down it lies, from 0 (left, top) to below 1 (right, bottom), every place being as likely

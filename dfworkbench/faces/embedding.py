@@ -70,13 +70,10 @@ class Embedder:
 
 
 def load_embedder(weights: str | Path = "auto") -> Embedder | None:
-    """The network that tells people apart, or None where there are no weights and none were asked for.
-
-    Args:
-        weights: See `find_weights`.
+    """The network with the weights of `find_weights`, or None where there are none and none were asked for.
 
     Raises:
-        DataNotFoundError: See `find_weights`.
+        DataNotFoundError: A name or a path was given and there is no such file.
         CheckpointError: The file is damaged or belongs to something else.
     """
     file = find_weights(weights)

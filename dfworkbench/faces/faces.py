@@ -34,7 +34,7 @@ class TrackedFace:
         track: Number of its track, from 0 by first appearance.
         box: `(4,)` x0, y0, x1, y1 in pixels of the frame; of a whole picture, the square that is kept; of a
             ready-made crop, all of it.
-        probability: Of the face detector; 1 for a whole picture.
+        probability: What the face detector gives; 1 for a whole picture.
         landmarks: `(5, 2)` in pixels of the frame; NaN for a whole picture and for a ready-made crop.
         context: The crop that is stored.
         doubt: Why its track should not decide the file's verdict (`faces.doubt`); "" if it may.
@@ -58,10 +58,9 @@ class FileFaces:
 
     Attributes:
         kind: "video" or "image"; a folder of frames is a video.
-        frames: In the file; 1 for a picture.
+        frames: Number of frames in the file; 1 for a picture.
         fps: Frames per second; NaN for a picture, 25 for a folder of frames.
-        width_px: Of a frame; of the first where those of a folder differ.
-        height_px: Likewise.
+        width_px, height_px: Size of a frame; of the first where those of a folder differ.
         detections: At least one.
         notice: What is not as it seems (`media.read_picture`), and which faces were not looked for; "" if there is nothing.
     """

@@ -62,8 +62,7 @@ class FrameFolder:
         path: The folder.
         frames_expected: Pictures in it.
         fps: Frames per second, as given: a folder does not say.
-        width_px: Width of the first readable picture; the others may differ (data sets of face crops).
-        height_px: Likewise.
+        width_px, height_px: Size of the first readable picture; the others may differ (data sets of face crops).
         notice: What `read_picture` notices of the first readable picture; "" if nothing.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Files beside the demo set that try a pipeline: two people of whom one is forged, a clip without a face, a truncated file."""
+"""Difficult extra files beside the demo set: two people of whom one is forged, a clip without a face, a truncated file."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Writing clips, masks and ground truth; a file that is there already is not made again."""
+"""Write clips, masks and ground truth; existing files are kept."""
 
 import json
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What a layout took from a folder, compared with what lies there: nothing is left out in silence."""
+"""Report files that a layout did not take, and rows without a file."""
 
 import logging
 from pathlib import Path

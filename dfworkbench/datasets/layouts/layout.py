@@ -1,4 +1,4 @@
-"""What a folder layout is: a card for people and a reader that makes a video table."""
+"""`Layout`: a card for people, and a reader that makes a video table; and what readers share."""
 
 import logging
 import re

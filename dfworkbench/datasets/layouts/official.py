@@ -1,4 +1,4 @@
-"""Split files and other lists that come with a data set: read whatever program saved them, and compared with what is there."""
+"""Read official split files and other lists of a data set, and compare them with its folders."""
 
 import codecs
 import logging
@@ -92,7 +92,7 @@ def official_splits(
         root: Folder of the data set.
         pattern: Of the files below it, with {} for the split.
         names_in: Reads one of them.
-        there: See `compare`.
+        there: What the data set holds: name -> as it is shown.
 
     Raises:
         DataNotFoundError: None of the names is there.

@@ -1,4 +1,4 @@
-"""Random changes of faces while training: on uint8 pixels, drawn from an explicit generator.
+"""Augmentation of faces while training, on uint8 pixels, drawn from an explicit generator.
 
 The changes are those that also happen to real files: mirrored pictures, boxes that sit a little off, other light and
 colour, and another round of compression. None of them is applied when a detector is evaluated.

@@ -43,7 +43,7 @@ class Perturbation:
 
     Attributes:
         name: As in `PERTURBATIONS`.
-        unit: Of the strength, for axes of figures.
+        unit: Unit of the strength, for axes of figures.
         what: What is done, in words.
         strengths: Five, from weak to strong; the numbers may fall, as the quality of JPEG does.
         limits: Least and greatest strength that is taken.

@@ -1,4 +1,4 @@
-"""Reading and writing tables: CSV for what people edit, Parquet for what programs write."""
+"""Read and write tables: CSV for people to edit, Parquet for programs."""
 
 import contextlib
 import csv
@@ -76,7 +76,7 @@ def read_csv(path: Path, doing: str, numbers: Collection[str] | None = None, **o
         doing: What is being done, as messages begin: "reading splits".
         numbers: Columns in which words such as NA and None mean that there is no number. In every other column they are text,
             and only an empty cell is missing. Without it, `options` say what is missing.
-        options: Of `pandas.read_csv`.
+        options: Further arguments of `pandas.read_csv`.
 
     Raises:
         TableError: It cannot be read, would take too much memory, or its rows do not fit its headers (`strict_csv`).

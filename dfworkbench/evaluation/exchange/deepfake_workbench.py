@@ -64,7 +64,7 @@ def write_workbench_csv(scores: pd.DataFrame, path: Path | str, *, rule: Rule = 
 
     Args:
         scores: A score table. What a video could not be scored for becomes "error", unless it is "missing".
-        path: Of the file.
+        path: The file to write.
         rule: How the faces of a video become one score.
 
     Raises:

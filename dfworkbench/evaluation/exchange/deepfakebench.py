@@ -1,4 +1,4 @@
-"""What DeepfakeBench (SCLBD) leaves of a test, as a score table; nothing in its pickles is executed.
+"""Result pickles of DeepfakeBench (SCLBD), read without executing anything, and written.
 
 Its trainer writes two files beside each other into `<log>/test/<data set>/`: `metric_dict_best.pickle` with `pred` (probabilities
 of fake), `label` and its own figures, and `data_dict_test.pickle` with `image` (paths of the frames) and `label`, in the same

@@ -1,4 +1,4 @@
-"""Score files of other programs, read and written, so that anybody's detector is judged by the same rules, here and there.
+"""Read and write score files of other programs in any known format.
 
 * plain CSV (`score_csv`),
 * result pickles of DeepfakeBench (`deepfakebench`), read without executing anything,

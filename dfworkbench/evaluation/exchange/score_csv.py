@@ -1,4 +1,4 @@
-"""Score tables as plain CSV: one row per file, person or frame, with a path, a label and a score.
+"""Plain CSV score files: one row per file, person or frame, with a path, a label and a score.
 
 A file of another program becomes a valid score table without being guessed at: what a column means follows from its header
 (`score_columns.ROLES`) or is said, the polarity and the scale of scores are stated, and what contradicts itself is refused.
@@ -128,7 +128,7 @@ def write_score_csv(scores: pd.DataFrame, path: Path | str) -> Path:
 
     Args:
         scores: A score table.
-        path: Of the file.
+        path: The file to write.
 
     Raises:
         TableError: It is no score table.

@@ -1,4 +1,4 @@
-"""Labels of scored files: the words that mean real and fake, and tables of labels beside scores that have none."""
+"""Labels of scored files: words for real and fake, and label tables for scores without labels."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -25,7 +25,7 @@ def parse_labels(texts: pd.Series, fake_label: int, source: object) -> pd.Series
     Args:
         texts: Cells, without blanks around them, with line numbers as index and their header as name.
         fake_label: The number that means fake. True is 1 and false is 0; words such as real and fake mean what they say.
-        source: For messages.
+        source: The file, for messages.
 
     Raises:
         TableError: A cell is something else, or the header, such as is_real, contradicts `fake_label`.

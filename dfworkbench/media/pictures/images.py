@@ -1,4 +1,4 @@
-"""Still pictures: reading as RGB, writing as lossless PNG."""
+"""Read pictures as RGB, write them as lossless PNG."""
 
 import logging
 from pathlib import Path
@@ -44,7 +44,7 @@ def read_image(path: Path | str) -> NDArray[np.uint8]:
         `(H, W, 3)` uint8, RGB.
 
     Raises:
-        MediaError: See `read_picture`.
+        MediaError: The file is missing, truncated or unreadable.
     """
     rgb, notice = read_picture(path)
     if notice:

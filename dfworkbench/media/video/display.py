@@ -51,8 +51,7 @@ class Display:
         pixel: Width of a stored pixel over its height, None where the file does not say.
 
     Attributes:
-        width_px: Of a frame as seen.
-        height_px: Likewise.
+        width_px, height_px: Size of a frame as seen.
     """
 
     def __init__(self, first: av.VideoFrame, pixel: Fraction | None) -> None:

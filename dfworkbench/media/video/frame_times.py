@@ -64,7 +64,7 @@ def timeline_of_frames(
 
     Args:
         times: For each frame in the order of display its stamps of display and of decoding.
-        packets: Of the stream.
+        packets: All packets of the stream.
         step: Ticks from one frame to the next at the rate that the file claims.
     """
     guessed = _best_effort(times)

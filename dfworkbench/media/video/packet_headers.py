@@ -20,7 +20,7 @@ def packet_reader(codec: str, extradata: bytes | None) -> Reader | None:
 
     Args:
         codec: FFmpeg's name.
-        extradata: Of the stream.
+        extradata: Codec headers of the stream.
 
     Raises:
         Unclear: The headers of the stream say that not every coded picture is one shown frame.

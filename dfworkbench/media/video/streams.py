@@ -51,8 +51,8 @@ class Film:
     """The video stream that a player would show.
 
     Attributes:
-        index: Of the stream in the container.
-        packets: In the order of decoding.
+        index: Number of the stream in the container.
+        packets: Its packets in the order of decoding.
         others: Further video streams, in words.
     """
 
