@@ -139,7 +139,7 @@ def agreement(plain: dict, ours: dict, min_height: float) -> tuple[NDArray[np.fl
 def stopwatches() -> Iterator[dict[str, float]]:
     """CPU seconds in each step of our way while the block runs; a step within a step counts for itself only."""
     from dfworkbench.faces import crops, mtcnn, pyramid, search
-    from dfworkbench.media.video import decoding, display, reading, streams
+    from dfworkbench.media.video import decoding, display, frame_reader, streams
 
     seconds: dict[str, float] = defaultdict(float)
     inner: dict[int, list[float]] = defaultdict(
@@ -164,7 +164,7 @@ def stopwatches() -> Iterator[dict[str, float]]:
         setattr(owner, name, timed)
         undo.append((owner, name, original))
 
-    watch(reading, "decode", lambda *_: "decode")
+    watch(frame_reader, "decode", lambda *_: "decode")
     watch(decoding, "decode", lambda *_: "decode")
     watch(streams, "_list_packets", lambda *_: "list packets")
     watch(vars(display.Frame)["rgb"], "func", lambda *_: "convert to RGB")

@@ -44,8 +44,8 @@ from dfworkbench.datasets.facial_swap import (
 from dfworkbench.datasets.facial_swap.masks import REFERENCE_HEIGHT_PX
 from dfworkbench.datasets.facial_swap.quality import motion_kernel
 from dfworkbench.datasets.sample import FaceSample
+from dfworkbench.faces import ContextCrop
 from dfworkbench.faces.alignment import five_points
-from dfworkbench.faces.crops import ContextCrop
 from dfworkbench.synthetic.clip import make_person, record
 from dfworkbench.synthetic.forgeries import forge
 

@@ -23,7 +23,7 @@ from dfworkbench.datasets.audit.frame_leaks import hash_frames
 from dfworkbench.datasets.splits import with_splits
 from dfworkbench.datasets.tables import read_table
 from dfworkbench.media.pictures.images import read_image
-from dfworkbench.media.pictures.likeness import BITS, WORDS, near_pairs, picture_hash
+from dfworkbench.media.pictures.perceptual_hash import BITS, WORDS, near_pairs, picture_hash
 
 Picture = NDArray[np.uint8]
 

@@ -5,7 +5,6 @@ are the fields of their settings classes. Heavy imports stand inside the command
 """
 
 import argparse
-import difflib
 import importlib
 import logging
 import os
@@ -18,6 +17,7 @@ from typing import Any, NoReturn
 
 from dfworkbench import __version__
 from dfworkbench.core.errors import ParameterError, WorkbenchError
+from dfworkbench.core.names import did_you_mean
 from dfworkbench.core.outputs import SCORE_TABLE, require_replaceable
 from dfworkbench.core.safe_paths import printable
 from dfworkbench.core.settings import Settings, parse_options
@@ -140,9 +140,8 @@ def _joined(words: list[str]) -> list[str]:
 def _require(kind: str, name: str, known: list[str]) -> None:
     if name in known:
         return
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(sorted(known))}."
-    raise ParameterError(f"there is no {kind} {name!r}. {hint}")
+    hint = did_you_mean(name, known) or f" Known: {', '.join(sorted(known))}."
+    raise ParameterError(f"there is no {kind} {name!r}.{hint}")
 
 
 # -- settings as flags ------------------------------------------------------------------------------------------------
@@ -299,13 +298,24 @@ def _add_judge(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file", metavar="FILE", type=Path, help="scores of any detector: CSV, Parquet, or a result pickle"
     )
+    parser.add_argument(
+        "--write",
+        type=Path,
+        metavar="PATH",
+        help="also write the scores for another program: NAME.csv plain, NAME.scores.csv for deepfake-workbench, NAME.parquet "
+        "for dfworkbench, a folder for DeepfakeBench",
+    )
     _add_settings("judge")(parser)
 
 
 def _judge(given: argparse.Namespace) -> int:
+    from dfworkbench.evaluation.exchange.interchange import write_scores
     from dfworkbench.evaluation.exchange.judge import judge
 
-    _say(str(judge(given.file, _settings("judge", given))))
+    judgement = judge(given.file, _settings("judge", given))
+    _say(str(judgement))
+    if given.write:
+        _say(f"written: {write_scores(judgement.scores, given.write)}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""How many cores there are to use."""
+"""Number of CPU cores that this process may use."""
 
 import os
 

@@ -12,13 +12,7 @@ _LINE = (
 
 
 def html_table(names: Sequence[str], rows: Iterable[Sequence[object]], bold: Sequence[bool] = ()) -> str:
-    """A table of text; everything is escaped.
-
-    Args:
-        names: Of the columns.
-        rows: As many values each.
-        bold: Which rows stand out; none where it is left out.
-    """
+    """A table of escaped text: column names, rows of as many values each, and which rows are bold."""
     head = "".join(f'<th style="{_LINE};{SOFT}">{escape(name)}</th>' for name in names)
     body = ""
     for at, row in enumerate(rows):

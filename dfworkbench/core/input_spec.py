@@ -103,7 +103,7 @@ class InputSpec:
         """Raise `InputError` unless a data set that was cut for `other` is what this detector must be fed.
 
         Args:
-            other: Of the data set.
+            other: The InputSpec that the data set was cut for.
             doing: What is being done, such as "scoring a data set with mesonet4".
         """
         ours, theirs = self.to_dict(), other.to_dict()

@@ -1,4 +1,4 @@
-"""A folder that one process writes at a time; a second one is refused at once, and told who is at it."""
+"""Lock a folder for writing: a second process is refused at once, and told who holds it."""
 
 import contextlib
 import json

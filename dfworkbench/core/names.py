@@ -1,4 +1,4 @@
-"""Words that mean the same everywhere: labels, splits, statuses, forgery kinds; and the look-up of a name."""
+"""Shared names: labels, splits, statuses, forgery kinds; and looking up a name, with a suggestion where it is misspelt."""
 
 import difflib
 from collections.abc import Iterable
@@ -38,10 +38,12 @@ def require_name(kind: str, name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     if name in names:
         return name
-    close = difflib.get_close_matches(str(name), names, n=2, cutoff=0.5)
-    if close:
-        hint = f"Did you mean {' or '.join(map(repr, close))}?"
-        rest = f" There are {len(names)}: {', '.join(names)}."
-    else:
-        hint, rest = f"Known: {', '.join(names) or 'none'}.", ""
-    raise UnknownNameError(f"no {kind} is called {name!r}. {hint}{rest}")
+    hint = did_you_mean(name, names, most=2)
+    count = f" There are {len(names)}:" if hint else " Known:"
+    raise UnknownNameError(f"no {kind} is called {name!r}.{hint}{count} {', '.join(names) or 'none'}.")
+
+
+def did_you_mean(name: object, known: Iterable[str], most: int = 1) -> str:
+    """A question that follows a sentence: " Did you mean 'mesonet4'?", or "" where no known name is close."""
+    close = difflib.get_close_matches(str(name), list(known), n=most, cutoff=0.5)
+    return f" Did you mean {' or '.join(map(repr, close))}?" if close else ""

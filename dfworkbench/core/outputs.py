@@ -1,4 +1,4 @@
-"""What an output may replace: a file that dfworkbench wrote, and nothing else."""
+"""Overwrite protection: an output replaces only files that dfworkbench wrote."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Where a result comes from: code, packages, data, settings."""
+"""Provenance records: the code, packages, data and settings behind a result."""
 
 import hashlib
 import platform
@@ -21,8 +21,8 @@ def provenance(settings: Mapping[str, Any], *, seed: int, tables: Mapping[str, s
     """A record of plain values, the same for the same code, data and settings: it holds no time and no path.
 
     Args:
-        settings: Of the run.
-        seed: Of the run.
+        settings: Settings of the run.
+        seed: Its random seed.
         tables: Name -> content hash of each table that was read (`tables.table_hash`).
         splits: Hash of the split file.
     """

@@ -1,4 +1,4 @@
-"""Checks of names and paths that come from files of other people, and of folders before anything is written or removed.
+"""Check untrusted names and paths before anything is read, written or removed below them.
 
 A table, list or metadata file names videos, crops and masks; a person names data sets and runs. Such a name becomes part of a
 path, so it is checked once, where it enters: `path_problem` for names out of files, `require_folder_name` for names that a

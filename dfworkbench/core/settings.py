@@ -1,6 +1,5 @@
 """Base class of all settings. Their fields make the widgets, the notebook parameters and the saved record of a run."""
 
-import difflib
 import hashlib
 import json
 from typing import Any, Self
@@ -8,6 +7,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from dfworkbench.core.errors import ParameterError
+from dfworkbench.core.names import did_you_mean
 
 
 class Settings(BaseModel):
@@ -40,9 +40,8 @@ def _explain(cls: type[Settings], error: ValidationError) -> str:
     for item in error.errors():
         name = ".".join(str(part) for part in item["loc"]) or cls.__name__
         if item["type"] == "extra_forbidden":
-            close = difflib.get_close_matches(name, cls.model_fields, n=1, cutoff=0.5)
-            hint = f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(cls.model_fields)}."
-            lines.append(f"{cls.__name__} has no setting {name!r}. {hint}")
+            hint = did_you_mean(name, cls.model_fields) or f" Known: {', '.join(cls.model_fields)}."
+            lines.append(f"{cls.__name__} has no setting {name!r}.{hint}")
         else:
             message = item["msg"].removeprefix("Value error, ")
             lines.append(f"{cls.__name__}.{name} = {item.get('input')!r}: {message[:1].lower()}{message[1:]}.")

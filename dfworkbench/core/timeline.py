@@ -1,4 +1,4 @@
-"""Sampled faces as stretches of time: what lies between two of them, and where nobody was seen."""
+"""Split the sampled times of a face into stretches without gaps."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Where things lie on disk, and how they are written: whole or not at all."""
+"""Workspace paths and atomic file writes."""
 
 import contextlib
 import errno

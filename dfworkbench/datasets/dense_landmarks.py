@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from dfworkbench.core.errors import MediaError
 from dfworkbench.core.geometry import iou_matrix
 from dfworkbench.datasets.tables import BOX_COLUMNS
-from dfworkbench.media.foreign.bounds import bounded_memory, read_json
-from dfworkbench.media.frames import list_frames
+from dfworkbench.media import list_frames
+from dfworkbench.media.foreign import bounded_memory, read_json
 
 _log = logging.getLogger(__name__)
 POINTS = 81

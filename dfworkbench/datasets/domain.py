@@ -12,7 +12,7 @@ from typing import Any
 
 from dfworkbench.core.names import GENERATED_MARKER
 from dfworkbench.core.workspace import atomic_path
-from dfworkbench.media.foreign.bounds import read_json
+from dfworkbench.media.foreign import read_json
 
 DOMAIN_KEY = "domain"  # in the provenance of a checkpoint
 GENERATED = "generated"

@@ -24,9 +24,8 @@ from dfworkbench.datasets.people import identity_classes
 from dfworkbench.datasets.rows import choose_samples, in_video_order, main_tracks, without_bystanders, without_doubtful
 from dfworkbench.datasets.sample import FaceSample, Transform
 from dfworkbench.datasets.tables import BOX_COLUMNS, LANDMARK_COLUMNS
-from dfworkbench.faces.crops import ContextCrop, cut_for
-from dfworkbench.faces.ready import spec_for
-from dfworkbench.media.pictures.images import read_image
+from dfworkbench.faces import ContextCrop, cut_for, spec_for
+from dfworkbench.media import read_image
 
 _log = logging.getLogger(__name__)
 _NO_LANDMARKS = np.full((POINTS, 2), np.nan)

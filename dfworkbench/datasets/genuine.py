@@ -15,7 +15,7 @@ from dfworkbench.core.errors import TableError
 from dfworkbench.core.geometry import paired_iou
 from dfworkbench.core.names import FAKE
 from dfworkbench.datasets.tables import BOX_COLUMNS
-from dfworkbench.faces.crops import ContextCrop
+from dfworkbench.faces import ContextCrop
 
 _log = logging.getLogger(__name__)
 _SAME_FACE = 0.3  # least IoU of the two boxes: both frames show one face at one place

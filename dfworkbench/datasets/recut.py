@@ -6,8 +6,7 @@ from numpy.typing import NDArray
 
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.datasets.tables import BOX_COLUMNS, LANDMARK_COLUMNS
-from dfworkbench.faces.crops import context_at, cut_for
-from dfworkbench.faces.ready import spec_for
+from dfworkbench.faces import context_at, cut_for, spec_for
 
 
 def cut_again(rgb: NDArray[np.uint8], face: pd.Series, spec: InputSpec) -> NDArray[np.uint8]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dfworkbench.core.geometry import square_around
 from dfworkbench.core.input_spec import InputSpec
-from dfworkbench.faces.crops import ContextCrop, cut_for
+from dfworkbench.faces import ContextCrop, cut_for
 
 
 @dataclass(frozen=True)

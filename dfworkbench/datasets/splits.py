@@ -13,7 +13,7 @@ from dfworkbench.core.errors import DataNotFoundError, ParameterError, SplitLeak
 from dfworkbench.core.names import FAKE, SPLITS
 from dfworkbench.core.workspace import atomic_path
 from dfworkbench.datasets.tables import read_csv, write_csv
-from dfworkbench.media.listing import first_names
+from dfworkbench.media import first_names
 
 _log = logging.getLogger(__name__)
 Rule = Literal["auto", "official", "identity"]

@@ -21,9 +21,9 @@ from dfworkbench.extraction.lacking import missing, say_what_is_lacking
 from dfworkbench.extraction.part import Job, Part, parts_folder, read_part
 from dfworkbench.extraction.settings import ExtractSettings
 from dfworkbench.extraction.workers import run_jobs
-from dfworkbench.faces.identity import settle
+from dfworkbench.faces import resolve_weights
 from dfworkbench.faces.settings import FaceSettings
-from dfworkbench.media.walk import is_missing
+from dfworkbench.media import is_missing
 
 _log = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ def extract_table(
     """
     require_folder_name("naming a data set", name)
     videos = VIDEOS.complete(videos)  # its paths become folders that are written to and emptied
-    faces = settle(faces)  # from here on the same weights for all files, whatever a worker finds
+    faces = resolve_weights(faces)  # from here on the same weights for all files, whatever a worker finds
     root, extracted = Path(root).expanduser().resolve(), workspace.extracted
     path_of = dict(zip(videos["video_id"], videos["path"], strict=True))
     jobs = [

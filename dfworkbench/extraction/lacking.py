@@ -6,7 +6,7 @@ import pandas as pd
 
 from dfworkbench.core.names import FAKE, STATUS_OK
 from dfworkbench.extraction.part import Job, Part
-from dfworkbench.media.listing import first_names
+from dfworkbench.media import first_names
 
 _log = logging.getLogger(__name__)
 _MISSING = "missing"

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dfworkbench.core.errors import MediaError
 from dfworkbench.datasets.masks import read_masks
-from dfworkbench.faces.files import TrackedFace
+from dfworkbench.faces import TrackedFace
 
 _log = logging.getLogger(__name__)
 

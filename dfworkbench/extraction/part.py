@@ -18,11 +18,11 @@ from dfworkbench.core.safe_paths import require_below
 from dfworkbench.core.workspace import atomic_path, explain_write
 from dfworkbench.datasets.tables.schemas import BOX_COLUMNS, LANDMARK_COLUMNS
 from dfworkbench.extraction.masks import forged_shares
-from dfworkbench.faces.files import FileFaces, NoFaceError, TrackedFace, faces_in_file
+from dfworkbench.faces import FileFaces, NoFaceError, TrackedFace, faces_in_file
 from dfworkbench.faces.mtcnn import FaceFinder
 from dfworkbench.faces.settings import FaceSettings
-from dfworkbench.media.foreign.bounds import read_json
-from dfworkbench.media.frames import list_frames, open_source
+from dfworkbench.media import list_frames, open_source
+from dfworkbench.media.foreign import read_json
 
 STATUS_ERROR = "error"
 _CROP = re.compile(r"t\d{2,}_f\d{6,}\.png")  # the last part of a crop_path
@@ -145,7 +145,7 @@ def _extract(job: Job, threads: int) -> Part:
         _finder(job.settings) if job.settings.finds_faces else None,
         threads,
         png=True,
-        like_frames=_frames(job.genuine),
+        reference_length=_frames(job.genuine),
     )
     rows = [_face_row(job, face) for face in found.detections]
     if job.mask is not None:

@@ -1,4 +1,4 @@
-"""Faces: finding them, connecting them through a video, cutting them out."""
+"""Faces: find them, connect them through a video, cut them out. Other rooms import these names from here."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -6,21 +6,35 @@ from typing import TYPE_CHECKING, Any
 from dfworkbench.faces.settings import FaceSettings
 
 if TYPE_CHECKING:
-    from dfworkbench.faces.crops import ContextCrop as ContextCrop
-    from dfworkbench.faces.crops import cut_context as cut_context
+    from dfworkbench.faces.context_crop import ContextCrop as ContextCrop
+    from dfworkbench.faces.context_crop import context_at as context_at
+    from dfworkbench.faces.context_crop import cut_context as cut_context
+    from dfworkbench.faces.context_crop import cut_whole as cut_whole
     from dfworkbench.faces.crops import cut_for as cut_for
+    from dfworkbench.faces.crops import spec_for as spec_for
+    from dfworkbench.faces.crops import window_in as window_in
+    from dfworkbench.faces.embedding import describe_weights as describe_weights
+    from dfworkbench.faces.embedding import resolve_weights as resolve_weights
+    from dfworkbench.faces.faces import FileFaces as FileFaces
+    from dfworkbench.faces.faces import NoFaceError as NoFaceError
+    from dfworkbench.faces.faces import TrackedFace as TrackedFace
     from dfworkbench.faces.files import faces_in_file as faces_in_file
     from dfworkbench.faces.mtcnn import FaceFinder as FaceFinder
 
 # loaded when first used: the settings must not need torch, nor the crops the detector
-_HOMES = {
-    "ContextCrop": "dfworkbench.faces.crops",
-    "FaceFinder": "dfworkbench.faces.mtcnn",
-    "cut_context": "dfworkbench.faces.crops",
-    "cut_for": "dfworkbench.faces.crops",
-    "faces_in_file": "dfworkbench.faces.files",
+_NAMES = {
+    "context_crop": ("ContextCrop", "context_at", "cut_context", "cut_whole"),
+    "crops": ("cut_for", "spec_for", "window_in"),
+    "embedding": ("describe_weights", "resolve_weights"),
+    "faces": ("FileFaces", "NoFaceError", "TrackedFace"),
+    "files": ("faces_in_file",),
+    "mtcnn": ("FaceFinder",),
 }
-__all__ = ["ContextCrop", "FaceFinder", "FaceSettings", "cut_context", "cut_for", "faces_in_file"]
+_HOMES = {name: f"dfworkbench.faces.{module}" for module, names in _NAMES.items() for name in names}
+__all__ = [
+    "ContextCrop", "FaceFinder", "FaceSettings", "FileFaces", "NoFaceError", "TrackedFace", "context_at", "cut_context",
+    "cut_for", "cut_whole", "describe_weights", "faces_in_file", "resolve_weights", "spec_for", "window_in",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

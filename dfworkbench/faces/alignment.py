@@ -1,4 +1,4 @@
-"""Faces turned, scaled and moved so that eyes, nose and corners of the mouth come to lie at fixed places.
+"""Align faces: turn, scale and move them so that five landmarks lie at fixed places.
 
 The places and the random changes are those of CADDM (Dong et al., CVPR 2023, and its released code): a canvas of 224 px on
 which the eyes lie on row 224 / 2.42 and, at scale 0.9, 72 px apart. Other sizes are the same canvas, scaled.

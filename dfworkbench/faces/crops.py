@@ -1,11 +1,10 @@
-"""Cutting faces: a context crop that is stored once, and from it the crop of every detector.
+"""From a context crop to the crop that a detector's InputSpec asks for.
 
 Training and inference both go video frame -> `cut_context` -> `cut_for`, so they cannot differ. Whole pictures go
 `cut_whole` -> `cut_for` and are never resized on their way.
 """
 
-from dataclasses import dataclass
-from functools import cached_property
+import dataclasses
 
 import cv2
 import numpy as np
@@ -16,83 +15,15 @@ from dfworkbench.core.errors import InputError
 from dfworkbench.core.geometry import square_around
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.faces.alignment import AUTHORS_SCALE, align, alignment_matrix
-from dfworkbench.faces.settings import FaceSettings
-from dfworkbench.media.pictures.images import encode_png
+from dfworkbench.faces.context_crop import WHOLE_STEP_PX, ContextCrop, resize
 
-_SMALL_STEP = 1.4
+CROP = "crop"  # in `TrackedFace.shows` and the column `shows` of the face table
 _ROUNDING_PX = 1.5  # a square is rounded to whole pixels when it is cut
-#: Of whole pictures, what is kept and windows begin at multiples of this: re-synthesis makes one pixel of 4 x 4, and traces of
-#: up-sampling have periods of 2 and 4, whose phase a window must not hide.
-_WHOLE_STEP_PX = 4
 
 
-@dataclass(frozen=True)
-class ContextCrop:
-    """A square around a face, at the resolution of the frame unless it was larger than `context_max_px`; or a whole picture.
-
-    Attributes:
-        image: `(S, S, 3)` uint8 RGB; the frame's border is repeated where the square reaches beyond it.
-        x0: Left edge in pixels of the frame; may be negative.
-        y0: Top edge, likewise.
-        side: Width and height in pixels of the frame.
-        frame_px: Width and height of the frame, where they are known; needed to tell its pixels from its repeated border.
-    """
-
-    image: NDArray[np.uint8]
-    x0: float
-    y0: float
-    side: float
-    frame_px: tuple[int, int] | None = None
-
-    @property
-    def square(self) -> NDArray[np.float64]:
-        """Its corners x0, y0, x1, y1 in pixels of the frame, `(4,)`."""
-        return np.array([self.x0, self.y0, self.x0 + self.side, self.y0 + self.side], np.float64)
-
-    def from_frame(self, points: ArrayLike) -> NDArray[np.float64]:
-        """Points in pixels of the frame, `(…, 2)`, in pixels of the image."""
-        ratio = self.image.shape[0] / self.side
-        # the centre of pixel i lies at i + 0.5 from the edge, whatever the resolution
-        return (np.asarray(points, np.float64) - (self.x0, self.y0) + 0.5) * ratio - 0.5
-
-    @cached_property
-    def png(self) -> bytes:
-        """The image as a lossless PNG file, compressed when first asked for."""
-        return encode_png(self.image)
-
-
-def cut_context(rgb: NDArray[np.uint8], box: ArrayLike, settings: FaceSettings) -> ContextCrop:
-    """Cut the context crop of a face box from a frame.
-
-    Args:
-        rgb: `(H, W, 3)` uint8 frame.
-        box: x0, y0, x1, y1 in pixels of the frame.
-        settings: `context_scale` and `context_max_px`.
-    """
-    left, top, length = square_around(box, settings.context_scale)
-    side = max(round(length), 1)
-    # the centre of the square is kept to half a pixel
-    x0, y0 = round(left + (length - side) / 2), round(top + (length - side) / 2)
-    return context_at(rgb, x0, y0, side, min(side, settings.context_max_px))
-
-
-def cut_whole(rgb: NDArray[np.uint8], max_px: int) -> ContextCrop:
-    """What is kept of a whole picture: the largest square near its middle, pixel for pixel; place and side are multiples of 4.
-
-    Args:
-        rgb: `(H, W, 3)` uint8, at least 4 x 4.
-        max_px: A larger square is not taken; nothing is scaled.
-    """
-    height, width = rgb.shape[:2]
-    side = min(height, width, max_px) // _WHOLE_STEP_PX * _WHOLE_STEP_PX
-    left, top = ((length - side) // 2 // _WHOLE_STEP_PX * _WHOLE_STEP_PX for length in (width, height))
-    return context_at(rgb, left, top, side, side)
-
-
-def context_at(rgb: NDArray[np.uint8], x0: int, y0: int, side: int, size_px: int) -> ContextCrop:
-    """The context crop of a known place: a square of `side` pixels of the frame at (x0, y0), stored with `size_px`."""
-    image = _resize(cut_square(rgb, x0, y0, side), size_px).copy()  # never a view that keeps the frame
-    return ContextCrop(image, float(x0), float(y0), float(side), (rgb.shape[1], rgb.shape[0]))
+def spec_for(spec: InputSpec, shows: str) -> InputSpec:
+    """The spec by which a face is cut: of a ready-made crop all is taken, because there is nothing around it to enlarge by."""
+    return dataclasses.replace(spec, crop_scale=1.0) if shows == CROP and spec.alignment == "box" else spec
 
 
 def cut_for(
@@ -189,7 +120,7 @@ def window_in(
     """The box of a window of `size_px` in a whole picture, `(4,)` in pixels of the frame, for `cut_for`.
 
     Args:
-        spec: Of a detector with `alignment` "whole".
+        spec: InputSpec of a detector with `alignment` "whole".
         context: The picture.
         box: As in the face table: the square of the context crop.
         share: How far right and down it lies, from 0 (left, top) to below 1 (right, bottom), every place being as likely
@@ -209,8 +140,8 @@ def window_in(
             f"cutting a window of {spec.size_px} px of a whole picture: only {stored} x {stored} px are kept of it. Build the "
             f"detector with a smaller size_px; if the picture itself is larger, extract with context_max_px={spec.size_px}."
         )
-    places = (stored - spec.size_px) // _WHOLE_STEP_PX + 1
-    start = context.square[:2] + _WHOLE_STEP_PX * np.floor(np.asarray(share) * places)
+    places = (stored - spec.size_px) // WHOLE_STEP_PX + 1
+    start = context.square[:2] + WHOLE_STEP_PX * np.floor(np.asarray(share) * places)
     return np.concatenate([start, start + spec.size_px])
 
 
@@ -225,33 +156,11 @@ def _cut_window(spec: InputSpec, context: ContextCrop, box: NDArray[np.float64])
     return context.image[top : top + spec.size_px, left : left + spec.size_px].copy()
 
 
-def cut_square(rgb: NDArray[np.uint8], x0: int, y0: int, side: int) -> NDArray[np.uint8]:
-    """A square that may reach beyond the frame, whose border pixels are repeated there; may be a view of the frame."""
-    height, width = rgb.shape[:2]
-    left, top, right, bottom = max(x0, 0), max(y0, 0), min(x0 + side, width), min(y0 + side, height)
-    if left >= right or top >= bottom:  # a box outside the frame sees nothing but its border
-        rows, columns = (np.clip(np.arange(at, at + side), 0, end - 1) for at, end in ((y0, height), (x0, width)))
-        return rgb[rows[:, None], columns]
-    inner = rgb[top:bottom, left:right]
-    missing = top - y0, y0 + side - bottom, left - x0, x0 + side - right
-    if not any(missing):
-        return inner
-    return np.asarray(cv2.copyMakeBorder(inner, *missing, borderType=cv2.BORDER_REPLICATE), dtype=np.uint8)
-
-
 def _resize_as(spec: InputSpec, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A region of any shape, stretched to the square that a detector takes."""
     size = (spec.size_px, spec.size_px)
     if spec.interpolation == "auto":
-        return _resize(image, spec.size_px)
+        return resize(image, spec.size_px)
     if spec.antialias:
         return np.array(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
-
-
-def _resize(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    if image.shape[:2] == (size, size):
-        return image
-    # a small step down hardly differs between the two, and averaging takes four times as long
-    method = cv2.INTER_AREA if max(image.shape[:2]) > _SMALL_STEP * size else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, (size, size), interpolation=method), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Eighty-one landmarks of a face of which only five are known.
+"""Estimate 81 dense landmarks of a face from five.
 
 Layout: 0-67 as in the iBUG 68-point scheme, 68-80 along the hairline from left to right. The mean face was made from our own
 generated people, whose landmarks are known exactly (`dfworkbench demo`, seed 0, 20 pairs), in units of the distance between

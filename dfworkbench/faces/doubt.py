@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dfworkbench.core.input_spec import InputSpec
-from dfworkbench.faces.crops import ContextCrop, cut_for
+from dfworkbench.faces.context_crop import ContextCrop
+from dfworkbench.faces.crops import cut_for
 
 STILL = "still picture"
 

@@ -1,9 +1,13 @@
-"""What the face detector returns."""
+"""What is found: the faces of a picture, a face of a track, and all faces of a file."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from dfworkbench.core.errors import MediaError
+from dfworkbench.faces.context_crop import ContextCrop
 
 
 class Faces(NamedTuple):
@@ -18,3 +22,65 @@ class Faces(NamedTuple):
     boxes: NDArray[np.float64]
     probabilities: NDArray[np.float64]
     landmarks: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TrackedFace:
+    """One face in one frame, or one whole picture.
+
+    Attributes:
+        frame: Index in the file, from 0.
+        time_s: Seconds since the first frame.
+        track: Number of its track, from 0 by first appearance.
+        box: `(4,)` x0, y0, x1, y1 in pixels of the frame; of a whole picture, the square that is kept; of a
+            ready-made crop, all of it.
+        probability: What the face detector gives; 1 for a whole picture.
+        landmarks: `(5, 2)` in pixels of the frame; NaN for a whole picture and for a ready-made crop.
+        context: The crop that is stored.
+        doubt: Why its track should not decide the file's verdict (`faces.doubt`); "" if it may.
+        shows: What was taken: a face that was found, a ready-made face crop, or a whole picture.
+    """
+
+    frame: int
+    time_s: float
+    track: int
+    box: NDArray[np.float64]
+    probability: float
+    landmarks: NDArray[np.float64]
+    context: ContextCrop
+    doubt: str = ""
+    shows: Literal["face", "crop", "picture"] = "face"
+
+
+@dataclass(frozen=True)
+class FileFaces:
+    """All faces of a file, sorted by track, then frame.
+
+    Attributes:
+        kind: "video" or "image"; a folder of frames is a video.
+        frames: Number of frames in the file; 1 for a picture.
+        fps: Frames per second; NaN for a picture, 25 for a folder of frames.
+        width_px, height_px: Size of a frame; of the first where those of a folder differ.
+        detections: At least one.
+        notice: What is not as it seems (`media.read_picture`), and which faces were not looked for; "" if there is nothing.
+    """
+
+    kind: Literal["video", "image"]
+    frames: int
+    fps: float
+    width_px: int
+    height_px: int
+    detections: list[TrackedFace]
+    notice: str = ""
+
+
+class NoFaceError(MediaError):
+    """A file that is readable but shows no face; it still knows the file's size.
+
+    Attributes:
+        file: The file, with an empty list of detections.
+    """
+
+    def __init__(self, message: str, file: FileFaces) -> None:
+        super().__init__(message, "no_face")
+        self.file = file

@@ -1,93 +1,24 @@
-"""All faces of a picture, a video or a folder of frames, as tracks with context crops; or its pictures whole, or as faces.
+"""Find, track and cut all faces of a file: the one path of extraction and scoring."""
 
-Extraction and scoring both go through here.
-"""
-
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dfworkbench.core.errors import MediaError
 from dfworkbench.faces import search
-from dfworkbench.faces.crops import ContextCrop, cut_whole
+from dfworkbench.faces.context_crop import cut_whole, take_crop
 from dfworkbench.faces.doubt import explain_doubt
+from dfworkbench.faces.faces import FileFaces, NoFaceError, TrackedFace
 from dfworkbench.faces.identity import people
 from dfworkbench.faces.mtcnn import FaceFinder
-from dfworkbench.faces.ready import take_crop
 from dfworkbench.faces.settings import FaceSettings
 from dfworkbench.faces.tracking import KeyFrame, Track, colour_histogram, link
-from dfworkbench.media import FrameSource, media_kind, open_source, read_picture, sample_indices
-from dfworkbench.media.kinds import kind_or_reason
+from dfworkbench.media import FrameSource, kind_or_reason, media_kind, open_source, read_picture, sample_indices
 
 _LEAST_WHOLE_PX = 32  # of a whole picture: no detector takes less
 _NO_LANDMARKS = np.full((5, 2), np.nan)
-
-
-@dataclass(frozen=True)
-class TrackedFace:
-    """One face in one frame, or one whole picture.
-
-    Attributes:
-        frame: Index in the file, from 0.
-        time_s: Seconds since the first frame.
-        track: Number of its track, from 0 by first appearance.
-        box: `(4,)` x0, y0, x1, y1 in pixels of the frame; of a whole picture, the square that is kept; of a
-            ready-made crop, all of it.
-        probability: Of the face detector; 1 for a whole picture.
-        landmarks: `(5, 2)` in pixels of the frame; NaN for a whole picture and for a ready-made crop.
-        context: The crop that is stored.
-        doubt: Why its track should not decide the file's verdict (`faces.doubt`); "" if it may.
-        shows: What was taken: a face that was found, a ready-made face crop, or a whole picture.
-    """
-
-    frame: int
-    time_s: float
-    track: int
-    box: NDArray[np.float64]
-    probability: float
-    landmarks: NDArray[np.float64]
-    context: ContextCrop
-    doubt: str = ""
-    shows: Literal["face", "crop", "picture"] = "face"
-
-
-@dataclass(frozen=True)
-class FileFaces:
-    """All faces of a file, sorted by track, then frame.
-
-    Attributes:
-        kind: "video" or "image"; a folder of frames is a video.
-        frames: In the file; 1 for a picture.
-        fps: Frames per second; NaN for a picture, 25 for a folder of frames.
-        width_px: Of a frame; of the first where those of a folder differ.
-        height_px: Likewise.
-        detections: At least one.
-        notice: What is not as it seems (`media.read_picture`), and which faces were not looked for; "" if there is nothing.
-    """
-
-    kind: Literal["video", "image"]
-    frames: int
-    fps: float
-    width_px: int
-    height_px: int
-    detections: list[TrackedFace]
-    notice: str = ""
-
-
-class NoFaceError(MediaError):
-    """A file that is readable but shows no face; it still knows the file's size.
-
-    Attributes:
-        file: The file, with an empty list of detections.
-    """
-
-    def __init__(self, message: str, file: FileFaces) -> None:
-        super().__init__(message, "no_face")
-        self.file = file
 
 
 def faces_in_file(
@@ -96,7 +27,7 @@ def faces_in_file(
     finder: FaceFinder | None = None,
     threads: int = 0,
     png: bool = False,
-    like_frames: int = 0,
+    reference_length: int = 0,
 ) -> FileFaces:
     """Find, connect and cut all faces of a picture, a video or a folder of frames.
 
@@ -109,7 +40,7 @@ def faces_in_file(
         finder: To be used again for many files; made from the settings if left out. Not needed where no face is looked for.
         threads: With more than one, a video is decoded while faces are looked for; 0 for one per core.
         png: The crops will be stored: compress them (`ContextCrop.png`) while the search goes on.
-        like_frames: Sample a video at the frames at which one of so many frames would be sampled; 0 goes by its own length.
+        reference_length: Sample a video as if it had this many frames, which aligns a fake with its source; 0: its own length.
 
     Raises:
         MediaError: With the status that goes into the tables: "missing", "unreadable", "truncated" or "no_face".
@@ -125,10 +56,12 @@ def faces_in_file(
             f"{f' ({reason})' if (reason := kind_or_reason(path)) else ''}. Convert or leave out the file."
         )
     if not settings.finds_faces:
-        return _taken_as_they_are(path, settings, threads, like_frames)
+        return _taken_as_they_are(path, settings, threads, reference_length)
     finder = finder or FaceFinder(settings)
     file, keys = (
-        _read_image(path, finder) if kind == "image" else _read_video(path, settings, finder, threads, png, like_frames)
+        _read_image(path, finder)
+        if kind == "image"
+        else _read_video(path, settings, finder, threads, png, reference_length)
     )
     if kind == "image":
         tracks = [Track([0], [face]) for face in range(len(keys[0].faces.boxes))]
@@ -160,27 +93,27 @@ def _read_image(path: Path, finder: FaceFinder) -> tuple[FileFaces, list[KeyFram
 
 
 def _read_video(
-    path: Path, settings: FaceSettings, finder: FaceFinder, threads: int, png: bool, like_frames: int
+    path: Path, settings: FaceSettings, finder: FaceFinder, threads: int, png: bool, reference_length: int
 ) -> tuple[FileFaces, list[KeyFrame]]:
     source = open_source(path)
     notice = _join(source.notice, _explain_limit(settings, source.width_px, source.height_px))
     file = FileFaces("video", source.frames_expected, source.fps, source.width_px, source.height_px, [], notice)
-    return file, _video_keys(source, settings, finder, threads, png, like_frames)
+    return file, _video_keys(source, settings, finder, threads, png, reference_length)
 
 
 def _video_keys(
-    source: FrameSource, settings: FaceSettings, finder: FaceFinder, threads: int, png: bool, like_frames: int = 0
+    source: FrameSource, settings: FaceSettings, finder: FaceFinder, threads: int, png: bool, reference_length: int = 0
 ) -> list[KeyFrame]:
-    keys = search.sampled(source, _wanted(source, settings, like_frames), finder, threads, png)
+    keys = search.sampled(source, _wanted(source, settings, reference_length), finder, threads, png)
     return search.between(source, keys, finder, threads) if settings.bridge_gaps else keys
 
 
-def _wanted(source: FrameSource, settings: FaceSettings, like_frames: int) -> list[int]:
-    wanted = sample_indices(like_frames or source.frames_expected, settings.frames)
+def _wanted(source: FrameSource, settings: FaceSettings, reference_length: int) -> list[int]:
+    wanted = sample_indices(reference_length or source.frames_expected, settings.frames)
     return [index for index in wanted if index < source.frames_expected] or [0]
 
 
-def _taken_as_they_are(path: Path, settings: FaceSettings, threads: int, like_frames: int) -> FileFaces:
+def _taken_as_they_are(path: Path, settings: FaceSettings, threads: int, reference_length: int) -> FileFaces:
     if media_kind(path) == "image":
         rgb, notice = read_picture(path)
         file = FileFaces("image", 1, float("nan"), rgb.shape[1], rgb.shape[0], [], notice)
@@ -189,7 +122,7 @@ def _taken_as_they_are(path: Path, settings: FaceSettings, threads: int, like_fr
         source = open_source(path)
         size = source.width_px, source.height_px
         file = FileFaces("video", source.frames_expected, source.fps, *size, [], source.notice)
-        wanted = _wanted(source, settings, like_frames)
+        wanted = _wanted(source, settings, reference_length)
         frames = ((frame.index, frame.time_s, frame.rgb) for frame in source.iterate(wanted, threads))
     for index, time_s, rgb in frames:
         if settings.crops:

@@ -1,4 +1,4 @@
-"""Looking for faces in a video: in sampled frames, and between them where it is not clear who is who.
+"""Search a video for faces: in sampled frames, and between them where it is not clear who is who.
 
 `sampled` searches the whole picture in every k-th sampled frame and only near known faces in the others, unless faces come,
 go or move far. `between` adds key frames by bisection until every face's way is clear, or until a fixed number of searches per
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfworkbench.core.cores import available_cores
-from dfworkbench.faces.crops import cut_context
+from dfworkbench.faces.context_crop import cut_context
 from dfworkbench.faces.faces import Faces
 from dfworkbench.faces.mtcnn import FaceFinder
 from dfworkbench.faces.tracking import KeyFrame, colour_histogram, is_clear, is_settled, likeness
@@ -36,8 +36,8 @@ def sampled(
         source: The video, or a folder of frames.
         wanted: Frame indices.
         finder: Its settings say how often the whole picture is searched.
-        threads: See `faces_in_file`.
-        png: Likewise.
+        threads: Number of threads that decode and search; 0 for one per core.
+        png: Compress the context crops meanwhile.
     """
     keys: list[KeyFrame] = []
     anchor: KeyFrame | None = None  # the last frame that was searched whole

@@ -1,4 +1,4 @@
-"""Connecting the faces of key frames into tracks: one track per person and shot.
+"""Connect the faces of key frames into tracks: one per person and shot.
 
 Each track predicts where its face goes next (constant velocity); the Hungarian method assigns the faces of the next key
 frame, so two faces of one frame never share a track. A track that finds no face waits for a while (somebody walks past)
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfworkbench.core.geometry import iou_matrix
-from dfworkbench.faces.crops import ContextCrop
+from dfworkbench.faces.context_crop import ContextCrop
 from dfworkbench.faces.faces import Faces
 
 _MIN_IOU = 0.2  # gate: overlap, or …
@@ -31,8 +31,8 @@ class KeyFrame:
     """A frame in which faces were looked for.
 
     Attributes:
-        index: In the video, from 0.
-        time_s: Likewise.
+        index: Number of the frame in the video, from 0.
+        time_s: Seconds since its first frame.
         faces: What was found.
         colours: `colour_histogram` of the frame.
         contexts: A context crop for each face, or None for a frame that only served to connect others.

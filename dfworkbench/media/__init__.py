@@ -1,13 +1,23 @@
-"""Pictures and videos in and out: OpenCV and PyAV are imported in the modules of this package and nowhere below."""
+"""Read and write pictures and videos. Other rooms import these names from here; only this room imports OpenCV's codecs and PyAV.
 
-from dfworkbench.media.frames import AnyFrame, FrameFolder, FrameSource, open_source
-from dfworkbench.media.kinds import IMAGE_SUFFIXES, VIDEO_SUFFIXES, media_kind
-from dfworkbench.media.listing import list_media
-from dfworkbench.media.pictures.images import read_image, read_picture, write_png
+* `video/`: decode H.264, VP9 … frame by frame as players do, and write H.264
+* `pictures/`: read any picture as sRGB pixels, refuse damaged ones, write PNG
+* `foreign/`: the one safe reader of pickles, torch files, HDF5 and JSON
+* `frame_folder`: a folder of numbered pictures as a video
+* `kinds`, `walk`, `listing`: find media files below a folder
+"""
+
+from dfworkbench.media.frame_folder import AnyFrame, FrameFolder, FrameSource, list_frames, open_source
+from dfworkbench.media.kinds import IMAGE_SUFFIXES, VIDEO_SUFFIXES, kind_by_name, kind_or_reason, media_kind
+from dfworkbench.media.listing import NO_UTF8, Listing, first_names, list_folder, list_media, require_utf8
+from dfworkbench.media.pictures.images import encode_png, read_image, read_picture, write_png
 from dfworkbench.media.video.source import VideoSource, sample_indices
 from dfworkbench.media.video.writer import VideoWriter
+from dfworkbench.media.walk import is_missing, readable, walk
 
 __all__ = [
-    "IMAGE_SUFFIXES", "VIDEO_SUFFIXES", "AnyFrame", "FrameFolder", "FrameSource", "VideoSource", "VideoWriter",
-    "list_media", "media_kind", "open_source", "read_image", "read_picture", "sample_indices", "write_png",
+    "IMAGE_SUFFIXES", "NO_UTF8", "VIDEO_SUFFIXES", "AnyFrame", "FrameFolder", "FrameSource", "Listing", "VideoSource",
+    "VideoWriter", "encode_png", "first_names", "is_missing", "kind_by_name", "kind_or_reason", "list_folder", "list_frames",
+    "list_media", "media_kind", "open_source", "read_image", "read_picture", "readable", "require_utf8", "sample_indices", "walk",
+    "write_png",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Which files are videos, which are pictures, by name and by content; a folder stands for its frames."""
+"""Tell videos from pictures by suffix and by content."""
 
 from pathlib import Path
 from typing import Literal

@@ -1,4 +1,4 @@
-"""Pictures and videos below a folder, and what else is there and why it is not read: one line per kind."""
+"""List pictures and videos below a folder, and report what is not read and why."""
 
 import logging
 from collections import defaultdict
@@ -21,8 +21,8 @@ class Listing:
 
     Attributes:
         folder: The folder.
-        videos: Below it, also behind links to folders, sorted by path. Names need not be UTF-8: see `walk.readable`.
-        pictures: Likewise.
+        videos, pictures: Files below it, also behind links to folders, sorted by path. Names need not be UTF-8: see
+            `walk.readable`.
         left_out: Why something is not read -> readable paths of all that is not read for this reason.
         twice: Files that two paths lead to: the second path, and the first. Both are listed.
     """

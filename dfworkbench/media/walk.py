@@ -1,4 +1,4 @@
-"""One walk through folders for everything that lists files: links are followed, and what cannot be listed is named."""
+"""Walk through folders: follow links, and report what cannot be listed."""
 
 import os
 import re

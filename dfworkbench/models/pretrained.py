@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from dfworkbench.core.errors import CheckpointError, UnknownNameError
-from dfworkbench.media.foreign.torch_files import check_torch_file
+from dfworkbench.media.foreign import load_torch
 
 _EFFICIENTNET = "https://github.com/lukemelas/EfficientNet-PyTorch/releases/download/1.0/"
 _TORCHVISION = "https://download.pytorch.org/models/"
@@ -44,8 +44,7 @@ def load_imagenet(net: nn.Module, name: str, weights: str = "imagenet", names: M
         raise UnknownNameError(f"there are no known ImageNet weights for {name!r}. Known: {', '.join(IMAGENET_URLS)}.")
     file = _cached(name) if weights == "imagenet" else Path(weights).expanduser()
     try:
-        check_torch_file(file)
-        state: Mapping[str, Tensor] = torch.load(file, map_location="cpu", weights_only=True)
+        state: Mapping[str, Tensor] = load_torch(file)
     except FileNotFoundError:
         raise CheckpointError(
             f"loading ImageNet weights for {name}: there is no file {file}. Get {IMAGENET_URLS[name]}, or train from scratch "

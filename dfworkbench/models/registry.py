@@ -6,7 +6,6 @@ Besides ours there are those of `register_detector`, and those of installed pack
     tiny = "my_lab.nets:Tiny"
 """
 
-import difflib
 import importlib
 import inspect
 import logging
@@ -18,7 +17,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from dfworkbench.core.errors import ParameterError
-from dfworkbench.core.names import require_name
+from dfworkbench.core.names import did_you_mean, require_name
 
 _log = logging.getLogger(__name__)
 
@@ -184,10 +183,9 @@ def check_options(kind: str, name: str, cls: type, options: dict[str, Any], *, s
     types = inspect.signature(cls).parameters
     for option, value in options.items():
         if option not in known:
-            close = difflib.get_close_matches(option, known, n=1, cutoff=0.5)
-            hint = f"Did you mean {close[0]!r}? " if close else ""
             raise ParameterError(
-                f"building the {kind} {name!r}: it has no option {option!r}. {hint}Options: {', '.join(known) or 'none'}."
+                f"building the {kind} {name!r}: it has no option {option!r}.{did_you_mean(option, known)} Options: "
+                f"{', '.join(known) or 'none'}."
             )
         wanted = types[option].annotation
         fitting, words = _PLAIN_TYPES.get(wanted, (object, ""))

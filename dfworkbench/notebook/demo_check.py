@@ -9,7 +9,7 @@ from tqdm.auto import tqdm
 
 from dfworkbench.datasets import read_layout
 from dfworkbench.evaluation.judging.baselines import baselines
-from dfworkbench.media.video.source import VideoSource, sample_indices
+from dfworkbench.media import VideoSource, sample_indices
 from dfworkbench.show.tables import ReadableTable
 
 #: From here on a set counts as trivially separable.

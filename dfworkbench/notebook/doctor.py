@@ -211,7 +211,7 @@ def _machine() -> tuple[dict[str, str], list[Finding]]:
 
 def _identity_view() -> str:
     try:
-        from dfworkbench.faces.identity import describe_weights
+        from dfworkbench.faces import describe_weights
     except Exception as error:  # the doctor must not die of what it looks for
         return f"not known: {error}"
     return describe_weights()

@@ -6,7 +6,7 @@ from pathlib import Path, PureWindowsPath
 
 from dfworkbench.core.names import require_name
 from dfworkbench.core.workspace import Workspace, atomic_path, find_workspace
-from dfworkbench.media.foreign.bounds import read_json
+from dfworkbench.media.foreign import read_json
 from dfworkbench.models.registry import ENCODERS, HELPERS
 
 
@@ -118,7 +118,7 @@ def save_upload(name: str, content: bytes, workspace: Workspace | None = None) -
 
 def describe_path(text: str, workspace: Workspace | None = None) -> tuple[bool, str]:
     """Whether a typed path exists, and what lies there in a few words. Relative paths count from the workspace."""
-    from dfworkbench.media.kinds import kind_by_name, media_kind
+    from dfworkbench.media import kind_by_name, media_kind
 
     if not text.strip():
         return True, ""

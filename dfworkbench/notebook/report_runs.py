@@ -14,7 +14,7 @@ from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.evaluation.judging.judged import ROW_ORDER
 from dfworkbench.evaluation.judging.protocol import crop_profile, split_videos
 from dfworkbench.evaluation.scoring.heldout import score_split, split_score_file, stored_scores
-from dfworkbench.media.foreign.bounds import read_json
+from dfworkbench.media.foreign import read_json
 from dfworkbench.notebook.commands import batch_command
 from dfworkbench.notebook.pickers import checkpoints
 from dfworkbench.runs.checkpoints import find_checkpoint, load_detector, read_record

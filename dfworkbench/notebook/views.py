@@ -15,7 +15,7 @@ from dfworkbench.datasets import LAYOUTS
 from dfworkbench.datasets.tables import read_table
 from dfworkbench.evaluation.metrics.bootstrap import interval_text
 from dfworkbench.evaluation.metrics.evaluate import lost_intervals, table_notes
-from dfworkbench.media.foreign.bounds import read_json
+from dfworkbench.media.foreign import read_json
 from dfworkbench.notebook.pickers import checkpoints
 from dfworkbench.show.look import wrap
 from dfworkbench.show.tables import ReadableTable
@@ -114,7 +114,7 @@ def sample_crops(
     Returns:
         Pictures `(S, S, 3)` uint8 RGB of different sizes; labels; a word each ("real" or the forgery kind).
     """
-    from dfworkbench.media.pictures.images import read_image
+    from dfworkbench.media import read_image
 
     space = workspace or find_workspace()
     videos = read_table("video", space.labels / dataset / "videos.csv").set_index("video_id")

@@ -3,7 +3,6 @@
 Nothing is unpickled. A detector is built from the file's own record, so it cannot be fed with the crops of another one.
 """
 
-import difflib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,8 +15,9 @@ from torch import Tensor, nn
 
 from dfworkbench.core.errors import CheckpointError, DataNotFoundError, UnknownNameError, WorkbenchError
 from dfworkbench.core.input_spec import InputSpec
+from dfworkbench.core.names import did_you_mean
 from dfworkbench.core.workspace import Workspace, atomic_path, find_workspace
-from dfworkbench.media.foreign.bounds import parse_json, read_json
+from dfworkbench.media.foreign import parse_json, read_json
 from dfworkbench.models import build_detector
 from dfworkbench.models.devices import choose_device
 from dfworkbench.models.registry import ENTRY_POINTS, home_of
@@ -150,15 +150,8 @@ def find_checkpoint(source: Path | str, *, epoch: int | None = None, workspace: 
     if path.name == str(source) and (runs / path).is_dir():
         return _of_run(runs / path, epoch)
     known = sorted(folder.name for folder in runs.iterdir() if folder.is_dir()) if runs.is_dir() else []
-    close = difflib.get_close_matches(str(source), known, n=1, cutoff=0.5)
-    hint = (
-        f"Did you mean {close[0]!r}?"
-        if close
-        else f"Runs there: {', '.join(known) or 'none; notebook 02_train makes one'}."
-    )
-    raise DataNotFoundError(
-        f"loading a checkpoint: {str(source)!r} is no file, no folder, and no run in {runs}. {hint}"
-    )
+    hint = did_you_mean(source, known) or f" Runs there: {', '.join(known) or 'none; notebook 02_train makes one'}."
+    raise DataNotFoundError(f"loading a checkpoint: {str(source)!r} is no file, no folder, and no run in {runs}.{hint}")
 
 
 def _named_best(folder: Path) -> str:

@@ -1,9 +1,23 @@
-"""Tensors of a file under their authors' names, beside those that a network of ours wants."""
+"""Fitting published weights into a network of ours: names, shapes, and what is said where they differ."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dfworkbench.core.errors import CheckpointError
+from dfworkbench.models import build_detector
 
 Shapes = Mapping[str, tuple[int, ...]]
+_SHOWN = 4
+
+
+def build_empty(name: str, **options: Any) -> Any:
+    """A detector without memory for its weights, which a file will give: those of the largest take 1.2 GB."""
+    with torch.device("meta"):
+        return build_detector(name, **options)
 
 
 def renamed(key: str, renames: Sequence[tuple[str, str]]) -> str:
@@ -18,6 +32,11 @@ def renamed(key: str, renames: Sequence[tuple[str, str]]) -> str:
     return key
 
 
+def shapes_of(state: Mapping[str, Tensor], original_name: Callable[[str], str] = str) -> Shapes:
+    """Shapes of a state dict, under the authors' names."""
+    return {original_name(key): tuple(value.shape) for key, value in state.items()}
+
+
 def shape_differences(wanted: Shapes, seen: Shapes) -> list[str]:
     """In words, how the shapes in a file differ from those that a network wants; empty where they fit."""
     wrong = [
@@ -26,3 +45,29 @@ def shape_differences(wanted: Shapes, seen: Shapes) -> list[str]:
     missing = [f"missing {key} {shape}" for key, shape in wanted.items() if key not in seen]
     # names of a file may be of any length
     return wrong + missing + [f"unexpected {key[:80]} {shape}" for key, shape in seen.items() if key not in wanted]
+
+
+def require_fit(differences: Sequence[str], unfit: str, expected: str) -> None:
+    """Raise `CheckpointError` where a file differs from the network that is closest.
+
+    Args:
+        differences: In words, such as those of `shape_differences`.
+        unfit: What does not fit: "importing CADDM weights: a.pkl does not fit resnet34".
+        expected: "a file of megvii-research/CADDM", and what can be done.
+    """
+    if differences:
+        more = "; …" if len(differences) > _SHOWN else ""
+        raise CheckpointError(
+            f"{unfit}, with {len(differences)} differences: {'; '.join(differences[:_SHOWN])}{more}. Expected {expected}."
+        )
+
+
+def fill(net: nn.Module, state: Mapping[str, Tensor], original_name: Callable[[str], str] = str) -> None:
+    """Give a network on the meta device the tensors of a file that fits.
+
+    They are copied: `read_tensors` gives views of the file, which may change while the network lives.
+    """
+    own = {
+        key: state[original_name(key)].detach().to(value.dtype, copy=True) for key, value in net.state_dict().items()
+    }
+    net.load_state_dict(own, assign=True)

@@ -23,8 +23,7 @@ from dfworkbench.core.errors import CheckpointError, ParameterError
 from dfworkbench.core.workspace import atomic_path, explain_write, leftovers
 from dfworkbench.datasets.audit.leak_note import provenance_note, with_note
 from dfworkbench.datasets.tables import write_csv, write_table
-from dfworkbench.media.foreign.bounds import read_json
-from dfworkbench.media.foreign.torch_files import check_torch_file
+from dfworkbench.media.foreign import load_torch, read_json
 from dfworkbench.runs.checkpoints import epoch_file, save_detector
 
 if TYPE_CHECKING:
@@ -66,8 +65,7 @@ class Run:
         if not path.is_file():
             return None
         try:
-            check_torch_file(path)
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            state = load_torch(path)
         except Exception as error:  # torch raises many kinds for a damaged file
             state = str(error).splitlines()[0] if str(error) else type(error).__name__
         if not isinstance(state, dict) or state.get("format") != RESUME_FORMAT:

@@ -16,9 +16,7 @@ from dfworkbench.core.outputs import ANNOTATED, require_other, require_replaceab
 from dfworkbench.core.palette import NOTHING_RGB, score_rgb
 from dfworkbench.core.timeline import spans, stretches
 from dfworkbench.evaluation.scoring.results import FileScore, TrackScore, probability_text
-from dfworkbench.media.pictures.images import read_image, write_png
-from dfworkbench.media.video.source import VideoSource
-from dfworkbench.media.video.writer import VideoWriter
+from dfworkbench.media import VideoSource, VideoWriter, read_image, write_png
 
 _MAX_ROWS = 12
 _GROUND, _INK, _SOFT = (24, 28, 34), (238, 240, 243), (150, 158, 168)

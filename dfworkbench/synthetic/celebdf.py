@@ -31,7 +31,7 @@ def make_demo_celebdf(root: Path | str, settings: CelebDemoSettings | None = Non
         return root
     jobs = [partial(_write_person, root, settings, person) for person in range(settings.identities)]
     jobs += [partial(_write_youtube, root, settings, n) for n in range(settings.youtube)]
-    files = [entry for entries in run_jobs(jobs, root, settings, settings.workers, progress) for entry in entries]
+    files = run_jobs(jobs, root, settings, settings.workers, progress)
     with atomic_path(root / TEST_LIST, "the list of testing videos") as temporary:
         temporary.write_text("".join(f"{line}\n" for line in testing_videos(settings)))
     finish(root, settings, files)

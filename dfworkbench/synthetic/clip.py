@@ -1,4 +1,4 @@
-"""A real clip: one person talking before a camera, with everything that is known about it."""
+"""A real clip: one person talking before a camera, with its ground truth."""
 
 from dataclasses import dataclass, field
 

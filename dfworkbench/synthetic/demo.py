@@ -59,7 +59,7 @@ def make_demo(root: Path | str, settings: DemoSettings | None = None, progress: 
     jobs = [partial(_write_pair, root, settings, pair) for pair in pairs]
     if settings.extras:
         jobs.append(partial(write_extras, root / "extras", settings))
-    files = [entry for entries in run_jobs(jobs, root, settings, settings.workers, progress) for entry in entries]
+    files = run_jobs(jobs, root, settings, settings.workers, progress)
     for split in ("train", "val", "test"):
         write_json(root / "splits" / f"{split}.json", [list(p.names) for p in pairs if p.split == split])
     finish(root, settings, files)

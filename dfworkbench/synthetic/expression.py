@@ -57,8 +57,8 @@ class ExpressionFields:
         """Where points of the expressive face lie on the resting face.
 
         Args:
-            x: Face units, any 2-D shape.
-            y: Likewise.
+            x: Face units to the right, any 2-D shape.
+            y: Face units down, the same shape.
             e: The expression.
             below: True for points of the lower lip; by default decided by the middle of the opening.
 

@@ -1,4 +1,4 @@
-"""Files beside the demo set that try a pipeline: two people of whom one is forged, a clip without a face, a truncated file."""
+"""Difficult extra files beside the demo set: two people of whom one is forged, a clip without a face, a truncated file."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfworkbench.core.workspace import atomic_path
-from dfworkbench.media.video.opening import open_video
+from dfworkbench.media.video.containers import open_video
 from dfworkbench.synthetic.clip import Clip, make_person, record
 from dfworkbench.synthetic.files import write_clip, write_json, write_masks, write_truth
 from dfworkbench.synthetic.forgeries import forge

@@ -19,10 +19,8 @@ class Fragment:
         shade: Share of light that arrives, `(H, W)`.
         gloss: `(H, W)`.
         glint: Light added after shading (reflections in the eyes), `(H, W)`.
-        x: Face units of each pixel, expression included, `(H, W)`.
-        y: Likewise.
-        mouth_x: Face units with everything undone but the parting of the lips.
-        mouth_y: Likewise.
+        x, y: Face units of each pixel, expression included, `(H, W)`.
+        mouth_x, mouth_y: Face units with everything undone but the parting of the lips.
         pixel: Size of a pixel in face units.
     """
 

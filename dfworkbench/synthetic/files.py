@@ -1,4 +1,4 @@
-"""Writing clips, masks and ground truth; a file that is there already is not made again."""
+"""Write clips, masks and ground truth; existing files are kept."""
 
 import json
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfworkbench.core.workspace import atomic_path
-from dfworkbench.media.video.writer import VideoWriter
+from dfworkbench.media import VideoWriter
 
 RAW_PRESET = "ultrafast"
 

@@ -1,4 +1,4 @@
-"""A head ready to be drawn: its surface on a canvas, its height, its expression fields; and how it is drawn in a pose."""
+"""A head and how it is drawn in a pose: surface, height and expression fields."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -44,8 +44,7 @@ class Drawn:
         rgb: Linear light, `(H, W, 3)`.
         alpha: Coverage, `(H, W)`, 0..1.
         cover: Hair and glasses that lie over the skin, `(H, W)`, 0..1.
-        x: Face units of each pixel, expression included, `(H, W)`; 0 far from the head.
-        y: Likewise.
+        x, y: Face units of each pixel, expression included, `(H, W)`; 0 far from the head.
     """
 
     rgb: NDArray[np.floating]

@@ -1,4 +1,4 @@
-"""An identity: all that tells one generated person from another, drawn once from a seed.
+"""A generated person's features (`Identity`), drawn once from a seed.
 
 Lengths are in face units: the chin lies at y = 1, the line of the eyes at y = 0, the skull ends at about y = -1.05; x runs
 to the right of the picture. Colours are sRGB, 0..1.

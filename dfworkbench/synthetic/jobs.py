@@ -1,4 +1,4 @@
-"""Running the jobs of a generated set in processes, and telling a finished set from an unfinished one."""
+"""Run the jobs that generate a set in processes, and tell a finished set from an unfinished one."""
 
 import json
 import multiprocessing
@@ -41,17 +41,15 @@ def _hash_in(path: Path) -> str:
         return ""
 
 
-def run_jobs(
-    jobs: Sequence[Job], root: Path, settings: Settings, workers: int, progress: bool
-) -> list[list[dict[str, Any]]]:
-    """Run all jobs; results in the order of `jobs`, whatever finished first."""
+def run_jobs(jobs: Sequence[Job], root: Path, settings: Settings, workers: int, progress: bool) -> list[dict[str, Any]]:
+    """Run all jobs; their files in the order of `jobs`, whatever finished first."""
     _make_room(root, settings)
     results: list[list[dict[str, Any]]] = [[] for _ in jobs]
     with tqdm(total=len(jobs), desc=f"demo set {root.name}", unit="part", disable=not progress) as bar:
         for index, result in _run(jobs, workers or available_cores()):
             results[index] = result
             bar.update()
-    return results
+    return [file for files in results for file in files]
 
 
 def finish(root: Path, settings: Settings, files: list[dict[str, Any]]) -> None:

@@ -18,8 +18,7 @@ class Pose:
         yaw: Radians, positive turns the nose to the right of the picture.
         pitch: Radians, positive lowers the nose.
         roll: Radians, clockwise in the picture.
-        x: Place of the point between the eyes, pixels of the frame.
-        y: Likewise.
+        x, y: Place of the point between the eyes, pixels of the frame.
         scale: Pixels per face unit.
     """
 

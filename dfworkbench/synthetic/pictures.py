@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from dfworkbench.core.errors import ParameterError
 from dfworkbench.core.names import SPLITS
 from dfworkbench.core.workspace import atomic_path
-from dfworkbench.media.pictures.images import encode_png
+from dfworkbench.media import encode_png
 from dfworkbench.synthetic.camera import Camera, Sensor, draw_camera
 from dfworkbench.synthetic.clip import Person, make_person
 from dfworkbench.synthetic.head import View
@@ -55,7 +55,7 @@ def make_demo_pictures(root: Path | str, settings: PictureDemoSettings | None = 
     if is_finished(root, settings):
         return root
     jobs = [partial(_write_person, root, settings, number, split) for number, split in enumerate(splits)]
-    files = [entry for entries in run_jobs(jobs, root, settings, settings.workers, progress) for entry in entries]
+    files = run_jobs(jobs, root, settings, settings.workers, progress)
     _remove_others(root, {entry["path"] for entry in files})
     with atomic_path(root / GROUPS, "the groups of the pictures") as temporary:
         temporary.write_text("path,group\n" + "".join(f"{entry['path']},{entry['group']}\n" for entry in files))

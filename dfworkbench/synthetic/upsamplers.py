@@ -1,4 +1,4 @@
-"""Pictures as generators leave them: the finest scales of a render, made again by up-sampling layers.
+"""Traces of picture generators: the finest scales of a render, made again by up-sampling layers.
 
 A network that generates pictures enlarges small feature maps in stages of two. Whatever it has learnt, the operation that
 enlarges leaves a trace of period two (and four, from the stage before): Odena, Dumoulin and Olah, "Deconvolution and
@@ -123,9 +123,9 @@ def generate(
         render: uint8 RGB `(S, S, 3)` without noise and sharpening; S a multiple of 4.
         upsampler: The generator.
         rng: Noise follows from it.
-        noise: Of the pictures that the generator has learnt: standard deviation as of `camera.Camera`.
-        chroma_noise: Likewise.
-        sharpen: Likewise; part of the last convolution.
+        noise: Standard deviation in the pictures that the generator has learnt, as in `camera.Camera`.
+        chroma_noise: Colour noise in them, as in `camera.Camera`.
+        sharpen: Their sharpening, part of the last convolution.
 
     Returns:
         uint8 RGB `(S, S, 3)`.

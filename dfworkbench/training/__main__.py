@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dfworkbench.core.errors import DataNotFoundError, ParameterError, WorkbenchError
-from dfworkbench.media.foreign.bounds import read_json
+from dfworkbench.media.foreign import read_json
 from dfworkbench.training.settings import TrainSettings
 
 

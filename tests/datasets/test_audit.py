@@ -13,7 +13,7 @@ from dfworkbench.core.errors import TableError
 from dfworkbench.datasets.audit.audit import KINDS, AuditSettings, audit, audit_dataset, kept_audit
 from dfworkbench.datasets.tables import read_table, write_table
 from dfworkbench.media.pictures.images import read_image, write_png
-from dfworkbench.media.pictures.likeness import near_pairs, picture_hash
+from dfworkbench.media.pictures.perceptual_hash import near_pairs, picture_hash
 
 TRAIN, VAL, TEST = "toy/real/train00.mp4", "toy/real/val00.mp4", "toy/real/test00.mp4"
 

@@ -10,7 +10,7 @@ from dfworkbench.core.names import FAKE, REAL
 from dfworkbench.core.workspace import Workspace
 from dfworkbench.datasets import assign_splits, read_layout
 from dfworkbench.extraction import ExtractSettings, extract
-from dfworkbench.media.frames import list_frames
+from dfworkbench.media.frame_folder import list_frames
 from dfworkbench.training.batches import epoch_order
 
 METHODS = ("Face2Face", "Deepfakes", "FaceSwap", "NeuralTextures")

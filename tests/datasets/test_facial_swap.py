@@ -25,8 +25,8 @@ from dfworkbench.datasets.facial_swap.masks import elastic, hull_mask, smooth_fi
 from dfworkbench.datasets.facial_swap.quality import change_quality
 from dfworkbench.datasets.facial_swap.windows import best_window
 from dfworkbench.datasets.sample import FaceSample
+from dfworkbench.faces import ContextCrop
 from dfworkbench.faces.alignment import canvas_points, five_points
-from dfworkbench.faces.crops import ContextCrop
 from dfworkbench.faces.dense import fit_dense
 
 SIZE = 96

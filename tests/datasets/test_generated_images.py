@@ -123,5 +123,7 @@ def test_bad_lists_say_file_and_line(tmp_path):
     with pytest.raises(TableError, match="no text in UTF-8"):
         read(tmp_path, "picture_lists")
     (tmp_path / "real.txt").write_text("b/9.png\n")
-    with pytest.raises(DataNotFoundError, match=r"one of the 1 pictures of real.txt \(b/9.png, …\)"):
+    with pytest.raises(
+        DataNotFoundError, match=r"real\.txt names 1 picture\(s\); the first is b/9\.png\. None lies below"
+    ):
         read(tmp_path, "picture_lists")

@@ -14,7 +14,7 @@ from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.datasets.genuine import cut_alike, genuine_rows
 from dfworkbench.datasets.rows import in_video_order
 from dfworkbench.datasets.tables import read_table
-from dfworkbench.faces.crops import ContextCrop
+from dfworkbench.faces import ContextCrop
 from dfworkbench.media.pictures.images import read_image, write_png
 
 SPEC = InputSpec(size_px=32, crop_scale=1.0)

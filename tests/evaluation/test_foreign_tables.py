@@ -11,11 +11,10 @@ import pytest
 
 from dfworkbench import __main__ as cli
 from dfworkbench.core.errors import ParameterError, TableError
-from dfworkbench.datasets.tables import SCORES, write_table
+from dfworkbench.datasets.tables import NOTES, SCORES, write_table
 from dfworkbench.evaluation.exchange.interchange import read_scores
 from dfworkbench.evaluation.exchange.judge import JudgeSettings, judge
 from dfworkbench.evaluation.exchange.score_csv import write_score_csv
-from dfworkbench.evaluation.exchange.score_text import NOTES
 from dfworkbench.evaluation.metrics.evaluate import evaluate
 
 FILES = 12

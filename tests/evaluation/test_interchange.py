@@ -12,13 +12,9 @@ from sklearn.metrics import roc_auc_score
 from dfworkbench import __main__ as cli
 from dfworkbench.core.errors import DataNotFoundError, ParameterError, TableError, UnknownNameError
 from dfworkbench.datasets.tables import SCORES, write_table
+from dfworkbench.evaluation.exchange.deepfake_workbench import read_workbench_csv, write_workbench_csv
 from dfworkbench.evaluation.exchange.deepfakebench import pool_by_folder_name, read_deepfakebench, write_deepfakebench
-from dfworkbench.evaluation.exchange.interchange import (
-    read_scores,
-    read_workbench_csv,
-    score_format,
-    write_workbench_csv,
-)
+from dfworkbench.evaluation.exchange.interchange import read_scores, score_format
 from dfworkbench.evaluation.exchange.judge import JudgeSettings, judge
 from dfworkbench.evaluation.exchange.score_csv import read_score_csv, write_score_csv
 from dfworkbench.evaluation.metrics.evaluate import evaluate
@@ -437,3 +433,19 @@ def test_what_deepfakebench_pools_is_said(bench):
     found = judge(bench[0], JudgeSettings(draws=50))
     assert f"takes the 100 videos for 40, because folders share names; its video AUC is {bench[4]:.3f}" in str(found)
     assert set(found.metrics["level"]) == {"frame", "video"}
+
+
+def test_judge_writes_the_scores_for_other_programs(tmp_path, capsys):
+    source = write_score_csv(random_scores(), tmp_path / "scores.csv")
+    for name in ("a.csv", "b.scores.csv", "c.parquet", "bench"):
+        assert cli.main(["judge", str(source), "--draws", "0", "--write", str(tmp_path / name)]) == 0
+        assert capsys.readouterr().out.endswith(f"written: {tmp_path / name}\n")
+        assert read_scores(tmp_path / name)["video_id"].nunique() == 40
+    assert [score_format(tmp_path / name) for name in ("a.csv", "b.scores.csv", "c.parquet", "bench")] == [
+        "csv",
+        "deepfake_workbench",
+        "dfworkbench",
+        "deepfakebench",
+    ]
+    (tmp_path / "text.csv").write_text("mine")
+    assert cli.main(["judge", str(source), "--draws", "0", "--write", str(tmp_path / "text.csv")]) == 2

@@ -9,8 +9,7 @@ from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.evaluation.scoring.score import score
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
 from dfworkbench.extraction.part import Job, extract_video
-from dfworkbench.faces import FaceSettings, faces_in_file
-from dfworkbench.faces.files import NoFaceError
+from dfworkbench.faces import FaceSettings, NoFaceError, faces_in_file
 from dfworkbench.models.prediction import Prediction
 from dfworkbench.runs.checkpoints import LoadedDetector
 

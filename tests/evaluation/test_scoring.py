@@ -21,8 +21,7 @@ from dfworkbench.datasets.tables import SCORES, read_table
 from dfworkbench.evaluation.scoring import score as scoring
 from dfworkbench.evaluation.scoring.score import find_files, score, score_rows
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
-from dfworkbench.faces import FaceSettings, cut_context, cut_for
-from dfworkbench.faces.files import FileFaces, TrackedFace
+from dfworkbench.faces import FaceSettings, FileFaces, TrackedFace, cut_context, cut_for
 from dfworkbench.media import VideoWriter, read_image, write_png
 from dfworkbench.methods.caddm.artifacts import ArtifactBoxes
 from dfworkbench.models import build_detector

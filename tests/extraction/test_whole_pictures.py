@@ -26,8 +26,16 @@ from dfworkbench.evaluation.scoring.settings import ScoreSettings
 from dfworkbench.extraction import ExtractSettings, extract, extract_table
 from dfworkbench.extraction import part as part_module
 from dfworkbench.extraction.part import Job, extract_video, read_part
-from dfworkbench.faces import FaceSettings, cut_context, cut_for, faces_in_file, files
-from dfworkbench.faces.crops import ContextCrop, cut_whole, window_in
+from dfworkbench.faces import (
+    ContextCrop,
+    FaceSettings,
+    cut_context,
+    cut_for,
+    cut_whole,
+    faces_in_file,
+    files,
+    window_in,
+)
 from dfworkbench.media import VideoSource, VideoWriter, read_image, write_png
 from dfworkbench.models import build_detector
 from dfworkbench.models.prediction import Prediction

@@ -6,7 +6,8 @@ from PIL import Image
 
 from dfworkbench.core.errors import InputError
 from dfworkbench.core.input_spec import InputSpec
-from dfworkbench.faces.crops import cut_context, cut_for
+from dfworkbench.faces.context_crop import cut_context
+from dfworkbench.faces.crops import cut_for
 from dfworkbench.faces.settings import FaceSettings
 
 SETTINGS = FaceSettings()

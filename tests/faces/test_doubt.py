@@ -7,8 +7,9 @@ from heads import portrait
 
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.faces import FaceSettings, cut_context
+from dfworkbench.faces.context_crop import take_crop
+from dfworkbench.faces.crops import spec_for
 from dfworkbench.faces.doubt import STILL, explain_doubt, is_still
-from dfworkbench.faces.ready import spec_for, take_crop
 
 BOX = np.array([181.0, 120.0, 331.0, 310.0])  # of the face in the portrait
 

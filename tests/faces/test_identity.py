@@ -3,9 +3,10 @@ import itertools
 import numpy as np
 import pytest
 
-from dfworkbench.faces.crops import ContextCrop, cut_context
+from dfworkbench.faces.context_crop import ContextCrop, cut_context
+from dfworkbench.faces.embedding import cut_face
 from dfworkbench.faces.faces import Faces
-from dfworkbench.faces.identity import cut_face, join_tracks
+from dfworkbench.faces.identity import join_tracks
 from dfworkbench.faces.settings import FaceSettings
 from dfworkbench.faces.tracking import KeyFrame, colour_histogram, link
 

@@ -10,18 +10,17 @@ from heads import Head, frame_of, portrait
 
 from dfworkbench.core.errors import CheckpointError, DataNotFoundError, InputError
 from dfworkbench.faces import FaceFinder, FaceSettings, cut_context
-from dfworkbench.faces.files import follow_faces
-from dfworkbench.faces.identity import (
+from dfworkbench.faces.embedding import (
     WEIGHT_URLS,
     Embedder,
     cut_face,
     describe_weights,
     find_weights,
-    join_tracks,
     load_embedder,
-    people,
-    settle,
+    resolve_weights,
 )
+from dfworkbench.faces.files import follow_faces
+from dfworkbench.faces.identity import join_tracks, people
 from dfworkbench.faces.search import sampled
 from dfworkbench.faces.tracking import link
 from dfworkbench.media import VideoSource, VideoWriter
@@ -83,7 +82,7 @@ def test_the_network_sees_standardised_pixels(faces):
 def test_batches_change_nothing(weights, faces, monkeypatch):
     embedder = load_embedder(weights)
     whole = embedder(faces)
-    monkeypatch.setattr("dfworkbench.faces.identity._BATCH", 3)
+    monkeypatch.setattr("dfworkbench.faces.embedding._BATCH", 3)
     np.testing.assert_allclose(embedder(faces), whole, atol=1e-5)
     assert embedder(faces[:0]).shape == (0, 512)
 
@@ -114,17 +113,17 @@ def test_nothing_in_the_cache_means_nothing_to_say_and_no_download(cache, monkey
     monkeypatch.setattr(torch.hub, "download_url_to_file", lambda *a, **k: pytest.fail("downloads"))
     assert load_embedder() is None
     assert load_embedder("off") is None
-    assert settle(FaceSettings()).identity_weights == "off"
+    assert resolve_weights(FaceSettings()).identity_weights == "off"
     assert describe_weights().startswith("no weights: a person who returns gets a new track. Put https://")
 
 
 @pytest.mark.parametrize("folder", ["hub/checkpoints", "checkpoints"])  # torch's own, and that of facenet-pytorch 2.5.3
 def test_weights_in_the_cache_are_found(cache, folder):
     (cache / folder / "20180408-102900-casia-webface.pt").touch()
-    assert settle(FaceSettings()).identity_weights == "casia-webface"
+    assert resolve_weights(FaceSettings()).identity_weights == "casia-webface"
     (cache / folder / NAME).touch()
     assert find_weights() == find_weights("vggface2") == cache / folder / NAME
-    settled = settle(FaceSettings(frames=5))
+    settled = resolve_weights(FaceSettings(frames=5))
     assert settled == FaceSettings(frames=5, identity_weights="vggface2")
     assert settled.content_hash() != FaceSettings(frames=5, identity_weights="off").content_hash()
     assert describe_weights() == f"vggface2 ({cache / folder / NAME})"
@@ -151,7 +150,7 @@ def test_the_addresses_are_those_of_facenet_pytorch():
 
 @pytest.mark.parametrize("wanted", ["vggface2", "nowhere/mine.pt"])
 def test_a_missing_file_is_named_with_its_address_and_place(cache, wanted):
-    for call in (load_embedder, lambda name: settle(FaceSettings(identity_weights=name))):
+    for call in (load_embedder, lambda name: resolve_weights(FaceSettings(identity_weights=name))):
         with pytest.raises(DataNotFoundError) as caught:
             call(wanted)
         message = str(caught.value)

@@ -113,7 +113,7 @@ def _torch(folder: Path, zipped: bool = True) -> bytes:
 
 
 def _tensors(file: Path) -> Any:
-    from dfworkbench.runs.tensor_files import read_tensors
+    from dfworkbench.media.foreign import read_tensors
 
     words = {"doing": "importing", "where_to_get": "Get it", "expected": "tensors"}
     return {name: value.sum() for name, value in read_tensors(file, entries=("network",), **words).items()}
@@ -124,7 +124,7 @@ def _numpy_pickle(folder: Path) -> bytes:
 
 
 def _arrays(file: Path) -> Any:
-    from dfworkbench.media.foreign.numpy_pickles import read_arrays
+    from dfworkbench.media.foreign import read_arrays
 
     return read_arrays(file, doing="reading", where_to_get="Get it", expected="arrays")
 

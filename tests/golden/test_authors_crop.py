@@ -12,8 +12,7 @@ from heads import Head, frame_of
 from PIL import Image
 
 from dfworkbench.core.input_spec import InputSpec
-from dfworkbench.faces import FaceFinder, FaceSettings
-from dfworkbench.faces.crops import cut_context, cut_for
+from dfworkbench.faces import FaceFinder, FaceSettings, cut_context, cut_for
 from dfworkbench.media import VideoSource
 from dfworkbench.methods.mesonet.weights_dfforensics import CROP_SCALE, authors_spec
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from dfworkbench.core.errors import MediaError
 from dfworkbench.media import read_image
-from dfworkbench.media.pictures import complaints
+from dfworkbench.media.pictures import decoder_messages
 
 SIDE = 128
 _random = np.random.default_rng(11)
@@ -96,13 +96,13 @@ def test_the_message_has_the_decoders_words(tmp_path):
 
 
 def test_what_others_print_meanwhile_is_passed_on(tmp_path, capfd, monkeypatch):
-    decode = complaints._decode
+    decode = decoder_messages._decode
 
     def busy(data):
         os.write(2, b"progress: 40 %\n")
         return decode(data)
 
-    monkeypatch.setattr(complaints, "_decode", busy)
+    monkeypatch.setattr(decoder_messages, "_decode", busy)
     with pytest.raises(MediaError):
         read(tmp_path, doubled(WHOLE["plain"], len(WHOLE["plain"]) // 2))
     os.write(2, b"afterwards\n")
@@ -153,12 +153,12 @@ def test_a_process_without_standard_error_still_reads(tmp_path):
 
 
 def test_a_build_that_prints_nothing_is_named_once(monkeypatch, caplog):
-    monkeypatch.setattr(complaints, "_decode", lambda _: np.zeros((1, 1, 3), np.uint8))
-    complaints._warn_if_deaf.cache_clear()
+    monkeypatch.setattr(decoder_messages, "_decode", lambda _: np.zeros((1, 1, 3), np.uint8))
+    decoder_messages._warn_if_deaf.cache_clear()
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
-            complaints.decode_listening(WHOLE["plain"])
-    complaints._warn_if_deaf.cache_clear()
+            decoder_messages.decode_listening(WHOLE["plain"])
+    decoder_messages._warn_if_deaf.cache_clear()
     assert [message.partition(":")[0] for message in caplog.messages] == [
         f"OpenCV {cv2.__version__} does not tell of damaged JPEG files here"
     ]

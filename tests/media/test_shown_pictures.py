@@ -12,7 +12,7 @@ from PIL import Image
 from dfworkbench.core.errors import MediaError
 from dfworkbench.datasets.masks import read_masks
 from dfworkbench.media import FrameFolder, read_image, read_picture
-from dfworkbench.media.pictures.opened import open_picture
+from dfworkbench.media.pictures.pillow_reader import open_picture
 
 HEIGHT, WIDTH, THIRD = 32, 48, 16
 ROUNDED = 1.01  # a grey level is as exact as eight bits are

@@ -74,11 +74,11 @@ def test_wanted_frames_equal_those_of_a_full_decode_whatever_is_left_out(clip, w
 
 
 def test_unreferenced_frames_and_groups_are_left_out(clip, monkeypatch):
-    from dfworkbench.media.video import reading
+    from dfworkbench.media.video import frame_reader
 
     decoded = []
-    original = reading.decode
-    monkeypatch.setattr(reading, "decode", lambda *at: decoded.extend(out := original(*at) or []) or out)
+    original = frame_reader.decode
+    monkeypatch.setattr(frame_reader, "decode", lambda *at: decoded.extend(out := original(*at) or []) or out)
     list(VideoSource(clip).iterate([0, 50]))
     assert len(decoded) < 12  # of 60
 

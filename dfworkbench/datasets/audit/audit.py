@@ -32,7 +32,7 @@ from dfworkbench.datasets.audit.leaks import (
 from dfworkbench.datasets.domain import dataset_root
 from dfworkbench.datasets.splits import with_splits
 from dfworkbench.datasets.tables import read_table, table_hash, write_csv
-from dfworkbench.media.foreign.bounds import read_json
+from dfworkbench.media.foreign import read_json
 
 GREEN, RED = "green", "red"
 

@@ -13,8 +13,8 @@ from tqdm.auto import tqdm
 from dfworkbench.core.errors import MediaError, TableError
 from dfworkbench.core.names import SPLITS
 from dfworkbench.datasets.audit.leaks import leak_rows
-from dfworkbench.media.pictures.images import read_image
-from dfworkbench.media.pictures.likeness import BITS, WORDS, contrast, near_pairs, picture_hash
+from dfworkbench.media import read_image
+from dfworkbench.media.pictures.perceptual_hash import BITS, WORDS, contrast, near_pairs, picture_hash
 
 #: Grey levels. The flattest of the demo set's crops has 18, a black or white frame less than one.
 LEAST_CONTRAST = 3.0

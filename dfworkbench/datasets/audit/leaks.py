@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from dfworkbench.core.names import FAKE, REAL, SPLITS
-from dfworkbench.media.walk import walk
+from dfworkbench.media import walk
 
 LEAK_COLUMNS = ("kind", "split_a", "video_a", "split_b", "video_b", "detail")
 _CHUNK = 1 << 20  # bytes that are read of a file at a time

@@ -12,7 +12,7 @@ import pandas as pd
 from dfworkbench.core.errors import SplitLeakError
 from dfworkbench.datasets.audit.audit import KINDS, RED, Audit, audit_tables, kept_audit
 from dfworkbench.datasets.audit.leak_note import AUDIT_KEY
-from dfworkbench.media.foreign.bounds import read_json
+from dfworkbench.media.foreign import read_json
 
 _SHOWN = 5
 

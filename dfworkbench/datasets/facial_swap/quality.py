@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
 from dfworkbench.datasets.facial_swap.settings import QualitySettings
-from dfworkbench.datasets.facial_swap.ssim import Pixels
+from dfworkbench.media.pictures.operations import Pixels, apply_levels, jpeg
 
 _LEVELS = np.arange(256, dtype=np.float64)
 _INTERPOLATIONS = (cv2.INTER_NEAREST, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_AREA, cv2.INTER_LANCZOS4)
@@ -37,7 +37,7 @@ def change_quality(
         `(H, W, 3)` uint8.
     """
     steps: list[tuple[float, Step]] = [
-        (settings.jpeg, _jpeg),
+        (settings.jpeg, lambda image, rng: jpeg(image, int(15 + 65 * rng.random()))),
         (settings.min_max, lambda image, rng: spread_levels(image)),
         (settings.slow_noise, _slow_noise),
         (settings.colour, _colour),
@@ -57,17 +57,19 @@ def change_quality(
 def spread_levels(image: Pixels) -> Pixels:
     """Levels from the least to the largest spread to 0..255 (the largest comes out a little lower)."""
     low, high, _, _ = cv2.minMaxLoc(image.reshape(len(image), -1))
-    return _lookup(image, (_LEVELS - low) / (high - low + 1) * 255)
+    return apply_levels(image, (_LEVELS - low) / (high - low + 1) * 255)
 
 
 def change_gamma(image: Pixels, gamma: float) -> Pixels:
     """255 (level / 255)^(1 / gamma), cut to whole levels."""
-    return _lookup(image, np.floor(255 * (_LEVELS / 255) ** (1 / gamma)))
+    return apply_levels(image, np.floor(255 * (_LEVELS / 255) ** (1 / gamma)))
 
 
 def mix_tone(image: Pixels, colour: ArrayLike, weight: float) -> Pixels:
     """A share `weight`, 0..1, of one colour `(3,)` in every pixel, cut to whole levels."""
-    return _lookup(image, np.floor((1 - weight) * _LEVELS[:, None] + weight * np.asarray(colour, dtype=np.float64)))
+    return apply_levels(
+        image, np.floor((1 - weight) * _LEVELS[:, None] + weight * np.asarray(colour, dtype=np.float64))
+    )
 
 
 def motion_kernel(angle_deg: int, length: int) -> NDArray[np.float32]:
@@ -80,19 +82,6 @@ def motion_kernel(angle_deg: int, length: int) -> NDArray[np.float32]:
     kernel = np.zeros((side, side), np.float32)
     cv2.line(kernel, (centre, centre), (round(centre + x), round(centre + y)), 1)
     return kernel / kernel.sum()
-
-
-def _lookup(image: Pixels, table: NDArray) -> Pixels:
-    table = np.clip(table, 0, 255).astype(np.uint8)
-    return np.asarray(cv2.LUT(image, table.reshape(1, 256, -1)), dtype=np.uint8)
-
-
-def _jpeg(image: Pixels, rng: np.random.Generator) -> Pixels:
-    quality = int(15 + 65 * rng.random())
-    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)  # OpenCV's order; JPEG keeps colours coarser than brightness
-    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    decoded = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
-    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
 def _slow_noise(image: Pixels, rng: np.random.Generator) -> Pixels:

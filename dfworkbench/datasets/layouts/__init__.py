@@ -22,7 +22,7 @@ from dfworkbench.datasets.layouts.ldm import LDM
 from dfworkbench.datasets.layouts.list_files import LIST_FILES
 from dfworkbench.datasets.layouts.picture_lists import PICTURE_LISTS
 from dfworkbench.datasets.splits import identity_groups
-from dfworkbench.media.listing import require_utf8
+from dfworkbench.media import require_utf8
 
 #: In alphabetical order.
 LAYOUTS: dict[str, Layout] = {

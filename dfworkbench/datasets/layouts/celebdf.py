@@ -13,7 +13,7 @@ from typing import Any
 from dfworkbench.core.names import FAKE, REAL
 from dfworkbench.datasets.layouts.layout import DataCard, Layout, nothing_found, video_row
 from dfworkbench.datasets.layouts.official import compare, no_list, read_lines
-from dfworkbench.media.listing import list_folder
+from dfworkbench.media import list_folder
 
 _log = logging.getLogger(__name__)
 _FOLDERS = {"Celeb-real": REAL, "YouTube-real": REAL, "Celeb-synthesis": FAKE}

@@ -11,7 +11,7 @@ from typing import Any
 from dfworkbench.core.names import FAKE
 from dfworkbench.datasets.layouts.layout import DataCard, Layout, nothing_found, video_row
 from dfworkbench.datasets.layouts.official import official_splits, read_lines
-from dfworkbench.media.listing import list_folder
+from dfworkbench.media import list_folder
 
 
 def read_deeperforensics(root: Path, dataset: str) -> list[dict[str, Any]]:

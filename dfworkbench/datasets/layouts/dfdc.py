@@ -11,8 +11,8 @@ from typing import Any
 from dfworkbench.core.errors import TableError
 from dfworkbench.core.names import FAKE, REAL
 from dfworkbench.datasets.layouts.layout import DataCard, Layout, nothing_found, split_in, video_row
-from dfworkbench.media.foreign.bounds import read_json
-from dfworkbench.media.walk import walk
+from dfworkbench.media import walk
+from dfworkbench.media.foreign import read_json
 
 _LABELS = {"REAL": REAL, "FAKE": FAKE}
 _FLAGS = {"0": REAL, "1": FAKE, "0.0": REAL, "1.0": FAKE, "false": REAL, "true": FAKE}

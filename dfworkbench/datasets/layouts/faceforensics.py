@@ -15,8 +15,8 @@ from dfworkbench.core.errors import TableError
 from dfworkbench.core.names import COMPRESSIONS, FAKE, REAL, require_name
 from dfworkbench.datasets.layouts.layout import DataCard, Layout, nothing_found, video_row
 from dfworkbench.datasets.layouts.official import official_splits
-from dfworkbench.media.foreign.bounds import read_json
-from dfworkbench.media.listing import list_folder
+from dfworkbench.media import list_folder
+from dfworkbench.media.foreign import read_json
 
 _FORGED = "manipulated_sequences"
 _ACTOR_SETS = ("actors", "DeepFakeDetection")

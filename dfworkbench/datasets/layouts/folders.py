@@ -5,7 +5,7 @@ from typing import Any
 
 from dfworkbench.core.names import FAKE, REAL
 from dfworkbench.datasets.layouts.layout import DataCard, Layout, nothing_found, video_row
-from dfworkbench.media.listing import list_folder
+from dfworkbench.media import list_folder
 
 
 def read_folders(root: Path, dataset: str) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What a layout took from a folder, compared with what lies there: nothing is left out in silence."""
+"""Report files that a layout did not take, and rows without a file."""
 
 import logging
 from pathlib import Path
@@ -9,8 +9,7 @@ import pandas as pd
 from dfworkbench.core.errors import DataNotFoundError
 from dfworkbench.core.names import GENERATED_MARKER
 from dfworkbench.datasets.layouts.layout import Layout
-from dfworkbench.media.listing import NO_UTF8, Listing, first_names, list_folder
-from dfworkbench.media.walk import is_missing, readable
+from dfworkbench.media import NO_UTF8, Listing, first_names, is_missing, list_folder, readable
 
 _log = logging.getLogger(__name__)
 _OTHER = "picture(s) or video(s) of another compression"

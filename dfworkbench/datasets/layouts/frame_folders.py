@@ -18,7 +18,7 @@ from dfworkbench.datasets.layouts.layout import (
     split_in,
     video_row,
 )
-from dfworkbench.media.listing import list_folder
+from dfworkbench.media import list_folder
 
 _INNER = {"real": REAL, "fake": FAKE}
 

@@ -15,7 +15,7 @@ from dfworkbench.core.names import FAKE, REAL
 from dfworkbench.datasets.layouts.layout import DataCard, Layout, nothing_found, split_in, video_row
 from dfworkbench.datasets.layouts.official import compare
 from dfworkbench.datasets.tables import read_csv
-from dfworkbench.media.listing import list_folder
+from dfworkbench.media import list_folder
 
 _LABELS = {"real": REAL, "pos": REAL, "nature": REAL, "fake": FAKE, "neg": FAKE, "ai": FAKE}
 _GROUPS = "groups.csv"

@@ -1,4 +1,4 @@
-"""What a folder layout is: a card for people and a reader that makes a video table."""
+"""`Layout`: a card for people, and a reader that makes a video table; and what readers share."""
 
 import logging
 import re
@@ -12,8 +12,7 @@ import pandas as pd
 from dfworkbench.core.errors import DataNotFoundError, TableError
 from dfworkbench.core.names import FAKE, REAL
 from dfworkbench.core.safe_paths import path_problem
-from dfworkbench.media.listing import Listing
-from dfworkbench.media.walk import readable
+from dfworkbench.media import Listing, readable
 
 _log = logging.getLogger(__name__)
 _SHOWN = 3
@@ -85,22 +84,36 @@ def listed_path(text: str, root: Path) -> PurePosixPath | None:
     return path if path.parts and not path_problem(path.as_posix()) else None
 
 
-def leading_folders(layout: str, source: Path, root: Path, folders: Sequence[PurePosixPath]) -> int:
-    """How many leading parts of listed folders do not belong below `root`: lists keep paths of where they were written.
+def leading_parts(
+    layout: str,
+    source: Path,
+    root: Path,
+    paths: Sequence[PurePosixPath],
+    is_there: Callable[[Path], bool] = Path.is_dir,
+) -> int:
+    """How many leading parts of listed paths do not belong below `root`: lists keep paths of where they were written.
 
-    The smallest number after which at least one folder is there.
+    Args:
+        layout: Its name, for the message.
+        source: The list.
+        root: The folder of the data set.
+        paths: As the list gives them; none of them needs no part left out.
+        is_there: `Path.is_dir` for folders of pictures, `Path.is_file` for pictures.
+
+    Returns:
+        The smallest number after which at least one path is there.
 
     Raises:
-        DataNotFoundError: No folder is there, whatever is left out.
+        DataNotFoundError: None is there, whatever is left out.
     """
-    for dropped in range(max((len(folder.parts) for folder in folders), default=0)):
-        tails = (folder.parts[dropped:] for folder in folders)
-        if any(tail and root.joinpath(*tail).is_dir() for tail in tails):
+    for dropped in range(max((len(path.parts) for path in paths), default=1)):
+        tails = (path.parts[dropped:] for path in paths)
+        if not paths or any(tail and is_there(root.joinpath(*tail)) for tail in tails):
             return dropped
-    first = f"; the first is {folders[0]}" if folders else ""
+    what = "folder(s) of pictures" if is_there is Path.is_dir else "picture(s)"
     raise DataNotFoundError(
-        f"reading {root} as '{layout}': {source} names {len(folders)} folder(s) of pictures{first}. None lies below "
-        f"{root}, with or without its leading parts. Give the folder that holds them."
+        f"reading {root} as '{layout}': {source} names {len(paths)} {what}; the first is {paths[0]}. None lies below {root}, "
+        "with or without its leading parts. Give the folder that holds them."
     )
 
 

@@ -19,14 +19,14 @@ from dfworkbench.datasets.layouts.faceforensics import values_of_path
 from dfworkbench.datasets.layouts.layout import (
     DataCard,
     Layout,
-    leading_folders,
+    leading_parts,
     listed_path,
     nothing_found,
     outer_folder,
     split_in,
     video_row,
 )
-from dfworkbench.media.foreign.bounds import read_json
+from dfworkbench.media.foreign import read_json
 
 _log = logging.getLogger(__name__)
 _LABELS = {"0": REAL, "1": FAKE}
@@ -54,7 +54,7 @@ def read_ldm(root: Path, dataset: str) -> list[dict[str, Any]]:
     odd: list[str] = []
     for file in files:
         sequences = _sequences(file, odd)
-        dropped = leading_folders("ldm", file, file.parent, list(sequences)) if sequences else 0
+        dropped = leading_parts("ldm", file, file.parent, list(sequences))
         for listed, sequence in sequences.items():
             folder = file.parent.joinpath(*listed.parts[dropped:])
             path = PurePosixPath(folder.relative_to(root).as_posix())

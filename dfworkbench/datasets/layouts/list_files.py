@@ -16,15 +16,15 @@ from dfworkbench.datasets.layouts.layout import (
     DataCard,
     Layout,
     label_in,
-    leading_folders,
+    leading_parts,
     listed_path,
     nothing_found,
     outer_folder,
     split_in,
     video_row,
 )
-from dfworkbench.datasets.layouts.official import read_lines, text_lists
-from dfworkbench.media.frames import list_frames
+from dfworkbench.datasets.layouts.official import ListedLine, listed_lines, text_lists
+from dfworkbench.media import list_frames
 
 _log = logging.getLogger(__name__)
 
@@ -33,16 +33,17 @@ _DAMAGED, _REPAIRED = "manipulated_sequenceswap/", "manipulated_sequences/FaceSw
 _LABELS = {"0": REAL, "1": FAKE}
 
 
-class _Line(NamedTuple):
-    file: Path
-    number: int
-    text: str
+_EXPECTED = "'label,path,count' with 0 for real and 1 for fake, a folder of frames, and their number"
+
+
+class _Entry(NamedTuple):
+    line: ListedLine
     label: int
     path: PurePosixPath
     count: int
 
     def error(self, problem: str) -> TableError:
-        return _bad_line(self.file, self.number, self.text, problem)
+        return self.line.error(problem, _EXPECTED)
 
 
 def read_list_files(
@@ -70,29 +71,30 @@ def read_list_files(
         wanted = ", ".join((lists or {}).values()) or "train.txt, val.txt or test.txt (also train_real.txt …)"
         raise nothing_found("list_files", root, f"{wanted} with lines 'label,path,count', and the folders they name")
     rows: list[dict[str, Any]] = []
-    seen: dict[PurePosixPath, _Line] = {}
+    seen: dict[PurePosixPath, _Entry] = {}
     for file, split in found:
-        lines = list(_lines(file, root))
-        dropped = leading_folders("list_files", file, root, [line.path for line in lines]) if lines else 0
-        for line in lines:
-            path = PurePosixPath(*line.path.parts[dropped:])
+        entries = list(_entries(file, root))
+        dropped = leading_parts("list_files", file, root, [entry.path for entry in entries])
+        for entry in entries:
+            path = PurePosixPath(*entry.path.parts[dropped:])
             if not path.parts:
-                raise line.error(f"names {root} itself or a folder above it")
+                raise entry.error(f"names {root} itself or a folder above it")
             if path in seen:
-                raise line.error(f"names the same folder as line {seen[path].number} of {seen[path].file.name}")
-            seen[path] = line
-            if check_counts and (root / path).is_dir() and (held := len(list_frames(root / path))) != line.count:
-                raise line.error(f"has the count {line.count}, but the folder holds {held} pictures")
-            rows.append(_row(dataset, root, path, line, split))
+                first = seen[path].line
+                raise entry.error(f"names the same folder as line {first.number} of {first.file.name}")
+            seen[path] = entry
+            if check_counts and (root / path).is_dir() and (held := len(list_frames(root / path))) != entry.count:
+                raise entry.error(f"has the count {entry.count}, but the folder holds {held} pictures")
+            rows.append(_row(dataset, root, path, entry, split))
     if not rows:
         names = ", ".join(file.name for file, _ in found)
         raise TableError(
             f"reading {root} as 'list_files': {names} name(s) no folder. Expected lines 'label,path,count': write the lists "
             "again."
         )
-    for path, line in seen.items():
+    for path, entry in seen.items():
         if outer := outer_folder(path, seen):
-            raise line.error(f"names a folder inside {outer}, which is a sequence itself")
+            raise entry.error(f"names a folder inside {outer}, which is a sequence itself")
     return rows
 
 
@@ -106,43 +108,34 @@ def _find_lists(root: Path, lists: Mapping[str, str] | None) -> list[tuple[Path,
     ]
 
 
-def _lines(file: Path, root: Path) -> Iterator[_Line]:
-    texts = read_lines(file)
+def _entries(file: Path, root: Path) -> Iterator[_Entry]:
+    lines = listed_lines(file)
     expected = label_in(file.stem)
-    damaged = sum(_DAMAGED in text for text in texts)
+    damaged = sum(_DAMAGED in line.text for line in lines)
     if damaged:
         _log.warning("%s: %d path(s) with %r are read as %r", file.name, damaged, _DAMAGED, _REPAIRED)
-    for number, text in enumerate(texts, 1):
-        if not text.strip():
-            continue
-        label, _, rest = text.partition(",")
+    for line in lines:
+        label, _, rest = line.text.partition(",")
         folder, _, count = rest.rpartition(",")  # a path may hold a comma
         path = listed_path(folder.replace(_DAMAGED, _REPAIRED), root)
         known = _LABELS.get(label.strip())
         if known is None:
-            raise _bad_line(file, number, text, f"has the label {label.strip()!r}")
+            raise line.error(f"has the label {label.strip()!r}", _EXPECTED)
         if not count.strip().isdigit():
-            raise _bad_line(file, number, text, f"has the count {count.strip()!r}")
+            raise line.error(f"has the count {count.strip()!r}", _EXPECTED)
         if path is None:
-            raise _bad_line(file, number, text, f"has the path {folder.strip()!r}, which is empty or climbs with '..'")
+            raise line.error(f"has the path {folder.strip()!r}, which is empty or climbs with '..'", _EXPECTED)
         if expected is not None and known != expected:
-            raise _bad_line(file, number, text, f"has the label {known}, against the name of the file")
-        yield _Line(file, number, text, known, path, int(count))
+            raise line.error(f"has the label {known}, against the name of the file", _EXPECTED)
+        yield _Entry(line, known, path, int(count))
 
 
-def _row(dataset: str, root: Path, path: PurePosixPath, line: _Line, split: str) -> dict[str, Any]:
-    values = values_of_path(dataset, line.path)
-    if values and bool(values["method"]) != (line.label == FAKE):
-        raise line.error(f"has the label {line.label}, against the folders of its path")
-    method = "fake" if line.label == FAKE else ""
-    return video_row(dataset, root, root / path, line.label, **{"method": method, **values, "split": split})
-
-
-def _bad_line(file: Path, number: int, text: str, problem: str) -> TableError:
-    return TableError(
-        f"reading the list {file}: line {number}, {text.strip()!r}, {problem}. Expected 'label,path,count' with 0 for real "
-        "and 1 for fake, a folder of frames, and their number. Correct or remove the line."
-    )
+def _row(dataset: str, root: Path, path: PurePosixPath, entry: _Entry, split: str) -> dict[str, Any]:
+    values = values_of_path(dataset, entry.path)
+    if values and bool(values["method"]) != (entry.label == FAKE):
+        raise entry.error(f"has the label {entry.label}, against the folders of its path")
+    method = "fake" if entry.label == FAKE else ""
+    return video_row(dataset, root, root / path, entry.label, **{"method": method, **values, "split": split})
 
 
 LIST_FILES = Layout(

@@ -1,14 +1,14 @@
-"""Split files and other lists that come with a data set: read whatever program saved them, and compared with what is there."""
+"""Read official split files and other lists of a data set, and compare them with its folders."""
 
 import codecs
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from dfworkbench.core.errors import DataNotFoundError, TableError
 from dfworkbench.core.names import SPLITS
-from dfworkbench.media.listing import first_names
-from dfworkbench.media.walk import readable
+from dfworkbench.media import first_names, readable
 
 _log = logging.getLogger(__name__)
 _CURE = (
@@ -29,6 +29,26 @@ def read_lines(file: Path) -> list[str]:
         return data.decode("utf-16" if utf16 else "utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise TableError(f"reading the list {file}: it is no text in UTF-8 ({error}). Save it as UTF-8.") from error
+
+
+class ListedLine(NamedTuple):
+    """A line of a list that is not empty, for messages."""
+
+    file: Path
+    number: int
+    text: str
+
+    def error(self, problem: str, expected: str) -> TableError:
+        """The error that names file and line."""
+        return TableError(
+            f"reading the list {self.file}: line {self.number}, {self.text!r}, {problem}. Expected {expected}. Correct or remove "
+            "the line."
+        )
+
+
+def listed_lines(file: Path) -> list[ListedLine]:
+    """The lines of a list that are not empty, without blanks around them; errors are those of `read_lines`."""
+    return [ListedLine(file, number, text.strip()) for number, text in enumerate(read_lines(file), 1) if text.strip()]
 
 
 def text_lists(root: Path, read: Callable[[str], object]) -> list[Path]:
@@ -72,7 +92,7 @@ def official_splits(
         root: Folder of the data set.
         pattern: Of the files below it, with {} for the split.
         names_in: Reads one of them.
-        there: See `compare`.
+        there: What the data set holds: name -> as it is shown.
 
     Raises:
         DataNotFoundError: None of the names is there.

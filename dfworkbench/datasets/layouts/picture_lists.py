@@ -6,26 +6,22 @@ train_real.txt, test_real.txt, test_fake_stylegan.txt …           named after 
 
 import re
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any
 
-from dfworkbench.core.errors import TableError
 from dfworkbench.core.names import FAKE
 from dfworkbench.datasets.layouts.layout import (
     DataCard,
     Layout,
     label_in,
+    leading_parts,
     listed_path,
     nothing_found,
     split_in,
     video_row,
 )
-from dfworkbench.datasets.layouts.official import read_lines, text_lists
+from dfworkbench.datasets.layouts.official import ListedLine, listed_lines, text_lists
 
-
-class _Line(NamedTuple):
-    file: Path
-    number: int
-    path: PurePosixPath
+_EXPECTED = "one path of a picture per line, each picture once"
 
 
 def read_picture_lists(root: Path, dataset: str) -> list[dict[str, Any]]:
@@ -41,59 +37,33 @@ def read_picture_lists(root: Path, dataset: str) -> list[dict[str, Any]]:
     """
     lists = [(file, label) for file in text_lists(root, label_in) if (label := label_in(file.stem)) is not None]
     rows: dict[str, dict[str, Any]] = {}
-    seen: dict[str, _Line] = {}
+    seen: dict[str, ListedLine] = {}
     for file, label in lists:
         method = _generator(file.stem) if label == FAKE else ""
-        lines = _lines(file, root)
-        dropped = _leading_parts(root, file, lines)
-        for line in lines:
-            path = root.joinpath(*line.path.parts[dropped:])
-            row = video_row(dataset, root, path, label, method=method, split=split_in(file.stem))
+        lines = listed_lines(file)
+        paths = [_path(line, root) for line in lines]
+        dropped = leading_parts("picture_lists", file, root, paths, Path.is_file)
+        for line, listed in zip(lines, paths, strict=True):
+            if not (parts := listed.parts[dropped:]):
+                raise line.error(f"does not lie below the first {dropped} folder(s) of the others", _EXPECTED)
+            row = video_row(dataset, root, root.joinpath(*parts), label, method=method, split=split_in(file.stem))
             if (first := seen.setdefault(row["path"], line)) is not line:
-                raise _bad_line(line, f"names the same picture as line {first.number} of {first.file.name}")
+                raise line.error(f"names the same picture as line {first.number} of {first.file.name}", _EXPECTED)
             rows[row["path"]] = row
     if not rows:
         raise nothing_found("picture_lists", root, "real.txt, train_fake.txt … with a path of a picture per line")
     return list(rows.values())
 
 
+def _path(line: ListedLine, root: Path) -> PurePosixPath:
+    if (path := listed_path(line.text, root)) is None:
+        raise line.error("is empty or climbs with '..'", _EXPECTED)
+    return path
+
+
 def _generator(stem: str) -> str:
     words = [word for word in re.split(r"[\s_.-]+", stem) if word and label_in(word) is None and not split_in(word)]
     return "_".join(words) or "fake"
-
-
-def _lines(file: Path, root: Path) -> list[_Line]:
-    texts = read_lines(file)
-    lines = []
-    for number, text in enumerate(texts, 1):
-        if text.strip():
-            path = listed_path(text, root)
-            if path is None:
-                raise _bad_line(_Line(file, number, PurePosixPath(text.strip())), "is empty or climbs with '..'")
-            lines.append(_Line(file, number, path))
-    return lines
-
-
-def _leading_parts(root: Path, file: Path, lines: list[_Line]) -> int:
-    """How many leading parts of the listed paths do not belong below `root`: the fewest after which a picture is there."""
-    for dropped in range(max((len(line.path.parts) for line in lines), default=1)):
-        kept = [line.path.parts[dropped:] for line in lines]
-        if any(parts and root.joinpath(*parts).is_file() for parts in kept):
-            if not all(kept):
-                raise _bad_line(
-                    lines[kept.index(())], f"does not lie below the first {dropped} folder(s) of the others"
-                )
-            return dropped
-    if not lines:
-        return 0
-    raise nothing_found("picture_lists", root, f"one of the {len(lines)} pictures of {file.name} ({lines[0].path}, …)")
-
-
-def _bad_line(line: _Line, problem: str) -> TableError:
-    return TableError(
-        f"reading the list {line.file}: line {line.number}, '{line.path}', {problem}. Expected one path of a picture per "
-        "line, each picture once. Correct or remove the line."
-    )
 
 
 PICTURE_LISTS = Layout(

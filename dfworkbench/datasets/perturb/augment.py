@@ -1,4 +1,4 @@
-"""Random changes of faces while training: on uint8 pixels, drawn from an explicit generator.
+"""Augmentation of faces while training, on uint8 pixels, drawn from an explicit generator.
 
 The changes are those that also happen to real files: mirrored pictures, boxes that sit a little off, other light and
 colour, and another round of compression. None of them is applied when a detector is evaluated.
@@ -18,9 +18,7 @@ from pydantic import Field
 from dfworkbench.core.settings import Settings
 from dfworkbench.datasets.perturb.picture_augment import random_windows
 from dfworkbench.datasets.sample import FaceSample
-
-Pixels = NDArray[np.uint8]
-_GREY = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601 luma
+from dfworkbench.media.pictures.operations import Pixels, add_noise, jpeg, recolour, shrink_and_enlarge
 
 
 class AugmentSettings(Settings):
@@ -78,29 +76,17 @@ class FaceAugment:
         return np.ascontiguousarray(images)
 
 
-def recolour(images: Pixels, amount: float, rng: np.random.Generator) -> Pixels:
-    """Change saturation, contrast and brightness by up to `amount`, each as a share; one draw for all frames."""
-    saturation, contrast, brightness = 1 + rng.uniform(-amount, amount, size=3)
-    mix = saturation * np.eye(3) + (1 - saturation) * _GREY  # every row: the grey value of the pixel
-    offset = 128 * (1 - contrast) + 255 * (brightness - 1) * 0.5
-    matrix = np.concatenate([contrast * mix, np.full((3, 1), offset)], axis=1)
-    return _each(images, lambda image: cv2.transform(np.ascontiguousarray(image), matrix))
-
-
 def degrade(images: Pixels, rng: np.random.Generator) -> Pixels:
     """One of JPEG compression, blur, a smaller size and noise, `(T, S, S, 3)` uint8."""
     kind = rng.integers(4)
     strength = rng.random()
     if kind == 0:
-        return _each(images, lambda image: _jpeg(image, int(95 - 55 * strength)))
+        return _each(images, lambda image: jpeg(image, int(95 - 55 * strength)))
     if kind == 1:
         return _each(images, lambda image: cv2.GaussianBlur(image, (0, 0), 0.3 + 0.9 * strength))
     if kind == 2:
         return _each(images, lambda image: _shrink(image, 1 - 0.5 * strength))
-    noise = rng.standard_normal(images.shape, dtype=np.float32)
-    noise *= np.float32(2 + 6 * strength)
-    noise += images
-    return np.clip(np.rint(noise, out=noise), 0, 255, out=noise).astype(np.uint8)
+    return add_noise(images, 2 + 6 * strength, rng)
 
 
 def _each(images: Pixels, change: Callable[[Pixels], Any]) -> Pixels:
@@ -108,12 +94,6 @@ def _each(images: Pixels, change: Callable[[Pixels], Any]) -> Pixels:
     return np.asarray(change(images[0]))[None] if len(images) == 1 else np.stack([change(image) for image in images])
 
 
-def _jpeg(image: Pixels, quality: int) -> Pixels:
-    _, data = cv2.imencode(".jpg", np.ascontiguousarray(image[:, :, ::-1]), [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), dtype=np.uint8)[:, :, ::-1]
-
-
 def _shrink(image: Pixels, factor: float) -> Pixels:
     height, width = image.shape[:2]
-    small = cv2.resize(image, (max(1, int(width * factor)), max(1, int(height * factor))), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+    return shrink_and_enlarge(image, (int(width * factor), int(height * factor)), cv2.INTER_LINEAR)

@@ -1,4 +1,4 @@
-"""What happens to pictures on their way: noise, blur, compression, cropping … at stated strengths, for measuring robustness.
+"""Perturbations at stated strengths (noise, blur, compression, cropping …), to measure robustness.
 
 He, Yu, Keuper and Fritz, "Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis", IJCAI 2021 (arXiv:2105.14376) measure a
 detector on perturbed pictures. Neither the laws nor the strengths of their perturbations are published with their code, so
@@ -17,15 +17,22 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from dfworkbench.core.errors import InputError, ParameterError
 from dfworkbench.core.names import require_name
-from dfworkbench.datasets.perturb.augment import recolour
 from dfworkbench.datasets.sample import FaceSample
+from dfworkbench.media.pictures.operations import (
+    Pixels,
+    add_noise,
+    crop_and_enlarge,
+    grey_pixels,
+    jpeg,
+    occlude,
+    recolour,
+    shrink_and_enlarge,
+)
 from dfworkbench.media.video.recompress import recompress
 
-Pixels = NDArray[np.uint8]
 LEVELS = (1, 2, 3, 4, 5)
 THEN = ">"  # between the links of a chain
 
@@ -36,7 +43,7 @@ class Perturbation:
 
     Attributes:
         name: As in `PERTURBATIONS`.
-        unit: Of the strength, for axes of figures.
+        unit: Unit of the strength, for axes of figures.
         what: What is done, in words.
         strengths: Five, from weak to strong; the numbers may fall, as the quality of JPEG does.
         limits: Least and greatest strength that is taken.
@@ -100,95 +107,49 @@ class Perturbation:
         return np.ascontiguousarray(self.change(np.ascontiguousarray(images), strength, rng), dtype=np.uint8)
 
 
-def _noise(image: Pixels, sigma: float, rng: np.random.Generator) -> NDArray:
-    noise = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(sigma)
-    return np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)
-
-
-def _blur(image: Pixels, kernel: float, _rng: np.random.Generator) -> Any:
-    return cv2.GaussianBlur(image, (int(kernel), int(kernel)), 0)
-
-
-def _jpeg(image: Pixels, quality: float, _rng: np.random.Generator) -> Any:
-    _, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, int(quality)])
-    return cv2.cvtColor(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR)), cv2.COLOR_BGR2RGB)
-
-
-def _crop(image: Pixels, share: float, _rng: np.random.Generator) -> Any:
+def _resize(image: Pixels, factor: float, _rng: np.random.Generator) -> Pixels:
     height, width = image.shape[:2]
-    lost_y, lost_x = round(share * height), round(share * width)
-    top, left = lost_y // 2, lost_x // 2
-    kept = image[top : top + height - lost_y, left : left + width - lost_x]
-    return cv2.resize(kept, (width, height), interpolation=cv2.INTER_CUBIC)
-
-
-def _resize(image: Pixels, factor: float, _rng: np.random.Generator) -> Any:
-    height, width = image.shape[:2]
-    size = max(1, round(factor * width)), max(1, round(factor * height))
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
-
-
-def _colour(image: Pixels, amount: float, rng: np.random.Generator) -> Any:
-    return recolour(image[None], amount, rng)[0]
-
-
-def _grey(image: Pixels, share: float, rng: np.random.Generator) -> NDArray:
-    chosen = rng.random(image.shape[:2]) < share
-    mean = np.rint(image.mean(axis=2, keepdims=True)).astype(
-        np.uint8
-    )  # plain mean: what the paper calls colourisation undoes
-    return np.where(chosen[..., None], mean, image)
-
-
-def _occlude(image: Pixels, share: float, rng: np.random.Generator) -> Pixels:
-    height, width = image.shape[:2]
-    rows, columns = round(np.sqrt(share) * height), round(np.sqrt(share) * width)
-    top, left = rng.integers(height - rows + 1), rng.integers(width - columns + 1)
-    out = image.copy()
-    out[top : top + rows, left : left + columns] = 128
-    return out
-
-
-def _h264(images: Pixels, crf: float, _rng: np.random.Generator) -> Pixels:
-    return recompress(images, int(crf))
+    return shrink_and_enlarge(image, (round(factor * width), round(factor * height)), cv2.INTER_CUBIC)
 
 
 _ALL = (
     Perturbation(
         "noise", "standard deviation, grey levels", "Gaussian noise, independent in every pixel and channel",
-        (2, 4, 8, 14, 20), (0, 128), _noise,
+        (2, 4, 8, 14, 20), (0, 128), add_noise,
     ),
     Perturbation(
         "blur", "kernel, px", "Gaussian blur; standard deviation 0.3 ((kernel - 1) / 2 - 1) + 0.8 px",
-        (3, 5, 7, 9, 13), (1, 63), _blur, odd=True,
+        (3, 5, 7, 9, 13), (1, 63),
+        lambda image, kernel, rng: cv2.GaussianBlur(image, (int(kernel), int(kernel)), 0), odd=True,
     ),
     Perturbation(
-        "jpeg", "quality", "JPEG compression with halved colour channels (4:2:0)", (95, 80, 60, 40, 20), (1, 100), _jpeg,
+        "jpeg", "quality", "JPEG compression with halved colour channels (4:2:0)", (95, 80, 60, 40, 20), (1, 100),
+        lambda image, quality, rng: jpeg(image, int(quality)),
         whole=True,
     ),
     Perturbation(
         "h264", "CRF", "H.264 compression (x264, veryfast, yuv420p): a picture as an intra frame, a clip as a video at 25 fps",
-        (18, 23, 28, 34, 40), (0, 51), _h264, whole=True, joint=True,
+        (18, 23, 28, 34, 40), (0, 51), lambda images, crf, rng: recompress(images, int(crf)), whole=True, joint=True,
     ),
     Perturbation(
         "crop", "share of each side removed", "the middle is kept and resized back, bicubic", (0.05, 0.1, 0.15, 0.2, 0.3),
-        (0, 0.9), _crop,
+        (0, 0.9), lambda image, share, rng: crop_and_enlarge(image, share),
     ),
     Perturbation(
-        "resize", "factor", "down by area means, up again bicubic", (0.9, 0.75, 0.5, 0.35, 0.25), (0.02, 1), _resize,
+        "resize", "factor", "down by area means, up again bicubic", (0.9, 0.75, 0.5, 0.35, 0.25), (0.02, 1),
+        _resize,
     ),
     Perturbation(
         "colour", "largest change, share", "brightness, contrast and saturation, each drawn up to the strength",
-        (0.05, 0.1, 0.2, 0.3, 0.4), (0, 0.5), _colour,
+        (0.05, 0.1, 0.2, 0.3, 0.4), (0, 0.5), lambda image, amount, rng: recolour(image[None], amount, rng)[0],
     ),
     Perturbation(
         "grey", "share of pixels", "random pixels lose their colour and keep the mean of their channels",
-        (0.05, 0.1, 0.25, 0.5, 1), (0, 1), _grey,
+        (0.05, 0.1, 0.25, 0.5, 1), (0, 1), grey_pixels,
     ),
     Perturbation(
         "occlusion", "share of area", "a grey rectangle of the picture's proportions at a random place",
-        (0.02, 0.05, 0.1, 0.2, 0.35), (0, 0.9), _occlude,
+        (0.02, 0.05, 0.1, 0.2, 0.35), (0, 0.9), occlude,
     ),
 )  # fmt: skip
 

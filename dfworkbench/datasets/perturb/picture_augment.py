@@ -1,4 +1,4 @@
-"""Random changes of whole pictures while training: where the window lies, and which way it is turned.
+"""Augmentation of whole pictures while training: random windows, mirrored or turned.
 
 Traces of up-sampling live in the finest pixels, so nothing here makes a new pixel: no resizing, no colour, no compression.
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dfworkbench.core.errors import ParameterError
 from dfworkbench.datasets.sample import FaceSample
-from dfworkbench.faces.crops import window_in
+from dfworkbench.faces import window_in
 
 
 class PictureAugment:
@@ -50,7 +50,7 @@ def random_windows(sample: FaceSample, rng: np.random.Generator) -> NDArray[np.f
     """Boxes `(T, 4)` for `FaceSample.cut`: one place of all that begin at multiples of 4 px, for all frames of a clip.
 
     Raises:
-        InputError: See `window_in`.
+        InputError: This is a face, or the picture is too small.
     """
     across, down = rng.random(2)
     return np.stack([

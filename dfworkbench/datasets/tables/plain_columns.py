@@ -1,4 +1,4 @@
-"""Columns as other programs store them (categories, dictionaries, sparse, decimals, bytes) as plain text or numbers."""
+"""Turn columns as other programs store them (categories, sparse, decimals, bytes) into plain text or numbers."""
 
 import decimal
 import numbers
@@ -14,7 +14,7 @@ def plain_column(cells: pd.Series, dtype: str) -> pd.Series:
     """A column whose cells are text, numbers or missing.
 
     Args:
-        cells: Of any type.
+        cells: A column of any type.
         dtype: What it is meant for: "str", "int64", "float64" or "bool".
 
     Raises:

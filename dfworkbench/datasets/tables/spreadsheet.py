@@ -1,4 +1,4 @@
-"""CSV that a spreadsheet shows and does not run: cells that it would take for a formula begin with an apostrophe.
+"""Protect CSV files against formula injection: cells that a spreadsheet would run begin with an apostrophe.
 
 Names of files and columns come from other people, and a spreadsheet runs a cell that begins with = + - @, a tab or a line end.
 The usual way is followed (OWASP, "CSV Injection"): an apostrophe in front. `plain_cells` takes exactly these apostrophes away

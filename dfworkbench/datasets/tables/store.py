@@ -1,9 +1,10 @@
-"""Reading and writing tables: CSV for what people edit, Parquet for what programs write."""
+"""Read and write tables: CSV for people to edit, Parquet for programs."""
 
+import contextlib
 import csv
 import hashlib
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Generator
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from dfworkbench.core.errors import DataNotFoundError, TableError, WorkbenchErro
 from dfworkbench.core.workspace import atomic_path
 from dfworkbench.datasets.tables.schemas import TABLES
 from dfworkbench.datasets.tables.spreadsheet import holds_returns, plain_cells, safe_cells
-from dfworkbench.datasets.tables.strict_csv import strict_csv
-from dfworkbench.media.foreign.bounds import MOST_EXTRA_BYTES, bounded_memory, require_cells
+from dfworkbench.datasets.tables.strict_csv import csv_headers, strict_csv
+from dfworkbench.media.foreign import MOST_EXTRA_BYTES, bounded_memory, require_cells
 
 _log = logging.getLogger(__name__)
+#: Key of `DataFrame.attrs`: sentences about how a file was read, for whoever shows its figures.
+NOTES = "reading_notes"
 
 #: Words that mean "no number" in a column of numbers. In a column of text they are names.
 _NO_NUMBER = ["", "NA", "N/A", "n/a", "<NA>", "#N/A", "nan", "NaN", "-nan", "NAN", "null", "NULL", "None", "none"]
@@ -66,34 +69,53 @@ def write_table(kind: str, frame: pd.DataFrame, path: Path | str) -> Path:
 
 
 def read_csv(path: Path, doing: str, numbers: Collection[str] | None = None, **options: Any) -> pd.DataFrame:
-    """Read a text table strictly, in bounded memory; apostrophes that `write_csv` put before formulas are taken away.
+    """Read a text table of ours (UTF-8, commas); apostrophes that `write_csv` put before formulas are taken away.
 
     Args:
         path: The file.
         doing: What is being done, as messages begin: "reading splits".
         numbers: Columns in which words such as NA and None mean that there is no number. In every other column they are text,
             and only an empty cell is missing. Without it, `options` say what is missing.
-        options: Of `pandas.read_csv`.
+        options: Further arguments of `pandas.read_csv`.
 
     Raises:
         TableError: It cannot be read, would take too much memory, or its rows do not fit its headers (`strict_csv`).
     """
-    try:
+    with _explained(path, doing, "CSV"):
         require_cells(path, doing, TableError)
-        with bounded_memory(path, doing, TableError):
-            checked = strict_csv(path.read_bytes().decode("utf-8-sig"), f"{doing} from {path}", ",")
-            if numbers is not None:
-                missing = {name: _NO_NUMBER if name in numbers else [""] for name in checked.headers}
-                options |= {"keep_default_na": False, "na_values": missing}
-            for note in checked.notes:
-                _log.warning("%s from %s: %s", doing, path, note)
-            return plain_cells(checked.parse(**options).reset_index(drop=True))
-    except WorkbenchError:
-        raise
-    except Exception as error:  # pandas raises many kinds
-        raise TableError(
-            f"{doing}: {path} is no readable CSV file ({_first_line(error)}). Expected text in UTF-8 with one line of headers."
-        ) from error
+        checked = strict_csv(path.read_bytes().decode("utf-8-sig"), f"{doing} from {path}", ",")
+        if numbers is not None:
+            missing = {name: _NO_NUMBER if name in numbers else [""] for name in checked.headers}
+            options |= {"keep_default_na": False, "na_values": missing}
+        for note in checked.notes:
+            _log.warning("%s from %s: %s", doing, path, note)
+        return plain_cells(checked.parse(**options).reset_index(drop=True))
+
+
+def read_cells(path: Path, doing: str) -> pd.DataFrame:
+    """All cells of another program's CSV file as text, under their headers, with line numbers as index.
+
+    Columns may be separated by commas, semicolons, tabs or bars; the text may be UTF-8, UTF-16 with a mark, or cp1252.
+
+    Returns:
+        The cells; `attrs[NOTES]` says what was unusual.
+
+    Raises:
+        DataNotFoundError: There is no such file.
+        TableError: It is no text, would take too much memory, or is no strict CSV (`strict_csv`).
+    """
+    with _explained(path, doing, "CSV"):
+        text, notes = _decoded(path, doing)
+        checked = strict_csv(text, f"{doing} from {path}")
+        cells = plain_cells(checked.parse(dtype="str", keep_default_na=False))
+    cells.attrs[NOTES] = notes + checked.notes
+    return cells
+
+
+def read_headers(path: Path, doing: str) -> list[str]:
+    """The headers of another program's CSV file; errors are those of `read_cells`, as far as the line of headers goes."""
+    with _explained(path, doing, "CSV"):
+        return csv_headers(_decoded(path, doing)[0], f"{doing} from {path}")
 
 
 def write_csv(frame: pd.DataFrame, path: Path | str, what: str = "a table") -> Path:
@@ -115,19 +137,14 @@ def read_parquet(path: Path, doing: str) -> pd.DataFrame:
     """
     import pyarrow.parquet as pq
 
-    try:
-        with bounded_memory(path, doing, TableError):
-            known = pq.read_metadata(path)
-            if (cells := known.num_rows * known.num_columns) * 8 > MOST_EXTRA_BYTES:  # repeated values take no bytes
-                raise TableError(
-                    f"{doing}: {path} says that it has {known.num_rows:,} rows of {known.num_columns:,} columns. Expected at "
-                    f"most {MOST_EXTRA_BYTES // 8:,} cells, not {cells:,}: split the table."
-                )
-            return pd.read_parquet(path)
-    except WorkbenchError:
-        raise
-    except Exception as error:  # pyarrow raises many kinds
-        raise TableError(f"{doing}: {path} is not a readable .parquet file ({_first_line(error)}).") from error
+    with _explained(path, doing, "Parquet"):
+        known = pq.read_metadata(path)
+        if (cells := known.num_rows * known.num_columns) * 8 > MOST_EXTRA_BYTES:  # repeated values take no bytes
+            raise TableError(
+                f"{doing}: {path} says that it has {known.num_rows:,} rows of {known.num_columns:,} columns. Expected at "
+                f"most {MOST_EXTRA_BYTES // 8:,} cells, not {cells:,}: split the table."
+            )
+        return pd.read_parquet(path)
 
 
 def table_hash(frame: pd.DataFrame) -> str:
@@ -137,6 +154,36 @@ def table_hash(frame: pd.DataFrame) -> str:
 
 def _columns(kind: str, *types: str) -> list[str]:
     return [name for name, (dtype, _) in TABLES[kind].columns.items() if dtype in types]
+
+
+@contextlib.contextmanager
+def _explained(path: Path, doing: str, kind: str) -> Generator[None]:
+    try:
+        with bounded_memory(path, doing, TableError):
+            yield
+    except WorkbenchError:
+        raise
+    except Exception as error:  # pandas and pyarrow raise many kinds
+        raise TableError(
+            f"{doing} from {path}: it is no readable {kind} file ({_first_line(error)}). Expected "
+            f"{'text, in UTF-8, with one line of headers' if kind == 'CSV' else 'a table'}: write it again."
+        ) from error
+
+
+def _decoded(path: Path, doing: str) -> tuple[str, list[str]]:
+    """The text of a file that another program wrote, and what is unusual about it."""
+    if not path.is_file():
+        raise DataNotFoundError(f"{doing}: there is no file {path}. Give a .csv file.")
+    require_cells(path, doing, TableError)
+    raw = path.read_bytes()
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return raw.decode("utf-16"), []
+    try:
+        return raw.decode("utf-8-sig"), []
+    except UnicodeDecodeError:
+        if b"\0" in raw:
+            raise
+        return raw.decode("cp1252"), ["the file is not UTF-8 and was read as cp1252 (Western European Windows)"]
 
 
 def _first_line(error: Exception) -> str:

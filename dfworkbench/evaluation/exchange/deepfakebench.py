@@ -1,4 +1,4 @@
-"""What DeepfakeBench (SCLBD) leaves of a test, as a score table; nothing in its pickles is executed.
+"""Result pickles of DeepfakeBench (SCLBD), read without executing anything, and written.
 
 Its trainer writes two files beside each other into `<log>/test/<data set>/`: `metric_dict_best.pickle` with `pred` (probabilities
 of fake), `label` and its own figures, and `data_dict_test.pickle` with `image` (paths of the frames) and `label`, in the same
@@ -22,11 +22,10 @@ import pandas as pd
 from dfworkbench.core.errors import CheckpointError, DataNotFoundError, TableError
 from dfworkbench.core.names import COMPRESSIONS, FAKE, REAL, STATUS_OK
 from dfworkbench.core.workspace import atomic_path, explain_write
-from dfworkbench.datasets.tables import SCORES
+from dfworkbench.datasets.tables import NOTES, SCORES
 from dfworkbench.evaluation.exchange.score_csv import finished, log_odds
-from dfworkbench.evaluation.exchange.score_text import NOTES
 from dfworkbench.evaluation.metrics.evaluate import auc
-from dfworkbench.media.foreign.numpy_pickles import read_values
+from dfworkbench.media.foreign import read_values
 
 _log = logging.getLogger(__name__)
 

@@ -1,8 +1,8 @@
-"""Score files of other programs, read and written, so that anybody's detector is judged by the same rules, here and there.
+"""Read and write score files of other programs in any known format.
 
 * plain CSV (`score_csv`),
 * result pickles of DeepfakeBench (`deepfakebench`), read without executing anything,
-* score files of deepfake-workbench (dfwb-research), CSV with the columns dataset, key, compression, label, score, status,
+* score files of deepfake-workbench (`deepfake_workbench`),
 * our own score tables, .csv or .parquet.
 """
 
@@ -10,31 +10,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 
 from dfworkbench.core.errors import ParameterError, TableError
-from dfworkbench.core.names import COMPRESSIONS, FAKE, REAL, STATUS_OK, require_name
-from dfworkbench.core.outputs import SCORE_CSV, require_replaceable
-from dfworkbench.datasets.tables import SCORES, read_table, write_csv
+from dfworkbench.core.names import FAKE, require_name
+from dfworkbench.core.outputs import SCORE_TABLE, require_replaceable
+from dfworkbench.datasets.tables import NOTES, SCORES, read_headers, read_table, write_table
+from dfworkbench.evaluation.exchange import deepfake_workbench
+from dfworkbench.evaluation.exchange.deepfake_workbench import read_workbench_csv, write_workbench_csv
 from dfworkbench.evaluation.exchange.deepfakebench import METRICS_FILE, read_deepfakebench, write_deepfakebench
-from dfworkbench.evaluation.exchange.score_csv import (
-    Polarity,
-    Scale,
-    finished,
-    log_odds,
-    read_score_csv,
-    write_score_csv,
-)
+from dfworkbench.evaluation.exchange.score_csv import Polarity, Scale, read_score_csv, write_score_csv
 from dfworkbench.evaluation.exchange.score_labels import read_labels, with_labels
 from dfworkbench.evaluation.exchange.score_rows import require_one_condition, select_rows
-from dfworkbench.evaluation.exchange.score_text import NOTES, parse_numbers, read_cells, read_headers
-from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, Rule, to_level
-
-__all__ = [
-    "FORMATS", "Format", "read_deepfakebench", "read_score_csv", "read_scores", "read_workbench_csv", "score_format",
-    "write_deepfakebench", "write_score_csv", "write_workbench_csv",
-]  # fmt: skip
 
 #: Format -> what it is.
 FORMATS = {
@@ -45,8 +32,11 @@ FORMATS = {
 }
 Format = Literal["auto", "csv", "deepfakebench", "deepfake_workbench", "dfworkbench"]
 
-_WORKBENCH = ("dataset", "key", "compression", "label", "score", "status")
 _OURS = ("row_id", "video_id", "label", "logit", "fake_probability", "status")
+#: What a plain CSV does not say by itself, and what is taken where nobody says it.
+_PLAIN: dict[str, Any] = {
+    "polarity": "fake", "scale": "probability", "fake_label": FAKE, "columns": {}, "frames_in_folders": False,
+}  # fmt: skip
 
 
 def read_scores(
@@ -67,17 +57,17 @@ def read_scores(
     Args:
         path: The file; of DeepfakeBench also the folder.
         format: "auto" tells it from the suffix and the headers.
-        polarity: What a high score means, in a plain CSV; the other formats say it themselves. So do the following.
-        scale: Of its scores.
-        fake_label: Its number for fake, and that of `labels`.
-        columns: Role -> header, see `score_csv.read_score_csv`.
-        frames_in_folders: Whether its paths are frames, and their folders the videos.
+        polarity: See `score_csv.read_score_csv`, also for the next four; the other formats say it themselves.
+        scale: "probability", "percent" or "logit".
+        fake_label: The number that means fake, also in `labels`.
+        columns: Role -> header.
+        frames_in_folders: Whether paths are frames, and their folders the videos.
         dataset: Name of the data set, where the file gives none.
         where: Rows to take, as `column=value`; see `score_rows.select_rows`.
         labels: A CSV file with a label per file, for scores that have none; see `score_labels`.
 
     Returns:
-        A score table (`tables.SCORES`); its `attrs[score_text.NOTES]` says how it was read.
+        A score table (`tables.SCORES`); its `attrs[tables.NOTES]` says how it was read.
 
     Raises:
         DataNotFoundError: There is no such file.
@@ -87,13 +77,11 @@ def read_scores(
     """
     kind = score_format(path) if format == "auto" else format
     require_name("format of score files", kind, FORMATS)
-    said: dict[str, Any] = {
-        "polarity": (polarity, "fake"),
-        "scale": (scale, "probability"),
-        "fake_label": (fake_label, FAKE),
-    }
-    said |= {"columns": (columns or {}, {}), "frames_in_folders": (frames_in_folders, False)}
-    changed = {name: value for name, (value, usual) in said.items() if value != usual}
+    given = {
+        "polarity": polarity, "scale": scale, "fake_label": fake_label, "columns": columns or {},
+        "frames_in_folders": frames_in_folders,
+    }  # fmt: skip
+    changed = {name: value for name, value in given.items() if value != _PLAIN[name]}
     if labels is not None and kind != "csv":
         changed.pop("fake_label", None)  # it is that of the labels
     if kind != "csv" and changed:
@@ -116,6 +104,31 @@ def read_scores(
     labelled, notes = with_labels(table, known, labels)
     labelled.attrs[NOTES] = [*table.attrs.get(NOTES, ()), *notes]
     return labelled
+
+
+def write_scores(scores: pd.DataFrame, path: Path | str) -> Path:
+    """Write a score table for another program; the name says for which.
+
+    `<name>.scores.csv` is for deepfake-workbench, any other .csv a plain one, .parquet our own, and a name without suffix the
+    folder of DeepfakeBench's pickles.
+
+    Args:
+        scores: A score table.
+        path: Where.
+
+    Raises:
+        TableError: It is no score table, or the format has no place for what it holds.
+        OutputError: The file cannot be written, or is there and is no score table.
+    """
+    path = Path(path)
+    if not path.suffix:
+        return write_deepfakebench(scores, path)
+    if path.name.endswith(".scores.csv"):
+        return write_workbench_csv(scores, path)
+    if path.suffix == ".csv":
+        return write_score_csv(scores, path)
+    require_replaceable(path, SCORE_TABLE)
+    return write_table("score", scores, path)
 
 
 def _one_condition(rows: pd.DataFrame, where: Sequence[str], path: Path | str) -> pd.DataFrame:
@@ -144,90 +157,7 @@ def score_format(path: Path | str) -> str:
             f"reading scores from {path}: a folder without {METRICS_FILE}. Expected a score file, or the folder of a test of "
             "DeepfakeBench: name the file."
         )
-    headers = set(read_headers(path))
-    if headers.issuperset(_WORKBENCH):
+    headers = set(read_headers(path, "reading scores"))
+    if headers.issuperset(deepfake_workbench.COLUMNS):
         return "deepfake_workbench"
     return "dfworkbench" if headers.issuperset(_OURS) else "csv"
-
-
-def read_workbench_csv(path: Path | str, *, where: Sequence[str] = ()) -> pd.DataFrame:
-    """Read `<name>.scores.csv` of deepfake-workbench: a row per video, P(fake), failures kept as rows.
-
-    Args:
-        path: The file; its `.meta.json` is not needed.
-        where: Rows to take, such as `compression=c23`; those of one video in several compressions are refused.
-
-    Returns:
-        A score table; a video's key is "<dataset>/<key>", with "@<compression>" where there is one.
-
-    Raises:
-        DataNotFoundError: There is no such file.
-        TableError: It breaks that format.
-    """
-    path = Path(path)
-    cells = read_cells(path)
-    lost = [name for name in _WORKBENCH if name not in cells]
-    if lost:
-        raise TableError(
-            f"reading scores of deepfake-workbench from {path}: no column {', '.join(map(repr, lost))}; expected "
-            f"{', '.join(_WORKBENCH)}. If it is another CSV, say format='csv'."
-        )
-    cells = select_rows(cells, where, path)
-    scores = parse_numbers(cells["score"], "score", path)
-    labels = parse_numbers(cells["label"], "label", path)
-    if not np.isin(labels, (REAL, FAKE)).all():
-        odd = labels[~np.isin(labels, (REAL, FAKE))][0]
-        raise TableError(
-            f"reading scores of deepfake-workbench from {path}: a label is {odd:g}; expected 0 and 1, its binary labels. Score "
-            "with binary labels, or turn the kinds of forgery into 1."
-        )
-    keys = cells["dataset"] + "/" + cells["key"] + ("@" + cells["compression"]).where(cells["compression"] != "", "")
-    table = pd.DataFrame({
-        "row_id": keys, "video_id": keys, "dataset": cells["dataset"], "label": labels, "status": cells["status"],
-        "method": cells["method"] if "method" in cells else "", "fake_probability": scores, "logit": log_odds(scores),
-    })  # fmt: skip
-    key = cells["dataset"] + "/" + cells["key"]
-    require_one_condition(table.assign(video_id=key), key, cells[["compression"]], path)
-    return finished(table.reset_index(drop=True), path)
-
-
-def write_workbench_csv(scores: pd.DataFrame, path: Path | str, *, rule: Rule = DEFAULT_RULE) -> Path:
-    """Write a score table as `<name>.scores.csv` of deepfake-workbench: a row per labelled video, high scores mean fake.
-
-    Args:
-        scores: A score table. What a video could not be scored for becomes "error", unless it is "missing".
-        path: Of the file.
-        rule: How the faces of a video become one score.
-
-    Raises:
-        TableError: It is no score table, or none of its rows has a label.
-        OutputError: The file cannot be written, or is there and is no score table.
-    """
-    require_replaceable(Path(path), SCORE_CSV)
-    videos = to_level(SCORES.complete(scores, "the scores to be written"), "video", rule)
-    videos = videos[videos["label"].isin((REAL, FAKE))]
-    if videos.empty:
-        raise TableError(
-            f"writing scores for deepfake-workbench to {path}: none of {len(scores)} rows has a label. Expected labelled files: "
-            "their format has no others."
-        )
-    parts = pd.DataFrame(
-        [_workbench_key(key, name) for key, name in zip(videos["video_id"], videos["dataset"], strict=True)],
-        columns=["dataset", "key", "compression"], index=videos.index,
-    )  # fmt: skip
-    failed = videos["status"].where(videos["status"].isin((STATUS_OK, "missing")), "error")
-    out = pd.DataFrame({
-        **parts, "label": videos["label"], "score": videos["fake_probability"], "status": failed, "method": videos["method"],
-    })  # fmt: skip
-    write_csv(out, path, "a score file")
-    return Path(path)
-
-
-def _workbench_key(video_id: str, dataset: str) -> tuple[str, str, str]:
-    """Data set, key and compression; a table that names no data set has the first folder of its paths for it."""
-    if not dataset:
-        first, _, rest = video_id.partition("/")
-        dataset, video_id = (first, rest) if rest else ("files", video_id)
-    key = video_id.removeprefix(f"{dataset}/")
-    name, at, tail = key.rpartition("@")
-    return (dataset, name, tail) if at and tail in COMPRESSIONS else (dataset, key, "")

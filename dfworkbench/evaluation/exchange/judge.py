@@ -9,10 +9,10 @@ from pydantic import Field, ValidationInfo, field_validator
 from dfworkbench.core.errors import TableError
 from dfworkbench.core.names import FAKE, REAL
 from dfworkbench.core.settings import Settings
+from dfworkbench.datasets.tables import NOTES
 from dfworkbench.evaluation.exchange.deepfakebench import pool_by_folder_name
 from dfworkbench.evaluation.exchange.interchange import FORMATS, Format, read_scores, score_format
 from dfworkbench.evaluation.exchange.score_columns import ROLES
-from dfworkbench.evaluation.exchange.score_text import NOTES
 from dfworkbench.evaluation.metrics.evaluate import evaluate, metrics_text
 from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, RULES, Rule
 

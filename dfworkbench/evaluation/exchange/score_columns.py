@@ -1,4 +1,4 @@
-"""Which column of somebody else's score file means what.
+"""Find the columns of another program's score file by their headers.
 
 Headers are compared in lower case, with `_` for blanks, hyphens and points. What is not listed here is not guessed: say it with
 `columns={"score": "its header"}`.
@@ -63,9 +63,9 @@ def find_columns(
     """Role -> header of a file.
 
     Args:
-        headers: Of the file.
+        headers: All headers of the file.
         columns: Role -> header, where the names do not say it.
-        source: For messages.
+        source: The file, for messages.
         needed: Roles that must be there; a video does for a path, a logit for a score.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Score tables as plain CSV: one row per file, person or frame, with a path, a label and a score.
+"""Plain CSV score files: one row per file, person or frame, with a path, a label and a score.
 
 A file of another program becomes a valid score table without being guessed at: what a column means follows from its header
 (`score_columns.ROLES`) or is said, the polarity and the scale of scores are stated, and what contradicts itself is refused.
@@ -17,12 +17,12 @@ from scipy.special import expit, logit
 from dfworkbench.core.errors import ParameterError, TableError
 from dfworkbench.core.names import FAKE, REAL, STATUS_OK
 from dfworkbench.core.outputs import SCORE_CSV, require_replaceable
-from dfworkbench.datasets.tables import SCORES, write_csv
+from dfworkbench.datasets.tables import NOTES, SCORES, read_cells, write_csv
 from dfworkbench.evaluation.exchange.score_columns import NEEDED, find_columns, require_polarity
 from dfworkbench.evaluation.exchange.score_keys import add_keys
 from dfworkbench.evaluation.exchange.score_labels import parse_labels
+from dfworkbench.evaluation.exchange.score_numbers import parse_numbers
 from dfworkbench.evaluation.exchange.score_rows import select_rows
-from dfworkbench.evaluation.exchange.score_text import NOTES, parse_numbers, read_cells
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +47,8 @@ def read_score_csv(
     """Read a score file with columns that other programs write.
 
     Needed are a path (or id), a label and a score; split, method, track, frame, dataset, group, status and reason are taken
-    where they are. Headers: see `score_columns.ROLES`. Encodings, separators, decimal commas, percentages: see `score_text`.
+    where they are. Headers: see `score_columns.ROLES`. Encodings and separators: see `tables.read_cells`; decimal
+    commas and percentages: see `score_numbers`.
 
     * An empty score is a file that could not be scored; the row stays, as "missing" if no status says why.
     * Several rows of one file without a column for the frame are taken for its frames, in their order. Rows that another column
@@ -68,7 +69,7 @@ def read_score_csv(
         labelled: Whether there must be a column of labels; without one, all labels are -1.
 
     Returns:
-        A score table (`tables.SCORES`); its `attrs[score_text.NOTES]` says how the file was read, and which columns were not.
+        A score table (`tables.SCORES`); its `attrs[tables.NOTES]` says how the file was read, and which columns were not.
 
     Raises:
         DataNotFoundError: There is no such file.
@@ -85,7 +86,7 @@ def read_score_csv(
             f"reading scores from {source}: polarity {polarity!r}, scale {scale!r}, fake_label {fake_label!r}; expected 'fake' or "
             "'real', 'probability', 'percent' or 'logit', 1 or 0."
         )
-    cells = read_cells(source)
+    cells = read_cells(source, "reading scores")
     notes = list(cells.attrs[NOTES])
     cells = select_rows(cells, where, source)
     found = find_columns(list(cells), columns or {}, source, NEEDED if labelled else ("path", "score"))
@@ -127,7 +128,7 @@ def write_score_csv(scores: pd.DataFrame, path: Path | str) -> Path:
 
     Args:
         scores: A score table.
-        path: Of the file.
+        path: The file to write.
 
     Raises:
         TableError: It is no score table.

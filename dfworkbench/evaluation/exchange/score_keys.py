@@ -1,4 +1,4 @@
-"""Which file, person and frame a row of somebody else's score file is of. Equally named files are never pooled."""
+"""Keys of foreign score rows: file, person and frame. Equally named files are never pooled."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from dfworkbench.core.errors import TableError
+from dfworkbench.evaluation.exchange.score_numbers import parse_numbers
 from dfworkbench.evaluation.exchange.score_rows import require_one_condition, require_other_files
-from dfworkbench.evaluation.exchange.score_text import parse_numbers
 
 
 def add_keys(
@@ -24,7 +24,7 @@ def add_keys(
         table: With label, fake_probability, dataset and perhaps method and split; it is changed.
         rows: Role -> cells, `path` or `video` among them.
         frames_in_folders: Whether each path is a frame, and its folder the video.
-        source: For messages.
+        source: The file, for messages.
         others: Columns of which it is not known what they are.
 
     Returns:

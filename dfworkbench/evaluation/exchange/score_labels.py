@@ -1,4 +1,4 @@
-"""Labels of scored files: the words that mean real and fake, and tables of labels beside scores that have none."""
+"""Labels of scored files: words for real and fake, and label tables for scores without labels."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -8,8 +8,8 @@ import pandas as pd
 
 from dfworkbench.core.errors import TableError
 from dfworkbench.core.names import FAKE, REAL
+from dfworkbench.datasets.tables import read_cells
 from dfworkbench.evaluation.exchange.score_columns import find_columns, require_fake_label
-from dfworkbench.evaluation.exchange.score_text import read_cells
 
 _WORDS = {
     **dict.fromkeys(("real", "genuine", "original", "pristine", "bonafide"), REAL),
@@ -25,7 +25,7 @@ def parse_labels(texts: pd.Series, fake_label: int, source: object) -> pd.Series
     Args:
         texts: Cells, without blanks around them, with line numbers as index and their header as name.
         fake_label: The number that means fake. True is 1 and false is 0; words such as real and fake mean what they say.
-        source: For messages.
+        source: The file, for messages.
 
     Raises:
         TableError: A cell is something else, or the header, such as is_real, contradicts `fake_label`.
@@ -55,7 +55,7 @@ def read_labels(path: Path | str, fake_label: int = FAKE) -> list[dict[str, int]
         TableError: It has no such columns, or a file has two labels.
     """
     source = Path(path)
-    cells = read_cells(source)
+    cells = read_cells(source, "reading labels")
     found = find_columns(list(cells), {}, source, needed=("path", "label"))
     labels = parse_labels(cells[found["label"]].str.strip(), fake_label, source)
     return [_known(cells[found[role]], labels, source) for role in ("video", "path") if role in found]

@@ -1,4 +1,4 @@
-"""Which rows of a score file are meant, and whether several rows of a file are its frames or something else.
+"""Choose rows of a score file, and refuse several rows of one file that are not its frames.
 
 Rows of several models, epochs or compressions must not be averaged into one score. A column that makes several rows of one file
 is named and must be chosen; rows per frame, clip or person are what they should be; copies and contradictions are told apart.
@@ -31,7 +31,7 @@ def select_rows(rows: pd.DataFrame, where: Sequence[str], source: object) -> pd.
     Args:
         rows: With any columns.
         where: `column=value`; of one column several values may be chosen, of several columns all must fit.
-        source: For messages.
+        source: The file, for messages.
 
     Raises:
         ParameterError: A pair is none, or there is no such column.
@@ -74,7 +74,7 @@ def require_other_files(table: pd.DataFrame, video: pd.Series, name: str, source
         table: With label and the column.
         video: The name of each row's file.
         name: The column, "method" or "dataset".
-        source: For messages.
+        source: The file, for messages.
 
     Raises:
         TableError: It names a condition.
@@ -96,7 +96,7 @@ def require_one_condition(
         table: With video_id, track and fake_probability.
         key: What names each row, such as its path or frame; None where nothing does, and rows of a file are taken for frames.
         others: Columns of which it is not known what they are.
-        source: For messages.
+        source: The file, for messages.
 
     Returns:
         A sentence about rows that are taken for frames, if there are any.

@@ -28,7 +28,7 @@ from dfworkbench.evaluation.metrics.bootstrap import FEWEST, too_few
 from dfworkbench.evaluation.metrics.evaluate import log_loss, usable_rows
 from dfworkbench.evaluation.metrics.probability_metrics import CLIP
 from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, Rule, to_level
-from dfworkbench.media.foreign.bounds import read_json
+from dfworkbench.media.foreign import read_json
 
 Floats = NDArray[np.float64]
 SettingsT = TypeVar("SettingsT", bound=Settings)

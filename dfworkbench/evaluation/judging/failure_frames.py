@@ -13,7 +13,7 @@ from dfworkbench.datasets.dataset import Extracted
 from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.evaluation.judging.failures import Atlas, cluster_errors, worst_errors
 from dfworkbench.evaluation.judging.features import frozen_features
-from dfworkbench.media.pictures.images import read_image
+from dfworkbench.media import read_image
 from dfworkbench.runs.checkpoints import LoadedDetector
 
 

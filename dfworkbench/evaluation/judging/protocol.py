@@ -23,7 +23,7 @@ from dfworkbench.datasets.splits import with_splits
 from dfworkbench.datasets.tables import read_table, table_hash
 from dfworkbench.evaluation.metrics.curve_metrics import METRICS
 from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, Rule
-from dfworkbench.media.foreign.bounds import read_json
+from dfworkbench.media.foreign import read_json
 
 ANY_CROP = "any"
 _IDENTIFYING = ("video_id", "split", "label", "group", "method")

@@ -23,7 +23,7 @@ import dfworkbench
 from dfworkbench.core.settings import Settings
 from dfworkbench.core.workspace import find_workspace
 from dfworkbench.evaluation.scoring.results import FileScore, TrackScore
-from dfworkbench.media.pictures.images import encode_png
+from dfworkbench.media import encode_png
 from dfworkbench.runs.checkpoints import LoadedDetector
 
 _log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dfworkbench.core.names import STATUS_OK
 from dfworkbench.evaluation.scoring.aggregate import RULES
-from dfworkbench.media.pictures.marks import draw_boxes
+from dfworkbench.media.pictures.scored_boxes import draw_boxes
 
 
 @dataclass(frozen=True, eq=False)

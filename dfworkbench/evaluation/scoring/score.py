@@ -33,13 +33,8 @@ from dfworkbench.evaluation.scoring.aggregate import to_level
 from dfworkbench.evaluation.scoring.journal import Finished, Journal, default_table, journal_path
 from dfworkbench.evaluation.scoring.results import FileScore, Scored, TrackScore, distinct_names
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
-from dfworkbench.faces import FaceFinder, FaceSettings, cut_for, faces_in_file
-from dfworkbench.faces.files import TrackedFace
-from dfworkbench.faces.identity import settle
-from dfworkbench.faces.ready import spec_for
-from dfworkbench.media.kinds import media_kind
-from dfworkbench.media.listing import list_media
-from dfworkbench.media.walk import readable
+from dfworkbench.faces import FaceFinder, FaceSettings, TrackedFace, cut_for, faces_in_file, resolve_weights, spec_for
+from dfworkbench.media import list_media, media_kind, readable
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.memory import reuse_memory
 from dfworkbench.models.modes import device_of, evaluating
@@ -87,7 +82,7 @@ def score(
     loaded = checkpoint if isinstance(checkpoint, LoadedDetector) else load_detector(checkpoint, settings.device)
     _require_detector(loaded.detector, loaded.name)
     _require_landmarks(loaded, settings)
-    faces = settle(_face_settings(settings, loaded.input_spec))
+    faces = resolve_weights(_face_settings(settings, loaded.input_spec))
     kept = journal_path(_as_paths(path), loaded, settings, faces) if len(files) > 1 else None
     found, rows = [], []
     with Journal(kept) as journal:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dfworkbench.core.errors import CheckpointError, WorkbenchError
 from dfworkbench.core.workspace import atomic_path, explain_write
 from dfworkbench.explain.shapley.attribution_map import AttributionMap, AttributionSettings
-from dfworkbench.media.foreign.bounds import bounded_memory, parse_json
+from dfworkbench.media.foreign import bounded_memory, parse_json
 
 _FIELDS = ("row_id", "detector", "value", "evaluations", "samples", "empty", "full", "stopped")
 

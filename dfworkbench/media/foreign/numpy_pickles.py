@@ -8,15 +8,14 @@ is refused. So are arrays of Python objects, and files that would take much more
 import io
 import math
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dfworkbench.core.errors import CheckpointError, DataNotFoundError
-from dfworkbench.media.foreign.pickle_machine import MOST_INSTRUCTIONS, Machine, RefusedError, Stand, check_instructions
+from dfworkbench.media.foreign.pickle_machine import MOST_INSTRUCTIONS, Machine, Stand, check_instructions
+from dfworkbench.media.foreign.refusals import RefusedError, explain_reading
 
 #: Files above this are not read: networks of these formats have 50 to 100 MB.
 LARGEST_BYTES = 1 << 30
@@ -29,9 +28,9 @@ def read_arrays(path: Path, *, doing: str, where_to_get: str, expected: str) -> 
 
     Args:
         path: The file, of any protocol.
-        doing: What is being done, as messages begin: "importing FST-Matching weights".
-        where_to_get: A sentence without full stop on how to come by the file: "Get it from https://…".
-        expected: What such a file holds, as messages end: "a pickled dict of NumPy arrays by name".
+        doing: See `refusals.explain_reading`, for this and the next two.
+        where_to_get: A sentence without full stop on how to come by the file.
+        expected: What such a file holds.
 
     Returns:
         Arrays of bool, integer or floating type in the machine's byte order, in the order of the file. They cannot be written to.
@@ -40,17 +39,12 @@ def read_arrays(path: Path, *, doing: str, where_to_get: str, expected: str) -> 
         DataNotFoundError: There is no such file; says where to get it.
         CheckpointError: The file is damaged or too large, or holds code, arrays of objects or no arrays; says what was seen.
     """
-    return _read(path, _named_arrays, doing, where_to_get, expected)
+    with explain_reading(path, "a pickle of arrays", doing=doing, expected=expected, where_to_get=where_to_get):
+        return _named_arrays(_unpickled(path))
 
 
 def read_values(path: Path, *, doing: str, where_to_get: str, expected: str) -> dict[str, Any]:
     """Like `read_arrays`, for dicts that also hold numbers, texts and lists of them: what programs keep of their results.
-
-    Args:
-        path: The file, of any protocol.
-        doing: What is being done, as messages begin.
-        where_to_get: A sentence without full stop on how to come by the file.
-        expected: What such a file holds, as messages end.
 
     Returns:
         Per name an array, a number, a text, None, or lists of such; tuples become lists, NumPy's scalars plain numbers.
@@ -59,35 +53,22 @@ def read_values(path: Path, *, doing: str, where_to_get: str, expected: str) -> 
         DataNotFoundError: There is no such file; says where to get it.
         CheckpointError: The file is damaged or too large, or holds code or other objects; says what was seen.
     """
-    return _read(path, _plain_values, doing, where_to_get, expected)
+    with explain_reading(path, "a pickle of arrays", doing=doing, expected=expected, where_to_get=where_to_get):
+        return _plain_values(_unpickled(path))
 
 
-def _read(
-    path: Path, convert: Callable[[object], dict[str, Any]], doing: str, where_to_get: str, expected: str
-) -> dict[str, Any]:
-    doing = f"{doing}: {path}"
-    if not path.is_file():
-        raise DataNotFoundError(f"{doing} does not exist. {where_to_get}, or check the path.")
+def _unpickled(path: Path) -> object:
     if (size := path.stat().st_size) > LARGEST_BYTES:
-        raise CheckpointError(
-            f"{doing} has {size:,} bytes; expected {expected}, at most {LARGEST_BYTES:,} bytes. {where_to_get}."
-        )
-    content = b""
+        raise RefusedError(f"{size:,} bytes, more than {LARGEST_BYTES:,}")
+    content = path.read_bytes()
     try:
-        content = path.read_bytes()
         check_instructions(io.BytesIO(content))
-        found = _Unpickler(content).load()
-        return convert(found)
-    except RefusedError as error:
-        raise CheckpointError(
-            f"{doing} holds {error}. Expected {expected}, and nothing else; it was not loaded. {where_to_get}."
-        ) from None
+        return _Unpickler(content).load()
+    except RefusedError:
+        raise
     except Exception as error:  # a damaged pickle can raise any kind
-        seen = (str(error).splitlines() or [""])[0][:200] or type(error).__name__
-        raise CheckpointError(
-            f"{doing} is damaged or no pickle of arrays ({seen}; it begins with {content[:12]!r}). Expected {expected}. Get it "
-            "again, and compare the sizes."
-        ) from error
+        seen = (str(error).splitlines() or [""])[0][:150] or type(error).__name__
+        raise ValueError(f"{seen}; it begins with {content[:12]!r}") from error
 
 
 def _named_arrays(found: object) -> dict[str, NDArray[Any]]:

@@ -1,4 +1,4 @@
-"""Pickles read without executing anything: every step of the pickle machine is looked at, every name gets an inert stand-in.
+"""A pickle machine that executes nothing: every instruction is checked, every name gets an inert stand-in.
 
 Unpickling calls whatever functions a file names, makes room for whatever numbers it gives, and hashes whatever it nests. Here
 lengths and numbers are held against the bytes that are there, names come from a short list, and keys of dicts are plain.
@@ -9,6 +9,8 @@ import pickletools
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO, ClassVar
 
+from dfworkbench.media.foreign.refusals import RefusedError
+
 #: Instructions of the pickle machine. An array takes about 40; a byte of a crafted file can take 64 bytes of memory.
 MOST_INSTRUCTIONS = 1_000_000
 _MOST_BITS = 128  # torch's magic number has 77; arithmetic with numbers of megabytes takes for ever
@@ -17,10 +19,6 @@ _MOST_BITS = 128  # torch's magic number has 77; arithmetic with numbers of mega
 _REFUSED = {"EXT1": "object of another program", "EXT2": "object of another program", "EXT4": "object of another program",
             "EMPTY_SET": "set", "ADDITEMS": "set", "FROZENSET": "set", "NEXT_BUFFER": "buffer of another file"}  # fmt: skip
 _PUTS = {"PUT", "BINPUT", "LONG_BINPUT"}
-
-
-class RefusedError(Exception):
-    """What a file holds that is not read; the message goes on after "holds"."""
 
 
 class UnknownGlobalError(RefusedError):

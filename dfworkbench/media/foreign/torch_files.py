@@ -1,167 +1,115 @@
-"""What a file of torch.save would do to memory, found out before torch reads it, without torch.
+"""Files that torch.save has written, read without executing anything."""
 
-torch.load(weights_only=True) runs no program of the file, but makes room for whatever numbers the file gives: bytearray(n), a
-storage of n values, a zip entry that inflates. `check_torch_file` goes through a file in the zip format, or the older one, with
-stand-ins that note sizes only, and holds them against the bytes that are there.
-"""
-
-import io
-import math
+import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
-from dfworkbench.media.foreign.pickle_machine import (
-    Machine,
-    Names,
-    RefusedError,
-    Stand,
-    check_instructions,
-    require_plain,
-)
+import numpy as np
 
-_MAGIC = 0x1950A86A20F9469CFC6C  # of the older format
-_SLACK = 1 << 29  # tensors that share a storage may be more than the file by this
-_BYTES = {
-    "Double": 8, "Float": 4, "Half": 2, "BFloat16": 2, "Long": 8, "Int": 4, "Short": 2, "Char": 1, "Byte": 1, "Bool": 1,
-    "ComplexFloat": 8, "ComplexDouble": 16,
-}  # fmt: skip
-_DTYPES = ("float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool", "complex64")
+from dfworkbench.core.errors import CheckpointError
+from dfworkbench.media.foreign.pickle_machine import UnknownGlobalError
+from dfworkbench.media.foreign.refusals import explain_reading
+from dfworkbench.media.foreign.torch_check import check_torch_file
 
+if TYPE_CHECKING:
+    from torch import Tensor
 
-class _Inert:
-    """Stands for an object whose content does not matter here."""
-
-    __slots__ = ("width",)
-
-    def __init__(self, width: int = 0) -> None:
-        self.width = width  # bytes of a value, of a type of storage
-
-    def __setstate__(self, state: object) -> None:
-        pass
+_WRAPPERS = ("module.", "_orig_mod.")
+_SCALAR = np.float64(0).__reduce__()[0]
+#: All that a pickled float64 of NumPy names, in the spelling of NumPy 2 and of NumPy 1. None of it runs code of the file.
+_FLOAT64: list[Any] = [
+    np.dtype,
+    np.dtypes.Float64DType,
+    (_SCALAR, "numpy._core.multiarray.scalar"),
+    (_SCALAR, "numpy.core.multiarray.scalar"),
+]
 
 
-class _Storage:
-    """Stands for the values of tensors: how many there are, and how wide."""
+def load_torch(path: Path, *, mmap: bool = False, numpy_scalars: bool = False) -> Any:
+    """What `torch.load` makes of a file that `check_torch_file` has passed: tensors, numbers, texts, lists and dicts of them.
 
-    __slots__ = ("count", "width")
-
-    def __init__(self, count: int, width: int) -> None:
-        self.count, self.width = count, width
-
-
-class _Sizes(Machine):
-    """The pickle of torch.save, of which only sizes are kept."""
-
-    def __init__(self, file: BinaryIO, budget: int) -> None:
-        super().__init__(file, _KNOWN | {f"torch._utils.{name}": Stand(self._tensor) for name in _REBUILDS})
-        self.storages: dict[str, int] = {}  # key -> bytes
-        self._left = budget
-
-    def persistent_load(self, pid: Any) -> _Storage:
-        """A storage that lies elsewhere in the file."""
-        if not isinstance(pid, tuple) or len(pid) < 5 or pid[0] != "storage" or not isinstance(pid[1], _Inert):
-            raise RefusedError("a pickled reference to something else than values of tensors")
-        key, count, width = pid[2], pid[4], pid[1].width
-        if not isinstance(key, str) or type(count) is not int or count < 0 or not width:
-            raise RefusedError("a pickled storage of no key or size")
-        self.storages[key] = max(self.storages.get(key, 0), count * width)
-        return _Storage(count, width)
-
-    def _tensor(self, storage: object, offset: object = 0, size: Any = (), stride: Any = (), *_: object) -> _Inert:
-        if not isinstance(storage, _Storage):
-            raise ValueError("a tensor without values")
-        numbers = (offset, *size, *stride)
-        if len(size) != len(stride) or len(size) > 64 or any(type(n) is not int or n < 0 for n in numbers):
-            raise ValueError("a tensor of no shape")
-        count = math.prod(size)
-        last = int(offset) + sum((n - 1) * step for n, step in zip(size, stride, strict=True)) if count else -1  # pyright: ignore[reportArgumentType]
-        if last >= storage.count:
-            raise RefusedError(f"a tensor of shape {tuple(size)} of which {storage.count:,} values are there")
-        self._left -= count * storage.width
-        if self._left < 0:
-            raise RefusedError("tensors that are much larger than the file, because they share their values")
-        return _Inert()
-
-
-def _names(pairs: Any) -> Names:
-    require_plain([name for name, _ in pairs])
-    return Names(pairs)
-
-
-_REBUILDS = ("_rebuild_tensor", "_rebuild_tensor_v2")
-_scalar = Stand(lambda *_: _Inert())
-_KNOWN: dict[str, object] = {
-    "collections.OrderedDict": Stand(lambda pairs=(): _names(pairs)),
-    "torch._utils._rebuild_parameter": Stand(lambda data, *_: data),
-    "torch._tensor._rebuild_from_type_v2": Stand(lambda function, kind, values, state: function(*values)),
-    "torch.Tensor": _Inert(),
-    "torch.nn.parameter.Parameter": _Inert(),
-    "torch.Size": Stand(tuple),
-    "torch.device": _scalar,
-    "torch.storage.UntypedStorage": _Inert(1),
-    "torch.UntypedStorage": _Inert(1),
-    # NumPy's numbers, which a learning rate can be
-    "numpy.dtype": _scalar,
-    "numpy.core.multiarray.scalar": _scalar,
-    "numpy._core.multiarray.scalar": _scalar,
-    "_codecs.encode": _scalar,
-    **{f"torch.{name}Storage": _Inert(width) for name, width in _BYTES.items()},
-    **{f"torch.cuda.{name}Storage": _Inert(width) for name, width in _BYTES.items()},
-    **{f"torch.{name}": _Inert() for name in _DTYPES},
-}
-
-
-def check_torch_file(path: Path) -> None:
-    """Refuse a file that torch.load would make much more of than it has bytes.
+    Args:
+        path: The file, in the zip format or the older one.
+        mmap: Map a file in the zip format instead of reading it; its tensors are then views of the file.
+        numpy_scalars: Let NumPy's float64 stand beside the tensors, as a learning rate does that was taken from an array.
 
     Raises:
-        RefusedError: It does, or holds anything but tensors, numbers, texts, lists and dicts of them.
-        Exception: It is damaged; of any type.
+        Exception: The file is damaged, or holds anything else; of any type.
     """
-    size = path.stat().st_size
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            _check_archive(archive, size)
-        return
-    file = io.BytesIO(path.read_bytes())  # whose reads make no room for bytes that are not there
-    if _load(file, size)[0] != _MAGIC:
-        raise ValueError("it does not begin as files of torch.save do")
-    for _ in ("protocol", "the machine that wrote it"):
-        _load(file, size)
-    _, storages = _load(file, size)
-    if sum(storages.values()) > size:
-        raise RefusedError(f"tensors of {sum(storages.values()):,} bytes in a file of {size:,}")
+    import torch  # not needed where only JSON or pictures are read
+
+    check_torch_file(path)
+    with torch.serialization.safe_globals(_FLOAT64 if numpy_scalars else []):
+        mapped = mmap and zipfile.is_zipfile(path)
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
 
 
-def _check_archive(archive: zipfile.ZipFile, size: int) -> None:
-    entries: dict[str, int] = {}
-    end = 0
-    for entry in sorted(archive.infolist(), key=lambda entry: entry.header_offset):
-        if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size or entry.flag_bits & 1:
-            raise RefusedError(f"the compressed entry {entry.filename[:80]!r}; torch.save compresses none")
-        if entry.filename in entries or entry.header_offset < end or entry.file_size > size:
-            raise RefusedError(f"the entry {entry.filename[:80]!r} twice, or entries that overlap")
-        entries[entry.filename] = entry.file_size
-        end = entry.header_offset + entry.file_size
-    pickles = [name for name in entries if name.endswith("/data.pkl") and name.count("/") == 1]
-    if len(pickles) != 1:
-        raise ValueError("a zip archive without its data.pkl")
-    _, storages = _load(io.BytesIO(archive.read(pickles[0])), size)
-    folder = pickles[0].removesuffix("data.pkl")
-    _require_entries(folder, storages, entries)
+def read_tensors(
+    path: Path, *, doing: str, entries: Sequence[str], where_to_get: str, expected: str, numpy_scalars: bool = False
+) -> "dict[str, Tensor]":
+    """Tensors of the network in a file, by name, without the prefixes of wrappers; unpickles nothing but tensors.
+
+    Files in torch's zip format are mapped, not read: what is not used, such as the state of an optimizer, costs nothing. The
+    tensors are then views of the file; copy those that are kept, because the file may change.
+
+    Args:
+        path: The file, in the zip format or the older one.
+        doing: See `refusals.explain_reading`.
+        entries: Names under which the file may hold the tensors, as "network" or "model"; the first one found counts. Without
+            any of them the file is taken as a bare dict of tensors.
+        where_to_get: A sentence without full stop on how to come by the file.
+        expected: What such a file holds.
+        numpy_scalars: See `load_torch`.
+
+    Raises:
+        DataNotFoundError: There is no such file; says where to get it.
+        CheckpointError: The file is damaged, holds code, or holds no network; says what was seen and expected.
+    """
+    words = {"doing": doing, "expected": expected, "where_to_get": where_to_get}
+    with explain_reading(path, "written by torch.save", **words):
+        try:
+            content = load_torch(path, mmap=True, numpy_scalars=numpy_scalars)
+        except Exception as error:
+            if not (code := _code_in(error)):
+                raise
+            saved = f"{{{entries[0]!r}: net.state_dict()}}" if entries else "net.state_dict()"
+            raise CheckpointError(
+                f"{doing}: {path} holds a pickled {code} beside or instead of tensors. Unpickling it could run any program, so "
+                f"the file was not loaded. Expected {expected}, with tensors and numbers only; if you trust this file, save its "
+                f"tensors where it was made: torch.save({saved}, file)."
+            ) from None
+    return _unwrapped(_network_in(content, path, entries, words))
 
 
-def _require_entries(folder: str, storages: Mapping[str, int], entries: Mapping[str, int]) -> None:
-    for key, wanted in storages.items():
-        if wanted > (there := entries.get(f"{folder}data/{key}", -1)):
-            raise RefusedError(f"a tensor of {wanted:,} bytes of which {max(there, 0):,} are there")
+def _network_in(content: Any, path: Path, entries: Sequence[str], words: dict[str, str]) -> "dict[str, Tensor]":
+    from torch import Tensor
+
+    state = content
+    if isinstance(content, dict):
+        state = next((content[entry] for entry in entries if entry in content), content)
+    if not isinstance(state, dict) or not state or not all(isinstance(value, Tensor) for value in state.values()):
+        names = ", ".join(map(repr, list(state)[:5])) or "nothing" if isinstance(state, dict) else ""
+        holds = f"a dict with {names}" if names else type(state)
+        raise CheckpointError(
+            f"{words['doing']}: {path} holds {holds}; expected {words['expected']}. {words['where_to_get']}."
+        )
+    return {str(key): value for key, value in state.items()}
 
 
-def _load(file: BinaryIO, size: int) -> tuple[Any, dict[str, int]]:
-    start = file.tell()
-    check_instructions(file)
-    file.seek(start)
-    machine = _Sizes(file, size + _SLACK)
-    return machine.load(), machine.storages
+def _unwrapped(state: "dict[str, Tensor]") -> "dict[str, Tensor]":
+    """Names without what DataParallel ("module.") and torch.compile ("_orig_mod.") put before all of them, in any order."""
+    for _ in range(4):
+        for wrapper in _WRAPPERS:
+            if all(key.startswith(wrapper) for key in state):
+                state = {key.removeprefix(wrapper): value for key, value in state.items()}
+    return state
+
+
+def _code_in(error: Exception) -> str:
+    """The function or class that a file names and that is no part of tensors; "" if that is not what the error says."""
+    if isinstance(error, UnknownGlobalError):
+        return error.name
+    found = re.search(r"(?:GLOBAL |but got <class ')([^\s']+)", str(error))
+    return found[1] if found else ""

@@ -1,4 +1,4 @@
-"""Whether a picture's own description of its colours (ICC profile, EXIF, PNG chunks, AVIF box) says more than sRGB."""
+"""Colour spaces of pictures (ICC profile, EXIF, PNG chunks, AVIF box) that are not sRGB."""
 
 import functools
 import io

@@ -1,4 +1,4 @@
-"""How large a picture says that it is, by the header of every format that is read, before anything is decoded."""
+"""Picture sizes from file headers, before anything is decoded."""
 
 import struct
 

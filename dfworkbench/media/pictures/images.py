@@ -1,4 +1,4 @@
-"""Still pictures: reading as RGB, writing as lossless PNG."""
+"""Read pictures as RGB, write them as lossless PNG."""
 
 import logging
 from pathlib import Path
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from dfworkbench.core.errors import InputError, MediaError
 from dfworkbench.core.workspace import atomic_path
-from dfworkbench.media.foreign.bounds import bounded_memory
-from dfworkbench.media.pictures.complaints import decode_listening
+from dfworkbench.media.foreign import bounded_memory
+from dfworkbench.media.pictures.decoder_messages import decode_listening
 from dfworkbench.media.pictures.headers import count_scans, header_size_px
-from dfworkbench.media.pictures.opened import OpenedPicture, open_picture
+from dfworkbench.media.pictures.pillow_reader import OpenedPicture, open_picture
 from dfworkbench.media.pictures.png import decode_rgb, encode_rgb
-from dfworkbench.media.pictures.whole import is_cut
+from dfworkbench.media.pictures.truncation import is_cut
 
 _log = logging.getLogger(__name__)
 #: Larger pictures are refused before they are decoded: a few bytes of header can ask for gigabytes.
@@ -44,7 +44,7 @@ def read_image(path: Path | str) -> NDArray[np.uint8]:
         `(H, W, 3)` uint8, RGB.
 
     Raises:
-        MediaError: See `read_picture`.
+        MediaError: The file is missing, truncated or unreadable.
     """
     rgb, notice = read_picture(path)
     if notice:

@@ -1,4 +1,4 @@
-"""Bits of a coded stream, and what is said of a packet that is looked at without decoding it."""
+"""Bit reader for coded streams, and the types that packet parsers return."""
 
 from collections.abc import Callable
 from typing import NamedTuple, ParamSpec, TypeVar

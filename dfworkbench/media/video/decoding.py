@@ -1,4 +1,4 @@
-"""Demuxing and decoding that get past damage: a packet that cannot be decoded costs its frame, not the file."""
+"""Demux and decode past damage: a packet that cannot be decoded loses its frame, not the file."""
 
 from collections.abc import Iterator, Sequence
 

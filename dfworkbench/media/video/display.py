@@ -1,4 +1,4 @@
-"""A decoded frame as it is seen: upright, mirrored or not, with square pixels, in the size of the first frame."""
+"""Show a decoded frame as a player does: rotated, with square pixels, in the size of the first frame."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,8 +51,7 @@ class Display:
         pixel: Width of a stored pixel over its height, None where the file does not say.
 
     Attributes:
-        width_px: Of a frame as seen.
-        height_px: Likewise.
+        width_px, height_px: Size of a frame as seen.
     """
 
     def __init__(self, first: av.VideoFrame, pixel: Fraction | None) -> None:

@@ -1,4 +1,4 @@
-"""Pictures as they come back from an H.264 file."""
+"""Compress frames as H.264 and decode them again."""
 
 import tempfile
 from pathlib import Path

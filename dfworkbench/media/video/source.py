@@ -15,13 +15,13 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from dfworkbench.core.errors import MediaError
-from dfworkbench.media.video.bitstream import reorders
+from dfworkbench.media.video.containers import matroska_size, open_video
 from dfworkbench.media.video.decoding import MAX_PIXELS, decode_all, prepare
 from dfworkbench.media.video.display import Display, Frame
-from dfworkbench.media.video.opening import matroska_size, open_video
-from dfworkbench.media.video.reading import FrameReader, stream_of
+from dfworkbench.media.video.frame_reader import FrameReader, stream_of
+from dfworkbench.media.video.frame_times import Timeline, timeline_of_frames, timeline_of_packets
+from dfworkbench.media.video.packet_headers import reorders
 from dfworkbench.media.video.streams import find_film
-from dfworkbench.media.video.timeline import Timeline, timeline_of_frames, timeline_of_packets
 
 #: A file may hold a little less than its header says before it is "truncated": in some containers it is an estimate.
 _TOLERATED_LOSS = 0.05

@@ -1,4 +1,4 @@
-"""Which stream of a file is the film, and its packets."""
+"""Choose the video stream that a player would show, and list its packets."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from av.video.stream import VideoStream
 
 from dfworkbench.core.errors import MediaError
 from dfworkbench.media.video.bits import Reader, Unclear
-from dfworkbench.media.video.bitstream import packet_reader
 from dfworkbench.media.video.decoding import demux
+from dfworkbench.media.video.packet_headers import packet_reader
 
 #: Covers and thumbnails, and layers that mean nothing without another stream.
 _NO_FILM = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.dependent
@@ -51,8 +51,8 @@ class Film:
     """The video stream that a player would show.
 
     Attributes:
-        index: Of the stream in the container.
-        packets: In the order of decoding.
+        index: Number of the stream in the container.
+        packets: Its packets in the order of decoding.
         others: Further video streams, in words.
     """
 

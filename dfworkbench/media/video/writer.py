@@ -1,4 +1,4 @@
-"""Writing H.264 at a stated constant rate factor, as FaceForensics++ was compressed (c23, c40)."""
+"""Write H.264 video at a constant rate factor, as FaceForensics++ was compressed (c23, c40)."""
 
 import contextlib
 from fractions import Fraction
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dfworkbench.core.errors import InputError, ParameterError
 from dfworkbench.core.workspace import atomic_path, explain_write
-from dfworkbench.media.video.opening import open_output
+from dfworkbench.media.video.containers import open_output
 
 #: Ticks in which frames at given times are stamped: usual frame rates divide it.
 _CLOCK = Fraction(1, 90_000)
@@ -25,8 +25,8 @@ class VideoWriter:
     Args:
         path: Where to write; .mp4, .mkv or any container that PyAV knows by its suffix.
         fps: Frames per second.
-        width: Of every frame, in pixels; even unless `pix_fmt` is a 4:4:4 format.
-        height: Likewise.
+        width: Pixels of every frame; even unless `pix_fmt` is a 4:4:4 format.
+        height: Pixels of every frame; even, as the width.
         crf: x264's constant rate factor, 0 (lossless in `pix_fmt`) to 51; 23 and 40 are FaceForensics++'s c23 and c40.
         pix_fmt: Chroma format of the stream.
         preset: x264's preset, from "ultrafast" to "veryslow".

@@ -14,14 +14,11 @@ differ by a few pixels.
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from dfworkbench.core.errors import CheckpointError
 from dfworkbench.core.names import require_name
-from dfworkbench.models import build_detector
-from dfworkbench.runs.matching import renamed, shape_differences
-from dfworkbench.runs.tensor_files import read_tensors
+from dfworkbench.media.foreign import read_tensors
+from dfworkbench.runs.matching import build_empty, fill, renamed, require_fit, shape_differences, shapes_of
 
 #: The authors' names of backbones, and our detectors.
 DETECTORS = {
@@ -69,21 +66,16 @@ def load_caddm(path: Path | str, backbone: str = "") -> tuple[str, dict[str, Any
         where_to_get="Get the .pkl through the link in the README of https://github.com/megvii-research/CADDM",
         expected="{'network': tensors by name, …} or the tensors alone",
     )
-    nets = {name: _shell(DETECTORS[name]) for name in names}
-    best = min(nets, key=lambda name: len(differences(nets[name], state)))
-    if found := differences(nets[best], state):
-        raise CheckpointError(
-            f"{_DOING}: {path} does not fit {'' if backbone else 'any of its backbones; closest is '}{best}, with "
-            f"{len(found)} differences: {'; '.join(found[:4])}{'; …' if len(found) > 4 else ''}. Expected a file of "
-            f"megvii-research/CADDM{'; leave out backbone= to find it from the file' if backbone else ''}."
-        )
-    net = nets[best]
-    # copied: the tensors read are views of the file, which may change while the detector lives
-    own = {
-        key: state[original_name(key)].detach().to(value.dtype, copy=True) for key, value in net.state_dict().items()
-    }
-    net.load_state_dict(own, assign=True)
-    return DETECTORS[best], dict(_OPTIONS), net.eval()
+    nets = {name: build_empty(DETECTORS[name], **_OPTIONS) for name in names}
+    found = {name: _differences(net, state) for name, net in nets.items()}
+    best = min(names, key=lambda name: len(found[name]))
+    require_fit(
+        found[best],
+        f"{_DOING}: {path} does not fit {'' if backbone else 'any of its backbones; closest is '}{best}",
+        f"a file of megvii-research/CADDM{'; leave out backbone= to find it from the file' if backbone else ''}",
+    )
+    fill(nets[best], state, original_name)
+    return DETECTORS[best], dict(_OPTIONS), nets[best].eval()
 
 
 def original_name(key: str) -> str:
@@ -91,14 +83,6 @@ def original_name(key: str) -> str:
     return renamed(key, _RENAMES)
 
 
-def differences(net: nn.Module, state: dict[str, Tensor]) -> list[str]:
-    """In words, under the authors' names, how a file's tensors differ from those of a detector; empty where they fit."""
-    wanted = {original_name(key): tuple(value.shape) for key, value in net.state_dict().items()}
-    seen = {key: tuple(value.shape) for key, value in state.items() if not key.startswith(_UNUSED)}
-    return shape_differences(wanted, seen)
-
-
-def _shell(name: str) -> nn.Module:
-    """The detector without memory for its weights: those of b4 take 1.2 GB, and are given by the file."""
-    with torch.device("meta"):
-        return build_detector(name, **_OPTIONS)
+def _differences(net: nn.Module, state: dict[str, Tensor]) -> list[str]:
+    used = {key: value for key, value in state.items() if not key.startswith(_UNUSED)}
+    return shape_differences(shapes_of(net.state_dict(), original_name), shapes_of(used))

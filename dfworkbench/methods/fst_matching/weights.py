@@ -21,11 +21,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dfworkbench.core.errors import CheckpointError
 from dfworkbench.core.names import require_name
-from dfworkbench.media.foreign.numpy_pickles import read_arrays
-from dfworkbench.models import build_detector
-from dfworkbench.runs.matching import renamed, shape_differences
+from dfworkbench.media.foreign import read_arrays
+from dfworkbench.runs.matching import build_empty, renamed, require_fit, shape_differences
 
 #: What a network is for -> our detector. "source" and "target" are the authors' words, "carrier" and "donor" ours for the same.
 ROLES = {
@@ -79,14 +77,12 @@ def load_fst_matching(path: Path | str, role: str = "") -> tuple[str, dict[str, 
     )
     name = ROLES[role or _likely_role(state)]
     options = _options(name, state)
-    with torch.device("meta"):  # the file gives the weights
-        net = build_detector(name, **options)
-    if found := differences(net, state):
-        raise CheckpointError(
-            f"{_DOING}: {path} does not fit {f'the role {role!r}, {name}' if role else f'any role; closest is {name}'}, with "
-            f"{len(found)} differences: {'; '.join(found[:4])}{'; …' if len(found) > 4 else ''}. Expected a file of "
-            f"megvii-research/FST-Matching{'; leave out role= to find the network from the file' if role else ''}."
-        )
+    net = build_empty(name, **options)
+    require_fit(
+        _differences(net, state),
+        f"{_DOING}: {path} does not fit {f'the role {role!r}, {name}' if role else f'any role; closest is {name}'}",
+        f"a file of megvii-research/FST-Matching{'; leave out role= to find the network from the file' if role else ''}",
+    )
     own: dict[str, Tensor] = {}
     for key, value in net.state_dict().items():
         array = 0 if key.endswith(_UNTOLD) else state[original_name(key)]
@@ -100,8 +96,7 @@ def original_name(key: str) -> str:
     return renamed(key, _RENAMES)
 
 
-def differences(net: nn.Module, state: Mapping[str, NDArray[Any]]) -> list[str]:
-    """In words, under the authors' names, how a file's arrays differ from those of a detector; empty where they fit."""
+def _differences(net: nn.Module, state: Mapping[str, NDArray[Any]]) -> list[str]:
     norms = {original_name(f"{key}.") for key, module in net.named_modules() if isinstance(module, nn.BatchNorm2d)}
     wanted = {
         original_name(key): tuple(value.shape) for key, value in net.state_dict().items() if not key.endswith(_UNTOLD)

@@ -8,7 +8,6 @@ What the files do not hold is taken from the authors' code: activations and thei
 list of the two Meso4 files names no LeakyReLU, which the code has; its slope (0.1) is used for both networks.
 """
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dfworkbench.core.errors import CheckpointError, DataNotFoundError, MissingDependencyError
-from dfworkbench.media.foreign.bounds import bounded_memory
+from dfworkbench.core.errors import CheckpointError
+from dfworkbench.media.foreign import read_hdf5
 from dfworkbench.models import build_detector
 
 Layers = dict[str, dict[str, NDArray[np.float32]]]
 
+_DOING = "importing MesoNet weights"
+_EXPECTED = "one of the four .h5 files of DariusAf/MesoNet"
+_WHERE = (
+    "Get Meso4_DF.h5, Meso4_F2F.h5, MesoInception_DF.h5 or MesoInception_F2F.h5 from the folder weights/ of "
+    "https://github.com/DariusAf/MesoNet"
+)
 _PUBLISHED_MESO4 = {"size_px": 256, "published": True}
 
 
@@ -44,8 +49,7 @@ def load_mesonet(path: Path | str) -> tuple[str, dict[str, Any], nn.Module]:
         name, options, detector = _build(layers, path)
     except (ValueError, LookupError, RuntimeError, TypeError) as error:  # names or shapes that no Keras file has
         raise CheckpointError(
-            f"importing MesoNet weights: the layers of {path} make no sense ({error!r:.200}). Expected one of the four .h5 files "
-            "of DariusAf/MesoNet: get it again."
+            f"{_DOING}: the layers of {path} make no sense ({error!r:.200}). Expected {_EXPECTED}: get it again."
         ) from error
     with torch.no_grad():  # class 1 of the authors is real
         detector.head[-1].weight.neg_()
@@ -65,45 +69,11 @@ def _build(layers: Layers, path: Path | str) -> tuple[str, dict[str, Any], Any]:
 
 def read_keras_layers(path: Path) -> Layers:
     """Arrays of a Keras 2 weight file, by layer and by name (`kernel`, `bias`, `gamma`, `beta`, `moving_mean`, …)."""
-    try:
-        import h5py
-    except ImportError:
-        raise MissingDependencyError("reading Keras weights needs h5py: pip install h5py") from None
-    if not path.is_file():
-        raise DataNotFoundError(
-            f"importing MesoNet weights: there is no file {path}. Get Meso4_DF.h5, Meso4_F2F.h5, MesoInception_DF.h5 or "
-            "MesoInception_F2F.h5 from the folder weights/ of https://github.com/DariusAf/MesoNet."
-        )
     layers: Layers = {}
-
-    def visit(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset):
-            _require_stored(name, item, path)
-            layer, *_, array = name.split("/")
-            layers.setdefault(layer, {})[array.split(":")[0]] = np.asarray(item, dtype=np.float32)
-
-    try:
-        with bounded_memory(path, "importing MesoNet weights", CheckpointError), h5py.File(path, "r") as file:
-            file.visititems(visit)
-    except CheckpointError:
-        raise
-    except Exception as error:  # h5py raises many kinds for a damaged file
-        seen = (str(error).splitlines() or [""])[0][:200] or type(error).__name__
-        raise CheckpointError(
-            f"importing MesoNet weights: {path} is not a readable HDF5 file ({seen}). Expected one of the four .h5 files of "
-            "DariusAf/MesoNet: get it again, and compare the sizes."
-        ) from error
+    for place, values in read_hdf5(path, doing=_DOING, expected=_EXPECTED, where_to_get=_WHERE).items():
+        layer, *_, array = place.split("/")
+        layers.setdefault(layer, {})[array.split(":")[0]] = values
     return layers
-
-
-def _require_stored(name: str, item: Any, path: Path) -> None:
-    """Refuse values that lie in other files or are more than this one holds: Keras compresses none."""
-    wanted, there = math.prod(item.shape or ()) * item.dtype.itemsize, path.stat().st_size
-    if item.external or item.is_virtual or item.dtype.kind not in "fiu" or wanted > there:
-        raise CheckpointError(
-            f"importing MesoNet weights: {path} holds {name[:80]!r} of shape {item.shape} and type {item.dtype}, {wanted:,} bytes "
-            f"in a file of {there:,}, or in another file. Expected numbers that stand in the file: get it again."
-        )
 
 
 def _in_order(layers: Layers, prefix: str) -> list[dict[str, NDArray[np.float32]]]:
@@ -116,15 +86,17 @@ def _fill(detector: nn.Module, arrays: list[dict[str, NDArray[np.float32]]], kin
     modules = [module for module in detector.modules() if isinstance(module, kind)]
     if len(modules) != len(arrays):
         raise CheckpointError(
-            f"importing MesoNet weights: {path} has {len(arrays)} layers where Meso4 or MesoInception4 has {len(modules)} "
-            f"({kind.__name__}). Expected one of the four .h5 files of DariusAf/MesoNet."
+            f"{_DOING}: {path} has {len(arrays)} layers where Meso4 or MesoInception4 has {len(modules)} ({kind.__name__}). "
+            f"Expected {_EXPECTED}. {_WHERE}."
         )
     for module, values in zip(modules, arrays, strict=True):
         state = {ours: _to_torch(values[theirs], module) for theirs, ours in _NAMES.items() if theirs in values}
         try:
             module.load_state_dict(state, strict=False)  # num_batches_tracked has no twin
         except RuntimeError as error:
-            raise CheckpointError(f"importing MesoNet weights: {path} does not fit ({error}).") from error
+            raise CheckpointError(
+                f"{_DOING}: {path} does not fit ({error}). Expected {_EXPECTED}. {_WHERE}."
+            ) from error
 
 
 _NAMES = {

@@ -27,14 +27,14 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from dfworkbench.core.errors import CheckpointError
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.core.names import require_name
+from dfworkbench.media.foreign import read_tensors
 from dfworkbench.models import build_detector
-from dfworkbench.runs.tensor_files import read_tensors
+from dfworkbench.runs.matching import build_empty, require_fit
 
 #: What the files may hold. The original has no LSTM on other EfficientNets.
 DETECTORS = (
@@ -95,13 +95,12 @@ def load_dfforensics(path: Path | str, detector: str = "") -> tuple[str, dict[st
     else:
         names = [name for name in DETECTORS if name.endswith("_lstm") == bool(layers["LSTM"])]
     best = min((_fit(name, layers) for name in names), key=lambda fit: len(fit.differences))
-    if best.differences:
-        raise CheckpointError(
-            f"{_DOING}: {path} does not fit {'' if detector else 'any of its networks; closest is '}"
-            f"{best.name}, with {len(best.differences)} differences: {'; '.join(best.differences[:4])}"
-            f"{'; …' if len(best.differences) > 4 else ''}. Expected a checkpoint-N.pth.tar of that project"
-            f"{'; leave out detector= to find the network from the file' if detector else ''}."
-        )
+    require_fit(
+        best.differences,
+        f"{_DOING}: {path} does not fit {'' if detector else 'any of its networks; closest is '}{best.name}",
+        "a checkpoint-N.pth.tar of that project"
+        f"{'; leave out detector= to find the network from the file' if detector else ''}",
+    )
     net: Any = build_detector(best.name, **best.options)
     net.input_spec = authors_spec(net.input_spec)
     net.load_state_dict(best.state)
@@ -150,8 +149,7 @@ def _fit(name: str, layers: dict[str, list[Layer]]) -> Fit:
     options = {"crop_scale": CROP_SCALE}
     if name.endswith("_lstm"):
         options |= _recurrence(layers["LSTM"])
-    with torch.device("meta"):  # shapes without numbers
-        net = build_detector(name, **options)
+    net = build_empty(name, **options)
     theirs = dict(layers)
     if name.endswith("_lstm"):
         width = net.trunk.feature_count if name.startswith("mesonet") else net.trunk.channels

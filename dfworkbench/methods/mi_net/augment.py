@@ -21,8 +21,8 @@ from pydantic import Field
 from dfworkbench.core.errors import ParameterError
 from dfworkbench.core.settings import Settings
 from dfworkbench.datasets.sample import FaceSample
+from dfworkbench.media.pictures.operations import Pixels, add_noise, apply_levels, jpeg
 
-Pixels = NDArray[np.uint8]
 Change = Callable[[Pixels, np.random.Generator], Pixels]
 
 _LEVELS = np.arange(256, dtype=np.float64)
@@ -74,8 +74,8 @@ class ClueAugment:
         """Change `(S, S, 3)` uint8 RGB; the argument stays as it is."""
         settings = self.settings
         steps: list[tuple[float, Change]] = [
-            (settings.jpeg, lambda image, rng: compress(image, int(rng.integers(60, 101)))),
-            (settings.noise, lambda image, rng: add_noise(image, rng.uniform(10, 50), rng)),
+            (settings.jpeg, lambda image, rng: jpeg(image, int(rng.integers(60, 101)))),
+            (settings.noise, lambda image, rng: add_noise(image, np.sqrt(rng.uniform(10, 50)), rng)),
             (settings.blur, lambda image, rng: blur(image)),
             (settings.flip, lambda image, rng: np.asarray(cv2.flip(image, 1), dtype=np.uint8)),
             (settings.colour, _change_colour),
@@ -106,22 +106,6 @@ def _change_colour(image: Pixels, rng: np.random.Generator) -> Pixels:
     return shift_hue(image, hue, saturation, value)
 
 
-def compress(image: Pixels, quality: int) -> Pixels:
-    """JPEG and back; `quality` 1..100."""
-    # OpenCV takes blue first; JPEG keeps colours coarser than brightness, so the order matters
-    _, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
-    decoded = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
-    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), dtype=np.uint8)
-
-
-def add_noise(image: Pixels, variance: float, rng: np.random.Generator) -> Pixels:
-    """Gaussian noise, independent in every pixel and channel; `variance` in squared levels."""
-    noise = rng.standard_normal(image.shape, dtype=np.float32)
-    noise *= np.float32(np.sqrt(variance))
-    noise += image
-    return np.clip(np.rint(noise, out=noise), 0, 255, out=noise).astype(np.uint8)
-
-
 def blur(image: Pixels) -> Pixels:
     """A Gaussian of 3 x 3 pixels; OpenCV takes 1/4, 1/2, 1/4 for that."""
     return np.asarray(cv2.GaussianBlur(image, (3, 3), 0), dtype=np.uint8)
@@ -129,7 +113,7 @@ def blur(image: Pixels) -> Pixels:
 
 def change_contrast(image: Pixels, contrast: float, brightness: float) -> Pixels:
     """`contrast` x level + `brightness` x 255."""
-    return _lookup(image, contrast * _LEVELS + brightness * 255)
+    return apply_levels(image, np.rint(contrast * _LEVELS + brightness * 255))
 
 
 def shift_along_axes(image: Pixels, amounts: NDArray[np.float64]) -> Pixels:
@@ -144,7 +128,7 @@ def shift_along_axes(image: Pixels, amounts: NDArray[np.float64]) -> Pixels:
     pixels = image.reshape(-1, 3) / 255.0
     variances, axes = np.linalg.eigh(np.cov(pixels, rowvar=False))
     added = axes @ (amounts * variances) * 255
-    return _lookup(image, _LEVELS[:, None] + added)
+    return apply_levels(image, np.rint(_LEVELS[:, None] + added))
 
 
 def shift_hue(image: Pixels, hue: float, saturation: float, value: float) -> Pixels:
@@ -177,8 +161,3 @@ def move(image: Pixels, *, shift: tuple[float, float], scale: float, rotation_de
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), rotation_deg, scale)
     matrix[:, 2] += shift[0] * width, shift[1] * height
     return np.asarray(cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR), dtype=np.uint8)
-
-
-def _lookup(image: Pixels, table: NDArray[np.float64]) -> Pixels:
-    levels = np.clip(np.rint(table), 0, 255).astype(np.uint8)
-    return np.asarray(cv2.LUT(image, levels.reshape(1, 256, -1)), dtype=np.uint8)

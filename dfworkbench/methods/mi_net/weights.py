@@ -18,12 +18,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dfworkbench.core.errors import CheckpointError
 from dfworkbench.core.names import require_name
+from dfworkbench.media.foreign import read_tensors
 from dfworkbench.methods.mi_net.network import backbone_trunk
-from dfworkbench.models import build_detector
-from dfworkbench.runs.matching import Shapes, renamed, shape_differences
-from dfworkbench.runs.tensor_files import read_tensors
+from dfworkbench.runs.matching import Shapes, build_empty, fill, renamed, require_fit, shape_differences, shapes_of
 
 #: Of MI_Net; "mi_net_" before one of them names our detector.
 BACKBONES = ("resnet34", "mobilenet", *(f"efficientnet_b{i}" for i in range(8)))
@@ -64,24 +62,18 @@ def load_mi_net(
         where_to_get="No weights are published; train with https://github.com/QingyuLiu/Exposing-the-Deception for a .pth",
         expected="{'state_dict': tensors by name, 'epoch'} or the tensors alone",
     )
-    shapes = {key: tuple(value.shape) for key, value in state.items() if not _UNUSED.match(key)}
+    shapes = {key: shape for key, shape in shapes_of(state).items() if not _UNUSED.match(key)}
     found = wanted or _likely_backbone(shapes)
     options = {"blocks": blocks or _likely_blocks(shapes), "bgr": True, "size_px": size_px, "crop_scale": crop_scale}
-    with torch.device("meta"):  # the file gives the weights
-        net = build_detector(f"mi_net_{found}", **options)
-    if wrong := differences(net, shapes):
-        given = [word for word, value in (("backbone=", backbone), ("blocks=", blocks)) if value]
-        hint = f"; leave out {' and '.join(given)} to find it from the file" if given else ""
-        raise CheckpointError(
-            f"{_DOING}: {path} does not fit {'' if wanted else 'any backbone; closest is '}{found} with {options['blocks']} "
-            f"blocks; {len(wrong)} differences: {'; '.join(wrong[:4])}{'; …' if len(wrong) > 4 else ''}. Expected a file of "
-            f"QingyuLiu/Exposing-the-Deception{hint}."
-        )
-    # copied: the tensors read are views of the file, which may change while the detector lives
-    own = {
-        key: state[original_name(key)].detach().to(value.dtype, copy=True) for key, value in net.state_dict().items()
-    }
-    net.load_state_dict(own, assign=True)
+    net = build_empty(f"mi_net_{found}", **options)
+    given = [word for word, value in (("backbone=", backbone), ("blocks=", blocks)) if value]
+    hint = f"; leave out {' and '.join(given)} to find it from the file" if given else ""
+    require_fit(
+        shape_differences(shapes_of(net.state_dict(), original_name), shapes),
+        f"{_DOING}: {path} does not fit {'' if wanted else 'any backbone; closest is '}{found} of {options['blocks']} blocks",
+        f"a file of QingyuLiu/Exposing-the-Deception{hint}",
+    )
+    fill(net, state, original_name)
     return f"mi_net_{found}", options, net.eval()
 
 
@@ -89,13 +81,6 @@ def original_name(key: str) -> str:
     """The authors' name of an entry of our state dict."""
     key = re.sub(r"^(\w+)\.(\d+)\.(net\.)?", _counted_from_one, key) if key.startswith(tuple(_NUMBERED)) else key
     return renamed(key, _RENAMES)
-
-
-def differences(net: nn.Module, shapes: Shapes) -> list[str]:
-    """In words, under the authors' names, how the shapes in a file differ from those of a detector; empty where they fit."""
-    return shape_differences(
-        {original_name(key): tuple(value.shape) for key, value in net.state_dict().items()}, shapes
-    )
 
 
 def _counted_from_one(name: re.Match[str]) -> str:
@@ -117,4 +102,4 @@ def _likely_backbone(shapes: Shapes) -> str:
 def _first_block(backbone: str) -> Shapes:
     with torch.device("meta"):
         block: dict[str, Tensor] = backbone_trunk(backbone).state_dict(prefix="trunks.0.")
-    return {original_name(key): tuple(value.shape) for key, value in block.items()}
+    return shapes_of(block, original_name)

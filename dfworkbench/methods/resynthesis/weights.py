@@ -23,13 +23,12 @@ from torch import Tensor, nn
 
 from dfworkbench.core.errors import CheckpointError, ParameterError
 from dfworkbench.core.names import require_name
+from dfworkbench.media.foreign import read_tensors
 from dfworkbench.methods.resynthesis.deep_stem_resnet import DeepStemResNet
 from dfworkbench.methods.resynthesis.network import stage_name
 from dfworkbench.methods.resynthesis.rdn import Rdn
-from dfworkbench.models import build_detector
 from dfworkbench.models.vgg import CHANNELS, VggTaps
-from dfworkbench.runs.matching import Shapes, shape_differences
-from dfworkbench.runs.tensor_files import read_tensors
+from dfworkbench.runs.matching import Shapes, build_empty, fill, require_fit, shape_differences, shapes_of
 
 #: What a file may hold: the re-synthesiser, or the classifier of its residuals.
 PARTS = ("sr", "classifier")
@@ -96,8 +95,7 @@ def load_resynthesis(
         )
     rdn, geometry = _resynthesiser(state, str(path))
     options = {"size_px": _WINDOW_PX if size_px is None else size_px, **geometry}
-    with torch.device("meta"):  # the file gives the weights
-        net = build_detector("rdn", **options)
+    net = build_empty("rdn", **options)
     net.rdn = rdn
     return "rdn", options, net.eval()
 
@@ -126,8 +124,7 @@ def _detector(
         )
     known_as, depth = stage_name(level), _likely_depth(state)
     options: dict[str, Any] = {"size_px": size_px, "depth": depth, **geometry}
-    with torch.device("meta"):  # the files give the weights
-        net = build_detector(f"resynthesis_{known_as}", **options)
+    net = build_empty(f"resynthesis_{known_as}", **options)
     closest = f"a classifier of stage {level}; closest is a ResNet-{depth} for {_CHANNELS[level]} channels"
     _fill(net.classifiers[known_as], state, f"{path} does not fit {closest}")
     net.resynthesiser = rdn
@@ -159,17 +156,10 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 
 def _fill(net: nn.Module, state: Mapping[str, Tensor], unfit: str) -> None:
-    """Give a network on the meta device the tensors of a file, all of them, or refuse the file."""
-    own = net.state_dict()
-    if found := shape_differences(_shapes(own), _shapes(state)):
-        raise CheckpointError(
-            f"{_DOING}: {unfit}; {len(found)} differences: {'; '.join(found[:4])}{'; …' if len(found) > 4 else ''}. Expected a "
-            "file of SSAW14/BeyondtheSpectrum."
-        )
-    # copied: the tensors read are views of the file, which may change while the network lives
-    net.load_state_dict(
-        {key: state[key].detach().to(value.dtype, copy=True) for key, value in own.items()}, assign=True
-    )
+    """Give an empty network the tensors of a file, all of them, or refuse the file."""
+    differences = shape_differences(shapes_of(net.state_dict()), shapes_of(state))
+    require_fit(differences, f"{_DOING}: {unfit}", "a file of SSAW14/BeyondtheSpectrum")
+    fill(net, state)
 
 
 def _likely_part(state: Mapping[str, Tensor], path: Path) -> str:
@@ -191,7 +181,7 @@ def _stage(state: Mapping[str, Tensor], path: Path, stage: int | None) -> int:
                 f"{_DOING}: stage = {stage!r}; expected 0 (pixels) to 5, or nothing to find it from the file."
             )
         return stage
-    first = _shapes(state).get("conv1.0.weight", ())
+    first = shapes_of(state).get("conv1.0.weight", ())
     fitting = [number for number, channels in enumerate(_CHANNELS) if first[1:2] == (channels,)]
     if not fitting:
         raise CheckpointError(
@@ -209,14 +199,14 @@ def _stage(state: Mapping[str, Tensor], path: Path, stage: int | None) -> int:
 
 def _likely_depth(state: Mapping[str, Tensor]) -> int:
     """Whose layers are closest to those of the file."""
-    seen = _shapes(state)
+    seen = shapes_of(state)
     return min(_DEPTHS, key=lambda depth: len(shape_differences(_layers(depth), seen)))
 
 
 @cache
 def _layers(depth: int) -> Shapes:
     with torch.device("meta"):
-        return _shapes(DeepStemResNet(depth).state_dict())
+        return shapes_of(DeepStemResNet(depth).state_dict())
 
 
 def _geometry(state: Mapping[str, Tensor]) -> dict[str, int]:
@@ -232,14 +222,10 @@ def _geometry(state: Mapping[str, Tensor]) -> dict[str, int]:
 
 def _outputs(state: Mapping[str, Tensor], layer: str) -> int:
     """Channels that a layer makes."""
-    shapes = _shapes(state)
+    shapes = shapes_of(state)
     return max(1, *(shapes.get(f"{layer}.weight") or shapes.get(f"{layer}.bias") or (1,))[:1])
 
 
 def _numbers(state: Mapping[str, Tensor], pattern: str) -> int:
     """How many different numbers stand in names."""
     return max(1, len({found[1] for key in state if (found := re.match(pattern, key))}))
-
-
-def _shapes(state: Mapping[str, Tensor]) -> Shapes:
-    return {key: tuple(value.shape) for key, value in state.items()}

@@ -1,4 +1,4 @@
-"""What several forgeries share: regions from landmarks, soft seams, colour transfer, warps between landmarks."""
+"""Shared steps of forgeries: regions from landmarks, soft seams, colour transfer, warps between landmarks."""
 
 from dataclasses import dataclass, field, replace
 

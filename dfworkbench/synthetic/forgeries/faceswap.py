@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import Delaunay
 
+from dfworkbench.media.pictures.operations import jpeg
 from dfworkbench.synthetic.clip import Clip
 from dfworkbench.synthetic.forgeries.blend import BROWS, Forged, face_height, hull, shrink
 from dfworkbench.synthetic.forgeries.settings import ForgerySettings
@@ -22,7 +23,8 @@ def forge_faceswap(carrier: Clip, donor: Clip, rng: np.random.Generator, setting
     triangles = Delaunay(photo_points).simplices
     drift = rng.normal(0, 2 * settings.landmark_tremble, (68, 2))
     photo = _refocus(photo, rng.uniform(-1, 0.35) * settings.photo_sharpness)
-    photo = _as_jpeg(photo, int(rng.integers(settings.photo_quality[0], settings.photo_quality[1] + 1)))
+    # the photograph as it was found: its blocks are warped with the face
+    photo = jpeg(photo, int(rng.integers(settings.photo_quality[0], settings.photo_quality[1] + 1)))
     forged = Forged()
     for n, frame in enumerate(carrier.frames):
         own = carrier.landmarks[n]
@@ -50,13 +52,6 @@ def _refocus(photo: NDArray[np.uint8], amount: float) -> NDArray[np.uint8]:
     """The photograph came from another camera: softer (`amount` below 0) or sharper than the clip."""
     soft = cv2.GaussianBlur(photo, (0, 0), (1.4 if amount < 0 else 1.0) * photo.shape[0] / 256).astype(np.float32)
     return np.clip(np.round(photo + amount * (photo - soft)), 0, 255).astype(np.uint8)
-
-
-def _as_jpeg(photo: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
-    """The photograph as it was found: compressed, its blocks are warped with the face."""
-    written, data = cv2.imencode(".jpg", photo[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    assert written
-    return np.ascontiguousarray(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)[..., ::-1])
 
 
 def _face_region(points: NDArray, shape: tuple[int, ...]) -> NDArray[np.bool_]:

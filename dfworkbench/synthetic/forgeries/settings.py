@@ -1,4 +1,4 @@
-"""How strong the traces of the forgeries are."""
+"""Settings of the forgeries: how strong their traces are."""
 
 from pydantic import Field
 

@@ -175,7 +175,7 @@ def test_other_files(path, tmp_path):
     with pytest.raises(DataNotFoundError, match=r"none\.pkl does not exist\. Get .*github\.com/megvii-research/CADDM"):
         load_released("caddm", tmp_path / "none.pkl")
     path.write_bytes(b"hello")
-    refused(path, "damaged or was not written by torch.save")
+    refused(path, "damaged or not written by torch.save")
     refused(path, "holds a dict with 'epoch'; expected", {"epoch": 3})
     refused(path, "holds a dict with nothing; expected", {"network": {}})
     refused(path, "holds <class 'list'>; expected", [torch.zeros(1)])

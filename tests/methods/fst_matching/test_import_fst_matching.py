@@ -19,8 +19,7 @@ from torchvision import models
 from dfworkbench import __main__ as cli
 from dfworkbench.core.errors import CheckpointError, DataNotFoundError, UnknownNameError
 from dfworkbench.core.input_spec import InputSpec
-from dfworkbench.media.foreign import numpy_pickles, pickle_machine
-from dfworkbench.media.foreign.numpy_pickles import read_arrays
+from dfworkbench.media.foreign import numpy_pickles, pickle_machine, read_arrays
 from dfworkbench.methods.fst_matching.weights import ROLES
 from dfworkbench.runs.checkpoints import load_detector
 from dfworkbench.runs.released import load_released
@@ -370,7 +369,7 @@ def test_names_beside_the_known_ones(path, content):
 
 
 def test_known_names_do_only_what_numpy_does_with_them(path):
-    damaged = "is damaged or no pickle of arrays"
+    damaged = "is damaged of arrays"
     for content in (
         b"cnumpy\nndarray\n(I9\ntR.",  # no array of another shape without bytes
         b"c_codecs\nencode\n(Vabc\nVutf-16\ntR.",
@@ -422,7 +421,7 @@ def test_other_contents(path):
 def test_damaged_files(path):
     whole = pickle.dumps(several())
     for content in (b"", b"hello", b"<!DOCTYPE html><html>", bytes(1000), whole[: len(whole) // 2], whole[:-1]):
-        not_read(path, r"is damaged or no pickle of arrays \(.*it begins with b.*Get it again", content)
+        not_read(path, r"is damaged of arrays \(.*it begins with b.*Get it again", content)
     torch.save({"fc.bias": torch.zeros(2)}, path)
     not_read(path, r"begins with b'PK")
     torch.save({"fc.bias": torch.zeros(2)}, path, _use_new_zipfile_serialization=False)
@@ -442,12 +441,12 @@ def test_files_that_ask_for_more_memory_than_they_have_bytes(path, monkeypatch):
 
     assert read(path_with(path, array(b"(I1\nt")))["a"].shape == (1,)
     for shape in (b"(I1000000000000\nt", b"(I-1\nt", b"(I-1\nI-1\nt", b"(I0\nI99999999999999\nt", b"(I2\nt", b"V\n"):
-        not_read(path, "is damaged or no pickle", array(shape))
+        not_read(path, "is damaged", array(shape))
     for content in (
         b"\x80\x05\x96" + (1 << 36).to_bytes(8, "little"),
         b"\x80\x05\x8e" + (1 << 40).to_bytes(8, "little"),
     ):
-        not_read(path, "is damaged or no pickle", content + b"abc.")
+        not_read(path, "is damaged", content + b"abc.")
     not_read(path, r"the number 2,147,483,647 after 2 instructions", b"\x80\x04}r\xff\xff\xff\x7f.")
     again = b"c_codecs\nencode\np0\n(V" + b"x" * 1000 + b"\nVlatin1\ntp1\nR0" + b"g0\ng1\nR0" * 10 + b"}."
     not_read(path, "bytes that NumPy would not write so", again)
@@ -455,7 +454,7 @@ def test_files_that_ask_for_more_memory_than_they_have_bytes(path, monkeypatch):
     monkeypatch.setattr(pickle_machine, "MOST_INSTRUCTIONS", 100)
     not_read(path, "more than 100 pickle instructions", b"]" * 200 + b".")
     monkeypatch.setattr(numpy_pickles, "LARGEST_BYTES", 100)
-    not_read(path, r"has 201 bytes; expected arrays, at most 100 bytes")
+    not_read(path, r"holds 201 bytes, more than 100. Expected arrays")
 
 
 def path_with(path, content):

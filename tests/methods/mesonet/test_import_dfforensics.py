@@ -226,7 +226,7 @@ def test_damaged_files(meso):
     whole = meso.read_bytes()
     for damaged in (b"", b"hello", whole[:100], whole[:-50]):
         meso.write_bytes(damaged)
-        with pytest.raises(CheckpointError, match="damaged or was not written by torch"):
+        with pytest.raises(CheckpointError, match="damaged or not written by torch"):
             load_released("dfforensics", meso)
 
 

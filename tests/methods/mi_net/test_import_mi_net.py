@@ -126,7 +126,7 @@ def test_size_and_crop_are_not_in_the_file(path):
 
 def test_what_does_not_fit_is_named(path):
     file = hollow("mobilenet", 1024, 3)
-    closest = r"does not fit any backbone; closest is mobilenet with 3 blocks; \d+ differences: "
+    closest = r"does not fit any backbone; closest is mobilenet of 3 blocks, with \d+ differences: "
     rest = {key: value for key, value in file.items() if key != "region_model2.model.3.4.running_var"}
     refused(path, closest + r"missing region_model2\.model\.3\.4\.running_var \(128,\)\. Expected", rest)
     refused(path, closest + r"unexpected extra \(3,\)", file | {"extra": torch.zeros(3)})
@@ -135,14 +135,14 @@ def test_what_does_not_fit_is_named(path):
     linear = {key: value for key, value in file.items() if not key.startswith("linear.")}
     refused(path, closest + r"missing linear\.1\.weight \(2, 1024\); missing linear\.1\.bias", linear)
     alone = {key: value for key, value in file.items() if not key.startswith(("region_model2.", "region_model3."))}
-    refused(path, r"mobilenet with 2 blocks; \d+ differences: .*expected", alone)
-    refused(path, r"closest is \w+ with 2 blocks; \d+ differences: missing ", {"weight": torch.zeros(3)})
+    refused(path, r"mobilenet of 2 blocks, with \d+ differences: .*expected", alone)
+    refused(path, r"closest is \w+ of 2 blocks, with \d+ differences: missing ", {"weight": torch.zeros(3)})
 
 
 def test_another_backbone_or_number_of_blocks(path):
     file = {"state_dict": hollow("mobilenet", 1024, 2)}
-    refused(path, r"does not fit resnet34 with 2 blocks; .*leave out backbone= to find it", file, backbone="resnet34")
-    refused(path, r"closest is mobilenet with 4 blocks; .*leave out blocks= to find it from the file\.", blocks=4)
+    refused(path, r"does not fit resnet34 of 2 blocks.*leave out backbone= to find it", file, backbone="resnet34")
+    refused(path, r"closest is mobilenet of 4 blocks.*leave out blocks= to find it from the file\.", blocks=4)
     refused(path, r"leave out backbone= and blocks= to find", backbone="efficientnet-b1", blocks=3)
     assert load_released("mi_net", path, backbone="mobilenet", blocks=2).name == "mi_net_mobilenet"
     with pytest.raises(UnknownNameError, match=r"no backbone of MI_Net is called 'resnet'.*'resnet34'"):
@@ -165,5 +165,5 @@ def test_other_files(path, tmp_path):
     ):
         load_released("mi_net", tmp_path / "none.pth")
     path.write_bytes(b"hello")
-    refused(path, "damaged or was not written by torch.save")
+    refused(path, "damaged or not written by torch.save")
     refused(path, "holds a dict with 'epoch'; expected", {"epoch": 3})

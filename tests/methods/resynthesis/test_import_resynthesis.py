@@ -281,7 +281,7 @@ def refused(path, message, content=None, kind: type[WorkbenchError] = Checkpoint
 @pytest.mark.parametrize("key", sr_shapes(**TINY))
 def test_a_re_synthesiser_with_a_key_removed(path, key):
     rest = {name: value for name, value in hollow(sr_shapes(**TINY)).items() if name != key}
-    found = rf"features = 8, blocks = 2, layers = 2, scale = 4; 1 differences: missing {key} \("
+    found = rf"features = 8, blocks = 2, layers = 2, scale = 4, with 1 differences: missing {key} \("
     refused(path, f"does not fit a re-synthesiser with {found}", {"state_dict": rest})
 
 
@@ -291,7 +291,9 @@ def test_a_re_synthesiser_with_a_key_removed(path, key):
 )
 def test_a_classifier_with_a_key_removed(sr, path, key):
     rest = {name: value for name, value in hollow(classifier_shapes(18)).items() if name != key}
-    message = rf"fit a classifier of stage 0; closest is a ResNet-18 for 3 channels; 1 differences: missing {key} \("
+    message = (
+        rf"fit a classifier of stage 0; closest is a ResNet-18 for 3 channels, with 1 differences: missing {key} \("
+    )
     refused(path, message, wrapped(rest), stage=0, sr=str(sr))
 
 
@@ -317,8 +319,8 @@ def test_what_does_not_fit_is_named(sr, path):
         path, "holds weight, bias, …; expected a re-synthesiser .* or a classifier", torch.nn.Linear(2, 2).state_dict()
     )
     wide = hollow(sr_shapes(**TINY)) | {"output.bias": torch.zeros(4)}
-    refused(path, r"re-synthesiser .*; 1 differences: output\.bias is \(4,\), expected \(3,\)", wide)
-    refused(path, r"fit a re-synthesiser with features = 1, .*; \d+ differences: missing sfe1", state, part="sr")
+    refused(path, r"re-synthesiser .*, with 1 differences: output\.bias is \(4,\), expected \(3,\)", wide)
+    refused(path, r"fit a re-synthesiser with features = 1, .*, with \d+ differences: missing sfe1", state, part="sr")
     nothing = {"sfe1.weight": torch.zeros(0, 3, 3, 3), "upscale.0.bias": torch.zeros(())}
     refused(path, r"\d+ differences: sfe1\.weight is \(0, 3, 3, 3\), expected \(1, 3, 3, 3\)", nothing)
 
@@ -397,6 +399,6 @@ def test_other_files(path, tmp_path):
         tmp_path / "none.pth", r"none\.pth does not exist\. Get it .*SSAW14/BeyondtheSpectrum", kind=DataNotFoundError
     )
     path.write_bytes(b"hello")
-    refused(path, "damaged or was not written by torch.save")
+    refused(path, "damaged or not written by torch.save")
     refused(path, "holds a dict with 'epoch'; expected", {"epoch": 3})
     refused(path, "holds a dict with nothing; expected", {"state_dict": {}})

@@ -1,4 +1,4 @@
-"""What a packet of coded video holds, without decoding it: how many pictures it shows, and whether decoding can start there.
+"""Packet headers of VP8, VP9, AV1 and others: how many pictures a packet shows, and whether decoding can start there.
 
 Only the first bits of headers are read. Sources: RFC 6386 (VP8, 9.1), the VP9 bitstream specification (6.2, annex B), the AV1
 bitstream specification (5.3, 5.9.2).
@@ -20,7 +20,7 @@ def packet_reader(codec: str, extradata: bytes | None) -> Reader | None:
 
     Args:
         codec: FFmpeg's name.
-        extradata: Of the stream.
+        extradata: Codec headers of the stream.
 
     Raises:
         Unclear: The headers of the stream say that not every coded picture is one shown frame.

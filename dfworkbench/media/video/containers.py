@@ -1,4 +1,4 @@
-"""Opening video files with FFmpeg: real containers only, always as plain files, never over a connection."""
+"""Open video containers with FFmpeg as plain files: no playlists, scripts or network."""
 
 from pathlib import Path
 

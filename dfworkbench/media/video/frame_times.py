@@ -1,4 +1,4 @@
-"""When each frame of a video is shown: from the packets where they leave no doubt, else by decoding the whole file once.
+"""Times at which the frames of a video are shown: from its packets where they are clear, else by decoding the file once.
 
 docs/decisions/0015-what-a-frame-is.md says when packets leave none.
 """
@@ -64,7 +64,7 @@ def timeline_of_frames(
 
     Args:
         times: For each frame in the order of display its stamps of display and of decoding.
-        packets: Of the stream.
+        packets: All packets of the stream.
         step: Ticks from one frame to the next at the rate that the file claims.
     """
     guessed = _best_effort(times)

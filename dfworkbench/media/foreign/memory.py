@@ -1,7 +1,7 @@
-"""Reading files of other people in bounded memory: JSON by its structure, anything else below a limit of the process.
+"""Memory limits for reading untrusted files, and JSON within them.
 
-A file of a few bytes can ask for gigabytes. `read_json` and `require_cells` estimate what a text grows to before it is parsed.
-`bounded_memory` is the fence behind such checks, for libraries that allocate what a header says (HDF5, Parquet, pictures).
+A file of a few bytes can ask for gigabytes. `read_json` and `require_cells` estimate the size of the result before parsing.
+`bounded_memory` limits the whole process, for libraries that allocate what a header says (HDF5, Parquet, pictures).
 """
 
 import contextlib

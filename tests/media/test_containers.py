@@ -15,7 +15,7 @@ from boxes import refer_to
 
 from dfworkbench.core.errors import MediaError
 from dfworkbench.media import VideoSource, VideoWriter
-from dfworkbench.media.video.opening import CONTAINERS
+from dfworkbench.media.video.containers import CONTAINERS
 
 
 @pytest.fixture(scope="module")

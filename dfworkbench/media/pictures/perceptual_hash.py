@@ -1,4 +1,4 @@
-"""Pictures that look the same: a perceptual hash, and the search for near ones among many.
+"""Perceptual hash of pictures, and the search for pictures that look the same.
 
 The hash keeps the signs of the lowest frequencies of a picture, which survive recompression, resizing, noise and changes of
 brightness. It is the DCT hash of Zauner (*Implementation and Benchmarking of Perceptual Image Hash Functions*, 2010) with 256

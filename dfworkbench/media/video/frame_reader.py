@@ -1,4 +1,4 @@
-"""Decoding the wanted frames of one stream: by their time stamps, jumping over what none of them needs, or by counting."""
+"""Decode the wanted frames of a stream: by time stamp with seeking, or by counting."""
 
 import bisect
 from collections.abc import Iterator
@@ -10,11 +10,11 @@ import av.error
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from dfworkbench.media.video.containers import open_video
 from dfworkbench.media.video.decoding import Damage, decode, decode_all, demux, prepare
+from dfworkbench.media.video.frame_times import Timeline
 from dfworkbench.media.video.nal_units import has_layers
-from dfworkbench.media.video.opening import open_video
 from dfworkbench.media.video.streams import Place, place_of
-from dfworkbench.media.video.timeline import Timeline
 
 #: Codecs whose decoders leave out unreferenced frames exactly.
 _SKIPPING_CODECS = ("h264", "hevc")

@@ -1,4 +1,4 @@
-"""Whether the bytes of a picture go on to its end. What follows the end, such as padding or a second picture, does not count."""
+"""Whether a picture file is cut off before its end; what follows the end, such as a second picture, does not count."""
 
 import struct
 

@@ -1,4 +1,4 @@
-"""Boxes drawn into a picture, where a detector says what it looks at."""
+"""Draw boxes with scores into a picture."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray

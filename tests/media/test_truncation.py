@@ -8,7 +8,7 @@ import pytest
 
 from dfworkbench.core.errors import MediaError
 from dfworkbench.media import read_image
-from dfworkbench.media.pictures.whole import is_cut
+from dfworkbench.media.pictures.truncation import is_cut
 
 _END = b"\xff\xd9"
 

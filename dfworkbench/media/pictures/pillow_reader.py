@@ -1,4 +1,4 @@
-"""What a picture file holds beside the pixels of its first picture, by Pillow: transparency, further pictures, colours."""
+"""Pictures through Pillow: transparency, further pictures in the file, and colour profiles, which OpenCV does not show."""
 
 import functools
 import io

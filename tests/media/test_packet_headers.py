@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from dfworkbench.media.video.bits import Unclear
-from dfworkbench.media.video.bitstream import packet_reader
 from dfworkbench.media.video.nal_units import has_layers
+from dfworkbench.media.video.packet_headers import packet_reader
 
 
 def parameters(**options: str) -> bytes:

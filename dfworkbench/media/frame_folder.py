@@ -1,4 +1,4 @@
-"""Folders of numbered pictures that are read like videos, and what both have in common."""
+"""Folders of numbered pictures, read like videos; `open_source` opens either."""
 
 import math
 import re
@@ -62,8 +62,7 @@ class FrameFolder:
         path: The folder.
         frames_expected: Pictures in it.
         fps: Frames per second, as given: a folder does not say.
-        width_px: Width of the first readable picture; the others may differ (data sets of face crops).
-        height_px: Likewise.
+        width_px, height_px: Size of the first readable picture; the others may differ (data sets of face crops).
         notice: What `read_picture` notices of the first readable picture; "" if nothing.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What decoders say on standard error while they return a picture: libjpeg and libtiff fill in damaged parts and only print a line.
+"""Damaged JPEG and TIFF files, known by what libjpeg and libtiff print on standard error while they fill in the lost part.
 
 No decoder at hand reports such damage in another way (docs/decisions/0021-what-a-picture-is.md). Standard error belongs to the
 process, so one picture at a time is listened to, and every line that is not a complaint is passed on.

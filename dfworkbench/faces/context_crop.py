@@ -1,0 +1,120 @@
+"""From a frame to the context crop that is stored: around a face, of a whole picture, or of a ready-made face crop."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dfworkbench.core.geometry import square_around
+from dfworkbench.faces.settings import FaceSettings
+from dfworkbench.media import encode_png
+
+_SMALL_STEP = 1.4
+#: Of whole pictures, what is kept and windows begin at multiples of this: re-synthesis makes one pixel of 4 x 4, and traces of
+#: up-sampling have periods of 2 and 4, whose phase a window must not hide.
+WHOLE_STEP_PX = 4
+
+
+@dataclass(frozen=True)
+class ContextCrop:
+    """A square around a face, at the resolution of the frame unless it was larger than `context_max_px`; or a whole picture.
+
+    Attributes:
+        image: `(S, S, 3)` uint8 RGB; the frame's border is repeated where the square reaches beyond it.
+        x0: Left edge in pixels of the frame; may be negative.
+        y0: Top edge, likewise.
+        side: Width and height in pixels of the frame.
+        frame_px: Width and height of the frame, where they are known; needed to tell its pixels from its repeated border.
+    """
+
+    image: NDArray[np.uint8]
+    x0: float
+    y0: float
+    side: float
+    frame_px: tuple[int, int] | None = None
+
+    @property
+    def square(self) -> NDArray[np.float64]:
+        """Its corners x0, y0, x1, y1 in pixels of the frame, `(4,)`."""
+        return np.array([self.x0, self.y0, self.x0 + self.side, self.y0 + self.side], np.float64)
+
+    def from_frame(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Points in pixels of the frame, `(…, 2)`, in pixels of the image."""
+        ratio = self.image.shape[0] / self.side
+        # the centre of pixel i lies at i + 0.5 from the edge, whatever the resolution
+        return (np.asarray(points, np.float64) - (self.x0, self.y0) + 0.5) * ratio - 0.5
+
+    @cached_property
+    def png(self) -> bytes:
+        """The image as a lossless PNG file, compressed when first asked for."""
+        return encode_png(self.image)
+
+
+def cut_context(rgb: NDArray[np.uint8], box: ArrayLike, settings: FaceSettings) -> ContextCrop:
+    """Cut the context crop of a face box from a frame.
+
+    Args:
+        rgb: `(H, W, 3)` uint8 frame.
+        box: x0, y0, x1, y1 in pixels of the frame.
+        settings: `context_scale` and `context_max_px`.
+    """
+    left, top, length = square_around(box, settings.context_scale)
+    side = max(round(length), 1)
+    # the centre of the square is kept to half a pixel
+    x0, y0 = round(left + (length - side) / 2), round(top + (length - side) / 2)
+    return context_at(rgb, x0, y0, side, min(side, settings.context_max_px))
+
+
+def cut_whole(rgb: NDArray[np.uint8], max_px: int) -> ContextCrop:
+    """What is kept of a whole picture: the largest square near its middle, pixel for pixel; place and side are multiples of 4.
+
+    Args:
+        rgb: `(H, W, 3)` uint8, at least 4 x 4.
+        max_px: A larger square is not taken; nothing is scaled.
+    """
+    height, width = rgb.shape[:2]
+    side = min(height, width, max_px) // WHOLE_STEP_PX * WHOLE_STEP_PX
+    left, top = ((length - side) // 2 // WHOLE_STEP_PX * WHOLE_STEP_PX for length in (width, height))
+    return context_at(rgb, left, top, side, side)
+
+
+def take_crop(rgb: NDArray[np.uint8], max_px: int) -> tuple[ContextCrop, NDArray[np.float64]]:
+    """A ready-made face crop `(H, W, 3)` as a context crop, and its face box `(4,)`, which is all of the picture.
+
+    A picture that is not square is filled up to a square by repeating its border; above `max_px` it is stored scaled down.
+    """
+    height, width = rgb.shape[:2]
+    side = max(height, width)
+    context = context_at(rgb, (width - side) // 2, (height - side) // 2, side, min(side, max_px))
+    return context, np.array([0, 0, width, height], np.float64)
+
+
+def context_at(rgb: NDArray[np.uint8], x0: int, y0: int, side: int, size_px: int) -> ContextCrop:
+    """The context crop of a known place: a square of `side` pixels of the frame at (x0, y0), stored with `size_px`."""
+    image = resize(cut_square(rgb, x0, y0, side), size_px).copy()  # never a view that keeps the frame
+    return ContextCrop(image, float(x0), float(y0), float(side), (rgb.shape[1], rgb.shape[0]))
+
+
+def cut_square(rgb: NDArray[np.uint8], x0: int, y0: int, side: int) -> NDArray[np.uint8]:
+    """A square that may reach beyond the frame, whose border pixels are repeated there; may be a view of the frame."""
+    height, width = rgb.shape[:2]
+    left, top, right, bottom = max(x0, 0), max(y0, 0), min(x0 + side, width), min(y0 + side, height)
+    if left >= right or top >= bottom:  # a box outside the frame sees nothing but its border
+        rows, columns = (np.clip(np.arange(at, at + side), 0, end - 1) for at, end in ((y0, height), (x0, width)))
+        return rgb[rows[:, None], columns]
+    inner = rgb[top:bottom, left:right]
+    missing = top - y0, y0 + side - bottom, left - x0, x0 + side - right
+    if not any(missing):
+        return inner
+    return np.asarray(cv2.copyMakeBorder(inner, *missing, borderType=cv2.BORDER_REPLICATE), dtype=np.uint8)
+
+
+def resize(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """A picture as a square of `size` pixels: area means down, bilinear for small steps and up."""
+    if image.shape[:2] == (size, size):
+        return image
+    # a small step down hardly differs between the two, and averaging takes four times as long
+    method = cv2.INTER_AREA if max(image.shape[:2]) > _SMALL_STEP * size else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (size, size), interpolation=method), dtype=np.uint8)
