@@ -17,7 +17,11 @@ PAGES = sorted(
 )
 #: What a history names need not exist any more.
 OF_TODAY = [page for page in PAGES if page.name != "CHANGELOG.md"]
-HOMES = (ROOT, ROOT / "dfworkbench", ROOT / "dfworkbench" / "datasets", ROOT / "docs")
+FILES = [
+    f"/{path.relative_to(ROOT).as_posix()}"
+    for top in ("dfworkbench", "tests", "benchmarks", "docs", "notebooks", "checkpoints", "labels", "extracted")
+    for path in (ROOT / top).rglob("*.*")
+] + [f"/{path.name}" for path in ROOT.glob("*.*")]
 #: A path in backticks, as far as it is a file of the repository: `datasets/layouts/found.py`, `tests/golden/`, `training.py`.
 PATH = re.compile(r"`((?:[a-z_0-9]+/)*[a-zA-Z_0-9]+\.(?:py|md|toml|cff)|(?:[a-z_0-9]+/)+)`")
 #: Folders of the workspace, which are not in the repository.
@@ -51,22 +55,15 @@ def test_paths_exist(page):
     for path in PATH.findall(page.read_text()):
         if path.startswith(WORKSPACE):
             continue
-        homes = (
-            page.parent,
-            *HOMES,
-            *ROOT.glob("tests/*"),
-            *ROOT.glob("dfworkbench/*"),
-            *ROOT.glob("dfworkbench/methods/*"),
-            ROOT / "benchmarks",
-        )
-        assert any((home / path).exists() for home in homes), f"{named(page)} names {path}"
+        found = (f"/{path}" in file if path.endswith("/") else file.endswith(f"/{path}") for file in FILES)
+        assert any(found), f"{named(page)} names {path}"
 
 
 @pytest.mark.parametrize("page", PAPERS, ids=named)
 def test_figures_of_a_paper_are_recorded_in_the_results(page):
     recorded = (ROOT / "docs" / "results.md").read_text()
     results = page.read_text().partition("## Results")[2].partition("\n## ")[0]
-    for figure in re.findall(r"[-+−]?\d\.\d+ \[[^\]]+\]", results):
+    for figure in re.findall(r"[-+\u2212]?\d\.\d+ \[[^\]]+\]", results):
         assert figure in recorded, f"{named(page)}: {figure}"
 
 
