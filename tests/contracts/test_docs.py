@@ -70,3 +70,14 @@ def test_figures_of_a_paper_are_recorded_in_the_results(page):
 def test_every_paper_has_a_readme():
     folders = {path.parent for path in (ROOT / "dfworkbench" / "methods").glob("*/__init__.py")}
     assert folders == {page.parent for page in PAPERS}
+
+
+def test_the_python_of_the_readme_runs(toy, capsys):
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    clip, picture = '"data/demo/extras/two_people_one_forged.mp4"', next(toy.extracted.rglob("*.png"))
+    assert clip in code
+    code = code.replace('"demo"', '"toy"').replace("epochs=3", "epochs=1").replace(clip, repr(str(picture)))
+    exec(compile(code, "README.md", "exec"), {"__name__": "__main__"})
+    printed = capsys.readouterr().out
+    assert "average_precision" in printed
+    assert picture.name in printed
