@@ -1,7 +1,6 @@
 """Fixtures shared by all tests."""
 
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -28,12 +27,17 @@ def toy(_toy_source, tmp_path, monkeypatch) -> Workspace:
     return Workspace(root)
 
 
+@pytest.fixture(scope="session")
+def demo_source(tmp_path_factory) -> Path:
+    """Folder of a generated and extracted demo set, see `demo_set`; shared by all processes, so it must be copied."""
+    from demo_set import make_source
+
+    return make_source(tmp_path_factory)
+
+
 @pytest.fixture
 def no_workers(monkeypatch) -> None:
-    """Extraction in this process: worker processes take many seconds to start."""
-    from dfworkbench.extraction import part
+    """Extraction in this process."""
+    from demo_set import extract_here
 
-    def run_here(jobs, workers, scheduler):
-        return enumerate(part.extract_video(job, threads=1) for job in jobs)
-
-    monkeypatch.setattr(sys.modules["dfworkbench.extraction.extract"], "run_jobs", run_here)
+    extract_here(monkeypatch)

@@ -16,7 +16,8 @@ SMALL = {
 METHOD_OPTIONS = {"mi_net": {"mixup": 0.0}, "resynthesis": {"trial": True}}
 
 
-#: The code of another detector, only wider or deeper: they are built, scored and saved here; training is tested on the other.
+#: The code of another detector, only wider or deeper: they are built, scored and saved here; training, and that samples of a
+#: batch do not influence each other, is tested on the other.
 TWINS = {f"efficientnet_b{i}" for i in (1, 2, 4, 5, 6, 7)} | {
     "caddm_efficientnet_b3", "caddm_efficientnet_b4", "efficientnet_b3_lstm", "mi_net_resnet34", "resnet34"
 } | {f"mi_net_efficientnet_b{i}" for i in range(8)} | {f"resynthesis_stage{i}" for i in (1, 2, 3, 4)}  # fmt: skip
