@@ -1,6 +1,7 @@
 """A tiny generated demo set, extracted: made once in a test run, however many processes run the tests."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -40,3 +41,10 @@ def make_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
             extract(ExtractSettings(name="demo_celebdf", layout="celebdf"), space, progress=False)
             done.touch()
     return root
+
+
+def copy_source(source: Path, root: Path) -> Workspace:
+    """A workspace in `root` with a copy of all that lies in `source`."""
+    for name in ("data", "labels", "extracted"):
+        shutil.copytree(source / name, root / name)
+    return Workspace(root)

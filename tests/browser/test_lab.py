@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from demo_set import copy_source
 from lab import CHROMIUM, DRIVER, Lab, Server
 
-from dfworkbench.core.workspace import Workspace
 from dfworkbench.notebook.evaluation import Evaluation, EvaluationSettings
 from dfworkbench.notebook.runner import run_notebook
 
@@ -39,10 +39,7 @@ NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 @pytest.fixture(scope="module")
 def space(demo_source, tmp_path_factory):
     """A workspace with a tiny extracted demo set."""
-    space = Workspace(tmp_path_factory.mktemp("lab"))
-    for name in ("data", "labels", "extracted"):
-        shutil.copytree(demo_source / name, space.root / name)
-    return space
+    return copy_source(demo_source, tmp_path_factory.mktemp("lab"))
 
 
 @pytest.fixture(scope="module")

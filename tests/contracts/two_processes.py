@@ -27,7 +27,7 @@ def is_random_inside(method, batch) -> bool:
         if isinstance(module, nn.Dropout):
             module.p = 0.0
     losses = []
-    for seed in (1, 2, 3):
+    for seed in (1, 2):
         torch.manual_seed(seed)
         with torch.no_grad():
             losses.append(float(copy.deepcopy(still).train()(batch).loss))
@@ -55,10 +55,7 @@ def compare(fabric: Fabric, method_name: str, detector_name: str, seed: int) -> 
         if isinstance(module, nn.LSTM):
             module.dropout = 0.0  # drawn inside the layer
     whole = make_batch(method.detector.input_spec, [0, 1, 1, 0], seed)
-    random = is_random_inside(method, whole)
     untouched = copy.deepcopy(method)
-    alone = copy.deepcopy(method)
-    expected = one_step(alone, alone, whole, lambda loss: loss.backward())
     replace_layers(method, fabric)
     model = fabric.setup_module(method)
     share = slice(fabric.global_rank * 2, fabric.global_rank * 2 + 2)
@@ -67,11 +64,20 @@ def compare(fabric: Fabric, method_name: str, detector_name: str, seed: int) -> 
         everywhere = fabric.all_gather(gradient)
         if not torch.equal(everywhere[0], everywhere[1]):
             raise SystemExit(f"{method_name} with {detector_name}: the processes ended with different gradients")
-    turned = torch.tensor([2, 3, 0, 1])
-    again = copy.deepcopy(untouched)
-    noise = one_step(again, again, {k: v[turned] for k, v in whole.items()}, lambda loss: loss.backward())
-    worst = max(map(excess, found, expected, noise))
-    return random, float(fabric.all_reduce(torch.tensor(worst), reduce_op="max"))  # both must go on alike
+    random, worst = 0.0, 0.0
+    if fabric.is_global_zero:
+        random = float(is_random_inside(untouched, whole))
+        turned = torch.tensor([2, 3, 0, 1])
+        expected, noise = (
+            one_step(alone, alone, batch, lambda loss: loss.backward())
+            for alone, batch in (
+                (copy.deepcopy(untouched), whole),
+                (copy.deepcopy(untouched), {k: v[turned] for k, v in whole.items()}),
+            )
+        )
+        worst = max(map(excess, found, expected, noise))
+    random, worst = fabric.all_reduce(torch.tensor([random, worst]), reduce_op="max").tolist()  # both must go on alike
+    return bool(random), worst
 
 
 def excess(found: torch.Tensor, expected: torch.Tensor, noise: torch.Tensor) -> float:

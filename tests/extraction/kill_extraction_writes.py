@@ -9,15 +9,17 @@ import signal
 import sys
 from pathlib import Path
 
+import pandera.pandas  # noqa: F401
+import pyarrow.parquet  # noqa: F401 - both would otherwise be imported again in every child
 import pytest
 from demo_set import extract_here
 from kill_extraction import contents, make_videos, video_table
 
 from dfworkbench.core.workspace import Workspace
 from dfworkbench.extraction import extract_table
-from dfworkbench.faces import FaceSettings
+from dfworkbench.faces import FaceFinder, FaceSettings
 
-VIDEOS, FRAMES = 2, 2
+VIDEOS, FRAMES = 1, 2
 
 
 def run(videos: Path, root: Path, kill_at: int = 0) -> bool:
@@ -65,6 +67,7 @@ def die_at(number: int, patch: pytest.MonkeyPatch) -> None:
 def main(folder: str) -> None:
     videos, undisturbed, disturbed = (Path(folder) / name for name in ("videos", "undisturbed", "disturbed"))
     videos.mkdir()
+    FaceFinder(FaceSettings())  # imports what children need
     make_videos(videos, VIDEOS)
     assert not run(videos, undisturbed)
     writes = 0

@@ -40,8 +40,8 @@ def test_killed_at_every_write_nothing_is_lost(tmp_path):
         [sys.executable, str(script), str(tmp_path)], capture_output=True, text=True, timeout=300, env=environment()
     )
     assert out.returncode == 0, out.stderr
-    # two crops of two videos, a part of each of four files (one is no video, one shows nobody), two tables
-    assert int(out.stdout) == 2 * 2 + 4 + 2
+    # two crops, a part of each of three files (one is no video, one shows nobody), two tables
+    assert int(out.stdout) == 2 + 3 + 2
 
 
 @pytest.mark.slow
