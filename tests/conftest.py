@@ -8,6 +8,21 @@ from toy import make_workspace
 
 from dfworkbench.core.workspace import HOME_VARIABLE, Workspace
 
+#: Longest first: each file goes to one process, and what is started last must be short.
+LONGEST = (
+    "browser/test_lab.py", "notebooks/test_run.py", "contracts/test_methods.py", "contracts/test_detectors.py",
+    "notebooks/test_09_benchmark.py", "notebooks/test_07_leakage.py", "notebooks/test_05_hypotheses.py",
+    "extraction/test_extraction_kill.py", "notebooks/test_06_reconstruction.py", "notebooks/test_08_clues.py",
+    "training/test_training.py", "notebook/test_sweep.py", "fuzz/test_fuzz.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first."""
+    here = Path(__file__).parent
+    place = {here / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
+
 
 @pytest.fixture(scope="session")
 def _toy_source(tmp_path_factory) -> Path:

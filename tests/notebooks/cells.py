@@ -9,11 +9,12 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.pylabtools import select_figure_formats
 from IPython.utils.capture import capture_output
+from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 from traitlets.config import Config
 
 from dfworkbench.core.workspace import HOME_VARIABLE, Workspace
-from dfworkbench.notebook.parameters import find_notebook, read_notebook
+from dfworkbench.notebook.parameters import find_notebook
 
 
 def run_cells(name: str, values: Mapping[str, Any], space: Workspace, scratch: Path) -> tuple[str, int]:
@@ -22,9 +23,8 @@ def run_cells(name: str, values: Mapping[str, Any], space: Workspace, scratch: P
     The cells get the parameters that the strict runner would give them and run in the folder of the workspace. A kernel takes
     ten seconds to start and to import everything; here that was done before. A cell that fails raises.
     """
-    notebook = parameterize_notebook(
-        read_notebook(find_notebook(name, space)), dict(values), kernel_name="python3", language="python"
-    )
+    stored = load_notebook_node(str(find_notebook(name, space)))
+    notebook = parameterize_notebook(stored, dict(values), kernel_name="python3", language="python")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(space.root)
         patch.setenv(HOME_VARIABLE, str(space.root))

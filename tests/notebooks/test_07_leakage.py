@@ -41,4 +41,4 @@ def test_03_infers_with_caddm(space, tmp_path):
     values = {"checkpoint": name, "path": str(clip), "frames": 4, "device": "cpu"}
     text, shown = run_cells("03_inference", values, space, tmp_path)
     assert f"{name}/epoch_001" in text
-    assert shown >= 4
+    assert shown >= 3  # the tracks of the clip, and how good it is on the test split
