@@ -1,13 +1,27 @@
 """Fixtures shared by all tests."""
 
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 from toy import make_workspace
 
 from dfworkbench.core.workspace import HOME_VARIABLE, Workspace
+
+#: Longest first: each file goes to one process, and what is started last must be short.
+LONGEST = (
+    "browser/test_lab.py", "notebooks/test_run.py", "contracts/test_methods.py", "contracts/test_detectors.py",
+    "notebooks/test_09_benchmark.py", "notebooks/test_07_leakage.py", "notebooks/test_05_hypotheses.py",
+    "extraction/test_extraction_kill.py", "notebooks/test_06_reconstruction.py", "notebooks/test_08_clues.py",
+    "training/test_training.py", "notebook/test_sweep.py", "fuzz/test_fuzz.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first."""
+    here = Path(__file__).parent
+    place = {here / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
 @pytest.fixture(scope="session")
@@ -28,12 +42,17 @@ def toy(_toy_source, tmp_path, monkeypatch) -> Workspace:
     return Workspace(root)
 
 
+@pytest.fixture(scope="session")
+def demo_source(tmp_path_factory) -> Path:
+    """Folder of a generated and extracted demo set, see `demo_set`; shared by all processes, so it must be copied."""
+    from demo_set import make_source
+
+    return make_source(tmp_path_factory)
+
+
 @pytest.fixture
 def no_workers(monkeypatch) -> None:
-    """Extraction in this process: worker processes take many seconds to start."""
-    from dfworkbench.extraction import part
+    """Extraction in this process."""
+    from demo_set import extract_here
 
-    def run_here(jobs, workers, scheduler):
-        return enumerate(part.extract_video(job, threads=1) for job in jobs)
-
-    monkeypatch.setattr(sys.modules["dfworkbench.extraction.extract"], "run_jobs", run_here)
+    extract_here(monkeypatch)

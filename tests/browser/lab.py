@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
 DRIVER = shutil.which("chromedriver")
@@ -19,38 +20,55 @@ _SWITCHES = (
 )  # fmt: skip
 
 
-class Lab:
-    """A JupyterLab server on `root` and a browser that looks at it."""
+class Server:
+    """A JupyterLab server on `root`."""
 
-    def __init__(self, root: Path, scratch: Path, size: tuple[int, int] = (1500, 1700)) -> None:
-        self.root, self.scratch, self.size = root, scratch, size
+    def __init__(self, root: Path, scratch: Path) -> None:
+        self.root, self.scratch = root, scratch
 
-    def __enter__(self) -> "Lab":
+    def __enter__(self) -> "Server":
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.server = subprocess.Popen(
+            self.address = f"http://127.0.0.1:{free.getsockname()[1]}"
+        port = self.address.rpartition(":")[2]
+        self.process = subprocess.Popen(
             [
-                sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={self.port}", "--allow-root",
-                "--IdentityProvider.token=", "--ServerApp.password=", f"--ServerApp.root_dir={self.root}",
-                "--ServerApp.port_retries=0",
+                sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}", "--allow-root",
+                "--IdentityProvider.token=", "--ServerApp.password=", "--ServerApp.disable_check_xsrf=True",
+                f"--ServerApp.root_dir={self.root}", "--ServerApp.port_retries=0",
             ],
             env=self._environment(), stdout=(self.scratch / "lab.log").open("w"), stderr=subprocess.STDOUT,
         )  # fmt: skip
-        self.browser = None
         try:
-            self._wait_for_server()
-            self.browser = self._open_browser()
+            self._wait()
         except BaseException:
             self.__exit__()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.browser is not None:
-            self.browser.quit()
-        self.server.terminate()
-        self.server.wait(timeout=30)
+        self.process.terminate()
+        self.process.wait(timeout=30)
+
+    def end_kernels(self) -> None:
+        """End what the last test has started."""
+        for session in json.load(self._ask("GET", "sessions")):
+            self._ask("DELETE", f"sessions/{session['id']}").close()
+
+    def _ask(self, method: str, path: str, seconds: float = 30) -> Any:
+        request = urllib.request.Request(f"{self.address}/api/{path}", method=method)
+        return urllib.request.urlopen(request, timeout=seconds)
+
+    def _wait(self, seconds: float = 90) -> None:
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                self._ask("GET", "", 2).close()
+                return
+            except OSError:
+                if time.monotonic() > end or self.process.poll() is not None:
+                    raise RuntimeError((self.scratch / "lab.log").read_text()[-2000:]) from None
+                time.sleep(0.5)
 
     def _environment(self) -> dict[str, str]:
         settings = self.scratch / "settings"
@@ -64,16 +82,20 @@ class Lab:
             "JUPYTERLAB_WORKSPACES_DIR": str(self.scratch / "workspaces"), "JUPYTER_CONFIG_DIR": str(self.scratch / "config"),
         }  # fmt: skip
 
-    def _wait_for_server(self, seconds: float = 90) -> None:
-        end = time.monotonic() + seconds
-        while True:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api", timeout=2).close()
-                return
-            except OSError:
-                if time.monotonic() > end or self.server.poll() is not None:
-                    raise RuntimeError((self.scratch / "lab.log").read_text()[-2000:]) from None
-                time.sleep(0.5)
+
+class Lab:
+    """A browser that looks at a JupyterLab server."""
+
+    def __init__(self, server: Server, scratch: Path, size: tuple[int, int] = (1500, 1700)) -> None:
+        self.server, self.scratch, self.size = server, scratch, size
+
+    def __enter__(self) -> "Lab":
+        self.browser = self._open_browser()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.browser.quit()
+        self.server.end_kernels()
 
     def _open_browser(self):
         from selenium import webdriver
@@ -93,7 +115,7 @@ class Lab:
 
     def open(self, notebook: str) -> None:
         """Open a notebook of the root folder and wait for its kernel."""
-        self.browser.get(f"http://127.0.0.1:{self.port}/lab/tree/{notebook}?reset")
+        self.browser.get(f"{self.server.address}/lab/tree/{notebook}?reset")
         self.wait(".jp-Notebook .jp-Cell", 90)
         self.wait(".jp-Notebook-ExecutionIndicator[data-status='idle']", 90)
         time.sleep(2)  # the last cells are put in after the first are shown

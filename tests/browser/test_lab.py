@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from lab import CHROMIUM, DRIVER, Lab
+from demo_set import copy_source
+from lab import CHROMIUM, DRIVER, Lab, Server
 
-from dfworkbench.core.workspace import Workspace
-from dfworkbench.extraction import ExtractSettings, extract
 from dfworkbench.notebook.evaluation import Evaluation, EvaluationSettings
 from dfworkbench.notebook.runner import run_notebook
-from dfworkbench.synthetic import DemoSettings, make_demo
 
 _MISSING = [
     name
@@ -39,19 +37,23 @@ NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 
 @pytest.fixture(scope="module")
-def space(tmp_path_factory):
-    """A workspace with a tiny extracted demo set and its own copies of the notebooks."""
-    space = Workspace(tmp_path_factory.mktemp("lab"))
-    shutil.copytree(NOTEBOOKS, space.root / "notebooks", ignore=shutil.ignore_patterns(".*"))
-    tiny = DemoSettings(pairs=4, val_pairs=1, test_pairs=1, frames=8, size_px=160)
-    make_demo(space.data / "demo", tiny, progress=False)
-    extract(ExtractSettings(name="demo", frames=6, workers=2), space, progress=False)
-    return space
+def space(demo_source, tmp_path_factory):
+    """A workspace with a tiny extracted demo set."""
+    return copy_source(demo_source, tmp_path_factory.mktemp("lab"))
+
+
+@pytest.fixture(scope="module")
+def server(space, tmp_path_factory):
+    with Server(space.root, tmp_path_factory.mktemp("server")) as server:
+        yield server
 
 
 @pytest.fixture
-def lab(space, tmp_path):
-    with Lab(space.root, tmp_path) as lab:
+def lab(server, space, tmp_path):
+    """A browser, and notebooks that nobody has opened."""
+    shutil.rmtree(space.root / "notebooks", ignore_errors=True)
+    shutil.copytree(NOTEBOOKS, space.root / "notebooks", ignore=shutil.ignore_patterns(".*"))
+    with Lab(server, tmp_path) as lab:
         yield lab
 
 

@@ -16,9 +16,11 @@ SMALL = {
 METHOD_OPTIONS = {"mi_net": {"mixup": 0.0}, "resynthesis": {"trial": True}}
 
 
-#: The code of another detector, only wider or deeper: they are built, scored and saved here; training is tested on the other.
-TWINS = {f"efficientnet_b{i}" for i in (1, 2, 4, 5, 6, 7)} | {
-    "caddm_efficientnet_b3", "caddm_efficientnet_b4", "efficientnet_b3_lstm", "mi_net_resnet34", "resnet34"
+#: The code of another detector, only wider or deeper, or of two others put together: they are built, scored and saved here;
+#: training, and that samples of a batch do not influence each other, is tested on the others.
+TWINS = {f"efficientnet_b{i}" for i in range(1, 8)} | {
+    "caddm_efficientnet_b3", "caddm_efficientnet_b4", "efficientnet_b0_lstm", "efficientnet_b3_lstm",
+    "mi_net_resnet34", "resnet34"
 } | {f"mi_net_efficientnet_b{i}" for i in range(8)} | {f"resynthesis_stage{i}" for i in (1, 2, 3, 4)}  # fmt: skip
 
 #: Twins with up to 270 million parameters, seconds for each check. They show shapes and that scores repeat; the rest is shown by

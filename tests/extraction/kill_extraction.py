@@ -13,7 +13,7 @@ from dfworkbench.faces import FaceSettings
 SETTINGS = FaceSettings(frames=6)
 
 
-VIDEOS_WITH_A_FACE = 48
+VIDEOS_WITH_A_FACE = 16
 
 
 def make_videos(folder: Path, count: int = VIDEOS_WITH_A_FACE) -> Path:
@@ -33,6 +33,12 @@ def video_table(folder: Path):
         for file in sorted(folder.glob("*.mp4"))
     ]
     return VIDEOS.complete(rows)
+
+
+def contents(workspace: Path) -> dict[str, bytes]:
+    """Bytes of all crops and of the video table."""
+    files = [*workspace.glob("extracted/heads/*.mp4/*"), workspace / "labels/heads/videos.csv"]
+    return {file.relative_to(workspace).as_posix(): file.read_bytes() for file in files}
 
 
 def main() -> None:

@@ -10,35 +10,42 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from kill_extraction import VIDEOS_WITH_A_FACE, make_videos
+from kill_extraction import VIDEOS_WITH_A_FACE, contents, make_videos
 
 from dfworkbench.datasets.tables import read_table
 
 PROGRAM = Path(__file__).with_name("kill_extraction.py")
-KILLS = 10
+#: Before each kill so many more videos are finished; 0: it may come while the workers still start.
+FINISHED_BEFORE_A_KILL = (1, 0, 2)
+
+
+def environment() -> dict[str, str]:
+    """So that the programs find the modules of this folder's parent."""
+    path = os.pathsep.join([str(PROGRAM.parent.parent), os.environ.get("PYTHONPATH", "")])
+    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
 
 
 def start(videos: Path, workspace: Path) -> subprocess.Popen:
-    path = os.pathsep.join([str(PROGRAM.parent.parent), os.environ.get("PYTHONPATH", "")])
-    return subprocess.Popen(
-        [sys.executable, str(PROGRAM), str(videos), str(workspace)],
-        start_new_session=True,
-        env={**os.environ, "PYTHONPATH": path},
-    )
+    command = [sys.executable, str(PROGRAM), str(videos), str(workspace)]
+    return subprocess.Popen(command, start_new_session=True, env=environment())
 
 
 def finished(workspace: Path) -> int:
     return len(list((workspace / "extracted" / "heads" / ".parts").glob("[!.]*.json")))
 
 
-def contents(workspace: Path) -> dict[str, bytes]:
-    """Bytes of all crops and of the video table."""
-    files = [*workspace.glob("extracted/heads/*.mp4/*"), workspace / "labels/heads/videos.csv"]
-    return {file.relative_to(workspace).as_posix(): file.read_bytes() for file in files}
+def test_killed_at_every_write_nothing_is_lost(tmp_path):
+    script = PROGRAM.with_name("kill_extraction_writes.py")
+    out = subprocess.run(
+        [sys.executable, str(script), str(tmp_path)], capture_output=True, text=True, timeout=300, env=environment()
+    )
+    assert out.returncode == 0, out.stderr
+    # two crops, a part of each of three files (one is no video, one shows nobody), two tables
+    assert int(out.stdout) == 2 + 3 + 2
 
 
 @pytest.mark.slow
-def test_killed_ten_times_nothing_is_lost_and_nothing_done_twice(tmp_path):
+def test_killed_at_random_moments_nothing_is_lost_and_nothing_done_twice(tmp_path):
     videos = tmp_path / "videos"
     videos.mkdir()
     make_videos(videos)
@@ -46,14 +53,13 @@ def test_killed_ten_times_nothing_is_lost_and_nothing_done_twice(tmp_path):
     assert start(videos, undisturbed).wait(300) == 0
     rng = random.Random(0)
     progress = []
-    for _ in range(KILLS):
+    for further in FINISHED_BEFORE_A_KILL:
         before = finished(disturbed)
         process = start(videos, disturbed)
-        # mostly while videos are being extracted, now and then while the workers still start
-        wanted, deadline = before + rng.choice((0, 1, 1, 2)), time.monotonic() + 60
+        wanted, deadline = before + further, time.monotonic() + 60
         while finished(disturbed) < wanted and time.monotonic() < deadline and process.poll() is None:
             time.sleep(0.002)
-        time.sleep(rng.uniform(0, 3 if wanted == before else 0.08))
+        time.sleep(rng.uniform(0, 3 if not further else 0.08))
         assert process.poll() is None, "it ended before it was killed: make more videos"
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

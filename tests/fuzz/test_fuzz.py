@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from fuzz import damaged, fuzz_here
 from readers import READERS, Reader
 
-COUNT, SECONDS = 100, 1.5
+COUNT, SECONDS = 60, 0.8
 
 
 @pytest.mark.parametrize("name", READERS)

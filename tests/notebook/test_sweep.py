@@ -82,10 +82,17 @@ def test_what_cannot_be_run_is_refused_before_anything_starts(space):
         run_sweep("../out", {"seed": [1]}, "77_toy", workspace=space)
 
 
+@pytest.fixture(scope="module")
+def swept(space):
+    """The table of a sweep whose first cell fails and whose second one kills its worker."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "2")
+        return sweep(space, {"word": ["bad", "kill", "good"], "seed": [1]}, workers=2)
+
+
 @pytest.mark.slow
-def test_a_failing_and_a_killed_cell_cost_themselves_only(space, monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    table = sweep(space, {"word": ["bad", "kill", "good"], "seed": [1]}, workers=2).set_index("word")
+def test_a_failing_and_a_killed_cell_cost_themselves_only(space, swept):
+    table = swept.set_index("word")
     assert table["status"].to_dict() == {"bad": FAILED, "kill": FAILED, "good": DONE}
     assert "seed 1 is unlucky" in table.loc["bad", "reason"]
     short = short_reason(table.loc["bad", "reason"])
@@ -104,18 +111,17 @@ def test_a_failing_and_a_killed_cell_cost_themselves_only(space, monkeypatch):
 
 
 @pytest.mark.slow
-def test_started_again_it_does_what_is_missing_and_failures_if_asked(space, monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    grid = {"word": ["bad", "good"], "seed": [6]}
-    assert sweep(space, grid, workers=1)["status"].tolist() == [FAILED, DONE]
-    larger = {"word": ["bad", "good"], "seed": [6, 7]}
+@pytest.mark.usefixtures("swept")
+def test_started_again_it_does_what_is_missing_and_failures_if_asked(space):
+    larger = {"word": ["bad", "good"], "seed": [1, 2]}
     assert status_table(sweep_cells("toy", larger, "77_toy", space))["status"].tolist() == [
         FAILED,
         NOT_RUN,
         DONE,
         NOT_RUN,
     ]
-    assert sweep(space, larger, workers=2)["status"].tolist() == [FAILED, FAILED, DONE, DONE]
-    assert [len(logged(space, run)) for run in ("bad_6", "bad_7", "good_6", "good_7")] == [1, 1, 1, 1]
+    assert sweep(space, larger, workers=1)["status"].tolist() == [FAILED, FAILED, DONE, DONE]
+    assert [len(logged(space, run)) for run in ("bad_1", "bad_2", "good_1", "good_2")] == [1, 1, 1, 1]
+    grid = {"word": ["bad", "good"], "seed": [1]}
     assert sweep(space, grid, workers=1, retry=True)["status"].tolist() == [FAILED, DONE]
-    assert [len(logged(space, run)) for run in ("bad_6", "good_6")] == [2, 1]
+    assert [len(logged(space, run)) for run in ("bad_1", "good_1")] == [2, 1]

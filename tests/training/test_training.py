@@ -389,7 +389,6 @@ def test_a_finished_run_is_not_trained_again(toy, monkeypatch):
         ("mesoinception4", []),
         ("mesonet4_lstm", ["clip_length=3"]),
         ("efficientnet_b0", []),
-        ("efficientnet_b0_lstm", ["clip_length=3"]),
     ],
 )
 def test_break_leaves_a_run_that_goes_on(toy, detector, options):

@@ -1,0 +1,34 @@
+"""Notebook 06: three stages are trained and errors are measured."""
+
+import pytest
+from cells import pictures
+
+from dfworkbench.core.workspace import Workspace
+from dfworkbench.notebook.runner import run_notebook
+from dfworkbench.synthetic import PictureDemoSettings, make_demo_pictures
+
+pytestmark = pytest.mark.notebook
+
+
+def test_three_stages_are_trained_and_errors_measured(tmp_path):
+    space = Workspace(tmp_path)
+    few = PictureDemoSettings(people=6, val_people=2, test_people=2, pictures=2, size_px=64, workers=1)
+    make_demo_pictures(space.data / "demo_pictures", few, progress=False)
+    values = {
+        "size_px": 32, "first_epochs": 1, "epochs": 1, "joint_epochs": 1, "trial": True, "batch_size": 4, "device": "cpu",
+        "perturbations": ["jpeg", "noise>blur"], "levels": [3],
+    }  # fmt: skip
+    done = run_notebook("06_reconstruction_error", values, space.root / "06.ipynb", workspace=space)
+    assert pictures(done) >= 10  # five runs' curves, errors, two distributions, spectra, robustness, explorer
+    text = done.read_text()
+    for word in (
+        "transposed (trained on)",
+        "other generators",
+        "pixel, joint",
+        "fused",
+        "area under AUC",
+        "one_of_all",
+        "as it is and under jpeg",  # the explorer's picture, which must outlive its widgets
+    ):
+        assert word in text
+    assert len(list(space.checkpoints.glob("resynthesis_pixel_demo_pictures_*/epoch_001.safetensors"))) == 2
