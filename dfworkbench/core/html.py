@@ -7,7 +7,7 @@ import base64
 import io
 from collections.abc import Iterable, Sequence
 from html import escape
-from itertools import zip_longest
+from itertools import chain, repeat, zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -124,10 +124,11 @@ def html_table(
     sides = [' class="number"' if number else "" for number in right]
     head = "".join(f"<th{side}>{escape(str(name))}</th>" for name, side in zip_longest(names, sides, fillvalue=""))
     body = ""
-    for row, strong in zip_longest(rows, bold, fillvalue=False):
+    for row, strong in zip(rows, chain(bold, repeat(False)), strict=False):
         cells = "".join(_cell(value, side) for value, side in zip_longest(row, sides, fillvalue=""))
         body += f"<tr{' class=strong' if strong else ''}>{cells}</tr>"
-    return f'<div class="dfw-scroll"><table>{f"<tr>{head}</tr>" if names else ""}{body}</table></div>'
+    head = f"<thead><tr>{head}</tr></thead>" if names else ""
+    return f'<div class="dfw-scroll"><table>{head}<tbody>{body}</tbody></table></div>'
 
 
 def _cell(value: object, side: str) -> str:

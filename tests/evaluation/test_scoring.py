@@ -18,8 +18,10 @@ from dfworkbench.core.palette import ARTIFACT_RGB
 from dfworkbench.datasets.domain import DOMAIN_KEY, GENERATED
 from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.datasets.tables import SCORES, read_table
+from dfworkbench.evaluation.scoring import file_scorer
 from dfworkbench.evaluation.scoring import score as scoring
-from dfworkbench.evaluation.scoring.score import find_files, score, score_rows
+from dfworkbench.evaluation.scoring.media_files import find_files
+from dfworkbench.evaluation.scoring.score import score, score_rows
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
 from dfworkbench.faces import FaceSettings, cut_context, cut_for
 from dfworkbench.faces.files import FileFaces, TrackedFace
@@ -74,7 +76,7 @@ def stub_faces(monkeypatch, per_frame, kind="video"):
             ]
         return FileFaces(kind, 5 * len(per_frame), 25.0, 300, 100, sorted(faces, key=lambda f: (f.track, f.frame)))
 
-    monkeypatch.setattr(scoring, "faces_in_file", found)
+    monkeypatch.setattr(file_scorer, "faces_in_file", found)
     monkeypatch.setattr(scoring, "FaceFinder", lambda settings: None)
 
 
@@ -139,7 +141,7 @@ def test_a_spec_that_needs_exact_boxes_gets_them(monkeypatch, clip):
         asked.append((faces, finder.settings))
         raise MediaError("stop here", "no_face")
 
-    monkeypatch.setattr(scoring, "faces_in_file", faces_in_file)
+    monkeypatch.setattr(file_scorer, "faces_in_file", faces_in_file)
     spec = InputSpec(size_px=32, region="sides", border="clip", interpolation="bilinear", antialias=True, exact=True)
     for given in (spec, InputSpec(size_px=32)):
         score(clip, loaded(given), ScoreSettings(context_max_px=64), progress=False)
@@ -244,7 +246,7 @@ def test_one_bad_file_costs_the_others_nothing(monkeypatch, tmp_path):
     for name in ("a.mp4", "b.mp4", "c.mp4"):
         (tmp_path / name).write_bytes(b"x")
     stub_faces(monkeypatch, [(200,)])
-    good = scoring.faces_in_file
+    good = file_scorer.faces_in_file
 
     def found(path, settings, finder):
         if path.name == "a.mp4":
@@ -253,7 +255,7 @@ def test_one_bad_file_costs_the_others_nothing(monkeypatch, tmp_path):
             raise RuntimeError("the decoder broke")
         return good(path, settings, finder)
 
-    monkeypatch.setattr(scoring, "faces_in_file", found)
+    monkeypatch.setattr(file_scorer, "faces_in_file", found)
     result = score(tmp_path, loaded())
     assert [f.status for f in result] == ["truncated", "error", "ok"]
     assert result[1].reason == "RuntimeError: the decoder broke"
