@@ -6,13 +6,13 @@ import sys
 import numpy as np
 import pytest
 import torch
+from exact_shapley import exact
 from torch import nn
 
 from dfworkbench.core.errors import InputError, MissingDependencyError, ParameterError, UnknownNameError
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.explain.captum_maps import Explanation, grad_cam, integrated_gradients, occlusion
 from dfworkbench.explain.last_map import find_map
-from dfworkbench.explain.shapley.exact import exact
 from dfworkbench.explain.shapley.image_game import ImageGame, baseline_of, cell_of_pixel
 from dfworkbench.explain.shapley.values import ClassLogit, ClassLogOdds
 from dfworkbench.models import build_detector
