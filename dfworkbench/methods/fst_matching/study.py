@@ -320,7 +320,8 @@ class Study:
             found = {"shapley": of_shapley(maps.found[at])}
             value, own = self._value(title, at), self.settings.attributions()
             found |= explain(model, image, others, value=value, settings=own)
-            curves = deletion_and_insertion(model, image, found, value=value, baseline=own.baseline, seed=own.seed)
+            game = ImageGame(model, image, grid=own.grid, baseline=own.baseline, value=value)
+            curves = deletion_and_insertion(game, found, seed=own.seed)
             gains += [
                 {"method": METHODS[name], "deletion": curve.deletion_gain, "insertion": curve.insertion_gain}
                 for name, curve in curves.items()
