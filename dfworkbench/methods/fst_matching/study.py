@@ -19,7 +19,7 @@ from dfworkbench.evaluation.metrics.measures import Measure, measures_table
 from dfworkbench.evaluation.scoring.score import score_rows
 from dfworkbench.explain.deletion import deletion_and_insertion
 from dfworkbench.explain.explanations import METHODS, explain, of_shapley
-from dfworkbench.explain.map_scores import compare_maps, mean_mask
+from dfworkbench.explain.map_baselines import compare_maps, mean_mask
 from dfworkbench.explain.shapley.image_game import ImageGame
 from dfworkbench.explain.shapley.maps import attribute_all
 from dfworkbench.explain.shapley.values import ClassLogit, ClassLogOdds, Value
