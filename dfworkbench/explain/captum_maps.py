@@ -5,7 +5,7 @@ Sundararajan, Taly, Yan: Axiomatic Attribution for Deep Networks. ICML 2017, arX
 Zeiler, Fergus: Visualizing and Understanding Convolutional Networks. ECCV 2014, arXiv:1311.2901.
 Kokhlikyan et al.: Captum: A Unified and Generic Model Interpretability Library for PyTorch. 2020, arXiv:2009.07896.
 
-The explained number, the cells, and what hidden cells show are those of `shapley.image_game`. Preparing a picture is a shift and
+The explained number, the cells, and what hidden cells show are those of an `ImageGame`. Preparing a picture is a shift and
 a scale of each pixel, so the straight way between two prepared pictures is the one between the pictures.
 
 Differences from the papers:
@@ -22,16 +22,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dfworkbench.core.errors import InputError, MissingDependencyError, ParameterError
 from dfworkbench.explain.last_map import find_map
 from dfworkbench.explain.shapley.game import Floats
 from dfworkbench.explain.shapley.image_game import ImageGame, cell_of_pixel
-from dfworkbench.explain.shapley.values import Value, value_function, value_name
 from dfworkbench.models.modes import evaluating
-from dfworkbench.runs.checkpoints import LoadedDetector
 
 #: Steps of integrated gradients: captum's default; `Explanation.gap` says whether they suffice.
 STEPS = 50
@@ -83,16 +80,7 @@ class Explanation:
         }
 
 
-def grad_cam(
-    detector: LoadedDetector | nn.Module,
-    image: NDArray[np.uint8],
-    *,
-    grid: int = 16,
-    value: Value = "logit",
-    layer: str | None = None,
-    relu: bool = False,
-    device: str | None = None,
-) -> Explanation:
+def grad_cam(game: ImageGame, *, layer: str | None = None, relu: bool = False) -> Explanation:
     """Grad-CAM of the last map, enlarged to the cells (bilinear), or averaged over each where it is finer than they are.
 
     The map is sum over channels k of a_k A_k, where A_k is a channel and a_k its mean gradient (Selvaraju et al., equations 1 and
@@ -100,193 +88,126 @@ def grad_cam(
     CADDM); MesoNet and the LSTM detectors give each place of it weights of its own, which the mean mixes up.
 
     Args:
-        detector: Loaded, or a module with `input_spec` that gives a `Prediction`. Its modes and gradients stay as they are.
-        image: The crop that its InputSpec asks for, `(S, S, 3)` uint8 RGB, or `(T, S, S, 3)` for a detector of clips.
-        grid: L, cells along a side.
-        value: "logit" (log-odds of fake), or a function of the prediction that gives `(B,)`; see `shapley.values`.
+        game: Detector, picture and value. The network's modes and gradients stay as they are.
         layer: Name of a module, such as "trunk.net.layer3"; None for the last map, see `last_map`.
-        relu: Keep what speaks for the value alone, as the paper does. A picture without any is 0 everywhere.
-        device: Where the detector is moved; None leaves it where it is.
+        relu: Keep only what speaks for the value, as the paper does. A picture without any is 0 everywhere.
 
     Returns:
         With `details["layer"]`. For a clip the sum over its frames.
 
     Raises:
-        InputError: The picture is not what the detector must be fed, no layer makes a map, or the map is not finite.
+        InputError: No layer makes a map, or the map is not finite.
         UnknownNameError: There is no such layer.
-        ParameterError: A number is out of range.
-        DeviceError: The device is not there.
         MissingDependencyError: captum is not installed.
     """
-    attr = _captum()
-    subject = _Subject(detector, image, grid=grid, baseline="black", value=value, device=device, batch_size=None)
-    with _differentiable(subject.network):
+    attr, subject = _captum(), _Subject(game)
+    with _differentiable(game.network):
         shown = subject.ends()[0].requires_grad_()
-        name = find_map(subject.network, subject, shown, layer, f"explaining {subject.name} by Grad-CAM")
-        cam = attr.LayerGradCam(subject, subject.network.get_submodule(name))
+        name = find_map(game.network, subject, shown, layer, f"explaining {game.name} by Grad-CAM")
+        cam = attr.LayerGradCam(subject, game.network.get_submodule(name))
         maps = cam.attribute(shown, relu_attributions=relu).detach().double()  # (1 or T, 1, h, w)
         one = maps.sum(dim=0, keepdim=True)
-        mode = "bilinear" if max(one.shape[2:]) <= grid else "area"
-        values = nn.functional.interpolate(one, (grid, grid), mode=mode)[0, 0].cpu().numpy()
-    return subject.explanation("grad_cam", values, details={"layer": name, "relu": relu})
+        mode = "bilinear" if max(one.shape[2:]) <= game.grid else "area"
+        values = nn.functional.interpolate(one, (game.grid, game.grid), mode=mode)[0, 0].cpu().numpy()
+    return subject.explanation("grad_cam", values, layer=name, relu=relu)
 
 
-def integrated_gradients(
-    detector: LoadedDetector | nn.Module,
-    image: NDArray[np.uint8],
-    *,
-    grid: int = 16,
-    baseline: str = "black",
-    value: Value = "logit",
-    steps: int = STEPS,
-    device: str | None = None,
-    batch_size: int | None = None,
-) -> Explanation:
+def integrated_gradients(game: ImageGame, *, steps: int = STEPS) -> Explanation:
     """Integrated gradients from the baseline to the picture, summed over the pixels, channels and frames of each cell.
 
     Sums and not means, so that the cells add up to full - empty (completeness, Sundararajan et al., proposition 1) as Shapley
     values do. The integral is taken by Gauss-Legendre quadrature.
 
     Args:
-        detector: As in `grad_cam`.
-        image: As in `grad_cam`.
-        grid: L, cells along a side.
-        baseline: Where the way begins: "black", "mean" or "blur", see `image_game.baseline_of`.
-        value: As in `grad_cam`.
-        steps: Points on the way.
-        device: As in `grad_cam`.
-        batch_size: Pictures per pass, or clips; None for 16.
+        game: Detector, picture, baseline and value; at most `GRADIENT_BATCH` pictures go through the network at once.
+        steps: Points between baseline and picture.
 
     Returns:
         With `gap`, captum's convergence delta summed in float64: more steps bring it closer to 0.
 
     Raises:
-        InputError: The picture is not what the detector must be fed, the value has no gradient, or the map is not finite.
-        UnknownNameError: No such baseline.
-        ParameterError: A number is out of range.
-        DeviceError: The device is not there.
+        InputError: The value has no gradient, or the map is not finite.
+        ParameterError: No steps.
         MissingDependencyError: captum is not installed.
     """
-    attr = _captum()
+    attr, subject = _captum(), _Subject(game)
     if steps < 1:
         raise ParameterError(
             f"explaining a detector by integrated gradients: steps = {steps}; expected at least 1. Take {STEPS}."
         )
-    subject = _Subject(detector, image, grid=grid, baseline=baseline, value=value, device=device, batch_size=batch_size)
-    with _differentiable(subject.network):
+    with _differentiable(game.network):
         shown, hidden = subject.ends()
         pixels = attr.IntegratedGradients(subject).attribute(
-            shown, hidden, n_steps=steps, internal_batch_size=batch_size or GRADIENT_BATCH
+            shown, hidden, n_steps=steps, internal_batch_size=min(game.batch_size, GRADIENT_BATCH)
         )
         with torch.no_grad():
             added = float(subject(shown)) - float(subject(hidden))
     # (1, 3, S, S) or (1, T, 3, S, S)
-    values = subject.cell_sums(pixels.detach().double().flatten(0, -3).sum(dim=0))
-    return subject.explanation(
-        "integrated_gradients", values, gap=float(values.sum()) - added, details={"baseline": baseline, "steps": steps}
-    )
+    weights = pixels.detach().double().flatten(0, -3).sum(dim=0).cpu().numpy().ravel()
+    values = np.bincount(subject.cells.ravel(), weights, game.players).reshape(game.grid, game.grid)
+    gap = float(values.sum()) - added
+    return subject.explanation("integrated_gradients", values, gap, baseline=game.baseline, steps=steps)
 
 
-def occlusion(
-    detector: LoadedDetector | nn.Module,
-    image: NDArray[np.uint8],
-    *,
-    grid: int = 16,
-    baseline: str = "black",
-    value: Value = "logit",
-    device: str | None = None,
-    batch_size: int | None = None,
-) -> Explanation:
+def occlusion(game: ImageGame) -> Explanation:
     """How much the value falls when one cell is hidden and all others show: v(all) - v(all but i).
 
     captum's `Occlusion` moves a window of one size. Its parent `FeatureAblation` is used, which takes cells as they are: where L
     divides S the two give the same, and elsewhere cells need not be of one size.
 
     Args:
-        detector: As in `grad_cam`.
-        image: As in `grad_cam`.
-        grid: L, cells along a side.
-        baseline: What the hidden cell shows: "black", "mean" or "blur", see `image_game.baseline_of`.
-        value: As in `grad_cam`.
-        device: As in `grad_cam`.
-        batch_size: Pictures per pass, or clips; None for what suits the device.
+        game: Detector, picture, baseline and value.
 
     Raises:
-        InputError: The picture is not what the detector must be fed, or the map is not finite.
-        UnknownNameError: No such baseline.
-        ParameterError: A number is out of range.
-        DeviceError: The device is not there.
+        InputError: The map is not finite.
         MissingDependencyError: captum is not installed.
     """
-    attr = _captum()
-    subject = _Subject(detector, image, grid=grid, baseline=baseline, value=value, device=device, batch_size=batch_size)
-    with _differentiable(subject.network):
+    attr, subject = _captum(), _Subject(game)
+    with _differentiable(game.network):
         shown, hidden = subject.ends()
         mask = torch.from_numpy(subject.cells).to(shown.device).view(*(1,) * (shown.ndim - 2), *subject.cells.shape)
         pixels = attr.FeatureAblation(subject).attribute(
-            shown, hidden, feature_mask=mask, perturbations_per_eval=subject.batch_size
+            shown, hidden, feature_mask=mask, perturbations_per_eval=game.batch_size
         )
     # every pixel of a cell has the cell's number
     _, first = np.unique(subject.cells, return_index=True)
     values = pixels.detach().flatten(0, -3)[0].flatten()[torch.from_numpy(first).to(pixels.device)]
-    return subject.explanation(
-        "occlusion", values.double().cpu().numpy().reshape(grid, grid), details={"baseline": baseline}
-    )
+    values = values.double().cpu().numpy().reshape(game.grid, game.grid)
+    return subject.explanation("occlusion", values, baseline=game.baseline)
 
 
 class _Subject:
-    """Detector, picture and value, as a function that captum can call: prepared pictures to `(B,)`."""
+    """A game as a function that captum can call: prepared pictures to `(B,)`."""
 
-    def __init__(
-        self, detector: LoadedDetector | nn.Module, image: NDArray[np.uint8], *, grid: int, baseline: str, value: Value,
-        device: str | None, batch_size: int | None,
-    ) -> None:  # fmt: skip
-        self._game = ImageGame(
-            detector, image, grid=grid, baseline=baseline, value=value, device=device, batch_size=batch_size
-        )
-        self._value, self.value_name = value_function(value), value_name(value)
-        self.network: nn.Module = self._game.network
-        self.name, self.grid, self.batch_size = self._game.name, grid, self._game.batch_size
-        rows = cell_of_pixel(np.asarray(image).shape[-2], grid)
-        self.cells = rows[:, None] * grid + rows
+    def __init__(self, game: ImageGame) -> None:
+        self._game = game
+        rows = cell_of_pixel(game.size_px, game.grid)
+        self.cells = rows[:, None] * game.grid + rows
         self.evaluations = 0
 
     def __call__(self, images: Tensor) -> Tensor:
         self.evaluations += len(images)
-        value = self._value(self.network(images))
-        if value.shape != (len(images),):
-            raise InputError(
-                f"explaining {self.name}: the value of {len(images)} pictures has shape {tuple(value.shape)}, expected "
-                f"({len(images)},). Choose one number per picture, such as prediction.aux['identity'][:, 3]."
-            )
+        value = self._game.value_of(images)
         if images.requires_grad and not value.requires_grad:
             raise InputError(
-                f"explaining {self.name}: the value {self.value_name} has no gradient, which this method needs. Choose one that "
-                "is computed by functions with a derivative (no argmax, no detach), or explain it by occlusion."
+                f"explaining {self._game.name}: the value {self._game.value} has no gradient, which this method needs. Choose one "
+                "that is computed by functions with a derivative (no argmax, no detach), or explain it by occlusion."
             )
-        return value.float()
+        return value
 
     def ends(self) -> tuple[Tensor, Tensor]:
         """The prepared picture and its baseline, `(1, 3, S, S)` or `(1, T, 3, S, S)` each."""
-        both = self._game.masked(np.repeat([[True], [False]], self.grid**2, axis=1))
+        both = self._game.masked(np.repeat([[True], [False]], self._game.players, axis=1))
         return both[:1], both[1:]
 
-    def cell_sums(self, pixels: Tensor) -> Floats:
-        """`(S, S)` -> `(L, L)`."""
-        weights = pixels.cpu().numpy().ravel()
-        sums: Floats = np.bincount(self.cells.ravel(), weights, self.grid**2).astype(np.float64)
-        return sums.reshape(self.grid, self.grid)
-
-    def explanation(
-        self, method: str, values: Floats, *, gap: float = math.nan, details: dict[str, Any]
-    ) -> Explanation:
+    def explanation(self, method: str, values: Floats, gap: float = math.nan, **details: Any) -> Explanation:
         """The map with its record."""
         if not np.isfinite(values).all():
             raise InputError(
-                f"explaining {self.name} by {method}: {int((~np.isfinite(values)).sum())} of {values.size} cells are NaN or "
+                f"explaining {self._game.name} by {method}: {int((~np.isfinite(values)).sum())} of {values.size} cells are NaN or "
                 "infinite, expected finite numbers. Look at the detector's weights."
             )
-        return Explanation(method, values, self.name, self.value_name, self.evaluations, gap, details=details)
+        return Explanation(method, values, self._game.name, self._game.value, self.evaluations, gap, details=details)
 
 
 @contextmanager

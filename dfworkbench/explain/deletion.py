@@ -23,14 +23,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
-from torch import nn
 
 from dfworkbench.core.errors import InputError, ParameterError
 from dfworkbench.explain.captum_maps import Explanation
 from dfworkbench.explain.shapley.game import CountedGame, Floats, Game
-from dfworkbench.explain.shapley.image_game import ImageGame
-from dfworkbench.explain.shapley.values import Value
-from dfworkbench.runs.checkpoints import LoadedDetector
 
 #: Points of a curve besides the first, and random orders, by default: with 16 x 16 cells 62 evaluations per map and 312 for chance.
 STEPS, RANDOM_ORDERS = 32, 10
@@ -113,75 +109,25 @@ class DeletionInsertion:
 
 
 def deletion_and_insertion(
-    detector: LoadedDetector | nn.Module,
-    image: NDArray[np.uint8],
+    game: Game,
     maps: Mapping[str, Explanation] | Mapping[str, ArrayLike],
     *,
-    baseline: str = "black",
-    value: Value = "logit",
     steps: int = STEPS,
     random_orders: int = RANDOM_ORDERS,
     seed: int = 0,
-    device: str | None = None,
-    batch_size: int | None = None,
-    precision: str = "32-true",
 ) -> dict[str, DeletionInsertion]:
     """Curves of several maps of one picture or clip.
 
     Args:
-        detector: That the maps explain.
-        image: That the maps explain, `(S, S, 3)` uint8 RGB, or `(T, S, S, 3)` for a detector of clips.
-        maps: Name -> `(L, L)`, or what `explain` gives; all on one grid.
-        baseline: What hidden cells show: "black", "mean" or "blur". Take another one than the maps were made with to see whether
-            the result hangs on it.
-        value: That the maps explain.
+        game: An `ImageGame` of the detector, picture and value that the maps explain, or any other game of n players. Take
+            another baseline than the maps were made with to see whether the result hangs on it.
+        maps: Name -> n attributions in any shape, or what `explain` gives.
         steps: In how many steps all cells are hidden; L * L for one by one. More than there are cells are taken as that.
         random_orders: How many are averaged for the chance level.
-        seed: Of the random orders, and of the order among equal attributions.
-        device: Where the detector is moved; None leaves it where it is.
-        batch_size: Pictures per forward pass, or clips; None for what suits the device.
-        precision: "32-true", or "bf16-mixed" for autocast.
+        seed: Draws the random orders, and the order among equal attributions.
 
     Returns:
         Name -> curves, in the order of `maps`.
-
-    Raises:
-        InputError: The picture is not what the detector must be fed; no maps, other shapes, numbers that are not finite.
-        ParameterError: A number is out of range.
-        UnknownNameError: No such baseline or precision.
-        DeviceError: The device is not there.
-    """
-    arrays = {name: np.asarray(one.values if isinstance(one, Explanation) else one) for name, one in maps.items()}
-    shapes = {array.shape for array in arrays.values()}
-    shape = next(iter(shapes), ())
-    if len(shapes) != 1 or len(shape) != 2 or shape[0] != shape[1]:
-        raise InputError(
-            f"drawing deletion curves: got {_seen(arrays)}; expected maps on one grid, (L, L) each. Give the values of "
-            "explanations of this picture, made with one grid."
-        )
-    game = ImageGame(
-        detector, image, grid=shape[0], baseline=baseline, value=value, device=device, batch_size=batch_size,
-        precision=precision,
-    )  # fmt: skip
-    return curves_of_game(game, arrays, steps=steps, random_orders=random_orders, seed=seed)
-
-
-def curves_of_game(
-    game: Game,
-    maps: Mapping[str, ArrayLike],
-    *,
-    steps: int = STEPS,
-    random_orders: int = RANDOM_ORDERS,
-    seed: int = 0,
-) -> dict[str, DeletionInsertion]:
-    """The same for any game.
-
-    Args:
-        game: Of n players.
-        maps: Name -> n attributions, in any shape.
-        steps: As in `deletion_and_insertion`.
-        random_orders: As in `deletion_and_insertion`.
-        seed: As in `deletion_and_insertion`.
 
     Raises:
         InputError: No maps, another number of attributions, or numbers that are not finite, of a map or of the game.
@@ -194,7 +140,8 @@ def curves_of_game(
             f"drawing deletion curves: steps = {steps}, random_orders = {random_orders}, seed = {seed}; expected at least one "
             "step and one random order, and a seed that is not negative."
         )
-    flat = {name: _checked(name, one, players) for name, one in maps.items()}
+    arrays = {name: one.values if isinstance(one, Explanation) else one for name, one in maps.items()}
+    flat = {name: _checked(name, one, players) for name, one in arrays.items()}
     if not flat:
         raise InputError("drawing deletion curves: there are no maps, at least one was expected. Explain the picture.")
     random = np.random.default_rng(seed)
@@ -238,7 +185,3 @@ def _checked(name: str, attribution: ArrayLike, players: int) -> Floats:
             f"finite; expected {players} finite numbers, one per cell. Give the map of this picture on this grid."
         )
     return flat
-
-
-def _seen(arrays: Mapping[str, NDArray]) -> str:
-    return ", ".join(f"{name} {array.shape}" for name, array in arrays.items()) or "no maps"

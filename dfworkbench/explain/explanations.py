@@ -4,7 +4,6 @@ Papers are named in `shapley.maps` and `captum_maps`. `deletion` judges the maps
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from dfworkbench.core.errors import ParameterError
 from dfworkbench.core.names import require_name
 from dfworkbench.explain.captum_maps import STEPS, Explanation, grad_cam, integrated_gradients, occlusion
 from dfworkbench.explain.shapley.attribution_map import AttributionMap, AttributionSettings
+from dfworkbench.explain.shapley.image_game import ImageGame
 from dfworkbench.explain.shapley.maps import attribute
 from dfworkbench.explain.shapley.values import Value
 from dfworkbench.runs.checkpoints import LoadedDetector
@@ -52,9 +52,9 @@ def explain(
         value: "logit" (log-odds of fake), or a function of the prediction that gives `(B,)`; see `shapley.values`.
         settings: Grid for all methods, baseline for all but Grad-CAM, which has none; the rest for Shapley values alone. Also
             with precision "bf16-mixed" the other methods compute in float32.
-        steps: Of integrated gradients.
-        layer: Of Grad-CAM; None for the last map.
-        relu: Of Grad-CAM: only what speaks for the value, as in its paper.
+        steps: As in `integrated_gradients`.
+        layer: As in `grad_cam`.
+        relu: As in `grad_cam`.
         device: Where the detector is moved; None leaves it where it is.
         batch_size: Pictures per pass, or clips; None for what suits method and device.
         on_progress: Called with better and better Shapley values.
@@ -77,8 +77,15 @@ def explain(
     for name in names:
         require_name("attribution method", name, METHODS)
     settings = settings or AttributionSettings()
-    cells: dict[str, Any] = {"grid": settings.grid, "value": value, "device": device}
-    masks = {**cells, "baseline": settings.baseline, "batch_size": batch_size}
+    game = ImageGame(
+        detector,
+        image,
+        grid=settings.grid,
+        baseline=settings.baseline,
+        value=value,
+        device=device,
+        batch_size=batch_size,
+    )
 
     def shapley() -> Explanation:
         found = attribute(
@@ -89,9 +96,9 @@ def explain(
 
     ways: dict[str, Callable[[], Explanation]] = {
         "shapley": shapley,
-        "grad_cam": lambda: grad_cam(detector, image, layer=layer, relu=relu, **cells),
-        "integrated_gradients": lambda: integrated_gradients(detector, image, steps=steps, **masks),
-        "occlusion": lambda: occlusion(detector, image, **masks),
+        "grad_cam": lambda: grad_cam(game, layer=layer, relu=relu),
+        "integrated_gradients": lambda: integrated_gradients(game, steps=steps),
+        "occlusion": lambda: occlusion(game),
     }
     return {name: ways[name]() for name in names}
 

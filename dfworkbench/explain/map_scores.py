@@ -5,13 +5,12 @@ counts as forged from one half on; where no cell reaches it, the cells with the 
 by their place: a flat map points nowhere, and hits as often as the forged share says.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import hypergeom
 
 from dfworkbench.core.errors import InputError
 from dfworkbench.evaluation.metrics.evaluate import average_precision
@@ -44,9 +43,6 @@ MEASURES = {
     "average_precision": "average precision of cells",
 }
 
-#: What every attribution must beat: names of `compare_maps`.
-BASELINES = ("centre prior", "random maps", "flat map")
-
 
 def map_scores(attribution: ArrayLike, mask: ArrayLike) -> MapScores:
     """Judge the map of one picture.
@@ -62,7 +58,7 @@ def map_scores(attribution: ArrayLike, mask: ArrayLike) -> MapScores:
     if _why(a, m):
         return MapScores(*[NAN] * 4)
     shares = cell_shares(m, a.shape)
-    forged, positive = _forged(shares), np.maximum(a, 0)
+    forged, positive = forged_cells(shares), np.maximum(a, 0)
     energy = float((positive * shares).sum() / positive.sum()) if positive.any() else 0.0
     return MapScores(
         top_iou=_top_iou(a, forged),
@@ -70,25 +66,6 @@ def map_scores(attribution: ArrayLike, mask: ArrayLike) -> MapScores:
         energy=energy,
         average_precision=average_precision(forged.ravel(), a.ravel()),
     )
-
-
-def chance_scores(mask: ArrayLike, grid: tuple[int, ...]) -> MapScores:
-    """What maps on `grid` have on average whose cells are in random order; NaN for an empty mask.
-
-    The forged share for pointing and energy. Average precision and IoU of few cells lie above what a flat map has: for k of n
-    cells (H_n + (k - 1) (n - H_n) / (n - 1)) / n with the harmonic number H_n (Bestgen 2015), and the mean of h / (2 k - h)
-    over a hypergeometric number h of hits.
-    """
-    m = np.asarray(mask, dtype=bool)
-    if not m.any():
-        return MapScores(*[NAN] * 4)
-    shares = cell_shares(m, grid)
-    n, k = shares.size, int(_forged(shares).sum())
-    harmonic = float((1 / np.arange(1, n + 1)).sum())
-    precision = (harmonic + (k - 1) * (n - harmonic) / max(n - 1, 1)) / n
-    hits = np.arange(max(0, 2 * k - n), k + 1)
-    iou = float((hypergeom.pmf(hits, n, k, k) * hits / (2 * k - hits)).sum())
-    return MapScores(iou, float(shares.mean()), float(shares.mean()), precision)
 
 
 def cell_shares(mask: ArrayLike, grid: tuple[int, ...]) -> NDArray[np.float64]:
@@ -104,21 +81,6 @@ def cell_shares(mask: ArrayLike, grid: tuple[int, ...]) -> NDArray[np.float64]:
     m = np.asarray(mask, dtype=np.float64)
     shares = _coverage(grid[0], m.shape[0]) @ m @ _coverage(grid[1], m.shape[1]).T
     return np.round(shares, 12)  # equal shares must be equal numbers
-
-
-def mean_mask(masks: Sequence[ArrayLike], grid: tuple[int, int]) -> NDArray[np.float64]:
-    """The centre prior: how often each cell is forged in a reference set (not the one that is judged), `grid`, 0..1.
-
-    Raises:
-        InputError: No mask shows anything.
-    """
-    known = [cell_shares(mask, grid) for mask in masks if np.asarray(mask).any()]
-    if not known:
-        raise InputError(
-            f"taking the mean of {len(masks)} masks: none of them marks a forged pixel, at least one was expected. "
-            "Give the masks of fakes, of the training split."
-        )
-    return np.mean(known, axis=0)
 
 
 def score_maps(
@@ -158,71 +120,6 @@ def summarise_maps(
     return out
 
 
-def compare_maps(
-    maps: Mapping[str, Sequence[ArrayLike] | NDArray],
-    masks: Sequence[ArrayLike] | NDArray,
-    video_ids: Sequence[str],
-    *,
-    prior: ArrayLike,
-    groups: Sequence | ArrayLike | None = None,
-    repeats: int = 10,
-    draws: int = 1000,
-    seed: int = 0,
-) -> dict[str, list[Measure]]:
-    """Attributions beside what must be beaten, for `measures_table` and `methods.caddm.figures.plot_measures`.
-
-    Args:
-        maps: Name (detector, attribution method) -> per picture a map `(h, w)`.
-        masks: Per picture `(H, W)` bool.
-        video_ids: Per picture.
-        prior: `(h, w)`, a map that ignores the picture, see `mean_mask`.
-        groups: Per picture its identity group, for the intervals; by default the video.
-        repeats: Random maps per picture, independent normal numbers on the grid of the first maps.
-        draws: Bootstrap resamplings; 0 for no intervals.
-        seed: Of random maps and resampling.
-
-    Returns:
-        The given names, then "centre prior", "random maps" and "flat map"; the chance level is the mean of `chance_scores`
-        on the grid of each.
-
-    Raises:
-        InputError: No maps, other shapes, or a name that is taken by a baseline.
-    """
-    taken = [name for name in maps if name in BASELINES]
-    if not maps or taken:
-        raise InputError(
-            f"comparing attributions: got {', '.join(maps) or 'no maps'}; expected at least one name, and none of "
-            f"{', '.join(BASELINES)}. Name the maps after their detector or method."
-        )
-    grid = np.shape(next(iter(maps.values()))[0]) if len(masks) else np.shape(prior)
-    fixed = {"centre prior": np.asarray(prior), "flat map": np.ones(grid)}
-    stacks = dict(maps) | {name: [one] * len(masks) for name, one in fixed.items()}
-    tables = {name: score_maps(given, masks, video_ids, groups) for name, given in stacks.items()}
-    tables["random maps"] = _random_table(masks, video_ids, groups, grid, repeats, seed)
-    grids = {name: np.shape(given[0]) if len(given) else grid for name, given in stacks.items()}
-    levels = {shape: _mean_chance(masks, shape) for shape in {grid, *grids.values()}}
-    return {
-        name: summarise_maps(tables[name], chance=levels[grids.get(name, grid)], draws=draws, seed=seed)
-        for name in (*maps, *BASELINES)
-    }
-
-
-def _mean_chance(masks: Sequence[ArrayLike] | NDArray, grid: tuple[int, ...]) -> MapScores:
-    known = [chance_scores(mask, grid) for mask in masks if np.any(mask)]
-    return MapScores(*map(float, np.mean(known, axis=0))) if known else MapScores(*[NAN] * 4)
-
-
-def _random_table(masks, video_ids, groups, grid: tuple[int, ...], repeats: int, seed: int) -> pd.DataFrame:
-    """Per picture the mean over `repeats` maps."""
-    rng = np.random.default_rng(seed)
-    tables = [
-        score_maps(rng.standard_normal((len(masks), *grid)), masks, video_ids, groups) for _ in range(max(1, repeats))
-    ]
-    fields = list(MapScores._fields)
-    means = np.mean([table[fields].to_numpy(dtype=np.float64) for table in tables], axis=0)
-    return tables[0].assign(**dict(zip(fields, means.T, strict=True)))
-
-
 def _coverage(cells: int, pixels: int) -> NDArray[np.float64]:
     """`(cells, pixels)`, the share of each cell's length that a pixel covers."""
     edges, starts = np.arange(cells + 1) * pixels / cells, np.arange(pixels)
@@ -230,7 +127,8 @@ def _coverage(cells: int, pixels: int) -> NDArray[np.float64]:
     return np.maximum(high - low, 0) * cells / pixels
 
 
-def _forged(shares: NDArray[np.float64]) -> NDArray[np.bool_]:
+def forged_cells(shares: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """The cells that count as forged, from the shares of their area that are."""
     half = shares >= 0.5
     return half if half.any() else shares == shares.max()
 

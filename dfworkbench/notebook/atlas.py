@@ -8,11 +8,11 @@ import pandas as pd
 from IPython.display import HTML, display
 from matplotlib.figure import Figure
 
+from dfworkbench.core.html import picture, wrap
 from dfworkbench.datasets.dataset import Extracted
 from dfworkbench.evaluation.judging.failure_frames import case_pictures, failure_atlas, open_case
 from dfworkbench.evaluation.judging.failures import Atlas
 from dfworkbench.runs.checkpoints import LoadedDetector
-from dfworkbench.show.look import picture, wrap
 from dfworkbench.show.plots.failures import plot_case, plot_failures
 from dfworkbench.show.tables import ReadableTable, table_html
 

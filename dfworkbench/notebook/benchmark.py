@@ -17,7 +17,7 @@ from dfworkbench.evaluation.metrics.matrix import score_matrix
 from dfworkbench.evaluation.metrics.seeds import evaluate_seeds
 from dfworkbench.models.registry import HELPERS
 from dfworkbench.notebook.pickers import detectors as all_detectors
-from dfworkbench.notebook.report_runs import LeftOut, ReportRun, by_label, read_runs, run_names
+from dfworkbench.notebook.report.runs import LeftOut, ReportRun, by_label, read_runs, run_names
 from dfworkbench.notebook.sweep import DONE, short_reason
 from dfworkbench.show.tables import ReadableTable
 
@@ -71,7 +71,7 @@ def status_view(status: pd.DataFrame) -> ReadableTable:
 def sweep_runs(
     status: pd.DataFrame, datasets: Sequence[str], device: str = "cpu", workspace: Workspace | None = None
 ) -> tuple[list[ReportRun], list[LeftOut]]:
-    """The runs of a sweep with their scores, see `report_runs.read_runs`, and what has none, with the reason."""
+    """The runs of a sweep with their scores, see `report.runs.read_runs`, and what has none, with the reason."""
     root = (workspace or find_workspace()).root
     pages, left = {}, []
     for row in status.itertuples():

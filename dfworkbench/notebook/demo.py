@@ -13,8 +13,8 @@ import pandas as pd
 from dfworkbench.core.workspace import Workspace, atomic_path, find_workspace
 from dfworkbench.datasets.tables import read_table
 from dfworkbench.evaluation.metrics.evaluate import evaluate
-from dfworkbench.notebook.report import write_report
-from dfworkbench.notebook.report_runs import read_runs, runs_on
+from dfworkbench.notebook.report.page import write_report
+from dfworkbench.notebook.report.runs import read_runs, runs_on
 from dfworkbench.notebook.runner import run_folders, run_notebook
 
 NOTEBOOKS = ("00_start_here", "01_data_extraction", "02_train", "03_inference", "04_evaluation")

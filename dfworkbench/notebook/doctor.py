@@ -3,13 +3,13 @@
 Everything about packages comes from installed metadata, without importing them: a broken pair must not break the doctor.
 """
 
-import html
 import os
 import platform
 import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from importlib import metadata
 from pathlib import Path
 
@@ -18,8 +18,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from dfworkbench.core.cores import available_cores
+from dfworkbench.core.html import html_table, wrap
 from dfworkbench.core.workspace import find_workspace
-from dfworkbench.show.look import wrap
 
 CV2_WHEELS = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
 FABRIC_NAMES = ("lightning", "lightning-fabric", "pytorch-lightning")
@@ -70,19 +70,14 @@ class Doctor:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        machine = "".join(f"<tr><td><b>{_esc(k)}</b></td><td>{_esc(v)}</td></tr>" for k, v in self.machine.items())
-        rows = [
-            f"<tr><td>{_esc(n)}</td><td>{_esc(v)}</td><td class='dfw-hint'>{_esc(r)}</td></tr>"
-            for n, v, r in self.packages
-        ]
-        half = (len(rows) + 1) // 2
-        head = "<tr><th>package</th><th>installed</th><th>supported</th></tr>"
-        tables = "".join(f"<table>{head}{''.join(part)}</table>" for part in (rows[:half], rows[half:]))
+        half = (len(self.packages) + 1) // 2
+        heads = ("package", "installed", "supported")
+        tables = "".join(html_table(heads, part) for part in (self.packages[:half], self.packages[half:]))
         mark = "<span class='dfw-good'>✓" if self.healthy else "<span class='dfw-bad'>✗"
-        cures = "".join(f"<li>{_esc(f.what)}<br><code>{_esc(f.cure)}</code></li>" for f in self.findings)
+        cures = "".join(f"<li>{escape(f.what)}<br><code>{escape(f.cure)}</code></li>" for f in self.findings)
         return wrap(
-            f"<div class='dfw-title'>{mark} {_esc(self.verdict())}</span></div>{f'<ul>{cures}</ul>' if cures else ''}"
-            f"<table>{machine}</table><div class='dfw-columns'>{tables}</div>"
+            f"<div class='dfw-title'>{mark} {escape(self.verdict())}</span></div>{f'<ul>{cures}</ul>' if cures else ''}"
+            f"{html_table((), self.machine.items())}<div class='dfw-columns'>{tables}</div>"
         )
 
 
@@ -233,7 +228,3 @@ def _torch_view() -> tuple[str, str]:
 
 def _normal(name: str) -> str:
     return name.lower().replace("_", "-").replace(".", "-")
-
-
-def _esc(text: str) -> str:
-    return html.escape(str(text))

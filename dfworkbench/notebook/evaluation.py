@@ -11,6 +11,7 @@ import pandas as pd
 from IPython.display import HTML
 from pydantic import Field
 
+from dfworkbench.core.html import wrap
 from dfworkbench.core.settings import Settings
 from dfworkbench.core.workspace import find_workspace
 from dfworkbench.datasets.audit.audit import Audit, audit_dataset
@@ -31,7 +32,6 @@ from dfworkbench.notebook.atlas import FailureAtlas
 from dfworkbench.notebook.operating import OperatingPointExplorer, Tables
 from dfworkbench.notebook.views import metric_table, newest_run, trained_on
 from dfworkbench.runs.checkpoints import LoadedDetector, load_detector
-from dfworkbench.show.look import wrap
 from dfworkbench.show.tables import ReadableTable
 
 RANKING = ("auc", "partial_auc", "eer", "average_precision", "tpr_at_5_percent_fpr")

@@ -1,14 +1,12 @@
 """LiveCurves: one output that is redrawn after every epoch. Works in JupyterLab, under papermill and in a terminal."""
 
-import base64
-import io
 from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 from IPython.display import HTML, display
 
-from dfworkbench.show.look import wrap
+from dfworkbench.core.html import picture, wrap
 from dfworkbench.show.tables import table_html
 
 
@@ -52,9 +50,8 @@ class LiveCurves:
         state = f"epoch {epoch.number} of {epoch.epochs}" + (
             f", about {_duration(left)} left" if left else ", finished"
         )
-        figure = self._draw(self.history)
-        image = f'<img style="max-width:100%" alt="training curves" src="data:image/png;base64,{_png(figure)}">'
-        return wrap(f'<div class="dfw-title">{state}</div>{image}{_table(self.history)}')
+        curves = picture(self._draw(self.history), "training curves")
+        return wrap(f'<div class="dfw-title">{state}</div>{curves}{_table(self.history)}')
 
 
 def epoch_row(epoch: Any) -> dict[str, Any]:
@@ -87,12 +84,6 @@ def _column_name(name: str) -> str:
 
 def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
-
-
-def _png(figure: Any) -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
-    return base64.b64encode(buffer.getvalue()).decode()
 
 
 def _display(picture: Any) -> Any:

@@ -9,9 +9,9 @@ from IPython.display import HTML, display
 from matplotlib.figure import Figure
 
 from dfworkbench.core.errors import InputError
+from dfworkbench.core.html import picture, wrap
 from dfworkbench.evaluation.judging.verdicts import OperatingPoint, operating_point, verdict_rates, verdicts
 from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, Rule
-from dfworkbench.show.look import picture, wrap
 from dfworkbench.show.plots.calibration import plot_operating_point
 from dfworkbench.show.tables import ReadableTable, table_html
 

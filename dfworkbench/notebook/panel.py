@@ -11,13 +11,13 @@ from typing import Any, Generic, TypeVar
 import ipywidgets as w
 
 from dfworkbench.core.errors import ParameterError, WorkbenchError
+from dfworkbench.core.html import STYLE, wrap
 from dfworkbench.core.names import require_name
 from dfworkbench.core.settings import Settings
 from dfworkbench.notebook.commands import batch_command, notebook_defaults
 from dfworkbench.notebook.controls import Control, make_control, upload_button
 from dfworkbench.notebook.fields import build_settings, flat_values, read_fields, write_value
 from dfworkbench.notebook.pickers import CHOICES, Choice, describe_path
-from dfworkbench.show.look import STYLE, wrap
 
 S = TypeVar("S", bound=Settings)
 

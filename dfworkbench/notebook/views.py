@@ -9,6 +9,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from dfworkbench.core.errors import DataNotFoundError
+from dfworkbench.core.html import wrap
 from dfworkbench.core.names import FAKE, REAL, SPLITS, STATUS_OK, require_name
 from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.datasets import LAYOUTS
@@ -17,7 +18,6 @@ from dfworkbench.evaluation.metrics.bootstrap import interval_text
 from dfworkbench.evaluation.metrics.evaluate import lost_intervals, table_notes
 from dfworkbench.media.foreign import read_json
 from dfworkbench.notebook.pickers import checkpoints
-from dfworkbench.show.look import wrap
 from dfworkbench.show.tables import ReadableTable
 
 _METRICS = {

@@ -53,7 +53,7 @@ def annotate(file: FileScore, target: Path | str, *, crf: int = 20, progress: bo
         _write_video(file, target, crf, progress)
     else:
         rgb = read_image(file.path)
-        write_png(target, Panel(file, rgb.shape[1]).under(draw_boxes(rgb, file, 0)))
+        write_png(target, Panel(file, rgb.shape[1]).under(draw_tracks(rgb, file, 0)))
     return target
 
 
@@ -71,7 +71,7 @@ def _write_video(file: FileScore, target: Path, crf: int, progress: bool) -> Non
     )
     with VideoWriter(target, source.fps, width, height, crf=crf, timed=True) as writer:
         for frame in frames:
-            picture = panel.under(draw_boxes(frame.rgb, file, frame.index), frame.index / max(file.frames - 1, 1))
+            picture = panel.under(draw_tracks(frame.rgb, file, frame.index), frame.index / max(file.frames - 1, 1))
             # H.264 needs even sides
             even = np.pad(picture, ((0, height - picture.shape[0]), (0, width - picture.shape[1]), (0, 0)), mode="edge")
             writer.write(even, frame.time_s)
@@ -96,7 +96,7 @@ def _box_between(frame: float, at: NDArray[np.int64], boxes: NDArray[np.float64]
     return boxes[left] * (1 - part) + boxes[left + 1] * part
 
 
-def draw_boxes(rgb: NDArray[np.uint8], file: FileScore, frame: int) -> NDArray[np.uint8]:
+def draw_tracks(rgb: NDArray[np.uint8], file: FileScore, frame: int) -> NDArray[np.uint8]:
     """A copy of a frame with the boxes of all tracks that are seen in it."""
     image = Image.fromarray(rgb)
     draw = ImageDraw.Draw(image)

@@ -1,13 +1,12 @@
 """Tables as people read them: text to the left, numbers to the right, nothing cut off."""
 
-import html
 import math
 from typing import Any
 
 import pandas as pd
 from pandas.api.types import is_float_dtype, is_numeric_dtype
 
-from dfworkbench.show.look import wrap
+from dfworkbench.core.html import html_table, wrap
 
 _DIGITS = 4  # of a number
 _SPREAD = 100  # numbers that differ by more are written each in its own way, or the small ones would lose their digits
@@ -26,19 +25,10 @@ class ReadableTable(pd.DataFrame):
 
 def table_html(frame: pd.DataFrame) -> str:
     """A table with its index as first column."""
-    numeric = [is_numeric_dtype(dtype) for dtype in frame.dtypes]
-    head = f"<th>{_text(frame.index.name or '')}</th>"
-    head += "".join(f"<th{_side(right)}>{_text(name)}</th>" for name, right in zip(frame.columns, numeric, strict=True))
-    columns = [_texts(frame.iloc[:, place]) for place in range(frame.shape[1])]
-    body = ""
-    for row, name in enumerate(frame.index):
-        cells = "".join(f"<td{_side(right)}>{texts[row]}</td>" for texts, right in zip(columns, numeric, strict=True))
-        body += f"<tr><td><b>{_text(name)}</b></td>{cells}</tr>"
-    return f'<div style="overflow-x:auto"><table><tr>{head}</tr>{body}</table></div>'
-
-
-def _side(right: bool) -> str:
-    return ' class="number"' if right else ""
+    numeric = [False, *(is_numeric_dtype(dtype) for dtype in frame.dtypes)]
+    names = [_text(frame.index.name or ""), *map(_text, frame.columns)]
+    columns = [map(_text, frame.index), *(_texts(frame.iloc[:, place]) for place in range(frame.shape[1]))]
+    return html_table(names, zip(*columns, strict=True), right=numeric)
 
 
 def _texts(column: pd.Series) -> list[str]:
@@ -57,4 +47,4 @@ def _texts(column: pd.Series) -> list[str]:
 def _text(value: Any) -> str:
     if isinstance(value, float):
         return "-" if value != value else f"{value:.{_DIGITS}g}"
-    return html.escape(str(value))
+    return str(value)

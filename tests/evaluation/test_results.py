@@ -15,7 +15,7 @@ from dfworkbench.evaluation.scoring.results import FileScore, Scored, TrackScore
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
 from dfworkbench.media import VideoSource, VideoWriter, read_image, write_png
 from dfworkbench.notebook import inference
-from dfworkbench.show.annotate import Panel, annotate, draw_boxes, faces_at
+from dfworkbench.show.annotate import Panel, annotate, draw_tracks, faces_at
 
 NAN = float("nan")
 
@@ -201,7 +201,7 @@ def test_an_annotated_picture(tmp_path):
 def test_boxes_beyond_the_picture_are_no_trouble():
     rgb = np.zeros((50, 60, 3), np.uint8)
     one = track(0, (0,), (NAN,), [[-20, -30, 90, 80]])
-    assert draw_boxes(rgb, file([one], "image"), 0).shape == rgb.shape
+    assert draw_tracks(rgb, file([one], "image"), 0).shape == rgb.shape
     assert not rgb.any()  # the frame itself is left alone
 
 
@@ -299,7 +299,7 @@ def test_a_sure_track_without_score_leaves_the_file_in_doubt():
 
 def test_doubtful_boxes_are_thin_and_named():
     white = np.full((96, 128, 3), 255, np.uint8)
-    sure, doubtful = (draw_boxes(white, doubted(doubt), 10) for doubt in ("", FALSE_BOX))
+    sure, doubtful = (draw_tracks(white, doubted(doubt), 10) for doubt in ("", FALSE_BOX))
     inked = [
         (picture[40:50, 15:45] != 255).any(axis=-1).sum() for picture in (sure, doubtful)
     ]  # the left edge of the box

@@ -18,8 +18,10 @@ from dfworkbench.core.palette import ARTIFACT_RGB
 from dfworkbench.datasets.domain import DOMAIN_KEY, GENERATED
 from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.datasets.tables import SCORES, read_table
+from dfworkbench.evaluation.scoring import file_scorer
 from dfworkbench.evaluation.scoring import score as scoring
-from dfworkbench.evaluation.scoring.score import find_files, score, score_rows
+from dfworkbench.evaluation.scoring.media_files import find_files
+from dfworkbench.evaluation.scoring.score import score, score_rows
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
 from dfworkbench.faces import FaceSettings, FileFaces, TrackedFace, cut_context, cut_for
 from dfworkbench.media import VideoWriter, read_image, write_png
@@ -73,7 +75,7 @@ def stub_faces(monkeypatch, per_frame, kind="video"):
             ]
         return FileFaces(kind, 5 * len(per_frame), 25.0, 300, 100, sorted(faces, key=lambda f: (f.track, f.frame)))
 
-    monkeypatch.setattr(scoring, "faces_in_file", found)
+    monkeypatch.setattr(file_scorer, "faces_in_file", found)
     monkeypatch.setattr(scoring, "FaceFinder", lambda settings: None)
 
 
@@ -138,7 +140,7 @@ def test_a_spec_that_needs_exact_boxes_gets_them(monkeypatch, clip):
         asked.append((faces, finder.settings))
         raise MediaError("stop here", "no_face")
 
-    monkeypatch.setattr(scoring, "faces_in_file", faces_in_file)
+    monkeypatch.setattr(file_scorer, "faces_in_file", faces_in_file)
     spec = InputSpec(size_px=32, region="sides", border="clip", interpolation="bilinear", antialias=True, exact=True)
     for given in (spec, InputSpec(size_px=32)):
         score(clip, loaded(given), ScoreSettings(context_max_px=64), progress=False)
@@ -243,7 +245,7 @@ def test_one_bad_file_costs_the_others_nothing(monkeypatch, tmp_path):
     for name in ("a.mp4", "b.mp4", "c.mp4"):
         (tmp_path / name).write_bytes(b"x")
     stub_faces(monkeypatch, [(200,)])
-    good = scoring.faces_in_file
+    good = file_scorer.faces_in_file
 
     def found(path, settings, finder):
         if path.name == "a.mp4":
@@ -252,7 +254,7 @@ def test_one_bad_file_costs_the_others_nothing(monkeypatch, tmp_path):
             raise RuntimeError("the decoder broke")
         return good(path, settings, finder)
 
-    monkeypatch.setattr(scoring, "faces_in_file", found)
+    monkeypatch.setattr(file_scorer, "faces_in_file", found)
     result = score(tmp_path, loaded())
     assert [f.status for f in result] == ["truncated", "error", "ok"]
     assert result[1].reason == "RuntimeError: the decoder broke"

@@ -16,6 +16,7 @@ from heads import Head, frame_of
 from dfworkbench.core.errors import OutputError
 from dfworkbench.core.workspace import HOME_VARIABLE
 from dfworkbench.datasets.tables import read_table
+from dfworkbench.evaluation.scoring import file_scorer
 from dfworkbench.evaluation.scoring import score as scoring
 from dfworkbench.evaluation.scoring.journal import default_table
 from dfworkbench.evaluation.scoring.score import score, score_to_table
@@ -64,7 +65,7 @@ def unfinished(home):
 
 def count_calls(monkeypatch, stop_at=None):
     """The names of files that are read from now on; the one at place `stop_at` stops the program as Ctrl-C does."""
-    read, real = [], scoring.faces_in_file
+    read, real = [], file_scorer.faces_in_file
 
     def found(path, *arguments, **named):
         if stop_at is not None and len(read) == stop_at:
@@ -72,7 +73,7 @@ def count_calls(monkeypatch, stop_at=None):
         read.append(Path(path).name)
         return real(path, *arguments, **named)
 
-    monkeypatch.setattr(scoring, "faces_in_file", found)
+    monkeypatch.setattr(file_scorer, "faces_in_file", found)
     return read
 
 
@@ -150,7 +151,7 @@ def test_what_a_kill_cut_short_is_skipped(monkeypatch, pictures, checkpoint, hom
 
 def test_an_unforeseen_error_is_tried_again(monkeypatch, pictures, checkpoint):
     with monkeypatch.context() as patch:
-        patch.setattr(scoring, "cut_for", lambda *_: 1 / 0)
+        patch.setattr(file_scorer, "cut_for", lambda *_: 1 / 0)
         stopped(patch, pictures, checkpoint)
     assert all(file.ok for file in score(pictures, checkpoint, CROPS, progress=False).files[1:])
 

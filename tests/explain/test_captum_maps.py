@@ -6,13 +6,13 @@ import sys
 import numpy as np
 import pytest
 import torch
+from exact_shapley import exact
 from torch import nn
 
 from dfworkbench.core.errors import InputError, MissingDependencyError, ParameterError, UnknownNameError
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.explain.captum_maps import Explanation, grad_cam, integrated_gradients, occlusion
 from dfworkbench.explain.last_map import find_map
-from dfworkbench.explain.shapley.exact import exact
 from dfworkbench.explain.shapley.image_game import ImageGame, baseline_of, cell_of_pixel
 from dfworkbench.explain.shapley.values import ClassLogit, ClassLogOdds
 from dfworkbench.models import build_detector
@@ -29,6 +29,12 @@ BASELINES = ("black", "mean", "blur")
 def picture(size=32, frames=0, seed=0):
     shape = (size, size, 3) if not frames else (frames, size, size, 3)
     return np.random.default_rng(seed).integers(1, 256, size=shape, dtype=np.uint8)
+
+
+def explained(method, detector, image, **options):
+    """The map of one picture; options of the method apart from those of the game."""
+    own = {name: options.pop(name) for name in ("steps", "layer", "relu") if name in options}
+    return method(ImageGame(detector, image, **options), **own)
 
 
 def prepared(image, spec):
@@ -97,10 +103,10 @@ def test_linear_detectors_have_one_attribution(baseline, grid, spec):
     expected = np.array(
         [[pixels[np.ix_(cells == row, cells == column)].sum() for column in range(grid)] for row in range(grid)]
     )
-    found = integrated_gradients(network, image, grid=grid, baseline=baseline, steps=3)
+    found = explained(integrated_gradients, network, image, grid=grid, baseline=baseline, steps=3)
     np.testing.assert_allclose(found.values, expected, atol=2e-3)
     assert found.values.dtype == np.float64
-    hidden = occlusion(network, image, grid=grid, baseline=baseline)
+    hidden = explained(occlusion, network, image, grid=grid, baseline=baseline)
     np.testing.assert_allclose(hidden.values, expected, atol=2e-3)
     assert hidden.values.dtype == np.float64
     assert np.abs(expected).min() > 2e-3  # else the tolerance would let anything pass
@@ -110,7 +116,9 @@ def test_linear_detectors_have_the_same_shapley_values():
     image, network = picture(), Linear()
     shapley = exact(ImageGame(network, image, grid=3, baseline="mean")).values.reshape(3, 3)
     for method in (integrated_gradients, occlusion):
-        np.testing.assert_allclose(method(network, image, grid=3, baseline="mean").values, shapley, atol=2e-3)
+        np.testing.assert_allclose(
+            explained(method, network, image, grid=3, baseline="mean").values, shapley, atol=2e-3
+        )
 
 
 @pytest.mark.parametrize("baseline", BASELINES)
@@ -118,7 +126,7 @@ def test_linear_detectors_have_the_same_shapley_values():
 def test_occlusion_hides_one_cell_at_a_time(baseline, spec, grid):
     """Against coalitions of all players but one, and against a loop over pixels."""
     image, network = picture(frames=spec.clip_length if spec.clip_length > 1 else 0), Small(spec).eval()
-    found = occlusion(network, image, grid=grid, baseline=baseline, batch_size=7)
+    found = explained(occlusion, network, image, grid=grid, baseline=baseline, batch_size=7)
     assert found.evaluations == grid**2 + 1
     players = grid**2
     game = ImageGame(network, image, grid=grid, baseline=baseline)
@@ -144,7 +152,7 @@ def test_occlusion_is_that_of_captum():
     theirs = Occlusion(lambda images: network(images).logit).attribute(
         shown, sliding_window_shapes=(3, 8, 8), strides=(3, 8, 8), baselines=hidden
     )
-    ours = occlusion(network, image, grid=4, baseline="blur").values
+    ours = explained(occlusion, network, image, grid=4, baseline="blur").values
     np.testing.assert_allclose(ours, theirs[0, 0, ::8, ::8].numpy(), atol=1e-5)
 
 
@@ -152,7 +160,7 @@ def test_occlusion_is_that_of_captum():
 @pytest.mark.parametrize("spec", [ODD_SPEC, CLIP_SPEC], ids=["picture", "clip"])
 def test_integrated_gradients_add_up_to_what_showing_everything_adds(value, spec):
     image, network = picture(frames=spec.clip_length if spec.clip_length > 1 else 0), Small(spec)
-    found = integrated_gradients(network, image, grid=5, baseline="mean", value=value, steps=60)
+    found = explained(integrated_gradients, network, image, grid=5, baseline="mean", value=value, steps=60)
     game = ImageGame(network, image, grid=5, baseline="mean", value=value)
     empty, full = game.values(np.repeat([[False], [True]], 25, axis=1))
     assert abs(full - empty) > 0.01
@@ -165,7 +173,7 @@ def test_the_gap_says_that_there_were_too_few_steps():
     image, network = picture(), Small(seed=1)
     with torch.no_grad():
         network.body[0].weight.mul_(30)  # tanh is a step now
-    few, many = (integrated_gradients(network, image, grid=4, steps=steps) for steps in (2, 200))
+    few, many = (explained(integrated_gradients, network, image, grid=4, steps=steps) for steps in (2, 200))
     assert abs(few.gap) > 10 * abs(many.gap)
     game = ImageGame(network, image, grid=4)
     empty, full = game.values(np.repeat([[False], [True]], 16, axis=1))
@@ -181,7 +189,7 @@ def test_integrated_gradients_are_the_slow_sum():
         point = (hidden + (k + 0.5) / 100 * (shown - hidden)).requires_grad_()
         total += torch.autograd.grad(network(point).logit.sum(), point)[0] / 100
     expected = (total * (shown - hidden))[0].sum(dim=0).reshape(4, 8, 4, 8).sum(dim=(1, 3))
-    got = integrated_gradients(network, image, grid=4, batch_size=7).values
+    got = explained(integrated_gradients, network, image, grid=4, batch_size=7).values
     np.testing.assert_allclose(got, expected.numpy(), atol=2e-3 * float(expected.abs().max()))
 
 
@@ -195,20 +203,20 @@ def cam_by_hand(network, image):
 def test_grad_cam_by_hand(squared):
     image, network = picture(), Mapped(squared)
     expected = cam_by_hand(network, image)
-    got = grad_cam(network, image, grid=4)
+    got = explained(grad_cam, network, image, grid=4)
     assert got.details == {"layer": "conv", "relu": False}
     np.testing.assert_allclose(got.values, expected, rtol=1e-4, atol=1e-6)
     assert got.values.dtype == np.float64
     assert np.isnan(got.gap)
-    half = grad_cam(network, image, grid=2).values  # finer than the cells: averaged
+    half = explained(grad_cam, network, image, grid=2).values  # finer than the cells: averaged
     np.testing.assert_allclose(half, expected.reshape(2, 2, 2, 2).mean(axis=(1, 3)), rtol=1e-4, atol=1e-6)
-    one = grad_cam(network, image, grid=1).values
+    one = explained(grad_cam, network, image, grid=1).values
     np.testing.assert_allclose(one, [[expected.mean()]], rtol=1e-4, atol=1e-6)
 
 
 def test_grad_cam_is_enlarged_between_the_centres_of_cells():
     image, network = picture(), Mapped()
-    expected, got = cam_by_hand(network, image), grad_cam(network, image, grid=8).values
+    expected, got = cam_by_hand(network, image), explained(grad_cam, network, image, grid=8).values
     # cell 1 of 8 has its centre a quarter of a step beyond that of cell 0 of 4, cell 0 is before it: held
     assert got[0, 0] == pytest.approx(expected[0, 0], rel=1e-4)
     assert got[0, 1] == pytest.approx(0.75 * expected[0, 0] + 0.25 * expected[0, 1], rel=1e-4)
@@ -219,7 +227,7 @@ def test_relu_keeps_what_speaks_for_the_value():
     image, network = picture(), Mapped()
     expected = cam_by_hand(network, image)
     assert expected.min() < 0 < expected.max()
-    kept = grad_cam(network, image, grid=4, relu=True).values
+    kept = explained(grad_cam, network, image, grid=4, relu=True).values
     np.testing.assert_allclose(kept, np.maximum(expected, 0), rtol=1e-4, atol=1e-6)
 
 
@@ -234,8 +242,10 @@ def test_grad_cam_of_a_clip_is_the_sum_over_its_frames():
         def forward(self, images):
             return Prediction(super().forward(images.flatten(0, 1)).logit.view(len(images), -1).sum(dim=1))
 
-    frames = [grad_cam(Mapped(), frame, grid=4).values for frame in clip]
-    np.testing.assert_allclose(grad_cam(Clips(), clip, grid=4).values, np.sum(frames, axis=0), rtol=1e-4, atol=1e-6)
+    frames = [explained(grad_cam, Mapped(), frame, grid=4).values for frame in clip]
+    np.testing.assert_allclose(
+        explained(grad_cam, Clips(), clip, grid=4).values, np.sum(frames, axis=0), rtol=1e-4, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize(
@@ -291,31 +301,31 @@ class Halves(nn.Module):
 
 
 def test_one_half_of_a_map_is_all_only_where_nothing_else_is_seen():
-    assert grad_cam(Halves(both=True), picture(), grid=4).details["layer"] == "whole"
-    assert grad_cam(Halves(both=False), picture(), grid=4).details["layer"] == "part"
+    assert explained(grad_cam, Halves(both=True), picture(), grid=4).details["layer"] == "whole"
+    assert explained(grad_cam, Halves(both=False), picture(), grid=4).details["layer"] == "part"
 
 
 def test_maps_on_one_of_several_ways_and_modules_that_are_called_twice_are_passed_over():
     image = picture()
-    assert grad_cam(Branches(), image, grid=4).details["layer"] == "whole"
-    assert grad_cam(Branches(), image, grid=4, layer="left").details["layer"] == "left"
+    assert explained(grad_cam, Branches(), image, grid=4).details["layer"] == "whole"
+    assert explained(grad_cam, Branches(), image, grid=4, layer="left").details["layer"] == "left"
     with pytest.raises(InputError, match=r"of the layer 'again', it is called 2 times; expected one map"):
-        grad_cam(Branches(), image, layer="again")
+        explained(grad_cam, Branches(), image, layer="again")
 
 
 def test_a_layer_can_be_named():
     image, network = picture(64), build_detector("resnet18", size_px=64)
-    found = grad_cam(network, image, grid=4, layer="trunk.net.layer2")
+    found = explained(grad_cam, network, image, grid=4, layer="trunk.net.layer2")
     assert found.details["layer"] == "trunk.net.layer2"
     assert found.values.std() > 0
     with pytest.raises(
         UnknownNameError, match=r"no layer is called 'trunk.net.layr4'\. Did you mean 'trunk.net.layer4'"
     ):
-        grad_cam(network, image, layer="trunk.net.layr4")
+        explained(grad_cam, network, image, layer="trunk.net.layr4")
     with pytest.raises(InputError, match=r"of the layer 'head', it gives \(1, 1\); expected one map"):
-        grad_cam(network, image, layer="head")
+        explained(grad_cam, network, image, layer="head")
     with pytest.raises(InputError, match="which the value does not depend on"):
-        grad_cam(Mapped(), picture(), layer="pool")
+        explained(grad_cam, Mapped(), picture(), layer="pool")
 
 
 def test_a_layer_that_is_changed_in_place_is_read_as_it_was_before():
@@ -330,9 +340,9 @@ def test_a_layer_that_is_changed_in_place_is_read_as_it_was_before():
         # behind the ReLU the logit is linear: where that is open, its gradient is known
         slopes = (network.head.weight[0][:, None, None] / 4 * (end > 0)).mean(dim=(1, 2), keepdim=True)
         expected = (slopes * seen[0]).sum(dim=0).numpy()
-    got = grad_cam(network, image, grid=2, layer="trunk.net.layer4.1.bn2").values
+    got = explained(grad_cam, network, image, grid=2, layer="trunk.net.layer4.1.bn2").values
     np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-5)
-    assert np.abs(got - grad_cam(network, image, grid=2).values).max() > 1e-3
+    assert np.abs(got - explained(grad_cam, network, image, grid=2).values).max() > 1e-3
 
 
 @pytest.mark.filterwarnings("error")
@@ -350,7 +360,7 @@ def test_networks_come_back_as_they_were(method, name):
     parameters[1].grad = torch.ones_like(parameters[1])
     before = {key: value.clone() for key, value in network.state_dict().items()}
     modes = [module.training for module in network.modules()]
-    trained = method(network, image, grid=4).values
+    trained = explained(method, network, image, grid=4).values
     assert [module.training for module in network.modules()] == modes
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
     assert [p.requires_grad for p in parameters] == [False] + [True] * (len(parameters) - 1)
@@ -358,7 +368,7 @@ def test_networks_come_back_as_they_were(method, name):
     assert all(p.grad is None for p in parameters if p is not parameters[1])
     assert not any(module._forward_hooks for module in network.modules())
     # dropout and batch statistics would have changed the map
-    np.testing.assert_array_equal(trained, method(network.eval(), image, grid=4).values)
+    np.testing.assert_array_equal(trained, explained(method, network.eval(), image, grid=4).values)
 
 
 @pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
@@ -367,23 +377,26 @@ def test_gradients_are_there_where_the_caller_has_switched_them_off(context):
     for parameter in network.parameters():
         parameter.requires_grad_(False)
     with context():
-        maps = [method(network, picture(), grid=4).values for method in (grad_cam, integrated_gradients, occlusion)]
+        maps = [
+            explained(method, network, picture(), grid=4).values
+            for method in (grad_cam, integrated_gradients, occlusion)
+        ]
         assert not torch.is_grad_enabled()
     for found, method in zip(maps, (grad_cam, integrated_gradients, occlusion), strict=True):
-        np.testing.assert_array_equal(found, method(network, picture(), grid=4).values)
+        np.testing.assert_array_equal(found, explained(method, network, picture(), grid=4).values)
 
 
 def test_modes_come_back_after_an_error():
     network = Small().train()
     with pytest.raises(InputError, match="has shape"):
-        integrated_gradients(network, picture(), grid=4, value=lambda prediction: prediction.aux["identity"])
+        explained(integrated_gradients, network, picture(), grid=4, value=lambda prediction: prediction.aux["identity"])
     assert network.training
 
 
 def test_batches_change_nothing_beyond_rounding():
     network, image = Small(), picture()
     for method in (integrated_gradients, occlusion):
-        one, all_ = (method(network, image, grid=4, batch_size=size) for size in (1, 100))
+        one, all_ = (explained(method, network, image, grid=4, batch_size=size) for size in (1, 100))
         np.testing.assert_allclose(one.values, all_.values, atol=1e-5)
         assert one.evaluations == all_.evaluations
 
@@ -392,24 +405,24 @@ def test_bad_inputs():
     network, image = Small(), picture()
     for method in (grad_cam, integrated_gradients, occlusion):
         with pytest.raises(InputError, match=r"Small takes \(B, 3, 32, 32\)"):
-            method(network, picture(33), grid=4)
+            explained(method, network, picture(33), grid=4)
         with pytest.raises(InputError, match="type float32, expected"):
-            method(network, image.astype(np.float32), grid=4)
+            explained(method, network, image.astype(np.float32), grid=4)
         with pytest.raises(ParameterError, match="grid = 33"):
-            method(network, image, grid=33)
+            explained(method, network, image, grid=33)
         with pytest.raises(InputError, match="got 'fake', expected 'logit'"):
-            method(network, image, grid=4, value="fake")
+            explained(method, network, image, grid=4, value="fake")
         with pytest.raises(
             InputError, match=r"has shape \(1, 3\), expected \(1,\)|has shape \(16, 3\), expected \(16,\)"
         ):
-            method(network, image, grid=4, value=lambda prediction: prediction.aux["identity"])
+            explained(method, network, image, grid=4, value=lambda prediction: prediction.aux["identity"])
     with pytest.raises(ParameterError, match="steps = 0"):
-        integrated_gradients(network, image, steps=0)
+        explained(integrated_gradients, network, image, steps=0)
     for method in (integrated_gradients, occlusion):
         with pytest.raises(UnknownNameError, match="no baseline is called 'grey'"):
-            method(network, image, grid=4, baseline="grey")
+            explained(method, network, image, grid=4, baseline="grey")
         with pytest.raises(ParameterError, match="batch_size = 0"):
-            method(network, image, grid=4, batch_size=0)
+            explained(method, network, image, grid=4, batch_size=0)
 
 
 def test_values_without_a_gradient():
@@ -420,15 +433,15 @@ def test_values_without_a_gradient():
 
     for method in (grad_cam, integrated_gradients):
         with pytest.raises(InputError, match="class_number has no gradient"):
-            method(network, image, grid=4, value=class_number)
-    assert occlusion(network, image, grid=4, value=class_number).value.endswith("class_number")
+            explained(method, network, image, grid=4, value=class_number)
+    assert explained(occlusion, network, image, grid=4, value=class_number).value.endswith("class_number")
     with pytest.raises(InputError, match="no gradient leads from the value to the picture"):
-        grad_cam(network, image, value=lambda prediction: network.body[7].bias[:1] * 2)
+        explained(grad_cam, network, image, value=lambda prediction: network.body[7].bias[:1] * 2)
 
 
 def test_networks_without_a_map():
     with pytest.raises(InputError, match=r"explaining Linear by Grad-CAM: none of 0 modules makes a map"):
-        grad_cam(Linear(), picture())
+        explained(grad_cam, Linear(), picture())
 
 
 def test_weights_that_are_not_numbers():
@@ -437,21 +450,21 @@ def test_weights_that_are_not_numbers():
         network.body[7].weight.fill_(torch.nan)
     for method in (grad_cam, integrated_gradients, occlusion):
         with pytest.raises(InputError, match="16 of 16 cells are NaN"):
-            method(network, picture(), grid=4)
+            explained(method, network, picture(), grid=4)
 
 
 def test_captum_is_asked_for_by_name(monkeypatch):
     monkeypatch.setitem(sys.modules, "captum", None)
     monkeypatch.setitem(sys.modules, "captum.attr", None)
     with pytest.raises(MissingDependencyError, match="pip install captum"):
-        occlusion(Small(), picture())
+        explained(occlusion, Small(), picture())
 
 
 def test_records_and_maps_of_zeros():
     network = Small()
     with torch.no_grad():
         network.body[7].weight.zero_()
-    found = occlusion(network, picture(), grid=4, baseline="mean")
+    found = explained(occlusion, network, picture(), grid=4, baseline="mean")
     assert found.reason == "the map is 0 everywhere"
     record = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert record == {

@@ -11,6 +11,7 @@ from dfworkbench.core.errors import InputError, ParameterError, UnknownNameError
 from dfworkbench.explain.captum_maps import grad_cam, integrated_gradients, occlusion
 from dfworkbench.explain.explanations import METHODS, explain
 from dfworkbench.explain.shapley.attribution_map import AttributionSettings
+from dfworkbench.explain.shapley.image_game import ImageGame
 from dfworkbench.explain.shapley.maps import attribute
 from dfworkbench.explain.shapley.values import ClassLogOdds
 from dfworkbench.models import build_detector
@@ -75,11 +76,12 @@ def test_every_family_of_detectors_from_one_call(name, size_px, frames):
 def test_each_method_is_as_by_itself():
     network, image, value = built("mesonet4", 32, 0), picture(32), double
     found = explain(network, image, row_id="a", value=value, settings=SMALL, steps=7, relu=True, layer="trunk.2")
+    game = ImageGame(network, image, grid=4, baseline="mean", value=value)
     expected = {
         "shapley": attribute(network, image, row_id="a", value=value, settings=SMALL),
-        "grad_cam": grad_cam(network, image, grid=4, value=value, layer="trunk.2", relu=True),
-        "integrated_gradients": integrated_gradients(network, image, grid=4, baseline="mean", value=value, steps=7),
-        "occlusion": occlusion(network, image, grid=4, baseline="mean", value=value),
+        "grad_cam": grad_cam(game, layer="trunk.2", relu=True),
+        "integrated_gradients": integrated_gradients(game, steps=7),
+        "occlusion": occlusion(game),
     }
     for method, one in expected.items():
         np.testing.assert_array_equal(found[method].values, one.values)

@@ -6,15 +6,12 @@ from sklearn.metrics import average_precision_score
 
 from dfworkbench.core.errors import InputError
 from dfworkbench.evaluation.metrics.measures import measures_table
+from dfworkbench.explain.map_baselines import BASELINES, chance_scores, compare_maps, mean_mask
 from dfworkbench.explain.map_scores import (
-    BASELINES,
     MEASURES,
     MapScores,
     cell_shares,
-    chance_scores,
-    compare_maps,
     map_scores,
-    mean_mask,
     score_maps,
     summarise_maps,
 )

@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 import torch
+from exact_shapley import exact
 from torch import nn
 
 from dfworkbench.core.errors import DeviceError, InputError, ParameterError, UnknownNameError
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.explain.shapley.attribution_map import BASELINES, AttributionMap, AttributionSettings
 from dfworkbench.explain.shapley.estimators import ESTIMATORS, estimate, random_for
-from dfworkbench.explain.shapley.exact import exact
 from dfworkbench.explain.shapley.image_game import ImageGame, baseline_of, cell_of_pixel
 from dfworkbench.explain.shapley.maps import attribute, attribute_all
 from dfworkbench.explain.shapley.stopping import StopRule

@@ -13,7 +13,7 @@ from dfworkbench.core.workspace import Workspace
 from dfworkbench.datasets import read_layout
 from dfworkbench.datasets.domain import dataset_root, write_source
 from dfworkbench.datasets.tables import VIDEOS
-from dfworkbench.evaluation.scoring.score import find_files
+from dfworkbench.evaluation.scoring.media_files import find_files
 from dfworkbench.extraction import extract_table
 from dfworkbench.extraction.lacking import say_what_is_lacking
 from dfworkbench.extraction.part import failed

@@ -81,7 +81,7 @@ def test_the_house_figure_can_be_drawn():
 )
 def test_numbers_of_a_column_line_up(numbers, expected):
     page = ReadableTable({"number": numbers})._repr_html_()
-    assert re.findall(r"<td[^>]*>(?!<b>)(.*?)</td>", page) == expected
+    assert re.findall(r"<td[^>]*>(.*?)</td>", page)[1::2] == expected
 
 
 def test_readable_table_shows_everything():

@@ -15,8 +15,8 @@ from dfworkbench.evaluation.metrics.evaluate import evaluate
 from dfworkbench.evaluation.scoring.heldout import score_split
 from dfworkbench.notebook.benchmark import BenchmarkSettings, leaderboard, pair_table, seed_table
 from dfworkbench.notebook.demo import write_demo_report
-from dfworkbench.notebook.report import write_report
-from dfworkbench.notebook.report_runs import LeftOut, by_label, read_runs, run_names, runs_on
+from dfworkbench.notebook.report.page import write_report
+from dfworkbench.notebook.report.runs import LeftOut, by_label, read_runs, run_names, runs_on
 from dfworkbench.runs.checkpoints import load_detector
 from dfworkbench.training import TrainSettings, train
 

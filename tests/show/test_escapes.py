@@ -7,14 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dfworkbench.core.html import html_table, note_html
+from dfworkbench.core.html import Link, html_table, note_html, picture
 from dfworkbench.datasets.audit.audit import audit
 from dfworkbench.datasets.tables import VIDEOS
 from dfworkbench.evaluation.scoring.cards import file_html, scored_html
 from dfworkbench.evaluation.scoring.results import FileScore, Scored
-from dfworkbench.notebook import report_html
 from dfworkbench.notebook.panel import SettingsPanel
-from dfworkbench.show import look
 from dfworkbench.show.plots.style import house_style, new_figure
 from dfworkbench.show.tables import ReadableTable
 from dfworkbench.training.settings import TrainSettings
@@ -56,9 +54,9 @@ PAGES = {
     "note": lambda: note_html(EVIL),
     "readable table": lambda: ReadableTable(frame())._repr_html_(),
     "audit": lambda: audit(videos(), name=EVIL)._repr_html_(),
-    "table of a report": lambda: report_html.table_html(frame(), wide=(EVIL,)),
-    "link": lambda: report_html.Link(EVIL, EVIL).html(),
-    "words": lambda: report_html.words_html(EVIL) + report_html.note_html(EVIL) + report_html.command_html(EVIL, EVIL),
+    "link": lambda: html_table(("a",), [(Link(EVIL, EVIL),)]),
+    "wide cell": lambda: html_table(("a",), [(2 * EVIL,)]),
+    "small print": lambda: html_table(("a",), [(f"a\n{EVIL}",)]),
     "panel": lambda: SettingsPanel(TrainSettings(dataset=EVIL, start_from=EVIL), title=EVIL)._repr_html_(),
 }
 
@@ -71,7 +69,7 @@ def test_pages_show_and_do_not_run(page):
 
 
 def test_a_picture_has_words_that_do_not_end_its_tag():
-    assert "onerror" not in Tags(look.picture(new_figure(1, 1), EVIL)).seen
+    assert "onerror" not in Tags(picture(new_figure(1, 1), EVIL)).seen
 
 
 @pytest.mark.parametrize("name", ["$x^.mp4", "$", r"\$\frac{", "a$b$c"])

@@ -2,7 +2,7 @@
 
 from html import escape
 
-from dfworkbench.core.html import FONT, SOFT, html_table
+from dfworkbench.core.html import html_table, wrap
 from dfworkbench.core.palette import FAKE_RGB, REAL_RGB
 from dfworkbench.datasets.audit.audit import KINDS, RED, Audit
 
@@ -12,13 +12,13 @@ _SHOWN = 20
 def audit_html(found: Audit) -> str:
     """Plain HTML without scripts."""
     rgb = FAKE_RGB if found.verdict == RED else REAL_RGB
-    look = f"background:rgb{rgb};color:#fff;border-radius:10px;padding:1px 9px;font-weight:600"
-    head = f'<b>{escape(found.name or "Leakage audit")}</b> <span style="{look}">{found.verdict}</span>'
+    chip = f'<span class="dfw-chip" style="background:rgb{rgb}">{found.verdict}</span>'
+    head = f"<b>{escape(found.name or 'Leakage audit')}</b> {chip}"
     if not found.saw_pictures:
-        head += f' <span style="{SOFT}">by tables alone: no frames were compared</span>'
+        head += ' <span class="dfw-hint">by tables alone: no frames were compared</span>'
     kinds = [(KINDS[f.kind], "not looked at" if f.count is None else f.count, f.looked_at) for f in found.findings]
     table = html_table(("what crosses splits", "found", "looked at"), kinds, [bool(f.count) for f in found.findings])
-    return f'<div style="{FONT};max-width:1010px">{head}{table}{_leaks(found)}</div>'
+    return wrap(f"{head}{table}{_leaks(found)}")
 
 
 def _leaks(found: Audit) -> str:
@@ -27,5 +27,5 @@ def _leaks(found: Audit) -> str:
     shown = found.rows.head(_SHOWN)
     rows = [(r.kind, f"{r.split_a}: {r.video_a}", f"{r.split_b}: {r.video_b}", r.detail) for r in shown.itertuples()]
     more = len(found.rows) - len(shown)
-    rest = f'<div style="{SOFT}">… and {more} more rows; see .rows and .to_csv(path)</div>' if more else ""
+    rest = f'<div class="dfw-hint">… and {more} more rows; see .rows and .to_csv(path)</div>' if more else ""
     return html_table(("kind", "one side", "other side", "detail"), rows) + rest

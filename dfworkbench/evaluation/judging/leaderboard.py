@@ -9,9 +9,8 @@ from typing import Any
 import pandas as pd
 
 from dfworkbench.core.errors import ParameterError
-from dfworkbench.core.html import FONT, SOFT, html_table, note_html
-from dfworkbench.core.outputs import LEADERBOARD, PAGE, mark_page, require_replaceable
-from dfworkbench.core.workspace import atomic_path
+from dfworkbench.core.html import html_table, note_html, wrap, write_page
+from dfworkbench.core.outputs import LEADERBOARD, require_replaceable
 from dfworkbench.datasets.tables import write_csv
 from dfworkbench.evaluation.judging.judged import Judged
 from dfworkbench.evaluation.judging.protocol import Protocol
@@ -88,11 +87,7 @@ class Leaderboard:
 
     def to_html(self, path: Path | str) -> Path:
         """Write a page of its own; only a page of ours is replaced."""
-        require_replaceable(Path(path), PAGE)
-        page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Leaderboard</title>{self._repr_html_()}</html>\n'
-        with atomic_path(Path(path), "a leaderboard") as temporary:
-            temporary.write_text(mark_page(page), encoding="utf-8")
-        return Path(path)
+        return write_page(Path(path), "Leaderboard", self._repr_html_(), "a leaderboard")
 
     def __len__(self) -> int:
         return len(self._judged)
@@ -102,14 +97,14 @@ class Leaderboard:
 
     def _repr_html_(self) -> str:
         if not self._judged:
-            return f'<div style="{FONT}">empty leaderboard</div>'
+            return wrap("empty leaderboard")
         table = self.table()
         shown = table.drop(columns=["note", "protocol"])
         notes = "".join(note_html(f"{one.name}: {note}") for one in self.entries for note in _notes(one) if note)
         rows = shown.itertuples(index=False, name=None)
-        words = f'<div style="{SOFT}">{escape(str(self.protocol))}; 95 % intervals</div>'
+        words = f'<div class="dfw-hint">{escape(str(self.protocol))}; 95 % intervals</div>'
         heads = [_HEADS.get(name, name.replace("_", " ")) for name in map(str, shown)]
-        return f'<div style="{FONT};max-width:1010px">{html_table(heads, rows)}{words}{notes}</div>'
+        return wrap(f"{html_table(heads, rows)}{words}{notes}")
 
 
 def _notes(judged: Judged) -> list[str]:

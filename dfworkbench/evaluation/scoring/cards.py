@@ -6,6 +6,7 @@ from html import escape
 
 import numpy as np
 
+from dfworkbench.core.html import note_html, wrap
 from dfworkbench.core.palette import score_hex
 from dfworkbench.core.timeline import spans
 from dfworkbench.evaluation.scoring.aggregate import RULES
@@ -14,58 +15,53 @@ from dfworkbench.evaluation.scoring.results import FileScore, Scored, TrackScore
 _MAX_CARDS = 20
 _MAX_TRACKS = 12
 _BAR_PX = 320
-_SOFT = "color:var(--jp-ui-font-color2,#5b6673);font-size:12px"
-_FONT = "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.4"
-_CARD = (
-    f"{_FONT};border:1px solid var(--jp-border-color2,#d9dee4);border-radius:6px;padding:10px 14px;margin:6px 0;"
-    "max-width:980px"
-)
-_NOTE = "background:#fff3cd;color:#533f03;border-left:4px solid #e0a800;padding:5px 10px;margin:6px 0;border-radius:3px"
 
 
 def scored_html(scored: Scored) -> str:
     """Head line and one card per file."""
     done = sum(file.ok for file in scored)
     head = f"<b>{escape(scored.detector or 'detector')}</b>: {done} of {len(scored)} files scored"
-    notes = {file.caveat for file in scored if file.caveat}
-    note = "".join(f'<div style="{_NOTE}">{escape(text)}</div>' for text in sorted(notes))
-    cards = "".join(file_html(file, note=False) for file in scored.files[:_MAX_CARDS])
-    more = len(scored) - _MAX_CARDS
-    rest = f'<div style="{_SOFT}">… and {more} more files; see .summary and .table</div>' if more > 0 else ""
-    return f'<div style="{_FONT};max-width:1010px">{head}{note}{cards}{rest}</div>'
+    notes = "".join(note_html(text) for text in sorted({file.caveat for file in scored}))
+    cards = "".join(_card(file, file.doubt) for file in scored.files[:_MAX_CARDS])
+    return wrap(f"{head}{notes}{cards}{_more(len(scored) - _MAX_CARDS, 'files; see .summary and .table')}")
 
 
-def file_html(file: FileScore, note: bool = True) -> str:
+def file_html(file: FileScore) -> str:
     """One file as a card."""
-    name = escape(file.video_id)
+    return wrap(_card(file, file.note))
+
+
+def _card(file: FileScore, note: str) -> str:
+    name = f"<b>{escape(file.video_id)}</b>"
     if not file.ok:
-        reason = f'<div style="{_SOFT}">{escape(file.reason)}</div>'
-        return f'<div style="{_CARD}"><b>{name}</b> · no score: {escape(file.status)}{reason}</div>'
+        return f'<div class="dfw-card plain">{name} · no score: {escape(file.status)}{_soft(file.reason)}</div>'
     head = (
-        f'<div style="display:flex;flex-wrap:wrap;align-items:baseline;gap:0 12px"><b>{name}</b>'
-        f'<span style="{_SOFT};white-space:nowrap">{file.describe()}</span>'
+        f'<div style="display:flex;flex-wrap:wrap;align-items:baseline;gap:0 12px">{name}'
+        f'<span class="dfw-hint" style="white-space:nowrap">{file.describe()}</span>'
         f'<span style="margin-left:auto">{_chip(file.fake_probability)}</span></div>'
-        f'<div style="{_SOFT};text-align:right">{RULES[file.rule]}</div>'
+        f'<div class="dfw-hint" style="text-align:right">{RULES[file.rule]}</div>{_soft(file.notice)}'
     )
-    if file.notice:
-        head += f'<div style="{_SOFT}">{escape(file.notice)}</div>'
-    words = file.note if note else file.doubt
-    text = f'<div style="{_NOTE}">{escape(words)}</div>' if words else ""
     rows = "".join(_track_html(track, file) for track in file.tracks[:_MAX_TRACKS])
-    more = len(file.tracks) - _MAX_TRACKS
-    rest = f'<div style="{_SOFT}">… and {more} more tracks</div>' if more > 0 else ""
-    return f'<div style="{_CARD}">{head}{text}{rows}{rest}</div>'
+    return f'<div class="dfw-card plain">{head}{note_html(note)}{rows}{_more(len(file.tracks) - _MAX_TRACKS, "tracks")}</div>'
+
+
+def _soft(text: str) -> str:
+    return f'<div class="dfw-hint">{escape(text)}</div>' if text else ""
+
+
+def _more(count: int, what: str) -> str:
+    return _soft(f"… and {count} more {what}") if count > 0 else ""
 
 
 def _track_html(track: TrackScore, file: FileScore) -> str:
-    length = f" in {track.duration_s:.1f} s" if file.kind == "video" else ""
+    length = f" in {track.duration_s:.1f}\u00a0s" if file.kind == "video" else ""
     remark = f"<br>{escape(track.remark)}" if track.doubt else ""
     pale = ";opacity:.6" if track.doubt else ""
     return (
         '<div style="display:flex;align-items:center;gap:14px;padding:5px 0;'
-        f'border-top:1px solid var(--jp-border-color2,#e5e7eb){pale}">'
+        f'border-top:1px solid var(--dfw-line){pale}">'
         f'<div style="width:150px"><b>track {track.track}</b> {_chip(track.fake_probability)}<br>'
-        f'<span style="{_SOFT}">{track.count}{length}{remark}</span></div>'
+        f'<span class="dfw-hint">{track.count}{length}{remark}</span></div>'
         f'<div style="width:430px">{_strip_html(track)}</div>{timeline_svg(track, file)}</div>'
     )
 
@@ -73,27 +69,19 @@ def _track_html(track: TrackScore, file: FileScore) -> str:
 def _chip(probability: float) -> str:
     text = "no score" if np.isnan(probability) else f"{probability:.2f} fake"
     ink = "#fff" if probability > 0.75 or probability < 0.2 else "#1f2933"
-    return (
-        f'<span style="background:{score_hex(probability)};color:{ink};border-radius:10px;padding:1px 9px;'
-        f'font-weight:600;white-space:nowrap">{text}</span>'
-    )
+    return f'<span class="dfw-chip" style="background:{score_hex(probability)};color:{ink}">{text}</span>'
 
 
 def _strip_html(track: TrackScore, height: int = 64) -> str:
     if not len(track.thumbnails):
         return ""
-    strip = np.concatenate(track.pictures(), axis=1)
-    source = base64.b64encode(_jpeg(strip)).decode()
-    look = f'alt="{track.shows}s of track {track.track}" style="height:{height}px;border-radius:3px"'
-    return f'<img {look} src="data:image/jpeg;base64,{source}">'
-
-
-def _jpeg(rgb: np.ndarray) -> bytes:
     from PIL import Image
 
     buffer = io.BytesIO()
-    Image.fromarray(rgb).save(buffer, format="JPEG", quality=88)
-    return buffer.getvalue()
+    Image.fromarray(np.concatenate(track.pictures(), axis=1)).save(buffer, format="JPEG", quality=88)
+    source = base64.b64encode(buffer.getvalue()).decode()
+    look = f'alt="{track.shows}s of track {track.track}" style="height:{height}px;border-radius:3px"'
+    return f'<img {look} src="data:image/jpeg;base64,{source}">'
 
 
 def timeline_svg(track: TrackScore, file: FileScore) -> str:

@@ -4,6 +4,5 @@ Shapley: A Value for n-Person Games. Contributions to the Theory of Games II, 19
 
 `maps.attribute` is the call for users: detector and picture in, map with error bars out. Below it, in this order: a game
 (`game`, `image_game`) says what a coalition of cells is worth, an estimator (`estimators`) asks it about random coalitions
-until a `stopping.StopRule` is met, and gives an `result.Attribution`; `exact` asks about every coalition. Only `image_game`,
-`values` and `maps` need torch.
+until a `stopping.StopRule` is met, and gives a `result.Attribution`. Only `image_game`, `values` and `maps` need torch.
 """

@@ -22,7 +22,7 @@ from dfworkbench.core.errors import InputError, ParameterError
 from dfworkbench.core.names import require_name
 from dfworkbench.explain.shapley.attribution_map import BASELINES, PRECISIONS
 from dfworkbench.explain.shapley.game import Coalitions, Floats
-from dfworkbench.explain.shapley.values import Value, value_function
+from dfworkbench.explain.shapley.values import Value, value_function, value_name
 from dfworkbench.models.devices import choose_device
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.memory import reuse_memory
@@ -73,7 +73,7 @@ class ImageGame:
         self.name = detector.name if isinstance(detector, LoadedDetector) else type(network).__name__
         self.network, self.grid = network, grid
         self.precision = require_name("precision", precision, PRECISIONS)
-        self._value = value_function(value)
+        self.value, self._value, self.baseline = value_name(value), value_function(value), baseline
         image = _checked(image, grid, batch_size, self.name)
         if device is not None:
             network.to(choose_device(device))
@@ -82,7 +82,7 @@ class ImageGame:
         if on_cpu:
             reuse_memory()
         self.batch_size = batch_size or (_cpu_batch(image.shape[-2]) if on_cpu else GPU_BATCH)
-        self._shape = image.shape  # (S, S, 3) or (T, S, S, 3)
+        self._shape, self.size_px = image.shape, image.shape[-2]  # (S, S, 3) or (T, S, S, 3)
         self._shown, self._hidden = (self._prepared(picture) for picture in (image, baseline_of(image, baseline, grid)))
         cells = cell_of_pixel(image.shape[-2], grid)
         self._rows = torch.from_numpy(cells).to(self.device)
@@ -143,15 +143,19 @@ class ImageGame:
             )
         return torch.from_numpy(np.packbits(coalitions, axis=1, bitorder="little")).to(self.device)
 
-    def _batch(self, bits: Tensor) -> Tensor:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16-mixed"):
-            value = self._value(self.network(self._mixed(bits)))
-        if value.shape != (len(bits),):
+    def value_of(self, images: Tensor) -> Tensor:
+        """The value of prepared pictures, `(B,)` float32, in the mode and precision that the network is in."""
+        value = self._value(self.network(images))
+        if value.shape != (len(images),):
             raise InputError(
-                f"explaining {self.name}: the value of {len(bits)} pictures has shape {tuple(value.shape)}, expected "
-                f"({len(bits)},). Choose one number per picture, such as prediction.aux['identity'][:, 3]."
+                f"explaining {self.name}: the value of {len(images)} pictures has shape {tuple(value.shape)}, expected "
+                f"({len(images)},). Choose one number per picture, such as prediction.aux['identity'][:, 3]."
             )
         return value.float()
+
+    def _batch(self, bits: Tensor) -> Tensor:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16-mixed"):
+            return self.value_of(self._mixed(bits))
 
     def _mixed(self, bits: Tensor) -> Tensor:
         places = torch.arange(8, device=bits.device, dtype=torch.uint8)

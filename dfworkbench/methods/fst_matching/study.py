@@ -19,7 +19,7 @@ from dfworkbench.evaluation.metrics.measures import Measure, measures_table
 from dfworkbench.evaluation.scoring.score import score_rows
 from dfworkbench.explain.deletion import deletion_and_insertion
 from dfworkbench.explain.explanations import METHODS, explain, of_shapley
-from dfworkbench.explain.map_scores import compare_maps, mean_mask
+from dfworkbench.explain.map_baselines import compare_maps, mean_mask
 from dfworkbench.explain.shapley.image_game import ImageGame
 from dfworkbench.explain.shapley.maps import attribute_all
 from dfworkbench.explain.shapley.values import ClassLogit, ClassLogOdds, Value
@@ -320,7 +320,8 @@ class Study:
             found = {"shapley": of_shapley(maps.found[at])}
             value, own = self._value(title, at), self.settings.attributions()
             found |= explain(model, image, others, value=value, settings=own)
-            curves = deletion_and_insertion(model, image, found, value=value, baseline=own.baseline, seed=own.seed)
+            game = ImageGame(model, image, grid=own.grid, baseline=own.baseline, value=value)
+            curves = deletion_and_insertion(game, found, seed=own.seed)
             gains += [
                 {"method": METHODS[name], "deletion": curve.deletion_gain, "insertion": curve.insertion_gain}
                 for name, curve in curves.items()

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from dfworkbench.core.html import picture, wrap
 from dfworkbench.datasets.perturb.perturbations import LEVELS, PERTURBATIONS, links, strengths_at
 from dfworkbench.methods.resynthesis.figures import plot_reconstructions
 from dfworkbench.methods.resynthesis.network import stage_name
@@ -17,7 +18,6 @@ from dfworkbench.methods.resynthesis.reconstruction import reconstruction_errors
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.modes import device_of
 from dfworkbench.runs.checkpoints import LoadedDetector
-from dfworkbench.show.look import picture, wrap
 
 
 class DegradationExplorer:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from dfworkbench.datasets.audit.leak_note import AUDIT_KEY
 from dfworkbench.evaluation.judging.leaderboard import Leaderboard
-from dfworkbench.notebook.report_runs import ReportRun
+from dfworkbench.notebook.report.runs import ReportRun
 
 _NAMES = {"auc": "AUC", "eer": "EER", "average_precision": "AP", "accuracy": "accuracy at 0.5"}
 

@@ -4,11 +4,8 @@ from math import comb
 
 import numpy as np
 
-from dfworkbench.core.errors import ParameterError
 from dfworkbench.explain.shapley.game import CountedGame, Floats, Game
 from dfworkbench.explain.shapley.result import Attribution
-
-MOST_PLAYERS = 20
 
 
 def exact(game: Game, *, chunk: int = 4096) -> Attribution:
@@ -17,21 +14,13 @@ def exact(game: Game, *, chunk: int = 4096) -> Attribution:
     phi_i = sum over S without i of |S|! (n - |S| - 1)! / n! (v(S + i) - v(S)) (Shapley 1953).
 
     Args:
-        game: Of 1 to 20 players; 20 are 1,048,576 evaluations.
+        game: 20 players are 1,048,576 evaluations.
         chunk: Coalitions per call of the game.
 
     Returns:
         With standard errors 0 and `stopped` "exact".
-
-    Raises:
-        ParameterError: More players than that.
     """
     players = game.players
-    if players > MOST_PLAYERS:
-        raise ParameterError(
-            f"enumerating coalitions: the game has {players} players, that is 2^{players} coalitions; expected at most "
-            f"{MOST_PLAYERS}. Estimate the values instead: dfworkbench.explain.shapley.estimators."
-        )
     counted = CountedGame(game)
     values = np.concatenate([
         counted.values(_members(np.arange(start, min(start + chunk, 1 << players)), players))

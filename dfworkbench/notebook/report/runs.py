@@ -26,15 +26,15 @@ class ReportRun:
     """A trained run with its scores.
 
     Attributes:
-        folder: Of the run.
-        settings: With which it was trained.
+        folder: Where its weights and settings lie.
+        settings: What it was trained with.
         epoch: The one that is judged: the best on validation.
-        record: Of its weights (`checkpoints.read_record`).
+        record: What its weight file says (`checkpoints.read_record`).
         crop: How its faces are cut, in words.
         scores: Data set -> score table of its test split.
-        score_files: Data set -> where that table lies.
-        page: The executed notebook that made it; None if there is none.
-        command: That trains it again.
+        score_files: Data set -> the file of that table.
+        page: The executed notebook that made it, if any.
+        command: Trains it again.
     """
 
     folder: Path
@@ -49,7 +49,7 @@ class ReportRun:
 
     @property
     def provenance(self) -> Mapping[str, Any]:
-        """Of the run; empty where its weights do not say."""
+        """Code and data it was made with; empty where its weights do not say."""
         found = self.record.get("provenance")
         return found if isinstance(found, Mapping) else {}
 
@@ -60,14 +60,7 @@ class ReportRun:
 
 
 class LeftOut(NamedTuple):
-    """Something that was asked for and has no figures.
-
-    Attributes:
-        name: Of the run or cell.
-        reason: Why.
-        command: That tries it (again).
-        page: The notebook as far as it ran; None if there is none.
-    """
+    """A run or cell without figures: why, the command that tries it again, and the notebook as far as it ran, if any."""
 
     name: str
     reason: str
@@ -83,25 +76,23 @@ def read_runs(
     device: str = "cpu",
     pages: Mapping[Path, Path] | None = None,
     workspace: Workspace | None = None,
-    progress: bool = False,
 ) -> tuple[list[ReportRun], list[LeftOut]]:
     """Runs with the scores of test splits; those that have none are left out, with the reason.
 
     Args:
-        folders: Of runs.
+        folders: Run folders.
         datasets: Extracted data sets whose test splits count.
-        score: Whether to score what has no stored scores.
-        device: Where that is done.
+        score: Whether to score what has no stored scores, on `device`.
+        device: "cpu", "cuda" or "auto".
         pages: Folder of a run -> the executed notebook that made it; by default the one in the folder.
         workspace: Where tables and crops lie.
-        progress: Whether to show bars.
     """
     space = workspace or find_workspace()
     runs: list[ReportRun] = []
     videos, left = _test_videos(datasets, space)
     for folder in dict.fromkeys(Path(folder) for folder in folders):
         try:
-            run = _read(folder, videos, score, device, (pages or {}).get(folder), space, progress)
+            run = _read(folder, videos, score, device, (pages or {}).get(folder), space)
         except (WorkbenchError, OSError, ValueError, KeyError) as error:
             left.append(LeftOut(folder.name, str(error), _scoring_command(folder, list(videos))))
             continue
@@ -115,7 +106,7 @@ def read_runs(
 
 
 def runs_on(dataset: str, workspace: Workspace | None = None) -> list[Path]:
-    """Folders of all detectors that were trained on a data set in this workspace, the oldest first."""
+    """Folders of all runs that were trained on a data set in this workspace, oldest first."""
     space = workspace or find_workspace()
     return [space.checkpoints / name for name in reversed(checkpoints(space)) if _trained_on(space, name) == dataset]
 
@@ -125,29 +116,18 @@ def tested_on(runs: Sequence[ReportRun]) -> list[str]:
     return list(dict.fromkeys(dataset for run in runs for dataset in run.scores))
 
 
-def run_labels(runs: Sequence[ReportRun]) -> dict[str, str]:
-    """Variant -> how it is called: by its detector, and by as much more as tells it from the others here."""
-    variants = {run.variant: run.settings for run in runs}
-    several = len({settings.dataset for settings in variants.values()}) > 1
-    labels = {
-        variant: f"{settings.detector} on {settings.dataset}" if several else settings.detector
-        for variant, settings in variants.items()
-    }
-    names = list(labels.values())
-    return {
-        variant: f"{name} ({variant.rpartition('_')[2][:8]})" if names.count(name) > 1 else name
-        for variant, name in labels.items()
-    }
-
-
 def by_label(runs: Sequence[ReportRun]) -> dict[str, list[ReportRun]]:
-    """Label -> its runs, one per seed in their order."""
-    found: dict[str, list[ReportRun]] = {}
-    labels = run_labels(runs)
-    for run in sorted(runs, key=lambda run: run.settings.seed):
-        found.setdefault(labels[run.variant], []).append(run)
-    order = list(dict.fromkeys(labels[run.variant] for run in runs))
-    return {label: found[label] for label in order}
+    """Label -> its runs by seed. A label is the detector, and as much more as tells it from the other variants here."""
+    variants: dict[str, list[ReportRun]] = {}
+    for run in runs:
+        variants.setdefault(run.variant, []).append(run)
+    several = len({run.settings.dataset for run in runs}) > 1
+    about = {variant: group[0].settings for variant, group in variants.items()}
+    labels = {v: f"{one.detector} on {one.dataset}" if several else one.detector for v, one in about.items()}
+    taken = list(labels.values())
+    for variant, label in labels.items():
+        labels[variant] = f"{label} ({variant.rpartition('_')[2][:8]})" if taken.count(label) > 1 else label
+    return {labels[v]: sorted(group, key=lambda run: run.settings.seed) for v, group in variants.items()}
 
 
 def run_names(runs: Sequence[ReportRun]) -> dict[Path, str]:
@@ -177,7 +157,6 @@ def _read(
     device: str,
     page: Path | None,
     space: Workspace,
-    progress: bool,
 ) -> ReportRun:
     weights = find_checkpoint(folder)
     record = read_record(weights)
@@ -188,7 +167,7 @@ def _read(
         found = stored_scores(weights, dataset, "test", files)
         if found is None and score:
             loaded = loaded or load_detector(folder, device)
-            found = score_split(loaded, dataset, "test", space, progress=progress)
+            found = score_split(loaded, dataset, "test", space, progress=False)
         if found is not None:
             scores[dataset] = found.sort_values(list(ROW_ORDER), ignore_index=True)  # equal draws everywhere
     own = folder / "notebook.ipynb"
