@@ -45,3 +45,9 @@ def require_name(kind: str, name: str, known: Iterable[str]) -> str:
     else:
         hint, rest = f"Known: {', '.join(names) or 'none'}.", ""
     raise UnknownNameError(f"no {kind} is called {name!r}. {hint}{rest}")
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The question that names the closest of `known`, such as "Did you mean 'epochs'? "; "" where none is close."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"Did you mean {close[0]!r}? " if close else ""

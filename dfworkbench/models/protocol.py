@@ -12,7 +12,7 @@ from dfworkbench.core.errors import InputError
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.prediction import Prediction
-from dfworkbench.models.registry import class_options
+from dfworkbench.models.registry import builder_options
 
 GUIDE = "docs/guides/add_a_detector.md has a template"
 
@@ -52,7 +52,7 @@ def check_detector(name: str, builder: type | Callable[..., Any]) -> None:
 
 
 def _check_options(name: str, builder: type | Callable[..., Any]) -> None:
-    for option, default in class_options(builder).items():  # pyright: ignore[reportArgumentType]
+    for option, default in builder_options(builder).items():
         _require(
             default is not inspect.Parameter.empty,
             name,

@@ -9,13 +9,20 @@ Differences from DeepfakeForensics-v1:
 - The number of LSTM layers is an option; its default, 5, is that of the original, where it was tied to the clip length.
 """
 
+from typing import Annotated, Literal
+
+from pydantic import Field
 from torch import Tensor, nn
 
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.models.efficientnet import EfficientNetTrunk
 from dfworkbench.models.head import small_head
 from dfworkbench.models.mesonet import IMAGENET_MEAN, IMAGENET_STD, MesoNet4Trunk
+from dfworkbench.models.options import Dropout, Positive, SizePx
 from dfworkbench.models.prediction import Prediction
+
+#: Width of the LSTM in DeepfakeForensics-v1.
+_PUBLISHED_HIDDEN = {"b0": 256, "b3": 128}
 
 
 class Recurrent(nn.Module):
@@ -73,8 +80,8 @@ class MesoNet4LSTM(Recurrent):
     """MesoNet4 over 5 frames, then an LSTM of width 128: 1,009,945 parameters.
 
     Args:
-        size_px: Height and width of the input; at least 32.
-        dropout: Before each linear layer, 0..1.
+        size_px: Height and width of the input.
+        dropout: Before each linear layer.
         crop_scale: Side of the crop over the longer side of the face box.
         clip_length: Frames per clip.
         clip_stride: Distance between them, in extracted frames.
@@ -83,8 +90,8 @@ class MesoNet4LSTM(Recurrent):
     """
 
     def __init__(
-        self, size_px: int = 224, dropout: float = 0.5, crop_scale: float = 1.3, clip_length: int = 5,
-        clip_stride: int = 1, hidden: int = 128, layers: int = 5,
+        self, size_px: SizePx = 224, dropout: Dropout = 0.5, crop_scale: float = 1.3, clip_length: Positive = 5,
+        clip_stride: Positive = 1, hidden: Positive = 128, layers: Positive = 5,
     ) -> None:  # fmt: skip
         super().__init__(
             MesoNet4Trunk(), MesoNet4Trunk.feature_count, _spec(size_px, crop_scale, clip_length, clip_stride),
@@ -93,11 +100,12 @@ class MesoNet4LSTM(Recurrent):
 
 
 class EfficientNetLSTM(Recurrent):
-    """EfficientNet over 5 frames, its whole last map, then an LSTM; subclasses name the variant.
+    """EfficientNet over 5 frames, its whole last map, then an LSTM: 22,699,933 parameters with b0, 20,992,713 with b3.
 
     Args:
-        size_px: Height and width of the input; at least 32.
-        dropout: Before each linear layer, 0..1.
+        variant: "b0" or "b3".
+        size_px: Height and width of the input.
+        dropout: Before each linear layer.
         crop_scale: Side of the crop over the longer side of the face box.
         clip_length: Frames per clip.
         clip_stride: Distance between them, in extracted frames.
@@ -106,28 +114,15 @@ class EfficientNetLSTM(Recurrent):
         weights: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
     """
 
-    variant = "b0"
-    published_hidden = 256
-
     def __init__(
-        self, size_px: int = 224, dropout: float = 0.5, crop_scale: float = 1.3, clip_length: int = 5,
-        clip_stride: int = 1, hidden: int = 0, layers: int = 5, weights: str = "",
+        self, variant: Literal["b0", "b3"], size_px: SizePx = 224, dropout: Dropout = 0.5, crop_scale: float = 1.3,
+        clip_length: Positive = 5, clip_stride: Positive = 1, hidden: Annotated[int, Field(ge=0)] = 0, layers: Positive = 5,
+        weights: str = "",
     ) -> None:  # fmt: skip
-        trunk = EfficientNetTrunk(self.variant, size_px, weights)
+        trunk = EfficientNetTrunk(variant, size_px, weights)
         side = -(-size_px // 32)  # five halvings, each rounded up
         super().__init__(
             trunk, trunk.channels * side * side, _spec(size_px, crop_scale, clip_length, clip_stride),
-            hidden=hidden or self.published_hidden, layers=layers, inner_dropout=0.5, dropout=dropout, project=True,
-            name=f"efficientnet_{self.variant}_lstm",
+            hidden=hidden or _PUBLISHED_HIDDEN[variant], layers=layers, inner_dropout=0.5, dropout=dropout, project=True,
+            name=f"efficientnet_{variant}_lstm",
         )  # fmt: skip
-
-
-class EfficientNetB0LSTM(EfficientNetLSTM):
-    """Hidden width 256: 22,699,933 parameters."""
-
-
-class EfficientNetB3LSTM(EfficientNetLSTM):
-    """Hidden width 128: 20,992,713 parameters."""
-
-    variant = "b3"
-    published_hidden = 128

@@ -1,4 +1,4 @@
-"""Detectors by name. Nothing is imported before it is built, so listing names needs no torch.
+"""Registry of detectors. Nothing is imported before it is built, so listing names needs no torch.
 
 Besides ours there are those of `register_detector`, and those of installed packages that name them in their metadata:
 
@@ -6,58 +6,59 @@ Besides ours there are those of `register_detector`, and those of installed pack
     tiny = "my_lab.nets:Tiny"
 """
 
-import difflib
 import importlib
 import inspect
 import logging
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from importlib import metadata
-from numbers import Integral, Real
 from typing import Any
 
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
 from dfworkbench.core.errors import ParameterError
-from dfworkbench.core.names import require_name
+from dfworkbench.core.names import did_you_mean, require_name
+from dfworkbench.models.prediction import Detector
 
 _log = logging.getLogger(__name__)
 
-#: Name -> "module:Class", alphabetical. A class may stand here too, see `register_detector`.
+_CADDM = "dfworkbench.methods.caddm.network:Caddm"
+_EFFICIENTNET = "dfworkbench.models.efficientnet:EfficientNet"
+_MI_NET = "dfworkbench.methods.mi_net.network:MiNet"
+_RESYNTHESIS = "dfworkbench.methods.resynthesis.network:Resynthesis"
+
+#: Name -> "module:Class", with the arguments that make this variant where a class has several. A class may stand here too, see
+#: `register_detector`.
 DETECTORS: dict[str, Any] = {
-    "caddm_efficientnet_b3": "dfworkbench.methods.caddm.network:CaddmEfficientNetB3",
-    "caddm_efficientnet_b4": "dfworkbench.methods.caddm.network:CaddmEfficientNetB4",
-    "caddm_resnet34": "dfworkbench.methods.caddm.network:CaddmResNet34",
-    **{f"efficientnet_b{i}": f"dfworkbench.models.efficientnet:EfficientNetB{i}" for i in range(8)},
-    "efficientnet_b0_lstm": "dfworkbench.models.recurrent:EfficientNetB0LSTM",
-    "efficientnet_b3_lstm": "dfworkbench.models.recurrent:EfficientNetB3LSTM",
+    **{f"caddm_{b}": (_CADDM, {"backbone": b}) for b in ("efficientnet_b3", "efficientnet_b4", "resnet34")},
+    **{f"efficientnet_b{i}": (_EFFICIENTNET, {"variant": f"b{i}"}) for i in range(8)},
+    "efficientnet_b0_lstm": ("dfworkbench.models.recurrent:EfficientNetLSTM", {"variant": "b0"}),
+    "efficientnet_b3_lstm": ("dfworkbench.models.recurrent:EfficientNetLSTM", {"variant": "b3"}),
     "fst_matching": "dfworkbench.methods.fst_matching.network:FstMatching",
     "mesoinception4": "dfworkbench.models.mesoinception:MesoInception4",
     "mesonet4": "dfworkbench.models.mesonet:MesoNet4",
     "mesonet4_lstm": "dfworkbench.models.recurrent:MesoNet4LSTM",
-    **{f"mi_net_efficientnet_b{i}": f"dfworkbench.methods.mi_net.network:MiNetEfficientNetB{i}" for i in range(8)},
-    "mi_net_mobilenet": "dfworkbench.methods.mi_net.network:MiNetMobileNet",
-    "mi_net_resnet34": "dfworkbench.methods.mi_net.network:MiNetResNet34",
-    "resnet18": "dfworkbench.models.resnet:ResNet18",
-    "resnet34": "dfworkbench.models.resnet:ResNet34",
-    "resynthesis_fused": "dfworkbench.methods.resynthesis.network:ResynthesisFused",
-    "resynthesis_pixel": "dfworkbench.methods.resynthesis.network:ResynthesisPixel",
-    **{f"resynthesis_stage{i}": f"dfworkbench.methods.resynthesis.network:ResynthesisStage{i}" for i in range(1, 6)},
+    **{f"mi_net_efficientnet_b{i}": (_MI_NET, {"backbone": f"efficientnet_b{i}"}) for i in range(8)},
+    "mi_net_mobilenet": (_MI_NET, {"backbone": "mobilenet"}),
+    "mi_net_resnet34": (_MI_NET, {"backbone": "resnet34"}),
+    "resnet18": ("dfworkbench.models.resnet:ResNet", {"depth": 18}),
+    "resnet34": ("dfworkbench.models.resnet:ResNet", {"depth": 34}),
+    "resynthesis_fused": (_RESYNTHESIS, {"stages": (0, 5)}),
+    "resynthesis_pixel": (_RESYNTHESIS, {"stages": (0,)}),
+    **{f"resynthesis_stage{i}": (_RESYNTHESIS, {"stages": (i,)}) for i in range(1, 6)},
 }
 #: Networks that name people; like all of `HELPERS` they are built, trained and saved like detectors, but score nothing.
 ENCODERS: dict[str, Any] = {"identity_resnet18": "dfworkbench.methods.fst_matching.encoder:IdentityResNet18"}
 #: Networks that detectors are made with and that cannot tell real from fake.
 HELPERS: dict[str, Any] = {**ENCODERS, "rdn": "dfworkbench.methods.resynthesis.resynthesiser:Resynthesiser"}
 
-#: Types of options that are checked -> what fits, and its name.
-_PLAIN_TYPES: dict[Any, tuple[type, str]] = {
-    bool: (bool, "true or false"), int: (Integral, "a whole number"), float: (Real, "a number")
-}  # fmt: skip
-
 #: Names that no plug-in can take.
 BUILT_IN = frozenset((*DETECTORS, *HELPERS))
 #: Group of entry points by which an installed package brings detectors.
 ENTRY_POINTS = "dfworkbench.detectors"
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")  # it becomes part of a folder's name
+_STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True)  # any text is true to Python, "False" too
 
 
 def list_detectors() -> list[str]:
@@ -87,28 +88,35 @@ def build_detector(name: str, **options: Any) -> Any:
 
     Args:
         name: One of `list_detectors()` or of `HELPERS`.
-        **options: Of this detector, see `detector_options(name)`.
+        **options: Arguments of its constructor, see `detector_options(name)`.
 
     Returns:
         A `torch.nn.Module` that keeps to `models.prediction.Detector`.
 
     Raises:
         UnknownNameError: No detector has this name.
-        ParameterError: It has no such option.
+        ParameterError: It has no such option, or a value is of another type or out of range.
     """
-    cls = detector_class(name)
-    check_options("detector", name, cls, options)
-    return cls(**options)
+    builder = load_builder(name)
+    check_options(name, builder, options)
+    return builder(**options)
 
 
-def detector_class(name: str) -> type:
-    """The class of a detector or of one of `HELPERS`."""
-    return load_class("detector", installed_detectors() | DETECTORS | HELPERS, name)
+def load_builder(name: str) -> Callable[..., Any]:
+    """What builds a detector or one of `HELPERS`: its class, or a `functools.partial` of it."""
+    return load_entry("detector", installed_detectors() | DETECTORS | HELPERS, name)
 
 
 def detector_options(name: str) -> dict[str, Any]:
     """Options of a detector with their defaults."""
-    return class_options(detector_class(name))
+    return builder_options(load_builder(name))
+
+
+def detector_trait(detector: Any, trait: str) -> Any:
+    """What a detector, or the one of this name, states about itself; else the default of `models.prediction.Detector`."""
+    owner = load_builder(detector) if isinstance(detector, str) else detector
+    owner = owner.func if isinstance(owner, partial) else owner
+    return getattr(owner, trait, getattr(Detector, trait))
 
 
 def register_detector(name: str, builder: type | Callable[..., Any] | str, *, check: bool = True) -> None:
@@ -156,43 +164,54 @@ def register(kind: str, known: dict[str, Any], name: str, cls: type | Callable[.
     known[name] = cls
 
 
-def load_class(kind: str, known: dict[str, Any], name: str) -> type:
-    """The class that stands in a registry under `name`."""
+def load_entry(kind: str, known: dict[str, Any], name: str) -> Any:
+    """What stands in a registry under `name`, imported; with its arguments bound where it has some."""
     entry = known[require_name(kind, name, known)]
-    if not isinstance(entry, str):
-        return entry
-    module, _, attribute = entry.partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    home, bound = entry if isinstance(entry, tuple) else (entry, {})
+    if isinstance(home, str):
+        module, _, attribute = home.partition(":")
+        home = getattr(importlib.import_module(module), attribute)
+    return partial(home, **bound) if bound else home
 
 
-def class_options(cls: type, *, skip: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Names of a constructor's arguments with their defaults, without `self` and those in `skip`."""
-    parameters = inspect.signature(cls).parameters.values()
-    return {
-        p.name: p.default
-        for p in parameters
-        if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD) and p.name not in skip
-    }
+def builder_options(builder: Callable[..., Any]) -> dict[str, Any]:
+    """Arguments of a constructor with their defaults, without those that are bound."""
+    return {name: parameter.default for name, parameter in _parameters(builder).items()}
 
 
-def check_options(kind: str, name: str, cls: type, options: dict[str, Any], *, skip: tuple[str, ...] = ()) -> None:
-    """Raise `ParameterError` for the first option that the class does not have, naming the closest one, or of another type.
+def check_options(name: str, builder: Callable[..., Any], options: dict[str, Any]) -> None:
+    """Check options against the annotations of the constructor, which state types and bounds (`models.options`).
 
-    Types are looked at where they are a plain bool, int or float: any text is true to Python, "False" too.
+    Raises:
+        ParameterError: For the first option that does not exist, naming the closest one, or whose value does not fit.
     """
-    known = class_options(cls, skip=skip)
-    types = inspect.signature(cls).parameters
+    known = _parameters(builder)
     for option, value in options.items():
         if option not in known:
-            close = difflib.get_close_matches(option, known, n=1, cutoff=0.5)
-            hint = f"Did you mean {close[0]!r}? " if close else ""
             raise ParameterError(
-                f"building the {kind} {name!r}: it has no option {option!r}. {hint}Options: {', '.join(known) or 'none'}."
+                f"building the detector {name!r}: it has no option {option!r}. {did_you_mean(option, known)}Options: "
+                f"{', '.join(known) or 'none'}."
             )
-        wanted = types[option].annotation
-        fitting, words = _PLAIN_TYPES.get(wanted, (object, ""))
-        if words and (not isinstance(value, fitting) or isinstance(value, bool) != (wanted is bool)):
-            raise ParameterError(f"building the {kind} {name!r}: {option} = {value!r}; expected {words}.")
+        wanted = known[option].annotation
+        if wanted is inspect.Parameter.empty or isinstance(wanted, str):
+            continue
+        try:
+            TypeAdapter(wanted, config=_STRICT).validate_python(value)
+        except ValidationError as error:
+            wrong = error.errors()[0]["msg"]
+            raise ParameterError(
+                f"building the detector {name!r}: {option} = {value!r}; {wrong[0].lower()}{wrong[1:]}."
+            ) from None
+
+
+def _parameters(builder: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    bound = builder.keywords if isinstance(builder, partial) else {}
+    try:
+        signature = inspect.signature(builder, eval_str=True)
+    except NameError:  # an annotation is text and names something that only a type checker imports
+        signature = inspect.signature(builder)
+    kinds = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return {p.name: p for p in signature.parameters.values() if p.kind in kinds and p.name not in bound}
 
 
 def _qualified(cls: type | Callable[..., Any] | str) -> str:

@@ -33,8 +33,6 @@ class VggTaps(nn.Module):
 
     def __init__(self, weights: str = "", stages: int = 5) -> None:
         super().__init__()
-        if stages not in range(1, 6):
-            raise ParameterError(f"building VGG-19: stages = {stages}; expected 1 to 5.")
         self.stages = stages
         layers = _layers()
         for stage, (start, stop) in enumerate(list(pairwise(_CUTS))[:stages], start=1):

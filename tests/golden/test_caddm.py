@@ -219,10 +219,8 @@ def test_plain_resnets(depth, parameters):
 
 
 def test_resnet_refusals(tmp_path):
-    with pytest.raises(ParameterError, match="resnet18: size_px = 16"):
+    with pytest.raises(ParameterError, match="resnet18': size_px = 16"):
         build_detector("resnet18", size_px=16)
-    with pytest.raises(ParameterError, match=r"depth = 50; expected one of \[18, 34\]"):
-        ResNetTrunk(50)
     with pytest.raises(CheckpointError, match=r"there is no file .*download\.pytorch\.org/models/resnet34-"):
         build_detector("resnet34", weights=str(tmp_path / "none.pth"))
 

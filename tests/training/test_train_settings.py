@@ -46,7 +46,7 @@ def test_options_are_parsed_by_value():
 
 def test_size_goes_to_the_detector_only_where_it_is_set():
     assert TrainSettings().build_options() == {}
-    assert TrainSettings(size_px=64, detector_options=["dropout=0"]).build_options() == {"size_px": 64, "dropout": 0}
+    assert TrainSettings(size_px=64, detector_options={"dropout": 0}).build_options() == {"size_px": 64, "dropout": 0}
 
 
 def test_empty_name_follows_the_settings_that_matter():

@@ -43,6 +43,7 @@ from dfworkbench.media.walk import readable
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.memory import reuse_memory
 from dfworkbench.models.modes import device_of, evaluating
+from dfworkbench.models.registry import detector_trait
 from dfworkbench.runs.checkpoints import LoadedDetector, load_detector
 
 _ERROR = "error"
@@ -189,7 +190,7 @@ def _require_landmarks(loaded: LoadedDetector, settings: ScoreSettings) -> None:
 
 
 def _require_detector(network: Any, name: str) -> None:
-    if not getattr(network, "scores_fakes", True):
+    if not detector_trait(network, "scores_fakes"):
         raise InputError(
             f"scoring with {name}: it names people and cannot tell real from fake. Choose the run of a detector; what an encoder "
             "looks at is shown in notebook 05_hypotheses."

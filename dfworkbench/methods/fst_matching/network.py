@@ -11,11 +11,11 @@ are those of the training set; an adaptive instead of a fixed 7 x 7 average, equ
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from dfworkbench.models.options import FaceAlignment, Positive, SizePx
 from dfworkbench.models.prediction import Prediction
 from dfworkbench.models.resnet import ResNetTrunk, resnet_input
 
@@ -32,7 +32,7 @@ class FstMatching(nn.Module):
     Args:
         identities: Names of the people, as in the video table's carrier and donor. Training fills them in.
         classes: Number of people where their names are not known, as in published weights.
-        size_px: Height and width of the input; at least 32.
+        size_px: Height and width of the input.
         crop_scale: Side of the crop, see `InputSpec`; with five points 1.0 is what the authors feed.
         alignment: "five_points", as published, or "box", see `InputSpec`.
         authors_input: Feed BGR in 0..255, as published weights need it, instead of RGB minus ImageNet's mean, over its std.
@@ -46,10 +46,10 @@ class FstMatching(nn.Module):
     def __init__(
         self,
         identities: Sequence[str] = (),
-        classes: int = 1000,
-        size_px: int = 224,
+        classes: Positive = 1000,
+        size_px: SizePx = 224,
         crop_scale: float = 1.0,
-        alignment: Literal["box", "five_points"] = "five_points",
+        alignment: FaceAlignment = "five_points",
         authors_input: bool = False,
         nonlinear: bool = False,
         weights: str = "",
@@ -57,9 +57,7 @@ class FstMatching(nn.Module):
         super().__init__()
         self.identities = list(identities)
         people = len(self.identities) or classes
-        self.input_spec = resnet_input(
-            "fst_matching", size_px, crop_scale=crop_scale, alignment=alignment, authors_input=authors_input
-        )
+        self.input_spec = resnet_input(size_px, crop_scale=crop_scale, alignment=alignment, authors_input=authors_input)
         self.carrier, self.donor = _Encoder(people, weights), _Encoder(people, weights)
         width = self.carrier.trunk.channels + self.donor.trunk.channels
         self.head: nn.Module = nn.Linear(width, 2)

@@ -18,60 +18,53 @@ Differences from the released code:
 from typing import Any, ClassVar
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dfworkbench.core.errors import ParameterError
+from dfworkbench.datasets.facial_swap import SwapSettings
 from dfworkbench.methods.fst_matching.encoder_training import identity_loss, named_rightly
-from dfworkbench.training.binary import Binary
+from dfworkbench.training.binary import Binary, ClassifierSettings
 from dfworkbench.training.step import Step
 
 
+class FstMatchingSettings(ClassifierSettings):
+    """Options of the method FST-Matching; defaults are as published."""
+
+    carrier_weight: float = Field(default=0.5, ge=0, le=1000, description="Factor of the carrier's cross-entropy.")
+    donor_weight: float = Field(default=1.0, ge=0, le=1000, description="Factor of the donor's cross-entropy.")
+    interaction_weight: float = Field(
+        default=0.0, ge=0, le=1000, description="Factor of our interaction term; 0 leaves it out."
+    )
+    swap: SwapSettings = Field(
+        default=SwapSettings(),
+        description="Settings of the facial swap, for its changes of crop and quality, which are those of the paper's training; "
+        "nothing is swapped.",
+    )
+
+
 class FstMatching(Binary):
-    """Cross-entropy of real and fake, of the carrier and of the donor.
+    """Cross-entropy of real and fake, of the carrier and of the donor. Options: `FstMatchingSettings`."""
 
-    Args:
-        detector: fst_matching.
-        class_weights: Factors of the cross-entropy of real and fake samples, or None for 1 and 1.
-        label_smoothing: 0.1 turns the targets 0 and 1 into 0.05 and 0.95.
-        carrier_weight: Factor of the carrier's cross-entropy; published: 0.5.
-        donor_weight: Factor of the donor's cross-entropy; published: 1.
-        interaction_weight: Factor of our interaction term; 0 leaves it out.
-        swap: Settings of the facial swap as a dict, for its changes of crop and quality, which are those of the paper's
-            training; nothing is swapped.
-    """
-
+    Settings = FstMatchingSettings
+    settings: FstMatchingSettings
     own_detectors = True
-    #: Settings of training as published, one run per compression or on all of them.
+    # one run per compression or on all of them
     published: ClassVar[dict[str, Any]] = {
-        "method": "fst_matching", "detector": "fst_matching", "detector_options": ["weights=imagenet", "authors_input=true"],
-        "epochs": 200, "batch_size": 128, "learning_rate": 1e-3, "schedule": "constant", "weight_decay": 4e-3, "balance": "none",
-        "frames_per_video": 1,
+        "method": "fst_matching", "detector": "fst_matching",
+        "detector_options": {"weights": "imagenet", "authors_input": True}, "epochs": 200, "batch_size": 128,
+        "learning_rate": 1e-3, "schedule": "constant", "weight_decay": 4e-3, "balance": "none", "frames_per_video": 1,
     }  # fmt: skip
 
-    def __init__(
-        self,
-        detector: Any,
-        *,
-        class_weights: tuple[float, float] | None = None,
-        label_smoothing: float = 0.0,
-        carrier_weight: float = 0.5,
-        donor_weight: float = 1.0,
-        interaction_weight: float = 0.0,
-        swap: dict[str, Any] | None = None,
-    ) -> None:
-        super().__init__(detector, class_weights=class_weights, label_smoothing=label_smoothing, swap=swap or {})
-        weights = {"carrier": carrier_weight, "donor": donor_weight, "interaction": interaction_weight}
-        for name, value in weights.items():
-            if not 0 <= value <= 1000:
-                raise ParameterError(f"the method fst_matching: {name}_weight = {value}; expected 0 to 1000.")
-        if interaction_weight and isinstance(detector.head, nn.Linear):
+    def __init__(self, detector: Any, **options: Any) -> None:
+        super().__init__(detector, **options)
+        if self.settings.interaction_weight and isinstance(detector.head, nn.Linear):
             raise ParameterError(
-                f"the method fst_matching: interaction_weight = {interaction_weight}, but the last layer is linear, so that the "
-                "interaction is 0 and nothing can be learned from it. Build the detector with nonlinear=true "
+                f"the method fst_matching: interaction_weight = {self.settings.interaction_weight}, but the last layer is linear, "
+                "so that the interaction is 0 and nothing can be learned from it. Build the detector with nonlinear=true "
                 "(detector_options), or leave interaction_weight at 0."
             )
-        self.weights = weights
 
     def forward(self, batch: dict[str, Tensor]) -> Step:
         """Loss of a batch; see `training.step`. Parts: bce, carrier, donor, interaction."""
@@ -83,10 +76,15 @@ class FstMatching(Binary):
             parts[role] = identity_loss(logits, people)
             if self.training:  # people of other splits are not known
                 shares[f"{role}_accuracy"] = named_rightly(logits, people)
-        if self.weights["interaction"]:
+        if self.settings.interaction_weight:
             found = interaction(self.detector, prediction.aux["carrier_rest"], prediction.aux["donor_rest"])
             parts["interaction"] = interaction_loss(found, batch["label"])
-        loss = sum((self.weights[name] * part for name, part in parts.items() if name != "bce"), parts["bce"])
+        weights = {
+            "carrier": self.settings.carrier_weight,
+            "donor": self.settings.donor_weight,
+            "interaction": self.settings.interaction_weight,
+        }
+        loss = sum((weights[name] * part for name, part in parts.items() if name != "bce"), parts["bce"])
         return Step(loss, parts, prediction.logit, shares)
 
 

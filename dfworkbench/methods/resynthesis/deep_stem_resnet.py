@@ -11,12 +11,13 @@ which nobody read, is not returned; there is no `pretrained`, which could not wo
 """
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from dfworkbench.core.errors import ParameterError
-
+#: Layers with weights.
+Depth = Literal[18, 34, 50, 101, 152]
 _BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 _WIDTHS, _STRIDES, _DILATIONS = (64, 128, 256, 512), (2, 2, 1, 1), (1, 1, 2, 4)
 _STEM = 128
@@ -31,10 +32,8 @@ class DeepStemResNet(nn.Module):
         dilated: Look further apart in the last two stages. Sizes are the same.
     """
 
-    def __init__(self, depth: int = 50, channels: int = 3, dilated: bool = False) -> None:
+    def __init__(self, depth: Depth = 50, channels: int = 3, dilated: bool = False) -> None:
         super().__init__()
-        if depth not in _BLOCKS:
-            raise ParameterError(f"building a deep-stem ResNet: depth = {depth}; expected one of {sorted(_BLOCKS)}.")
         block = _Basic if depth < 50 else _Bottleneck
         self.conv1 = nn.Sequential(
             _conv3(channels, 64, stride=2), nn.BatchNorm2d(64), nn.ReLU(inplace=True),

@@ -16,27 +16,32 @@ Differences from the released code:
 """
 
 import math
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from dfworkbench.core.errors import ParameterError
 from dfworkbench.core.input_spec import InputSpec
-from dfworkbench.methods.resynthesis.deep_stem_resnet import DeepStemResNet
+from dfworkbench.methods.resynthesis.deep_stem_resnet import DeepStemResNet, Depth
 from dfworkbench.methods.resynthesis.rdn import Rdn, box_down
+from dfworkbench.models.options import Positive, SizePx
 from dfworkbench.models.prediction import Prediction
 from dfworkbench.models.vgg import CHANNELS, VggTaps
 
 
 class Resynthesis(nn.Module):
-    """A re-synthesiser and a classifier of its residual; subclasses name the stages.
+    """A re-synthesiser and a classifier of its residual: 45,907,013 parameters with stage 0, 59,145,157 with stage 5.
+
+    With VGG-19 12,944,960 of them are frozen. With several stages, which is ours, the fake probabilities of all classifiers are
+    averaged.
 
     `Prediction.aux` holds "class_logits" `(B, 2)`, of real and fake, and the same for each classifier under its name:
     "pixel_logits", "stage5_logits".
 
     Args:
-        size_px: Height and width of the input; a multiple of 4, at least 32.
+        stages: Where residuals are taken: 0 for pixels, 1 to 5 for features of VGG-19 (64 maps at full size to 512 at a sixteenth).
+        size_px: Height and width of the input; a multiple of 4.
         alignment: "whole": a window of a picture at its own resolution, as the method needs it. "box": faces, which are cut and
             resized; resizing changes the finest pixels, where many traces of generation lie.
         crop_scale: Side of the crop over the longer side of the face box with "box", such as 1.3; 1 for whole pictures.
@@ -53,29 +58,29 @@ class Resynthesis(nn.Module):
         classifiers: "pixel", "stage1" … "stage5" -> classifier; its own two logits are in the authors' order.
     """
 
-    trained_by: ClassVar[str] = "resynthesis"
-    #: Where residuals are taken: 0 for pixels, 1 to 5 for VGG-19.
-    stages: ClassVar[tuple[int, ...]]
+    trained_by = "resynthesis"
 
     def __init__(
         self,
-        size_px: int = 256,
+        stages: tuple[int, ...],
+        size_px: SizePx = 256,
         alignment: Literal["whole", "box"] = "whole",
         crop_scale: float = 1.0,
-        depth: int = 50,
+        depth: Depth = 50,
         dilated: bool = False,
-        features: int = 64,
-        blocks: int = 16,
-        layers: int = 8,
+        features: Positive = 64,
+        blocks: Positive = 16,
+        layers: Positive = 8,
         vgg_weights: str = "",
     ) -> None:
         super().__init__()
+        self.stages = stages
         self.input_spec = resynthesis_input(size_px, alignment, crop_scale)
-        self.resynthesiser = Rdn(features=features, growth=features, blocks=blocks, layers=layers)
-        deepest = max(self.stages)
+        self.resynthesiser = Rdn(features=features, blocks=blocks, layers=layers)
+        deepest = max(stages)
         self.vgg = VggTaps(vgg_weights, stages=deepest) if deepest else None
         self.classifiers = nn.ModuleDict(
-            {stage_name(stage): DeepStemResNet(depth, (3, *CHANNELS)[stage], dilated) for stage in self.stages}
+            {stage_name(stage): DeepStemResNet(depth, (3, *CHANNELS)[stage], dilated) for stage in stages}
         )
 
     def forward(self, images: Tensor) -> Prediction:
@@ -151,16 +156,12 @@ def resynthesis_input(
     """What a re-synthesiser is fed: RGB in 0..1.
 
     Raises:
-        ParameterError: The size is no multiple of `scale` or too small, or the picture would be turned.
+        ParameterError: The size is no multiple of `scale`.
     """
-    if size_px % scale or size_px < 32:
+    if size_px % scale:
         raise ParameterError(
-            f"building a re-synthesiser: size_px = {size_px}; it must be at least 32 and a multiple of {scale}, because pictures "
-            f"are made {scale} times smaller. Take {max(-(-32 // scale), size_px // scale) * scale}."
-        )
-    if alignment not in ("whole", "box"):
-        raise ParameterError(
-            f"building a re-synthesiser: alignment = {alignment!r}; expected 'whole' (pictures at their own resolution) or 'box'."
+            f"building a re-synthesiser: size_px = {size_px}; it must be a multiple of {scale}, because pictures are made {scale} "
+            f"times smaller. Take {-(-size_px // scale) * scale}."
         )
     return InputSpec(size_px=size_px, alignment=alignment, crop_scale=crop_scale, value_range=(0.0, 1.0))
 
@@ -176,45 +177,3 @@ def _mean_of_probabilities(logits: list[Tensor]) -> Tensor:
     if len(logits) == 1:
         return logits[0]
     return torch.stack([each.log_softmax(dim=1) for each in logits]).logsumexp(dim=0) - math.log(len(logits))
-
-
-class ResynthesisPixel(Resynthesis):
-    """Compares pixels: 45,907,013 parameters."""
-
-    stages = (0,)
-
-
-class ResynthesisStage1(Resynthesis):
-    """Compares 64 maps at full size."""
-
-    stages = (1,)
-
-
-class ResynthesisStage2(Resynthesis):
-    """Compares 128 maps at half the size."""
-
-    stages = (2,)
-
-
-class ResynthesisStage3(Resynthesis):
-    """Compares 256 maps at a quarter of the size."""
-
-    stages = (3,)
-
-
-class ResynthesisStage4(Resynthesis):
-    """Compares 512 maps at an eighth of the size."""
-
-    stages = (4,)
-
-
-class ResynthesisStage5(Resynthesis):
-    """Compares 512 maps at a sixteenth of the size: 59,145,157 parameters, of which 12,944,960 are frozen."""
-
-    stages = (5,)
-
-
-class ResynthesisFused(Resynthesis):
-    """Ours: the mean of the fake probabilities of a pixel and a stage-5 classifier, with one re-synthesis for both."""
-
-    stages = (0, 5)
