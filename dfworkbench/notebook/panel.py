@@ -164,7 +164,8 @@ class SettingsPanel(Generic[S]):
     def _texts(self) -> dict[str, str]:
         values = {**self._values, **{name: control.read() for name, control in self._controls.items()}}
         return {
-            name: write_value(values[name]) if values[name] not in (None, "", ()) else "-" for name in self._controls
+            name: write_value(values[name]) if values[name] not in (None, "", (), {}) else "-"
+            for name in self._controls
         }
 
     def __repr__(self) -> str:

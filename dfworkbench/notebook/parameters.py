@@ -1,7 +1,6 @@
 """The typed `parameters` cell of a notebook: reading it, and checking values against it before anything runs."""
 
 import ast
-import difflib
 import glob
 import io
 import logging
@@ -16,10 +15,13 @@ from typing import Any
 import nbformat
 
 from dfworkbench.core.errors import DataNotFoundError, ParameterError
+from dfworkbench.core.names import did_you_mean
 from dfworkbench.core.workspace import Workspace, find_workspace
 
 _log = logging.getLogger(__name__)
 
+#: Former name of a parameter -> its name; the former one still works.
+RENAMED = {"kinds": "forgeries", "leaky": "allow_leaks", "trial": "allow_undertrained"}
 TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool, "list": list}
 _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -54,10 +56,9 @@ def find_notebook(name: str | Path, workspace: Workspace | None = None) -> Path:
         found |= {file.stem: file.resolve() for file in sorted(folder.glob("[0-9]*.ipynb"))}
     if path.stem in found and len(path.parts) == 1:
         return found[path.stem]
-    close = difflib.get_close_matches(path.stem, found, n=1, cutoff=0.3)
-    hint = f"Did you mean {close[0]!r}? " if close else ""
     raise DataNotFoundError(
-        f"there is no notebook {str(name)!r}. {hint}Known: {', '.join(sorted(found)) or 'none'}; a path to an .ipynb also works."
+        f"there is no notebook {str(name)!r}. {did_you_mean(path.stem, found)}Known: {', '.join(sorted(found)) or 'none'}; "
+        "a path to an .ipynb also works."
     )
 
 
@@ -132,9 +133,11 @@ def check_parameters(values: Mapping[str, Any], known: Mapping[str, Parameter], 
     """
     checked = {}
     for name, value in values.items():
+        if name not in known and RENAMED.get(name) in known:
+            _log.warning("%s: the parameter %r is now called %r", notebook, name, RENAMED[name])
+            name = RENAMED[name]
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f"Did you mean {close[0]!r}? " if close else ""
+            hint = did_you_mean(name, known)
             raise ParameterError(f"{notebook} has no parameter {name!r}. {hint}It takes: {', '.join(known) or 'none'}.")
         checked[name] = _convert(value, known[name], notebook)
     return checked

@@ -14,7 +14,6 @@ from dfworkbench.methods.caddm.weights import original_name
 from dfworkbench.models import build_detector
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.pretrained import IMAGENET_URLS
-from dfworkbench.models.resnet import ResNetTrunk
 
 #: Parameters in all with the 1000-way head, that head, backbone with it, ADM, classifier; entries and elements of the state
 #: dict with that head.

@@ -11,10 +11,10 @@ from torchvision import models
 from dfworkbench.core.errors import InputError, ParameterError, UnknownNameError
 from dfworkbench.methods.mi_net.loss_weights import AutomaticWeights
 from dfworkbench.methods.mi_net.mi_losses import cross_entropies, local_information_loss, posterior_distances
+from dfworkbench.methods.mi_net.network import PARAMETERS
 from dfworkbench.methods.mi_net.weights import original_name
 from dfworkbench.models import build_detector
 from dfworkbench.models.inputs import prepare
-from dfworkbench.methods.mi_net.network import PARAMETERS
 
 #: Parameters of the original with n blocks, and the unused heads of a block among them.
 COUNTS = {

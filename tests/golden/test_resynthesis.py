@@ -7,6 +7,7 @@ from wave_weights import fill_const, fill_wave, ramp
 
 from dfworkbench.methods.resynthesis.deep_stem_resnet import DeepStemResNet
 from dfworkbench.methods.resynthesis.rdn import Rdn, box_down
+from dfworkbench.models import build_detector
 from dfworkbench.models.vgg import VggTaps
 
 TINY = {"features": 8, "blocks": 2, "layers": 2}

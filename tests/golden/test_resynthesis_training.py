@@ -190,7 +190,9 @@ def batch_of(labels: list[int], seed: int = 0) -> dict[str, torch.Tensor]:
 
 def small(detector: str = "resynthesis_pixel", **options):
     torch.manual_seed(0)
-    return build_method("resynthesis", build_detector(detector, depth=18, **SMALL), allow_undertrained=True, **options).train()
+    return build_method(
+        "resynthesis", build_detector(detector, depth=18, **SMALL), allow_undertrained=True, **options
+    ).train()
 
 
 def vector(module: torch.nn.Module) -> torch.Tensor:

@@ -84,8 +84,7 @@ def test_our_own_errors_are_not_hidden(monkeypatch):
     def broken(given):
         raise ZeroDivisionError
 
-    line, add, _ = cli.COMMANDS["doctor"]
-    monkeypatch.setitem(cli.COMMANDS, "doctor", (line, add, broken))
+    monkeypatch.setitem(cli.COMMANDS, "doctor", cli.COMMANDS["doctor"]._replace(run=broken))
     with pytest.raises(ZeroDivisionError):
         cli.main(["doctor"])
 

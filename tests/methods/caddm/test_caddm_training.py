@@ -1,7 +1,5 @@
 """CADDM from tables to checkpoints: targets reach the loss, the history counts, and what is missing stops it early."""
 
-import json
-
 import pandas as pd
 import pytest
 import torch

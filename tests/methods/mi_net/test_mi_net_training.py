@@ -1,7 +1,7 @@
 """Training of Exposing the Deception: which loss moves what, what is mixed, logged, resumed and refused."""
 
-import re
 import json
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,15 +10,15 @@ import torch
 from torch import nn
 from toy import make_workspace
 
-from dfworkbench.__main__ import _settings as settings_of_flags
 from dfworkbench.__main__ import main
-from dfworkbench.core.errors import ParameterError, UnknownNameError
+from dfworkbench.core.errors import ParameterError
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.methods.mi_net.augment import ClueAugment
 from dfworkbench.methods.mi_net.loss_weights import AutomaticWeights
 from dfworkbench.methods.mi_net.training import SCALES, MiNetTraining, _accuracy
 from dfworkbench.models import DETECTORS, build_detector
 from dfworkbench.models.prediction import Prediction
+from dfworkbench.notebook.flags import given_settings
 from dfworkbench.training import TrainSettings, prepare, train
 from dfworkbench.training.registry import build_method
 
@@ -212,10 +212,10 @@ def test_a12b_false_is_false_in_settings_and_on_the_command_line(toy, capsys):
     method = prepare(settings, toy).method
     own = method.settings
     assert (own.local_loss, own.global_loss, own.mixup) == (False, True, 0)
-    with pytest.raises(ParameterError, match="local_loss = 'False'.*boolean"):
+    with pytest.raises(ParameterError, match=r"local_loss = 'False'.*boolean"):
         prepare(SETTINGS.replace(method_options={"local_loss": "False"}), toy)
     flags = SimpleNamespace(**{"setting.method_options": ['local_loss=false, scales={"local": 3}, weighting=scales']})
-    method = prepare(SETTINGS.replace(method_options=settings_of_flags("train", flags).method_options), toy).method
+    method = prepare(SETTINGS.replace(method_options=given_settings("train", flags).method_options), toy).method
     assert not method.settings.local_loss
     assert method.weights.factors()["global"] == 2
     words = [

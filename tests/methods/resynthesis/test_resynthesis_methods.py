@@ -298,7 +298,9 @@ def test_three_stages(pictures):
     first = load_detector("stage1", workspace=pictures).detector.rdn
     assert torch.equal(vector(first), vector(load_detector("stage2", workspace=pictures).detector.resynthesiser))
     joint = RUN.replace(
-        start_from="stage2", name="stage3", method_options={"joint": True, "task": "denoising", "allow_undertrained": True}
+        start_from="stage2",
+        name="stage3",
+        method_options={"joint": True, "task": "denoising", "allow_undertrained": True},
     )
     epochs = run(joint, pictures)
     assert {"loss", "bce", "l1", "accuracy"} <= set(epochs[-1].train)

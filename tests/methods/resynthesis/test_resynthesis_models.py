@@ -87,7 +87,7 @@ def test_the_network_by_itself():
     with pytest.raises(InputError, match=r"rdn takes \(B, 3, 96, 96\)"):
         network(pictures(2, 3, 64, 64))
     assert build_detector("rdn", size_px=33, scale=3, **TINY)(pictures(1, 3, 33, 33)).shape == (1, 3, 33, 33)
-    with pytest.raises(ParameterError, match="size_px = 64; .*multiple of 3"):
+    with pytest.raises(ParameterError, match=r"size_px = 64; .*multiple of 3"):
         build_detector("rdn", size_px=64, scale=3, **TINY)
 
 
@@ -275,7 +275,9 @@ def test_residual_under_autocast_is_near_that_in_float32():
 
 @pytest.mark.parametrize("size_px", [30, 28, 66])
 def test_sizes_of_detectors(size_px):
-    with pytest.raises(ParameterError, match=f"size_px = {size_px}; .*(at least|greater than or equal to|multiple of) "):
+    with pytest.raises(
+        ParameterError, match=f"size_px = {size_px}; .*(at least|greater than or equal to|multiple of) "
+    ):
         build_detector("resynthesis_pixel", size_px=size_px)
 
 
