@@ -1,4 +1,4 @@
-"""Detectors: networks that turn prepared images into the log-odds of being fake. Importing this needs no torch."""
+"""Detectors: networks that turn prepared images into the log-odds of *fake*. Importing this package needs no torch."""
 
 from dfworkbench.models.prediction import Prediction
 from dfworkbench.models.registry import (

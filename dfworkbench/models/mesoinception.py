@@ -28,8 +28,8 @@ class Inception(nn.Module):
     """Four parallel branches: 1x1; 1x1 then 3x3; the same with dilation 2; with dilation 3. Then batch norm and pooling.
 
     Args:
-        channels_in: Of the input.
-        widths: Channels that each branch gives.
+        channels_in: Channels of the input.
+        widths: Output channels of each branch.
     """
 
     def __init__(self, channels_in: int, widths: tuple[int, int, int, int]) -> None:

@@ -17,7 +17,7 @@ class Prediction(NamedTuple):
 
     Attributes:
         logit: `(B,)`, log-odds of *fake*.
-        aux: Whatever else a training method or a notebook reads; a detector documents its own names.
+        aux: Further outputs for training methods and notebooks; each detector documents its own.
     """
 
     logit: Tensor
@@ -25,15 +25,15 @@ class Prediction(NamedTuple):
 
 
 class Detector(Protocol):
-    """What a detector offers; besides, it is a `torch.nn.Module`. It knows nothing of losses and files.
+    """Interface of a detector, which is also a `torch.nn.Module`. It knows nothing of losses and files.
 
     Its constructor takes options with defaults; their annotations state types and bounds, which `build_detector` checks.
 
     Attributes:
-        input_spec: What it is fed.
-        trained_by: The training method that trains all its parts; `method="auto"` takes it. May be left out, as the next two.
-        scores_fakes: Whether it tells real from fake; scoring refuses the others.
-        identities: Names of the people that it knows; for these training adds carrier and donor to its batches.
+        input_spec: The input it needs.
+        trained_by: The training method that trains all its parts; `method="auto"` selects it. Optional, like the next two.
+        scores_fakes: Whether it tells real from fake; if not, scoring refuses it.
+        identities: Names of the people it knows; if there are any, training batches also hold carrier and donor.
     """
 
     input_spec: InputSpec
@@ -46,5 +46,5 @@ class Detector(Protocol):
         ...
 
     def features(self, images: Tensor) -> Tensor:
-        """Description of each sample before the classifier, `(B, F)`."""
+        """Features of each sample before the classifier, `(B, F)`."""
         ...

@@ -1,4 +1,4 @@
-"""Does a detector keep to `models.prediction.Detector`? Found out by building it and feeding it two small random inputs."""
+"""Check a detector against `models.prediction.Detector`: build it and feed it two small random inputs."""
 
 import inspect
 import json
@@ -18,18 +18,18 @@ GUIDE = "docs/guides/add_a_detector.md has a template"
 
 
 def check_detector(name: str, builder: type | Callable[..., Any]) -> None:
-    """Build a detector with its default options and try it.
+    """Build a detector with its default options and try it out.
 
-    Random state is left as it was. What is checked: options are plain values with defaults; it is a module with parameters and an
+    The random state does not change. Checked are: options are plain values with defaults; it is a module with parameters and an
     `input_spec`; `forward` gives a `Prediction` with finite logits `(B,)` that depend on the parameters; `features` are `(B, F)`;
     other sizes are refused; built again, it takes the weights of the first.
 
     Args:
-        name: Of the detector, for messages.
-        builder: The class, or a function that builds it.
+        name: Name of the detector, for messages.
+        builder: Its class, or a function that builds it.
 
     Raises:
-        InputError: It does not keep to the protocol; says what was seen and what was expected.
+        InputError: It breaks the protocol; says what was seen and what was expected.
     """
     _check_options(name, builder)
     with torch.random.fork_rng(devices=[]):

@@ -26,18 +26,18 @@ _PUBLISHED_HIDDEN = {"b0": 256, "b3": 128}
 
 
 class Recurrent(nn.Module):
-    """Any trunk with an LSTM on top.
+    """A trunk with an LSTM on top.
 
     Args:
-        trunk: `(B, 3, S, S)` to anything; its output is flattened per frame.
-        features: Numbers per frame that the trunk gives, flattened.
-        spec: With `clip_length` above 1.
+        trunk: Takes `(B, 3, S, S)`; its output is flattened per frame.
+        features: Size of the trunk's output per frame, flattened.
+        spec: Input with `clip_length` above 1.
         hidden: Width of the LSTM.
-        layers: Of the LSTM.
-        inner_dropout: Between LSTM layers.
-        dropout: Before each linear layer.
-        project: Put a linear layer to `hidden` in front of the LSTM (for trunks with large maps).
-        name: For messages.
+        layers: Number of LSTM layers.
+        inner_dropout: Dropout between LSTM layers.
+        dropout: Dropout before each linear layer.
+        project: Put a linear layer to `hidden` before the LSTM (for trunks with large maps).
+        name: Used in error messages.
     """
 
     def __init__(

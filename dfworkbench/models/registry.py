@@ -1,6 +1,6 @@
 """Registry of detectors. Nothing is imported before it is built, so listing names needs no torch.
 
-Besides ours there are those of `register_detector`, and those of installed packages that name them in their metadata:
+Further detectors come from `register_detector` and from installed packages that name them in their metadata:
 
     [project.entry-points."dfworkbench.detectors"]
     tiny = "my_lab.nets:Tiny"
@@ -48,21 +48,21 @@ DETECTORS: dict[str, Any] = {
     "resynthesis_pixel": (_RESYNTHESIS, {"stages": (0,)}),
     **{f"resynthesis_stage{i}": (_RESYNTHESIS, {"stages": (i,)}) for i in range(1, 6)},
 }
-#: Networks that name people; like all of `HELPERS` they are built, trained and saved like detectors, but score nothing.
+#: Networks that identify people; like all `HELPERS` they are built, trained and saved like detectors, but do not score.
 ENCODERS: dict[str, Any] = {"identity_resnet18": "dfworkbench.methods.fst_matching.encoder:IdentityResNet18"}
-#: Networks that detectors are made with and that cannot tell real from fake.
+#: Networks that other networks are made with; they cannot tell real from fake.
 HELPERS: dict[str, Any] = {**ENCODERS, "rdn": "dfworkbench.methods.resynthesis.resynthesiser:Resynthesiser"}
 
 #: Names that no plug-in can take.
 BUILT_IN = frozenset((*DETECTORS, *HELPERS))
-#: Group of entry points by which an installed package brings detectors.
+#: Entry point group of detectors in installed packages.
 ENTRY_POINTS = "dfworkbench.detectors"
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")  # it becomes part of a folder's name
 _STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True)  # any text is true to Python, "False" too
 
 
 def list_detectors() -> list[str]:
-    """Names of all detectors, alphabetical: ours, registered ones, and those of installed packages."""
+    """Names of all detectors, alphabetical: built-in, registered, and of installed packages."""
     return sorted(installed_detectors() | DETECTORS)
 
 
@@ -79,7 +79,7 @@ def installed_detectors() -> dict[str, str]:
 
 
 def list_encoders() -> list[str]:
-    """Names of all encoders of identity, alphabetical."""
+    """Names of all identity encoders, alphabetical."""
     return sorted(ENCODERS)
 
 
@@ -103,7 +103,7 @@ def build_detector(name: str, **options: Any) -> Any:
 
 
 def load_builder(name: str) -> Callable[..., Any]:
-    """What builds a detector or one of `HELPERS`: its class, or a `functools.partial` of it."""
+    """The builder of a detector or helper: its class, or a `functools.partial` of it."""
     return load_entry("detector", installed_detectors() | DETECTORS | HELPERS, name)
 
 
@@ -113,26 +113,26 @@ def detector_options(name: str) -> dict[str, Any]:
 
 
 def detector_trait(detector: Any, trait: str) -> Any:
-    """What a detector, or the one of this name, states about itself; else the default of `models.prediction.Detector`."""
+    """An optional attribute of a detector (or of the one with this name), or its default in `models.prediction.Detector`."""
     owner = load_builder(detector) if isinstance(detector, str) else detector
     owner = owner.func if isinstance(owner, partial) else owner
     return getattr(owner, trait, getattr(Detector, trait))
 
 
 def register_detector(name: str, builder: type | Callable[..., Any] | str, *, check: bool = True) -> None:
-    """Add a detector of your own; from then on it stands in every selector, is trained, saved, loaded and scored like ours.
+    """Add a detector of your own; it can then be selected, trained, saved, loaded and scored like the built-in ones.
 
     Guide and template: docs/guides/add_a_detector.md.
 
     Args:
         name: A name that is not taken; it is saved in checkpoints.
-        builder: The class, or a function that builds the detector, all of whose arguments have defaults that are plain values; or
-            "module:Class", which is imported when it is first built, and not checked.
+        builder: The class, or a function that builds the detector, whose arguments all have plain values as defaults; or
+            "module:Class", which is imported when first built, and not checked.
         check: Whether to build it and try it on two small random inputs, see `models.protocol.check_detector`.
 
     Raises:
         ParameterError: The name is taken, or cannot be part of a folder's name.
-        InputError: It does not keep to the protocol; says in what.
+        InputError: It breaks the protocol.
     """
     if name in BUILT_IN or not _NAME.fullmatch(name):
         why = "it is one of dfworkbench's own" if name in BUILT_IN else "it cannot be part of a folder's name"
@@ -148,7 +148,7 @@ def register_detector(name: str, builder: type | Callable[..., Any] | str, *, ch
 
 
 def home_of(name: str) -> str:
-    """Where a plug-in is defined, as "module:Class"; "" for ours. It goes into checkpoints, for those who lack it."""
+    """Where a plug-in is defined, as "module:Class", to be stored in checkpoints; "" for built-in detectors."""
     entry = (installed_detectors() | DETECTORS).get(name)
     if name in BUILT_IN or entry is None or isinstance(entry, str):
         return "" if name in BUILT_IN else entry or ""
@@ -156,7 +156,7 @@ def home_of(name: str) -> str:
 
 
 def register(kind: str, known: dict[str, Any], name: str, cls: type | Callable[..., Any] | str) -> None:
-    """Enter a class under a name; entering the same class twice (a notebook cell run again) is no error."""
+    """Add a class to a registry; adding the same class twice (a notebook cell run again) is no error."""
     if name in known and known[name] != cls and getattr(known[name], "__qualname__", known[name]) != _qualified(cls):
         raise ParameterError(
             f"registering the {kind} {name!r}: this name is taken by {known[name]}. Choose another name; taken: {sorted(known)}."
@@ -165,7 +165,7 @@ def register(kind: str, known: dict[str, Any], name: str, cls: type | Callable[.
 
 
 def load_entry(kind: str, known: dict[str, Any], name: str) -> Any:
-    """What stands in a registry under `name`, imported; with its arguments bound where it has some."""
+    """Import the entry `name` of a registry, with its arguments bound if it has any."""
     entry = known[require_name(kind, name, known)]
     home, bound = entry if isinstance(entry, tuple) else (entry, {})
     if isinstance(home, str):

@@ -69,8 +69,8 @@ class ResNet(nn.Module):
         alignment: "box", "five_points" or, for generated pictures and with `crop_scale=1.0`, "whole"; see `InputSpec`.
         authors_input: Feed BGR in 0..255, as published weights of deepfake papers need it, instead of RGB minus ImageNet's
             mean, over its std.
-        two_logits: Answer with two logits, of real and of fake, as most papers do. `Prediction.logit` is their difference,
-            `aux["class_logits"]`, `(B, 2)`, has both: what a study explains may be one of them.
+        two_logits: Give two logits, of real and of fake, as most papers do. `Prediction.logit` is their difference;
+            `aux["class_logits"]`, `(B, 2)`, holds both, for studies that explain one of them.
         weights: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
     """
 

@@ -23,7 +23,7 @@ class Field:
 
     Attributes:
         name: Dotted where settings are nested (`faces.min_face_px`).
-        kind: What a person enters; "options" are name=value pairs, separated by commas.
+        kind: The kind of value; "options" are name=value pairs, separated by commas.
         optional: Whether None ("decide for me") is allowed.
         choices: The allowed values of a Literal, or those named in `json_schema_extra={"choices": …}`; otherwise empty.
         low: Smallest value, or None.

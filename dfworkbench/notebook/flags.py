@@ -1,4 +1,4 @@
-"""Command line parsing: subcommands, settings classes as flags, and settings from what was given."""
+"""Command line parsing: subcommands, settings classes as flags, and settings from the flags that were given."""
 
 import argparse
 import importlib
@@ -21,7 +21,7 @@ _DEST = "setting."
 
 
 class Command(NamedTuple):
-    """A subcommand: its line of help, what it does, and its arguments besides the fields of its settings class.
+    """A subcommand: its line of help, its function, and its arguments besides the fields of its settings class.
 
     `arguments` are those of `ArgumentParser.add_argument`; "help" may be a function, called for the chosen command only.
     """
@@ -180,7 +180,7 @@ def _given_values(command: str, given: argparse.Namespace) -> dict[str, Any]:
 
 
 def given_settings(command: str, given: argparse.Namespace, base: Mapping[str, Any] | None = None) -> Any:
-    """The command's settings from its flags; what is not given has the value of `base`, or its default."""
+    """The command's settings from its flags; all others are taken from `base`, or keep their defaults."""
     return build_settings(settings_class(command), {**(base or {}), **_given_values(command, given)})
 
 

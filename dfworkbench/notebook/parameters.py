@@ -151,10 +151,10 @@ def place_paths(values: Mapping[str, Any], known: Mapping[str, Parameter], typed
     it has a suffix and is a file in the folder.
 
     Args:
-        values: Of `check_parameters`.
+        values: Checked by `check_parameters`.
         known: The notebook's parameters.
         typed: The folder in which the values were typed.
-        root: Of the workspace.
+        root: Folder of the workspace.
     """
     return {name: _placed(value, known[name], typed, root) for name, value in values.items()}
 

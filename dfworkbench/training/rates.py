@@ -1,4 +1,4 @@
-"""How the learning rate goes over a run: by the settings, the step, and the validation losses so far, so that nothing is kept."""
+"""Stateless learning-rate schedules: functions of the settings, the step and the validation losses so far."""
 
 import math
 from collections.abc import Sequence
@@ -26,9 +26,9 @@ def learning_rate(settings: TrainSettings, step: int, steps: int) -> float:
 
 
 def halvings(losses: Sequence[float]) -> int:
-    """How often the learning rate was halved after epochs with these validation losses.
+    """Number of times the learning rate was halved after epochs with these validation losses.
 
-    It is halved when the loss rose anywhere in the last five epochs, and those are forgotten then: the rule of Exposing the
+    It is halved when the loss rose anywhere in the last five epochs, which are then forgotten: the rule of Exposing the
     Deception (Ba et al., AAAI 2024), whose released code applies it to the test split.
     """
     count, recent = 0, []

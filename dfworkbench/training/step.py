@@ -1,4 +1,4 @@
-"""Training methods: the base class with what a method may state, its settings, and what it returns for a batch."""
+"""Base class of training methods, their settings, and the `Step` that they return for a batch."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
@@ -37,21 +37,21 @@ class MethodSettings(Settings):
 class TrainingMethod(nn.Module):
     """Base class of training methods: a module that owns a detector and computes the loss of a batch.
 
-    A subclass implements `forward` and states whatever differs from the defaults below.
+    A subclass implements `forward` and overrides the attributes that differ from their defaults.
 
     Args:
         detector: The network to train.
         **options: Fields of `Settings`.
 
     Attributes:
-        detector: What is saved for inference; everything else the method owns is needed for training only.
+        detector: The network, saved for inference; everything else the method owns is for training only.
         settings: The validated options, an instance of `Settings`.
         Settings: Class of the options.
         published: `TrainSettings` values of the publication, for `TrainSettings.published`; empty if unknown.
         own_detectors: Whether it only trains detectors that name it in `trained_by`.
         run_options: Options that name runs. Training looks these up in its workspace and records their files.
-        closed_set: Whether it learns who is shown and nothing else. It is then trained on the first part of the videos of all
-            splits and validated on the last part, because other people would be unknown to it.
+        closed_set: Whether it only learns to identify people. It is then trained on the first part of all videos and validated
+            on the last part, because it would not know the people of another split.
         real_only: Whether it is trained and validated on real files only.
         decay_vectors: Whether weight decay applies to biases and norms too.
     """

@@ -1,4 +1,4 @@
-"""CADDM: a classifier that must also say where a face was forged, so that it looks at local traces and not at who is shown.
+"""CADDM detector: a classifier that also localises forged areas, to look at local traces instead of identities.
 
 Dong et al.: Implicit Identity Leakage: The Stumbling Block to Improving Deepfake Detection Generalization. CVPR 2023,
 arXiv:2210.14457. The layers are those of the authors' code (megvii-research/CADDM, Apache-2.0); none of it is used here.
@@ -44,7 +44,7 @@ class Caddm(nn.Module):
         backbone: "resnet34", "efficientnet_b3" or "efficientnet_b4".
         crop_scale: Side of the crop over that of the canvas onto which the authors align a face by five points.
         authors_input: Feed BGR in 0..255, as published weights need it, instead of RGB minus ImageNet's mean, over its std.
-        weights: Of the backbone: "" for random ones, "imagenet" for the published ones, or the path of a file with them.
+        weights: Weights of the backbone: "" for random ones, "imagenet" for the published ones, or the path of a file with them.
     """
 
     trained_by = "caddm"
@@ -78,7 +78,7 @@ class Caddm(nn.Module):
 
         Args:
             images: Prepared images `(B, 3, 224, 224)`, with the detector in eval mode, or a prediction that it has made.
-            **options: Of `artifacts.artifact_boxes`: min_score, max_iou, keep, whole.
+            **options: Arguments of `artifacts.artifact_boxes`: min_score, max_iou, keep, whole.
         """
         prediction: Prediction = self(images) if isinstance(images, Tensor) else images
         return artifact_boxes(prediction, self.priors, **options)

@@ -1,4 +1,4 @@
-"""Encoders of identity: who is on a picture, as the studies of FST-Matching need it.
+"""Identity encoder of the FST-Matching studies: a ResNet-18 that identifies the person in a picture.
 
 Dong et al.: Explaining Deepfake Detection by Analysing Image Matching. ECCV 2022, arXiv:2207.09679: a ResNet-18 with one class
 per person. Trained on the carrier of a fake it is the paper's *source encoder*, on the donor its *target encoder*.
@@ -20,7 +20,7 @@ from dfworkbench.models.resnet import ResNetTrunk, resnet_input
 
 
 class IdentityResNet18(nn.Module):
-    """ResNet-18 that names people: 11,689,512 parameters for 1000 of them.
+    """ResNet-18 that identifies people: 11,689,512 parameters for 1000 of them.
 
     `Prediction.aux["identity_logits"]` is `(B, C)`, one logit per person.
 
@@ -32,7 +32,7 @@ class IdentityResNet18(nn.Module):
         crop_scale: Side of the crop, see `InputSpec`; with five points 1.0 is what the authors feed.
         alignment: "five_points", as published, or "box", see `InputSpec`.
         authors_input: Feed BGR in 0..255, as published weights need it, instead of RGB minus ImageNet's mean, over its std.
-        weights: Of the trunk: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
+        weights: Weights of the trunk: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
     """
 
     trained_by = "identity"
@@ -55,7 +55,7 @@ class IdentityResNet18(nn.Module):
         self.head = nn.Linear(self.trunk.channels, len(self.identities) or classes)
 
     def forward(self, images: Tensor) -> Prediction:
-        """Name the people on prepared images, `(B, 3, S, S)` float32."""
+        """Identify the people in prepared images, `(B, 3, S, S)` float32."""
         features = self.features(images)
         return Prediction(features.new_full((len(features),), float("nan")), {"identity_logits": self.head(features)})
 

@@ -1,4 +1,4 @@
-"""Learning who is shown: the encoders of carrier and donor that FST-Matching's hypotheses are tested with.
+"""Training of identity encoders (of carriers or donors) for the hypotheses of FST-Matching.
 
 Dong et al.: Explaining Deepfake Detection by Analysing Image Matching. ECCV 2022, arXiv:2207.09679. Softmax cross-entropy over
 people: a fake counts as a picture of its carrier (source encoder) or of its donor (target encoder), a genuine picture as one of

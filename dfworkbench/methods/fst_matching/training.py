@@ -1,4 +1,4 @@
-"""FST-Matching: tell real from fake while both people of a fake are named.
+"""FST-Matching training: classify real and fake, and both identities of a fake.
 
 Dong et al.: Explaining Deepfake Detection by Analysing Image Matching. ECCV 2022, arXiv:2207.09679. The loss is cross-entropy of
 real and fake + 0.5 that of the carrier + 1.0 that of the donor, and a term for the interaction of carrier and donor,
@@ -89,7 +89,7 @@ class FstMatching(Binary):
 
 
 def interaction(detector: Any, carrier_rest: Tensor, donor_rest: Tensor) -> Tensor:
-    """How much carrier and donor say together beyond what each says alone, `(B, 2)` per class."""
+    """Interaction of carrier and donor, `(B, 2)` per class."""
     nothing = torch.zeros_like(carrier_rest)
     together, alone = detector.decide(carrier_rest, donor_rest), detector.decide(nothing, nothing)
     return together - detector.decide(carrier_rest, nothing) - detector.decide(nothing, donor_rest) + alone
@@ -99,7 +99,7 @@ def interaction_loss(found: Tensor, label: Tensor) -> Tensor:
     """Mean of softplus(-(I_y - I_(1-y))): low where the interaction speaks for the right class; scalar, at least float32.
 
     Args:
-        found: `(B, 2)` of `interaction`.
+        found: `(B, 2)`, from `interaction`.
         label: `(B,)`, 0 or 1.
     """
     found = found.to(torch.promote_types(found.dtype, torch.float32))

@@ -1,4 +1,4 @@
-"""MI_Net: several networks that look at the same face and are trained to find different clues, and a layer that fuses them.
+"""MI_Net detector: several networks that learn different clues from the same face, and a layer that fuses them.
 
 Ba, Liu, Liu, Wu, Lin, Lu, Ren: Exposing the Deception: Uncovering More Forgery Clues for Deepfake Detection. AAAI 2024,
 arXiv:2403.01786. The layers are those of the authors' code (QingyuLiu/Exposing-the-Deception); none of it is used here.
@@ -62,8 +62,8 @@ class MiNet(nn.Module):
         blocks: Number n of networks; at least 2.
         dropout: Share of numbers that are dropped while training, before the last layer and twice in the fusion.
         bgr: Feed BGR minus ImageNet's mean of RGB, over its std, as published weights need it.
-        weights: Of each block: "" for random ones, "imagenet" for the published ones, or the path of a file with them. From a file
-            all blocks start alike, as in the original, and only the random heads tell them apart.
+        weights: Weights of each block: "" for random ones, "imagenet" for the published ones, or the path of a file with them.
+            From a file all blocks start alike, as in the original, and only the random heads tell them apart.
         spread: Noise that is added to the filters of all blocks but the first, over the standard deviation of each filter bank;
             0, as published, or small, so that blocks from one file do not start alike.
 

@@ -1,4 +1,4 @@
-"""Training of Exposing the Deception: several local blocks, each of which must know something that the others do not.
+"""Training of MI_Net (Exposing the Deception): each local block must carry information that the others lack.
 
 Ba et al.: Exposing the Deception: Uncovering More Forgery Clues for Deepfake Detection. AAAI 2024, arXiv:2403.01786. The loss is a
 weighted sum of the cross-entropies of all heads, the global and the local information loss (`mi_losses`); weights are
@@ -51,7 +51,7 @@ class MiNetSettings(ClassifierSettings):
     distance: Distance = Field(default="kl", description="Distance of posteriors, see posterior_distances.")
     direction: Direction = Field(default="published", description="Direction of the divergence kl.")
     reduction: Reduction = Field(default="published", description="Reduction of the divergence kl.")
-    temperature: float = Field(default=1.5, ge=0.01, le=100, description="What logits are divided by.")
+    temperature: float = Field(default=1.5, ge=0.01, le=100, description="Temperature of the posteriors.")
     weighting: Literal["automatic", "scales", "sum"] = Field(
         default="automatic", description="Weights of the losses: learned, the fixed ones of scales, or 1."
     )

@@ -1,4 +1,4 @@
-"""Detectors that look at what a re-synthesis does not bring back, never at the picture itself.
+"""Re-synthesis detectors: classify the residual between a picture and its re-synthesis, never the picture itself.
 
 He, Yu, Keuper, Fritz: Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis. IJCAI 2021, arXiv:2105.14376. The layers are
 those of the authors' code (SSAW14/BeyondtheSpectrum, MIT); none of it is used here.
@@ -45,12 +45,12 @@ class Resynthesis(nn.Module):
         alignment: "whole": a window of a picture at its own resolution, as the method needs it. "box": faces, which are cut and
             resized; resizing changes the finest pixels, where many traces of generation lie.
         crop_scale: Side of the crop over the longer side of the face box with "box", such as 1.3; 1 for whole pictures.
-        depth: Of the classifiers: 18, 34, 50, 101 or 152.
+        depth: Depth of the classifiers: 18, 34, 50, 101 or 152.
         dilated: See `DeepStemResNet`.
         features: Channels of the re-synthesiser, which are also its growth.
-        blocks: Its residual dense blocks.
+        blocks: Residual dense blocks of the re-synthesiser.
         layers: Dense layers of each block.
-        vgg_weights: Of VGG-19: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
+        vgg_weights: Weights of VGG-19: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
 
     Attributes:
         resynthesiser: The network for super-resolution.
@@ -93,7 +93,7 @@ class Resynthesis(nn.Module):
         return Prediction(together[:, 1] - together[:, 0], {"class_logits": together, **logits})
 
     def features(self, images: Tensor) -> Tensor:
-        """What each classifier decides from, one after the other: `(B, 2048)` per stage, or `(B, 512)` with depth 18 and 34."""
+        """Features of each classifier, concatenated: `(B, 2048)` per stage, or `(B, 512)` with depth 18 and 34."""
         found = self._residuals(images)
         return torch.cat([self._classifier(name).features(residual) for name, residual in found.items()], dim=1)
 
@@ -102,16 +102,16 @@ class Resynthesis(nn.Module):
         return box_down(images, self.resynthesiser.scale)
 
     def resynthesise(self, images: Tensor) -> Tensor:
-        """What super-resolution makes of the small version of `(B, 3, H, W)`: the same shape, not clamped."""
+        """Super-resolution of the small version of `(B, 3, H, W)`: the same shape, not clamped."""
         return self.resynthesiser(self.low_resolution(images))
 
     def residual(self, images: Tensor, stage: int, resynthesis: Tensor | None = None) -> Tensor:
-        """What a re-synthesis does not bring back; the only thing that a classifier sees.
+        """Residual of a re-synthesis; the only input of a classifier.
 
         Args:
             images: `(B, 3, H, W)` in 0..1; H and W are multiples of 4.
             stage: 0 compares pixels; 1 to 5 compare features of VGG-19, of which gradients reach the re-synthesis only.
-            resynthesis: Of these images; None makes it.
+            resynthesis: Re-synthesis of these images; None computes it.
 
         Returns:
             The absolute difference, float32 or better: `(B, 3, H, W)`, or as `VggTaps` gives them.
@@ -153,7 +153,7 @@ def stage_name(stage: int) -> str:
 def resynthesis_input(
     size_px: int, alignment: Literal["whole", "box"], crop_scale: float = 1.0, scale: int = 4
 ) -> InputSpec:
-    """What a re-synthesiser is fed: RGB in 0..1.
+    """Input of a re-synthesiser: RGB in 0..1.
 
     Raises:
         ParameterError: The size is no multiple of `scale`.

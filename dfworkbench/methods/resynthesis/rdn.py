@@ -59,7 +59,7 @@ class Rdn(nn.Module):
         checkpointing: Recompute each block in the backward pass instead of keeping what it made.
     """
 
-    def __init__(self, scale: Scale = 4, features: Positive = 64, blocks: Positive = 16, layers: Positive = 8) -> None:
+    def __init__(self, scale: int = 4, features: Positive = 64, blocks: Positive = 16, layers: Positive = 8) -> None:
         super().__init__()
         self.scale = scale
         self.checkpointing = False

@@ -1,4 +1,4 @@
-"""The re-synthesiser of "Beyond the Spectrum" by itself, as it is trained on real pictures before there is a detector.
+"""The re-synthesiser of "Beyond the Spectrum", trained on real pictures before the detector.
 
 He, Yu, Keuper, Fritz: Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis. IJCAI 2021, arXiv:2105.14376. The network is
 `rdn`; differences from the released code are named there.
@@ -12,12 +12,12 @@ from dfworkbench.models.options import Positive, SizePx
 
 
 class Resynthesiser(nn.Module):
-    """Makes a picture small by averaging and large again by `Rdn`; trained and saved like a detector, but scores nothing.
+    """Downscales by averaging and upscales by `Rdn`; trained and saved like a detector, but does not score.
 
     Args:
         size_px: Height and width of the windows that it is trained on; a multiple of `scale`. The `rdn`
             itself takes pictures of any size.
-        features: Channels between the blocks, which are also the growth.
+        features: Channels between the blocks.
         blocks: Residual dense blocks.
         layers: Dense layers of each block.
         scale: How much smaller and larger; detectors need 4.

@@ -1,9 +1,8 @@
-"""Training a re-synthesiser on real pictures alone: make each of them again from a quarter of its width and height.
+"""Training of a re-synthesiser on real pictures: super-resolution by a factor of four, stage 1 of "Beyond the Spectrum".
 
-He, Yu, Keuper, Fritz: Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis. IJCAI 2021, arXiv:2105.14376. This is stage 1.
-What the network learns to make is what real pictures look like; `training` then tells fakes by what it makes
-differently. The loss is the mean absolute error of the pixels + 0.2 x the mean squared error of VGG-19's features
-(`reconstruction_loss`).
+He, Yu, Keuper, Fritz: Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis. IJCAI 2021, arXiv:2105.14376. The network
+learns what real pictures look like; `training` then uses its errors to detect fakes. The loss is the mean absolute error of the
+pixels + 0.2 x the mean squared error of VGG-19's features (`reconstruction_loss`).
 
 Differences from the released code:
 - The features' part is off unless ImageNet weights of VGG-19 are named: features of random weights say nothing. The published
@@ -34,8 +33,8 @@ class SuperResolutionSettings(MethodSettings):
 
     tasks: list[Task] = Field(
         default=["super_resolution"],
-        description="What a small picture loses in training: super_resolution (nothing more than its size; always, and alone as "
-        "published), denoising, completion, colourisation.",
+        description="Degradations of small pictures in training: super_resolution (none besides the size; always included, the "
+        "only one published), denoising, completion, colourisation.",
     )
     perceptual_weight: float = Field(
         default=0.0, ge=0, le=100, description="Factor of the features' part; published: 0.2. Needs vgg_weights."

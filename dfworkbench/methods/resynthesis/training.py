@@ -1,4 +1,4 @@
-"""Training a detector to tell fakes by what a re-synthesiser of real pictures makes differently.
+"""Training of re-synthesis detectors, stages 2 and 3 of "Beyond the Spectrum".
 
 He, Yu, Keuper, Fritz: Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis. IJCAI 2021, arXiv:2105.14376. Stage 1 trains
 the re-synthesiser (`super_resolution`). Here, stage 2 trains the classifier on the residual and leaves the
@@ -69,7 +69,7 @@ class ResynthesisSettings(ClassifierSettings):
         default=1e-4, gt=0, le=1, description="Learning rate of the re-synthesiser at the start of stage 3."
     )
     task: BatchTask = Field(
-        default="none", description="What the small pictures of every other batch suffer in the reconstruction loss."
+        default="none", description="Degradation of the small pictures of every other batch in the reconstruction loss."
     )
     reconstruction_weight: float = Field(
         default=1.0, gt=0, le=1000, description="Factor of the reconstruction loss; published: 1."
@@ -215,7 +215,7 @@ def _require_trained(detector: Any, own_vgg: nn.Module | None) -> None:
     if not found >= LEAST_PSNR_DB:
         raise ParameterError(
             f"the method resynthesis: the re-synthesiser makes a smooth test picture with {found:.1f} dB only, below "
-            f"{LEAST_PSNR_DB:g} dB, so it has not learned to make pictures, and what it makes differently says nothing. Train one "
+            f"{LEAST_PSNR_DB:g} dB, so it has not learned to make pictures, and its residuals say nothing. Train one "
             "with detector = 'rdn' on real pictures first, and name its run with method_options resynthesiser=RUN (or start "
             f"from a detector that has one: start_from). {without}"
         )
