@@ -8,7 +8,6 @@ from dfworkbench.models.registry import (
     build_detector,
     detector_options,
     list_detectors,
-    list_encoders,
     register_detector,
 )
 
@@ -20,6 +19,5 @@ __all__ = [
     "build_detector",
     "detector_options",
     "list_detectors",
-    "list_encoders",
     "register_detector",
 ]

@@ -29,33 +29,21 @@ class Recurrent(nn.Module):
     """A trunk with an LSTM on top.
 
     Args:
-        trunk: Takes `(B, 3, S, S)`; its output is flattened per frame.
-        features: Size of the trunk's output per frame, flattened.
-        spec: Input with `clip_length` above 1.
-        hidden: Width of the LSTM.
-        layers: Number of LSTM layers.
-        inner_dropout: Dropout between LSTM layers.
-        dropout: Dropout before each linear layer.
-        project: Put a linear layer to `hidden` before the LSTM (for trunks with large maps).
         name: Used in error messages.
+        spec: Input with `clip_length` above 1.
+        trunk: Takes `(B, 3, S, S)`.
+        project: From the trunk's output to the input of the LSTM, `(B, F)`.
+        lstm: With the batch first.
+        dropout: Dropout before each linear layer.
     """
 
     def __init__(
-        self, trunk: nn.Module, features: int, spec: InputSpec, *, hidden: int, layers: int, inner_dropout: float,
-        dropout: float, project: bool, name: str,
-    ) -> None:  # fmt: skip
+        self, name: str, spec: InputSpec, trunk: nn.Module, project: nn.Module, lstm: nn.LSTM, dropout: float
+    ) -> None:
         super().__init__()
-        self.input_spec = spec
-        self.name = name
-        self.trunk = trunk
-        self.project: nn.Module = nn.Flatten(1)
-        if project:
-            self.project = nn.Sequential(
-                nn.Flatten(1), nn.Dropout(dropout), nn.Linear(features, hidden), nn.LeakyReLU(0.1)
-            )
-        between = inner_dropout if layers > 1 else 0.0  # torch warns where there is no layer to put it between
-        self.lstm = nn.LSTM(hidden if project else features, hidden, layers, batch_first=True, dropout=between)
-        self.head = small_head(hidden, dropout)
+        self.name, self.input_spec = name, spec
+        self.trunk, self.project, self.lstm = trunk, project, lstm
+        self.head = small_head(lstm.hidden_size, dropout)
 
     def forward(self, images: Tensor) -> Prediction:
         """Score prepared clips, `(B, T, 3, S, S)` float32."""
@@ -76,6 +64,11 @@ def _spec(size_px: int, crop_scale: float, clip_length: int, clip_stride: int) -
     )  # fmt: skip
 
 
+def _lstm(features: int, hidden: int, layers: int, dropout: float) -> nn.LSTM:
+    # torch warns about dropout where there is no layer to put it between
+    return nn.LSTM(features, hidden, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0)
+
+
 class MesoNet4LSTM(Recurrent):
     """MesoNet4 over 5 frames, then an LSTM of width 128: 1,009,945 parameters.
 
@@ -93,10 +86,9 @@ class MesoNet4LSTM(Recurrent):
         self, size_px: SizePx = 224, dropout: Dropout = 0.5, crop_scale: float = 1.3, clip_length: Positive = 5,
         clip_stride: Positive = 1, hidden: Positive = 128, layers: Positive = 5,
     ) -> None:  # fmt: skip
-        super().__init__(
-            MesoNet4Trunk(), MesoNet4Trunk.feature_count, _spec(size_px, crop_scale, clip_length, clip_stride),
-            hidden=hidden, layers=layers, inner_dropout=0.2, dropout=dropout, project=False, name="mesonet4_lstm",
-        )  # fmt: skip
+        spec = _spec(size_px, crop_scale, clip_length, clip_stride)
+        trunk, lstm = MesoNet4Trunk(), _lstm(MesoNet4Trunk.feature_count, hidden, layers, 0.2)
+        super().__init__("mesonet4_lstm", spec, trunk, nn.Flatten(1), lstm, dropout)
 
 
 class EfficientNetLSTM(Recurrent):
@@ -119,10 +111,11 @@ class EfficientNetLSTM(Recurrent):
         clip_length: Positive = 5, clip_stride: Positive = 1, hidden: Annotated[int, Field(ge=0)] = 0, layers: Positive = 5,
         weights: str = "",
     ) -> None:  # fmt: skip
+        hidden = hidden or _PUBLISHED_HIDDEN[variant]
         trunk = EfficientNetTrunk(variant, size_px, weights)
         side = -(-size_px // 32)  # five halvings, each rounded up
-        super().__init__(
-            trunk, trunk.channels * side * side, _spec(size_px, crop_scale, clip_length, clip_stride),
-            hidden=hidden or _PUBLISHED_HIDDEN[variant], layers=layers, inner_dropout=0.5, dropout=dropout, project=True,
-            name=f"efficientnet_{variant}_lstm",
-        )  # fmt: skip
+        project = nn.Sequential(
+            nn.Flatten(1), nn.Dropout(dropout), nn.Linear(trunk.channels * side * side, hidden), nn.LeakyReLU(0.1)
+        )
+        spec, lstm = _spec(size_px, crop_scale, clip_length, clip_stride), _lstm(hidden, hidden, layers, 0.5)
+        super().__init__(f"efficientnet_{variant}_lstm", spec, trunk, project, lstm, dropout)

@@ -78,11 +78,6 @@ def installed_detectors() -> dict[str, str]:
     return {name: value for name, value in found.items() if name not in BUILT_IN and _NAME.fullmatch(name)}
 
 
-def list_encoders() -> list[str]:
-    """Names of all identity encoders, alphabetical."""
-    return sorted(ENCODERS)
-
-
 def build_detector(name: str, **options: Any) -> Any:
     """Build a detector, or one of `HELPERS`, with fresh weights.
 

@@ -14,8 +14,6 @@ Differences from the released code:
 - Classes can be balanced, by weights of the cross-entropy or by sampling; the original does neither.
 """
 
-from typing import Any, ClassVar
-
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -52,7 +50,7 @@ class Caddm(Binary):
     own_detectors = True
     decay_vectors = True  # as the authors do
     # raw BGR into an ImageNet backbone; the rate falls after the 4th and the 10th epoch
-    published: ClassVar[dict[str, Any]] = {
+    published = {
         "method": "caddm", "detector": "caddm_resnet34",
         "detector_options": {"weights": "imagenet", "authors_input": True}, "epochs": 200, "batch_size": 128,
         "learning_rate": 3.6e-4, "schedule": "steps", "rate_steps": ["5=1e-4", "11=5e-5"], "weight_decay": 4e-3,

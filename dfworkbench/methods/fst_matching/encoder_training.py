@@ -7,7 +7,7 @@ the person that it shows.
 Difference from the released code: the last part of every video is kept for validation, where the code trains on all there is.
 """
 
-from typing import Any, ClassVar, Literal
+from typing import Literal
 
 import torch
 from pydantic import Field
@@ -39,7 +39,7 @@ class Identity(TrainingMethod):
     own_detectors = True
     closed_set = True
     # the log of the released code names a smaller learning rate, which it does not use
-    published: ClassVar[dict[str, Any]] = {
+    published = {
         "method": "identity", "detector": "identity_resnet18",
         "detector_options": {"weights": "imagenet", "authors_input": True}, "epochs": 200, "batch_size": 128,
         "learning_rate": 1e-3, "schedule": "constant", "weight_decay": 4e-3, "balance": "none", "frames_per_video": 1,

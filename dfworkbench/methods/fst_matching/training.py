@@ -15,7 +15,7 @@ Differences from the released code:
 - Genuine pictures and fakes can be balanced; people who are not in the training set cost nothing.
 """
 
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from pydantic import Field
@@ -51,7 +51,7 @@ class FstMatching(Binary):
     settings: FstMatchingSettings
     own_detectors = True
     # one run per compression or on all of them
-    published: ClassVar[dict[str, Any]] = {
+    published = {
         "method": "fst_matching", "detector": "fst_matching",
         "detector_options": {"weights": "imagenet", "authors_input": True}, "epochs": 200, "batch_size": 128,
         "learning_rate": 1e-3, "schedule": "constant", "weight_decay": 4e-3, "balance": "none", "frames_per_video": 1,

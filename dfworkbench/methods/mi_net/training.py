@@ -16,7 +16,7 @@ Differences from the released code:
 - With several processes the local loss is that of the whole batch; pictures are mixed within each process's share.
 """
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import torch
 import torch.distributed as dist
@@ -90,7 +90,7 @@ class MiNetTraining(Binary):
     settings: MiNetSettings
     own_detectors = True
     # for FaceForensics++
-    published: ClassVar[dict[str, Any]] = {
+    published = {
         "method": "mi_net", "detector": "mi_net_resnet34", "detector_options": {"weights": "imagenet", "bgr": True},
         "epochs": 10, "batch_size": 256, "optimizer": "adam", "learning_rate": 1e-3, "schedule": "waves", "halve_rate": True,
         "weight_decay": 1e-6, "balance": "repeat", "frames_per_video": 1000,

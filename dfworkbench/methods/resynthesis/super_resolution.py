@@ -12,7 +12,7 @@ Differences from the released code:
 - Two training tricks of the code that do nothing (JPEG compression and a blurred copy of each picture) are left out.
 """
 
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor
@@ -66,7 +66,7 @@ class SuperResolution(TrainingMethod):
     real_only = True
     decay_vectors = True
     # on 25,000 pictures of 1024 x 1024
-    published: ClassVar[dict[str, Any]] = {
+    published = {
         "method": "super_resolution", "detector": "rdn", "size_px": 96, "epochs": 750, "batch_size": 12, "optimizer": "adam",
         "learning_rate": 1e-4, "schedule": "steps", "rate_steps": ["226=5e-5", "451=2.5e-5", "676=1.25e-5"], "weight_decay": 0.0,
         "balance": "none", "frames_per_video": 1, "method_options": {"perceptual_weight": 0.2, "vgg_weights": "imagenet"},

@@ -18,7 +18,7 @@ Differences from the released code:
 
 import math
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Literal, Self
 
 import torch
 from pydantic import Field, model_validator
@@ -115,7 +115,7 @@ class ResynthesisTraining(Binary):
     own_detectors = True
     run_options = ("resynthesiser",)
     # stage 2, on 25,000 real and 25,000 fake pictures of 1024 x 1024; add stage 1: method_options={"resynthesiser": …}
-    published: ClassVar[dict[str, Any]] = {
+    published = {
         "method": "resynthesis", "detector": "resynthesis_pixel", "size_px": 1024, "epochs": 100, "batch_size": 10,
         "optimizer": "sgd", "learning_rate": 2e-4, "schedule": "steps", "rate_steps": quarter_cosine(2e-4, 100),
         "weight_decay": 5e-3, "balance": "none", "frames_per_video": 1,
