@@ -18,8 +18,7 @@ def learning_rate(settings: TrainSettings, step: int, steps: int) -> float:
         return settings.learning_rate
     if settings.schedule == "steps":
         epoch = step * settings.epochs // steps + 1
-        pairs = [value.split("=") for value in settings.rate_steps]
-        begun = {int(first): float(rate) for first, rate in pairs if int(first) <= epoch}
+        begun = {first: rate for first, rate in settings.rates.items() if first <= epoch}
         return begun[max(begun)] if begun else settings.learning_rate
     done = step % (steps // settings.epochs) / _WAVE if settings.schedule == "waves" else step / steps
     return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * done))

@@ -1,7 +1,6 @@
 """Settings of a training run. Their fields are the widgets of notebook 02_train and the flags of `dfworkbench train`."""
 
 import json
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -13,8 +12,6 @@ from dfworkbench.core.settings import hash_values, parse_options, write_options
 from dfworkbench.datasets.perturb.augment import AugmentSettings
 from dfworkbench.media.foreign.bounds import read_json
 from dfworkbench.training.registry import load_method, own_method
-
-_log = logging.getLogger(__name__)
 
 #: Fields that cannot change what is learned, so a run may be continued with other values.
 FREE_FIELDS = ("name", "device", "threads", "workers", "cache_mb")
@@ -95,7 +92,7 @@ class TrainSettings(AugmentSettings):
     )
     tracks: Literal["main", "all"] = Field(
         default="main",
-        description="People per file: main takes the forged one where there are masks, else the largest face.",
+        description="People per file; main: the forged one if there are masks, else the largest face; all: everyone.",
     )
     size_px: int | None = Field(
         default=None, ge=16, le=1024, description="Input size in pixels; empty: the detector's default."
@@ -219,6 +216,12 @@ class TrainSettings(AugmentSettings):
     def method_name(self) -> str:
         """The training method, `auto` being resolved."""
         return own_method(self.detector) if self.method == "auto" else self.method
+
+    @property
+    def rates(self) -> dict[int, float]:
+        """First epoch -> learning rate, from `rate_steps`."""
+        pairs = (value.split("=") for value in self.rate_steps)
+        return {int(epoch): float(rate) for epoch, rate in pairs}
 
     def build_options(self) -> dict[str, Any]:
         """Options for `build_detector`."""

@@ -6,6 +6,7 @@ import pytest
 
 from dfworkbench.core.errors import ParameterError
 from dfworkbench.core.settings import parse_options, write_options
+from dfworkbench.training.registry import list_methods, load_method
 from dfworkbench.training.settings import TrainSettings
 
 
@@ -29,7 +30,8 @@ def test_mistakes_are_refused(values, message):
 
 
 def test_every_field_says_what_it_is():
-    assert all(field.description for field in TrainSettings.model_fields.values())
+    for cls in (TrainSettings, *(load_method(name).Settings for name in list_methods())):
+        assert all(field.description for field in cls.model_fields.values()), cls
 
 
 def test_options_are_parsed_by_value():
