@@ -16,7 +16,6 @@ The table is printed after each run, and goes to report/ablation_<name>.csv.
 """
 
 import argparse
-import json
 import sys
 from collections import defaultdict
 from collections.abc import Callable
@@ -45,13 +44,13 @@ def interaction(options: argparse.Namespace, seed: int) -> dict[str, TrainSettin
     """Variant -> settings of one seed."""
     # without the published changes of quality: they hide the traces of the demo set's small fakes (see compressions.py)
     linear = TrainSettings(
-        dataset="demo", kinds=KINDS, detector="fst_matching", size_px=options.size, epochs=options.epochs, batch_size=32,
+        dataset="demo", forgeries=KINDS, detector="fst_matching", size_px=options.size, epochs=options.epochs, batch_size=32,
         learning_rate=1e-3, weight_decay=4e-3, frames_per_video=FRAMES, device=options.device,
         precision=fast_precision(choose_device(options.device)), seed=seed,
-        method_options=[f"swap={json.dumps(SwapSettings.weaker(0))}"],
+        method_options={"swap": SwapSettings.weaker(0)},
     )  # fmt: skip
-    hidden = linear.replace(detector_options=["nonlinear=true"])
-    term = hidden.replace(method_options=[*linear.method_options, "interaction_weight=1"])
+    hidden = linear.replace(detector_options={"nonlinear": True})
+    term = hidden.replace(method_options={**linear.method_options, "interaction_weight": 1})
     return {"linear, as published": linear, "hidden layer": hidden, "hidden layer + interaction": term}
 
 

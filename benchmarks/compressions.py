@@ -12,7 +12,6 @@ its own. Two cores that compute in bfloat16 take about 15 minutes. The tables al
 """
 
 import argparse
-import json
 import sys
 from typing import Any
 
@@ -48,12 +47,12 @@ def training(detector: str, compression: str, options: argparse.Namespace) -> Tr
     """Alike for all detectors and compressions."""
     known = detector_options(detector)
     own = detector == "fst_matching" and options.changes != 1
-    crops = {"alignment": "five_points", "crop_scale": "1.0"}
+    crops = {"alignment": "five_points", "crop_scale": 1.0}
     return TrainSettings(
         dataset=f"demo_{compression}", detector=detector, size_px=options.size, epochs=options.epochs, batch_size=32,
         learning_rate=options.rate, weight_decay=4e-3, frames_per_video=8, seed=options.seed, device=options.device,
-        detector_options=[f"{name}={value}" for name, value in crops.items() if name in known],
-        method_options=[f"swap={json.dumps(SwapSettings.weaker(options.changes))}"] if own else [],
+        detector_options={name: value for name, value in crops.items() if name in known},
+        method_options={"swap": SwapSettings.weaker(options.changes)} if own else {},
         precision=fast_precision(choose_device(options.device)),
     )  # fmt: skip
 

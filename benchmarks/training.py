@@ -31,7 +31,7 @@ from dfworkbench.training.loop import to_device_layout
 from dfworkbench.training.processes import make_fabric, replace_layers
 from dfworkbench.training.registry import build_method
 
-OPTIONS = {"resnet34": ["alignment=five_points", "crop_scale=1.0"], "caddm_resnet34": []}
+OPTIONS = {"resnet34": {"alignment": "five_points", "crop_scale": 1.0}, "caddm_resnet34": {}}
 
 
 def settings(detector: str, device: str, precision: str, batch: int) -> TrainSettings:

@@ -1,4 +1,4 @@
-"""Detectors: networks that turn prepared images into the log-odds of being fake. Importing this needs no torch."""
+"""Detectors: networks that turn prepared images into the log-odds of *fake*. Importing this package needs no torch."""
 
 from dfworkbench.models.prediction import Prediction
 from dfworkbench.models.registry import (
@@ -8,7 +8,6 @@ from dfworkbench.models.registry import (
     build_detector,
     detector_options,
     list_detectors,
-    list_encoders,
     register_detector,
 )
 
@@ -20,6 +19,5 @@ __all__ = [
     "build_detector",
     "detector_options",
     "list_detectors",
-    "list_encoders",
     "register_detector",
 ]

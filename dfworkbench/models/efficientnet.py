@@ -10,15 +10,13 @@ row); padding is computed for the size that is fed (the original computes it for
 ImageNet weights can be loaded (the original always starts from random ones).
 """
 
-from typing import ClassVar, Literal
-
 import torch
 from torch import Tensor, nn
 
-from dfworkbench.core.errors import ParameterError
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.models.head import small_head
 from dfworkbench.models.mesonet import IMAGENET_MEAN, IMAGENET_STD
+from dfworkbench.models.options import Dropout, FaceAlignment, SizePx
 from dfworkbench.models.prediction import Prediction
 
 
@@ -29,10 +27,6 @@ class EfficientNetTrunk(nn.Module):
         super().__init__()
         from efficientnet_pytorch import EfficientNet
 
-        if size_px < 32:
-            raise ParameterError(
-                f"building efficientnet_{variant}: size_px = {size_px}, but five halvings need at least 32."
-            )
         self.net = EfficientNet.from_name(f"efficientnet-{variant}", image_size=size_px, include_top=False)
         self.channels: int = self.net._conv_head.out_channels
         if weights:
@@ -46,32 +40,35 @@ class EfficientNetTrunk(nn.Module):
 
 
 class EfficientNet(nn.Module):
-    """EfficientNet as a detector; subclasses name the variant.
+    """EfficientNet as a detector: 4,028,061 parameters for b0, 10,720,841 for b3, 63,827,953 for b7.
+
+    b3 is the image detector of DeepfakeForensics-v1.
 
     Args:
-        size_px: Height and width of the input; at least 32.
-        dropout: Before each of the two linear layers, 0..1.
+        variant: "b0" to "b7".
+        size_px: Height and width of the input.
+        dropout: Before each of the two linear layers.
         crop_scale: Side of the crop over the longer side of the face box, or, with `alignment="five_points"`, over that of
             the canvas of CADDM's authors: 1.0 there is exactly what the CADDM detectors are fed.
         weights: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
         alignment: "box" or "five_points", see `InputSpec`.
     """
 
-    variant: ClassVar[str]
-
     def __init__(
         self,
-        size_px: int = 224,
-        dropout: float = 0.5,
+        variant: str,
+        size_px: SizePx = 224,
+        dropout: Dropout = 0.5,
         crop_scale: float = 1.3,
         weights: str = "",
-        alignment: Literal["box", "five_points"] = "box",
+        alignment: FaceAlignment = "box",
     ) -> None:
         super().__init__()
         self.input_spec = InputSpec(
             size_px=size_px, crop_scale=crop_scale, alignment=alignment, mean=IMAGENET_MEAN, std=IMAGENET_STD
         )
-        self.trunk = EfficientNetTrunk(self.variant, size_px, weights)
+        self.name = f"efficientnet_{variant}"
+        self.trunk = EfficientNetTrunk(variant, size_px, weights)
         self.head = small_head(self.trunk.channels, dropout)
 
     def forward(self, images: Tensor) -> Prediction:
@@ -80,53 +77,5 @@ class EfficientNet(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """The last feature map averaged over the picture: `(B, C)`, C = 1280 for b0, 1536 for b3."""
-        self.input_spec.check(images.shape, f"efficientnet_{self.variant}")
+        self.input_spec.check(images.shape, self.name)
         return torch.mean(self.trunk(images), dim=(2, 3))
-
-
-class EfficientNetB0(EfficientNet):
-    """4,028,061 parameters."""
-
-    variant = "b0"
-
-
-class EfficientNetB1(EfficientNet):
-    """6,533,697 parameters."""
-
-    variant = "b1"
-
-
-class EfficientNetB2(EfficientNet):
-    """7,723,555 parameters."""
-
-    variant = "b2"
-
-
-class EfficientNetB3(EfficientNet):
-    """10,720,841 parameters; the image detector of DeepfakeForensics-v1."""
-
-    variant = "b3"
-
-
-class EfficientNetB4(EfficientNet):
-    """17,577,321 parameters."""
-
-    variant = "b4"
-
-
-class EfficientNetB5(EfficientNet):
-    """28,373,585 parameters."""
-
-    variant = "b5"
-
-
-class EfficientNetB6(EfficientNet):
-    """40,772,601 parameters."""
-
-    variant = "b6"
-
-
-class EfficientNetB7(EfficientNet):
-    """63,827,953 parameters."""
-
-    variant = "b7"

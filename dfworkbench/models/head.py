@@ -1,4 +1,4 @@
-"""The classifier that MesoNet and DeepfakeForensics-v1 put on every backbone."""
+"""The small classifier of MesoNet and DeepfakeForensics-v1."""
 
 from torch import nn
 

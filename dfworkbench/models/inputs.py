@@ -1,4 +1,4 @@
-"""From stored pixels to a detector's first layer: the one place where channel order, range, mean and std are applied."""
+"""Prepare stored pixels for a detector: the one place where channel order, range, mean and std are applied."""
 
 import torch
 from torch import Tensor
@@ -8,18 +8,18 @@ from dfworkbench.core.input_spec import InputSpec
 
 
 def prepare(images: Tensor, spec: InputSpec, detector_name: str = "this detector") -> Tensor:
-    """Turn crops into what `spec` asks for.
+    """Convert uint8 crops to the input that `spec` describes.
 
     Args:
         images: `(B, 3, S, S)` or `(B, T, 3, S, S)`, uint8, RGB.
-        spec: Of the detector.
-        detector_name: For messages.
+        spec: The detector's InputSpec.
+        detector_name: Used in error messages.
 
     Returns:
         The same shape, float32, in the channel order and value range of the spec, minus mean, over std.
 
     Raises:
-        InputError: Another shape or type of number.
+        InputError: The images have another shape or dtype.
     """
     spec.check(images.shape, detector_name)
     if images.dtype != torch.uint8:

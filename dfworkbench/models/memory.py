@@ -1,6 +1,6 @@
-"""Keep freed memory for the next batch, on CPUs under Linux.
+"""Reuse of freed memory between batches, on CPUs under Linux.
 
-glibc gives blocks above 32 MB back to the system at once, so every layer of every batch would be mapped and zeroed anew.
+glibc returns blocks above 32 MB to the system at once, so every layer of every batch would be mapped and zeroed again.
 Measured with MesoNet4 at 224 px and batches of 32: 14.4 ms of CPU time per image and training step without, 8.4 ms with.
 """
 

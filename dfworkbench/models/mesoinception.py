@@ -6,13 +6,16 @@ section 3.2. The authors' code (DariusAf/MesoNet, Apache-2.0) gives the widths, 
 Differences from the authors' code: one logit of *fake* instead of a sigmoid of *real*.
 """
 
+from typing import Annotated
+
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
-from dfworkbench.core.errors import ParameterError
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.models.head import small_head
 from dfworkbench.models.mesonet import KERAS_EPSILON
+from dfworkbench.models.options import Dropout
 from dfworkbench.models.prediction import Prediction
 
 
@@ -25,8 +28,8 @@ class Inception(nn.Module):
     """Four parallel branches: 1x1; 1x1 then 3x3; the same with dilation 2; with dilation 3. Then batch norm and pooling.
 
     Args:
-        channels_in: Of the input.
-        widths: Channels that each branch gives.
+        channels_in: Channels of the input.
+        widths: Output channels of each branch.
     """
 
     def __init__(self, channels_in: int, widths: tuple[int, int, int, int]) -> None:
@@ -52,16 +55,17 @@ class MesoInception4(nn.Module):
 
     Args:
         size_px: Height and width of the input; a multiple of 32.
-        dropout: Before each of the two linear layers, 0..1.
+        dropout: Before each of the two linear layers.
         crop_scale: Side of the crop over the longer side of the face box.
     """
 
-    def __init__(self, size_px: int = 256, dropout: float = 0.5, crop_scale: float = 1.3) -> None:
+    def __init__(
+        self,
+        size_px: Annotated[int, Field(ge=32, multiple_of=32)] = 256,  # of its pooling
+        dropout: Dropout = 0.5,
+        crop_scale: float = 1.3,
+    ) -> None:
         super().__init__()
-        if size_px < 32 or size_px % 32:
-            raise ParameterError(
-                f"building MesoInception4: size_px = {size_px}, but its pooling needs a multiple of 32."
-            )
         self.input_spec = InputSpec(size_px=size_px, crop_scale=crop_scale)
         self.trunk = nn.Sequential(
             Inception(3, (1, 4, 4, 2)),

@@ -13,15 +13,13 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from dfworkbench.core.errors import ParameterError
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.models.head import small_head
+from dfworkbench.models.options import Dropout, SizePx
 from dfworkbench.models.prediction import Prediction
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-
-
 KERAS_EPSILON = 1e-3  # Keras adds this to the variance in batch norm, torch 1e-5: published weights need Keras's
 
 
@@ -57,22 +55,17 @@ class MesoNet4(nn.Module):
     """MesoNet4 as a detector.
 
     Args:
-        size_px: Height and width of the input; at least 32.
-        dropout: Before each of the two linear layers, 0..1.
+        size_px: Height and width of the input.
+        dropout: Before each of the two linear layers.
         crop_scale: Side of the crop over the longer side of the face box.
         published: As in the authors' Keras code (DariusAf/MesoNet), for their weights: convolutions with bias, Keras's
             batch norm, no pooling to 7 x 7, pictures in 0..1 without mean and std. Published weights are for 256 px.
     """
 
     def __init__(
-        self, size_px: int = 224, dropout: float = 0.5, crop_scale: float = 1.3, published: bool = False
+        self, size_px: SizePx = 224, dropout: Dropout = 0.5, crop_scale: float = 1.3, published: bool = False
     ) -> None:
         super().__init__()
-        if size_px < 32 or not 0 <= dropout < 1:
-            raise ParameterError(
-                f"building MesoNet4: got size_px={size_px}, dropout={dropout}; its pooling needs at least 32 px, and dropout "
-                "lies from 0 to below 1."
-            )
         normal: dict[str, Any] = {} if published else {"mean": IMAGENET_MEAN, "std": IMAGENET_STD}
         self.input_spec = InputSpec(size_px=size_px, crop_scale=crop_scale, **normal)
         self.trunk = MesoNet4Trunk(published=published)

@@ -1,4 +1,4 @@
-"""Using a network that somebody else owns: as it would answer, and left as it was."""
+"""Use a network in eval mode and leave it as it was; find the device of its weights."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from torch import nn
 
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
-    """Eval mode for a block; afterwards, whatever happens there, every module is in the mode it was in."""
+    """Eval mode for a block; every module returns to its former mode afterwards, also after an error."""
     # module by module: a part that was frozen in eval mode must come back so
     modes = [(module, module.training) for module in network.modules()]
     network.eval()
@@ -21,5 +21,5 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 
 
 def device_of(network: nn.Module) -> torch.device:
-    """Where the weights of a network lie; the CPU for one without weights."""
+    """The device of a network's weights; the CPU for a network without weights."""
     return next((p.device for p in network.parameters()), torch.device("cpu"))

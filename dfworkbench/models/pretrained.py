@@ -1,4 +1,4 @@
-"""Published ImageNet weights: from a local file, from torch's cache, or from their address; checked, never unpickled freely."""
+"""Load published ImageNet weights from a file, torch's cache or their URL; checked, never unpickled freely."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ from dfworkbench.media.foreign import load_torch
 _EFFICIENTNET = "https://github.com/lukemelas/EfficientNet-PyTorch/releases/download/1.0/"
 _TORCHVISION = "https://download.pytorch.org/models/"
 
-#: Name -> address. The last eight digits before the suffix begin the file's SHA-256.
+#: Name -> URL. The last eight digits before the suffix are the beginning of the file's SHA-256.
 IMAGENET_URLS = {
     "efficientnet_b0": _EFFICIENTNET + "efficientnet-b0-355c32eb.pth",
     "efficientnet_b1": _EFFICIENTNET + "efficientnet-b1-f1951068.pth",
@@ -32,13 +32,13 @@ def load_imagenet(net: nn.Module, name: str, weights: str = "imagenet", names: M
     """Load ImageNet weights into a backbone without classifier.
 
     Args:
-        net: The backbone; classifier weights in the file are left out.
+        net: The backbone; classifier weights in the file are ignored.
         name: A key of `IMAGENET_URLS`.
         weights: "imagenet" (torch's cache, else download) or the path of a file.
         names: An entry's name in the file -> its name in `net`, where they differ.
 
     Raises:
-        CheckpointError: The file cannot be had, is no file of weights, or belongs to another network; says what to do.
+        CheckpointError: The file is missing, is not a weight file, or belongs to another network.
     """
     if name not in IMAGENET_URLS:
         raise UnknownNameError(f"there are no known ImageNet weights for {name!r}. Known: {', '.join(IMAGENET_URLS)}.")

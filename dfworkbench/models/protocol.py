@@ -1,4 +1,4 @@
-"""Does a detector keep to `models.prediction.Detector`? Found out by building it and feeding it two small random inputs."""
+"""Check a detector against `models.prediction.Detector`: build it and feed it two small random inputs."""
 
 import inspect
 import json
@@ -12,24 +12,24 @@ from dfworkbench.core.errors import InputError
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.prediction import Prediction
-from dfworkbench.models.registry import class_options
+from dfworkbench.models.registry import builder_options
 
 GUIDE = "docs/guides/add_a_detector.md has a template"
 
 
 def check_detector(name: str, builder: type | Callable[..., Any]) -> None:
-    """Build a detector with its default options and try it.
+    """Build a detector with its default options and try it out.
 
-    Random state is left as it was. What is checked: options are plain values with defaults; it is a module with parameters and an
+    The random state does not change. Checked are: options are plain values with defaults; it is a module with parameters and an
     `input_spec`; `forward` gives a `Prediction` with finite logits `(B,)` that depend on the parameters; `features` are `(B, F)`;
     other sizes are refused; built again, it takes the weights of the first.
 
     Args:
-        name: Of the detector, for messages.
-        builder: The class, or a function that builds it.
+        name: Name of the detector, for messages.
+        builder: Its class, or a function that builds it.
 
     Raises:
-        InputError: It does not keep to the protocol; says what was seen and what was expected.
+        InputError: It breaks the protocol; says what was seen and what was expected.
     """
     _check_options(name, builder)
     with torch.random.fork_rng(devices=[]):
@@ -52,7 +52,7 @@ def check_detector(name: str, builder: type | Callable[..., Any]) -> None:
 
 
 def _check_options(name: str, builder: type | Callable[..., Any]) -> None:
-    for option, default in class_options(builder).items():  # pyright: ignore[reportArgumentType]
+    for option, default in builder_options(builder).items():
         _require(
             default is not inspect.Parameter.empty,
             name,

@@ -9,46 +9,41 @@ Differences from DeepfakeForensics-v1:
 - The number of LSTM layers is an option; its default, 5, is that of the original, where it was tied to the clip length.
 """
 
+from typing import Annotated, Literal
+
+from pydantic import Field
 from torch import Tensor, nn
 
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.models.efficientnet import EfficientNetTrunk
 from dfworkbench.models.head import small_head
 from dfworkbench.models.mesonet import IMAGENET_MEAN, IMAGENET_STD, MesoNet4Trunk
+from dfworkbench.models.options import Dropout, Positive, SizePx
 from dfworkbench.models.prediction import Prediction
+
+#: Width of the LSTM in DeepfakeForensics-v1.
+_PUBLISHED_HIDDEN = {"b0": 256, "b3": 128}
 
 
 class Recurrent(nn.Module):
-    """Any trunk with an LSTM on top.
+    """A trunk with an LSTM on top.
 
     Args:
-        trunk: `(B, 3, S, S)` to anything; its output is flattened per frame.
-        features: Numbers per frame that the trunk gives, flattened.
-        spec: With `clip_length` above 1.
-        hidden: Width of the LSTM.
-        layers: Of the LSTM.
-        inner_dropout: Between LSTM layers.
-        dropout: Before each linear layer.
-        project: Put a linear layer to `hidden` in front of the LSTM (for trunks with large maps).
-        name: For messages.
+        name: Used in error messages.
+        spec: Input with `clip_length` above 1.
+        trunk: Takes `(B, 3, S, S)`.
+        project: From the trunk's output to the input of the LSTM, `(B, F)`.
+        lstm: With the batch first.
+        dropout: Dropout before each linear layer.
     """
 
     def __init__(
-        self, trunk: nn.Module, features: int, spec: InputSpec, *, hidden: int, layers: int, inner_dropout: float,
-        dropout: float, project: bool, name: str,
-    ) -> None:  # fmt: skip
+        self, name: str, spec: InputSpec, trunk: nn.Module, project: nn.Module, lstm: nn.LSTM, dropout: float
+    ) -> None:
         super().__init__()
-        self.input_spec = spec
-        self.name = name
-        self.trunk = trunk
-        self.project: nn.Module = nn.Flatten(1)
-        if project:
-            self.project = nn.Sequential(
-                nn.Flatten(1), nn.Dropout(dropout), nn.Linear(features, hidden), nn.LeakyReLU(0.1)
-            )
-        between = inner_dropout if layers > 1 else 0.0  # torch warns where there is no layer to put it between
-        self.lstm = nn.LSTM(hidden if project else features, hidden, layers, batch_first=True, dropout=between)
-        self.head = small_head(hidden, dropout)
+        self.name, self.input_spec = name, spec
+        self.trunk, self.project, self.lstm = trunk, project, lstm
+        self.head = small_head(lstm.hidden_size, dropout)
 
     def forward(self, images: Tensor) -> Prediction:
         """Score prepared clips, `(B, T, 3, S, S)` float32."""
@@ -69,12 +64,17 @@ def _spec(size_px: int, crop_scale: float, clip_length: int, clip_stride: int) -
     )  # fmt: skip
 
 
+def _lstm(features: int, hidden: int, layers: int, dropout: float) -> nn.LSTM:
+    # torch warns about dropout where there is no layer to put it between
+    return nn.LSTM(features, hidden, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0)
+
+
 class MesoNet4LSTM(Recurrent):
     """MesoNet4 over 5 frames, then an LSTM of width 128: 1,009,945 parameters.
 
     Args:
-        size_px: Height and width of the input; at least 32.
-        dropout: Before each linear layer, 0..1.
+        size_px: Height and width of the input.
+        dropout: Before each linear layer.
         crop_scale: Side of the crop over the longer side of the face box.
         clip_length: Frames per clip.
         clip_stride: Distance between them, in extracted frames.
@@ -83,21 +83,21 @@ class MesoNet4LSTM(Recurrent):
     """
 
     def __init__(
-        self, size_px: int = 224, dropout: float = 0.5, crop_scale: float = 1.3, clip_length: int = 5,
-        clip_stride: int = 1, hidden: int = 128, layers: int = 5,
+        self, size_px: SizePx = 224, dropout: Dropout = 0.5, crop_scale: float = 1.3, clip_length: Positive = 5,
+        clip_stride: Positive = 1, hidden: Positive = 128, layers: Positive = 5,
     ) -> None:  # fmt: skip
-        super().__init__(
-            MesoNet4Trunk(), MesoNet4Trunk.feature_count, _spec(size_px, crop_scale, clip_length, clip_stride),
-            hidden=hidden, layers=layers, inner_dropout=0.2, dropout=dropout, project=False, name="mesonet4_lstm",
-        )  # fmt: skip
+        spec = _spec(size_px, crop_scale, clip_length, clip_stride)
+        trunk, lstm = MesoNet4Trunk(), _lstm(MesoNet4Trunk.feature_count, hidden, layers, 0.2)
+        super().__init__("mesonet4_lstm", spec, trunk, nn.Flatten(1), lstm, dropout)
 
 
 class EfficientNetLSTM(Recurrent):
-    """EfficientNet over 5 frames, its whole last map, then an LSTM; subclasses name the variant.
+    """EfficientNet over 5 frames, its whole last map, then an LSTM: 22,699,933 parameters with b0, 20,992,713 with b3.
 
     Args:
-        size_px: Height and width of the input; at least 32.
-        dropout: Before each linear layer, 0..1.
+        variant: "b0" or "b3".
+        size_px: Height and width of the input.
+        dropout: Before each linear layer.
         crop_scale: Side of the crop over the longer side of the face box.
         clip_length: Frames per clip.
         clip_stride: Distance between them, in extracted frames.
@@ -106,28 +106,16 @@ class EfficientNetLSTM(Recurrent):
         weights: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
     """
 
-    variant = "b0"
-    published_hidden = 256
-
     def __init__(
-        self, size_px: int = 224, dropout: float = 0.5, crop_scale: float = 1.3, clip_length: int = 5,
-        clip_stride: int = 1, hidden: int = 0, layers: int = 5, weights: str = "",
+        self, variant: Literal["b0", "b3"], size_px: SizePx = 224, dropout: Dropout = 0.5, crop_scale: float = 1.3,
+        clip_length: Positive = 5, clip_stride: Positive = 1, hidden: Annotated[int, Field(ge=0)] = 0, layers: Positive = 5,
+        weights: str = "",
     ) -> None:  # fmt: skip
-        trunk = EfficientNetTrunk(self.variant, size_px, weights)
+        hidden = hidden or _PUBLISHED_HIDDEN[variant]
+        trunk = EfficientNetTrunk(variant, size_px, weights)
         side = -(-size_px // 32)  # five halvings, each rounded up
-        super().__init__(
-            trunk, trunk.channels * side * side, _spec(size_px, crop_scale, clip_length, clip_stride),
-            hidden=hidden or self.published_hidden, layers=layers, inner_dropout=0.5, dropout=dropout, project=True,
-            name=f"efficientnet_{self.variant}_lstm",
-        )  # fmt: skip
-
-
-class EfficientNetB0LSTM(EfficientNetLSTM):
-    """Hidden width 256: 22,699,933 parameters."""
-
-
-class EfficientNetB3LSTM(EfficientNetLSTM):
-    """Hidden width 128: 20,992,713 parameters."""
-
-    variant = "b3"
-    published_hidden = 128
+        project = nn.Sequential(
+            nn.Flatten(1), nn.Dropout(dropout), nn.Linear(trunk.channels * side * side, hidden), nn.LeakyReLU(0.1)
+        )
+        spec, lstm = _spec(size_px, crop_scale, clip_length, clip_stride), _lstm(hidden, hidden, layers, 0.5)
+        super().__init__(f"efficientnet_{variant}_lstm", spec, trunk, project, lstm, dropout)

@@ -1,6 +1,6 @@
-"""Detectors by name. Nothing is imported before it is built, so listing names needs no torch.
+"""Registry of detectors. Nothing is imported before it is built, so listing names needs no torch.
 
-Besides ours there are those of `register_detector`, and those of installed packages that name them in their metadata:
+Further detectors come from `register_detector` and from installed packages that name them in their metadata:
 
     [project.entry-points."dfworkbench.detectors"]
     tiny = "my_lab.nets:Tiny"
@@ -11,56 +11,58 @@ import inspect
 import logging
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from importlib import metadata
-from numbers import Integral, Real
 from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from dfworkbench.core.errors import ParameterError
 from dfworkbench.core.names import did_you_mean, require_name
+from dfworkbench.models.prediction import Detector
 
 _log = logging.getLogger(__name__)
 
-#: Name -> "module:Class", alphabetical. A class may stand here too, see `register_detector`.
+_CADDM = "dfworkbench.methods.caddm.network:Caddm"
+_EFFICIENTNET = "dfworkbench.models.efficientnet:EfficientNet"
+_MI_NET = "dfworkbench.methods.mi_net.network:MiNet"
+_RESYNTHESIS = "dfworkbench.methods.resynthesis.network:Resynthesis"
+
+#: Name -> "module:Class", with the arguments that make this variant where a class has several. A class may stand here too, see
+#: `register_detector`.
 DETECTORS: dict[str, Any] = {
-    "caddm_efficientnet_b3": "dfworkbench.methods.caddm.network:CaddmEfficientNetB3",
-    "caddm_efficientnet_b4": "dfworkbench.methods.caddm.network:CaddmEfficientNetB4",
-    "caddm_resnet34": "dfworkbench.methods.caddm.network:CaddmResNet34",
-    **{f"efficientnet_b{i}": f"dfworkbench.models.efficientnet:EfficientNetB{i}" for i in range(8)},
-    "efficientnet_b0_lstm": "dfworkbench.models.recurrent:EfficientNetB0LSTM",
-    "efficientnet_b3_lstm": "dfworkbench.models.recurrent:EfficientNetB3LSTM",
+    **{f"caddm_{b}": (_CADDM, {"backbone": b}) for b in ("efficientnet_b3", "efficientnet_b4", "resnet34")},
+    **{f"efficientnet_b{i}": (_EFFICIENTNET, {"variant": f"b{i}"}) for i in range(8)},
+    "efficientnet_b0_lstm": ("dfworkbench.models.recurrent:EfficientNetLSTM", {"variant": "b0"}),
+    "efficientnet_b3_lstm": ("dfworkbench.models.recurrent:EfficientNetLSTM", {"variant": "b3"}),
     "fst_matching": "dfworkbench.methods.fst_matching.network:FstMatching",
     "mesoinception4": "dfworkbench.models.mesoinception:MesoInception4",
     "mesonet4": "dfworkbench.models.mesonet:MesoNet4",
     "mesonet4_lstm": "dfworkbench.models.recurrent:MesoNet4LSTM",
-    **{f"mi_net_efficientnet_b{i}": f"dfworkbench.methods.mi_net.network:MiNetEfficientNetB{i}" for i in range(8)},
-    "mi_net_mobilenet": "dfworkbench.methods.mi_net.network:MiNetMobileNet",
-    "mi_net_resnet34": "dfworkbench.methods.mi_net.network:MiNetResNet34",
-    "resnet18": "dfworkbench.models.resnet:ResNet18",
-    "resnet34": "dfworkbench.models.resnet:ResNet34",
-    "resynthesis_fused": "dfworkbench.methods.resynthesis.network:ResynthesisFused",
-    "resynthesis_pixel": "dfworkbench.methods.resynthesis.network:ResynthesisPixel",
-    **{f"resynthesis_stage{i}": f"dfworkbench.methods.resynthesis.network:ResynthesisStage{i}" for i in range(1, 6)},
+    **{f"mi_net_efficientnet_b{i}": (_MI_NET, {"backbone": f"efficientnet_b{i}"}) for i in range(8)},
+    "mi_net_mobilenet": (_MI_NET, {"backbone": "mobilenet"}),
+    "mi_net_resnet34": (_MI_NET, {"backbone": "resnet34"}),
+    "resnet18": ("dfworkbench.models.resnet:ResNet", {"depth": 18}),
+    "resnet34": ("dfworkbench.models.resnet:ResNet", {"depth": 34}),
+    "resynthesis_fused": (_RESYNTHESIS, {"stages": (0, 5)}),
+    "resynthesis_pixel": (_RESYNTHESIS, {"stages": (0,)}),
+    **{f"resynthesis_stage{i}": (_RESYNTHESIS, {"stages": (i,)}) for i in range(1, 6)},
 }
-#: Networks that name people; like all of `HELPERS` they are built, trained and saved like detectors, but score nothing.
+#: Networks that identify people; like all `HELPERS` they are built, trained and saved like detectors, but do not score.
 ENCODERS: dict[str, Any] = {"identity_resnet18": "dfworkbench.methods.fst_matching.encoder:IdentityResNet18"}
-#: Networks that detectors are made with and that cannot tell real from fake.
+#: Networks that other networks are made with; they cannot tell real from fake.
 HELPERS: dict[str, Any] = {**ENCODERS, "rdn": "dfworkbench.methods.resynthesis.resynthesiser:Resynthesiser"}
-
-#: Types of options that are checked -> what fits, and its name.
-_PLAIN_TYPES: dict[Any, tuple[type, str]] = {
-    bool: (bool, "true or false"), int: (Integral, "a whole number"), float: (Real, "a number")
-}  # fmt: skip
 
 #: Names that no plug-in can take.
 BUILT_IN = frozenset((*DETECTORS, *HELPERS))
-#: Group of entry points by which an installed package brings detectors.
+#: Entry point group of detectors in installed packages.
 ENTRY_POINTS = "dfworkbench.detectors"
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")  # it becomes part of a folder's name
+_STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True)  # any text is true to Python, "False" too
 
 
 def list_detectors() -> list[str]:
-    """Names of all detectors, alphabetical: ours, registered ones, and those of installed packages."""
+    """Names of all detectors, alphabetical: built-in, registered, and of installed packages."""
     return sorted(installed_detectors() | DETECTORS)
 
 
@@ -76,54 +78,56 @@ def installed_detectors() -> dict[str, str]:
     return {name: value for name, value in found.items() if name not in BUILT_IN and _NAME.fullmatch(name)}
 
 
-def list_encoders() -> list[str]:
-    """Names of all encoders of identity, alphabetical."""
-    return sorted(ENCODERS)
-
-
 def build_detector(name: str, **options: Any) -> Any:
     """Build a detector, or one of `HELPERS`, with fresh weights.
 
     Args:
         name: One of `list_detectors()` or of `HELPERS`.
-        **options: Of this detector, see `detector_options(name)`.
+        **options: Arguments of its constructor, see `detector_options(name)`.
 
     Returns:
         A `torch.nn.Module` that keeps to `models.prediction.Detector`.
 
     Raises:
         UnknownNameError: No detector has this name.
-        ParameterError: It has no such option.
+        ParameterError: It has no such option, or a value is of another type or out of range.
     """
-    cls = detector_class(name)
-    check_options("detector", name, cls, options)
-    return cls(**options)
+    builder = load_builder(name)
+    check_options(name, builder, options)
+    return builder(**options)
 
 
-def detector_class(name: str) -> type:
-    """The class of a detector or of one of `HELPERS`."""
-    return load_class("detector", installed_detectors() | DETECTORS | HELPERS, name)
+def load_builder(name: str) -> Callable[..., Any]:
+    """The builder of a detector or helper: its class, or a `functools.partial` of it."""
+    return load_entry("detector", installed_detectors() | DETECTORS | HELPERS, name)
 
 
 def detector_options(name: str) -> dict[str, Any]:
     """Options of a detector with their defaults."""
-    return class_options(detector_class(name))
+    return builder_options(load_builder(name))
+
+
+def detector_trait(detector: Any, trait: str) -> Any:
+    """An optional attribute of a detector (or of the one with this name), or its default in `models.prediction.Detector`."""
+    owner = load_builder(detector) if isinstance(detector, str) else detector
+    owner = owner.func if isinstance(owner, partial) else owner
+    return getattr(owner, trait, getattr(Detector, trait))
 
 
 def register_detector(name: str, builder: type | Callable[..., Any] | str, *, check: bool = True) -> None:
-    """Add a detector of your own; from then on it stands in every selector, is trained, saved, loaded and scored like ours.
+    """Add a detector of your own; it can then be selected, trained, saved, loaded and scored like the built-in ones.
 
     Guide and template: docs/guides/add_a_detector.md.
 
     Args:
         name: A name that is not taken; it is saved in checkpoints.
-        builder: The class, or a function that builds the detector, all of whose arguments have defaults that are plain values; or
-            "module:Class", which is imported when it is first built, and not checked.
+        builder: The class, or a function that builds the detector, whose arguments all have plain values as defaults; or
+            "module:Class", which is imported when first built, and not checked.
         check: Whether to build it and try it on two small random inputs, see `models.protocol.check_detector`.
 
     Raises:
         ParameterError: The name is taken, or cannot be part of a folder's name.
-        InputError: It does not keep to the protocol; says in what.
+        InputError: It breaks the protocol.
     """
     if name in BUILT_IN or not _NAME.fullmatch(name):
         why = "it is one of dfworkbench's own" if name in BUILT_IN else "it cannot be part of a folder's name"
@@ -139,7 +143,7 @@ def register_detector(name: str, builder: type | Callable[..., Any] | str, *, ch
 
 
 def home_of(name: str) -> str:
-    """Where a plug-in is defined, as "module:Class"; "" for ours. It goes into checkpoints, for those who lack it."""
+    """Where a plug-in is defined, as "module:Class", to be stored in checkpoints; "" for built-in detectors."""
     entry = (installed_detectors() | DETECTORS).get(name)
     if name in BUILT_IN or entry is None or isinstance(entry, str):
         return "" if name in BUILT_IN else entry or ""
@@ -147,7 +151,7 @@ def home_of(name: str) -> str:
 
 
 def register(kind: str, known: dict[str, Any], name: str, cls: type | Callable[..., Any] | str) -> None:
-    """Enter a class under a name; entering the same class twice (a notebook cell run again) is no error."""
+    """Add a class to a registry; adding the same class twice (a notebook cell run again) is no error."""
     if name in known and known[name] != cls and getattr(known[name], "__qualname__", known[name]) != _qualified(cls):
         raise ParameterError(
             f"registering the {kind} {name!r}: this name is taken by {known[name]}. Choose another name; taken: {sorted(known)}."
@@ -155,42 +159,54 @@ def register(kind: str, known: dict[str, Any], name: str, cls: type | Callable[.
     known[name] = cls
 
 
-def load_class(kind: str, known: dict[str, Any], name: str) -> type:
-    """The class that stands in a registry under `name`."""
+def load_entry(kind: str, known: dict[str, Any], name: str) -> Any:
+    """Import the entry `name` of a registry, with its arguments bound if it has any."""
     entry = known[require_name(kind, name, known)]
-    if not isinstance(entry, str):
-        return entry
-    module, _, attribute = entry.partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    home, bound = entry if isinstance(entry, tuple) else (entry, {})
+    if isinstance(home, str):
+        module, _, attribute = home.partition(":")
+        home = getattr(importlib.import_module(module), attribute)
+    return partial(home, **bound) if bound else home
 
 
-def class_options(cls: type, *, skip: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Names of a constructor's arguments with their defaults, without `self` and those in `skip`."""
-    parameters = inspect.signature(cls).parameters.values()
-    return {
-        p.name: p.default
-        for p in parameters
-        if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD) and p.name not in skip
-    }
+def builder_options(builder: Callable[..., Any]) -> dict[str, Any]:
+    """Arguments of a constructor with their defaults, without those that are bound."""
+    return {name: parameter.default for name, parameter in _parameters(builder).items()}
 
 
-def check_options(kind: str, name: str, cls: type, options: dict[str, Any], *, skip: tuple[str, ...] = ()) -> None:
-    """Raise `ParameterError` for the first option that the class does not have, naming the closest one, or of another type.
+def check_options(name: str, builder: Callable[..., Any], options: dict[str, Any]) -> None:
+    """Check options against the annotations of the constructor, which state types and bounds (`models.options`).
 
-    Types are looked at where they are a plain bool, int or float: any text is true to Python, "False" too.
+    Raises:
+        ParameterError: For the first option that does not exist, naming the closest one, or whose value does not fit.
     """
-    known = class_options(cls, skip=skip)
-    types = inspect.signature(cls).parameters
+    known = _parameters(builder)
     for option, value in options.items():
         if option not in known:
             raise ParameterError(
-                f"building the {kind} {name!r}: it has no option {option!r}.{did_you_mean(option, known)} Options: "
+                f"building the detector {name!r}: it has no option {option!r}.{did_you_mean(option, known)} Options: "
                 f"{', '.join(known) or 'none'}."
             )
-        wanted = types[option].annotation
-        fitting, words = _PLAIN_TYPES.get(wanted, (object, ""))
-        if words and (not isinstance(value, fitting) or isinstance(value, bool) != (wanted is bool)):
-            raise ParameterError(f"building the {kind} {name!r}: {option} = {value!r}; expected {words}.")
+        wanted = known[option].annotation
+        if wanted is inspect.Parameter.empty or isinstance(wanted, str):
+            continue
+        try:
+            TypeAdapter(wanted, config=_STRICT).validate_python(value)
+        except ValidationError as error:
+            wrong = error.errors()[0]["msg"]
+            raise ParameterError(
+                f"building the detector {name!r}: {option} = {value!r}; {wrong[0].lower()}{wrong[1:]}."
+            ) from None
+
+
+def _parameters(builder: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    bound = builder.keywords if isinstance(builder, partial) else {}
+    try:
+        signature = inspect.signature(builder, eval_str=True)
+    except NameError:  # an annotation is text and names something that only a type checker imports
+        signature = inspect.signature(builder)
+    kinds = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return {p.name: p for p in signature.parameters.values() if p.kind in kinds and p.name not in bound}
 
 
 def _qualified(cls: type | Callable[..., Any] | str) -> str:

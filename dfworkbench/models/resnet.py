@@ -6,15 +6,15 @@ The backbone is torchvision's (BSD-3-Clause).
 Differences from the paper: one logit of *fake*, or two of real and fake, instead of 1000 classes.
 """
 
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torchvision import models
 
-from dfworkbench.core.errors import ParameterError
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.models.mesonet import IMAGENET_MEAN, IMAGENET_STD
+from dfworkbench.models.options import Alignment, SizePx
 from dfworkbench.models.prediction import Prediction
 
 _BUILDERS = {18: models.resnet18, 34: models.resnet34}
@@ -32,8 +32,6 @@ class ResNetTrunk(nn.Module):
 
     def __init__(self, depth: int, weights: str = "") -> None:
         super().__init__()
-        if depth not in _BUILDERS:
-            raise ParameterError(f"building a ResNet: depth = {depth}; expected one of {sorted(_BUILDERS)}.")
         self.net = _BUILDERS[depth]()
         self.net.fc = nn.Identity()  # pyright: ignore[reportAttributeAccessIssue]
         if weights:
@@ -52,21 +50,8 @@ class ResNetTrunk(nn.Module):
         return torch.mean(self(images), dim=(2, 3))
 
 
-def resnet_input(
-    name: str,
-    size_px: int,
-    *,
-    crop_scale: float,
-    alignment: Literal["box", "five_points", "whole"],
-    authors_input: bool,
-) -> InputSpec:
-    """What a ResNet is fed: ImageNet's normalised RGB, or BGR in 0..255 as authors of deepfake papers feed it.
-
-    Raises:
-        ParameterError: The picture is too small.
-    """
-    if size_px < 32:
-        raise ParameterError(f"building {name}: size_px = {size_px}, but five halvings need at least 32.")
+def resnet_input(size_px: int, *, crop_scale: float, alignment: Alignment, authors_input: bool) -> InputSpec:
+    """Input of a ResNet: ImageNet's normalised RGB, or BGR in 0..255 as authors of deepfake papers feed it."""
     look: dict[str, Any] = {"mean": IMAGENET_MEAN, "std": IMAGENET_STD}
     if authors_input:
         look = {"channel_order": "bgr", "value_range": (0.0, 255.0)}
@@ -74,36 +59,35 @@ def resnet_input(
 
 
 class ResNet(nn.Module):
-    """ResNet as a detector; subclasses name the depth.
+    """ResNet as a detector: 11,177,025 parameters with 18 layers, 21,285,185 with 34.
 
     Args:
-        size_px: Height and width of the input; at least 32.
+        depth: Layers with weights, 18 or 34.
+        size_px: Height and width of the input.
         crop_scale: Side of the crop over the longer side of the face box, or, with `alignment="five_points"`, over that of
             the canvas of CADDM's authors: 1.0 there is exactly what the CADDM detectors are fed.
         alignment: "box", "five_points" or, for generated pictures and with `crop_scale=1.0`, "whole"; see `InputSpec`.
         authors_input: Feed BGR in 0..255, as published weights of deepfake papers need it, instead of RGB minus ImageNet's
             mean, over its std.
-        two_logits: Answer with two logits, of real and of fake, as most papers do. `Prediction.logit` is their difference,
-            `aux["class_logits"]`, `(B, 2)`, has both: what a study explains may be one of them.
+        two_logits: Give two logits, of real and of fake, as most papers do. `Prediction.logit` is their difference;
+            `aux["class_logits"]`, `(B, 2)`, holds both, for studies that explain one of them.
         weights: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
     """
 
-    depth: ClassVar[int]
-
     def __init__(
         self,
-        size_px: int = 224,
+        depth: int,
+        size_px: SizePx = 224,
         crop_scale: float = 1.3,
-        alignment: Literal["box", "five_points", "whole"] = "box",
+        alignment: Alignment = "box",
         authors_input: bool = False,
         two_logits: bool = False,
         weights: str = "",
     ) -> None:
         super().__init__()
-        self.input_spec = resnet_input(
-            f"resnet{self.depth}", size_px, crop_scale=crop_scale, alignment=alignment, authors_input=authors_input
-        )
-        self.trunk = ResNetTrunk(self.depth, weights)
+        self.name = f"resnet{depth}"
+        self.input_spec = resnet_input(size_px, crop_scale=crop_scale, alignment=alignment, authors_input=authors_input)
+        self.trunk = ResNetTrunk(depth, weights)
         self.head = nn.Linear(self.trunk.channels, 2 if two_logits else 1)
 
     def forward(self, images: Tensor) -> Prediction:
@@ -115,17 +99,5 @@ class ResNet(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """The last feature map averaged over the picture: `(B, 512)`."""
-        self.input_spec.check(images.shape, f"resnet{self.depth}")
+        self.input_spec.check(images.shape, self.name)
         return self.trunk.pooled(images)
-
-
-class ResNet18(ResNet):
-    """11,177,025 parameters."""
-
-    depth = 18
-
-
-class ResNet34(ResNet):
-    """21,285,185 parameters."""
-
-    depth = 34

@@ -1,4 +1,4 @@
-"""Features of VGG-19 at five depths, in which "Beyond the Spectrum" compares a picture with its re-synthesis.
+"""VGG-19 features at five depths, which "Beyond the Spectrum" compares pictures by.
 
 Simonyan, Zisserman: Very Deep Convolutional Networks for Large-Scale Image Recognition. ICLR 2015, arXiv:1409.1556. Cut as by
 He, Yu, Keuper, Fritz: Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis. IJCAI 2021, arXiv:2105.14376. Names of weights
@@ -16,25 +16,23 @@ from dfworkbench.core.errors import ParameterError
 
 #: Channels of each stage.
 CHANNELS = (64, 128, 256, 512, 512)
-#: Convolutions before each pooling, and what they make.
+#: Convolutions before each pooling, and their channels.
 _BLOCKS = ((2, 64), (2, 128), (4, 256), (4, 512), (1, 512))
-#: Where each stage begins and the last one ends, in torchvision's numbers of layers: behind the first ReLU of each block.
+#: First layer of each stage, and the end of the last one, in torchvision's numbering: after the first ReLU of each block.
 _CUTS = (0, 2, 7, 12, 21, 30)
 
 
 class VggTaps(nn.Module):
-    """What VGG-19 has behind the first ReLU of each of its five blocks; frozen, never trained. 12,944,960 parameters.
+    """Feature maps of VGG-19 after the first ReLU of each of its five blocks; always frozen. 12,944,960 parameters.
 
     Args:
         weights: "" for random weights and zero biases, "imagenet" for the published ones, or the path of torchvision's file
             with them.
-        stages: How many are built, 1 to 5.
+        stages: Number of stages to build, 1 to 5.
     """
 
     def __init__(self, weights: str = "", stages: int = 5) -> None:
         super().__init__()
-        if stages not in range(1, 6):
-            raise ParameterError(f"building VGG-19: stages = {stages}; expected 1 to 5.")
         self.stages = stages
         layers = _layers()
         for stage, (start, stop) in enumerate(list(pairwise(_CUTS))[:stages], start=1):
@@ -54,7 +52,7 @@ class VggTaps(nn.Module):
 
         Args:
             images: `(B, 3, H, W)`, RGB in 0..1, at least `2 ** (last - 1)` px.
-            last: The last stage that is computed.
+            last: The last stage to compute.
 
         Raises:
             ParameterError: There is no such stage.
@@ -67,12 +65,12 @@ class VggTaps(nn.Module):
         return found[1:]
 
     def train(self, mode: bool = True) -> "VggTaps":
-        """Stays in evaluation, whatever becomes of the network around it."""
+        """Stay in eval mode, also inside a network in training mode."""
         return super().train(False)
 
 
 def _layers() -> list[nn.Module]:
-    """Layers up to the last tap, with random weights that keep the size of activations, as torchvision's."""
+    """Layers up to the last stage, with torchvision's random initialisation."""
     layers: list[nn.Module] = []
     before = 3
     for number, (count, channels) in enumerate(_BLOCKS):

@@ -36,10 +36,9 @@ def batch_command(settings: Settings, notebook: str | None = None) -> str:
     )
     if subcommand is None:
         return ""
-    words, placed = [], _placed(settings)
+    words, placed, fields = [], _placed(settings), read_fields(type(settings))
     for name in changed:
-        value = placed[name]
-        flag = "--" + name.replace("_", "-").replace(".", "-")
+        value, flag = placed[name], fields[name].flag
         if isinstance(value, bool):
             words.append(flag if value else "--no-" + flag[2:])
         else:

@@ -1,4 +1,4 @@
-"""One control per setting: the widget, and the way between its value and the setting's."""
+"""One widget per setting, and the conversion between its value and the setting."""
 
 import math
 from collections.abc import Callable
@@ -19,7 +19,7 @@ _FULL = w.Layout(width="auto")
 
 @dataclass(frozen=True)
 class Control:
-    """A widget and how to read it. `read` gives what the settings class is asked to accept."""
+    """A widget and how to read it; `read` returns a value for the settings class to validate."""
 
     field: Field
     widget: Any

@@ -1,6 +1,7 @@
-"""What a settings class asks for, field by field: the common source of widgets, command line flags and batch commands."""
+"""Fields of a settings class: the common source of widgets, command line flags and batch commands."""
 
 import collections.abc
+import json
 import types
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from dfworkbench.core.settings import Settings
+from dfworkbench.core.settings import Settings, parse_options, write_options
 
 S = TypeVar("S", bound=Settings)
 
@@ -22,7 +23,7 @@ class Field:
 
     Attributes:
         name: Dotted where settings are nested (`faces.min_face_px`).
-        kind: What a person enters.
+        kind: The kind of value; "options" are name=value pairs, separated by commas.
         optional: Whether None ("decide for me") is allowed.
         choices: The allowed values of a Literal, or those named in `json_schema_extra={"choices": …}`; otherwise empty.
         low: Smallest value, or None.
@@ -34,7 +35,7 @@ class Field:
     """
 
     name: str
-    kind: Literal["bool", "int", "float", "choice", "path", "text", "list"]
+    kind: Literal["bool", "int", "float", "choice", "path", "text", "list", "options"]
     optional: bool
     choices: tuple[Any, ...]
     low: float | None
@@ -85,13 +86,16 @@ def flat_values(settings: Settings, prefix: str = "") -> dict[str, Any]:
 
 
 def build_settings(cls: type[S], values: collections.abc.Mapping[str, Any]) -> S:
-    """The inverse of `flat_values`; names that are left out keep their defaults.
+    """The inverse of `flat_values`; names that are left out keep their defaults. Options may be text, as typed.
 
     Raises:
-        ParameterError: A value is out of range or a name is unknown, with the closest name.
+        ParameterError: A value is out of range, a name is unknown (with the closest name), or options are no name=value pairs.
     """
     nested: dict[str, Any] = {}
+    fields = read_fields(cls)
     for name, value in values.items():
+        if name in fields and fields[name].kind == "options" and isinstance(value, str):
+            value = parse_options(split_pairs(value))
         *parents, leaf = name.split(".")
         place = nested
         for parent in parents:
@@ -113,9 +117,29 @@ def write_value(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, float):
         return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+    if isinstance(value, dict):
+        return ",".join(_write_pair(name, option) for name, option in value.items())
     if isinstance(value, (list, tuple, set, frozenset)):
         return ",".join(write_value(item) for item in value)
     return str(value)
+
+
+def _write_pair(name: str, value: Any) -> str:
+    (pair,) = write_options({name: value})
+    return pair if split_pairs(pair) == [pair] else f"{name}={json.dumps(value)}"
+
+
+def split_pairs(text: str) -> list[str]:
+    """Options as typed, `a=1, b=[2, 3]`, at the commas that are not inside brackets or quotes."""
+    parts, depth, quoted = [""], 0, False
+    for letter in text:
+        quoted ^= letter == '"'
+        depth += 0 if quoted else (letter in "[{") - (letter in "]}")
+        if letter == "," and not depth and not quoted:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts if part.strip()]
 
 
 def _field(name: str, annotation: Any, optional: bool, info: FieldInfo) -> Field:
@@ -140,6 +164,8 @@ def _kind(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
     if origin in (list, tuple, set, frozenset, collections.abc.Sequence) or annotation in (list, tuple):
         inner = next((arg for arg in get_args(annotation) if get_origin(arg) is Literal), None)
         return "list", get_args(inner) if inner else ()
+    if origin is dict or annotation is dict:
+        return "options", ()
     for type_, kind in ((bool, "bool"), (int, "int"), (float, "float"), (Path, "path")):
         if annotation is type_ or (isinstance(annotation, type) and issubclass(annotation, type_)):
             return kind, ()

@@ -1,7 +1,7 @@
 """SettingsPanel: settings as widgets. A click, a notebook parameter and a command line flag are the same thing.
 
-A panel never runs anything and nothing waits for it: `panel.settings` is what the parameters or the clicks left there. Where
-no browser is attached (papermill, an exported page) it shows itself as a plain table.
+A panel never runs anything and nothing waits for it: `panel.settings` holds the current values. Without a browser (papermill, an
+exported page) it is shown as a plain table.
 """
 
 import html
@@ -33,7 +33,7 @@ class SettingsPanel(Generic[S]):
     Settings that the notebook has a parameter for stand at the top, all others under "More settings".
 
     Args:
-        settings: What is shown at first, usually built from the notebook's parameters.
+        settings: Initial values, usually built from the notebook's parameters.
         notebook: Name of the notebook the panel stands in, for the batch command.
         title: Heading; the class name in words by default.
         choices: Field name -> `Choice`, added to `pickers.CHOICES`; None makes a plain text box.
@@ -164,7 +164,8 @@ class SettingsPanel(Generic[S]):
     def _texts(self) -> dict[str, str]:
         values = {**self._values, **{name: control.read() for name, control in self._controls.items()}}
         return {
-            name: write_value(values[name]) if values[name] not in (None, "", ()) else "-" for name in self._controls
+            name: write_value(values[name]) if values[name] not in (None, "", (), {}) else "-"
+            for name in self._controls
         }
 
     def __repr__(self) -> str:

@@ -20,6 +20,8 @@ from dfworkbench.core.workspace import Workspace, find_workspace
 
 _log = logging.getLogger(__name__)
 
+#: Former name of a parameter -> its name; the former one still works.
+RENAMED = {"kinds": "forgeries", "leaky": "allow_leaks", "trial": "allow_undertrained"}
 TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool, "list": list}
 _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -131,6 +133,9 @@ def check_parameters(values: Mapping[str, Any], known: Mapping[str, Parameter], 
     """
     checked = {}
     for name, value in values.items():
+        if name not in known and RENAMED.get(name) in known:
+            _log.warning("%s: the parameter %r is now called %r", notebook, name, RENAMED[name])
+            name = RENAMED[name]
         if name not in known:
             hint = did_you_mean(name, known)
             raise ParameterError(f"{notebook} has no parameter {name!r}.{hint} It takes: {', '.join(known) or 'none'}.")
@@ -146,10 +151,10 @@ def place_paths(values: Mapping[str, Any], known: Mapping[str, Parameter], typed
     it has a suffix and is a file in the folder.
 
     Args:
-        values: Of `check_parameters`.
+        values: Checked by `check_parameters`.
         known: The notebook's parameters.
         typed: The folder in which the values were typed.
-        root: Of the workspace.
+        root: Folder of the workspace.
     """
     return {name: _placed(value, known[name], typed, root) for name, value in values.items()}
 

@@ -7,8 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dfworkbench.core.errors import DataNotFoundError, ParameterError, WorkbenchError
-from dfworkbench.media.foreign import read_json
+from dfworkbench.core.errors import WorkbenchError
 from dfworkbench.training.settings import TrainSettings
 
 
@@ -22,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        settings = read_settings(options.settings)
+        settings = TrainSettings.read(options.settings)
         from dfworkbench.training.processes import leave_processes
         from dfworkbench.training.start import train
 
@@ -39,21 +38,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return 1
     return 0
-
-
-def read_settings(path: Path) -> TrainSettings:
-    """Settings from a JSON file."""
-    if not path.is_file():
-        raise DataNotFoundError(f"reading settings: there is no file {path}.")
-    try:
-        values = read_json(path)
-    except ValueError as error:
-        raise ParameterError(f"reading settings: {path} is no JSON ({error}).") from None
-    if not isinstance(values, dict):
-        raise ParameterError(
-            f"reading settings: {path} holds a {type(values).__name__}, expected an object of names and values."
-        )
-    return TrainSettings(**values)
 
 
 if __name__ == "__main__":

@@ -5,10 +5,11 @@ weights or by sampling instead of by extracting more frames from real files; wei
 """
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from pydantic import Field
+from torch import Tensor
 from torch.nn import functional as F
 
 from dfworkbench.core.errors import ParameterError
@@ -17,44 +18,43 @@ from dfworkbench.datasets.perturb.augment import AugmentSettings, FaceAugment
 from dfworkbench.datasets.sample import Transform
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.prediction import Prediction
-from dfworkbench.training.step import Step
+from dfworkbench.training.step import MethodSettings, Step, TrainingMethod
 
 _NO_SWAPS = {"genuine_on_fake": 0.0, "fake_on_genuine": 0.0, "partial": 0.0}
 
 
-class Binary(nn.Module):
-    """Binary cross-entropy.
+class ClassifierSettings(MethodSettings):
+    """Options of every method that tells real from fake."""
 
-    Args:
-        detector: What it trains.
-        class_weights: Factors of the loss of real and fake samples, or None for 1 and 1. See `balanced_weights`.
-        label_smoothing: 0.1 turns the targets 0 and 1 into 0.05 and 0.95.
-        augment: Strength of the random changes, or None for none.
-        swap: Settings of the facial swap (`datasets.facial_swap`) as a dict: its changes of crop and quality are then made in
-            place of `augment`, and nothing is swapped. For a detector that is compared with one trained by CADDM.
-    """
+    class_weights: tuple[float, float] | None = Field(
+        default=None, description="Loss weights of real and fake samples; None for 1 and 1. See balanced_weights."
+    )
+    label_smoothing: float = Field(
+        default=0.0, ge=0, lt=1, description="0.1 turns the targets 0 and 1 into 0.05 and 0.95."
+    )
 
-    closed_set: ClassVar[bool] = False
-    real_only: ClassVar[bool] = False
 
-    def __init__(
-        self,
-        detector: Any,
-        *,
-        class_weights: tuple[float, float] | None = None,
-        label_smoothing: float = 0.0,
-        augment: AugmentSettings | None = None,
-        swap: dict[str, Any] | None = None,
-    ) -> None:
-        super().__init__()
-        if not 0 <= label_smoothing < 1:
-            raise ParameterError(f"label_smoothing = {label_smoothing}: expected 0 to below 1; 0.1 is common.")
-        self.detector = detector
-        self.label_smoothing = label_smoothing
-        self._augment = augment
-        self._swap = None if swap is None else swap_settings(swap).replace(**_NO_SWAPS)
+class BinarySettings(ClassifierSettings):
+    """Options of plain training."""
+
+    augment: AugmentSettings | None = Field(default=None, description="Random changes of training samples.")
+    swap: SwapSettings | None = Field(
+        default=None,
+        description="Take the changes of crop and quality from the facial swap instead of augment, without swapping: for a "
+        "detector that is compared with one trained by CADDM.",
+    )
+
+
+class Binary(TrainingMethod):
+    """Binary cross-entropy. Options: `BinarySettings`."""
+
+    Settings = BinarySettings
+
+    def __init__(self, detector: Any, **options: Any) -> None:
+        super().__init__(detector, **options)
+        weights = torch.tensor(self.settings.class_weights or (1.0, 1.0))
         # not persistent: it follows from the data, so a checkpoint must not bring back that of other data
-        self.register_buffer("class_weights", torch.tensor(class_weights or (1.0, 1.0)), persistent=False)
+        self.register_buffer("class_weights", weights, persistent=False)
 
     def forward(self, batch: dict[str, Tensor]) -> Step:
         """Loss of a batch; see `training.step`."""
@@ -63,13 +63,14 @@ class Binary(nn.Module):
         return Step(loss, {"bce": loss}, logit)
 
     def predict(self, batch: dict[str, Tensor]) -> Prediction:
-        """What the detector says of a batch."""
+        """The detector's prediction for a batch."""
         return self.detector(prepare(batch["images"], self.detector.input_spec, type(self.detector).__name__))
 
     def cross_entropy(self, logit: Tensor, label: Tensor) -> Tensor:
         """Mean over the samples `(B,)`, with class weights and label smoothing; scalar, at least float32."""
         logit = logit.to(torch.promote_types(logit.dtype, torch.float32))
-        target = label.to(logit.dtype) * (1 - self.label_smoothing) + self.label_smoothing / 2
+        smoothing = self.settings.label_smoothing
+        target = label.to(logit.dtype) * (1 - smoothing) + smoothing / 2
         losses = F.binary_cross_entropy_with_logits(logit, target, reduction="none")
         return (losses * self.class_weights[label]).mean()
 
@@ -77,46 +78,15 @@ class Binary(nn.Module):
         """Weigh the classes so that both count equally over the training rows."""
         self.class_weights = torch.tensor(balanced_weights(labels), device=self.class_weights.device)
 
-    def parameter_groups(self, learning_rate: float, weight_decay: float) -> list[dict[str, Any]]:
-        """Weights with decay, biases and batch norms without."""
-        return decay_groups(self, learning_rate, weight_decay)
-
     def train_transform(self) -> Transform | None:
         """The random changes of `augment`, or of `swap`."""
-        if self._swap is not None:
-            return FacialSwap(self._swap)
-        return FaceAugment(self._augment) if self._augment else None
-
-    def eval_transform(self) -> Transform | None:
-        """None: a score must not depend on chance."""
-        return None
-
-
-def swap_settings(values: Any) -> SwapSettings:
-    """Settings of the facial swap from the option of a method.
-
-    Raises:
-        ParameterError: They are no dict, or not those of a facial swap.
-    """
-    if not isinstance(values, dict):
-        raise ParameterError(
-            f'settings of the facial swap: swap = {values!r}; expected a dict of SwapSettings, such as {{"partial": 0.3}}.'
-        )
-    return SwapSettings(**values)
-
-
-def decay_groups(module: nn.Module, learning_rate: float, weight_decay: float) -> list[dict[str, Any]]:
-    """Two groups for the optimiser: matrices and filters with weight decay, vectors (biases, norms) without."""
-    trainable = [p for p in module.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in trainable if p.ndim > 1], "lr": learning_rate, "weight_decay": weight_decay},
-        {"params": [p for p in trainable if p.ndim <= 1], "lr": learning_rate, "weight_decay": 0.0},
-    ]
-    return [group for group in groups if group["params"]]
+        if self.settings.swap is not None:
+            return FacialSwap(self.settings.swap.replace(**_NO_SWAPS))
+        return FaceAugment(self.settings.augment) if self.settings.augment else None
 
 
 def balanced_weights(labels: Sequence[int]) -> tuple[float, float]:
-    """Weights that let both classes count equally, their mean over the rows being 1.
+    """Class weights that let both classes count equally; their mean over the rows is 1.
 
     >>> balanced_weights([0, 1, 1, 1])
     (2.0, 0.6666666666666666)

@@ -1,4 +1,4 @@
-"""How the learning rate goes over a run: by the settings, the step, and the validation losses so far, so that nothing is kept."""
+"""Stateless learning-rate schedules: functions of the settings, the step and the validation losses so far."""
 
 import math
 from collections.abc import Sequence
@@ -18,17 +18,16 @@ def learning_rate(settings: TrainSettings, step: int, steps: int) -> float:
         return settings.learning_rate
     if settings.schedule == "steps":
         epoch = step * settings.epochs // steps + 1
-        pairs = [value.split("=") for value in settings.rate_steps]
-        begun = {int(first): float(rate) for first, rate in pairs if int(first) <= epoch}
+        begun = {first: rate for first, rate in settings.rates.items() if first <= epoch}
         return begun[max(begun)] if begun else settings.learning_rate
     done = step % (steps // settings.epochs) / _WAVE if settings.schedule == "waves" else step / steps
     return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
 
 
 def halvings(losses: Sequence[float]) -> int:
-    """How often the learning rate was halved after epochs with these validation losses.
+    """Number of times the learning rate was halved after epochs with these validation losses.
 
-    It is halved when the loss rose anywhere in the last five epochs, and those are forgotten then: the rule of Exposing the
+    It is halved when the loss rose anywhere in the last five epochs, which are then forgotten: the rule of Exposing the
     Deception (Ba et al., AAAI 2024), whose released code applies it to the test split.
     """
     count, recent = 0, []

@@ -3,15 +3,7 @@
 from typing import Any
 
 from dfworkbench.core.errors import ParameterError
-from dfworkbench.models.registry import (
-    DETECTORS,
-    HELPERS,
-    check_options,
-    class_options,
-    detector_class,
-    load_class,
-    register,
-)
+from dfworkbench.models.registry import DETECTORS, HELPERS, detector_trait, load_entry, register
 
 #: Name -> "module:Class", alphabetical.
 METHODS: dict[str, Any] = {
@@ -24,8 +16,6 @@ METHODS: dict[str, Any] = {
     "super_resolution": "dfworkbench.methods.resynthesis.super_resolution:SuperResolution",
 }
 
-_OWNED = ("detector",)
-
 
 def list_methods() -> list[str]:
     """Names of all training methods, alphabetical."""
@@ -37,53 +27,51 @@ def build_method(name: str, detector: Any, **options: Any) -> Any:
 
     Args:
         name: One of `list_methods()`.
-        detector: What it trains.
-        **options: Of this method, see `method_options(name)`.
+        detector: The network to train.
+        **options: Options of the method, see `method_options(name)`.
 
     Returns:
-        A `torch.nn.Module` that keeps to `training.step.TrainingMethod`.
+        A `training.step.TrainingMethod`.
 
     Raises:
         UnknownNameError: No method has this name.
-        ParameterError: It has no such option, or was not made for such detectors.
+        ParameterError: It has no such option, a value is out of range, or it was not made for such detectors.
     """
     cls = load_method(name)
-    check_options("training method", name, cls, options, skip=_OWNED)
     _require_fit(name, cls, detector)
     return cls(detector, **options)
 
 
-def load_method(name: str) -> type:
-    """The class of a training method."""
-    return load_class("training method", METHODS, name)
+def load_method(name: str) -> Any:
+    """The class of a training method, a subclass of `training.step.TrainingMethod`."""
+    return load_entry("training method", METHODS, name)
 
 
 def own_method(detector: str) -> str:
     """The training method that a detector was made for, by name: "binary" for most."""
-    return getattr(detector_class(detector), "trained_by", "binary")
+    return detector_trait(detector, "trained_by")
 
 
 def method_options(name: str) -> dict[str, Any]:
-    """Options of a training method with their defaults."""
-    return class_options(load_method(name), skip=_OWNED)
+    """Options of a training method with their defaults; bounds and descriptions are in its `Settings`."""
+    return {option: field.default for option, field in load_method(name).Settings.model_fields.items()}
 
 
 def register_method(name: str, cls: type | str) -> None:
-    """Add a training method of your own under a name that is not taken."""
+    """Add a training method of your own, a `TrainingMethod` or its "module:Class", under a name that is not taken."""
     register("training method", METHODS, name, cls)
 
 
-def _require_fit(name: str, cls: type, detector: Any) -> None:
-    """A detector with parts that only one method trains names it in `trained_by`; such a method says so in `own_detectors`."""
-    own = getattr(detector, "trained_by", "")
-    if own and own != name and not issubclass(cls, load_method(own)):
+def _require_fit(name: str, cls: Any, detector: Any) -> None:
+    own = detector_trait(detector, "trained_by")
+    if own not in ("binary", name) and not issubclass(cls, load_method(own)):
         raise ParameterError(
             f"training {type(detector).__name__} with the method {name!r}: parts of it would never be trained; it was made for "
             f"{own!r}. Choose method = {own!r} (or 'auto'), or a plain detector such as 'resnet34'."
         )
-    if getattr(cls, "own_detectors", False) and own != name:
+    if cls.own_detectors and own != name:
         fitting = [d for d in (*DETECTORS, *HELPERS) if own_method(d) == name]
         raise ParameterError(
-            f"training {type(detector).__name__} with the method {name!r}: it needs outputs that this detector has not. Choose "
-            f"one of {', '.join(sorted(fitting))}, or method = 'auto'."
+            f"training {type(detector).__name__} with the method {name!r}: it needs outputs that this detector does not have. "
+            f"Choose one of {', '.join(sorted(fitting))}, or method = 'auto'."
         )

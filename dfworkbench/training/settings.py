@@ -1,12 +1,16 @@
-"""Settings of a training run. Their fields are the widgets of notebook 02_train and its parameters."""
+"""Settings of a training run. Their fields are the widgets of notebook 02_train and the flags of `dfworkbench train`."""
 
+import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from dfworkbench.core.errors import ParameterError
-from dfworkbench.core.settings import parse_options
+from dfworkbench.core.errors import DataNotFoundError, ParameterError
+from dfworkbench.core.settings import hash_values, parse_options, write_options
 from dfworkbench.datasets.perturb.augment import AugmentSettings
+from dfworkbench.media.foreign import read_json
 from dfworkbench.training.registry import load_method, own_method
 
 #: Fields that cannot change what is learned, so a run may be continued with other values.
@@ -14,89 +18,105 @@ FREE_FIELDS = ("name", "device", "threads", "workers", "cache_mb")
 
 
 class TrainSettings(AugmentSettings):
-    """What to train, on what, and how; the augmentation fields come from `AugmentSettings`."""
+    """What to train, on what data, and how. `AugmentSettings` adds the random changes of faces.
+
+    Settings of runs from before a renaming, and options in their former form (a list of "name=value" texts), are accepted.
+    """
+
+    renamed = {"kinds": "forgeries", "leaky": "allow_leaks"}
 
     dataset: str = Field(
         default="demo", min_length=1, description="Data set: a folder of labels/ with tables and splits."
     )
     detector: str = Field(default="mesonet4", description="Network, one of list_detectors().")
     method: str = Field(
-        default="auto", description="Training method, one of list_methods(); auto takes the one of the detector."
+        default="auto", description="Training method, one of list_methods(); auto: the one made for the detector."
     )
     start_from: str = Field(
-        default="", description="Checkpoint whose weights training starts from; empty: fresh or ImageNet."
+        default="", description="Run or checkpoint to take the first weights from; empty: random or ImageNet weights."
     )
     name: str = Field(
         default="",
         pattern=r"^([A-Za-z0-9][\w.+-]*)?$",
-        description="Folder of the run in checkpoints/; empty makes one from the settings.",
+        description="Folder of the run in checkpoints/; empty: a name made from the settings.",
     )
-    kinds: list[str] = Field(
-        default=[], description="Forgery kinds to train and validate on, with all real files; empty: all kinds."
+    forgeries: list[str] = Field(
+        default=[], description="Forgeries to train and validate on, together with all real files; empty: all of them."
     )
     pairing: Literal["all", "paired", "unpaired"] = Field(
         default="all",
-        description="Half of the fakes with genuine videos of their own people, or of others (FST-Matching, hypothesis 2).",
+        description="Train on half of the fakes plus real videos of the same identities (paired) or of other identities "
+        "(unpaired); hypothesis 2 of FST-Matching.",
     )
-    pairing_seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Halves the people for pairing.")
-    pairing_swap: bool = Field(default=False, description="Takes the other half of the people for pairing.")
-    epochs: int = Field(default=5, ge=1, le=1000, description="Passes over the training split.")
+    pairing_seed: int = Field(
+        default=0, ge=0, le=2**32 - 1, description="Seed of the random split of identities into two halves."
+    )
+    pairing_swap: bool = Field(default=False, description="Take the other half of the identities.")
+    epochs: int = Field(default=12, ge=1, le=1000, description="Passes over the training split.")
     batch_size: int = Field(default=32, ge=1, le=4096, description="Samples per step, over all processes.")
     optimizer: Literal["adamw", "adam", "sgd"] = Field(
-        default="adamw", description="How weights are moved; sgd has a momentum of 0.9."
+        default="adamw", description="Optimiser; sgd has a momentum of 0.9."
     )
-    learning_rate: float = Field(default=1e-3, gt=0, le=1, description="Step size of the optimiser.")
-    weight_decay: float = Field(
-        default=1e-4, ge=0, le=1, description="Pull of weights towards zero; biases and norms are spared."
-    )
+    learning_rate: float = Field(default=1e-3, gt=0, le=1, description="Highest learning rate.")
+    weight_decay: float = Field(default=1e-4, ge=0, le=1, description="Weight decay, not of biases and norms.")
     schedule: Literal["constant", "cosine", "steps", "waves"] = Field(
         default="cosine",
-        description="How the learning rate goes over the run; steps follows rate_steps, waves goes down and up every 300 steps.",
+        description="Learning rate over the run; steps follows rate_steps, waves goes down and up every 300 steps.",
     )
     rate_steps: list[str] = Field(
-        default=[], description="Other learning rates from an epoch on, as epoch=rate, for the schedule steps."
+        default=[], description="Learning rates from an epoch on, as epoch=rate, for schedule=steps."
     )
     halve_rate: bool = Field(
         default=False,
         description="Halve the learning rate when the validation loss rose anywhere in the last five epochs.",
     )
-    leaky: bool = Field(
+    allow_leaks: bool = Field(
         default=False,
-        description="Train although the leakage audit is red; the run and all its results say so for ever.",
+        description="Train despite a failed leakage audit; every result of the run then carries a warning.",
     )
     balance: Literal["loss", "sample", "repeat", "none"] = Field(
         default="loss",
-        description="Unequal classes: weigh the loss, draw both equally often, repeat the rarer one, or leave them.",
+        description="Unequal classes: weight the loss, sample both equally often, repeat the rarer class, or do nothing.",
     )
     label_smoothing: float = Field(
-        default=0.0, ge=0, le=0.5, description="How far the targets 0 and 1 are moved towards one half."
+        default=0.0, ge=0, le=0.5, description="Label smoothing: 0.1 turns the targets 0 and 1 into 0.05 and 0.95."
     )
-    gradient_clip: float = Field(default=0.0, ge=0, description="Largest norm of the gradient; 0 does not limit it.")
+    gradient_clip: float = Field(
+        default=0.0, ge=0, description="Clip the norm of the gradient to this value; 0: no clipping."
+    )
     value_clip: float = Field(
-        default=0.0, ge=0, description="Largest entry of the gradient, each cut by itself; 0 does not limit it."
+        default=0.0, ge=0, description="Clip every entry of the gradient to this value; 0: no clipping."
     )
     frames_per_video: int = Field(
-        default=16, ge=1, le=1000, description="Faces or clips per track, evenly over its time."
+        default=16, ge=1, le=1000, description="Faces or clips per track, evenly spaced in time."
     )
     tracks: Literal["main", "all"] = Field(
         default="main",
-        description="People per file: the forged one where masks tell, else the largest; or all of them.",
+        description="People per file; main: the forged one if there are masks, else the largest face; all: everyone.",
     )
     size_px: int | None = Field(
-        default=None, ge=16, le=1024, description="Input size, for detectors that have a choice; empty: their own."
+        default=None, ge=16, le=1024, description="Input size in pixels; empty: the detector's default."
     )
-    detector_options: list[str] = Field(default=[], description="Further options of the detector, as name=value.")
-    method_options: list[str] = Field(default=[], description="Further options of the training method, as name=value.")
-    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Fixes first weights, order and random changes.")
+    detector_options: dict[str, Any] = Field(
+        default={},
+        description="Further options of the detector, see detector_options(); as text: name=value, name=value.",
+    )
+    method_options: dict[str, Any] = Field(
+        default={}, description="Options of the training method, see method_options(); as text: name=value, name=value."
+    )
+    seed: int = Field(
+        default=0, ge=0, le=2**32 - 1, description="Seed of the first weights, the order and the random changes."
+    )
     precision: Literal["32-true", "bf16-mixed"] = Field(
-        default="32-true", description="Numbers to compute with; bf16 is for GPUs, and CPUs with AMX or AVX-512 BF16."
+        default="32-true",
+        description="Floating-point precision; bf16 pays off on GPUs, and on CPUs with AMX or AVX-512 BF16.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
-        default="auto", description="Where to compute; auto takes a GPU if there is one."
+        default="auto", description="Where to compute; auto: a GPU if there is one."
     )
-    threads: int = Field(default=0, ge=0, le=256, description="CPU threads of torch; 0 leaves them as they are.")
-    workers: int = Field(default=0, ge=0, le=64, description="Processes that read samples; 0 reads in this one.")
-    cache_mb: int = Field(default=2000, ge=0, description="Memory for decoded crops, in megabytes.")
+    threads: int = Field(default=0, ge=0, le=256, description="CPU threads of torch; 0: unchanged.")
+    workers: int = Field(default=0, ge=0, le=64, description="Processes that read samples; 0: read in this process.")
+    cache_mb: int = Field(default=2000, ge=0, description="Memory for decoded crops, in MB.")
 
     @field_validator("rate_steps")
     @classmethod
@@ -113,29 +133,58 @@ class TrainSettings(AugmentSettings):
                 )
         return values
 
-    @field_validator("detector_options", "method_options")
+    @field_validator("detector_options", "method_options", mode="before")
     @classmethod
-    def _are_pairs(cls, values: list[str]) -> list[str]:
-        for value in values:
-            if "=" not in value:
-                raise ValueError(f"{value!r} is no name=value pair, such as dropout=0.3")
-        return values
+    def _are_options(cls, options: Any) -> Any:
+        if isinstance(options, list):  # settings.json held texts until options became data
+            options = parse_options(options)
+        try:
+            json.dumps(options)
+        except (TypeError, ValueError):
+            raise ValueError("options are saved as JSON; give text, numbers, true or false, lists and dicts") from None
+        return options
 
     @classmethod
     def published(cls, method: str, **values: Any) -> "TrainSettings":
-        """Settings as a method was published with; `values` go before them.
+        """Settings that a method was published with, updated by `values`.
 
         Raises:
             UnknownNameError: There is no such method.
             ParameterError: No settings are known for it.
         """
-        known = getattr(load_method(method), "published", None)
-        if known is None:
+        known = load_method(method).published
+        if not known:
             raise ParameterError(
                 f"asking for the published settings of the method {method!r}: none are known. Give your own: TrainSettings("
                 f"method={method!r}, …)."
             )
         return cls(**{**known, **values})
+
+    @classmethod
+    def read(cls, path: Path, **changes: Any) -> "TrainSettings":
+        """Settings from a JSON file, such as the settings.json of a run, updated by `changes`.
+
+        A run whose name was made from its settings keeps the name of its folder, so that it is continued.
+
+        Raises:
+            DataNotFoundError: There is no such file.
+            ParameterError: It does not hold settings.
+        """
+        if not path.is_file():
+            raise DataNotFoundError(f"reading settings: there is no file {path}. Give the settings.json of a run.")
+        try:
+            values = read_json(path)
+        except ValueError as error:
+            raise ParameterError(
+                f"reading settings: {path} is no JSON ({error}). Expected the settings.json of a run."
+            ) from None
+        if not isinstance(values, dict):
+            raise ParameterError(
+                f"reading settings: {path} holds a {type(values).__name__}, expected an object of names and values."
+            )
+        folder = path.resolve().parent
+        own_name = values.get("name") or (folder.name if (folder / "provenance.json").is_file() else "")
+        return cls(**{**values, "name": own_name, **changes})
 
     @property
     def model_name(self) -> str:
@@ -145,19 +194,39 @@ class TrainSettings(AugmentSettings):
         # auto and the method it stands for make one run
         same = self.replace(method="auto") if self.method == own_method(self.detector) else self
         # settings at their defaults do not count, so that a setting which is added one day renames no run
-        plain = [name for name, field in type(self).model_fields.items() if getattr(same, name) == field.default]
-        end = "_leaky" if self.leaky else ""
-        return f"{self.detector}_{self.dataset}_{same.content_hash(without=(*FREE_FIELDS, *plain))}{end}"
+        changed = {
+            name: value
+            for name, value in same.model_dump(mode="json").items()
+            if name not in FREE_FIELDS and value != (_EPOCHS_BEFORE if name == "epochs" else _DEFAULTS[name])
+        }
+        end = "_leaky" if self.allow_leaks else ""
+        return f"{self.detector}_{self.dataset}_{hash_values(self._in_former_names(changed))}{end}"
+
+    def _in_former_names(self, changed: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings as runs were named by from the beginning: former names of fields, options as text."""
+        former = {new: old for old, new in self.renamed.items()}
+        named = {former.get(name, name): value for name, value in changed.items()}
+        options = {new: old for old, new in load_method(self.method_name).Settings.renamed.items()}
+        for name in ("detector_options", "method_options"):
+            if name in named:
+                named[name] = write_options({options.get(option, option): v for option, v in named[name].items()})
+        return named
 
     @property
     def method_name(self) -> str:
         """The training method, `auto` being resolved."""
         return own_method(self.detector) if self.method == "auto" else self.method
 
+    @property
+    def rates(self) -> dict[int, float]:
+        """First epoch -> learning rate, from `rate_steps`."""
+        pairs = (value.split("=") for value in self.rate_steps)
+        return {int(epoch): float(rate) for epoch, rate in pairs}
+
     def build_options(self) -> dict[str, Any]:
         """Options for `build_detector`."""
         size = {} if self.size_px is None else {"size_px": self.size_px}
-        return size | parse_options(self.detector_options)
+        return size | self.detector_options
 
     def augmentation(self) -> AugmentSettings:
         """The augmentation fields alone."""
@@ -165,10 +234,19 @@ class TrainSettings(AugmentSettings):
 
     def changed_fields(self, stored: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
         """Fields that decide the result and differ from those of a stored run: name -> (stored, now)."""
-        defaults = {name: field.default for name, field in type(self).model_fields.items()}
-        free = {*FREE_FIELDS} if self.schedule == "cosine" else {*FREE_FIELDS, "epochs"}
-        now, own = self.model_dump(mode="json"), own_method(self.detector)
-        then = {name: stored.get(name, defaults[name]) for name in now}
-        if then["detector"] == self.detector:  # auto and what it stands for are the same
-            now["method"], then["method"] = (own if m == "auto" else m for m in (self.method, then["method"]))
-        return {name: (then[name], now[name]) for name in now if name not in free and then[name] != now[name]}
+        fields = type(self).model_fields
+        known = {name: value for name, value in stored.items() if self.renamed.get(name, name) in fields}
+        then = TrainSettings(**{"epochs": _EPOCHS_BEFORE, **known})
+        before, now = then.model_dump(mode="json"), self.model_dump(mode="json")
+        if then.detector == self.detector:  # auto and what it stands for are the same
+            before["method"], now["method"] = then.method_name, self.method_name
+        today = load_method(self.method_name).Settings.renamed
+        for values in (before, now):
+            values["method_options"] = {today.get(name, name): v for name, v in values["method_options"].items()}
+        free = FREE_FIELDS if self.schedule == "cosine" else (*FREE_FIELDS, "epochs")
+        return {name: (before[name], now[name]) for name in now if name not in free and before[name] != now[name]}
+
+
+#: Epochs that stored settings without them mean, and that run names leave out.
+_EPOCHS_BEFORE = 5
+_DEFAULTS = TrainSettings().model_dump(mode="json")

@@ -1,14 +1,14 @@
-"""What a loss over some samples of a batch is divided by where several processes share the batch."""
+"""Loss normaliser for distributed batches."""
 
 import torch.distributed as dist
 from torch import Tensor
 
 
 def share_of_processes(count: Tensor) -> Tensor:
-    """The count over all processes, at least 1, over their number; float64.
+    """The count over all processes, at least 1, divided by the number of processes; float64.
 
-    A sum over some samples of each process, divided by this, becomes their mean over the whole batch: gradients are averaged
-    over processes.
+    Divide each process's sum over samples by this to get the mean over the whole batch, since gradients are averaged over
+    processes.
     """
     total, world = count.double(), 1
     if dist.is_available() and dist.is_initialized():

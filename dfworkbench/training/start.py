@@ -11,7 +11,6 @@ from dfworkbench.core.errors import DataNotFoundError, ParameterError, TableErro
 from dfworkbench.core.names import FAKE, REAL, require_name
 from dfworkbench.core.provenance import file_hash, provenance
 from dfworkbench.core.safe_paths import require_below, require_folder_name
-from dfworkbench.core.settings import parse_options
 from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.datasets.audit.leak_note import AUDIT_KEY, LEAKY_START_KEY, run_note
 from dfworkbench.datasets.audit.training_gate import audited, keep_red
@@ -22,6 +21,7 @@ from dfworkbench.datasets.people import first_part, identity_classes, known_peop
 from dfworkbench.datasets.splits import with_splits
 from dfworkbench.datasets.tables import read_table, table_hash
 from dfworkbench.models import build_detector, detector_options
+from dfworkbench.models.registry import detector_trait
 from dfworkbench.runs.checkpoints import find_checkpoint, load_detector, read_record
 from dfworkbench.runs.run import Run
 from dfworkbench.training.loop import Epoch, fit
@@ -71,7 +71,7 @@ def prepare(settings: TrainSettings, workspace: Workspace | None = None) -> Prep
 
     Raises:
         DataNotFoundError: The data set was not extracted, or there is no checkpoint `start_from`.
-        SplitLeakError: The leakage audit is red, and `leaky` is not set.
+        SplitLeakError: The leakage audit is red, and `allow_leaks` is not set.
         TableError: A split has no faces, or no faces of one class; or the method needs the genuine video of each fake, and
             some have none.
         UnknownNameError: No detector or method has this name, or no fakes are of a kind.
@@ -91,7 +91,7 @@ def prepare(settings: TrainSettings, workspace: Workspace | None = None) -> Prep
         _dataset(settings, method, parts[split], tables, workspace, split) for split in ("train", "val")
     )
     if settings.balance == "loss":
-        _balance_loss(settings, method, train_data)
+        method.balance_classes(train_data.rows["label"].tolist())
     record = provenance(
         settings.model_dump(mode="json"), seed=settings.seed, tables=tables.hashes, splits=tables.splits_hash
     )
@@ -111,11 +111,11 @@ def prepare(settings: TrainSettings, workspace: Workspace | None = None) -> Prep
 
 def _audit(settings: TrainSettings, tables: TrainingTables, workspace: Workspace) -> dict[str, Any]:
     """The audit as an entry of the provenance; none for methods that train across the splits by design (decision 0011)."""
-    method: Any = load_method(settings.method_name)
+    method = load_method(settings.method_name)
     if method.closed_set:
         return {}
     folder = workspace.labels / settings.dataset
-    return {AUDIT_KEY: audited(settings.dataset, folder, tables.videos, tables.faces, leaky=settings.leaky)}
+    return {AUDIT_KEY: audited(settings.dataset, folder, tables.videos, tables.faces, leaky=settings.allow_leaks)}
 
 
 def _origin(file: Path) -> dict[str, str]:
@@ -166,9 +166,9 @@ def training_parts(settings: TrainSettings, tables: TrainingTables) -> dict[str,
         UnknownNameError: No fakes are of a kind.
         ParameterError: The people cannot be halved for `pairing`.
     """
-    videos = of_kinds(tables.videos, settings.kinds)
+    videos = of_kinds(tables.videos, settings.forgeries)
     videos = videos[videos["label"].isin((REAL, FAKE)) & (videos["split"] != "")]
-    method: Any = load_method(settings.method_name)
+    method = load_method(settings.method_name)
     if method.closed_set:
         return {
             "train": TrainingPart(videos, first_part(tables.faces)),
@@ -209,30 +209,20 @@ def _detector(
 def _build_method(settings: TrainSettings, detector: Any, workspace: Workspace) -> tuple[Any, dict[str, Path]]:
     """The method, and the weight files of the runs that its options name."""
     name = settings.method_name
-    known = method_options(name)
-    offered: dict[str, Any] = {"augment": settings.augmentation()}
+    own = settings.method_options
+    options: dict[str, Any] = {"augment": settings.augmentation()} if "augment" in method_options(name) else {}
     if settings.label_smoothing:
-        offered["label_smoothing"] = settings.label_smoothing
-    options = {name: value for name, value in offered.items() if name in known or name == "label_smoothing"}
-    own = parse_options(settings.method_options)
-    named = [option for option in getattr(load_method(name), "run_options", ()) if own.get(option)]
+        options["label_smoothing"] = settings.label_smoothing
+    named = [option for option in load_method(name).run_options if own.get(option)]
     runs = {option: find_checkpoint(own[option], workspace=workspace) for option in named}
     paths = {option: str(file) for option, file in runs.items()}
     return build_method(name, detector, **options | own | paths), runs
 
 
-def _balance_loss(settings: TrainSettings, method: Any, data: FaceDataset) -> None:
-    if not hasattr(method, "balance_classes"):
-        raise ParameterError(
-            f"balance = 'loss': the method {settings.method_name!r} has no class weights. Choose balance = 'sample' or 'none'."
-        )
-    method.balance_classes(data.rows["label"].tolist())
-
-
 def _dataset(
     settings: TrainSettings, method: Any, part: TrainingPart, tables: TrainingTables, workspace: Workspace, split: str
 ) -> FaceDataset:
-    identities = getattr(method.detector, "identities", ())
+    identities = detector_trait(method.detector, "identities")
     if split == "train" and identities:
         _require_known(settings, part.videos, identities)
     data = FaceDataset(

@@ -1,13 +1,14 @@
-"""What every training method is and what it returns."""
+"""Base class of training methods, their settings, and the `Step` that they return for a batch."""
 
-from __future__ import annotations
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
 
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+from pydantic import ConfigDict
+from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from dfworkbench.datasets.sample import Transform
+from dfworkbench.core.errors import ParameterError
+from dfworkbench.core.settings import Settings
+from dfworkbench.datasets.sample import Transform
 
 
 class Step(NamedTuple):
@@ -27,35 +28,85 @@ class Step(NamedTuple):
     shares: dict[str, Tensor] = {}
 
 
-class TrainingMethod(Protocol):
-    """What a training method offers; besides, it is a `torch.nn.Module` that owns a detector.
+class MethodSettings(Settings):
+    """Options of a training method: types, bounds, defaults and descriptions. Methods with options have a subclass."""
+
+    model_config = ConfigDict(strict=True)  # any text is true to Python, "False" too
+
+
+class TrainingMethod(nn.Module):
+    """Base class of training methods: a module that owns a detector and computes the loss of a batch.
+
+    A subclass implements `forward` and overrides the attributes that differ from their defaults.
+
+    Args:
+        detector: The network to train.
+        **options: Fields of `Settings`.
 
     Attributes:
-        detector: What is saved for inference; whatever else the method owns only training needs.
-        closed_set: Whether it learns who is shown and nothing else. It is then trained on the first part of the videos of all
-            splits, and validated on the last, because other people would be unknown to it.
-        real_only: Whether it learns from real files alone and is validated on them.
+        detector: The network, saved for inference; everything else the method owns is for training only.
+        settings: The validated options, an instance of `Settings`.
+        Settings: Class of the options.
+        published: `TrainSettings` values of the publication, for `TrainSettings.published`; empty if unknown.
+        own_detectors: Whether it only trains detectors that name it in `trained_by`.
+        run_options: Options that name runs. Training looks these up in its workspace and records their files.
+        closed_set: Whether it only learns to identify people. It is then trained on the first part of all videos and validated
+            on the last part, because it would not know the people of another split.
+        real_only: Whether it is trained and validated on real files only.
+        decay_vectors: Whether weight decay applies to biases and norms too.
     """
 
-    detector: Any
-    closed_set: ClassVar[bool]
-    real_only: ClassVar[bool]
+    Settings: ClassVar[type[MethodSettings]] = MethodSettings
+    published: ClassVar[Mapping[str, Any]] = {}
+    own_detectors: ClassVar[bool] = False
+    run_options: ClassVar[tuple[str, ...]] = ()
+    closed_set: ClassVar[bool] = False
+    real_only: ClassVar[bool] = False
+    decay_vectors: ClassVar[bool] = False
+    settings: Any
 
-    def __call__(self, batch: dict[str, Tensor]) -> Step:
+    def __init__(self, detector: Any, **options: Any) -> None:
+        super().__init__()
+        self.detector = detector
+        self.settings = self.Settings(**options)
+
+    def forward(self, batch: dict[str, Tensor]) -> Step:
         """Loss of a batch of `FaceDataset`.
 
         It has images uint8 RGB, label `(B,)`, row `(B,)`, and for a detector with `identities` also carrier and donor, `(B,)`.
         """
-        ...
+        raise NotImplementedError
+
+    def balance_classes(self, labels: Sequence[int]) -> None:
+        """Weigh the classes so that both count equally over the training rows (`balance="loss"`).
+
+        Raises:
+            ParameterError: The method has no class weights.
+        """
+        raise ParameterError(
+            f"balance = 'loss': the method {type(self).__name__} has no class weights. Choose balance = 'sample' or 'none'."
+        )
 
     def parameter_groups(self, learning_rate: float, weight_decay: float) -> list[dict[str, Any]]:
         """Groups for the optimiser, each with `params`, `lr` and `weight_decay`."""
-        ...
+        return decay_groups(self, learning_rate, weight_decay, vectors=self.decay_vectors)
 
     def train_transform(self) -> Transform | None:
-        """Random changes of training samples."""
-        ...
+        """Random changes of training samples; None for none."""
+        return None
 
     def eval_transform(self) -> Transform | None:
-        """Changes of validation samples; None as a rule."""
-        ...
+        """Changes of validation samples; None, because a measure must not depend on chance."""
+        return None
+
+
+def decay_groups(
+    module: nn.Module, learning_rate: float, weight_decay: float, *, vectors: bool = False
+) -> list[dict[str, Any]]:
+    """Groups for the optimiser: matrices and filters with weight decay, vectors (biases, norms) only if `vectors`."""
+    trainable = [p for p in module.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in trainable if vectors or p.ndim > 1], "lr": learning_rate, "weight_decay": weight_decay},
+        {"params": [p for p in trainable if not (vectors or p.ndim > 1)], "lr": learning_rate, "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]

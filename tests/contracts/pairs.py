@@ -13,7 +13,7 @@ SMALL = {
     "size_px": 64, "clip_length": 3, "classes": 5, "blocks": 2, "features": 8, "layers": 2, "depth": 18
 }  # fmt: skip
 #: Without chance of their own, and on weights that nothing has trained.
-METHOD_OPTIONS = {"mi_net": {"mixup": 0.0}, "resynthesis": {"trial": True}}
+METHOD_OPTIONS = {"mi_net": {"mixup": 0.0}, "resynthesis": {"allow_undertrained": True}}
 
 
 #: The code of another detector, only wider or deeper, or of two others put together: they are built, scored and saved here;
@@ -31,7 +31,7 @@ GIANTS = {"caddm_efficientnet_b3", "caddm_efficientnet_b4"} | {f"mi_net_efficien
 def fits(method: str, detector: str) -> bool:
     """Whether this detector is made for this method, or for any."""
     own = own_method(detector)
-    return own == method or (own == "binary" and not getattr(load_method(method), "own_detectors", False))
+    return own == method or (own == "binary" and not load_method(method).own_detectors)
 
 
 def small_detector(name: str, *, dropout: float | None = None) -> nn.Module:

@@ -65,7 +65,7 @@ def test_the_template_of_a_method_trains(toy):
         detector="mesonet4",
         size_px=32,
         method="focal",
-        method_options=["gamma=1"],
+        method_options={"gamma": 1},
         epochs=1,
         name="focal",
     )

@@ -123,7 +123,7 @@ def test_wrong_size_is_refused(method, detector):
 def test_a_method_and_a_detector_that_do_not_fit_are_refused():
     with pytest.raises(ParameterError, match=r"parts of it would never be trained.*method = 'caddm'"):
         build_method("binary", small_detector("caddm_resnet34"))
-    with pytest.raises(ParameterError, match="it needs outputs that this detector has not"):
+    with pytest.raises(ParameterError, match="it needs outputs that this detector does not have"):
         build_method("caddm", small_detector("mesonet4"))
     with pytest.raises(ParameterError, match="Choose one of identity_resnet18"):
         build_method("identity", small_detector("resnet18"))

@@ -375,7 +375,7 @@ def test_from_a_folder_to_a_trained_and_scored_detector(tmp_path):
     found = extract(settings, workspace, progress=False)
     assert (found.videos["status"] == "ok").all()
     training = TrainSettings(
-        dataset="pics", detector="resnet18", size_px=32, detector_options=["alignment=whole", "crop_scale=1.0"],
+        dataset="pics", detector="resnet18", size_px=32, detector_options={"alignment": "whole", "crop_scale": 1.0},
         epochs=2, batch_size=8, learning_rate=1e-3, threads=1, name="run", device="cpu",
     )  # fmt: skip
     epochs = list(train(training, workspace, progress=False))

@@ -230,9 +230,9 @@ def _calibrator(file: Path) -> Any:
 
 
 def _settings(file: Path) -> Any:
-    from dfworkbench.training.__main__ import read_settings
+    from dfworkbench.training.settings import TrainSettings
 
-    return read_settings(file)
+    return TrainSettings.read(file)
 
 
 def _best(file: Path) -> Any:

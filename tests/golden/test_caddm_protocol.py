@@ -35,12 +35,8 @@ def test_a12e_published_learning_rates():
     assert last_step_of_an_epoch == 3.6e-4
     assert (settings.weight_decay, settings.value_clip, settings.batch_size, settings.epochs) == (4e-3, 2.0, 128, 200)
     method = build_method("caddm", build_detector("caddm_resnet34"))
-    assert (method.detection_weight, method.negatives, method.genuine_negatives, method.min_overlap) == (
-        0.1,
-        2.0,
-        0,
-        0.5,
-    )
+    own = method.settings
+    assert (own.detection_weight, own.negatives, own.genuine_negatives, own.min_overlap) == (0.1, 2.0, 0, 0.5)
     groups = method.parameter_groups(3.6e-4, 4e-3)
     assert len(groups) == 1  # the published weight decay spares nothing
     assert groups[0]["weight_decay"] == 4e-3

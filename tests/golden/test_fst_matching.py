@@ -16,8 +16,8 @@ from dfworkbench.faces.alignment import align, alignment_matrix, canvas_points
 from dfworkbench.methods.fst_matching.encoder_training import identity_loss
 from dfworkbench.methods.fst_matching.training import interaction, interaction_loss
 from dfworkbench.models import build_detector
-from dfworkbench.training.binary import decay_groups
 from dfworkbench.training.registry import build_method
+from dfworkbench.training.step import decay_groups
 
 POINTS = [(100, 120), (160, 118), (131, 150), (105, 185), (158, 183)]
 

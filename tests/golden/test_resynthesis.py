@@ -6,11 +6,11 @@ from torch.nn import functional
 from wave_weights import fill_const, fill_wave, ramp
 
 from dfworkbench.methods.resynthesis.deep_stem_resnet import DeepStemResNet
-from dfworkbench.methods.resynthesis.network import ResynthesisFused
 from dfworkbench.methods.resynthesis.rdn import Rdn, box_down
+from dfworkbench.models import build_detector
 from dfworkbench.models.vgg import VggTaps
 
-TINY = {"features": 8, "growth": 8, "blocks": 2, "layers": 2}
+TINY = {"features": 8, "blocks": 2, "layers": 2}
 
 
 @pytest.fixture(autouse=True)
@@ -260,7 +260,7 @@ def test_a6_small_pictures():
 
 
 def test_a6_residuals():
-    detector = fill_wave(ResynthesisFused(size_px=64, features=8, blocks=2, layers=2))
+    detector = fill_wave(build_detector("resynthesis_fused", size_px=64, features=8, blocks=2, layers=2))
     picture = ramp(2, 3, 64, 64)
     resynthesis = detector.resynthesise(picture)
     residuals = [detector.residual(picture, stage, resynthesis) for stage in range(6)]

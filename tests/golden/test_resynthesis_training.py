@@ -32,7 +32,7 @@ SMALL = {"size_px": 32, "features": 8, "blocks": 2, "layers": 2}
 @pytest.fixture(scope="module")
 def waves():
     """Picture, re-synthesis by the tiny wave network, and the wave features."""
-    rdn, vgg = fill_wave(Rdn(features=8, growth=8, blocks=2, layers=2)), fill_wave(VggTaps())
+    rdn, vgg = fill_wave(Rdn(features=8, blocks=2, layers=2)), fill_wave(VggTaps())
     picture = ramp(2, 3, 64, 64)
     with torch.inference_mode():
         return picture, rdn(box_down(picture)), vgg
@@ -190,7 +190,9 @@ def batch_of(labels: list[int], seed: int = 0) -> dict[str, torch.Tensor]:
 
 def small(detector: str = "resynthesis_pixel", **options):
     torch.manual_seed(0)
-    return build_method("resynthesis", build_detector(detector, depth=18, **SMALL), trial=True, **options).train()
+    return build_method(
+        "resynthesis", build_detector(detector, depth=18, **SMALL), allow_undertrained=True, **options
+    ).train()
 
 
 def vector(module: torch.nn.Module) -> torch.Tensor:

@@ -154,9 +154,9 @@ def test_clips_are_tried_as_clips():
 
 @pytest.mark.parametrize("name", ["mesonet4", "mesonet4_lstm", "resnet18"])
 def test_detectors_of_ours_pass(name):
-    from dfworkbench.models.registry import detector_class
+    from dfworkbench.models.registry import load_builder
 
-    check_detector(name, detector_class(name))
+    check_detector(name, load_builder(name))
 
 
 def test_checkpoints_say_where_a_plug_in_comes_from(known, tmp_path):

@@ -65,12 +65,12 @@ def test_misspelt_option_names_the_closest_one(toy_detector):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"bgr": "False"}, "bgr = 'False'; expected true or false"),
-        ({"bgr": 0}, "bgr = 0; expected true or false"),
-        ({"blocks": "3"}, "blocks = '3'; expected a whole number"),
-        ({"blocks": 3.0}, "blocks = 3.0; expected a whole number"),
-        ({"blocks": True}, "blocks = True; expected a whole number"),
-        ({"dropout": "0.1"}, "dropout = '0.1'; expected a number"),
+        ({"bgr": "False"}, "bgr = 'False'; .*boolean"),
+        ({"bgr": 0}, "bgr = 0; .*boolean"),
+        ({"blocks": "3"}, "blocks = '3'; .*integer"),
+        ({"blocks": 3.0}, "blocks = 3.0; .*integer"),
+        ({"blocks": True}, "blocks = True; .*integer"),
+        ({"dropout": "0.1"}, "dropout = '0.1'; .*number"),
     ],
 )
 def test_options_of_another_type_are_refused(options, message):

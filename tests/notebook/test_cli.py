@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -18,6 +19,8 @@ class ToySettings(Settings):
     augment: bool = Field(True, description="Vary.")
     limit: int | None = Field(None, description="At most.")
     kinds: tuple[str, ...] = Field((), description="Which.")
+    options: dict[str, Any] = Field({}, description="More.")
+    renamed = {"rate": "learning_rate"}
 
 
 @pytest.fixture
@@ -46,6 +49,20 @@ def test_flags_are_the_fields(trained, capsys):
     assert code == 0
     assert trained == [ToySettings(epochs=7, learning_rate=0.01, augment=False, limit=5, kinds=("a", "b"))]
     assert "epoch 1/1: train loss 0.5000, val loss 0.4000, val AUC 0.9000 (best so far)" in capsys.readouterr().out
+
+
+def test_options_are_pairs_and_may_hold_commas(trained, capsys):
+    words = ["train", "--options", 'swap={"a": 1, "b": [2, 3]}, deep=true', "--options", "kind=x"]
+    assert cli.main(words) == 0
+    assert trained[0].options == {"swap": {"a": 1, "b": [2, 3]}, "deep": True, "kind": "x"}
+    assert cli.main(["train", "--options", "deep"]) == 2
+    assert "'deep' is no name=value pair" in capsys.readouterr().err
+
+
+def test_former_flags_work_and_say_what_they_are_called_now(trained, caplog):
+    assert cli.main("train --rate 0.5".split()) == 0
+    assert trained[0].learning_rate == 0.5
+    assert "--rate is now called --learning-rate" in caplog.text
 
 
 def test_no_flags_are_the_defaults(trained):
@@ -84,8 +101,7 @@ def test_our_own_errors_are_not_hidden(monkeypatch):
     def broken(given):
         raise ZeroDivisionError
 
-    line, add, _ = cli.COMMANDS["doctor"]
-    monkeypatch.setitem(cli.COMMANDS, "doctor", (line, add, broken))
+    monkeypatch.setitem(cli.COMMANDS, "doctor", cli.COMMANDS["doctor"]._replace(run=broken))
     with pytest.raises(ZeroDivisionError):
         cli.main(["doctor"])
 

@@ -29,7 +29,7 @@ def space(tmp_path_factory):
     space = make_workspace(tmp_path_factory.mktemp("evaluation"), fakes=2, test=6)
     settings = TrainSettings(
         dataset="toy", detector="mesonet4", name="first", epochs=2, batch_size=8, frames_per_video=2, device="cpu",
-        detector_options=["size_px=64"],
+        detector_options={"size_px": 64},
     )  # fmt: skip
     for _ in train(settings, space):
         pass

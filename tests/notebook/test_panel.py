@@ -1,7 +1,7 @@
 import html
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from pydantic import Field
@@ -31,6 +31,7 @@ class Toy(Settings):
     limit: int | None = Field(None, ge=1, description="At most so many files.")
     kinds: tuple[Literal["a", "b", "c"], ...] = Field(("a", "b"), description="Which.")
     tags: tuple[str, ...] = Field((), description="Free words.")
+    options: dict[str, Any] = Field({}, description="Further options.")
     inner: Inner = Inner()
 
 
@@ -61,12 +62,21 @@ def test_untouched_panel_gives_the_settings_back(panel):
         ("limit", "", None),
         ("kinds", ("c",), ("c",)),
         ("tags", "x, y", ("x", "y")),
+        ("options", 'swap={"a": 1, "b": 2}, deep=true', {"swap": {"a": 1, "b": 2}, "deep": True}),
     ],
 )
 def test_a_widget_changes_its_setting_only(panel, name, value, expected):
     panel[name].value = value
     assert getattr(panel.settings, name) == expected
     assert panel.settings == Toy().replace(**{name: expected})
+
+
+def test_options_that_are_no_pairs_are_shown_as_a_mistake(panel):
+    panel["options"].value = "deep"
+    assert "'deep' is no name=value pair" in panel.message
+    panel["options"].value = "name=a,b=2"
+    assert panel.settings.options == {"name": "a", "b": 2}
+    assert panel.message == ""
 
 
 def test_nested_settings_have_dotted_widgets(panel):

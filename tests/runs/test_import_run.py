@@ -200,7 +200,7 @@ def test_imported_weights_are_trained_on_in_another_folder(toy, released):
     [
         ({"detector": "mesoinception4"}, r"of the detector 'mesonet4' with .*ask for 'mesoinception4' with"),
         ({"size_px": 32}, r"'size_px': 64.*ask for 'mesonet4' with \{'size_px': 32\}"),
-        ({"detector_options": ["dropout=0.1"]}, "'dropout': 0.5.*'dropout': 0.1"),
+        ({"detector_options": {"dropout": 0.1}}, "'dropout': 0.5.*'dropout': 0.1"),
     ],
 )
 def test_another_detector_than_that_of_the_checkpoint_is_refused(toy, changes, message):

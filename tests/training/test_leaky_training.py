@@ -44,13 +44,13 @@ def test_a_clean_run_says_green_and_nothing_else(toy):
 
 
 def test_red_is_refused_with_its_rows(leaky):
-    with pytest.raises(SplitLeakError, match=r"(?s)audit is red: 1 identity .*leaky = True") as error:
+    with pytest.raises(SplitLeakError, match=r"(?s)audit is red: 1 identity .*allow_leaks = True") as error:
         prepare(SETTINGS, leaky)
     assert "toy/fake0/train00.mp4 / toy/real/train00.mp4" in str(error.value)
 
 
 def test_red_and_allowed_says_so_everywhere(leaky):
-    folder = fit(leaky, leaky=True)
+    folder = fit(leaky, allow_leaks=True)
     record = json.loads((folder / "provenance.json").read_text())
     assert record["audit"] == {
         "verdict": "red", "counts": {"identity": 1, "source": 0, "pair": 2, "path": 0}, "pictures": False,
@@ -65,17 +65,17 @@ def test_red_and_allowed_says_so_everywhere(leaky):
 
 
 def test_once_red_always_red(leaky):
-    folder = fit(leaky, leaky=True)
+    folder = fit(leaky, allow_leaks=True)
     videos = pd.read_csv(leaky.labels / "toy/videos.csv", dtype="str")
     videos[["video_id", "group", "split"]].to_csv(leaky.labels / "toy/splits.csv", index=False)  # mended
     (folder / "resume.pt").unlink()  # so that it is begun again, in the same folder
-    fit(leaky, leaky=True)
+    fit(leaky, allow_leaks=True)
     assert json.loads((folder / "provenance.json").read_text())["audit"]["verdict"] == "red"
     assert leak_note(load_detector("run", workspace=leaky).metadata)
 
 
 def test_what_starts_from_a_leaky_run_says_so_too(leaky):
-    fit(leaky, leaky=True)
+    fit(leaky, allow_leaks=True)
     videos = pd.read_csv(leaky.labels / "toy/videos.csv", dtype="str")
     videos[["video_id", "group", "split"]].to_csv(leaky.labels / "toy/splits.csv", index=False)
     fit(leaky, name="second", start_from="run")
@@ -93,13 +93,13 @@ def test_what_pictures_told_counts_while_the_tables_are_the_same(tmp_path):
     audit_dataset("toy", workspace=space, progress=False)
     with pytest.raises(SplitLeakError, match="1 exact_frame"):
         prepare(SETTINGS, space)
-    assert prepare(SETTINGS.replace(leaky=True), space).run.record["audit"]["pictures"]
+    assert prepare(SETTINGS.replace(allow_leaks=True), space).run.record["audit"]["pictures"]
 
 
 def test_the_name_says_it_and_a_clean_name_is_unchanged():
     plain = TrainSettings(dataset="toy", epochs=2)
-    assert plain.replace(leaky=True).model_name.endswith("_leaky")
-    assert plain.model_name == plain.replace(leaky=False).model_name
+    assert plain.replace(allow_leaks=True).model_name.endswith("_leaky")
+    assert plain.model_name == plain.replace(allow_leaks=False).model_name
     assert not plain.model_name.endswith("_leaky")
     assert (
         TrainSettings(epochs=12).model_name == "mesonet4_demo_a57ab39f"
@@ -109,13 +109,13 @@ def test_the_name_says_it_and_a_clean_name_is_unchanged():
 def test_encoders_of_identity_train_across_splits_by_design(leaky):
     # noise has no people to learn: what counts is that training is prepared, and that no verdict is recorded
     chosen = SETTINGS.replace(
-        detector="identity_resnet18", size_px=32, detector_options=["alignment=box"], balance="none"
+        detector="identity_resnet18", size_px=32, detector_options={"alignment": "box"}, balance="none"
     )
     assert "audit" not in prepare(chosen, leaky).run.record
 
 
 def test_a_card_of_a_scored_file_says_it(leaky):
-    fit(leaky, leaky=True)
+    fit(leaky, allow_leaks=True)
     faces = read_table("face", leaky.labels / "toy/faces.parquet")
     scored = score(leaky.extracted / faces["crop_path"].iloc[0], "run", ScoreSettings(whole=True), progress=False)
     note = leak_note(load_detector("run", workspace=leaky).metadata)

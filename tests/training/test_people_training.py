@@ -17,9 +17,9 @@ from dfworkbench.training import TrainSettings, prepare, train
 ENCODER = TrainSettings(
     dataset="toy", detector="identity_resnet18", size_px=32, epochs=2, batch_size=8, learning_rate=1e-3, balance="none",
     schedule="constant", frames_per_video=10, threads=1, name="encoder", device="cpu", flip=0, box_jitter=0, colour_jitter=0,
-    degrade=0, detector_options=["alignment=box"],
+    degrade=0, detector_options={"alignment": "box"},
 )  # fmt: skip
-MATCHING = ENCODER.replace(detector="fst_matching", balance="loss", name="matching", detector_options=[])
+MATCHING = ENCODER.replace(detector="fst_matching", balance="loss", name="matching", detector_options={})
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_an_encoder_learns_people_of_all_splits_and_is_judged_on_later_frames(pe
 
 @pytest.mark.parametrize("role", ["carrier", "donor"])
 def test_a_fake_counts_as_its_carrier_or_as_its_donor(people, role):
-    method = prepare(ENCODER.replace(method_options=[f"role={role}"]), people)
+    method = prepare(ENCODER.replace(method_options={"role": role}), people)
     rows, videos = method.train.rows, read_table("video", people.labels / "toy/videos.csv").set_index("video_id")
     row = int(np.flatnonzero(rows["label"] == 1)[0])
     item, fake = method.train[row], videos.loc[rows["video_id"].iloc[row]]

@@ -166,7 +166,7 @@ def test_worker_processes_change_nothing(toy):
 
 def test_options_reach_detector_and_method(toy):
     method = prepare(
-        SETTINGS.replace(detector_options=["dropout=0.1"], label_smoothing=0.2, balance="none"), toy
+        SETTINGS.replace(detector_options={"dropout": 0.1}, label_smoothing=0.2, balance="none"), toy
     ).method
     assert method.detector.head[0].p == 0.1
     assert method.label_smoothing == 0.2
@@ -274,8 +274,8 @@ def test_gradient_clipping_reports_the_norm(toy):
     [
         ({"detector": "mesonet"}, UnknownNameError, "Did you mean 'mesonet4'"),
         ({"method": "binnary"}, UnknownNameError, "Did you mean 'binary'"),
-        ({"detector_options": ["dropuot=0.1"]}, ParameterError, "Did you mean 'dropout'"),
-        ({"method_options": ["smoothing=0.1"]}, ParameterError, "no option 'smoothing'.*'label_smoothing'"),
+        ({"detector_options": {"dropuot": 0.1}}, ParameterError, "Did you mean 'dropout'"),
+        ({"method_options": {"smoothing": 0.1}}, ParameterError, "no setting 'smoothing'.*'label_smoothing'"),
         ({"dataset": "toi"}, DataNotFoundError, "Extracted data sets: toy"),
     ],
 )

@@ -21,10 +21,8 @@ from dfworkbench.datasets.rows import choose_samples
 from dfworkbench.evaluation.scoring.journal import Finished
 from dfworkbench.evaluation.scoring.results import FileScore, TrackScore
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
-from dfworkbench.faces import FaceFinder, FaceSettings, cut_for, faces_in_file
-from dfworkbench.faces.files import TrackedFace
-from dfworkbench.faces.ready import spec_for
-from dfworkbench.media.kinds import media_kind
+from dfworkbench.faces import FaceFinder, FaceSettings, TrackedFace, cut_for, faces_in_file, spec_for
+from dfworkbench.media import media_kind
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.memory import reuse_memory
 from dfworkbench.models.modes import device_of

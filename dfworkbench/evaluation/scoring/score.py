@@ -32,6 +32,7 @@ from dfworkbench.evaluation.scoring.results import FileScore, Scored, distinct_n
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
 from dfworkbench.faces import FaceFinder, resolve_weights
 from dfworkbench.models.modes import evaluating
+from dfworkbench.models.registry import detector_trait
 from dfworkbench.runs.checkpoints import LoadedDetector, load_detector
 
 
@@ -163,7 +164,7 @@ def _require_landmarks(loaded: LoadedDetector, settings: ScoreSettings) -> None:
 
 
 def _require_detector(network: Any, name: str) -> None:
-    if not getattr(network, "scores_fakes", True):
+    if not detector_trait(network, "scores_fakes"):
         raise InputError(
             f"scoring with {name}: it names people and cannot tell real from fake. Choose the run of a detector; what an encoder "
             "looks at is shown in notebook 05_hypotheses."

@@ -13,7 +13,7 @@ from torch import Tensor
 
 #: Side of the only input for which the prior boxes are laid out.
 IMAGE_PX = 224
-#: What offsets are divided by: of centres and of log sizes.
+#: Divisors of the offsets of centres and of log sizes.
 VARIANCES = (0.1, 0.2)
 
 

@@ -1,4 +1,4 @@
-"""Where a CADDM detector sees artifacts: its anchors' answers as a few boxes per image."""
+"""Boxes of forged areas from the anchors of a CADDM detector."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from dfworkbench.models.prediction import Prediction
 
 
 class ArtifactBoxes(NamedTuple):
-    """What was found in one image, the highest score first.
+    """Boxes found in one image, the highest score first.
 
     Attributes:
         boxes: `(n, 4)` float32, x0, y0, x1, y1 in 0..1 of the crop.
@@ -33,14 +33,14 @@ def artifact_boxes(
     keep: int = 10,
     whole: bool = True,
 ) -> list[ArtifactBoxes]:
-    """Boxes of forged areas, after suppression of those that say the same twice.
+    """Boxes of forged areas, after non-maximum suppression.
 
     Args:
-        prediction: Of a CADDM detector: aux "box_offsets" `(B, 168, 4)` and "anchor_logits" `(B, 168, 2)`.
+        prediction: Prediction of a CADDM detector, with aux "box_offsets" `(B, 168, 4)` and "anchor_logits" `(B, 168, 2)`.
         priors: `(168, 4)`, see `anchors.prior_boxes`.
-        min_score: Boxes below are left out, 0..1.
-        max_iou: Of two boxes that overlap more, the one with the lower score is left out, 0..1.
-        keep: Boxes per image at most.
+        min_score: Least score of a box, 0..1.
+        max_iou: Of two boxes that overlap more, only the one with the higher score is kept, 0..1.
+        keep: Most boxes per image.
         whole: Whether anchors of the whole picture may answer. A detector trained as its authors did gives every fake such a
             box; without them it must say where in the face it looks.
 

@@ -1,4 +1,4 @@
-"""The MultiBox loss of CADDM: which anchors answer for which box, and what their answers cost.
+"""The MultiBox loss of CADDM: matching of boxes to anchors, and the loss of the anchors' outputs.
 
 Dong et al., CVPR 2023 (see `network`), after Liu et al., SSD, ECCV 2016, arXiv:1512.02325, sections 2.2 and 2.3: anchors
 that overlap a true box are positive, of the others only the hardest count, and both losses are divided by the positives.
@@ -21,7 +21,7 @@ _FORCED = 2.0  # above every overlap
 
 
 class Targets(NamedTuple):
-    """What the anchors of a batch should answer.
+    """Target outputs of the anchors of a batch.
 
     Attributes:
         offsets: `(B, A, 4)`, see `anchors.encode`; 0 for genuine images.
@@ -87,12 +87,12 @@ def multibox_loss(
     Args:
         offsets: `(B, A, 4)`.
         anchor_logits: `(B, A, 2)`, genuine and forged.
-        targets: Of `match`.
-        negatives: Per positive anchor of an image; the paper's code has 2.
+        targets: Result of `match`.
+        negatives: Negative anchors per positive anchor of an image; the paper's code has 2.
         genuine_negatives: Anchors of each genuine image that count as negative. The released code has none, so anchors
             never learn from genuine faces.
         genuine: `(B,)` bool, needed where `genuine_negatives` is not 0.
-        divisor: What to divide by instead of the batch's own positives, where the batch is a part of a larger one.
+        divisor: Replaces the number of the batch's positive anchors, where the batch is a part of a larger one.
     """
     positive = targets.positive
     costs = F.cross_entropy(anchor_logits.flatten(0, 1).float(), positive.flatten().long(), reduction="none")

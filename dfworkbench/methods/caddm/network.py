@@ -1,4 +1,4 @@
-"""CADDM: a classifier that must also say where a face was forged, so that it looks at local traces and not at who is shown.
+"""CADDM detector: a classifier that also localises forged areas, to look at local traces instead of identities.
 
 Dong et al.: Implicit Identity Leakage: The Stumbling Block to Improving Deepfake Detection Generalization. CVPR 2023,
 arXiv:2210.14457. The layers are those of the authors' code (megvii-research/CADDM, Apache-2.0); none of it is used here.
@@ -17,7 +17,7 @@ Differences from the released code:
 - Starting weights are given as `weights`, not read from a fixed folder, and are not asked for where a checkpoint follows.
 """
 
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,37 +29,35 @@ from dfworkbench.models.efficientnet import EfficientNetTrunk
 from dfworkbench.models.prediction import Prediction
 from dfworkbench.models.resnet import ResNetTrunk, resnet_input
 
+#: Dropout of the averaged map, before the ADM's last cell is added.
+_DROPOUT = {"resnet34": 0.0, "efficientnet_b3": 0.3, "efficientnet_b4": 0.4}
+
 
 class Caddm(nn.Module):
-    """CADDM as a detector for 224 px; subclasses name the backbone.
+    """CADDM as a detector for 224 px.
 
     `Prediction.aux` holds "box_offsets" `(B, 168, 4)`, see `anchors.decode`, and "anchor_logits" `(B, 168, 2)`, of
-    genuine and forged.
+    genuine and forged. Parameters, of which in the ADM: 43,490,162 and 22,204,464 with resnet34, 209,433,178 and 198,733,872
+    with efficientnet_b3, 287,943,546 and 270,391,344 with efficientnet_b4.
 
     Args:
+        backbone: "resnet34", "efficientnet_b3" or "efficientnet_b4".
         crop_scale: Side of the crop over that of the canvas onto which the authors align a face by five points.
         authors_input: Feed BGR in 0..255, as published weights need it, instead of RGB minus ImageNet's mean, over its std.
-        weights: Of the backbone: "" for random ones, "imagenet" for the published ones, or the path of a file with them.
+        weights: Weights of the backbone: "" for random ones, "imagenet" for the published ones, or the path of a file with them.
     """
 
-    #: The method that trains all its parts.
-    trained_by: ClassVar[str] = "caddm"
-    backbone: ClassVar[str]
-    #: Of the averaged map, before the ADM's last cell is added.
-    dropout: ClassVar[float] = 0.0
+    trained_by = "caddm"
 
-    def __init__(self, crop_scale: float = 1.0, authors_input: bool = False, weights: str = "") -> None:
+    def __init__(self, backbone: str, crop_scale: float = 1.0, authors_input: bool = False, weights: str = "") -> None:
         super().__init__()
+        self.name = f"caddm_{backbone}"
         self.input_spec = resnet_input(
-            f"caddm_{self.backbone}",
-            IMAGE_PX,
-            crop_scale=crop_scale,
-            alignment="five_points",
-            authors_input=authors_input,
+            IMAGE_PX, crop_scale=crop_scale, alignment="five_points", authors_input=authors_input
         )
-        self.trunk = _trunk(self.backbone, weights)
+        self.trunk = _trunk(backbone, weights)
         self.adm = ArtifactDetectionModule(self.trunk.channels)
-        self.drop = nn.Dropout(self.dropout)
+        self.drop = nn.Dropout(_DROPOUT[backbone])
         self.classifier = nn.Linear(self.trunk.channels, 2)
         self.priors: Tensor
         self.register_buffer("priors", prior_boxes(), persistent=False)
@@ -80,13 +78,13 @@ class Caddm(nn.Module):
 
         Args:
             images: Prepared images `(B, 3, 224, 224)`, with the detector in eval mode, or a prediction that it has made.
-            **options: Of `artifacts.artifact_boxes`: min_score, max_iou, keep, whole.
+            **options: Arguments of `artifacts.artifact_boxes`: min_score, max_iou, keep, whole.
         """
         prediction: Prediction = self(images) if isinstance(images, Tensor) else images
         return artifact_boxes(prediction, self.priors, **options)
 
     def _look(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        self.input_spec.check(images.shape, f"caddm_{self.backbone}")
+        self.input_spec.check(images.shape, self.name)
         maps = self.trunk(images)
         offsets, anchor_logits, last = self.adm(maps)
         return self.drop(maps.mean(dim=(2, 3))) + last, offsets, anchor_logits
@@ -96,23 +94,3 @@ def _trunk(backbone: str, weights: str) -> Any:
     """The backbone, with `channels`, that gives `(B, channels, 7, 7)`."""
     family, _, variant = backbone.partition("_")
     return EfficientNetTrunk(variant, IMAGE_PX, weights) if family == "efficientnet" else ResNetTrunk(34, weights)
-
-
-class CaddmResNet34(Caddm):
-    """43,490,162 parameters, of which 22,204,464 in the ADM."""
-
-    backbone = "resnet34"
-
-
-class CaddmEfficientNetB3(Caddm):
-    """209,433,178 parameters, of which 198,733,872 in the ADM."""
-
-    backbone = "efficientnet_b3"
-    dropout = 0.3
-
-
-class CaddmEfficientNetB4(Caddm):
-    """287,943,546 parameters, of which 270,391,344 in the ADM."""
-
-    backbone = "efficientnet_b4"
-    dropout = 0.4

@@ -1,6 +1,5 @@
 """Notebook 07_identity_leakage: which detectors are compared, on what, and what is measured on them."""
 
-import json
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -95,9 +94,9 @@ class LeakageSettings(Settings):
         alike = not own and "alignment" in detector_options(detector)
         precision = fast_precision(choose_device(self.device)) if self.precision == "auto" else self.precision
         return TrainSettings(
-            dataset=self.dataset, detector=detector, kinds=self.kinds, seed=seed,
-            detector_options=["alignment=five_points", "crop_scale=1.0"] if alike else [],
-            method_options=[f"swap={json.dumps(self.swap())}"] if own or alike else [],
+            dataset=self.dataset, detector=detector, forgeries=self.kinds, seed=seed,
+            detector_options={"alignment": "five_points", "crop_scale": 1.0} if alike else {},
+            method_options={"swap": self.swap()} if own or alike else {},
             epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate, weight_decay=4e-3,
             frames_per_video=self.frames_per_video, value_clip=2.0, precision=precision, device=self.device,
         )  # fmt: skip
@@ -180,7 +179,7 @@ class Study:
 
     def _kinds(self, run: Run) -> list[str]:
         """The forgery kinds that a run was trained on; of a run that does not say, those of the study."""
-        own = run.settings.kinds if run.settings and run.settings.dataset == self.data.name else self.settings.kinds
+        own = run.settings.forgeries if run.settings and run.settings.dataset == self.data.name else self.settings.kinds
         fakes = self.data.videos["label"] == FAKE
         return own or sorted(self.data.videos["method"][fakes].unique())
 
@@ -233,7 +232,7 @@ class Study:
         )  # fmt: skip
 
     def _trained_on(self, run: Run, training: TrainSettings) -> set[str]:
-        videos = of_kinds(self.data.videos, training.kinds)
+        videos = of_kinds(self.data.videos, training.forgeries)
         samples = FaceDataset(
             self.data.faces, videos[videos["split"] == "train"], run.detector.input_spec, self.data.workspace.extracted,
             frames_per_video=training.frames_per_video, tracks=training.tracks,

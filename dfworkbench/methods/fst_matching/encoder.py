@@ -1,4 +1,4 @@
-"""Encoders of identity: who is on a picture, as the studies of FST-Matching need it.
+"""Identity encoder of the FST-Matching studies: a ResNet-18 that identifies the person in a picture.
 
 Dong et al.: Explaining Deepfake Detection by Analysing Image Matching. ECCV 2022, arXiv:2207.09679: a ResNet-18 with one class
 per person. Trained on the carrier of a fake it is the paper's *source encoder*, on the donor its *target encoder*.
@@ -11,16 +11,16 @@ An encoder knows only the people that it was trained on, and cannot tell real fr
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
 from torch import Tensor, nn
 
+from dfworkbench.models.options import FaceAlignment, Positive, SizePx
 from dfworkbench.models.prediction import Prediction
 from dfworkbench.models.resnet import ResNetTrunk, resnet_input
 
 
 class IdentityResNet18(nn.Module):
-    """ResNet-18 that names people: 11,689,512 parameters for 1000 of them.
+    """ResNet-18 that identifies people: 11,689,512 parameters for 1000 of them.
 
     `Prediction.aux["identity_logits"]` is `(B, C)`, one logit per person.
 
@@ -28,37 +28,34 @@ class IdentityResNet18(nn.Module):
         identities: Names of the people, as in the video table's carrier and donor; class i is `identities[i]`. Training fills
             them in.
         classes: Number of people where their names are not known, as in published weights.
-        size_px: Height and width of the input; at least 32.
+        size_px: Height and width of the input.
         crop_scale: Side of the crop, see `InputSpec`; with five points 1.0 is what the authors feed.
         alignment: "five_points", as published, or "box", see `InputSpec`.
         authors_input: Feed BGR in 0..255, as published weights need it, instead of RGB minus ImageNet's mean, over its std.
-        weights: Of the trunk: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
+        weights: Weights of the trunk: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
     """
 
     trained_by = "identity"
-    #: Scoring refuses it.
     scores_fakes = False
 
     def __init__(
         self,
         identities: Sequence[str] = (),
-        classes: int = 1000,
-        size_px: int = 224,
+        classes: Positive = 1000,
+        size_px: SizePx = 224,
         crop_scale: float = 1.0,
-        alignment: Literal["box", "five_points"] = "five_points",
+        alignment: FaceAlignment = "five_points",
         authors_input: bool = False,
         weights: str = "",
     ) -> None:
         super().__init__()
         self.identities = list(identities)
-        self.input_spec = resnet_input(
-            "identity_resnet18", size_px, crop_scale=crop_scale, alignment=alignment, authors_input=authors_input
-        )
+        self.input_spec = resnet_input(size_px, crop_scale=crop_scale, alignment=alignment, authors_input=authors_input)
         self.trunk = ResNetTrunk(18, weights)
         self.head = nn.Linear(self.trunk.channels, len(self.identities) or classes)
 
     def forward(self, images: Tensor) -> Prediction:
-        """Name the people on prepared images, `(B, 3, S, S)` float32."""
+        """Identify the people in prepared images, `(B, 3, S, S)` float32."""
         features = self.features(images)
         return Prediction(features.new_full((len(features),), float("nan")), {"identity_logits": self.head(features)})
 

@@ -1,4 +1,4 @@
-"""FST-Matching: a detector that sorts what it sees into evidence of the two people of a fake, and the rest.
+"""FST-Matching detector: separates features of the two identities of a fake from the rest, which it classifies.
 
 Dong et al.: Explaining Deepfake Detection by Analysing Image Matching. ECCV 2022, arXiv:2207.09679. The layers are those of the
 authors' code (megvii-research/FST-Matching, Apache-2.0); none of it is used here.
@@ -11,11 +11,11 @@ are those of the training set; an adaptive instead of a fixed 7 x 7 average, equ
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from dfworkbench.models.options import FaceAlignment, Positive, SizePx
 from dfworkbench.models.prediction import Prediction
 from dfworkbench.models.resnet import ResNetTrunk, resnet_input
 
@@ -27,18 +27,18 @@ class FstMatching(nn.Module):
     """23,446,610 parameters for 1000 people.
 
     `Prediction.aux` holds "class_logits" `(B, 2)` of real and fake, "carrier_logits" and "donor_logits" `(B, C)` of the people, and
-    "carrier_rest" and "donor_rest" `(B, 512)`, what the gates left over.
+    "carrier_rest" and "donor_rest" `(B, 512)`, the features that the gates left.
 
     Args:
         identities: Names of the people, as in the video table's carrier and donor. Training fills them in.
         classes: Number of people where their names are not known, as in published weights.
-        size_px: Height and width of the input; at least 32.
+        size_px: Height and width of the input.
         crop_scale: Side of the crop, see `InputSpec`; with five points 1.0 is what the authors feed.
         alignment: "five_points", as published, or "box", see `InputSpec`.
         authors_input: Feed BGR in 0..255, as published weights need it, instead of RGB minus ImageNet's mean, over its std.
         nonlinear: Decide by a hidden layer of 256 instead of a linear one. Ours: only then is there an interaction of carrier and
             donor that could be trained, see `training`; the published one is 0 whatever the weights.
-        weights: Of both trunks: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
+        weights: Weights of both trunks: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
     """
 
     trained_by = "fst_matching"
@@ -46,10 +46,10 @@ class FstMatching(nn.Module):
     def __init__(
         self,
         identities: Sequence[str] = (),
-        classes: int = 1000,
-        size_px: int = 224,
+        classes: Positive = 1000,
+        size_px: SizePx = 224,
         crop_scale: float = 1.0,
-        alignment: Literal["box", "five_points"] = "five_points",
+        alignment: FaceAlignment = "five_points",
         authors_input: bool = False,
         nonlinear: bool = False,
         weights: str = "",
@@ -57,9 +57,7 @@ class FstMatching(nn.Module):
         super().__init__()
         self.identities = list(identities)
         people = len(self.identities) or classes
-        self.input_spec = resnet_input(
-            "fst_matching", size_px, crop_scale=crop_scale, alignment=alignment, authors_input=authors_input
-        )
+        self.input_spec = resnet_input(size_px, crop_scale=crop_scale, alignment=alignment, authors_input=authors_input)
         self.carrier, self.donor = _Encoder(people, weights), _Encoder(people, weights)
         width = self.carrier.trunk.channels + self.donor.trunk.channels
         self.head: nn.Module = nn.Linear(width, 2)
@@ -82,17 +80,17 @@ class FstMatching(nn.Module):
         return Prediction(logits[:, 1] - logits[:, 0], aux)
 
     def features(self, images: Tensor) -> Tensor:
-        """What real or fake is told from: `(B, 1024)`, the rest of the donor's description before that of the carrier's."""
+        """The features that are classified, `(B, 1024)`: those of the donor, then those of the carrier, without identity."""
         self.input_spec.check(images.shape, "fst_matching")
         return torch.cat([self.donor(images)[1], self.carrier(images)[1]], dim=1)
 
     def decide(self, carrier_rest: Tensor, donor_rest: Tensor) -> Tensor:
-        """Logits of real and fake, `(B, 2)`, from what the gates left over, `(B, 512)` each."""
+        """Logits of real and fake, `(B, 2)`, from the features that the gates left, `(B, 512)` each."""
         return self.head(torch.cat([donor_rest, carrier_rest], dim=1))
 
 
 class _Encoder(nn.Module):
-    """Names a person from the gated part of a description, and hands on the rest."""
+    """Classifies identity from the gated part of the features, and returns the rest."""
 
     def __init__(self, people: int, weights: str) -> None:
         super().__init__()

@@ -74,7 +74,7 @@ class HypothesisSettings(Settings):
     def encoder_training(self, role: str) -> TrainSettings:
         """Training of the encoder of carriers or donors: on all people, without random changes, as published."""
         return TrainSettings(
-            **self._shared(), **_PLAIN, detector=self.encoder, method_options=[f"role={role}"], epochs=self.encoder_epochs,
+            **self._shared(), **_PLAIN, detector=self.encoder, method_options={"role": role}, epochs=self.encoder_epochs,
             balance="none", frames_per_video=self.frames_per_video,
         )  # fmt: skip
 
@@ -82,11 +82,11 @@ class HypothesisSettings(Settings):
         """Training of a detector: on all fakes of the training split, or on a paired or unpaired half of the people."""
         known, crops = (
             detector_options(self.detector),
-            {"alignment": "five_points", "crop_scale": 1.0, "two_logits": "true"},
+            {"alignment": "five_points", "crop_scale": 1.0, "two_logits": True},
         )
         return TrainSettings(
             **self._shared(), detector=self.detector, epochs=self.epochs, frames_per_video=self.frames_per_video,
-            detector_options=[f"{name}={wanted}" for name, wanted in crops.items() if name in known],
+            detector_options={name: wanted for name, wanted in crops.items() if name in known},
             pairing=pairing, pairing_seed=self.seed + at // 2, pairing_swap=bool(at % 2),
         )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""FST-Matching: tell real from fake while both people of a fake are named.
+"""FST-Matching training: classify real and fake, and both identities of a fake.
 
 Dong et al.: Explaining Deepfake Detection by Analysing Image Matching. ECCV 2022, arXiv:2207.09679. The loss is cross-entropy of
 real and fake + 0.5 that of the carrier + 1.0 that of the donor, and a term for the interaction of carrier and donor,
@@ -15,63 +15,56 @@ Differences from the released code:
 - Genuine pictures and fakes can be balanced; people who are not in the training set cost nothing.
 """
 
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dfworkbench.core.errors import ParameterError
+from dfworkbench.datasets.facial_swap import SwapSettings
 from dfworkbench.methods.fst_matching.encoder_training import identity_loss, named_rightly
-from dfworkbench.training.binary import Binary
+from dfworkbench.training.binary import Binary, ClassifierSettings
 from dfworkbench.training.step import Step
 
 
+class FstMatchingSettings(ClassifierSettings):
+    """Options of the method FST-Matching; defaults are as published."""
+
+    carrier_weight: float = Field(default=0.5, ge=0, le=1000, description="Factor of the carrier's cross-entropy.")
+    donor_weight: float = Field(default=1.0, ge=0, le=1000, description="Factor of the donor's cross-entropy.")
+    interaction_weight: float = Field(
+        default=0.0, ge=0, le=1000, description="Factor of our interaction term; 0 leaves it out."
+    )
+    swap: SwapSettings = Field(
+        default=SwapSettings(),
+        description="Settings of the facial swap, for its changes of crop and quality, which are those of the paper's training; "
+        "nothing is swapped.",
+    )
+
+
 class FstMatching(Binary):
-    """Cross-entropy of real and fake, of the carrier and of the donor.
+    """Cross-entropy of real and fake, of the carrier and of the donor. Options: `FstMatchingSettings`."""
 
-    Args:
-        detector: fst_matching.
-        class_weights: Factors of the cross-entropy of real and fake samples, or None for 1 and 1.
-        label_smoothing: 0.1 turns the targets 0 and 1 into 0.05 and 0.95.
-        carrier_weight: Factor of the carrier's cross-entropy; published: 0.5.
-        donor_weight: Factor of the donor's cross-entropy; published: 1.
-        interaction_weight: Factor of our interaction term; 0 leaves it out.
-        swap: Settings of the facial swap as a dict, for its changes of crop and quality, which are those of the paper's
-            training; nothing is swapped.
-    """
-
+    Settings = FstMatchingSettings
+    settings: FstMatchingSettings
     own_detectors = True
-    #: Settings of training as published, one run per compression or on all of them.
-    published: ClassVar[dict[str, Any]] = {
-        "method": "fst_matching", "detector": "fst_matching", "detector_options": ["weights=imagenet", "authors_input=true"],
-        "epochs": 200, "batch_size": 128, "learning_rate": 1e-3, "schedule": "constant", "weight_decay": 4e-3, "balance": "none",
-        "frames_per_video": 1,
+    # one run per compression or on all of them
+    published = {
+        "method": "fst_matching", "detector": "fst_matching",
+        "detector_options": {"weights": "imagenet", "authors_input": True}, "epochs": 200, "batch_size": 128,
+        "learning_rate": 1e-3, "schedule": "constant", "weight_decay": 4e-3, "balance": "none", "frames_per_video": 1,
     }  # fmt: skip
 
-    def __init__(
-        self,
-        detector: Any,
-        *,
-        class_weights: tuple[float, float] | None = None,
-        label_smoothing: float = 0.0,
-        carrier_weight: float = 0.5,
-        donor_weight: float = 1.0,
-        interaction_weight: float = 0.0,
-        swap: dict[str, Any] | None = None,
-    ) -> None:
-        super().__init__(detector, class_weights=class_weights, label_smoothing=label_smoothing, swap=swap or {})
-        weights = {"carrier": carrier_weight, "donor": donor_weight, "interaction": interaction_weight}
-        for name, value in weights.items():
-            if not 0 <= value <= 1000:
-                raise ParameterError(f"the method fst_matching: {name}_weight = {value}; expected 0 to 1000.")
-        if interaction_weight and isinstance(detector.head, nn.Linear):
+    def __init__(self, detector: Any, **options: Any) -> None:
+        super().__init__(detector, **options)
+        if self.settings.interaction_weight and isinstance(detector.head, nn.Linear):
             raise ParameterError(
-                f"the method fst_matching: interaction_weight = {interaction_weight}, but the last layer is linear, so that the "
-                "interaction is 0 and nothing can be learned from it. Build the detector with nonlinear=true "
+                f"the method fst_matching: interaction_weight = {self.settings.interaction_weight}, but the last layer is linear, "
+                "so that the interaction is 0 and nothing can be learned from it. Build the detector with nonlinear=true "
                 "(detector_options), or leave interaction_weight at 0."
             )
-        self.weights = weights
 
     def forward(self, batch: dict[str, Tensor]) -> Step:
         """Loss of a batch; see `training.step`. Parts: bce, carrier, donor, interaction."""
@@ -83,15 +76,20 @@ class FstMatching(Binary):
             parts[role] = identity_loss(logits, people)
             if self.training:  # people of other splits are not known
                 shares[f"{role}_accuracy"] = named_rightly(logits, people)
-        if self.weights["interaction"]:
+        if self.settings.interaction_weight:
             found = interaction(self.detector, prediction.aux["carrier_rest"], prediction.aux["donor_rest"])
             parts["interaction"] = interaction_loss(found, batch["label"])
-        loss = sum((self.weights[name] * part for name, part in parts.items() if name != "bce"), parts["bce"])
+        weights = {
+            "carrier": self.settings.carrier_weight,
+            "donor": self.settings.donor_weight,
+            "interaction": self.settings.interaction_weight,
+        }
+        loss = sum((weights[name] * part for name, part in parts.items() if name != "bce"), parts["bce"])
         return Step(loss, parts, prediction.logit, shares)
 
 
 def interaction(detector: Any, carrier_rest: Tensor, donor_rest: Tensor) -> Tensor:
-    """How much carrier and donor say together beyond what each says alone, `(B, 2)` per class."""
+    """Interaction of carrier and donor, `(B, 2)` per class."""
     nothing = torch.zeros_like(carrier_rest)
     together, alone = detector.decide(carrier_rest, donor_rest), detector.decide(nothing, nothing)
     return together - detector.decide(carrier_rest, nothing) - detector.decide(nothing, donor_rest) + alone
@@ -101,7 +99,7 @@ def interaction_loss(found: Tensor, label: Tensor) -> Tensor:
     """Mean of softplus(-(I_y - I_(1-y))): low where the interaction speaks for the right class; scalar, at least float32.
 
     Args:
-        found: `(B, 2)` of `interaction`.
+        found: `(B, 2)`, from `interaction`.
         label: `(B,)`, 0 or 1.
     """
     found = found.to(torch.promote_types(found.dtype, torch.float32))

@@ -1,4 +1,4 @@
-"""How much each of several losses counts: weights that are learned, or fixed ones.
+"""Weights of several losses, learned or fixed.
 
 Learned weights are those that the released code of Ba et al., Exposing the Deception (AAAI 2024, arXiv:2403.01786) uses, after
 Liebel and Koerner: Auxiliary Tasks in Multi-task Learning (arXiv:1805.06334): L = sum_k L_k / (2 p_k^2) + ln(1 + p_k^2). For a loss
@@ -21,10 +21,10 @@ class AutomaticWeights(nn.Module):
     """Learned weights.
 
     Args:
-        names: Of the losses, in the order of `p`.
+        names: Names of the losses, in the order of `p`.
 
     Attributes:
-        p: `(K,)`, 1 at first.
+        p: `(K,)`, initially 1.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -38,7 +38,7 @@ class AutomaticWeights(nn.Module):
         return (torch.stack([losses[name] for name in self.names]) / (2 * p**2) + torch.log1p(p**2)).sum()
 
     def factors(self) -> dict[str, Tensor]:
-        """What each loss is multiplied by now: 1 / (2 p^2)."""
+        """Current factor of each loss: 1 / (2 p^2)."""
         return dict(zip(self.names, (0.5 / self._safe().detach() ** 2).unbind(), strict=True))
 
     def _safe(self) -> Tensor:
@@ -48,10 +48,10 @@ class AutomaticWeights(nn.Module):
 
 
 class FixedWeights(nn.Module):
-    """Weights that stay as they are.
+    """Fixed weights.
 
     Args:
-        factors: Name of each loss -> what it is multiplied by.
+        factors: Name of each loss -> its factor.
     """
 
     def __init__(self, factors: Mapping[str, float]) -> None:
@@ -63,5 +63,5 @@ class FixedWeights(nn.Module):
         return torch.stack([factor * losses[name] for name, factor in self._factors.items()]).sum()
 
     def factors(self) -> dict[str, Tensor]:
-        """What each loss is multiplied by."""
+        """Factor of each loss."""
         return {name: torch.tensor(factor) for name, factor in self._factors.items()}

@@ -1,4 +1,4 @@
-"""The losses of Exposing the Deception: how much each local block, and the global vector, knows of the label.
+"""Information losses of Exposing the Deception, of the local blocks and of the global vector.
 
 Ba et al.: Exposing the Deception: Uncovering More Forgery Clues for Deepfake Detection. AAAI 2024, arXiv:2403.01786. With Z all
 local vectors, z_i one of them and G the global vector, the paper maximises sum_i I(z_i; y | Z without z_i), so that each block
@@ -40,14 +40,14 @@ def posterior_distances(
     reduction: Reduction = "published",
     temperature: float = 1.5,
 ) -> Tensor:
-    """How far the posteriors of H heads are from that of all blocks together.
+    """Distance of the posteriors of H heads from the posterior of all blocks together.
 
     Args:
-        logits: `(B, H, 2)`, of the heads that shall move.
-        joint_logits: `(B, 2)`; no gradient goes to them.
+        logits: `(B, H, 2)`, of the heads that are trained.
+        joint_logits: `(B, 2)`; they get no gradient.
         distance: "kl", "wasserstein" (mean of |P - Q|, 0..1) or "sinkhorn" (see `sinkhorn`).
-        direction: Of "kl". "published": KL(head || joint). "forward": KL(joint || head).
-        reduction: Of "kl". "published": mean over samples and classes. "batchmean": mean over samples.
+        direction: Direction of "kl". "published": KL(head || joint). "forward": KL(joint || head).
+        reduction: Reduction of "kl". "published": mean over samples and classes. "batchmean": mean over samples.
         temperature: Both sides' logits are divided by it.
 
     Returns:

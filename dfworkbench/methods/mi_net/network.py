@@ -1,4 +1,4 @@
-"""MI_Net: several networks that look at the same face and are trained to find different clues, and a layer that fuses them.
+"""MI_Net detector: several networks that learn different clues from the same face, and a layer that fuses them.
 
 Ba, Liu, Liu, Wu, Lin, Lu, Ren: Exposing the Deception: Uncovering More Forgery Clues for Deepfake Detection. AAAI 2024,
 arXiv:2403.01786. The layers are those of the authors' code (QingyuLiu/Exposing-the-Deception); none of it is used here.
@@ -19,9 +19,10 @@ The blocks run one after another. On CPUs, at 224 px and 8 pictures, one network
 long, and torch.vmap over stacked weights 1.3 to 1.6 times (see benchmarks/mi_net.py).
 """
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from dfworkbench.core.errors import ParameterError
@@ -29,65 +30,63 @@ from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.methods.mi_net.mobilenet_v1 import MobileNetV1Trunk
 from dfworkbench.models.efficientnet import EfficientNetTrunk
 from dfworkbench.models.mesonet import IMAGENET_MEAN, IMAGENET_STD
+from dfworkbench.models.options import Dropout, FaceAlignment, SizePx
 from dfworkbench.models.prediction import Prediction
 from dfworkbench.models.resnet import ResNetTrunk
 
 _HIDDEN = (1000, 500)
+#: Parameters by backbone, with four blocks.
+PARAMETERS = {
+    "resnet34": 87_965_120, "mobilenet": 17_976_256,
+    "efficientnet_b0": 22_339_504, "efficientnet_b1": 32_362_048, "efficientnet_b2": 37_693_768, "efficientnet_b3": 50_255_200,
+    "efficientnet_b4": 78_825_696, "efficientnet_b5": 123_155_328, "efficientnet_b6": 173_895_968,
+    "efficientnet_b7": 267_261_952,
+}  # fmt: skip
 #: For which the variants of EfficientNet were made, b0 first.
 _NATIVE_PX = (224, 240, 260, 300, 380, 456, 528, 600)
 
 
 class MiNet(nn.Module):
-    """MI_Net as a detector; subclasses name the backbone.
+    """MI_Net as a detector. Parameters with four blocks: `PARAMETERS`.
 
     `Prediction.aux` holds logits of real and fake: "class_logits" `(B, 2)` from the global description, on which `logit` stands,
     "joint_logits" `(B, 2)` from all n local ones, and "left_out_logits" `(B, n, 2)`, the i-th from all but the i-th; besides
     "local_features" `(B, n, d)` and "global_features" `(B, d)`. A batch of one cannot be trained on, because of batch norms.
 
     Args:
-        size_px: Height and width of the input; at least 32.
+        backbone: "resnet34", "mobilenet", or "efficientnet_b0" to "efficientnet_b7".
+        size_px: Height and width of the input.
         crop_scale: Side of the crop over the longer side of the face box, or, with `alignment="five_points"`, over that of
             the canvas of CADDM's authors.
         alignment: "box" or "five_points", see `InputSpec`. The authors do not say how they crop.
         blocks: Number n of networks; at least 2.
         dropout: Share of numbers that are dropped while training, before the last layer and twice in the fusion.
         bgr: Feed BGR minus ImageNet's mean of RGB, over its std, as published weights need it.
-        weights: Of each block: "" for random ones, "imagenet" for the published ones, or the path of a file with them. From a file
-            all blocks start alike, as in the original, and only the random heads tell them apart.
+        weights: Weights of each block: "" for random ones, "imagenet" for the published ones, or the path of a file with them.
+            From a file all blocks start alike, as in the original, and only the random heads tell them apart.
         spread: Noise that is added to the filters of all blocks but the first, over the standard deviation of each filter bank;
             0, as published, or small, so that blocks from one file do not start alike.
 
     Raises:
-        ParameterError: Too few blocks, too small a picture, or no weights are published for this backbone.
+        ParameterError: No weights are published for this backbone.
     """
 
-    #: The method that trains all its parts.
-    trained_by: ClassVar[str] = "mi_net"
-    backbone: ClassVar[str]
+    trained_by = "mi_net"
 
     def __init__(
         self,
-        size_px: int = 224,
+        backbone: str,
+        size_px: SizePx = 224,
         crop_scale: float = 1.3,
-        alignment: Literal["box", "five_points"] = "box",
-        blocks: int = 4,
-        dropout: float = 0.5,
+        alignment: FaceAlignment = "box",
+        blocks: Annotated[int, Field(ge=2)] = 4,
+        dropout: Dropout = 0.5,
         bgr: bool = False,
         weights: str = "",
-        spread: float = 0.0,
+        spread: Annotated[float, Field(ge=0)] = 0.0,
     ) -> None:
         super().__init__()
-        doing = f"building mi_net_{self.backbone}"
-        if blocks < 2:
-            raise ParameterError(
-                f"{doing}: blocks = {blocks}; expected at least 2, since each is compared with the others."
-            )
-        if size_px < 32:
-            raise ParameterError(f"{doing}: size_px = {size_px}, but five halvings need at least 32.")
-        if not 0 <= dropout < 1:
-            raise ParameterError(f"{doing}: dropout = {dropout}; expected a share from 0 to below 1.")
-        if spread < 0:
-            raise ParameterError(f"{doing}: spread = {spread}; expected 0 or more, such as 0.01.")
+        self.name = f"mi_net_{backbone}"
         self.input_spec = InputSpec(
             size_px=size_px,
             crop_scale=crop_scale,
@@ -96,7 +95,7 @@ class MiNet(nn.Module):
             mean=IMAGENET_MEAN,
             std=IMAGENET_STD,
         )
-        trunks = [backbone_trunk(self.backbone, weights) for _ in range(blocks)]
+        trunks = [backbone_trunk(backbone, weights) for _ in range(blocks)]
         for trunk in trunks[1:] if spread else ():
             _add_noise(trunk, spread)
         self.trunks = nn.ModuleList(trunks)
@@ -130,10 +129,10 @@ class MiNet(nn.Module):
 
     def _look(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Local descriptions `(B, n, d)` and the global one `(B, d)`."""
-        self.input_spec.check(images.shape, f"mi_net_{self.backbone}")
+        self.input_spec.check(images.shape, self.name)
         if self.training and len(images) < 2:
             raise ParameterError(
-                f"training mi_net_{self.backbone}: a batch of {len(images)} sample; batch norms need at least 2. Set batch_size "
+                f"training {self.name}: a batch of {len(images)} sample; batch norms need at least 2. Set batch_size "
                 "to 2 or more."
             )
         local = torch.stack([trunk(images).mean(dim=(2, 3)) for trunk in self.trunks], dim=1)
@@ -168,63 +167,3 @@ def _add_noise(trunk: nn.Module, share: float) -> None:
     for parameter in trunk.parameters():
         if parameter.ndim > 1:  # filters; norms stay as they are
             parameter.add_(torch.randn_like(parameter), alpha=share * float(parameter.std()))
-
-
-class MiNetResNet34(MiNet):
-    """87,965,120 parameters with four blocks."""
-
-    backbone = "resnet34"
-
-
-class MiNetMobileNet(MiNet):
-    """17,976,256 parameters with four blocks."""
-
-    backbone = "mobilenet"
-
-
-class MiNetEfficientNetB0(MiNet):
-    """22,339,504 parameters with four blocks."""
-
-    backbone = "efficientnet_b0"
-
-
-class MiNetEfficientNetB1(MiNet):
-    """32,362,048 parameters with four blocks."""
-
-    backbone = "efficientnet_b1"
-
-
-class MiNetEfficientNetB2(MiNet):
-    """37,693,768 parameters with four blocks."""
-
-    backbone = "efficientnet_b2"
-
-
-class MiNetEfficientNetB3(MiNet):
-    """50,255,200 parameters with four blocks."""
-
-    backbone = "efficientnet_b3"
-
-
-class MiNetEfficientNetB4(MiNet):
-    """78,825,696 parameters with four blocks."""
-
-    backbone = "efficientnet_b4"
-
-
-class MiNetEfficientNetB5(MiNet):
-    """123,155,328 parameters with four blocks."""
-
-    backbone = "efficientnet_b5"
-
-
-class MiNetEfficientNetB6(MiNet):
-    """173,895,968 parameters with four blocks."""
-
-    backbone = "efficientnet_b6"
-
-
-class MiNetEfficientNetB7(MiNet):
-    """267,261,952 parameters with four blocks."""
-
-    backbone = "efficientnet_b7"

@@ -104,19 +104,20 @@ class ClueStudySettings(Settings):
     def training(self, variant: str) -> TrainSettings:
         """Settings of one run: everything alike but the information losses."""
         local, whole = VARIANTS[variant]
-        own = [
-            f"local_loss={str(local).lower()}", f"global_loss={str(whole).lower()}",
-            f"weighting={'scales' if variant == HEADS else self.weighting}", f"mixup={self.mixup:g}",
-        ]  # fmt: skip
+        own: dict[str, Any] = {
+            "local_loss": local, "global_loss": whole,
+            "weighting": "scales" if variant == HEADS else self.weighting,
+            "mixup": int(self.mixup) if self.mixup.is_integer() else self.mixup,  # as names of runs have it
+        }  # fmt: skip
         if variant == HEADS:
-            own.append('scales={"global": 0, "local": 0}')
+            own["scales"] = {"global": 0, "local": 0}
         elif local or whole:
-            own.append(f"distance={self.distance}")
-        weights = [f"weights={self.weights}"] if self.weights else []
+            own["distance"] = self.distance
+        weights = {"weights": self.weights} if self.weights else {}
         precision = fast_precision(choose_device(self.device)) if self.precision == "auto" else self.precision
         return TrainSettings(
-            dataset=self.dataset, kinds=self.kinds, detector=self.detector, method="mi_net", size_px=self.size_px,
-            detector_options=[f"blocks={self.blocks}", *weights], method_options=own, epochs=self.epochs,
+            dataset=self.dataset, forgeries=self.kinds, detector=self.detector, method="mi_net", size_px=self.size_px,
+            detector_options={"blocks": self.blocks, **weights}, method_options=own, epochs=self.epochs,
             batch_size=self.batch_size,
             frames_per_video=self.frames_per_video, learning_rate=self.learning_rate, seed=self.seed, precision=precision,
             device=self.device,

@@ -1,4 +1,4 @@
-"""Training of Exposing the Deception: several local blocks, each of which must know something that the others do not.
+"""Training of MI_Net (Exposing the Deception): each local block must carry information that the others lack.
 
 Ba et al.: Exposing the Deception: Uncovering More Forgery Clues for Deepfake Detection. AAAI 2024, arXiv:2403.01786. The loss is a
 weighted sum of the cross-entropies of all heads, the global and the local information loss (`mi_losses`); weights are
@@ -16,17 +16,14 @@ Differences from the released code:
 - With several processes the local loss is that of the whole batch; pictures are mixed within each process's share.
 """
 
-import math
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, Literal, Self
 
 import torch
 import torch.distributed as dist
+from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn import functional as F
 
-from dfworkbench.core.errors import ParameterError
-from dfworkbench.core.names import require_name
 from dfworkbench.datasets.sample import Transform
 from dfworkbench.methods.mi_net.augment import ClueAugment, ClueSettings
 from dfworkbench.methods.mi_net.loss_weights import AutomaticWeights, FixedWeights
@@ -39,89 +36,76 @@ from dfworkbench.methods.mi_net.mi_losses import (
     posterior_distances,
 )
 from dfworkbench.models.inputs import prepare
-from dfworkbench.training.binary import Binary, decay_groups
-from dfworkbench.training.step import Step
+from dfworkbench.training.binary import Binary, ClassifierSettings
+from dfworkbench.training.step import Step, decay_groups
 
-Weighting = Literal["automatic", "scales", "sum"]
 #: Published factors of fixed weights.
 SCALES = {"classification": 1.0, "global": 2.0, "local": 10.0}
 
 
-class MiNetTraining(Binary):
-    """Cross-entropies of all heads, and both information losses.
+class MiNetSettings(ClassifierSettings):
+    """Options of the method mi_net; defaults are as published."""
 
-    Args:
-        detector: One with local blocks, such as mi_net_resnet34. Of its heads, those that nothing trains are frozen.
-        class_weights: Factors of the cross-entropies of real and fake samples, or None for 1 and 1.
-        label_smoothing: 0.1 turns the targets 0 and 1 into 0.05 and 0.95.
-        local_loss: Whether each block must know something that the others do not.
-        global_loss: Whether the global vector must know all that the blocks know.
-        distance: Of posteriors, see `posterior_distances`.
-        direction: Likewise.
-        reduction: Likewise.
-        temperature: Likewise.
-        weighting: "automatic" learns the weights of the losses, "scales" takes those of `scales`, "sum" takes 1.
-        scales: Factors that differ from `SCALES`, by its names.
-        weights_rate: Learning rate of automatic weights.
-        mixup: Both parameters of the beta distribution that shares of mixed pictures are drawn from; 0 mixes none.
-        train_joint_head: "any": by either information loss. "global": by the global one only, as published.
-        clue_augment: Settings of the random changes (`augment`), as a dict.
+    local_loss: bool = Field(default=True, description="Whether each block must know something that the others do not.")
+    global_loss: bool = Field(default=True, description="Whether the global vector must know all that the blocks know.")
+    distance: Distance = Field(default="kl", description="Distance of posteriors, see posterior_distances.")
+    direction: Direction = Field(default="published", description="Direction of the divergence kl.")
+    reduction: Reduction = Field(default="published", description="Reduction of the divergence kl.")
+    temperature: float = Field(default=1.5, ge=0.01, le=100, description="Temperature of the posteriors.")
+    weighting: Literal["automatic", "scales", "sum"] = Field(
+        default="automatic", description="Weights of the losses: learned, the fixed ones of scales, or 1."
+    )
+    scales: dict[Literal["classification", "global", "local"], Annotated[float, Field(ge=0, le=1e6)]] = Field(
+        default={}, description="Factors that differ from SCALES, by its names."
+    )
+    weights_rate: float = Field(default=1e-3, ge=0, le=1, description="Learning rate of automatic weights.")
+    mixup: float = Field(
+        default=0.5,
+        ge=0,
+        le=100,
+        description="Both parameters of the beta distribution that shares of mixed pictures are drawn from; 0 mixes none.",
+    )
+    train_joint_head: Literal["any", "global"] = Field(
+        default="any", description="Which information loss trains the head of all blocks; published: global."
+    )
+    clue_augment: ClueSettings = Field(default=ClueSettings(), description="Settings of the random changes.")
+
+    @model_validator(mode="after")
+    def _scales_are_used(self) -> Self:
+        if self.scales and self.weighting != "scales":
+            raise ValueError(
+                f"scales = {self.scales} with weighting = {self.weighting!r}, which has no fixed factors; set "
+                'weighting="scales", or leave scales out'
+            )
+        return self
+
+
+class MiNetTraining(Binary):
+    """Cross-entropies of all heads, and both information losses. Options: `MiNetSettings`.
+
+    Made for detectors with local blocks, such as mi_net_resnet34. Heads that nothing trains are frozen.
     """
 
+    Settings = MiNetSettings
+    settings: MiNetSettings
     own_detectors = True
-    #: Settings of training as published, for FaceForensics++.
-    published: ClassVar[dict[str, Any]] = {
-        "method": "mi_net", "detector": "mi_net_resnet34", "detector_options": ["weights=imagenet", "bgr=true"], "epochs": 10,
-        "batch_size": 256, "optimizer": "adam", "learning_rate": 1e-3, "schedule": "waves", "halve_rate": True,
+    # for FaceForensics++
+    published = {
+        "method": "mi_net", "detector": "mi_net_resnet34", "detector_options": {"weights": "imagenet", "bgr": True},
+        "epochs": 10, "batch_size": 256, "optimizer": "adam", "learning_rate": 1e-3, "schedule": "waves", "halve_rate": True,
         "weight_decay": 1e-6, "balance": "repeat", "frames_per_video": 1000,
     }  # fmt: skip
 
-    def __init__(
-        self,
-        detector: Any,
-        *,
-        class_weights: tuple[float, float] | None = None,
-        label_smoothing: float = 0.0,
-        local_loss: bool = True,
-        global_loss: bool = True,
-        distance: Distance = "kl",
-        direction: Direction = "published",
-        reduction: Reduction = "published",
-        temperature: float = 1.5,
-        weighting: Weighting = "automatic",
-        scales: dict[str, float] | None = None,
-        weights_rate: float = 1e-3,
-        mixup: float = 0.5,
-        train_joint_head: Literal["any", "global"] = "any",
-        clue_augment: dict[str, Any] | None = None,
-    ) -> None:
-        super().__init__(detector, class_weights=class_weights, label_smoothing=label_smoothing)
-        for name, word, known in (
-            ("distance", distance, Distance), ("direction", direction, Direction), ("reduction", reduction, Reduction),
-            ("weighting", weighting, Weighting), ("train_joint_head", train_joint_head, Literal["any", "global"]),
-        ):  # fmt: skip
-            require_name(f"{name} of the method mi_net", word, get_args(known))
-        for name, value, low, high in (
-            ("temperature", temperature, 0.01, 100.0), ("weights_rate", weights_rate, 0.0, 1.0), ("mixup", mixup, 0.0, 100.0)
-        ):  # fmt: skip
-            _require_number(name, value, low, high)
-        self.local_loss, self.global_loss = local_loss, global_loss
-        self.joint_head = global_loss or (local_loss and train_joint_head == "any")
-        self.distance = {
-            "distance": distance, "direction": direction, "reduction": reduction, "temperature": temperature
-        }  # fmt: skip
-        self.mixup, self.weights_rate = mixup, weights_rate
-        self.augment_settings = _clue_settings(clue_augment)
-        active = ["classification", *["global"] * global_loss, *["local"] * local_loss]
-        factors = _scales(scales or {}) if weighting == "scales" else dict.fromkeys(SCALES, 1.0)
-        if scales and weighting != "scales":
-            raise ParameterError(
-                f"the method mi_net: scales = {scales} with weighting = {weighting!r}, which has no fixed factors. Set "
-                'weighting="scales", or leave scales out.'
-            )
+    def __init__(self, detector: Any, **options: Any) -> None:
+        super().__init__(detector, **options)
+        chosen = self.settings
+        self.joint_head = chosen.global_loss or (chosen.local_loss and chosen.train_joint_head == "any")
+        self.distance = chosen.model_dump(include={"distance", "direction", "reduction", "temperature"})
+        active = ["classification", *["global"] * chosen.global_loss, *["local"] * chosen.local_loss]
+        factors = {**SCALES, **chosen.scales} if chosen.weighting == "scales" else dict.fromkeys(SCALES, 1.0)
         self.weights = (
             AutomaticWeights(active)
-            if weighting == "automatic"
+            if chosen.weighting == "automatic"
             else FixedWeights({name: factors[name] for name in active})
         )
         self._freeze_idle_heads()
@@ -135,16 +119,16 @@ class MiNetTraining(Binary):
         """
         images = prepare(batch["images"], self.detector.input_spec, type(self.detector).__name__)
         fake, targets = batch["label"].double(), self._targets(batch["label"])
-        mixed = self.training and self.mixup > 0
+        mixed = self.training and self.settings.mixup > 0
         if mixed:
-            images, fake, targets = mix(self.mixup, images, fake, targets)
+            images, fake, targets = mix(self.settings.mixup, images, fake, targets)
         prediction = self.detector(images)
         decision, joint, left_out = (prediction.aux[f"{name}_logits"] for name in ("class", "joint", "left_out"))
         parts = self._classification(decision, joint, left_out, targets)
         losses = {"classification": parts["classification"]}
-        if self.global_loss:
+        if self.settings.global_loss:
             losses["global"] = posterior_distances(decision[:, None], joint, **self.distance)[0]
-        if self.local_loss:
+        if self.settings.local_loss:
             distances = posterior_distances(left_out, joint, **self.distance)
             # validation may have another number of batches in each process: it must not wait for the others
             losses["local"] = local_information_loss(_over_processes(distances) if self.training else distances)
@@ -158,22 +142,25 @@ class MiNetTraining(Binary):
         """Those of a plain detector, and automatic weights with a rate of their own."""
         groups = decay_groups(self.detector, learning_rate, weight_decay)
         weights = list(self.weights.parameters())
-        return [*groups, {"params": weights, "lr": self.weights_rate, "weight_decay": 0.0}] if weights else groups
+        return (
+            [*groups, {"params": weights, "lr": self.settings.weights_rate, "weight_decay": 0.0}] if weights else groups
+        )
 
     def train_transform(self) -> Transform:
         """The random changes of the released code."""
-        return ClueAugment(self.augment_settings)
+        return ClueAugment(self.settings.clue_augment)
 
     def _targets(self, label: Tensor) -> Tensor:
         """Share of each class times the weight of the sample, `(B, 2)`."""
-        targets = F.one_hot(label, 2) * (1 - self.label_smoothing) + self.label_smoothing / 2
+        smoothing = self.settings.label_smoothing
+        targets = F.one_hot(label, 2) * (1 - smoothing) + smoothing / 2
         return targets * self.class_weights[label][:, None]
 
     def _classification(self, decision: Tensor, joint: Tensor, left_out: Tensor, targets: Tensor) -> dict[str, Tensor]:
         heads = [("bce", decision[:, None])]
         if self.joint_head:
             heads.append(("joint_bce", joint[:, None]))
-        if self.local_loss:
+        if self.settings.local_loss:
             heads.append(("left_out_bce", left_out))
         found = cross_entropies(torch.cat([logits for _, logits in heads], dim=1), targets)
         each = found.split([logits.shape[1] for _, logits in heads])
@@ -184,7 +171,7 @@ class MiNetTraining(Binary):
         shares = {}
         if self.joint_head:
             shares["joint_accuracy"] = _accuracy(joint, fake)
-        if self.local_loss:
+        if self.settings.local_loss:
             for number, logits in enumerate(left_out.unbind(dim=1), 1):
                 shares[f"left_out_{number}_accuracy"] = _accuracy(logits, fake)
         if self.training:
@@ -194,7 +181,7 @@ class MiNetTraining(Binary):
     def _freeze_idle_heads(self) -> None:
         # several processes would wait for their gradients, and weight decay would move them
         self.detector.joint_head.requires_grad_(self.joint_head)
-        self.detector.left_out_heads.requires_grad_(self.local_loss)
+        self.detector.left_out_heads.requires_grad_(self.settings.local_loss)
 
 
 def mix(alpha: float, images: Tensor, *targets: Tensor) -> tuple[Tensor, ...]:
@@ -223,26 +210,3 @@ def _over_processes(values: Tensor) -> Tensor:
     means = values.detach().clone()
     dist.all_reduce(means)
     return values + (means / dist.get_world_size() - values).detach()
-
-
-def _scales(given: Mapping[str, float]) -> dict[str, float]:
-    if not isinstance(given, dict):
-        raise ParameterError(f'the method mi_net: scales = {given!r}; expected a dict such as {{"local": 10}}.')
-    for name, value in given.items():
-        require_name("loss of the method mi_net", name, SCALES)
-        _require_number(f"the scale {name}", value, 0.0, 1e6)
-    return {**SCALES, **given}
-
-
-def _clue_settings(values: Any) -> ClueSettings:
-    if values is not None and not isinstance(values, dict):
-        raise ParameterError(
-            f'the method mi_net: clue_augment = {values!r}; expected a dict of ClueSettings, such as {{"noise": 0.2}}.'
-        )
-    return ClueSettings(**(values or {}))
-
-
-def _require_number(name: str, value: Any, low: float, high: float) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not number or not low <= value <= high:
-        raise ParameterError(f"the method mi_net: {name} = {value!r}; expected a number from {low:g} to {high:g}.")

@@ -3,20 +3,21 @@
 He, Yu, Keuper, Fritz: Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis. IJCAI 2021, arXiv:2105.14376. Names of weights
 are those of the authors' code (SSAW14/BeyondtheSpectrum, MIT); none of it is used here.
 
-It is no standard ResNet: three 3 x 3 convolutions, two of them with stride 2, take the place of the 7 x 7 one, and the stages
-have strides 2, 2, 1, 1 instead of 1, 2, 2, 2. ImageNet weights do not fit it; it starts at random.
+It is not a standard ResNet: three 3 x 3 convolutions, two of them with stride 2, take the place of the 7 x 7 one, and the stages
+have strides 2, 2, 1, 1 instead of 1, 2, 2, 2. ImageNet weights do not fit it, so it starts from random ones.
 
 Differences from the released code: dilation is off by default (all scripts of the authors turn it off); the last feature map,
 which nobody read, is not returned; there is no `pretrained`, which could not work.
 """
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from dfworkbench.core.errors import ParameterError
-
+#: Layers with weights.
+Depth = Literal[18, 34, 50, 101, 152]
 _BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 _WIDTHS, _STRIDES, _DILATIONS = (64, 128, 256, 512), (2, 2, 1, 1), (1, 1, 2, 4)
 _STEM = 128
@@ -27,14 +28,12 @@ class DeepStemResNet(nn.Module):
 
     Args:
         depth: Layers with weights: 18, 34, 50, 101 or 152.
-        channels: Of the input.
-        dilated: Look further apart in the last two stages. Sizes are the same.
+        channels: Channels of the input.
+        dilated: Dilate the convolutions of the last two stages; sizes stay the same.
     """
 
     def __init__(self, depth: int = 50, channels: int = 3, dilated: bool = False) -> None:
         super().__init__()
-        if depth not in _BLOCKS:
-            raise ParameterError(f"building a deep-stem ResNet: depth = {depth}; expected one of {sorted(_BLOCKS)}.")
         block = _Basic if depth < 50 else _Bottleneck
         self.conv1 = nn.Sequential(
             _conv3(channels, 64, stride=2), nn.BatchNorm2d(64), nn.ReLU(inplace=True),

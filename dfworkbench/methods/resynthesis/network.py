@@ -1,4 +1,4 @@
-"""Detectors that look at what a re-synthesis does not bring back, never at the picture itself.
+"""Re-synthesis detectors: classify the residual between a picture and its re-synthesis, never the picture itself.
 
 He, Yu, Keuper, Fritz: Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis. IJCAI 2021, arXiv:2105.14376. The layers are
 those of the authors' code (SSAW14/BeyondtheSpectrum, MIT); none of it is used here.
@@ -16,36 +16,41 @@ Differences from the released code:
 """
 
 import math
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from dfworkbench.core.errors import ParameterError
 from dfworkbench.core.input_spec import InputSpec
-from dfworkbench.methods.resynthesis.deep_stem_resnet import DeepStemResNet
+from dfworkbench.methods.resynthesis.deep_stem_resnet import DeepStemResNet, Depth
 from dfworkbench.methods.resynthesis.rdn import Rdn, box_down
+from dfworkbench.models.options import Positive, SizePx
 from dfworkbench.models.prediction import Prediction
 from dfworkbench.models.vgg import CHANNELS, VggTaps
 
 
 class Resynthesis(nn.Module):
-    """A re-synthesiser and a classifier of its residual; subclasses name the stages.
+    """A re-synthesiser and a classifier of its residual: 45,907,013 parameters with stage 0, 59,145,157 with stage 5.
+
+    With VGG-19 12,944,960 of them are frozen. With several stages, which is ours, the fake probabilities of all classifiers are
+    averaged.
 
     `Prediction.aux` holds "class_logits" `(B, 2)`, of real and fake, and the same for each classifier under its name:
     "pixel_logits", "stage5_logits".
 
     Args:
-        size_px: Height and width of the input; a multiple of 4, at least 32.
+        stages: Where residuals are taken: 0 for pixels, 1 to 5 for features of VGG-19 (64 maps at full size to 512 at a sixteenth).
+        size_px: Height and width of the input; a multiple of 4.
         alignment: "whole": a window of a picture at its own resolution, as the method needs it. "box": faces, which are cut and
             resized; resizing changes the finest pixels, where many traces of generation lie.
         crop_scale: Side of the crop over the longer side of the face box with "box", such as 1.3; 1 for whole pictures.
-        depth: Of the classifiers: 18, 34, 50, 101 or 152.
+        depth: Depth of the classifiers: 18, 34, 50, 101 or 152.
         dilated: See `DeepStemResNet`.
         features: Channels of the re-synthesiser, which are also its growth.
-        blocks: Its residual dense blocks.
+        blocks: Residual dense blocks of the re-synthesiser.
         layers: Dense layers of each block.
-        vgg_weights: Of VGG-19: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
+        vgg_weights: Weights of VGG-19: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
 
     Attributes:
         resynthesiser: The network for super-resolution.
@@ -53,29 +58,29 @@ class Resynthesis(nn.Module):
         classifiers: "pixel", "stage1" … "stage5" -> classifier; its own two logits are in the authors' order.
     """
 
-    trained_by: ClassVar[str] = "resynthesis"
-    #: Where residuals are taken: 0 for pixels, 1 to 5 for VGG-19.
-    stages: ClassVar[tuple[int, ...]]
+    trained_by = "resynthesis"
 
     def __init__(
         self,
-        size_px: int = 256,
+        stages: tuple[int, ...],
+        size_px: SizePx = 256,
         alignment: Literal["whole", "box"] = "whole",
         crop_scale: float = 1.0,
-        depth: int = 50,
+        depth: Depth = 50,
         dilated: bool = False,
-        features: int = 64,
-        blocks: int = 16,
-        layers: int = 8,
+        features: Positive = 64,
+        blocks: Positive = 16,
+        layers: Positive = 8,
         vgg_weights: str = "",
     ) -> None:
         super().__init__()
+        self.stages = stages
         self.input_spec = resynthesis_input(size_px, alignment, crop_scale)
-        self.resynthesiser = Rdn(features=features, growth=features, blocks=blocks, layers=layers)
-        deepest = max(self.stages)
+        self.resynthesiser = Rdn(features=features, blocks=blocks, layers=layers)
+        deepest = max(stages)
         self.vgg = VggTaps(vgg_weights, stages=deepest) if deepest else None
         self.classifiers = nn.ModuleDict(
-            {stage_name(stage): DeepStemResNet(depth, (3, *CHANNELS)[stage], dilated) for stage in self.stages}
+            {stage_name(stage): DeepStemResNet(depth, (3, *CHANNELS)[stage], dilated) for stage in stages}
         )
 
     def forward(self, images: Tensor) -> Prediction:
@@ -88,7 +93,7 @@ class Resynthesis(nn.Module):
         return Prediction(together[:, 1] - together[:, 0], {"class_logits": together, **logits})
 
     def features(self, images: Tensor) -> Tensor:
-        """What each classifier decides from, one after the other: `(B, 2048)` per stage, or `(B, 512)` with depth 18 and 34."""
+        """Features of each classifier, concatenated: `(B, 2048)` per stage, or `(B, 512)` with depth 18 and 34."""
         found = self._residuals(images)
         return torch.cat([self._classifier(name).features(residual) for name, residual in found.items()], dim=1)
 
@@ -97,16 +102,16 @@ class Resynthesis(nn.Module):
         return box_down(images, self.resynthesiser.scale)
 
     def resynthesise(self, images: Tensor) -> Tensor:
-        """What super-resolution makes of the small version of `(B, 3, H, W)`: the same shape, not clamped."""
+        """Super-resolution of the small version of `(B, 3, H, W)`: the same shape, not clamped."""
         return self.resynthesiser(self.low_resolution(images))
 
     def residual(self, images: Tensor, stage: int, resynthesis: Tensor | None = None) -> Tensor:
-        """What a re-synthesis does not bring back; the only thing that a classifier sees.
+        """Residual of a re-synthesis; the only input of a classifier.
 
         Args:
             images: `(B, 3, H, W)` in 0..1; H and W are multiples of 4.
             stage: 0 compares pixels; 1 to 5 compare features of VGG-19, of which gradients reach the re-synthesis only.
-            resynthesis: Of these images; None makes it.
+            resynthesis: Re-synthesis of these images; None computes it.
 
         Returns:
             The absolute difference, float32 or better: `(B, 3, H, W)`, or as `VggTaps` gives them.
@@ -148,19 +153,15 @@ def stage_name(stage: int) -> str:
 def resynthesis_input(
     size_px: int, alignment: Literal["whole", "box"], crop_scale: float = 1.0, scale: int = 4
 ) -> InputSpec:
-    """What a re-synthesiser is fed: RGB in 0..1.
+    """Input of a re-synthesiser: RGB in 0..1.
 
     Raises:
-        ParameterError: The size is no multiple of `scale` or too small, or the picture would be turned.
+        ParameterError: The size is no multiple of `scale`.
     """
-    if size_px % scale or size_px < 32:
+    if size_px % scale:
         raise ParameterError(
-            f"building a re-synthesiser: size_px = {size_px}; it must be at least 32 and a multiple of {scale}, because pictures "
-            f"are made {scale} times smaller. Take {max(-(-32 // scale), size_px // scale) * scale}."
-        )
-    if alignment not in ("whole", "box"):
-        raise ParameterError(
-            f"building a re-synthesiser: alignment = {alignment!r}; expected 'whole' (pictures at their own resolution) or 'box'."
+            f"building a re-synthesiser: size_px = {size_px}; it must be a multiple of {scale}, because pictures are made {scale} "
+            f"times smaller. Take {-(-size_px // scale) * scale}."
         )
     return InputSpec(size_px=size_px, alignment=alignment, crop_scale=crop_scale, value_range=(0.0, 1.0))
 
@@ -176,45 +177,3 @@ def _mean_of_probabilities(logits: list[Tensor]) -> Tensor:
     if len(logits) == 1:
         return logits[0]
     return torch.stack([each.log_softmax(dim=1) for each in logits]).logsumexp(dim=0) - math.log(len(logits))
-
-
-class ResynthesisPixel(Resynthesis):
-    """Compares pixels: 45,907,013 parameters."""
-
-    stages = (0,)
-
-
-class ResynthesisStage1(Resynthesis):
-    """Compares 64 maps at full size."""
-
-    stages = (1,)
-
-
-class ResynthesisStage2(Resynthesis):
-    """Compares 128 maps at half the size."""
-
-    stages = (2,)
-
-
-class ResynthesisStage3(Resynthesis):
-    """Compares 256 maps at a quarter of the size."""
-
-    stages = (3,)
-
-
-class ResynthesisStage4(Resynthesis):
-    """Compares 512 maps at an eighth of the size."""
-
-    stages = (4,)
-
-
-class ResynthesisStage5(Resynthesis):
-    """Compares 512 maps at a sixteenth of the size: 59,145,157 parameters, of which 12,944,960 are frozen."""
-
-    stages = (5,)
-
-
-class ResynthesisFused(Resynthesis):
-    """Ours: the mean of the fake probabilities of a pixel and a stage-5 classifier, with one re-synthesis for both."""
-
-    stages = (0, 5)

@@ -4,9 +4,9 @@ Zhang et al.: Residual Dense Network for Image Super-Resolution. CVPR 2018, arXi
 Fritz: Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis. IJCAI 2021, arXiv:2105.14376. Names of weights are those of the
 authors' code (SSAW14/BeyondtheSpectrum, MIT); none of it is used here.
 
-Differences from the released code: a growth that differs from the number of features is refused at once and not by the first
-sum; small pictures are made by average pooling, which is what the authors' sum over 16 phases is; dense blocks can be
-recomputed in the backward pass instead of kept (`checkpointing`); under autocast the last layer stays in float32.
+Differences from the released code: one number stands for features and growth, which must be equal there too; small pictures are
+made by average pooling, which is what the authors' sum over 16 phases is; dense blocks can be recomputed in the backward pass
+instead of kept (`checkpointing`); under autocast the last layer stays in float32.
 
 Speed on a CPU, measured for one block at 64 x 64: 92 ms with PyTorch's layout, 85 ms with channels last, where arithmetic is at
 80 % of what the processor can do; a buffer of all channels instead of concatenation, and convolving each layer's output once
@@ -14,12 +14,18 @@ for all later layers, cost 5 to 20 % more. With bfloat16 and matrix units (AMX) 
 The answer of a little-trained network then is off by 0.17 grey levels (root mean square), and 0.28 with the last layer rounded.
 """
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from dfworkbench.core.errors import InputError, ParameterError
+from dfworkbench.core.errors import InputError
+from dfworkbench.models.options import Positive
+
+#: How much larger a picture is made.
+Scale = Literal[2, 3, 4]
 
 
 def box_down(images: Tensor, factor: int = 4) -> Tensor:
@@ -45,8 +51,7 @@ class Rdn(nn.Module):
 
     Args:
         scale: How much larger: 2, 3 or 4.
-        features: Channels between the blocks.
-        growth: Channels that each dense layer adds; the same number, because a block's output is added to its input.
+        features: Channels between the blocks, and that each dense layer adds: a block's output is added to its input.
         blocks: Residual dense blocks.
         layers: Dense layers of each block.
 
@@ -54,19 +59,8 @@ class Rdn(nn.Module):
         checkpointing: Recompute each block in the backward pass instead of keeping what it made.
     """
 
-    def __init__(self, scale: int = 4, features: int = 64, growth: int = 64, blocks: int = 16, layers: int = 8) -> None:
+    def __init__(self, scale: int = 4, features: Positive = 64, blocks: Positive = 16, layers: Positive = 8) -> None:
         super().__init__()
-        if scale not in (2, 3, 4):
-            raise ParameterError(f"building an RDN: scale = {scale}; expected 2, 3 or 4.")
-        if growth != features:
-            raise ParameterError(
-                f"building an RDN: growth = {growth} and features = {features} must be equal, because a block's output, of "
-                "`growth` channels, is added to its input. Set both to the same number."
-            )
-        if min(features, blocks, layers) < 1:
-            raise ParameterError(
-                f"building an RDN: features = {features}, blocks = {blocks}, layers = {layers}; each must be at least 1."
-            )
         self.scale = scale
         self.checkpointing = False
         self.sfe1 = nn.Conv2d(3, features, 3, padding=1)

@@ -22,7 +22,7 @@ def reconstruction_loss(
 
     Args:
         made: The re-synthesis, `(B, 3, H, W)`, in 0..1.
-        target: What it was made of.
+        target: The original pictures.
         vgg: `models.vgg.VggTaps` with all five stages, or None to compare pixels alone.
         kind: How features are compared: "l1" or "mse".
 

@@ -1,8 +1,8 @@
-"""What makes re-synthesis harder while it is trained: a picture that was made small also loses something else.
+"""Degradations of small pictures in the training of a re-synthesiser: noise, lost colour, lost pixels.
 
 He, Yu, Keuper, Fritz: Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis. IJCAI 2021, arXiv:2105.14376. A re-synthesiser
 makes a picture of a small one. Pure super-resolution shows it a clean small picture; in the other tasks noise was added to it
-(denoising), pixels lost their colour (colourisation) or were lost (completion). What it must make stays the clean picture in
+(denoising), pixels lost their colour (colourisation) or were lost (completion). The target stays the clean picture in
 full size.
 
 All functions take small pictures `(B, 3, h, w)`, floats in 0..1, and leave them as they are; they draw from `generator`, or from
@@ -21,12 +21,12 @@ import torch
 from torch import Tensor
 
 Task = Literal["super_resolution", "denoising", "completion", "colourisation"]
-#: What a whole batch of fine-tuning may suffer.
+#: Degradation of a whole batch in fine-tuning.
 BatchTask = Literal["none", "denoising", "colourisation"]
 
-#: How often a sample of pre-training suffers each task: 1 - sqrt(1/2), rounded as in the original.
+#: Share of samples that each task degrades in pre-training: 1 - sqrt(1/2), rounded as in the original.
 SAMPLE_SHARE = 0.2929
-#: How often a batch of fine-tuning suffers its task.
+#: Share of batches that are degraded in fine-tuning.
 BATCH_SHARE = 0.5
 _MOST_NOISE = 10 / 255  # pre-training: standard deviation from 0 to this
 _BATCH_NOISE = 4 / 255  # fine-tuning: always this
@@ -59,8 +59,8 @@ def degrade_samples(low: Tensor, tasks: Collection[str], generator: torch.Genera
 
     Args:
         low: The small pictures.
-        tasks: Names of `Task`; noise comes before lost pixels, and those before lost colour, whatever their order.
-        generator: Of the random numbers.
+        tasks: Names of `Task`; always applied in the order noise, lost pixels, lost colour.
+        generator: Source of random numbers.
     """
 
     def drawn(bounds: tuple[float, float]) -> Tensor:

@@ -1,4 +1,4 @@
-"""The re-synthesiser of "Beyond the Spectrum" by itself, as it is trained on real pictures before there is a detector.
+"""The re-synthesiser of "Beyond the Spectrum", trained on real pictures before the detector.
 
 He, Yu, Keuper, Fritz: Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis. IJCAI 2021, arXiv:2105.14376. The network is
 `rdn`; differences from the released code are named there.
@@ -7,30 +7,35 @@ He, Yu, Keuper, Fritz: Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis
 from torch import Tensor, nn
 
 from dfworkbench.methods.resynthesis.network import resynthesis_input
-from dfworkbench.methods.resynthesis.rdn import Rdn, box_down
+from dfworkbench.methods.resynthesis.rdn import Rdn, Scale, box_down
+from dfworkbench.models.options import Positive, SizePx
 
 
 class Resynthesiser(nn.Module):
-    """Makes a picture small by averaging and large again by `Rdn`; trained and saved like a detector, but scores nothing.
+    """Downscales by averaging and upscales by `Rdn`; trained and saved like a detector, but does not score.
 
     Args:
-        size_px: Height and width of the windows that it is trained on; a multiple of `scale`, at least 32. The `rdn`
+        size_px: Height and width of the windows that it is trained on; a multiple of `scale`. The `rdn`
             itself takes pictures of any size.
-        features: Channels between the blocks, which are also the growth.
+        features: Channels between the blocks.
         blocks: Residual dense blocks.
         layers: Dense layers of each block.
         scale: How much smaller and larger; detectors need 4.
     """
 
     trained_by = "super_resolution"
-    #: Scoring refuses it.
     scores_fakes = False
 
     def __init__(
-        self, size_px: int = 96, features: int = 64, blocks: int = 16, layers: int = 8, scale: int = 4
+        self,
+        size_px: SizePx = 96,
+        features: Positive = 64,
+        blocks: Positive = 16,
+        layers: Positive = 8,
+        scale: Scale = 4,
     ) -> None:
         super().__init__()
-        self.rdn = Rdn(scale, features, features, blocks, layers)
+        self.rdn = Rdn(scale, features, blocks, layers)
         self.input_spec = resynthesis_input(size_px, "whole", scale=scale)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -89,29 +89,33 @@ class ReconstructionSettings(Settings):
         )  # fmt: skip
         made = {SUPER_RESOLUTION: first}
         for title, detector in reversed(FIRST_STAGES.items()):
-            made[title] = self._second(detector, f"resynthesiser={first.model_name}", trial=title == STAGE5)
+            made[title] = self._second(detector, {"resynthesiser": first.model_name}, random_features=title == STAGE5)
         if self.joint_epochs:
             made[JOINT] = self._second(
-                FIRST_STAGES[PIXEL], "joint=true", f"task={self.task}", start_from=made[PIXEL].model_name,
+                FIRST_STAGES[PIXEL], {"joint": True, "task": self.task}, start_from=made[PIXEL].model_name,
                 epochs=self.joint_epochs, learning_rate=1e-4,
             )  # fmt: skip
         whole = {"alignment": "whole", "crop_scale": 1.0}
-        options = [f"{name}={value}" for name, value in whole.items() if name in detector_options(self.plain)]
+        options = {name: value for name, value in whole.items() if name in detector_options(self.plain)}
         changes = {"colour_jitter": 0.0, "degrade": 0.0}
-        return made | {PLAIN: self._training(self.plain, kinds=[self.generator], detector_options=options, **changes)}
+        return made | {
+            PLAIN: self._training(self.plain, forgeries=[self.generator], detector_options=options, **changes)
+        }
 
-    def _second(self, detector: str, *options: str, trial: bool = False, **values: Any) -> TrainSettings:
-        """A detector of re-synthesis; `trial` where it looks at features that may be random."""
-        known = {"vgg_weights": self.vgg_weights} if trial and self.vgg_weights else {}
-        own = [*self._geometry(), f"depth={self.depth}", *(f"{name}={value}" for name, value in known.items())]
-        if self.trial or (trial and not self.vgg_weights):
-            options = (*options, "trial=true")
+    def _second(
+        self, detector: str, options: dict[str, Any], *, random_features: bool = False, **values: Any
+    ) -> TrainSettings:
+        """A detector of re-synthesis; `random_features` where it looks at features that may be random."""
+        known = {"vgg_weights": self.vgg_weights} if random_features and self.vgg_weights else {}
+        own = {**self._geometry(), "depth": self.depth, **known}
+        if self.trial or (random_features and not self.vgg_weights):
+            options = {**options, "allow_undertrained": True}
         return self._training(
-            detector, kinds=[self.generator], detector_options=own, method_options=list(options), **values
+            detector, forgeries=[self.generator], detector_options=own, method_options=options, **values
         )
 
-    def _geometry(self) -> list[str]:
-        return [f"features={self.features}", f"blocks={self.blocks}", f"layers={self.layers}"]
+    def _geometry(self) -> dict[str, Any]:
+        return {"features": self.features, "blocks": self.blocks, "layers": self.layers}
 
     def _training(self, detector: str, **values: Any) -> TrainSettings:
         precision = fast_precision(choose_device(self.device)) if self.precision == "auto" else self.precision

@@ -1,9 +1,8 @@
-"""Training a re-synthesiser on real pictures alone: make each of them again from a quarter of its width and height.
+"""Training of a re-synthesiser on real pictures: super-resolution by a factor of four, stage 1 of "Beyond the Spectrum".
 
-He, Yu, Keuper, Fritz: Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis. IJCAI 2021, arXiv:2105.14376. This is stage 1.
-What the network learns to make is what real pictures look like; `training` then tells fakes by what it makes
-differently. The loss is the mean absolute error of the pixels + 0.2 x the mean squared error of VGG-19's features
-(`reconstruction_loss`).
+He, Yu, Keuper, Fritz: Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis. IJCAI 2021, arXiv:2105.14376. The network
+learns what real pictures look like; `training` then uses its errors to detect fakes. The loss is the mean absolute error of the
+pixels + 0.2 x the mean squared error of VGG-19's features (`reconstruction_loss`).
 
 Differences from the released code:
 - The features' part is off unless ImageNet weights of VGG-19 are named: features of random weights say nothing. The published
@@ -13,13 +12,12 @@ Differences from the released code:
 - Two training tricks of the code that do nothing (JPEG compression and a blurred copy of each picture) are left out.
 """
 
-from collections.abc import Sequence
-from typing import Any, ClassVar, get_args
+from typing import Any, Self
 
-from torch import Tensor, nn
+from pydantic import Field, field_validator, model_validator
+from torch import Tensor
 from torch.nn import functional as F
 
-from dfworkbench.core.errors import ParameterError
 from dfworkbench.datasets.perturb.picture_augment import PictureAugment
 from dfworkbench.datasets.sample import Transform
 from dfworkbench.methods.resynthesis.rdn import box_down
@@ -27,54 +25,56 @@ from dfworkbench.methods.resynthesis.reconstruction_loss import reconstruction_l
 from dfworkbench.methods.resynthesis.restoration import Task, degrade_samples
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.vgg import VggTaps
-from dfworkbench.training.step import Step
+from dfworkbench.training.step import MethodSettings, Step, TrainingMethod
 
 
-class SuperResolution(nn.Module):
-    """Mean absolute error of re-synthesised pictures, and of their features.
+class SuperResolutionSettings(MethodSettings):
+    """Options of the method super_resolution."""
 
-    Args:
-        detector: rdn.
-        tasks: What a small picture loses while training, of "super_resolution" (nothing more than its size, which is always
-            there and alone as published), "denoising", "completion" and "colourisation"; see `restoration`.
-        perceptual_weight: Factor of the features' part; published: 0.2. Above 0 it needs `vgg_weights`.
-        vgg_weights: "imagenet", or the path of a file with these weights of VGG-19.
-    """
+    tasks: list[Task] = Field(
+        default=["super_resolution"],
+        description="Degradations of small pictures in training: super_resolution (none besides the size; always included, the "
+        "only one published), denoising, completion, colourisation.",
+    )
+    perceptual_weight: float = Field(
+        default=0.0, ge=0, le=100, description="Factor of the features' part; published: 0.2. Needs vgg_weights."
+    )
+    vgg_weights: str = Field(default="", description="Weights of VGG-19: imagenet, or the path of a file with them.")
 
+    @field_validator("tasks", mode="before")
+    @classmethod
+    def _one_or_several(cls, tasks: Any) -> Any:
+        return [tasks] if isinstance(tasks, str) else list(tasks)
+
+    @model_validator(mode="after")
+    def _features_are_known(self) -> Self:
+        if self.perceptual_weight and not self.vgg_weights:
+            raise ValueError(
+                f"perceptual_weight = {self.perceptual_weight} compares features of VGG-19, but no weights are named, and those "
+                "of random weights say nothing; set vgg_weights=imagenet (downloaded once) or the path of the file, or "
+                "perceptual_weight=0"
+            )
+        return self
+
+
+class SuperResolution(TrainingMethod):
+    """Mean absolute error of re-synthesised pictures, and of their features. Options: `SuperResolutionSettings`."""
+
+    Settings = SuperResolutionSettings
+    settings: SuperResolutionSettings
     own_detectors = True
-    closed_set: ClassVar[bool] = False
-    real_only: ClassVar[bool] = True
-    #: Settings of training as published, on 25,000 pictures of 1024 x 1024.
-    published: ClassVar[dict[str, Any]] = {
+    real_only = True
+    decay_vectors = True
+    # on 25,000 pictures of 1024 x 1024
+    published = {
         "method": "super_resolution", "detector": "rdn", "size_px": 96, "epochs": 750, "batch_size": 12, "optimizer": "adam",
         "learning_rate": 1e-4, "schedule": "steps", "rate_steps": ["226=5e-5", "451=2.5e-5", "676=1.25e-5"], "weight_decay": 0.0,
-        "balance": "none", "frames_per_video": 1, "method_options": ["perceptual_weight=0.2", "vgg_weights=imagenet"],
+        "balance": "none", "frames_per_video": 1, "method_options": {"perceptual_weight": 0.2, "vgg_weights": "imagenet"},
     }  # fmt: skip
 
-    def __init__(
-        self,
-        detector: Any,
-        *,
-        tasks: Sequence[str] = ("super_resolution",),
-        perceptual_weight: float = 0.0,
-        vgg_weights: str = "",
-    ) -> None:
-        super().__init__()
-        tasks = (tasks,) if isinstance(tasks, str) else tuple(tasks)
-        unknown = [task for task in tasks if task not in get_args(Task)]
-        if unknown or not 0 <= perceptual_weight <= 100:
-            raise ParameterError(
-                f"the method super_resolution: tasks = {list(tasks)}, perceptual_weight = {perceptual_weight}; expected tasks of "
-                f"{', '.join(get_args(Task))}, and a weight of 0 to 100."
-            )
-        if perceptual_weight and not vgg_weights:
-            raise ParameterError(
-                f"the method super_resolution: perceptual_weight = {perceptual_weight} compares features of VGG-19, but no "
-                "weights are named, and those of random weights say nothing. Set vgg_weights=imagenet (downloaded once) or the "
-                "path of the file, or perceptual_weight=0."
-            )
-        self.detector, self.tasks, self.perceptual_weight = detector, tasks, perceptual_weight
-        self.vgg = VggTaps(vgg_weights) if perceptual_weight else None
+    def __init__(self, detector: Any, **options: Any) -> None:
+        super().__init__(detector, **options)
+        self.vgg = VggTaps(self.settings.vgg_weights) if self.settings.perceptual_weight else None
 
     def forward(self, batch: dict[str, Tensor]) -> Step:
         """Loss of a batch; see `training.step`.
@@ -84,27 +84,18 @@ class SuperResolution(nn.Module):
         """
         pictures = prepare(batch["images"], self.detector.input_spec, type(self.detector).__name__)
         low = box_down(pictures, self.detector.rdn.scale)
-        made = self.detector.rdn(degrade_samples(low, self.tasks) if self.training else low)
+        made = self.detector.rdn(degrade_samples(low, self.settings.tasks) if self.training else low)
         parts = reconstruction_loss(made, pictures, self.vgg, "mse")
-        loss = parts["l1"] + self.perceptual_weight * parts.get("perceptual", 0.0)
+        loss = parts["l1"] + self.settings.perceptual_weight * parts.get("perceptual", 0.0)
         measures = {"psnr_db": psnr_db(made, pictures)}
         if not self.training:
             enlarged = F.interpolate(low, size=pictures.shape[2:], mode="bicubic", align_corners=False)
             measures["bicubic_psnr_db"] = psnr_db(enlarged, pictures)
         return Step(loss, parts, None, measures)
 
-    def parameter_groups(self, learning_rate: float, weight_decay: float) -> list[dict[str, Any]]:
-        """One group: all of the re-synthesiser."""
-        trainable = [p for p in self.parameters() if p.requires_grad]
-        return [{"params": trainable, "lr": learning_rate, "weight_decay": weight_decay}]
-
     def train_transform(self) -> Transform:
         """A window anywhere in the picture, mirrored and turned."""
         return PictureAugment(hflip=0.5, vflip=0.5, rot90=0.5)
-
-    def eval_transform(self) -> Transform | None:
-        """None: a measure must not depend on chance."""
-        return None
 
 
 def psnr_db(made: Tensor, target: Tensor) -> Tensor:
@@ -112,7 +103,7 @@ def psnr_db(made: Tensor, target: Tensor) -> Tensor:
 
     Args:
         made: `(B, 3, H, W)`; cut off at 0 and 1, as it would be when stored.
-        target: Likewise, in 0..1.
+        target: `(B, 3, H, W)` in 0..1.
     """
     squares = (made.detach().double().clamp(0, 1) - target.double()).square().flatten(1).mean(dim=1)
     return -10 * squares.clamp(min=1e-10).log10().mean()

@@ -1,4 +1,4 @@
-"""Re-synthesis of large pictures piece by piece, where memory does not hold a whole one.
+"""Re-synthesis of large pictures in tiles, to save memory.
 
 In theory a pixel depends on what lies 500 px away; in fact much less far. Measured in the published geometry, largest difference
 to a picture of 192 px that is made whole, on a scale of 0..1, for tiles of 96 px:
@@ -24,7 +24,7 @@ from dfworkbench.methods.resynthesis.rdn import Rdn, box_down
 
 
 def resynthesise_tiled(rdn: Rdn, images: Tensor, tile_px: int = 256, overlap_px: int = 64) -> Tensor:
-    """What `rdn` makes of the small version of pictures, tile by tile.
+    """Re-synthesise pictures tile by tile.
 
     Args:
         rdn: The re-synthesiser.

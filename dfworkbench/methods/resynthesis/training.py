@@ -1,4 +1,4 @@
-"""Training a detector to tell fakes by what a re-synthesiser of real pictures makes differently.
+"""Training of re-synthesis detectors, stages 2 and 3 of "Beyond the Spectrum".
 
 He, Yu, Keuper, Fritz: Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis. IJCAI 2021, arXiv:2105.14376. Stage 1 trains
 the re-synthesiser (`super_resolution`). Here, stage 2 trains the classifier on the residual and leaves the
@@ -18,9 +18,10 @@ Differences from the released code:
 
 import math
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, Literal, Self
 
 import torch
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from dfworkbench.core.errors import CheckpointError, ParameterError
@@ -35,7 +36,7 @@ from dfworkbench.models import detector_options
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.vgg import VggTaps
 from dfworkbench.runs.checkpoints import load_detector
-from dfworkbench.training.binary import Binary
+from dfworkbench.training.binary import Binary, ClassifierSettings
 from dfworkbench.training.shares import share_of_processes
 from dfworkbench.training.step import Step
 
@@ -53,87 +54,86 @@ def quarter_cosine(rate: float, epochs: int) -> list[str]:
     return [f"{e + 2}={rate * factor!r}" for e, factor in enumerate(factors)]
 
 
+class ResynthesisSettings(ClassifierSettings):
+    """Options of the method resynthesis."""
+
+    renamed = {"trial": "allow_undertrained"}
+
+    resynthesiser: str = Field(
+        default="",
+        description="Run, run folder or weight file of stage 1; empty: the detector has its re-synthesiser already, as after "
+        "start_from.",
+    )
+    joint: bool = Field(default=False, description="Train the re-synthesiser too (stage 3).")
+    resynthesiser_rate: float = Field(
+        default=1e-4, gt=0, le=1, description="Learning rate of the re-synthesiser at the start of stage 3."
+    )
+    task: BatchTask = Field(
+        default="none", description="Degradation of the small pictures of every other batch in the reconstruction loss."
+    )
+    reconstruction_weight: float = Field(
+        default=1.0, gt=0, le=1000, description="Factor of the reconstruction loss; published: 1."
+    )
+    perceptual: bool = Field(
+        default=False, description="Add the features' part to the reconstruction loss, as published."
+    )
+    vgg_weights: str = Field(
+        default="",
+        description="Weights of VGG-19, imagenet or the path of a file, for perceptual with a detector without five stages of it.",
+    )
+    allow_undertrained: bool = Field(
+        default=False,
+        description="Allow an untrained re-synthesiser and random weights of VGG-19; results are no evidence about the method.",
+    )
+    compat: Literal["", "released"] = Field(
+        default="",
+        description="released: as the authors' code, freeze the re-synthesiser in stage 3 and scale gradients.",
+    )
+    gradient_scale: float = Field(
+        default=0.02, gt=0, le=1000, description="Factor of the classifier's gradients with compat=released."
+    )
+
+    @model_validator(mode="after")
+    def _only_stage_3_reconstructs(self) -> Self:
+        if not self.joint and (self.task != "none" or self.perceptual):
+            raise ValueError(
+                f"task = {self.task!r}, perceptual = {self.perceptual} belong to the reconstruction loss, which only stage 3 has; "
+                "set joint=true, or leave them out"
+            )
+        return self
+
+
 class ResynthesisTraining(Binary):
     """Cross-entropy of real and fake, and in stage 3 the reconstruction loss of the real pictures.
 
-    For a detector of several classifiers the cross-entropies of all of them are added.
-
-    Args:
-        detector: resynthesis_pixel, resynthesis_stage1 to 5 or resynthesis_fused.
-        class_weights: Factors of the cross-entropy of real and fake samples, or None for 1 and 1.
-        label_smoothing: 0.1 turns the targets 0 and 1 into 0.05 and 0.95.
-        resynthesiser: Run, run folder or weight file of stage 1. Empty: the detector has its re-synthesiser already, as after
-            `start_from`.
-        joint: Train the re-synthesiser too (stage 3).
-        resynthesiser_rate: Learning rate of the re-synthesiser at the start of stage 3; that of the classifier is the run's.
-        task: What the small pictures of every other batch suffer in the reconstruction loss: "none", "denoising" or
-            "colourisation".
-        reconstruction_weight: Factor of the reconstruction loss; published: 1.
-        perceptual: Add the features' part to the reconstruction loss, as published.
-        vgg_weights: "imagenet", or the path of a file with these weights of VGG-19, for `perceptual` with a detector that has
-            no such network of five stages.
-        trial: Allow an untrained re-synthesiser and random weights of VGG-19. Results are then no evidence about the method.
-        compat: "released" leaves the re-synthesiser frozen in stage 3 and scales gradients, as the authors' code does.
-        gradient_scale: Factor of the classifier's gradients with compat="released".
+    For a detector of several classifiers (resynthesis_fused) the cross-entropies of all of them are added. Options:
+    `ResynthesisSettings`.
     """
 
+    Settings = ResynthesisSettings
+    settings: ResynthesisSettings
     own_detectors = True
-    #: Options that name runs; training looks them up in its workspace and notes their files.
-    run_options: ClassVar[tuple[str, ...]] = ("resynthesiser",)
-    #: Settings of stage 2 as published, on 25,000 real and 25,000 fake pictures of 1024 x 1024. Stage 1 is to be added:
-    #: method_options=["resynthesiser=…"].
-    published: ClassVar[dict[str, Any]] = {
+    run_options = ("resynthesiser",)
+    # stage 2, on 25,000 real and 25,000 fake pictures of 1024 x 1024; add stage 1: method_options={"resynthesiser": …}
+    published = {
         "method": "resynthesis", "detector": "resynthesis_pixel", "size_px": 1024, "epochs": 100, "batch_size": 10,
         "optimizer": "sgd", "learning_rate": 2e-4, "schedule": "steps", "rate_steps": quarter_cosine(2e-4, 100),
         "weight_decay": 5e-3, "balance": "none", "frames_per_video": 1,
     }  # fmt: skip
 
-    def __init__(
-        self,
-        detector: Any,
-        *,
-        class_weights: tuple[float, float] | None = None,
-        label_smoothing: float = 0.0,
-        resynthesiser: str = "",
-        joint: bool = False,
-        resynthesiser_rate: float = 1e-4,
-        task: BatchTask = "none",
-        reconstruction_weight: float = 1.0,
-        perceptual: bool = False,
-        vgg_weights: str = "",
-        trial: bool = False,
-        compat: Literal["", "released"] = "",
-        gradient_scale: float = 0.02,
-    ) -> None:
-        super().__init__(detector, class_weights=class_weights, label_smoothing=label_smoothing)
-        for name, value, known in (("task", task, get_args(BatchTask)), ("compat", compat, ("", "released"))):
-            if value not in known:
-                raise ParameterError(f"the method resynthesis: {name} = {value!r}; expected one of {known}.")
-        for name, value, most in (
-            ("resynthesiser_rate", resynthesiser_rate, 1.0), ("reconstruction_weight", reconstruction_weight, 1000.0),
-            ("gradient_scale", gradient_scale, 1000.0),
-        ):  # fmt: skip
-            if not 0 < value <= most:
-                raise ParameterError(f"the method resynthesis: {name} = {value}; expected above 0, to {most}.")
-        if not joint and (task != "none" or perceptual):
-            raise ParameterError(
-                f"the method resynthesis: task = {task!r}, perceptual = {perceptual} belong to the reconstruction loss, which only "
-                "stage 3 has. Set joint=true, or leave them out."
-            )
-        self.joint, self.reconstruction_weight = joint, reconstruction_weight
-        self.task: BatchTask = task
-        self.resynthesiser_rate = resynthesiser_rate
-        self.gradient_scale = gradient_scale if compat else 1.0
+    def __init__(self, detector: Any, **options: Any) -> None:
+        super().__init__(detector, **options)
+        chosen = self.settings
+        self.gradient_scale = chosen.gradient_scale if chosen.compat else 1.0
         #: The weight file of stage 1, if one was loaded.
-        self.resynthesiser_file = _load_resynthesiser(detector, resynthesiser) if resynthesiser else None
-        self.trains_resynthesiser = joint and not compat
+        self.resynthesiser_file = _load_resynthesiser(detector, chosen.resynthesiser) if chosen.resynthesiser else None
+        self.trains_resynthesiser = chosen.joint and not chosen.compat
         detector.resynthesiser.requires_grad_(self.trains_resynthesiser)
         detector.resynthesiser.checkpointing = self.trains_resynthesiser
-        self.perceptual = perceptual
         # where the detector has all five stages, they serve both
         shared = detector.vgg is not None and detector.vgg.stages == len(STAGE_WEIGHTS)
-        self.own_vgg = VggTaps(vgg_weights) if perceptual and not shared else None
-        if not trial:
+        self.own_vgg = VggTaps(chosen.vgg_weights) if chosen.perceptual and not shared else None
+        if not chosen.allow_undertrained:
             _require_trained(detector, self.own_vgg)
 
     def forward(self, batch: dict[str, Tensor]) -> Step:
@@ -148,9 +148,9 @@ class ResynthesisTraining(Binary):
         parts = {"bce": cross_entropy}
         # the value stays; with a frozen re-synthesiser all of its gradients are those of the classifiers
         loss = self.gradient_scale * cross_entropy + (1 - self.gradient_scale) * cross_entropy.detach()
-        if self.joint and self.training:
+        if self.settings.joint and self.training:
             found = self._reconstruction(pictures, batch["label"])
-            loss = loss + self.reconstruction_weight * sum(found.values(), torch.zeros_like(loss))
+            loss = loss + self.settings.reconstruction_weight * sum(found.values(), torch.zeros_like(loss))
             parts |= found
         return Step(loss, parts, prediction.logit)
 
@@ -158,7 +158,7 @@ class ResynthesisTraining(Binary):
         """The classifiers, and in stage 3 the re-synthesiser; the authors' weight decay pulls biases and norms too."""
         modules = [(self.detector.classifiers, learning_rate)]
         if self.trains_resynthesiser:
-            modules.append((self.detector.resynthesiser, self.resynthesiser_rate))
+            modules.append((self.detector.resynthesiser, self.settings.resynthesiser_rate))
         return [
             {"params": list(module.parameters()), "lr": rate, "weight_decay": weight_decay} for module, rate in modules
         ]
@@ -172,11 +172,11 @@ class ResynthesisTraining(Binary):
         real = (label == REAL).nonzero()[:, 0]
         share = len(real) / share_of_processes((label == REAL).sum()).to(pictures.dtype)
         # all pictures are degraded, so that processes draw alike
-        low = degrade_batch(self.detector.low_resolution(pictures), self.task)
+        low = degrade_batch(self.detector.low_resolution(pictures), self.settings.task)
         if not len(real):
             return {}
         made = self.detector.resynthesiser(low[real])
-        vgg = (self.own_vgg or self.detector.vgg) if self.perceptual else None
+        vgg = (self.own_vgg or self.detector.vgg) if self.settings.perceptual else None
         parts = reconstruction_loss(made, pictures[real], vgg)
         return {name: part * share for name, part in parts.items()}
 
@@ -208,12 +208,14 @@ def _load_resynthesiser(detector: Any, source: str) -> Path:
 
 def _require_trained(detector: Any, own_vgg: nn.Module | None) -> None:
     """Refuse a re-synthesiser that cannot make pictures, and features of random weights."""
-    without = "trial=true goes on all the same, to try things out; its results are no evidence about the method."
+    without = (
+        "allow_undertrained=true goes on all the same, to try things out; its results are no evidence about the method."
+    )
     found = probe_psnr_db(detector.resynthesiser)
     if not found >= LEAST_PSNR_DB:
         raise ParameterError(
             f"the method resynthesis: the re-synthesiser makes a smooth test picture with {found:.1f} dB only, below "
-            f"{LEAST_PSNR_DB:g} dB, so it has not learned to make pictures, and what it makes differently says nothing. Train one "
+            f"{LEAST_PSNR_DB:g} dB, so it has not learned to make pictures, and its residuals say nothing. Train one "
             "with detector = 'rdn' on real pictures first, and name its run with method_options resynthesiser=RUN (or start "
             f"from a detector that has one: start_from). {without}"
         )

@@ -138,7 +138,7 @@ def _resynthesiser(state: Mapping[str, Tensor], called: str) -> tuple[Rdn, dict[
     """The network of a file, and its options."""
     geometry = _geometry(state)
     with torch.device("meta"):
-        rdn = Rdn(growth=geometry["features"], **geometry)
+        rdn = Rdn(**geometry)
     named = ", ".join(f"{name} = {value}" for name, value in geometry.items())
     _fill(rdn, state, f"{called} does not fit a re-synthesiser with {named}")
     return rdn, geometry

@@ -1,7 +1,5 @@
 """CADDM from tables to checkpoints: targets reach the loss, the history counts, and what is missing stops it early."""
 
-import json
-
 import pandas as pd
 import pytest
 import torch
@@ -29,7 +27,7 @@ def toy(tmp_path_factory):
 def test_samples_bear_windows_and_kinds(toy):
     data = prepare(SETTINGS, toy).train
     swap_all = {"genuine_on_fake": 0.0, "fake_on_genuine": 0.3, "partial": 0.7}
-    swapped = prepare(SETTINGS.replace(method_options=[f"swap={json.dumps(swap_all)}"]), toy).train
+    swapped = prepare(SETTINGS.replace(method_options={"swap": swap_all}), toy).train
     batch = collate([swapped[row] for row in range(len(swapped))])
     assert batch["images"].shape == (len(data), 3, 224, 224)
     assert batch["images"].dtype == torch.uint8
@@ -94,11 +92,11 @@ def test_auto_takes_the_method_of_the_detector():
     ("changes", "message"),
     [
         ({"method": "binary"}, "parts of it would never be trained"),
-        ({"method": "caddm", "detector": "mesonet4"}, "needs outputs that this detector has not"),
-        ({"method_options": ["negatives=-1"]}, "negatives = -1; expected 0.0 to 100.0"),
-        ({"method_options": ['swap={"partial": 0.9}']}, "add up to 1.5, more than 1"),
-        ({"method_options": ["swap=3"]}, "swap = 3; expected a dict"),
-        ({"label_smoothing": 0.1, "method_options": ["augment=3"]}, "it has no option 'augment'"),
+        ({"method": "caddm", "detector": "mesonet4"}, "needs outputs that this detector does not have"),
+        ({"method_options": {"negatives": -1}}, "negatives = -1: .*greater than or equal to 0"),
+        ({"method_options": {"swap": {"partial": 0.9}}}, "add up to 1.5, more than 1"),
+        ({"method_options": {"swap": 3}}, "swap = 3: .*dictionary"),
+        ({"label_smoothing": 0.1, "method_options": {"augment": 3}}, "no setting 'augment'"),
     ],
 )
 def test_mistakes_are_named(toy, changes, message):
@@ -107,9 +105,9 @@ def test_mistakes_are_named(toy, changes, message):
 
 
 def test_only_some_kinds_are_trained_on(toy):
-    both, one = prepare(SETTINGS, toy), prepare(SETTINGS.replace(kinds=["fake1"]), toy)
+    both, one = prepare(SETTINGS, toy), prepare(SETTINGS.replace(forgeries=["fake1"]), toy)
     assert set(both.train.rows["method"]) == {"", "fake0", "fake1"}
     assert set(one.train.rows["method"]) == set(one.val.rows["method"]) == {"", "fake1"}
     assert (one.train.rows["label"] == 0).sum() == (both.train.rows["label"] == 0).sum()
     with pytest.raises(UnknownNameError, match="fake1"):
-        prepare(SETTINGS.replace(kinds=["fake2"]), toy)
+        prepare(SETTINGS.replace(forgeries=["fake2"]), toy)

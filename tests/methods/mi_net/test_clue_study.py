@@ -129,15 +129,15 @@ def test_maps_of_other_pictures_by_hand():
 def test_variants_differ_by_their_losses_alone():
     trainings = SETTINGS.replace(variants=["none", "global", "local", "both"]).trainings()
     assert len({training.model_name for training in trainings.values()}) == 4
-    same = {training.replace(method_options=[]).model_name for training in trainings.values()}
+    same = {training.replace(method_options={}).model_name for training in trainings.values()}
     assert len(same) == 1
-    assert trainings["local"].method_options == [
-        "local_loss=true", "global_loss=false", "weighting=automatic", "mixup=0", "distance=kl",
-    ]  # fmt: skip
+    assert trainings["local"].method_options == {
+        "local_loss": True, "global_loss": False, "weighting": "automatic", "mixup": 0, "distance": "kl",
+    }  # fmt: skip
     heads = SETTINGS.training("heads")
-    assert heads.method_options == [
-        "local_loss=true", "global_loss=true", "weighting=scales", "mixup=0", 'scales={"global": 0, "local": 0}',
-    ]  # fmt: skip
+    assert heads.method_options == {
+        "local_loss": True, "global_loss": True, "weighting": "scales", "mixup": 0, "scales": {"global": 0, "local": 0},
+    }  # fmt: skip
     assert SETTINGS.replace(weighting="sum", distance="wasserstein").training("heads") == heads
     other = SETTINGS.replace(distance="wasserstein")
     assert other.training("none") == SETTINGS.training("none"), "it has no distance: it is not trained again"

@@ -1,6 +1,7 @@
 """Training of Exposing the Deception: which loss moves what, what is mixed, logged, resumed and refused."""
 
 import json
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,20 +10,20 @@ import torch
 from torch import nn
 from toy import make_workspace
 
-from dfworkbench.__main__ import _settings as settings_of_flags
 from dfworkbench.__main__ import main
-from dfworkbench.core.errors import ParameterError, UnknownNameError
+from dfworkbench.core.errors import ParameterError
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.methods.mi_net.augment import ClueAugment
 from dfworkbench.methods.mi_net.loss_weights import AutomaticWeights
 from dfworkbench.methods.mi_net.training import SCALES, MiNetTraining, _accuracy
 from dfworkbench.models import DETECTORS, build_detector
 from dfworkbench.models.prediction import Prediction
+from dfworkbench.notebook.flags import given_settings
 from dfworkbench.training import TrainSettings, prepare, train
 from dfworkbench.training.registry import build_method
 
 SETTINGS = TrainSettings(
-    dataset="toy", detector="mi_net_mobilenet", size_px=32, detector_options=["blocks=2", "dropout=0.2"], epochs=1, batch_size=8,
+    dataset="toy", detector="mi_net_mobilenet", size_px=32, detector_options={"blocks": 2, "dropout": 0.2}, epochs=1, batch_size=8,
     frames_per_video=1, threads=1, name="run", device="cpu", learning_rate=1e-3,
 )  # fmt: skip
 
@@ -202,19 +203,20 @@ def test_each_loss_falls_by_itself_and_leaves_the_joint_head(name):
 @pytest.mark.parametrize("value", ["False", "false", "True", 0, 1, None])
 @pytest.mark.parametrize("name", ["local_loss", "global_loss"])
 def test_a12b_only_true_and_false_are_switches(name, value):
-    with pytest.raises(ParameterError, match=rf"'mi_net': {name} = {value!r}; expected true or false"):
+    with pytest.raises(ParameterError, match=rf"{name} = {value!r}: .*boolean"):
         build_method("mi_net", Blocks(), **{name: value})
 
 
 def test_a12b_false_is_false_in_settings_and_on_the_command_line(toy, capsys):
-    settings = SETTINGS.replace(method_options=["local_loss=false", "mixup=0"])
+    settings = SETTINGS.replace(method_options={"local_loss": False, "mixup": 0})
     method = prepare(settings, toy).method
-    assert (method.local_loss, method.global_loss, method.mixup) == (False, True, 0)
-    with pytest.raises(ParameterError, match="local_loss = 'False'; expected true or false"):
-        prepare(SETTINGS.replace(method_options=["local_loss=False"]), toy)
+    own = method.settings
+    assert (own.local_loss, own.global_loss, own.mixup) == (False, True, 0)
+    with pytest.raises(ParameterError, match=r"local_loss = 'False'.*boolean"):
+        prepare(SETTINGS.replace(method_options={"local_loss": "False"}), toy)
     flags = SimpleNamespace(**{"setting.method_options": ['local_loss=false, scales={"local": 3}, weighting=scales']})
-    method = prepare(SETTINGS.replace(method_options=settings_of_flags("train", flags).method_options), toy).method
-    assert not method.local_loss
+    method = prepare(SETTINGS.replace(method_options=given_settings("train", flags).method_options), toy).method
+    assert not method.settings.local_loss
     assert method.weights.factors()["global"] == 2
     words = [
         "train",
@@ -228,25 +230,25 @@ def test_a12b_false_is_false_in_settings_and_on_the_command_line(toy, capsys):
         "blocks=2",
     ]
     assert main([*words, "--method-options", "global_loss=False", "--epochs", "1"]) == 2
-    assert "global_loss = 'False'; expected true or false" in capsys.readouterr().err
+    assert re.search("global_loss = 'False'.*boolean", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"mixup": True}, ParameterError, "mixup = True; expected a number from 0 to 100"),
+        ({"mixup": True}, ParameterError, "mixup = True.*number"),
         ({"mixup": "0.5"}, ParameterError, "mixup = '0.5'"),
         ({"mixup": float("nan")}, ParameterError, "mixup = nan"),
-        ({"temperature": 0}, ParameterError, "temperature = 0; expected a number from 0.01"),
+        ({"temperature": 0}, ParameterError, "temperature = 0: .*0.01"),
         ({"weights_rate": -1}, ParameterError, "weights_rate = -1"),
-        ({"distance": "w"}, UnknownNameError, "no distance of the method mi_net is called 'w'"),
-        ({"direction": "reverse"}, UnknownNameError, "Known: forward, published|no direction"),
-        ({"weighting": "auto"}, UnknownNameError, "Did you mean 'automatic'"),
-        ({"weighting": "scales", "scales": [1, 2, 10]}, ParameterError, r"scales = \[1, 2, 10\]; expected a dict"),
-        ({"weighting": "scales", "scales": {"gil": 2}}, UnknownNameError, "'gil'"),
-        ({"weighting": "scales", "scales": {"local": "10"}}, ParameterError, "the scale local = '10'"),
-        ({"scales": {"local": 1}}, ParameterError, 'Set weighting="scales"'),
-        ({"clue_augment": 3}, ParameterError, "clue_augment = 3; expected a dict"),
+        ({"distance": "w"}, ParameterError, "distance = 'w'.*'wasserstein'"),
+        ({"direction": "reverse"}, ParameterError, "direction = 'reverse'.*'forward'"),
+        ({"weighting": "auto"}, ParameterError, "weighting = 'auto'.*'automatic'"),
+        ({"weighting": "scales", "scales": [1, 2, 10]}, ParameterError, r"scales = \[1, 2, 10\].*dictionary"),
+        ({"weighting": "scales", "scales": {"gil": 2}}, ParameterError, "'gil'.*'local'"),
+        ({"weighting": "scales", "scales": {"local": "10"}}, ParameterError, "scales.local = '10'"),
+        ({"scales": {"local": 1}}, ParameterError, 'set weighting="scales"'),
+        ({"clue_augment": 3}, ParameterError, "clue_augment = 3.*dictionary"),
         ({"clue_augment": {"jpg": 1}}, ParameterError, "no setting 'jpg'. Did you mean 'jpeg'"),
     ],
 )
@@ -256,7 +258,7 @@ def test_mistakes_are_named(options, error, message):
 
 
 def test_other_detectors_are_refused():
-    with pytest.raises(ParameterError, match="needs outputs that this detector has not"):
+    with pytest.raises(ParameterError, match="needs outputs that this detector does not have"):
         build_method("mi_net", build_detector("mesonet4"))
 
 
@@ -282,7 +284,7 @@ def test_a_resumed_run_keeps_its_weights(shared, monkeypatch):
     """Stopped after the first of two epochs and continued, all is as if it had not been: automatic weights too."""
     monkeypatch.setitem(DETECTORS, "three_blocks", Blocks)
     options = SETTINGS.replace(
-        detector="three_blocks", size_px=None, detector_options=[], epochs=2, method_options=["weights_rate=0.05"]
+        detector="three_blocks", size_px=None, detector_options={}, epochs=2, method_options={"weights_rate": 0.05}
     )
     (_, last) = train(options.replace(name="whole"), shared, progress=False)
     first = next(train(options.replace(name="halves"), shared, progress=False))
@@ -308,7 +310,7 @@ def test_a_resumed_run_keeps_its_weights(shared, monkeypatch):
 
 def test_a_real_detector_trains_and_automatic_weights_have_their_own_rate(shared):
     options = SETTINGS.replace(
-        learning_rate=1e-4, method_options=["weights_rate=0.05"], name="rates", schedule="constant"
+        learning_rate=1e-4, method_options={"weights_rate": 0.05}, name="rates", schedule="constant"
     )
     (epoch,) = train(options, shared, progress=False)
     assert np.isfinite(epoch.train["loss"])

@@ -19,7 +19,7 @@ from dfworkbench.datasets.perturb.perturbations import PERTURBATIONS, Perturb
 from dfworkbench.evaluation.judging.robustness import frank_auc, frank_scores, robustness, robustness_of
 from dfworkbench.evaluation.scoring.ensemble import mean_scores
 from dfworkbench.methods.resynthesis import degradation
-from dfworkbench.methods.resynthesis.network import ResynthesisFused, ResynthesisPixel
+from dfworkbench.methods.resynthesis.network import Resynthesis
 from dfworkbench.methods.resynthesis.reconstruction import (
     compare_kinds,
     picture_errors,
@@ -37,7 +37,7 @@ TINY = {"size_px": 32, "alignment": "box", "depth": 18, "features": 8, "blocks":
 @pytest.fixture(scope="module")
 def fused():
     torch.manual_seed(0)
-    return ResynthesisFused(**TINY)
+    return Resynthesis((0, 5), **TINY)
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_stages_and_sizes_may_differ_from_those_of_the_detector(fused):
 
 
 def test_a_resynthesis_as_a_picture_is_rounded_and_clipped():
-    detector = ResynthesisPixel(**TINY)
+    detector = Resynthesis((0,), **TINY)
     for weights in detector.resynthesiser.parameters():
         nn.init.zeros_(weights)
     output = [p for name, p in detector.resynthesiser.named_parameters() if name.endswith("bias")][-1]
@@ -127,7 +127,7 @@ def test_what_cannot_be_measured_is_refused(fused, data):
     with pytest.raises(InputError, match="with Linear: it does not re-synthesise pictures"):
         reconstruction_errors(nn.Linear(1, 1), pictures(1))
     with pytest.raises(ParameterError, match="no VGG-19"):
-        reconstruction_errors(ResynthesisPixel(**TINY), pictures(1), stages=(5,))
+        reconstruction_errors(Resynthesis((0,), **TINY), pictures(1), stages=(5,))
     with pytest.raises(InputError, match=r"got torch.float32 \(1, 3, 32, 32\), expected uint8"):
         reconstruction_errors(fused, torch.zeros(1, 3, 32, 32))
     with pytest.raises(InputError, match="no pictures"):
@@ -257,7 +257,7 @@ def test_robustness_scores_the_same_samples_under_every_condition(data, test_spl
 
 
 def test_the_mean_of_two_detectors_is_what_the_fused_one_says(fused, data, test_split):
-    parts = {"pixel": ResynthesisPixel(**TINY), "stage5": build_detector("resynthesis_stage5", **TINY)}
+    parts = {"pixel": Resynthesis((0,), **TINY), "stage5": build_detector("resynthesis_stage5", **TINY)}
     for part in parts.values():
         known = part.state_dict()
         part.load_state_dict({name: value for name, value in fused.state_dict().items() if name in known})
@@ -270,7 +270,7 @@ def test_the_mean_of_two_detectors_is_what_the_fused_one_says(fused, data, test_
     assert mean["fake_probability"].to_numpy() == pytest.approx(
         (made["pixel"].scores["fake_probability"] + made["stage5"].scores["fake_probability"]).to_numpy() / 2
     )
-    measured = robustness_of(mean, "ResynthesisFused", draws=0)
+    measured = robustness_of(mean, "Resynthesis", draws=0)
     pd.testing.assert_frame_equal(measured.curves, made["fused"].curves)
     pd.testing.assert_frame_equal(measured.summary, made["fused"].summary)
     with pytest.raises(TableError, match="do not name the same samples in the same order"):
@@ -358,7 +358,7 @@ def test_whole_pictures_are_perturbed_and_measured_too(data, test_split):
     }
     whole = data._replace(faces=data.faces.assign(**ends))
     torch.manual_seed(0)
-    detector = ResynthesisPixel(**TINY | {"alignment": "whole"}).eval()
+    detector = Resynthesis((0,), **TINY | {"alignment": "whole"}).eval()
     found = robustness(detector, whole, test_split, ["jpeg"], levels=(5,), draws=0, progress=False)
     assert found.curves["value"].notna().all()
     changed = found.scores.pivot(index="row_id", columns="level", values="logit")
