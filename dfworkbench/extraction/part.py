@@ -58,7 +58,7 @@ class Job:
     def part_file(self) -> Path:
         """Where the part of this video lies."""
         name = hashlib.sha256(self.path.encode()).hexdigest()[:24]
-        return parts_folder(self.extracted, self.dataset) / f"{name}.json"
+        return self.extracted / self.dataset / ".parts" / f"{name}.json"
 
     @property
     def crops_folder(self) -> Path:
@@ -72,11 +72,6 @@ class Part:
 
     video: dict[str, Any]
     faces: list[dict[str, Any]] = field(default_factory=list)
-
-
-def parts_folder(extracted: Path, dataset: str) -> Path:
-    """The folder of all part files of a data set."""
-    return extracted / dataset / ".parts"
 
 
 def read_part(job: Job) -> Part | None:

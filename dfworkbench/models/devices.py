@@ -43,3 +43,10 @@ def fast_precision(device: torch.device) -> Literal["32-true", "bf16-mixed"]:
     capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # torch 2.6 does not know it
     known = capabilities.get("amx_bf16") or capabilities.get("avx512_bf16")
     return "bf16-mixed" if known else "32-true"
+
+
+def resolve_precision(
+    precision: Literal["auto", "32-true", "bf16-mixed"], device: str
+) -> Literal["32-true", "bf16-mixed"]:
+    """The precision that "auto" stands for on a device, itself a name that `choose_device` takes; others as they are."""
+    return fast_precision(choose_device(device)) if precision == "auto" else precision

@@ -13,7 +13,8 @@ import dfworkbench
 from dfworkbench.core.provenance import PACKAGES, git_state, package_version
 from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.datasets.audit.leak_note import AUDIT_KEY, run_note
-from dfworkbench.datasets.domain import GENERATED, caveat, dataset_domain
+from dfworkbench.datasets.dataset import DataSet
+from dfworkbench.datasets.domain import GENERATED, caveat
 from dfworkbench.evaluation.judging.leaderboard import Leaderboard
 from dfworkbench.evaluation.metrics.bootstrap import interval_text
 from dfworkbench.notebook import report_html as page
@@ -85,7 +86,7 @@ def _lead(runs: Sequence[ReportRun], boards: Mapping[tuple[str, str], Leaderboar
 
 def _notes(runs: Sequence[ReportRun], datasets: Sequence[str], space: Workspace) -> list[str]:
     notes = [page.note_html(text, bad=True) for text in dict.fromkeys(filter(None, (run_note(r.record) for r in runs)))]
-    generated = [name for name in datasets if dataset_domain(space.labels / name) == GENERATED]
+    generated = [name for name in datasets if DataSet(name, space).domain == GENERATED]
     if generated:
         notes.append(page.note_html(
             f"Test data are generated ({', '.join(generated)}): the figures show that methods and code work, not how detectors "

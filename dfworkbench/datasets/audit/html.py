@@ -11,14 +11,19 @@ _SHOWN = 20
 
 def audit_html(found: Audit) -> str:
     """Plain HTML without scripts."""
-    rgb = FAKE_RGB if found.verdict == RED else REAL_RGB
-    look = f"background:rgb{rgb};color:#fff;border-radius:10px;padding:1px 9px;font-weight:600"
-    head = f'<b>{escape(found.name or "Leakage audit")}</b> <span style="{look}">{found.verdict}</span>'
-    if not found.saw_pictures:
-        head += f' <span style="{SOFT}">by tables alone: no frames were compared</span>'
+    head = f"<b>{escape(found.name or 'Leakage audit')}</b> {verdict_html(found)}"
     kinds = [(KINDS[f.kind], "not looked at" if f.count is None else f.count, f.looked_at) for f in found.findings]
     table = html_table(("what crosses splits", "found", "looked at"), kinds, [bool(f.count) for f in found.findings])
     return f'<div style="{FONT};max-width:1010px">{head}{table}{_leaks(found)}</div>'
+
+
+def verdict_html(found: Audit, prefix: str = "") -> str:
+    """The verdict as a coloured chip, and what it rests on where frames were not compared."""
+    rgb = FAKE_RGB if found.verdict == RED else REAL_RGB
+    look = f"background:rgb{rgb};color:#fff;border-radius:10px;padding:1px 9px;font-weight:600;white-space:nowrap"
+    chip = f'<span style="{look}">{escape(prefix)}{found.verdict}</span>'
+    rest = "" if found.saw_pictures else f' <span style="{SOFT}">by tables alone: no frames were compared</span>'
+    return chip + rest
 
 
 def _leaks(found: Audit) -> str:

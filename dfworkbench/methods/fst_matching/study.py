@@ -1,4 +1,4 @@
-"""Notebook 05_hypotheses: the attributions of encoders and detectors, and the three tests of FST-Matching."""
+"""Study of notebook 05_hypotheses: attributions of encoders and detectors, and the three tests of FST-Matching."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from dfworkbench.core.errors import DataNotFoundError, InputError
 from dfworkbench.core.names import COMPRESSIONS, FAKE, REENACTMENTS
-from dfworkbench.core.workspace import Workspace, find_workspace
-from dfworkbench.datasets.dataset import Extracted, pick
+from dfworkbench.core.workspace import Workspace
+from dfworkbench.datasets.rows import pick
 from dfworkbench.evaluation.metrics.comparison import compare_auc, mean_auc
 from dfworkbench.evaluation.metrics.measures import Measure, measures_table
-from dfworkbench.evaluation.scoring.score import score_rows
+from dfworkbench.explain import study
 from dfworkbench.explain.deletion import deletion_and_insertion
 from dfworkbench.explain.explanations import METHODS, explain, of_shapley
 from dfworkbench.explain.map_scores import compare_maps, mean_mask
@@ -40,9 +40,7 @@ from dfworkbench.methods.fst_matching.results import (
     stability_result,
 )
 from dfworkbench.methods.fst_matching.settings import CARRIER, DETECTOR, DONOR, PAIRED, UNPAIRED, HypothesisSettings
-from dfworkbench.runs.checkpoints import LoadedDetector, load_detector
 from dfworkbench.show.tables import ReadableTable
-from dfworkbench.training.start import with_splits
 
 ALL, SWAPS, EXPRESSIONS = "all fakes", "swaps", "reenactments"
 
@@ -50,27 +48,14 @@ _MOST_GAP = 0.01  # of bf16 maps, see `ImageGame.precision_gap`
 _SCORED_FRAMES = 4  # of each video, for the AUC of detectors
 
 
-class Study:
-    """One hypothesis on trained encoders and detectors.
-
-    Args:
-        settings: Of the study; what it needs must be trained.
-        workspace: Where runs and data sets lie.
-        progress: Whether to show bars.
-    """
+class Study(study.Study[HypothesisSettings]):
+    """One hypothesis on trained encoders and detectors."""
 
     def __init__(
         self, settings: HypothesisSettings, workspace: Workspace | None = None, *, progress: bool = True
     ) -> None:
-        self.settings, self.progress = settings, progress
-        self.workspace = workspace or find_workspace()
-        data = Extracted.read(settings.dataset, self.workspace)
-        splits = self.workspace.labels / settings.dataset / "splits.csv"
-        self.data = data._replace(videos=with_splits(data.videos, splits))
-        self.models = {
-            title: load_detector(training.model_name, settings.device, workspace=self.workspace)
-            for title, training in settings.trainings().items()
-        }
+        super().__init__(settings, workspace, progress=progress)
+        self.models = {title: self.load(training.model_name) for title, training in settings.trainings().items()}
         first = self.models[CARRIER]
         for title, model in self.models.items():
             first.input_spec.require_same(model.input_spec, f"explaining the {title} beside the carrier's encoder")
@@ -216,8 +201,8 @@ class Study:
         videos = self.data.videos
         fakes = videos[(videos["split"] == "train") & (videos["label"] == FAKE)]
         model = self.models[CARRIER]
-        train = self.data.samples(model, fakes, 1).rows
-        masks, there = self.data.masks(model, train)
+        train = self.data.samples(model.input_spec, fakes, 1).rows
+        masks, there = self.data.masks(model.input_spec, train)
         grid = (self.settings.grid, self.settings.grid)
         rows = self.pictures.rows[known]
         return compare_maps(
@@ -246,7 +231,11 @@ class Study:
 
     def auc_table(self) -> ReadableTable:
         """Video AUC on the test split: of the detector, or of paired and unpaired ones and their difference."""
-        scores = {title: self._scores(model) for title, model in self.models.items() if title not in (CARRIER, DONOR)}
+        scores = {
+            title: self.score(model, _SCORED_FRAMES)
+            for title, model in self.models.items()
+            if title not in (CARRIER, DONOR)
+        }
         if self.settings.hypothesis != 2:
             columns = {title: [mean_auc("video AUC", [table])[0]] for title, table in scores.items()}
             return ReadableTable(measures_table(columns, digits=3).drop(columns="chance"))
@@ -258,12 +247,6 @@ class Study:
                 columns.setdefault(kind, []).append(mean_auc(name, [table])[0])
             columns.setdefault("difference", []).append(compare_auc(name, [both[0]], [both[1]]))
         return ReadableTable(measures_table(columns, digits=3).drop(columns="chance").rename_axis("video AUC"))
-
-    def _scores(self, model: LoadedDetector) -> pd.DataFrame:
-        videos = self.data.videos[self.data.videos["split"] == "test"]
-        return score_rows(
-            model, self.data.samples(model, videos, _SCORED_FRAMES), videos=videos, progress=self.progress
-        )
 
     # -- hypothesis 3 --------------------------------------------------------------------------------------------------
 
