@@ -317,12 +317,11 @@ class DataSet:
             doing: What is being done, as messages begin: "extracting the data set 'demo'".
 
         Raises:
-            OutputError: Another process holds it (says which one, and since when), or its folders cannot be written.
+            OutputError: Another process holds it (says which one, and since when), or its folder cannot be written.
         """
         require_folder_name(doing, self.name)
-        for folder, base in ((self.crops_folder, self.crops_root), (self.folder, self.workspace.labels)):
-            require_below(folder, base, doing)
-            require_writable(folder, "a data set")
+        require_below(self.folder, self.workspace.labels, doing)
+        require_writable(self.folder, "a data set")
         with held(self.folder, doing):
             try:
                 yield DataSetWriter(self.folder)

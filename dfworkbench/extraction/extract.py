@@ -8,8 +8,9 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from dfworkbench.core.names import STATUS_OK
+from dfworkbench.core.safe_paths import require_below
 from dfworkbench.core.settings import parse_options
-from dfworkbench.core.workspace import Workspace, find_workspace
+from dfworkbench.core.workspace import Workspace, find_workspace, require_writable
 from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.datasets.layouts import read_layout
 from dfworkbench.datasets.splits import assign_splits
@@ -112,6 +113,8 @@ def _extract(
     progress: bool,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The video table with what was found, and the face table."""
+    require_below(data.crops_folder, data.crops_root, _doing(data))
+    require_writable(data.crops_folder, "extracted faces")
     videos = VIDEOS.complete(videos)  # its paths become folders that are written to and emptied
     settings = settle(settings)  # from here on the same weights for all files, whatever a worker finds
     root = Path(root).expanduser().resolve()

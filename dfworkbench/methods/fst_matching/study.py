@@ -1,7 +1,6 @@
 """Study of notebook 05_hypotheses: attributions of encoders and detectors, and the three tests of FST-Matching."""
 
-import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -20,17 +19,14 @@ from dfworkbench.explain import study
 from dfworkbench.explain.deletion import deletion_and_insertion
 from dfworkbench.explain.explanations import METHODS, explain, of_shapley
 from dfworkbench.explain.map_scores import compare_maps, mean_mask
-from dfworkbench.explain.shapley.image_game import ImageGame
-from dfworkbench.explain.shapley.maps import attribute_all
-from dfworkbench.explain.shapley.values import ClassLogit, ClassLogOdds, Value
 from dfworkbench.explain.study_pictures import Pictures, choose_pictures, hide, named
+from dfworkbench.methods.fst_matching.attributions import Attributions, Maps
 from dfworkbench.methods.fst_matching.compressions import compressed_crops
 from dfworkbench.methods.fst_matching.hypothesis1 import OverlapStudy, overlap_study
 from dfworkbench.methods.fst_matching.hypothesis2 import PairingStudy, pairing_study
 from dfworkbench.methods.fst_matching.hypothesis3 import StabilityStudy, stability_study
 from dfworkbench.methods.fst_matching.null import NULLS
 from dfworkbench.methods.fst_matching.results import (
-    Maps,
     Result,
     gains_table,
     map_table,
@@ -44,7 +40,6 @@ from dfworkbench.show.tables import ReadableTable
 
 ALL, SWAPS, EXPRESSIONS = "all fakes", "swaps", "reenactments"
 
-_MOST_GAP = 0.01  # of bf16 maps, see `ImageGame.precision_gap`
 _SCORED_FRAMES = 4  # of each video, for the AUC of detectors
 
 
@@ -117,53 +112,15 @@ class Study(study.Study[HypothesisSettings]):
 
     # -- maps ----------------------------------------------------------------------------------------------------------
 
-    def maps(self, title: str, images: NDArray[np.uint8] | None = None, *, seed: int | None = None) -> Maps:
-        """Attributions of a model on the pictures; finished maps lie beside its weights and are not made again.
-
-        Args:
-            title: Of the model, a key of `models`.
-            images: The same pictures in another compression; by default as they were extracted.
-            seed: Of the coalitions; by default that of the settings.
-        """
-        own, rows = self.settings.attributions(self._precisions[title]), self.pictures.rows
-        if seed is not None:
-            own = dataclasses.replace(own, seed=seed)
-        model = self.models[title]
-        pictures = self.pictures.images if images is None else images
-        found = attribute_all(
-            model,
-            dict(zip(rows["row_id"], pictures, strict=True)),
-            value={row_id: self._value(title, at) for at, row_id in enumerate(rows["row_id"])},
-            settings=own,
-            folder=model.path.parent / "attributions" / model.path.stem,
-            progress=self.progress,
-        )
-        each = list(found.values())
-        return Maps(np.stack([a.values for a in each]), np.stack([a.standard_error for a in each]), each)
-
     @cached_property
-    def _precisions(self) -> dict[str, str]:
-        """What the maps of each model are made with: bf16 only where it moves the value by less than a hundredth."""
-        fast, own, image = self.settings.numbers(), self.settings.attributions(), self.pictures.images[0]
-        chosen = {}
-        for title, model in self.models.items():
-            value = self._value(title, 0)
-            game = ImageGame(model, image, grid=own.grid, baseline=own.baseline, value=value, precision=fast)
-            chosen[title] = fast if game.precision_gap() < _MOST_GAP else "32-true"
-        return chosen
-
-    def _value(self, title: str, at: int) -> Value:
-        raw = self.settings.value == "logit"
-        if title in (CARRIER, DONOR):
-            people: Sequence[str] = self.models[title].detector.identities  # pyright: ignore[reportAssignmentType]
-            index = people.index(self.pictures.rows[title].iloc[at])
-            return (ClassLogit if raw else ClassLogOdds)("identity_logits", index)
-        return ClassLogit("class_logits", FAKE) if raw else "logit"
+    def attributions(self) -> Attributions:
+        """Makes, or reads, the maps of all models on the pictures."""
+        return Attributions(self.models, self.pictures, self.settings, progress=self.progress)
 
     @cached_property
     def explained(self) -> dict[str, Maps]:
         """Title of each model -> its attributions of the pictures."""
-        return {title: self.maps(title) for title in self.models}
+        return {title: self.attributions.maps(title) for title in self.models}
 
     def map_table(self) -> ReadableTable:
         """What the maps cost, how exact they are, and how far the values of hidden and whole pictures lie apart."""
@@ -273,7 +230,10 @@ class Study(study.Study[HypothesisSettings]):
         found = {}
         for title in (CARRIER, DONOR, DETECTOR):
             twice = [
-                {name: self.maps(title, images, seed=seed).values for name, images in self.versions.items()}
+                {
+                    name: self.attributions.maps(title, images, seed=seed).values
+                    for name, images in self.versions.items()
+                }
                 for seed in (self.settings.seed, self.settings.seed + 1)
             ]
             found[title] = stability_study(twice[0], names, again=twice[1], seed=self.settings.seed)
@@ -301,7 +261,7 @@ class Study(study.Study[HypothesisSettings]):
         for at in self.examples(count):
             image, model = self.pictures.images[at], self.models[title]
             found = {"shapley": of_shapley(maps.found[at])}
-            value, own = self._value(title, at), self.settings.attributions()
+            value, own = self.attributions.value(title, at), self.settings.attributions()
             found |= explain(model, image, others, value=value, settings=own)
             curves = deletion_and_insertion(model, image, found, value=value, baseline=own.baseline, seed=own.seed)
             gains += [
