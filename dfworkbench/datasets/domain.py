@@ -1,8 +1,7 @@
-"""What a detector has seen, and what its number is therefore worth.
+"""The domain of training data, generated or not, and the disclaimer for scores of detectors trained on generated faces.
 
-A detector that was trained on generated faces knows how generated faces are forged and nothing else. A generator marks its
-folder; extraction notes the mark beside the tables; training writes it into the checkpoint; and every result on footage
-that is not generated repeats it.
+A generator marks its folder; extraction notes the mark beside the tables; training writes it into the checkpoint; and every
+result on footage that is not generated repeats it.
 """
 
 from collections.abc import Mapping
@@ -23,7 +22,7 @@ def is_generated(path: Path | str) -> bool:
 
 
 def caveat(metadata: Mapping[str, Any]) -> str:
-    """What must be said beside a number of this checkpoint on footage that is not generated; "" if nothing."""
+    """The disclaimer for scores of a checkpoint on real footage; "" if it needs none."""
     record = metadata.get("provenance")
     if not isinstance(record, Mapping) or record.get(DOMAIN_KEY) != GENERATED:
         return ""

@@ -1,4 +1,4 @@
-"""Which rows of the tables make samples: people, frames and clips."""
+"""Chooses the rows of the face table that make samples: main people, frames, clips, examples to show."""
 
 import logging
 
@@ -98,7 +98,7 @@ def pick(rows: pd.DataFrame, count: int, seed: int = 0) -> list[int]:
     Args:
         rows: Numbered from 0, with a column method.
         count: How many, if there are so many.
-        seed: Of the draw.
+        seed: Fixes the draw.
     """
     order = rows.iloc[np.random.default_rng(seed).permutation(len(rows))]
     place = order.groupby("method").cumcount()

@@ -1,4 +1,4 @@
-"""Splits by identity group: who is in training is never in validation or test."""
+"""Train, validation and test splits by identity group, so that nobody stands in two of them."""
 
 import logging
 from pathlib import Path
@@ -46,8 +46,8 @@ def assign_splits(
         videos: With a column `group`.
         rule: "official" keeps the splits that the layout found; "identity" draws groups at random, so that every kind (real, and
             each forgery or generator) has its share in every split; "auto" takes official ones where there are any.
-        shares: Of the videos, for train, val and test; used by "identity".
-        seed: Of the draw.
+        shares: Shares of the videos for train, val and test; used by "identity".
+        seed: Fixes the draw.
 
     Raises:
         ParameterError: Official splits were asked for and there are none, or there are too few groups to draw from.

@@ -1,4 +1,4 @@
-"""Data extraction: from a folder of videos to tables and face crops, resumable and on as many cores as there are."""
+"""Data extraction: from a folder of videos to tables and face crops, resumable and parallel."""
 
 from dfworkbench.extraction.extract import extract, extract_table
 from dfworkbench.extraction.settings import ExtractSettings

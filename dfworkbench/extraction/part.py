@@ -1,4 +1,4 @@
-"""One video of a data set: its crops are written first, then its part file in one step.
+"""Extraction of one video: its crops are written first, then its part file in one step.
 
 The part file is the commit point. It bears the size and time of the video and the hash of the settings; if one of them, or
 a crop, is not as it was, the video is extracted again. Plain JSON, whose numbers come back exactly as they were.
@@ -35,11 +35,11 @@ class Job:
 
     Attributes:
         video_id: As in the video table.
-        path: Of the video, below the root of the data set.
+        path: The video, below the root of the data set.
         file: The same, absolute.
         extracted: The folder extracted/.
         dataset: Folder below it.
-        settings: Of the faces.
+        settings: Which faces come out.
         mask: Video of the true forgery masks, absolute; None where there is none.
         genuine: The real video that this one was made from, absolute; None where it is not known. Both are sampled at the
             same frames, whatever their lengths, so that each forged face has its genuine one.

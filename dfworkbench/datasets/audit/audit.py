@@ -1,8 +1,6 @@
-"""The leakage audit: does anything of training stand in validation or test? Green or red, with the rows.
+"""Leakage audit of a data set: a green or red verdict, and the rows that cross splits.
 
-It belongs to evaluation, because a score of a red table is worth as little as one of a wrong metric, and says so beside every
-other caveat (`datasets.domain`); training, one floor up, asks it before it begins. What is searched for is stated in
-`datasets.audit.leaks` (tables, files) and `datasets.audit.frame_leaks` (pictures).
+Training asks it before it begins (`training_gate`). `leaks` searches tables and files, `frame_leaks` searches pictures.
 
 Threshold of near frames: 32 of 256 bits. Measured on the demo set, whose splits share nothing, by `benchmarks/near_frames.py`:
 none of 4,091,904 pairs of frames from different splits lies that near (the nearest are 42 bits apart), and none of 960 copies at
@@ -76,7 +74,7 @@ class Audit:
     Attributes:
         findings: One per kind, in the order of `KINDS`.
         rows: split_a, video_a, split_b, video_b, kind, detail; one row per leak.
-        name: Of the data set, for reports.
+        name: The data set, for reports.
     """
 
     findings: tuple[Finding, ...]
@@ -141,9 +139,9 @@ def audit(
         videos: Video table with its splits; files without one take no part.
         faces: Face table; without it no frames are compared.
         extracted: Folder that its `crop_path` counts from.
-        root: Of the data set; without it, contents of files are not compared.
+        root: Folder of the data set; without it, contents of files are not compared.
         settings: How closely pictures are looked at.
-        name: Of the data set, for reports.
+        name: The data set, for reports.
         progress: Whether to show a bar while frames are read.
 
     Returns:

@@ -1,4 +1,4 @@
-"""An audit as a card in a notebook: the verdict in a word and a colour, one line per kind, and the first leaks."""
+"""An audit as HTML for notebooks: the verdict as a coloured chip, one line per kind of leak, and the first leaks."""
 
 from html import escape
 

@@ -1,4 +1,4 @@
-"""Training asks the audit: a red table is refused unless the settings allow it, and then the run says so for ever.
+"""Training on a red audit is refused unless the settings allow it; the run then carries a warning.
 
 Tables are audited before every run. Pictures are not read here, which would take longer than many a training run on a small set;
 what `DataSet.run_audit` found in them counts as long as the tables are the same.

@@ -52,9 +52,9 @@ class Attributions:
         """Attributions of a model on the pictures.
 
         Args:
-            title: Of the model, a key of `models`.
+            title: A key of `models`.
             images: The same pictures in another compression; by default as they were extracted.
-            seed: Of the coalitions; by default that of the settings.
+            seed: Fixes the coalitions; by default that of the settings.
         """
         own, rows = self._settings.attributions(self._precisions[title]), self._pictures.rows
         if seed is not None:

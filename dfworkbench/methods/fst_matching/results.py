@@ -1,4 +1,4 @@
-"""What notebook 05_hypotheses shows and keeps of a test."""
+"""Tables, figures and files of the results of notebook 05_hypotheses."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence

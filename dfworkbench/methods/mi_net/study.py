@@ -214,7 +214,7 @@ def other_pictures(maps: ArrayLike, share: float = _SHARE) -> dict[str, NDArray[
 
     Args:
         maps: `(n, N, L, L)`, attribution of each of n blocks for N pictures.
-        share: Of the cells that are called the highest.
+        share: Share of the cells that are called the highest.
 
     Returns:
         "cosine" and "iou", `(n,)` each, means over all pairs of pictures; NaN where there is no pair with maps.

@@ -1,4 +1,4 @@
-"""What notebook 06_reconstruction_error trains on which generator, and what it tests with."""
+"""Settings of notebook 06_reconstruction_error, and the runs that follow from them."""
 
 from typing import Any, Literal
 

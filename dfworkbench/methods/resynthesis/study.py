@@ -1,4 +1,4 @@
-"""Study of notebook 06_reconstruction_error: the detectors of re-synthesis on people and generators that they have not seen."""
+"""Study of notebook 06_reconstruction_error: detectors of re-synthesis on new people and new generators."""
 
 from collections.abc import Callable
 from functools import cached_property
