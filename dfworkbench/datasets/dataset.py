@@ -121,7 +121,7 @@ class DataSet:
 
     @property
     def hashes(self) -> dict[str, str]:
-        """SHA-256 of both tables as they are on disk, for the provenance of a run."""
+        """SHA-256 of both tables as extracted, for the provenance of a run."""
         return {"videos": table_hash(self._videos), "faces": table_hash(self.faces)}
 
     @property

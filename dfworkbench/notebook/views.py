@@ -35,11 +35,6 @@ _METRICS = {
 }
 
 
-def split_table(dataset: str, workspace: Workspace | None = None) -> ReadableTable:
-    """One row per split of an extracted data set: identity groups, videos of each kind, faces."""
-    return ReadableTable(DataSet.open(dataset, workspace).counts())
-
-
 def card_html(layout: str) -> HTML:
     """The card of a dataset layout: what it is, where it comes from, its licence and its traps."""
     require_name("dataset layout", layout, LAYOUTS)
