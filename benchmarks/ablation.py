@@ -24,16 +24,15 @@ import pandas as pd
 
 from dfworkbench.core.names import REAL
 from dfworkbench.core.workspace import find_workspace
-from dfworkbench.datasets.dataset import Extracted
+from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.datasets.facial_swap import SwapSettings
 from dfworkbench.evaluation.metrics.comparison import compare_auc, mean_auc
 from dfworkbench.evaluation.metrics.measures import Measure
 from dfworkbench.evaluation.scoring.score import score_rows
-from dfworkbench.methods.mi_net.study import VARIANTS, ClueStudySettings
+from dfworkbench.methods.mi_net.settings import VARIANTS, ClueStudySettings
 from dfworkbench.models.devices import choose_device, fast_precision
 from dfworkbench.runs.checkpoints import load_detector
 from dfworkbench.training import TrainSettings, train
-from dfworkbench.training.start import with_splits
 
 KINDS = ["Deepfakes", "Face2Face", "FaceSwap"]
 FRAMES = 8
@@ -70,12 +69,12 @@ ABLATIONS: dict[str, Callable[[argparse.Namespace, int], dict[str, TrainSettings
 }  # fmt: skip
 
 
-def conditions(run: str, sets: dict[str, Extracted], device: str) -> dict[str, pd.DataFrame]:
+def conditions(run: str, sets: dict[str, DataSet], device: str) -> dict[str, pd.DataFrame]:
     """Score tables of people whom the run has never seen."""
     loaded, found = load_detector(run, device), {}
     for name, data in sets.items():
         videos = data.videos[data.videos["split"] == "test"] if name == "demo" else data.videos
-        scores = score_rows(loaded, data.samples(loaded, videos, FRAMES), videos=videos, progress=False)
+        scores = score_rows(loaded, data.samples(loaded.input_spec, videos, FRAMES), videos=videos, progress=False)
         if name != "demo":
             found[name] = scores
             continue
@@ -122,10 +121,9 @@ def main() -> int:
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()
     space = find_workspace()
-    demo = Extracted.read("demo", space)
-    sets = {"demo": demo._replace(videos=with_splits(demo.videos, space.labels / "demo" / "splits.csv"))}
-    if (space.labels / "demo_celebdf").is_dir():
-        sets["demo_celebdf"] = Extracted.read("demo_celebdf", space)
+    sets = {"demo": DataSet.open("demo", space)}
+    if DataSet("demo_celebdf", space).is_extracted:
+        sets["demo_celebdf"] = DataSet.open("demo_celebdf", space)
     scores: dict[str, list[dict[str, pd.DataFrame]]] = defaultdict(list)
     for seed in range(options.seeds):
         for variant, run in ABLATIONS[options.name](options, seed).items():

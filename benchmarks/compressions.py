@@ -19,7 +19,7 @@ import pandas as pd
 
 from dfworkbench.core.names import COMPRESSIONS, REAL
 from dfworkbench.core.workspace import find_workspace
-from dfworkbench.datasets.dataset import Extracted
+from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.datasets.facial_swap import SwapSettings
 from dfworkbench.evaluation.metrics.evaluate import evaluate
 from dfworkbench.evaluation.scoring.score import score_rows
@@ -28,19 +28,17 @@ from dfworkbench.models import detector_options
 from dfworkbench.models.devices import choose_device, fast_precision
 from dfworkbench.runs.checkpoints import load_detector
 from dfworkbench.training import TrainSettings, train
-from dfworkbench.training.start import with_splits
 
 POOLED = "all kinds"
 
 
-def extracted(compression: str) -> Extracted:
+def extracted(compression: str) -> DataSet:
     """The test split of the demo set in one compression."""
     space, name = find_workspace(), f"demo_{compression}"
-    if not (space.labels / name / "splits.csv").is_file():
+    if not DataSet(name, space).has_splits:
         print(f"extracting {name}", flush=True)
         extract(ExtractSettings(name=name, root=space.data / "demo", compression=compression))
-    data = Extracted.read(name, space)
-    return data._replace(videos=with_splits(data.videos, space.labels / name / "splits.csv"))
+    return DataSet.open(name, space)
 
 
 def training(detector: str, compression: str, options: argparse.Namespace) -> TrainSettings:
@@ -95,7 +93,7 @@ def main() -> int:
                 )
             loaded = load_detector(settings.model_name, options.device)
             for tested, data in sets.items():
-                samples = data.samples(loaded, data.videos[data.videos["split"] == "test"], 8)
+                samples = data.samples(loaded.input_spec, data.videos[data.videos["split"] == "test"], 8)
                 rows += rows_of(
                     score_rows(loaded, samples), {"detector": detector, "trained": trained, "tested": tested}
                 )

@@ -17,11 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfworkbench.core.names import SPLITS
-from dfworkbench.core.workspace import find_workspace
 from dfworkbench.datasets.audit.audit import AuditSettings
 from dfworkbench.datasets.audit.frame_leaks import hash_frames
-from dfworkbench.datasets.splits import with_splits
-from dfworkbench.datasets.tables import read_table
+from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.media.pictures.images import read_image
 from dfworkbench.media.pictures.perceptual_hash import BITS, WORDS, near_pairs, picture_hash
 
@@ -56,10 +54,8 @@ COPIES: dict[str, Callable[[Picture], Picture]] = {
 
 def false_alarms(dataset: str, frames: int, bits: int) -> None:
     """Distances of frames of different splits."""
-    space = find_workspace()
-    folder = space.labels / dataset
-    videos = with_splits(read_table("video", folder / "videos.csv"), folder / "splits.csv")
-    hashes = hash_frames(videos, read_table("face", folder / "faces.parquet"), space.extracted, frames, progress=True)
+    data = DataSet.open(dataset)
+    hashes = hash_frames(data.videos, data.faces, data.crops_root, frames, progress=True)
     split = hashes.frames["split"].to_numpy()
     counts = np.zeros(BITS + 1, np.int64)
     for a, b in itertools.combinations(SPLITS, 2):
@@ -71,9 +67,8 @@ def false_alarms(dataset: str, frames: int, bits: int) -> None:
 
 def misses(dataset: str, bits: int, every: int = 4) -> None:
     """Distances of frames and their copies."""
-    space = find_workspace()
-    paths = read_table("face", space.labels / dataset / "faces.parquet")["crop_path"].iloc[::every]
-    pictures = [read_image(space.extracted / path) for path in paths]
+    data = DataSet.open(dataset)
+    pictures = [read_image(data.crops_root / path) for path in data.faces["crop_path"].iloc[::every]]
     plain = [picture_hash(rgb) for rgb in pictures]
     for name, change in COPIES.items():
         far = np.array(

@@ -38,8 +38,7 @@ from dfworkbench import load_detector
 from dfworkbench.core.errors import WorkbenchError
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.core.workspace import Workspace, find_workspace
-from dfworkbench.datasets.face_dataset import FaceDataset
-from dfworkbench.datasets.tables import read_table
+from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.explain.shapley.estimators import ESTIMATORS, estimate, random_for
 from dfworkbench.explain.shapley.image_game import ImageGame, cell_of_pixel
 from dfworkbench.explain.shapley.permutations import published
@@ -79,9 +78,7 @@ def find_pictures(spec: InputSpec, count: int, space: Workspace) -> tuple[dict[s
     """Crops of fakes of the test split, chosen by seed; or drawn ones."""
     random = np.random.default_rng(0)
     try:
-        faces, videos = (read_table(kind, space.labels / "demo" / file) for kind, file in
-                         (("face", "faces.parquet"), ("video", "videos.csv")))  # fmt: skip
-        data = FaceDataset(faces, videos[videos["split"] == "test"], spec, space.extracted, frames_per_video=1)
+        data = DataSet.open("demo", space).samples(spec, "test", 1, tracks="all")
         fakes = np.flatnonzero(data.rows["label"] == 1)
         chosen = random.permutation(fakes)[:count]
         found = {str(data.rows["row_id"][row]): data[row]["images"].movedim(-3, -1).numpy() for row in chosen}

@@ -18,7 +18,7 @@ from scipy.stats import binomtest
 
 from dfworkbench import load_detector, score
 from dfworkbench.core.workspace import find_workspace
-from dfworkbench.datasets.tables import read_table
+from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
 from dfworkbench.media import VideoSource, VideoWriter
 from dfworkbench.notebook.views import newest_run
@@ -41,8 +41,7 @@ def main() -> int:
     options = parser.parse_args()
     space = find_workspace()
     loaded = load_detector(options.run or newest_run(space))
-    videos = read_table("video", space.labels / "demo" / "videos.csv")
-    test = videos[videos["split"] == "test"]
+    test = DataSet.open("demo", space).split("test")
     fakes, reals = test[test["label"] == 1], test[test["label"] == 0]
     won: dict[str, list[bool]] = defaultdict(list)
     skipped = 0

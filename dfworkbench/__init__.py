@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from dfworkbench.core.input_spec import InputSpec as InputSpec
     from dfworkbench.core.names import FAKE as FAKE
     from dfworkbench.core.names import REAL as REAL
+    from dfworkbench.datasets.dataset import DataSet as DataSet
     from dfworkbench.evaluation.scoring.score import score as score
     from dfworkbench.models import build_detector as build_detector
     from dfworkbench.models import list_detectors as list_detectors
     from dfworkbench.runs.checkpoints import load_detector as load_detector
 
 _HOMES = {
+    "DataSet": "dfworkbench.datasets.dataset",
     "FAKE": "dfworkbench.core.names",
     "REAL": "dfworkbench.core.names",
     "InputSpec": "dfworkbench.core.input_spec",

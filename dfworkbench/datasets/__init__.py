@@ -1,6 +1,6 @@
-"""Data sets: folder layouts, splits by identity, and samples for torch (in `face_dataset`)."""
+"""Data sets: `DataSet` on disk (in `dataset`), folder layouts, splits by identity, samples for torch (in `face_dataset`)."""
 
 from dfworkbench.datasets.layouts import LAYOUTS, read_layout
-from dfworkbench.datasets.splits import assign_splits, check_splits, identity_groups, write_splits
+from dfworkbench.datasets.splits import assign_splits, check_splits, identity_groups
 
-__all__ = ["LAYOUTS", "assign_splits", "check_splits", "identity_groups", "read_layout", "write_splits"]
+__all__ = ["LAYOUTS", "assign_splits", "check_splits", "identity_groups", "read_layout"]

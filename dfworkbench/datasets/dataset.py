@@ -1,77 +1,373 @@
-"""An extracted data set, as studies read it."""
+"""DataSet: an extracted data set. The only code that knows the files of labels/<set>/ and the folder of its crops.
 
+* labels/<set>/videos.csv: one row per file, see `tables.schemas`
+* labels/<set>/faces.parquet: one row per stored face crop
+* labels/<set>/splits.csv: video_id, group, split; training and scoring go by it, and people may edit it
+* labels/<set>/splits.json: how the splits were drawn
+* labels/<set>/source.json: the folder and layout that the set was extracted from, and whether it is generated
+* labels/<set>/audit.json: what `DataSet.run_audit` found
+* extracted/<set>/: the crops
+"""
+
+import contextlib
+import hashlib
+import json
 import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dfworkbench.core.workspace import Workspace, find_workspace
-from dfworkbench.datasets.domain import dataset_root
-from dfworkbench.datasets.face_dataset import FaceDataset
+from dfworkbench.core.errors import DataNotFoundError, TableError
+from dfworkbench.core.input_spec import InputSpec
+from dfworkbench.core.locks import held
+from dfworkbench.core.names import FAKE, REAL, SPLITS, STATUS_OK
+from dfworkbench.core.provenance import file_hash
+from dfworkbench.core.safe_paths import require_below, require_folder_name
+from dfworkbench.core.workspace import Workspace, atomic_path, find_workspace, require_writable
+from dfworkbench.datasets.audit.audit import Audit, AuditSettings, audit, audit_tables, from_record, to_record
+from dfworkbench.datasets.domain import DOMAIN_KEY, GENERATED, UNKNOWN, is_generated
+from dfworkbench.datasets.layouts import LAYOUTS, DataCard
 from dfworkbench.datasets.masks import mask_crops
-from dfworkbench.datasets.tables import read_table
+from dfworkbench.datasets.splits import with_splits
+from dfworkbench.datasets.tables import read_table, table_hash, write_csv, write_table
+from dfworkbench.media.foreign import read_json
 
-if TYPE_CHECKING:
-    from dfworkbench.runs.checkpoints import LoadedDetector
+if TYPE_CHECKING:  # it needs torch, which takes seconds to import
+    from dfworkbench.datasets.face_dataset import FaceDataset
+    from dfworkbench.datasets.sample import Transform
 
 _log = logging.getLogger(__name__)
+_VIDEOS, _FACES, _SPLITS, _SPLITS_RECORD = "videos.csv", "faces.parquet", "splits.csv", "splits.json"
+_SOURCE, _AUDIT = "source.json", "audit.json"
 
 
-class Extracted(NamedTuple):
-    """An extracted data set: its tables, and the workspace that holds its crops."""
+@dataclass(frozen=True, eq=False, repr=False)
+class DataSet:
+    """An extracted data set: its tables, splits, masks and samples.
+
+    `DataSet.open(name)` is the usual way in; the constructor looks at nothing, so it also stands for a set that is yet to be
+    extracted. Tables are read when first used, and kept.
+
+    Args:
+        name: The folder below labels/ and extracted/.
+        workspace: Where both lie; found from the current folder if left out.
+    """
 
     name: str
-    videos: pd.DataFrame
-    faces: pd.DataFrame
-    workspace: Workspace
+    workspace: Workspace = field(default_factory=find_workspace)
 
     @classmethod
-    def read(cls, name: str, workspace: Workspace | None = None) -> "Extracted":
-        """Read the tables of a data set.
+    def open(cls, name: str, workspace: Workspace | None = None) -> "DataSet":
+        """Open a data set that was extracted.
 
         Raises:
+            ParameterError: The name is not that of a single folder.
             DataNotFoundError: It was not extracted.
         """
-        space = workspace or find_workspace()
-        folder = space.labels / name
-        videos, faces = read_table("video", folder / "videos.csv"), read_table("face", folder / "faces.parquet")
-        return cls(name, videos, faces, space)
+        data = cls(require_folder_name("opening a data set", name), workspace or find_workspace())
+        if not data.is_extracted:
+            raise DataNotFoundError(
+                f"opening the data set {name!r}: there is no file {data.folder / _VIDEOS}. Extracted data sets: "
+                f"{', '.join(cls.names(data.workspace)) or 'none'}. Choose one of them, or run 01_data_extraction, which makes it."
+            )
+        return data
+
+    @staticmethod
+    def names(workspace: Workspace | None = None) -> list[str]:
+        """Names of all extracted data sets, in alphabetical order."""
+        return sorted(file.parent.name for file in (workspace or find_workspace()).labels.glob(f"*/{_VIDEOS}"))
 
     @property
-    def root(self) -> Path | None:
-        """The folder that it was extracted from; None where it is gone."""
-        return dataset_root(self.workspace.labels / self.name)
+    def folder(self) -> Path:
+        """Where the tables lie: labels/<name>/."""
+        return self.workspace.labels / self.name
+
+    @property
+    def crops_root(self) -> Path:
+        """The folder that `crop_path` of the face table is below."""
+        return self.workspace.extracted
+
+    @property
+    def crops_folder(self) -> Path:
+        """Where the crops of this set lie: extracted/<name>/."""
+        return self.crops_root / self.name
+
+    @property
+    def is_extracted(self) -> bool:
+        """Whether there is a video table."""
+        return (self.folder / _VIDEOS).is_file()
+
+    # -- tables --------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def videos(self) -> pd.DataFrame:
+        """The video table; `group` and `split` are those of splits.csv where there is one."""
+        return with_splits(self._videos, self.folder / _SPLITS) if self.has_splits else self._videos
+
+    @cached_property
+    def faces(self) -> pd.DataFrame:
+        """The face table."""
+        return read_table("face", self.folder / _FACES)
+
+    @cached_property
+    def _videos(self) -> pd.DataFrame:
+        return read_table("video", self.folder / _VIDEOS)
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of both tables as extracted, for the provenance of a run."""
+        return {"videos": table_hash(self._videos), "faces": table_hash(self.faces)}
+
+    @property
+    def faces_time_ns(self) -> int:
+        """When the face table was written, in nanoseconds since 1970; -1 if it is not there."""
+        with contextlib.suppress(OSError):
+            return (self.folder / _FACES).stat().st_mtime_ns
+        return -1
+
+    def with_tables(self, videos: pd.DataFrame | None = None, faces: pd.DataFrame | None = None) -> "DataSet":
+        """The same set with other tables in memory, such as some of its faces; nothing is written."""
+        other = DataSet(self.name, self.workspace)
+        other.__dict__.update({"videos": self.videos if videos is None else videos})
+        other.__dict__.update({"faces": self.faces if faces is None else faces})
+        return other
 
     def faces_of(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Rows of the face table, in the order of `FaceDataset.rows`."""
         return self.faces.set_index("face_id").loc[rows["row_id"]].reset_index()
 
-    def masks(self, detector: "LoadedDetector", rows: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """True forgery masks `(N, S, S)` of rows in the detector's crops, and which rows have one `(N,)`; see `mask_crops`."""
+    def counts(self) -> pd.DataFrame:
+        """One row per split: identity groups, readable videos of each forgery, and faces."""
+        videos = self.videos[self.videos["status"] == STATUS_OK]
+        kind = videos["method"].where(videos["label"] == FAKE, "real").where(videos["label"] != -1, "not labelled")
+        counts = pd.crosstab(videos["split"], kind.replace("", "fake"))
+        table = counts[sorted(counts.columns, key=lambda name: (name != "real", name))].astype("int64")
+        table.insert(0, "identity groups", videos.groupby("split")["group"].nunique())
+        table["faces"] = videos.groupby("split")["faces"].sum()
+        rows = [split for split in (*SPLITS, "") if split in table.index]
+        return table.loc[rows].rename(index={"": "none"}).rename_axis("split")
+
+    # -- splits --------------------------------------------------------------------------------------------------------
+
+    @property
+    def has_splits(self) -> bool:
+        """Whether there is a splits.csv."""
+        return (self.folder / _SPLITS).is_file()
+
+    @property
+    def splits(self) -> pd.DataFrame:
+        """video_id, group and split of every video.
+
+        Raises:
+            DataNotFoundError: There is no splits.csv.
+        """
+        self.require_splits()
+        return self.videos[["video_id", "group", "split"]]
+
+    @property
+    def splits_hash(self) -> str:
+        """SHA-256 of splits.csv, for the provenance of a run; "" where there is none."""
+        return file_hash(self.folder / _SPLITS) if self.has_splits else ""
+
+    def require_splits(self) -> None:
+        """Raise `DataNotFoundError` if there is no splits.csv."""
+        if not self.has_splits:
+            raise DataNotFoundError(
+                f"reading splits: there is no {self.folder / _SPLITS}. Run 01_data_extraction, which writes it."
+            )
+
+    def split(self, name: str) -> pd.DataFrame:
+        """The video table of one split, numbered from 0.
+
+        Raises:
+            DataNotFoundError: There is no splits.csv.
+            TableError: The split is empty.
+        """
+        self.require_splits()
+        chosen = self.videos[self.videos["split"] == name]
+        if chosen.empty:
+            seen = ", ".join(f"{split or 'none'}: {n}" for split, n in self.videos["split"].value_counts().items())
+            raise TableError(
+                f"reading the {name} split of {self.name!r}: it has no videos. Splits in the table: {seen}. Choose one of them, or "
+                "split again in 01_data_extraction."
+            )
+        return chosen.reset_index(drop=True)
+
+    # -- pixels --------------------------------------------------------------------------------------------------------
+
+    def samples(
+        self,
+        spec: InputSpec,
+        split: str | pd.DataFrame,
+        frames_per_video: int | None = None,
+        *,
+        tracks: Literal["main", "all"] = "main",
+        transform: "Transform | None" = None,
+        cache_mb: int = 0,
+    ) -> "FaceDataset":
+        """Samples for a detector.
+
+        Args:
+            spec: How the detector's faces are cut.
+            split: Name of a split, or rows of `videos`.
+            frames_per_video: Samples per person, evenly over the time of a video; None for all.
+            tracks: "main" for the main person of each file, "all" for everybody; see `FaceDataset`.
+            transform: Random changes, or None.
+            cache_mb: Memory for crops that are read more than once, in megabytes.
+        """
+        from dfworkbench.datasets.face_dataset import FaceDataset
+
+        videos = self.split(split) if isinstance(split, str) else split
+        return FaceDataset(
+            self.faces, videos, spec, self.crops_root, transform=transform, frames_per_video=frames_per_video,
+            tracks=tracks, root=self.root, cache_mb=cache_mb,
+        )  # fmt: skip
+
+    def masks(self, spec: InputSpec, rows: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """True forgery masks of samples `(N, S, S)`, cut like the detector's crops, and which rows have one `(N,)`.
+
+        Args:
+            spec: How the detector's faces are cut.
+            rows: Of `FaceDataset.rows`.
+        """
         if self.root is None:
             _log.warning("%s has no true masks to be read: the folder it was extracted from is not there", self.name)
-            size = detector.input_spec.size_px
-            return np.zeros((len(rows), size, size), bool), np.zeros(len(rows), bool)
-        return mask_crops(self.root, self.videos, self.faces_of(rows), detector.input_spec)
+            return np.zeros((len(rows), spec.size_px, spec.size_px), bool), np.zeros(len(rows), bool)
+        return mask_crops(self.root, self.videos, self.faces_of(rows), spec)
 
-    def samples(self, detector: "LoadedDetector", videos: pd.DataFrame, frames: int | None) -> FaceDataset:
-        """Samples of some videos' main people, without random changes."""
-        return FaceDataset(
-            self.faces, videos, detector.input_spec, self.workspace.extracted, frames_per_video=frames, tracks="main"
+    # -- source and audit ----------------------------------------------------------------------------------------------
+
+    @property
+    def root(self) -> Path | None:
+        """The folder that it was extracted from; None where it is gone or not known."""
+        root = self._source("root")
+        return Path(root) if root and Path(root).is_dir() else None
+
+    @property
+    def domain(self) -> str:
+        """`domain.GENERATED` for faces that belong to nobody, else `domain.UNKNOWN`."""
+        return self._source(DOMAIN_KEY) or UNKNOWN
+
+    @property
+    def card(self) -> DataCard | None:
+        """What a person must know about data sets of its layout; None where the layout is not on record."""
+        layout = LAYOUTS.get(self._source("layout"))
+        return layout.card if layout else None
+
+    def _source(self, key: str) -> str:
+        try:
+            return str(read_json(self.folder / _SOURCE)[key])
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
+
+    @property
+    def audit(self) -> Audit:
+        """The leakage audit: of the tables as they are now, and of files and pictures as far as `run_audit` has looked at them."""
+        return audit_tables(self.videos, self._kept_audit(None), self.name)
+
+    def run_audit(self, settings: AuditSettings | None = None, *, progress: bool = True) -> Audit:
+        """Audit tables, files and pictures, and keep the result; it is used again while tables and settings are the same.
+
+        Args:
+            settings: How closely pictures are looked at.
+            progress: Whether to show a bar.
+
+        Raises:
+            DataNotFoundError: There is no splits.csv.
+            TableError: A stored crop cannot be read.
+        """
+        self.require_splits()
+        settings = settings or AuditSettings()
+        if kept := self._kept_audit(settings):
+            return audit_tables(self.videos, kept, self.name)
+        found = audit(
+            self.videos,
+            self.faces,
+            self.crops_root,
+            root=self.root,
+            settings=settings,
+            name=self.name,
+            progress=progress,
         )
+        record = to_record(found, self.videos, self.faces, settings)
+        with atomic_path(self.folder / _AUDIT, "the audit") as temporary:
+            temporary.write_text(json.dumps(record, indent=1) + "\n")
+        return found
+
+    def _kept_audit(self, settings: AuditSettings | None) -> Audit | None:
+        try:
+            record = read_json(self.folder / _AUDIT)
+        except (OSError, ValueError):
+            return None
+        return from_record(record, self.videos, self.faces, settings, self.name)
+
+    # -- writing -------------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def writing(self, doing: str) -> "Iterator[DataSetWriter]":
+        """Hold the set for writing until the block ends.
+
+        Args:
+            doing: What is being done, as messages begin: "extracting the data set 'demo'".
+
+        Raises:
+            OutputError: Another process holds it (says which one, and since when), or its folder cannot be written.
+        """
+        require_folder_name(doing, self.name)
+        require_below(self.folder, self.workspace.labels, doing)
+        require_writable(self.folder, "a data set")
+        with held(self.folder, doing):
+            try:
+                yield DataSetWriter(self.folder)
+            finally:
+                for read in ("videos", "faces", "_videos"):
+                    self.__dict__.pop(read, None)
+
+    def __repr__(self) -> str:
+        if not self.is_extracted:
+            return f"DataSet({self.name!r}, not extracted)"
+        counts = {"real": REAL, "fake": FAKE}
+        words = ", ".join(f"{int((self.videos['label'] == label).sum())} {word}" for word, label in counts.items())
+        return f"DataSet({self.name!r}, {words} videos, {len(self.faces)} faces)"
+
+    def _repr_html_(self) -> str:
+        from dfworkbench.datasets.dataset_card import dataset_html
+
+        return dataset_html(self)
 
 
-def pick(rows: pd.DataFrame, count: int, seed: int = 0) -> list[int]:
-    """Places of rows to show: drawn by seed, not by eye, as many of each forgery kind as possible.
+class DataSetWriter:
+    """Writes the files of a data set while `DataSet.writing` holds it."""
 
-    Args:
-        rows: Numbered from 0, with a column method.
-        count: How many, if there are so many.
-        seed: Of the draw.
-    """
-    order = rows.iloc[np.random.default_rng(seed).permutation(len(rows))]
-    place = order.groupby("method").cumcount()
-    return place.sort_values(kind="stable").index[:count].sort_values().tolist()
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def tables(self, videos: pd.DataFrame, faces: pd.DataFrame) -> None:
+        """Write both tables."""
+        write_table("face", faces, self._folder / _FACES)
+        write_table("video", videos, self._folder / _VIDEOS)
+
+    def source(self, root: Path | str, layout: str) -> None:
+        """Note where the set came from, and whether it is generated."""
+        root = Path(root).expanduser().absolute()  # a later command may start elsewhere
+        domain = GENERATED if is_generated(root) else UNKNOWN
+        self._json(_SOURCE, {"root": str(root), "layout": layout, DOMAIN_KEY: domain})
+
+    def splits(self, videos: pd.DataFrame, *, rule: str, seed: int) -> str:
+        """Write video_id, group and split of every video, and how they were drawn; returns the SHA-256 of the table."""
+        table = videos[["video_id", "group", "split"]].sort_values("video_id")
+        digest = hashlib.sha256(table.to_csv(index=False).encode()).hexdigest()
+        counts = {split: int((videos["split"] == split).sum()) for split in (*SPLITS, "")}
+        write_csv(table, self._folder / _SPLITS, "the splits")
+        self._json(_SPLITS_RECORD, {"sha256": digest, "rule": rule, "seed": seed, "videos": counts})
+        return digest
+
+    def _json(self, name: str, record: dict[str, object]) -> None:
+        with atomic_path(self._folder / name, f"{name} of a data set") as temporary:
+            temporary.write_text(json.dumps(record, indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""Dense landmarks of a data set, where it has some: read when a training method asks for them, from the data set itself.
+"""Reads the 81 dense landmarks that some data sets bring along.
 
 Files are `.npz` with `landmarks (frames, 81, 2)` in pixels of the frame, as our generators write them, or `ldm.json` as the
 extraction scripts of CADDM and FST-Matching do. Points 0 to 67 are iBUG's, 68 to 80 run along the forehead.

@@ -1,4 +1,4 @@
-"""Faces for a network: which rows of the tables make a sample, and its pixels.
+"""FaceDataset: a torch Dataset of face crops or clips, cut for one detector.
 
 One extraction serves every detector: a sample is cut from the stored context crops by the detector's `InputSpec`, and clips
 are assembled when they are read.
@@ -56,7 +56,7 @@ class FaceDataset(Dataset):
     Args:
         faces: Face table of the whole data set.
         videos: Video table of the files that give samples.
-        spec: Of the detector.
+        spec: How the detector's faces are cut.
         crops_root: The folder that `crop_path` is relative to.
         transform: Random changes, or None.
         frames_per_video: Samples per track, evenly over its time; None for all.
@@ -65,8 +65,8 @@ class FaceDataset(Dataset):
         identities: Names of people, for methods that learn who is shown: an item's carrier and donor are places in it, -1 for
             people who are not; the donor of a real file is its carrier. See `datasets.people.identity_classes`.
         root: Folder of the data set, where its dense landmarks lie; read only for a transform that needs genuine frames.
-        seed: Of the random changes.
-        epoch: Likewise; see `set_epoch`.
+        seed: Fixes the random changes.
+        epoch: Other random changes for every epoch; see `set_epoch`.
         cache_mb: Up to how many megabytes of pixels are kept in memory.
 
     Raises:

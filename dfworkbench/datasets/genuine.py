@@ -1,4 +1,4 @@
-"""The genuine frames that forged ones were made from, pixel for pixel.
+"""Finds the genuine frame that each forged one was made from, and cuts it to the same pixels.
 
 Fakes of FaceForensics++ and Celeb-DF lie on the video of their carrier: frame k of the fake shows, outside the face, what
 frame k of the genuine video shows. The video table says which video that is (`genuine_id`).

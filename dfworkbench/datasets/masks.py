@@ -1,4 +1,4 @@
-"""True forgery masks of a data set: which pixels of a frame were changed."""
+"""Reads the true forgery masks of a data set and cuts them like face crops."""
 
 import logging
 from pathlib import Path
@@ -42,7 +42,7 @@ def mask_crops(
         root: Folder of the data set, which `mask_path` of the video table is below.
         videos: Video table.
         faces: Rows of the face table.
-        spec: Of the detector.
+        spec: How the detector's faces are cut.
 
     Returns:
         Masks `(len(faces), S, S)`, and whether each face has one `(len(faces),)`. A mask that cannot be read is warned of.

@@ -1,4 +1,4 @@
-"""Training sets for hypothesis 2 of FST-Matching: fakes with the genuine videos of their own people, or of others.
+"""Paired and unpaired training sets (FST-Matching, hypothesis 2): fakes plus genuine videos of the same or of other people.
 
 Dong et al. (ECCV 2022, arXiv:2207.09679) train one detector on a "paired" and one on an "unpaired" set. Neither the code nor what
 we know of the paper says how the sets were made; the recipe here is ours:
@@ -28,7 +28,7 @@ def paired_and_unpaired(videos: pd.DataFrame, seed: int = 0, *, swap: bool = Fal
 
     Args:
         videos: Video table with split, carrier and donor. Rows whose extraction failed are left out.
-        seed: Of the halving.
+        seed: Fixes the halving.
         swap: Exchange the halves A and B.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Who is shown: people as classes, and parts of videos in which all of them are known.
+"""People as classes for encoders of identity, and the parts of videos that they are trained and judged on.
 
 An encoder of identity knows only the people that it was trained on. It is therefore trained and judged on the same people, at
 other times: on the first part of every video, and on the last.

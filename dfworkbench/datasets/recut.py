@@ -1,4 +1,4 @@
-"""A face cut again, from another picture of the same frame: its forgery mask, or the frame in another compression."""
+"""Cuts a face again from another picture of its frame, such as a forgery mask or another compression."""
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ def cut_again(rgb: NDArray[np.uint8], face: pd.Series, spec: InputSpec) -> NDArr
     Args:
         rgb: `(H, W, 3)` uint8, of the same size as the frame.
         face: Row of the face table.
-        spec: Of the detector.
+        spec: How the detector's faces are cut.
 
     Returns:
         `(S, S, 3)` uint8 RGB, what `FaceDataset` would cut from this picture.

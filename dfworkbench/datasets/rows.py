@@ -1,4 +1,4 @@
-"""Which rows of the tables make samples: people, frames and clips."""
+"""Chooses the rows of the face table that make samples: main people, frames, clips, examples to show."""
 
 import logging
 
@@ -90,3 +90,16 @@ def in_video_order(faces: pd.DataFrame, videos: pd.DataFrame) -> pd.DataFrame:
     faces = faces[faces["video_id"].isin(order.index)]
     place = faces["video_id"].map(order).to_numpy()
     return faces.iloc[np.lexsort((faces["frame"], faces["track"], place))].reset_index(drop=True)
+
+
+def pick(rows: pd.DataFrame, count: int, seed: int = 0) -> list[int]:
+    """Places of rows to show: drawn by seed, not by eye, as many of each forgery kind as possible.
+
+    Args:
+        rows: Numbered from 0, with a column method.
+        count: How many, if there are so many.
+        seed: Fixes the draw.
+    """
+    order = rows.iloc[np.random.default_rng(seed).permutation(len(rows))]
+    place = order.groupby("method").cumcount()
+    return place.sort_values(kind="stable").index[:count].sort_values().tolist()

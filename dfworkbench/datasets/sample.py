@@ -1,4 +1,4 @@
-"""One sample before it is cut, and what a training method may do with it."""
+"""FaceSample: one sample before it is cut; Transform: random changes that a training method makes to it."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,8 +16,8 @@ class FaceSample:
     """A face, or the T faces of a clip, with everything that is known about them.
 
     Attributes:
-        spec: Of the detector that will see it.
-        label: Of the file.
+        spec: How the detector's faces are cut.
+        label: Label of the file.
         contexts: The stored context crops, T of them.
         boxes: `(T, 4)` face boxes in pixels of the frame.
         landmarks: `(T, 5, 2)` in pixels of the frame: eyes, nose, corners of the mouth.

@@ -1,4 +1,4 @@
-"""Who is on each sample: the identities of the video table beside the rows of a data set."""
+"""Joins samples with the people of the video table, and checks features for studies of identity."""
 
 from typing import Any
 

@@ -1,7 +1,5 @@
-"""Splits by identity group: who is in training is never in validation or test."""
+"""Train, validation and test splits by identity group, so that nobody stands in two of them."""
 
-import hashlib
-import json
 import logging
 from pathlib import Path
 from typing import Literal
@@ -11,8 +9,7 @@ import pandas as pd
 
 from dfworkbench.core.errors import DataNotFoundError, ParameterError, SplitLeakError, TableError
 from dfworkbench.core.names import FAKE, SPLITS
-from dfworkbench.core.workspace import atomic_path
-from dfworkbench.datasets.tables import read_csv, write_csv
+from dfworkbench.datasets.tables import read_csv
 from dfworkbench.media import first_names
 
 _log = logging.getLogger(__name__)
@@ -49,8 +46,8 @@ def assign_splits(
         videos: With a column `group`.
         rule: "official" keeps the splits that the layout found; "identity" draws groups at random, so that every kind (real, and
             each forgery or generator) has its share in every split; "auto" takes official ones where there are any.
-        shares: Of the videos, for train, val and test; used by "identity".
-        seed: Of the draw.
+        shares: Shares of the videos for train, val and test; used by "identity".
+        seed: Fixes the draw.
 
     Raises:
         ParameterError: Official splits were asked for and there are none, or there are too few groups to draw from.
@@ -153,15 +150,3 @@ def check_splits(videos: pd.DataFrame) -> None:
             f"{len(leaks)} identity(s) in more than one split (first: {leaks.index[0]!r} in {where}). A detector could "
             "recognise people instead of forgeries. Split again with assign_splits(videos, rule='identity')."
         )
-
-
-def write_splits(videos: pd.DataFrame, folder: Path, *, rule: str, seed: int) -> str:
-    """Write splits.csv (video_id, group, split) and splits.json (SHA-256, rule, seed, counts); return the hash."""
-    table = videos[["video_id", "group", "split"]].sort_values("video_id")
-    digest = hashlib.sha256(table.to_csv(index=False).encode()).hexdigest()
-    counts = {split: int((videos["split"] == split).sum()) for split in (*SPLITS, "")}
-    record = {"sha256": digest, "rule": rule, "seed": seed, "videos": counts}
-    write_csv(table, folder / "splits.csv", "the splits")
-    with atomic_path(folder / "splits.json", "the splits") as temporary:
-        temporary.write_text(json.dumps(record, indent=2) + "\n")
-    return digest

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dfworkbench.core.errors import InputError
 from dfworkbench.core.names import FAKE, require_name
-from dfworkbench.datasets.dataset import Extracted
+from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.datasets.people import last_part
 from dfworkbench.datasets.sample_people import with_people
 from dfworkbench.models.inputs import prepare
@@ -39,7 +39,7 @@ class Pictures(NamedTuple):
 
 
 def choose_pictures(
-    data: Extracted,
+    data: DataSet,
     detector: LoadedDetector,
     *,
     split: str = "test",
@@ -64,9 +64,9 @@ def choose_pictures(
     fakes = data.videos[(data.videos["split"] == split) & (data.videos["label"] == FAKE)]
     for kind in kinds:
         require_name("forgery kind", kind, sorted(fakes["method"].unique()))
-    late = data._replace(faces=last_part(data.faces))
+    late = data.with_tables(faces=last_part(data.faces))
     wanted = fakes[fakes["method"].isin(list(kinds))] if kinds else fakes
-    samples = late.samples(detector, _spread(wanted, per_kind, seed), 1)
+    samples = late.samples(detector.input_spec, _spread(wanted, per_kind, seed), 1)
     if not len(samples):
         raise InputError(
             f"choosing fakes of {data.name!r}: none of {len(wanted)} fakes of the {split} split has a face in its last frames, at "
@@ -74,7 +74,7 @@ def choose_pictures(
         )
     rows = with_people(samples.rows, data.videos).rename(columns={"identity": "carrier"}).reset_index(drop=True)
     images = np.stack([np.asarray(samples[row]["images"].movedim(0, -1)) for row in range(len(samples))])
-    return Pictures(rows, images, *data.masks(detector, rows))
+    return Pictures(rows, images, *data.masks(detector.input_spec, rows))
 
 
 def named(encoder: LoadedDetector, images: NDArray[np.uint8], batch_size: int = 32) -> list[str]:

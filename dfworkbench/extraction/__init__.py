@@ -1,6 +1,6 @@
-"""Data extraction: from a folder of videos to tables and face crops, resumable and on as many cores as there are."""
+"""Data extraction: from a folder of videos to tables and face crops, resumable and parallel."""
 
-from dfworkbench.extraction.extract import Extracted, extract, extract_table
+from dfworkbench.extraction.extract import extract, extract_table
 from dfworkbench.extraction.settings import ExtractSettings
 
-__all__ = ["ExtractSettings", "Extracted", "extract", "extract_table"]
+__all__ = ["ExtractSettings", "extract", "extract_table"]

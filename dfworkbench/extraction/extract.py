@@ -1,24 +1,22 @@
-"""Extraction of a data set: video table in, face crops, face table and completed video table out."""
+"""Extraction of a data set: from a video table to face crops, the face table and the completed video table."""
 
 import logging
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from dfworkbench.core.locks import held
 from dfworkbench.core.names import STATUS_OK
-from dfworkbench.core.safe_paths import require_below, require_folder_name
+from dfworkbench.core.safe_paths import require_below
 from dfworkbench.core.settings import parse_options
 from dfworkbench.core.workspace import Workspace, find_workspace, require_writable
-from dfworkbench.datasets.domain import write_source
+from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.datasets.layouts import read_layout
-from dfworkbench.datasets.splits import assign_splits, write_splits
-from dfworkbench.datasets.tables import FACES, VIDEOS, write_table
+from dfworkbench.datasets.splits import assign_splits
+from dfworkbench.datasets.tables import FACES, VIDEOS
 from dfworkbench.extraction.lacking import missing, say_what_is_lacking
-from dfworkbench.extraction.part import Job, Part, parts_folder, read_part
+from dfworkbench.extraction.part import Job, Part, read_part
 from dfworkbench.extraction.settings import ExtractSettings
 from dfworkbench.extraction.workers import run_jobs
 from dfworkbench.faces import resolve_weights
@@ -28,27 +26,20 @@ from dfworkbench.media import is_missing
 _log = logging.getLogger(__name__)
 
 
-class Extracted(NamedTuple):
-    """What an extraction leaves: both tables as written, and the hash of the splits ("" if none were written)."""
-
-    videos: pd.DataFrame
-    faces: pd.DataFrame
-    splits: str
-
-
-def extract(settings: ExtractSettings, workspace: Workspace | None = None, progress: bool = True) -> Extracted:
+def extract(settings: ExtractSettings, workspace: Workspace | None = None, progress: bool = True) -> DataSet:
     """Extract a data set; started again, it goes on where it was stopped.
-
-    Writes labels/<name>/videos.csv, faces.parquet, splits.csv and splits.json, and the crops below extracted/<name>/.
 
     Args:
         settings: Data set, faces, where to run.
         workspace: Where everything lies; found from the current folder if left out.
         progress: Show a bar with the time left.
 
+    Returns:
+        The data set, with its tables and splits written.
+
     Raises:
         DataNotFoundError: The data set is not there.
-        OutputError: Results cannot be written; work that is done is kept.
+        OutputError: Another process extracts it, or results cannot be written; work that is done is kept.
     """
     workspace = workspace or find_workspace()
     root = settings.root or workspace.data / settings.name
@@ -57,14 +48,17 @@ def extract(settings: ExtractSettings, workspace: Workspace | None = None, progr
     if settings.limit:
         videos = videos.iloc[np.unique(np.linspace(0, len(videos) - 1, settings.limit).astype(int))]
     videos = assign_splits(videos.reset_index(drop=True), settings.split_rule, seed=settings.split_seed)
-    extracted = extract_table(
-        videos, root, settings.name, workspace, settings.faces,
-        workers=settings.workers, scheduler=settings.scheduler, progress=progress,
-    )  # fmt: skip
-    folder = workspace.labels / settings.name
-    write_source(folder, Path(root), settings.layout)
-    digest = write_splits(extracted.videos, folder, rule=settings.split_rule, seed=settings.split_seed)
-    return extracted._replace(splits=digest)
+    data = DataSet(settings.name, workspace)
+    with data.writing(_doing(data)) as writer:
+        videos, faces = _extract(
+            videos, root, data, settings.faces,
+            workers=settings.workers, scheduler=settings.scheduler, progress=progress,
+        )  # fmt: skip
+        writer.tables(videos, faces)
+        writer.source(root, settings.layout)
+        writer.splits(videos, rule=settings.split_rule, seed=settings.split_seed)
+    say_what_is_lacking(videos, settings.faces.frames)
+    return data
 
 
 def extract_table(
@@ -77,8 +71,8 @@ def extract_table(
     workers: int = 0,
     scheduler: str = "",
     progress: bool = True,
-) -> Extracted:
-    """Extract the files of a video table.
+) -> DataSet:
+    """Extract the files of a video table, without splits.
 
     Args:
         videos: Video table; `path` is below `root`.
@@ -91,33 +85,50 @@ def extract_table(
         progress: Show a bar with the time left.
 
     Returns:
-        The tables, sorted as `videos` is; files without faces have a status and a reason.
+        The data set; its tables are sorted as `videos` is, and files without faces have a status and a reason.
 
     Raises:
         OutputError: Another process extracts this data set, or results cannot be written.
     """
-    require_folder_name("naming a data set", name)
+    data = DataSet(name, workspace)
+    with data.writing(_doing(data)) as writer:
+        videos, rows = _extract(videos, root, data, faces, workers=workers, scheduler=scheduler, progress=progress)
+        writer.tables(videos, rows)
+    say_what_is_lacking(videos, faces.frames)
+    return data
+
+
+def _doing(data: DataSet) -> str:
+    return f"extracting the data set {data.name!r}"
+
+
+def _extract(
+    videos: pd.DataFrame,
+    root: Path,
+    data: DataSet,
+    settings: FaceSettings,
+    *,
+    workers: int,
+    scheduler: str,
+    progress: bool,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The video table with what was found, and the face table."""
+    require_below(data.crops_folder, data.crops_root, _doing(data))
+    require_writable(data.crops_folder, "extracted faces")
     videos = VIDEOS.complete(videos)  # its paths become folders that are written to and emptied
-    faces = resolve_weights(faces)  # from here on the same weights for all files, whatever a worker finds
-    root, extracted = Path(root).expanduser().resolve(), workspace.extracted
+    settings = resolve_weights(settings)  # from here on the same weights for all files, whatever a worker finds
+    root = Path(root).expanduser().resolve()
     path_of = dict(zip(videos["video_id"], videos["path"], strict=True))
     jobs = [
         Job(
-            row.video_id, row.path, root / row.path, extracted, name, faces,
+            row.video_id, row.path, root / row.path, data.crops_root, data.name, settings,
             mask=root / row.mask_path if row.mask_path else None,
             genuine=root / path_of[row.genuine_id] if row.genuine_id in path_of else None,
         )
         for row in videos.itertuples()
     ]  # fmt: skip
-    labels = workspace.labels / name
-    for folder, base in ((parts_folder(extracted, name), extracted), (labels, workspace.labels)):
-        require_below(folder, base, "extracting faces")
-        require_writable(folder, "extracted faces")
-    with held(labels, f"extracting the data set {name!r}"):
-        parts = _extract_all(jobs, name, workers, scheduler, progress)
-        tables = _write_tables(videos, parts, labels, exact=faces.exact and faces.finds_faces)
-    say_what_is_lacking(tables.videos, faces.frames)
-    return tables
+    parts = _extract_all(jobs, data.name, workers, scheduler, progress)
+    return _joined(videos, parts, exact=settings.exact and settings.finds_faces)
 
 
 def _extract_all(jobs: list[Job], name: str, workers: int, scheduler: str, progress: bool) -> list[Part]:
@@ -140,14 +151,11 @@ def _report(job: Job, part: Part) -> None:
         _log.info("%s: %s (%s)", job.video_id, part.video["status"], part.video["reason"])
 
 
-def _write_tables(videos: pd.DataFrame, parts: list[Part], folder: Path, *, exact: bool) -> Extracted:
+def _joined(videos: pd.DataFrame, parts: list[Part], *, exact: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
     results = pd.DataFrame([part.video for part in parts], index=videos.index)
-    videos = VIDEOS.complete(videos)
+    videos = videos.copy()
     for column in results:
         known = results[column].notna()
         videos.loc[known, column] = results.loc[known, column].astype(videos[column].dtype)
     rows = [{**face, "exact": exact} for part in parts for face in part.faces]
-    faces = FACES.complete(pd.DataFrame(rows)) if rows else FACES.empty()
-    write_table("face", faces, folder / "faces.parquet")
-    write_table("video", videos, folder / "videos.csv")
-    return Extracted(videos, faces, "")
+    return videos, FACES.complete(pd.DataFrame(rows)) if rows else FACES.empty()

@@ -1,4 +1,4 @@
-"""What an extraction could not give, said in one line per kind."""
+"""Log messages about files that gave no faces, and fakes shorter than their source."""
 
 import logging
 

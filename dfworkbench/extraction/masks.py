@@ -1,4 +1,4 @@
-"""Which face of a forged file is the forged one: how much of each face box the data set's own mask covers."""
+"""The share of each face box that the data set's own mask marks as forged."""
 
 import logging
 from pathlib import Path
@@ -18,9 +18,9 @@ def forged_shares(mask: Path, faces: list[TrackedFace], width_px: int, height_px
 
     Args:
         mask: Video or folder with the same frames as the file, or a picture; bright where forged. It may have another size.
-        faces: Of one file.
-        width_px: Of a frame of the file.
-        height_px: Likewise.
+        faces: All faces of one file.
+        width_px: Width of its frames.
+        height_px: Height of its frames.
 
     Returns:
         One number in 0..1 per face; NaN where the mask has no such frame or cannot be read, which costs no face.

@@ -1,4 +1,4 @@
-"""One video of a data set: its crops are written first, then its part file in one step.
+"""Extraction of one video: its crops are written first, then its part file in one step.
 
 The part file is the commit point. It bears the size and time of the video and the hash of the settings; if one of them, or
 a crop, is not as it was, the video is extracted again. Plain JSON, whose numbers come back exactly as they were.
@@ -35,11 +35,11 @@ class Job:
 
     Attributes:
         video_id: As in the video table.
-        path: Of the video, below the root of the data set.
+        path: The video, below the root of the data set.
         file: The same, absolute.
         extracted: The folder extracted/.
         dataset: Folder below it.
-        settings: Of the faces.
+        settings: Which faces come out.
         mask: Video of the true forgery masks, absolute; None where there is none.
         genuine: The real video that this one was made from, absolute; None where it is not known. Both are sampled at the
             same frames, whatever their lengths, so that each forged face has its genuine one.
@@ -58,7 +58,7 @@ class Job:
     def part_file(self) -> Path:
         """Where the part of this video lies."""
         name = hashlib.sha256(self.path.encode()).hexdigest()[:24]
-        return parts_folder(self.extracted, self.dataset) / f"{name}.json"
+        return self.extracted / self.dataset / ".parts" / f"{name}.json"
 
     @property
     def crops_folder(self) -> Path:
@@ -72,11 +72,6 @@ class Part:
 
     video: dict[str, Any]
     faces: list[dict[str, Any]] = field(default_factory=list)
-
-
-def parts_folder(extracted: Path, dataset: str) -> Path:
-    """The folder of all part files of a data set."""
-    return extracted / dataset / ".parts"
 
 
 def read_part(job: Job) -> Part | None:

@@ -1,4 +1,4 @@
-"""Running jobs on Dask: processes on this machine, or a scheduler at an address. A worker that dies loses one job only.
+"""Runs jobs on Dask, on this machine or a scheduler at an address; a worker that dies loses one job only.
 
 Whoever can talk to a Dask scheduler or worker can run code in it. Processes on this machine therefore speak TLS with a key
 that is made for the run and never written to disk, and their HTTP servers have no pages. For schedulers at an address see

@@ -42,6 +42,13 @@ def fast_precision(device: torch.device) -> Literal["32-true", "bf16-mixed"]:
     """
     if device.type == "cuda":
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # not in torch 2.6
-    supported = capabilities.get("amx_bf16") or capabilities.get("avx512_bf16")
-    return "bf16-mixed" if supported else "32-true"
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # torch 2.6 does not know it
+    known = capabilities.get("amx_bf16") or capabilities.get("avx512_bf16")
+    return "bf16-mixed" if known else "32-true"
+
+
+def resolve_precision(
+    precision: Literal["auto", "32-true", "bf16-mixed"], device: str
+) -> Literal["32-true", "bf16-mixed"]:
+    """The precision that "auto" stands for on a device, itself a name that `choose_device` takes; others as they are."""
+    return fast_precision(choose_device(device)) if precision == "auto" else precision

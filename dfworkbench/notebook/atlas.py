@@ -9,7 +9,7 @@ from IPython.display import HTML, display
 from matplotlib.figure import Figure
 
 from dfworkbench.core.html import picture, wrap
-from dfworkbench.datasets.dataset import Extracted
+from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.evaluation.judging.failure_frames import case_pictures, failure_atlas, open_case
 from dfworkbench.evaluation.judging.failures import Atlas
 from dfworkbench.runs.checkpoints import LoadedDetector
@@ -37,7 +37,7 @@ class FailureAtlas:
         self,
         name: str,
         scores: pd.DataFrame,
-        data: Extracted,
+        data: DataSet,
         detector: LoadedDetector | None = None,
         *,
         worst: int = 24,

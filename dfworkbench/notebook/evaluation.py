@@ -14,8 +14,8 @@ from pydantic import Field
 from dfworkbench.core.html import wrap
 from dfworkbench.core.settings import Settings
 from dfworkbench.core.workspace import find_workspace
-from dfworkbench.datasets.audit.audit import Audit, audit_dataset
-from dfworkbench.datasets.dataset import Extracted
+from dfworkbench.datasets.audit.audit import Audit
+from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.evaluation.judging.calibration import Calibrator, fit_calibrator
 from dfworkbench.evaluation.judging.judged import ROW_ORDER, judge_by
 from dfworkbench.evaluation.judging.leaderboard import Leaderboard
@@ -107,7 +107,7 @@ class Evaluation:
     @cached_property
     def audit(self) -> Audit:
         """What crosses the splits of the data set."""
-        return audit_dataset(self.settings.dataset, workspace=self.space, progress=self.progress)
+        return DataSet.open(self.settings.dataset, self.space).run_audit(progress=self.progress)
 
     @cached_property
     def protocol(self) -> Protocol:
@@ -143,9 +143,10 @@ class Evaluation:
         return {name: tables.test for name, tables in self.tables.items()}
 
     def _scores(self, loaded: LoadedDetector, split: str) -> pd.DataFrame:
-        dataset, faces = self.settings.dataset, self.space.labels / self.settings.dataset / "faces.parquet"
+        dataset = self.settings.dataset
+        faces_time_ns = DataSet(dataset, self.space).faces_time_ns
         file = split_score_file(loaded.path, dataset, split)
-        fresh = file.is_file() and faces.is_file() and file.stat().st_mtime_ns > faces.stat().st_mtime_ns
+        fresh = file.is_file() and 0 <= faces_time_ns < file.stat().st_mtime_ns
         stored = stored_scores(loaded.path, dataset, split, split_videos(dataset, split, self.space)) if fresh else None
         scores = score_split(loaded, dataset, split, self.space, progress=self.progress) if stored is None else stored
         return scores.sort_values(list(ROW_ORDER), ignore_index=True)  # as the leaderboard: the same files are drawn
@@ -174,7 +175,7 @@ class Evaluation:
 
     def atlas(self, run: str) -> FailureAtlas:
         """Where a run is most wrong on test data, in clusters of its own features where it has any."""
-        loaded, data = self.detectors[run], Extracted.read(self.settings.dataset, self.space)
+        loaded, data = self.detectors[run], DataSet.open(self.settings.dataset, self.space)
         by = loaded if hasattr(loaded.detector, "features") else None
         return FailureAtlas(run, self.test[run], data, by, seed=self.settings.seed, progress=self.progress)
 
@@ -265,7 +266,7 @@ class Evaluation:
     @cached_property
     def robustness(self) -> Robustness:
         """AUC of every run on test data under every perturbation."""
-        own, data = self.settings, Extracted.read(self.settings.dataset, self.space)
+        own, data = self.settings, DataSet.open(self.settings.dataset, self.space)
         videos = split_videos(own.dataset, "test", self.space)
         parts = [
             robustness(

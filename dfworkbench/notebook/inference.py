@@ -8,6 +8,7 @@ from pydantic import Field
 
 from dfworkbench.core.safe_paths import require_below
 from dfworkbench.core.workspace import explain_write, find_workspace
+from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.evaluation.metrics.evaluate import evaluate
 from dfworkbench.evaluation.scoring.heldout import score_split
 from dfworkbench.evaluation.scoring.results import FileScore, Scored
@@ -60,7 +61,7 @@ class HeldOut:
 
     def __init__(self, loaded: LoadedDetector, dataset: str, rule: str) -> None:
         self.dataset, self.rule = dataset, rule
-        extracted = (find_workspace().labels / dataset / "videos.csv").is_file()
+        extracted = DataSet(dataset).is_extracted
         self.scores = score_split(loaded, dataset, "test") if extracted else None
         self.metrics = None if self.scores is None else evaluate(self.scores, rule=rule)
 

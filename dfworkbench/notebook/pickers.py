@@ -70,8 +70,9 @@ def layouts() -> list[str]:
 
 def datasets(workspace: Workspace | None = None) -> list[str]:
     """Data sets that have been extracted: folders of labels/ with a video table."""
-    labels = (workspace or find_workspace()).labels
-    return sorted(file.parent.name for file in labels.glob("*/videos.csv"))
+    from dfworkbench.datasets.dataset import DataSet
+
+    return DataSet.names(workspace)
 
 
 def checkpoints(workspace: Workspace | None = None) -> list[str]:

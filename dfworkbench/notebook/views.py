@@ -10,10 +10,10 @@ from IPython.display import HTML
 
 from dfworkbench.core.errors import DataNotFoundError
 from dfworkbench.core.html import wrap
-from dfworkbench.core.names import FAKE, REAL, SPLITS, STATUS_OK, require_name
+from dfworkbench.core.names import FAKE, REAL, STATUS_OK, require_name
 from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.datasets import LAYOUTS
-from dfworkbench.datasets.tables import read_table
+from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.evaluation.metrics.bootstrap import interval_text
 from dfworkbench.evaluation.metrics.evaluate import lost_intervals, table_notes
 from dfworkbench.media.foreign import read_json
@@ -33,21 +33,6 @@ _METRICS = {
     "ece": "calibration error",
     "aurc": "AURC",
 }
-
-
-def split_table(dataset: str, workspace: Workspace | None = None) -> ReadableTable:
-    """One row per split of an extracted data set: identity groups, videos of each kind, faces."""
-    folder = (workspace or find_workspace()).labels / dataset
-    videos = read_table("video", folder / "videos.csv")
-    videos = videos[videos["status"] == STATUS_OK]
-    kind = videos["method"].where(videos["label"] == FAKE, "real").where(videos["label"] != -1, "not labelled")
-    counts = pd.crosstab(videos["split"], kind.replace("", "fake"))
-    order = sorted(counts.columns, key=lambda name: (name != "real", name))
-    table = counts[order].astype("int64")
-    table.insert(0, "identity groups", videos.groupby("split")["group"].nunique())
-    table["faces"] = videos.groupby("split")["faces"].sum()
-    rows = [split for split in (*SPLITS, "") if split in table.index]
-    return ReadableTable(table.loc[rows].rename(index={"": "none"}).rename_axis("split"))
 
 
 def card_html(layout: str) -> HTML:
@@ -116,9 +101,8 @@ def sample_crops(
     """
     from dfworkbench.media import read_image
 
-    space = workspace or find_workspace()
-    videos = read_table("video", space.labels / dataset / "videos.csv").set_index("video_id")
-    faces = read_table("face", space.labels / dataset / "faces.parquet").drop_duplicates("video_id")
+    data = DataSet.open(dataset, workspace)
+    videos, faces = data.videos.set_index("video_id"), data.faces.drop_duplicates("video_id")
     if faces.empty:
         raise DataNotFoundError(
             f"showing faces of {dataset!r}: none were found. Lower min_face_px or min_probability in 01, or set "
@@ -130,7 +114,7 @@ def sample_crops(
         method or {REAL: "real", FAKE: "fake"}.get(label, "?")
         for method, label in zip(known["method"], known["label"], strict=True)
     ]
-    return [read_image(space.extracted / path) for path in rows["crop_path"]], known["label"].tolist(), words
+    return [read_image(data.crops_root / path) for path in rows["crop_path"]], known["label"].tolist(), words
 
 
 def epoch_table(run: Path) -> ReadableTable:
@@ -212,7 +196,7 @@ def trained_on(run: Path) -> str:
 
 def example_videos(dataset: str, root: Path, per_kind: int = 1, split: str = "test") -> list[Path]:
     """Some real and some forged videos of a split, of every forgery kind, all of different people where possible."""
-    videos = read_table("video", find_workspace().labels / dataset / "videos.csv")
+    videos = DataSet.open(dataset).videos
     videos = videos[(videos["split"] == split) & (videos["status"] == STATUS_OK) & videos["label"].isin((REAL, FAKE))]
     if videos.empty:
         raise DataNotFoundError(

@@ -7,19 +7,18 @@ from typing import Any, NamedTuple
 import pandas as pd
 import torch
 
-from dfworkbench.core.errors import DataNotFoundError, ParameterError, TableError
+from dfworkbench.core.errors import ParameterError, TableError
 from dfworkbench.core.names import FAKE, REAL, require_name
 from dfworkbench.core.provenance import file_hash, provenance
-from dfworkbench.core.safe_paths import require_below, require_folder_name
+from dfworkbench.core.safe_paths import require_below
 from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.datasets.audit.leak_note import AUDIT_KEY, LEAKY_START_KEY, run_note
 from dfworkbench.datasets.audit.training_gate import audited, keep_red
-from dfworkbench.datasets.domain import DOMAIN_KEY, dataset_domain, dataset_root
+from dfworkbench.datasets.dataset import DataSet
+from dfworkbench.datasets.domain import DOMAIN_KEY
 from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.datasets.pairing import paired_and_unpaired
 from dfworkbench.datasets.people import first_part, identity_classes, known_people, last_part
-from dfworkbench.datasets.splits import with_splits
-from dfworkbench.datasets.tables import read_table, table_hash
 from dfworkbench.models import build_detector, detector_options
 from dfworkbench.models.registry import detector_trait
 from dfworkbench.runs.checkpoints import find_checkpoint, load_detector, read_record
@@ -46,15 +45,6 @@ class TrainingPart(NamedTuple):
     faces: pd.DataFrame
 
 
-class TrainingTables(NamedTuple):
-    """The tables of a data set; `videos` has the splits of splits.csv."""
-
-    videos: pd.DataFrame
-    faces: pd.DataFrame
-    hashes: dict[str, str]
-    splits_hash: str
-
-
 def train(settings: TrainSettings, workspace: Workspace | None = None, *, progress: bool = True) -> Iterator[Epoch]:
     """Train as the settings say, or continue; see `fit`. Mistakes in the settings are raised at once.
 
@@ -79,24 +69,22 @@ def prepare(settings: TrainSettings, workspace: Workspace | None = None) -> Prep
         CheckpointError: The checkpoint `start_from` cannot be used.
     """
     workspace = workspace or find_workspace()
-    require_folder_name("choosing a data set", settings.dataset)
-    tables = read_training_tables(settings.dataset, workspace)
-    clean = _audit(settings, tables, workspace)
-    parts = training_parts(settings, tables)
+    data = DataSet.open(settings.dataset, workspace)
+    data.require_splits()
+    clean = _audit(settings, data)
+    parts = training_parts(settings, data)
     with torch.random.fork_rng([]):
         torch.manual_seed(settings.seed)
         detector, options, source = _detector(settings, workspace, parts["train"].videos)
         method, runs = _build_method(settings, detector, workspace)
-    train_data, val_data = (
-        _dataset(settings, method, parts[split], tables, workspace, split) for split in ("train", "val")
-    )
+    train_data, val_data = (_dataset(settings, method, parts[split], data, split) for split in ("train", "val"))
     if settings.balance == "loss":
         method.balance_classes(train_data.rows["label"].tolist())
     record = provenance(
-        settings.model_dump(mode="json"), seed=settings.seed, tables=tables.hashes, splits=tables.splits_hash
+        settings.model_dump(mode="json"), seed=settings.seed, tables=data.hashes, splits=data.splits_hash
     )
     record |= clean
-    record[DOMAIN_KEY] = dataset_domain(workspace.labels / settings.dataset)
+    record[DOMAIN_KEY] = data.domain
     if train_data.dense_faces:  # masks of the facial swap follow from them
         record["dense_landmarks"] = train_data.dense_faces
     if source:
@@ -109,13 +97,12 @@ def prepare(settings: TrainSettings, workspace: Workspace | None = None) -> Prep
     return Prepared(method, train_data, val_data, run)
 
 
-def _audit(settings: TrainSettings, tables: TrainingTables, workspace: Workspace) -> dict[str, Any]:
+def _audit(settings: TrainSettings, data: DataSet) -> dict[str, Any]:
     """The audit as an entry of the provenance; none for methods that train across the splits by design (decision 0011)."""
     method = load_method(settings.method_name)
     if method.closed_set:
         return {}
-    folder = workspace.labels / settings.dataset
-    return {AUDIT_KEY: audited(settings.dataset, folder, tables.videos, tables.faces, leaky=settings.allow_leaks)}
+    return {AUDIT_KEY: audited(data, leaky=settings.allow_leaks)}
 
 
 def _origin(file: Path) -> dict[str, str]:
@@ -124,22 +111,6 @@ def _origin(file: Path) -> dict[str, str]:
     return {"file": f"{file.parent.name}/{file.name}", "sha256": file_hash(file)} | (
         {LEAKY_START_KEY: note} if note else {}
     )
-
-
-def read_training_tables(dataset: str, workspace: Workspace) -> TrainingTables:
-    """Video table with splits, and face table, of a data set."""
-    folder = workspace.labels / dataset
-    if not folder.is_dir():
-        known = sorted(path.parent.name for path in workspace.labels.glob("*/videos.csv"))
-        raise DataNotFoundError(
-            f"training on data set {dataset!r}: there is no folder {folder}. Extracted data sets: {', '.join(known) or 'none'}. "
-            "Run 01_data_extraction first."
-        )
-    videos = read_table("video", folder / "videos.csv")
-    faces = read_table("face", folder / "faces.parquet")
-    hashes = {"videos": table_hash(videos), "faces": table_hash(faces)}
-    path = folder / "splits.csv"
-    return TrainingTables(with_splits(videos, path), faces, hashes, file_hash(path))
 
 
 def of_kinds(videos: pd.DataFrame, kinds: list[str]) -> pd.DataFrame:
@@ -156,7 +127,7 @@ def of_kinds(videos: pd.DataFrame, kinds: list[str]) -> pd.DataFrame:
     return videos[~fake | videos["method"].isin(kinds)]
 
 
-def training_parts(settings: TrainSettings, tables: TrainingTables) -> dict[str, TrainingPart]:
+def training_parts(settings: TrainSettings, data: DataSet) -> dict[str, TrainingPart]:
     """What is trained and validated on.
 
     That is the splits, of a method that learns from real files alone the real files of them, and of a method that names people
@@ -166,13 +137,13 @@ def training_parts(settings: TrainSettings, tables: TrainingTables) -> dict[str,
         UnknownNameError: No fakes are of a kind.
         ParameterError: The people cannot be halved for `pairing`.
     """
-    videos = of_kinds(tables.videos, settings.forgeries)
+    videos = of_kinds(data.videos, settings.forgeries)
     videos = videos[videos["label"].isin((REAL, FAKE)) & (videos["split"] != "")]
     method = load_method(settings.method_name)
     if method.closed_set:
         return {
-            "train": TrainingPart(videos, first_part(tables.faces)),
-            "val": TrainingPart(videos, last_part(tables.faces)),
+            "train": TrainingPart(videos, first_part(data.faces)),
+            "val": TrainingPart(videos, last_part(data.faces)),
         }
     if method.real_only:
         videos = videos[videos["label"] == REAL]
@@ -181,7 +152,7 @@ def training_parts(settings: TrainSettings, tables: TrainingTables) -> dict[str,
         paired, unpaired = paired_and_unpaired(train, settings.pairing_seed, swap=settings.pairing_swap)
         train = train[train["video_id"].isin(paired if settings.pairing == "paired" else unpaired)]
     val = videos[videos["split"] == "val"]
-    return {"train": TrainingPart(train, tables.faces), "val": TrainingPart(val, tables.faces)}
+    return {"train": TrainingPart(train, data.faces), "val": TrainingPart(val, data.faces)}
 
 
 def _detector(
@@ -219,35 +190,33 @@ def _build_method(settings: TrainSettings, detector: Any, workspace: Workspace) 
     return build_method(name, detector, **options | own | paths), runs
 
 
-def _dataset(
-    settings: TrainSettings, method: Any, part: TrainingPart, tables: TrainingTables, workspace: Workspace, split: str
-) -> FaceDataset:
+def _dataset(settings: TrainSettings, method: Any, part: TrainingPart, data: DataSet, split: str) -> FaceDataset:
     identities = detector_trait(method.detector, "identities")
     if split == "train" and identities:
         _require_known(settings, part.videos, identities)
-    data = FaceDataset(
+    samples = FaceDataset(
         part.faces,
         part.videos,
         method.detector.input_spec,
-        workspace.extracted,
+        data.crops_root,
         transform=method.train_transform() if split == "train" else method.eval_transform(),
         frames_per_video=settings.frames_per_video,
         tracks=settings.tracks,
         identities=identities,
-        root=dataset_root(workspace.labels / settings.dataset),
+        root=data.root,
         seed=settings.seed,
         cache_mb=settings.cache_mb,
     )
-    counts = {name: int((data.rows["label"] == value).sum()) for name, value in (("real", REAL), ("fake", FAKE))}
-    if not len(data) or (split == "train" and 0 in counts.values() and not method.real_only):
-        counted = tables.videos["split"].value_counts()
+    counts = {name: int((samples.rows["label"] == value).sum()) for name, value in (("real", REAL), ("fake", FAKE))}
+    if not len(samples) or (split == "train" and 0 in counts.values() and not method.real_only):
+        counted = data.videos["split"].value_counts()
         seen = ", ".join(f"{name or '(none)'}: {n} files" for name, n in counted.items())
         needed = "real ones are needed" if method.real_only else "both are needed"
         raise TableError(
             f"training on data set {settings.dataset!r}: its {split} split has {counts['real']} real and {counts['fake']} fake "
             f"samples; {needed}. Splits: {seen}. Extract more files, or split again, in 01_data_extraction."
         )
-    return data
+    return samples
 
 
 def _require_known(settings: TrainSettings, videos: pd.DataFrame, identities: Sequence[str]) -> None:

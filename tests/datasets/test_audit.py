@@ -10,7 +10,8 @@ import pytest
 from toy import make_workspace
 
 from dfworkbench.core.errors import TableError
-from dfworkbench.datasets.audit.audit import KINDS, AuditSettings, audit, audit_dataset, kept_audit
+from dfworkbench.datasets.audit.audit import KINDS, AuditSettings, audit
+from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.datasets.tables import read_table, write_table
 from dfworkbench.media.pictures.images import read_image, write_png
 from dfworkbench.media.pictures.perceptual_hash import near_pairs, picture_hash
@@ -201,18 +202,18 @@ def test_files_without_a_split_take_no_part(space):
 def test_the_result_is_kept_for_these_tables_alone(space):
     shutil.copy(crop(space, TRAIN, 0), crop(space, VAL, 0))
     videos, faces = tables(space)
-    folder = space.labels / "toy"
-    assert kept_audit(folder, videos, faces) is None
-    first = audit_dataset("toy", workspace=space, progress=False)
-    assert json.loads((folder / "audit.json").read_text())["verdict"] == "red"
+    assert not DataSet.open("toy", space).audit.saw_pictures
+    first = DataSet.open("toy", space).run_audit(progress=False)
+    assert json.loads((space.labels / "toy/audit.json").read_text())["verdict"] == "red"
     crop(space, TRAIN, 1).unlink()  # a second look would stop here
-    again = audit_dataset("toy", workspace=space, progress=False)
+    again = DataSet.open("toy", space).run_audit(progress=False)
     pd.testing.assert_frame_equal(first.rows, again.rows)
     assert again.findings == first.findings
-    kept = kept_audit(folder, videos.sample(frac=1, random_state=1), faces)
-    assert kept is not None
-    assert kept.verdict == "red"
-    assert kept_audit(folder, change(videos, VAL, carrier="toy/other"), faces) is None
+    shuffled = DataSet.open("toy", space).with_tables(videos.sample(frac=1, random_state=1), faces)
+    assert shuffled.audit.saw_pictures
+    assert shuffled.audit.verdict == "red"
+    changed = DataSet.open("toy", space).with_tables(change(videos, VAL, carrier="toy/other"), faces)
+    assert not changed.audit.saw_pictures
 
 
 def test_the_splits_are_those_of_splits_csv(space):
@@ -220,7 +221,7 @@ def test_the_splits_are_those_of_splits_csv(space):
     splits = pd.read_csv(path, dtype="str")
     splits.loc[splits["video_id"] == TRAIN, "split"] = "val"
     splits.to_csv(path, index=False)
-    assert audit_dataset("toy", pictures=False, workspace=space).verdict == "red"
+    assert DataSet.open("toy", space).audit.verdict == "red"
 
 
 def test_the_report_and_the_rows(space, tmp_path):

@@ -4,7 +4,9 @@ import pandas as pd
 import pytest
 
 from dfworkbench.core.errors import ParameterError, SplitLeakError
-from dfworkbench.datasets import assign_splits, check_splits, identity_groups, write_splits
+from dfworkbench.core.workspace import Workspace
+from dfworkbench.datasets import assign_splits, check_splits, identity_groups
+from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.datasets.tables import VIDEOS
 
 
@@ -58,13 +60,15 @@ def test_identities_never_cross_splits(pairs):
 
 
 def test_same_seed_same_bytes_and_another_seed_another_split(pairs, tmp_path):
-    digests = [
-        write_splits(assign_splits(pairs, "identity", seed=seed), tmp_path / str(i), rule="identity", seed=seed)
-        for i, seed in enumerate((1, 1, 2))
-    ]
+    digests = []
+    for i, seed in enumerate((1, 1, 2)):
+        with DataSet(str(i), Workspace(tmp_path)).writing("splitting") as writer:
+            digests.append(writer.splits(assign_splits(pairs, "identity", seed=seed), rule="identity", seed=seed))
     assert digests[0] == digests[1] != digests[2]
-    assert (tmp_path / "0" / "splits.csv").read_bytes() == (tmp_path / "1" / "splits.csv").read_bytes()
-    assert json.loads((tmp_path / "0" / "splits.json").read_text())["sha256"] == digests[0]
+    assert (tmp_path / "labels" / "0" / "splits.csv").read_bytes() == (
+        tmp_path / "labels" / "1" / "splits.csv"
+    ).read_bytes()
+    assert json.loads((tmp_path / "labels" / "0" / "splits.json").read_text())["sha256"] == digests[0]
 
 
 def test_row_order_does_not_matter(pairs):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dfworkbench.core.errors import InputError, TableError
-from dfworkbench.datasets.dataset import Extracted
+from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.evaluation.judging.failure_frames import case_features, case_pictures, failure_atlas, open_case
 from dfworkbench.evaluation.scoring.score import score_rows
 from dfworkbench.media.pictures.images import read_image
@@ -20,8 +20,8 @@ def scored(toy, tmp_path):
     torch.manual_seed(0)
     options = {"size_px": 32, "crop_scale": 1.0}
     path = save_detector(tmp_path / "a.safetensors", build_detector("mesonet4", **options), "mesonet4", options)
-    data, detector = Extracted.read("toy", toy), load_detector(path)
-    scores = score_rows(detector, data.samples(detector, data.videos, None), progress=False)
+    data, detector = DataSet.open("toy", toy), load_detector(path)
+    scores = score_rows(detector, data.samples(detector.input_spec, data.videos, None), progress=False)
     middle = scores["logit"].median()  # its scores lie close together
     scores["fake_probability"] = 1 / (1 + np.exp(-200 * (scores["logit"] - middle)))
     return data, detector, scores
@@ -42,7 +42,7 @@ def test_features_are_those_of_the_very_faces(scored):
     data, detector, scores = scored
     cases = scores.sample(9, random_state=0)
     found = case_features(cases, data, detector, progress=False)
-    samples = data.samples(detector, data.videos, None)
+    samples = data.samples(detector.input_spec, data.videos, None)
     place = {row: n for n, row in enumerate(samples.rows["row_id"])}
     from dfworkbench.models.inputs import prepare
 
@@ -72,8 +72,8 @@ def test_clips_are_opened_as_clips(toy, tmp_path):
     path = save_detector(
         tmp_path / "a.safetensors", build_detector("mesonet4_lstm", **options), "mesonet4_lstm", options
     )
-    data, detector = Extracted.read("toy", toy), load_detector(path)
-    scores = score_rows(detector, data.samples(detector, data.videos, None), progress=False)
+    data, detector = DataSet.open("toy", toy), load_detector(path)
+    scores = score_rows(detector, data.samples(detector.input_spec, data.videos, None), progress=False)
     assert case_features(scores.iloc[:5], data, detector, progress=False).shape[0] == 5
     assert len(open_case(scores["row_id"][0], scores, data).images) == 3
 

@@ -9,7 +9,9 @@ from dfworkbench.core.errors import MediaError, OutputError, ParameterError
 from dfworkbench.core.names import GENERATED_MARKER
 from dfworkbench.core.palette import FAKE_RGB, NOTHING_RGB, REAL_RGB, score_hex, score_rgb
 from dfworkbench.core.timeline import spans, stretches
-from dfworkbench.datasets.domain import GENERATED, UNKNOWN, caveat, dataset_domain, is_generated, write_source
+from dfworkbench.core.workspace import Workspace
+from dfworkbench.datasets.dataset import DataSet
+from dfworkbench.datasets.domain import GENERATED, UNKNOWN, caveat, is_generated
 from dfworkbench.evaluation.scoring.aggregate import RULES, Rule
 from dfworkbench.evaluation.scoring.results import FileScore, Scored, TrackScore, distinct_names
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
@@ -213,11 +215,13 @@ def test_a_file_without_score_cannot_be_annotated(tmp_path):
 def test_domain_of_training_data(tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / GENERATED_MARKER).write_text("{}")
-    assert dataset_domain(tmp_path / "labels") == UNKNOWN
-    write_source(tmp_path / "labels", tmp_path / "data", "folders")
-    assert dataset_domain(tmp_path / "labels") == GENERATED
-    write_source(tmp_path / "labels", tmp_path, "folders")
-    assert dataset_domain(tmp_path / "labels") == UNKNOWN
+    data = DataSet("x", Workspace(tmp_path))
+    assert data.domain == UNKNOWN
+    with data.writing("extracting") as writer:
+        writer.source(tmp_path / "data", "folders")
+        assert data.domain == GENERATED
+        writer.source(tmp_path, "folders")
+    assert data.domain == UNKNOWN
     assert is_generated(tmp_path / "data" / "a" / "b.mp4")
     assert not is_generated(tmp_path.parent / "b.mp4")
 

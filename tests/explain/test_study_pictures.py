@@ -7,10 +7,11 @@ import torch
 from toy import make_workspace
 
 from dfworkbench.core.errors import CheckpointError, DataNotFoundError, InputError, TableError, UnknownNameError
-from dfworkbench.datasets.dataset import Extracted, pick
+from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.datasets.people import first_part, last_part
 from dfworkbench.datasets.recut import cut_again
+from dfworkbench.datasets.rows import pick
 from dfworkbench.explain.shapley.attribution_map import AttributionSettings
 from dfworkbench.explain.shapley.map_files import load_map, map_file, save_map
 from dfworkbench.explain.shapley.maps import attribute_all
@@ -31,7 +32,7 @@ def loaded(tmp_path, name="identity_resnet18", **options):
 
 @pytest.fixture
 def data(tmp_path):
-    return Extracted.read("toy", make_workspace(tmp_path, frames=10, fakes=2))
+    return DataSet.open("toy", make_workspace(tmp_path, frames=10, fakes=2))
 
 
 def test_parts_of_time_are_by_extracted_frames():
@@ -65,7 +66,7 @@ def test_the_choice_follows_the_seed_and_the_kinds(data, tmp_path):
     with pytest.raises(UnknownNameError, match="Did you mean"):
         choose_pictures(data, loaded(tmp_path), kinds=["fakes1"])
     with pytest.raises(InputError, match="none of 8 fakes of the test split has a face in its last frames"):
-        choose_pictures(data._replace(faces=first_part(data.faces).groupby("video_id").head(1)), loaded(tmp_path))
+        choose_pictures(data.with_tables(faces=first_part(data.faces).groupby("video_id").head(1)), loaded(tmp_path))
 
 
 def test_encoders_name_people(tmp_path):

@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -263,7 +264,8 @@ def test_extract_reads_a_layout_and_writes_splits(cluster, tmp_path):
     assert set(found.videos["split"]) == {"train", "val", "test"}
     written = pd.read_csv(tmp_path / "labels" / "mine" / "splits.csv")
     assert set(written["video_id"]) == set(found.videos["video_id"])
-    assert found.splits in (tmp_path / "labels" / "mine" / "splits.json").read_text()
+    assert found.splits["split"].tolist() == found.videos["split"].tolist()
+    assert len(json.loads((tmp_path / "labels" / "mine" / "splits.json").read_text())["sha256"]) == 64
     limited = extract(settings.replace(limit=4, name="mine"), Workspace(tmp_path), progress=False)
     assert len(limited.videos) == 4
 

@@ -11,7 +11,7 @@ import pytest
 from dfworkbench.core.names import FAKE, REAL
 from dfworkbench.core.workspace import Workspace
 from dfworkbench.datasets import read_layout
-from dfworkbench.datasets.domain import dataset_root, write_source
+from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.datasets.tables import VIDEOS
 from dfworkbench.evaluation.scoring.media_files import find_files
 from dfworkbench.extraction import extract_table
@@ -83,12 +83,13 @@ def test_nothing_lacking_is_nothing_said(caplog):
 @pytest.mark.parametrize("typed", ["data/set", "./data/set", "data/../data/set"])
 def test_the_root_of_a_set_is_found_from_anywhere(tmp_path, monkeypatch, typed):
     (tmp_path / "data" / "set").mkdir(parents=True)
-    (tmp_path / "labels").mkdir()
     monkeypatch.chdir(tmp_path)
-    write_source(tmp_path / "labels", type(tmp_path)(typed), "folders")
-    assert json.loads((tmp_path / "labels" / "source.json").read_text())["root"].startswith(str(tmp_path))
+    data = DataSet("set", Workspace(tmp_path))
+    with data.writing("extracting") as writer:
+        writer.source(typed, "folders")
+    assert json.loads((tmp_path / "labels" / "set" / "source.json").read_text())["root"].startswith(str(tmp_path))
     monkeypatch.chdir("/")
-    assert dataset_root(tmp_path / "labels").resolve() == tmp_path / "data" / "set"
+    assert data.root.resolve() == tmp_path / "data" / "set"
 
 
 # -- score and notebooks ----------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import pytest
 
 from dfworkbench.core.errors import DataNotFoundError
 from dfworkbench.core.workspace import Workspace
+from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.datasets.tables import write_table
 from dfworkbench.notebook import views
 from dfworkbench.notebook.tidy import tidy_file, tidy_text
@@ -39,8 +40,8 @@ def space(tmp_path, monkeypatch):
     return Workspace(tmp_path)
 
 
-def test_split_table_counts_readable_videos(space):
-    table = views.split_table("d", space)
+def test_counts_are_of_readable_videos(space):
+    table = DataSet.open("d", space).counts()
     assert table.index.tolist() == ["train", "test"]
     assert table.columns.tolist() == ["identity groups", "real", "Deepfakes", "FaceSwap", "faces"]
     assert table.loc["train"].tolist() == [2, 1, 1, 1, 12]

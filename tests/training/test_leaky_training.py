@@ -8,8 +8,8 @@ import pytest
 from toy import make_workspace
 
 from dfworkbench.core.errors import SplitLeakError
-from dfworkbench.datasets.audit.audit import audit_dataset
 from dfworkbench.datasets.audit.leak_note import leak_note, table_note
+from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.datasets.tables import read_table
 from dfworkbench.evaluation.scoring.score import score, score_rows
@@ -90,7 +90,7 @@ def test_what_pictures_told_counts_while_the_tables_are_the_same(tmp_path):
     one, other = (space.extracted / faces[f"toy/real/{name}.mp4#t0f0"] for name in ("train00", "test00"))
     shutil.copy(one, other)
     prepare(SETTINGS, space)  # nobody has looked at the pictures
-    audit_dataset("toy", workspace=space, progress=False)
+    DataSet.open("toy", space).run_audit(progress=False)
     with pytest.raises(SplitLeakError, match="1 exact_frame"):
         prepare(SETTINGS, space)
     assert prepare(SETTINGS.replace(allow_leaks=True), space).run.record["audit"]["pictures"]

@@ -1,1 +1,1 @@
-"""The leakage audit: what crosses splits, and what is done about it."""
+"""Leakage audit: videos, people and frames that stand in more than one split."""

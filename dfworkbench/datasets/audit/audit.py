@@ -1,8 +1,6 @@
-"""The leakage audit: does anything of training stand in validation or test? Green or red, with the rows.
+"""Leakage audit of a data set: a green or red verdict, and the rows that cross splits.
 
-It belongs to evaluation, because a score of a red table is worth as little as one of a wrong metric, and says so beside every
-other caveat (`datasets.domain`); training, one floor up, asks it before it begins. What is searched for is stated in
-`datasets.audit.leaks` (tables, files) and `datasets.audit.frame_leaks` (pictures).
+Training asks it before it begins (`training_gate`). `leaks` searches tables and files, `frame_leaks` searches pictures.
 
 Threshold of near frames: 32 of 256 bits. Measured on the demo set, whose splits share nothing, by `benchmarks/near_frames.py`:
 none of 4,091,904 pairs of frames from different splits lies that near (the nearest are 42 bits apart), and none of 960 copies at
@@ -11,7 +9,6 @@ by 2 %, 72 % are missed: green says nothing of frames that were cut anew, turned
 """
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +17,6 @@ import pandas as pd
 from pydantic import Field
 
 from dfworkbench.core.settings import Settings
-from dfworkbench.core.workspace import Workspace, atomic_path, find_workspace
 from dfworkbench.datasets.audit.frame_leaks import equal_frames, hash_frames, like_frames
 from dfworkbench.datasets.audit.leaks import (
     crossing_pairs,
@@ -29,10 +25,7 @@ from dfworkbench.datasets.audit.leaks import (
     shared_paths,
     shared_sources,
 )  # fmt: skip
-from dfworkbench.datasets.domain import dataset_root
-from dfworkbench.datasets.splits import with_splits
-from dfworkbench.datasets.tables import read_table, table_hash, write_csv
-from dfworkbench.media.foreign import read_json
+from dfworkbench.datasets.tables import table_hash, write_csv
 
 GREEN, RED = "green", "red"
 
@@ -49,7 +42,6 @@ KINDS = {
 _TABLE_KINDS = ("identity", "source", "pair", "path")
 _FRAME_KINDS = ("exact_frame", "near_frame")
 _ORDER = ("split_a", "video_a", "split_b", "video_b", "kind", "detail")
-_CACHE = "audit.json"
 
 
 class AuditSettings(Settings):
@@ -82,7 +74,7 @@ class Audit:
     Attributes:
         findings: One per kind, in the order of `KINDS`.
         rows: split_a, video_a, split_b, video_b, kind, detail; one row per leak.
-        name: Of the data set, for reports.
+        name: The data set, for reports.
     """
 
     findings: tuple[Finding, ...]
@@ -147,9 +139,9 @@ def audit(
         videos: Video table with its splits; files without one take no part.
         faces: Face table; without it no frames are compared.
         extracted: Folder that its `crop_path` counts from.
-        root: Of the data set; without it, contents of files are not compared.
+        root: Folder of the data set; without it, contents of files are not compared.
         settings: How closely pictures are looked at.
-        name: Of the data set, for reports.
+        name: The data set, for reports.
         progress: Whether to show a bar while frames are read.
 
     Returns:
@@ -189,43 +181,6 @@ def _result(tables: dict[str, pd.DataFrame], looked: dict[str, str], name: str) 
     return Audit(findings, pd.concat(parts, ignore_index=True)[list(_ORDER)], name)
 
 
-def audit_dataset(
-    name: str,
-    *,
-    pictures: bool = True,
-    settings: AuditSettings | None = None,
-    workspace: Workspace | None = None,
-    progress: bool = True,
-) -> Audit:
-    """Audit an extracted data set by its tables and splits.csv, and keep what pictures and files tell for training to see.
-
-    The result for pictures lies in `labels/<data set>/audit.json` and is used again while tables, splits and settings are the same.
-
-    Args:
-        name: Of the data set.
-        pictures: Read pictures and files too; False takes them from the kept result, where there is one for these tables.
-        settings: How closely pictures are looked at.
-        workspace: Where the tables lie.
-        progress: Whether to show a bar.
-
-    Raises:
-        DataNotFoundError: The data set was not extracted, or has no splits.
-    """
-    space, settings = workspace or find_workspace(), settings or AuditSettings()
-    folder = space.labels / name
-    videos = with_splits(read_table("video", folder / "videos.csv"), folder / "splits.csv")
-    faces = read_table("face", folder / "faces.parquet")
-    key = _key(videos, faces)
-    kept = _read_kept(folder, key, settings if pictures else None)
-    if kept is None and pictures:
-        found = audit(
-            videos, faces, space.extracted, root=dataset_root(folder), settings=settings, name=name, progress=progress
-        )
-        _keep(folder, key, settings, found)
-        return found
-    return audit_tables(videos, kept, name)
-
-
 def audit_tables(videos: pd.DataFrame, kept: Audit | None = None, name: str = "") -> Audit:
     """The part of the audit that reads no file, joined with what an earlier one found in files and pictures."""
     found = audit(videos, name=name)
@@ -238,9 +193,27 @@ def audit_tables(videos: pd.DataFrame, kept: Audit | None = None, name: str = ""
     return Audit(findings, pd.concat([found.rows, rows], ignore_index=True), name)
 
 
-def kept_audit(folder: Path, videos: pd.DataFrame, faces: pd.DataFrame) -> Audit | None:
-    """What an earlier `audit_dataset` found for these very tables, however closely it looked; None where there is nothing."""
-    return _read_kept(folder, _key(videos, faces), None)
+def to_record(found: Audit, videos: pd.DataFrame, faces: pd.DataFrame, settings: AuditSettings) -> dict[str, Any]:
+    """An audit as plain values, with a hash of the tables that it is of."""
+    return {
+        "tables": _key(videos, faces), "settings": settings.model_dump(mode="json"), **found.record(),
+        "findings": [list(finding) for finding in found.findings], "rows": found.rows.to_dict("records"),
+    }  # fmt: skip
+
+
+def from_record(
+    record: Any, videos: pd.DataFrame, faces: pd.DataFrame, settings: AuditSettings | None, name: str
+) -> Audit | None:
+    """The audit that `to_record` stored; None if it is of other tables or settings (None: any), or not readable."""
+    try:
+        same = settings is None or record["settings"] == settings.model_dump(mode="json")
+        if record["tables"] != _key(videos, faces) or not same:
+            return None
+        findings = tuple(Finding(*values) for values in record["findings"])
+        rows = pd.DataFrame(record["rows"], columns=list(_ORDER), dtype="str")
+    except (ValueError, KeyError, TypeError):
+        return None
+    return Audit(findings, rows, name) if [f.kind for f in findings] == list(KINDS) else None
 
 
 def _key(videos: pd.DataFrame, faces: pd.DataFrame) -> str:
@@ -251,25 +224,3 @@ def _key(videos: pd.DataFrame, faces: pd.DataFrame) -> str:
         faces[["face_id", "crop_path", "crop_x0", "crop_y0", "crop_side"]].sort_values("face_id"),
     )
     return hashlib.sha256("".join(map(table_hash, parts)).encode()).hexdigest()
-
-
-def _keep(folder: Path, key: str, settings: AuditSettings, found: Audit) -> None:
-    record = {
-        "tables": key, "settings": settings.model_dump(mode="json"), **found.record(),
-        "findings": [list(finding) for finding in found.findings], "rows": found.rows.to_dict("records"),
-    }  # fmt: skip
-    with atomic_path(folder / _CACHE, "the audit") as temporary:
-        temporary.write_text(json.dumps(record, indent=1) + "\n")
-
-
-def _read_kept(folder: Path, key: str, settings: AuditSettings | None) -> Audit | None:
-    try:
-        record = read_json(folder / _CACHE)
-        same = settings is None or record["settings"] == settings.model_dump(mode="json")
-        if record["tables"] != key or not same:
-            return None
-        findings = tuple(Finding(*values) for values in record["findings"])
-        rows = pd.DataFrame(record["rows"], columns=list(_ORDER), dtype="str")
-    except (OSError, ValueError, KeyError, TypeError):  # nothing kept, or not readable: look again
-        return None
-    return Audit(findings, rows, folder.name) if [f.kind for f in findings] == list(KINDS) else None

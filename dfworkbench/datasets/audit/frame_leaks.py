@@ -1,4 +1,4 @@
-"""Frames that stand in two splits: the same pixels, or pixels that look the same."""
+"""Leakage audit of pictures: frames in two splits with the same pixels, or that look the same (perceptual hash)."""
 
 import hashlib
 import itertools

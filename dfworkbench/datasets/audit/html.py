@@ -1,4 +1,4 @@
-"""An audit as a card in a notebook: the verdict in a word and a colour, one line per kind, and the first leaks."""
+"""An audit as HTML for notebooks: the verdict as a coloured chip, one line per kind of leak, and the first leaks."""
 
 from html import escape
 
@@ -11,14 +11,18 @@ _SHOWN = 20
 
 def audit_html(found: Audit) -> str:
     """Plain HTML without scripts."""
-    rgb = FAKE_RGB if found.verdict == RED else REAL_RGB
-    chip = f'<span class="dfw-chip" style="background:rgb{rgb}">{found.verdict}</span>'
-    head = f"<b>{escape(found.name or 'Leakage audit')}</b> {chip}"
-    if not found.saw_pictures:
-        head += ' <span class="dfw-hint">by tables alone: no frames were compared</span>'
+    head = f"<b>{escape(found.name or 'Leakage audit')}</b> {verdict_html(found)}"
     kinds = [(KINDS[f.kind], "not looked at" if f.count is None else f.count, f.looked_at) for f in found.findings]
     table = html_table(("what crosses splits", "found", "looked at"), kinds, [bool(f.count) for f in found.findings])
     return wrap(f"{head}{table}{_leaks(found)}")
+
+
+def verdict_html(found: Audit, prefix: str = "") -> str:
+    """The verdict as a coloured chip, and what it rests on where frames were not compared."""
+    rgb = FAKE_RGB if found.verdict == RED else REAL_RGB
+    chip = f'<span class="dfw-chip" style="background:rgb{rgb}">{escape(prefix)}{found.verdict}</span>'
+    rest = "" if found.saw_pictures else ' <span class="dfw-hint">by tables alone: no frames were compared</span>'
+    return chip + rest
 
 
 def _leaks(found: Audit) -> str:

@@ -1,4 +1,4 @@
-"""The warnings attached to every result of a run: its audit was red, or nobody here knows what it was trained on.
+"""Warnings attached to every result of a run: trained despite a red audit, or imported with unknown training data.
 
 Like the mark of generated data (`datasets.domain`), it travels in the provenance of the weights: into the score tables of the
 run, as a column `note`, and from there into every report.
@@ -18,7 +18,7 @@ _LEAKY = "Trained on a leaky table"
 
 
 def run_note(metadata: Mapping[str, Any]) -> str:
-    """All that must be said beside every number of a checkpoint; "" where its splits were clean, or nobody looked."""
+    """All warnings for the results of a checkpoint; "" where its splits were clean, or nobody looked."""
     return " ".join(filter(None, [leak_note(metadata), unknown_note(metadata)]))
 
 

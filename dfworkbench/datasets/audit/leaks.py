@@ -1,4 +1,4 @@
-"""What crosses splits, as far as tables and files tell: people, source videos, pairs, paths, and contents of files.
+"""Leakage audit of tables and files: people, source videos, pairs, paths and file contents in more than one split.
 
 Every function returns a table of `LEAK_COLUMNS`, one row per thing and pair of splits, with one video of each side. Files
 without a split take no part. Pictures are compared in `frame_leaks`.

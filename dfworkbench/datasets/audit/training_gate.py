@@ -1,38 +1,34 @@
-"""Training asks the audit: a red table is refused unless the settings allow it, and then the run says so for ever.
+"""Training on a red audit is refused unless the settings allow it; the run then carries a warning.
 
 Tables are audited before every run. Pictures are not read here, which would take longer than many a training run on a small set;
-what `audit_dataset` found in them counts as long as the tables are the same.
+what `DataSet.run_audit` found in them counts as long as the tables are the same.
 """
 
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from dfworkbench.core.errors import SplitLeakError
-from dfworkbench.datasets.audit.audit import KINDS, RED, Audit, audit_tables, kept_audit
+from dfworkbench.datasets.audit.audit import KINDS, RED, Audit
 from dfworkbench.datasets.audit.leak_note import AUDIT_KEY
+from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.media.foreign import read_json
 
 _SHOWN = 5
 
 
-def audited(dataset: str, folder: Path, videos: pd.DataFrame, faces: pd.DataFrame, *, leaky: bool) -> dict[str, Any]:
+def audited(data: DataSet, *, leaky: bool) -> dict[str, Any]:
     """The audit of a data set as an entry of a run's provenance.
 
     Args:
-        dataset: Its name.
-        folder: Of its tables, where the result for pictures is kept.
-        videos: With the splits of splits.csv.
-        faces: Face table.
-        leaky: Go on although it is red.
+        data: What the run is trained on.
+        leaky: Go on although the audit is red.
 
     Raises:
         SplitLeakError: It is red, naming what was found.
     """
-    found = audit_tables(videos, kept_audit(folder, videos, faces), dataset)
+    found = data.audit
     if found.verdict == RED and not leaky:
-        raise SplitLeakError(_refusal(dataset, found))
+        raise SplitLeakError(_refusal(data.name, found))
     return found.record()
 
 

@@ -1,4 +1,4 @@
-"""Laying one picture over another: by the share of a mask, or by Poisson's equation (Pérez et al., SIGGRAPH 2003)."""
+"""Blending one picture into another: by a soft mask, or by Poisson's equation (Pérez et al., SIGGRAPH 2003)."""
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ def blend_alpha(foreground: Pixels, background: Pixels, soft: NDArray[np.float32
 
     Args:
         foreground: `(H, W, 3)` uint8.
-        background: Likewise; not changed.
+        background: The same shape; not changed.
         soft: `(H, W)`, 0..1.
     """
     out = background.copy()
@@ -41,7 +41,7 @@ def blend_poisson(foreground: Pixels, background: Pixels, mask: Mask) -> Pixels 
 
     Args:
         foreground: `(H, W, 3)` uint8.
-        background: Likewise; not changed.
+        background: The same shape; not changed.
         mask: `(H, W)`, 0..255; pasted where it is at least half.
 
     Returns:

@@ -1,4 +1,4 @@
-"""One swap: what is laid over what, where, and how; before the face is aligned."""
+"""Makes one facial swap in the frame, before the face is aligned: kind, mask, blending."""
 
 from enum import IntEnum
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Where a swap happens: the hull of a face, its elastic distortion, a rectangle, and their soft edges."""
+"""Masks of a facial swap: hull of a face, elastic distortion, window, soft edges."""
 
 from functools import lru_cache
 
@@ -62,7 +62,7 @@ def elastic(mask: NDArray[np.uint8], noise: NDArray, amplitude: float, sigma: fl
         noise: `(2, H, W)` white noise, -1..1; the first field moves along x, the second along y.
         amplitude: Factor of the smoothed noise, which then is in pixels; their standard deviation is about
             0.163 amplitude / sigma.
-        sigma: Of the Gaussian that smooths it, in pixels.
+        sigma: Standard deviation of the Gaussian that smooths the noise, in pixels.
 
     Returns:
         `(H, W)`, 0..255, bilinear between pixels, 0 from outside.

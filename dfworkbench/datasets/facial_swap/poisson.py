@@ -25,7 +25,7 @@ def poisson_change(foreground: Pixels, background: Pixels, mask: NDArray[np.uint
 
     Args:
         foreground: `(H, W, 3)` uint8, the bounding rectangle of the mask, at least 3 x 3 pixels.
-        background: Likewise.
+        background: The same shape.
         mask: `(H, W)`, 0 or 255.
 
     Returns:
@@ -45,7 +45,7 @@ def _erode(mask: NDArray[np.uint8]) -> NDArray:
 
 
 def _divergence(excess: NDArray[np.float32], inside: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Of the masked gradient, at the inner pixels; forward differences, then backward ones."""
+    """Divergence of the masked gradient at the inner pixels; forward differences, then backward ones."""
     dx = (excess[1:-1, 1:] - excess[1:-1, :-1]) * inside[1:-1, :-1]
     dy = (excess[1:, 1:-1] - excess[:-1, 1:-1]) * inside[:-1, 1:-1]
     divergence = dx[:, 1:] - dx[:, :-1]
@@ -72,5 +72,5 @@ def _sines(size: int) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=64)
 def _eigenvalues(size: int) -> NDArray[np.float32]:
-    """Of the second difference, in the order of `_sines`."""
+    """Eigenvalues of the second difference, in the order of `_sines`."""
     return (2 * np.cos(np.pi / (size + 1) * np.arange(1, size + 1)) - 2).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Other quality: compression, levels, noise, colours, blur and resolution, one after the other.
+"""Quality augmentation of the facial swap: compression, levels, noise, colour, blur, resolution.
 
 Probabilities and amounts are those of CADDM's released code (Dong et al., CVPR 2023). Every step gives whole levels, so that
 most of them are tables of 256 values.

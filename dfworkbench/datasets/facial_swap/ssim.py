@@ -1,4 +1,4 @@
-"""How different two pictures look, pixel by pixel: DSSIM = (1 - SSIM) / 2 (Wang et al., IEEE TIP 2004)."""
+"""Structural dissimilarity of two pictures per pixel: DSSIM = (1 - SSIM) / 2 (Wang et al., IEEE TIP 2004)."""
 
 import cv2
 import numpy as np
@@ -24,7 +24,7 @@ def dssim(a: Pixels, b: Pixels) -> NDArray[np.float32]:
 
     Args:
         a: `(H, W, 3)` uint8.
-        b: Likewise.
+        b: The same shape.
 
     Returns:
         `(H, W, 3)`, 0..1.

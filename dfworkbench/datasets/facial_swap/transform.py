@@ -1,4 +1,4 @@
-"""The facial swap as a training method applies it to a sample."""
+"""FacialSwap: the facial swap as a transform of training samples."""
 
 from typing import Any
 
@@ -97,7 +97,7 @@ def draw_alignment(
     Args:
         five: `(5, 2)` pixels of the picture.
         size_px: Side of the crop.
-        crop_scale: Of the InputSpec; a larger one makes faces smaller.
+        crop_scale: As in the InputSpec; a larger one makes faces smaller.
         settings: How much is changed.
         rng: The only source of randomness.
     """

@@ -1,4 +1,4 @@
-"""Windows of a partial swap: where fake and genuine differ most, and where the difference is in the finished crop."""
+"""Windows of a partial swap: where fake and genuine differ most, in the frame and in the finished crop."""
 
 import cv2
 import numpy as np
@@ -37,7 +37,7 @@ def search_window(fake: Pixels, genuine: Pixels, hull: NDArray[np.uint8], nomina
 
     Args:
         fake: `(H, W, 3)` uint8.
-        genuine: Likewise.
+        genuine: The same shape.
         hull: `(H, W)`, above 0 where differences count.
         nominal: Height and width of the window for a cut of 224 px.
 

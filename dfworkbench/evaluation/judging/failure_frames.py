@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Subset
 
 from dfworkbench.core.errors import InputError, TableError
-from dfworkbench.datasets.dataset import Extracted
+from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.evaluation.judging.failures import Atlas, cluster_errors, worst_errors
 from dfworkbench.evaluation.judging.features import frozen_features
@@ -32,7 +32,7 @@ class CaseFrames(NamedTuple):
 
 def failure_atlas(
     scores: pd.DataFrame,
-    data: Extracted | None = None,
+    data: DataSet | None = None,
     detector: LoadedDetector | None = None,
     *,
     worst: int = 40,
@@ -66,14 +66,14 @@ def failure_atlas(
     if data is None:
         raise InputError(
             f"making an atlas of failures with features of {detector.name}: no data was given. Expected the extracted set that was "
-            "scored: data=Extracted.read(name), or leave out the detector."
+            "scored: data=DataSet.open(name), or leave out the detector."
         )
     features = case_features(errors.cases, data, detector, progress=progress)
     return cluster_errors(errors, features, clusters=clusters, seed=seed, words=f"features of {detector.name}")
 
 
 def case_features(
-    cases: pd.DataFrame, data: Extracted, detector: LoadedDetector, *, batch_size: int = 64, progress: bool = True
+    cases: pd.DataFrame, data: DataSet, detector: LoadedDetector, *, batch_size: int = 64, progress: bool = True
 ) -> NDArray[np.float32]:
     """`detector.features` of the faces or clips of cases, `(N, F)` in their order.
 
@@ -81,14 +81,14 @@ def case_features(
         TableError: A case is no sample of this detector in this data set.
     """
     videos = data.videos[data.videos["video_id"].isin(cases["video_id"])]
-    samples = FaceDataset(data.faces, videos, detector.input_spec, data.workspace.extracted, tracks="all")
+    samples = data.samples(detector.input_spec, videos, tracks="all")
     place = pd.Series(range(len(samples)), index=samples.rows["row_id"])
     _require_known(cases["row_id"], place.index, f"computing features with {detector.name}")
     chosen: Any = _Chosen(samples, [int(place[row]) for row in cases["row_id"]])
     return frozen_features(detector, chosen, batch_size=batch_size, progress=progress)
 
 
-def case_pictures(cases: pd.DataFrame, data: Extracted) -> dict[str, NDArray[np.uint8]]:
+def case_pictures(cases: pd.DataFrame, data: DataSet) -> dict[str, NDArray[np.uint8]]:
     """row_id -> the context crop of its (first) face, for `plots.plot_failures`.
 
     Raises:
@@ -96,10 +96,10 @@ def case_pictures(cases: pd.DataFrame, data: Extracted) -> dict[str, NDArray[np.
     """
     paths = data.faces.set_index("face_id")["crop_path"]
     _require_known(cases["row_id"], paths.index, "reading pictures of cases")
-    return {row: read_image(data.workspace.extracted / paths[row]) for row in cases["row_id"]}
+    return {row: read_image(data.crops_root / paths[row]) for row in cases["row_id"]}
 
 
-def open_case(row_id: str, scores: pd.DataFrame, data: Extracted) -> CaseFrames:
+def open_case(row_id: str, scores: pd.DataFrame, data: DataSet) -> CaseFrames:
     """All extracted faces of the person whom a case is about, in its file, with their scores.
 
     Args:
@@ -120,7 +120,7 @@ def open_case(row_id: str, scores: pd.DataFrame, data: Extracted) -> CaseFrames:
     probability = known["fake_probability"].reindex(faces["face_id"]).to_numpy()
     return CaseFrames(
         rows.assign(fake_probability=probability),
-        [read_image(data.workspace.extracted / p) for p in faces["crop_path"]],
+        [read_image(data.crops_root / p) for p in faces["crop_path"]],
     )
 
 

@@ -13,14 +13,14 @@ from typing import Any, Literal, Self
 import pandas as pd
 from pydantic import Field, field_validator
 
-from dfworkbench.core.errors import DataNotFoundError, ParameterError, TableError
+from dfworkbench.core.errors import DataNotFoundError, ParameterError
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.core.names import require_name
 from dfworkbench.core.safe_paths import require_below
 from dfworkbench.core.settings import Settings
 from dfworkbench.core.workspace import Workspace, atomic_path, find_workspace
-from dfworkbench.datasets.splits import with_splits
-from dfworkbench.datasets.tables import read_table, table_hash
+from dfworkbench.datasets.dataset import DataSet
+from dfworkbench.datasets.tables import table_hash
 from dfworkbench.evaluation.metrics.curve_metrics import METRICS
 from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, Rule
 from dfworkbench.media.foreign import read_json
@@ -103,9 +103,9 @@ class Protocol(Settings):
 
     def save(self, workspace: Workspace | None = None) -> Path:
         """Write `labels/<data set>/protocols/<id>.json`."""
-        labels = (workspace or find_workspace()).labels
-        path = labels / self.dataset / "protocols" / f"{self.id}.json"
-        require_below(path, labels, "saving a protocol")  # the name may come from a file
+        folder = DataSet(self.dataset, workspace or find_workspace()).folder
+        path = folder / "protocols" / f"{self.id}.json"
+        require_below(path, folder.parent, "saving a protocol")  # the name may come from a file
         record = {"sha256": self.sha256, "protocol": self.model_dump(mode="json")}
         with atomic_path(path, "a protocol") as temporary:
             temporary.write_text(json.dumps(record, indent=2) + "\n")
@@ -154,13 +154,7 @@ def split_videos(dataset: str, split: str, workspace: Workspace | None = None) -
         DataNotFoundError: The data set was not extracted, or has no splits.
         TableError: The split is empty.
     """
-    folder = (workspace or find_workspace()).labels / dataset
-    videos = with_splits(read_table("video", folder / "videos.csv"), folder / "splits.csv")
-    chosen = videos[videos["split"] == split]
-    if chosen.empty:
-        seen = ", ".join(f"{name or 'none'}: {n}" for name, n in videos["split"].value_counts().items())
-        raise TableError(f"reading the {split} split of {dataset!r}: it has no videos. Splits in the table: {seen}.")
-    return chosen.reset_index(drop=True)
+    return DataSet.open(dataset, workspace).split(split)
 
 
 def split_hash(videos: pd.DataFrame) -> str:

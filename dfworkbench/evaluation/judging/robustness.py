@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 
 from dfworkbench.core.errors import ParameterError
 from dfworkbench.core.names import require_name
-from dfworkbench.datasets.dataset import Extracted
+from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.datasets.perturb.frank_perturbations import FRANK_2020, PerturbFrank
 from dfworkbench.datasets.perturb.perturbations import LEVELS, PERTURBATIONS, Perturb, strengths_at
@@ -53,7 +53,7 @@ class Robustness(NamedTuple):
 
 def robustness(
     detector: LoadedDetector | nn.Module,
-    data: Extracted,
+    data: DataSet,
     videos: pd.DataFrame,
     perturbations: Sequence[str] = tuple(PERTURBATIONS),
     *,
@@ -147,7 +147,7 @@ def robustness_of(
 
 def frank_scores(
     detector: LoadedDetector | nn.Module,
-    data: Extracted,
+    data: DataSet,
     videos: pd.DataFrame,
     conditions: Sequence[str] = tuple(FRANK_2020),
     *,
@@ -215,7 +215,7 @@ class _Conditions:
     """One detector on one set of samples, whose transform changes from condition to condition."""
 
     def __init__(
-        self, detector: LoadedDetector | nn.Module, data: Extracted, videos: pd.DataFrame, frames: int | None,
+        self, detector: LoadedDetector | nn.Module, data: DataSet, videos: pd.DataFrame, frames: int | None,
         batch_size: int, seed: int, cache_mb: int,
     ) -> None:  # fmt: skip
         self.detector: Any = detector

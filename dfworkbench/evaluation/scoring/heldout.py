@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from dfworkbench.core.input_spec import InputSpec
-from dfworkbench.core.provenance import file_hash
 from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.datasets.audit.leak_note import run_note, with_note
+from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.datasets.tables import read_table, write_table
 from dfworkbench.evaluation.judging.protocol import split_videos
@@ -57,8 +57,8 @@ def _splits_note(loaded: LoadedDetector, dataset: str, workspace: Workspace) -> 
     record = loaded.metadata.get("provenance")
     record = record if isinstance(record, Mapping) else {}
     trained_on = (record.get("settings") or {}).get("dataset")
-    splits = workspace.labels / dataset / "splits.csv"
-    if trained_on != dataset or not splits.is_file() or record.get("splits") in (None, "", file_hash(splits)):
+    splits_hash = DataSet(dataset, workspace).splits_hash
+    if trained_on != dataset or not splits_hash or record.get("splits") in (None, "", splits_hash):
         return ""
     return (
         f"The splits of {dataset} have changed since this run was trained: it may have been trained on files that are scored "
@@ -78,8 +78,7 @@ def split_faces(
         workspace: Where tables and crops lie.
         cache_mb: Memory for crops that are read more than once.
     """
-    faces = read_table("face", workspace.labels / dataset / "faces.parquet")
-    return FaceDataset(faces, videos, spec, workspace.extracted, tracks="main", cache_mb=cache_mb)
+    return DataSet.open(dataset, workspace).samples(spec, videos, cache_mb=cache_mb)
 
 
 def split_score_file(weights: Path, dataset: str, split: str) -> Path:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dfworkbench.core.errors import InputError
 from dfworkbench.core.names import FAKE
-from dfworkbench.datasets.dataset import Extracted
+from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.datasets.face_dataset import collate
 from dfworkbench.evaluation.metrics.measures import Measure
 from dfworkbench.methods.caddm.artifact_boxes import compare_boxes, mean_mask_box
@@ -46,7 +46,7 @@ class FoundBoxes(NamedTuple):
 
 def find_boxes(
     detector: LoadedDetector,
-    data: Extracted,
+    data: DataSet,
     videos: pd.DataFrame,
     *,
     frames: int = 1,
@@ -71,12 +71,12 @@ def find_boxes(
         raise InputError(
             f"finding artifact boxes with {detector.name}: it has no anchors. Choose a detector whose name begins with caddm_."
         )
-    samples = data.samples(detector, videos[videos["label"] == FAKE], frames)
+    samples = data.samples(detector.input_spec, videos[videos["label"] == FAKE], frames)
     if not len(samples):
         raise InputError(
             f"finding artifact boxes: none of the {len(videos)} videos is a fake with faces. Choose others."
         )
-    masks, known = data.masks(detector, samples.rows)
+    masks, known = data.masks(detector.input_spec, samples.rows)
     chosen = np.flatnonzero(known) if known.any() else np.arange(len(samples))
     images, boxes, scores = [], [], []
     device = next(network.parameters()).device
@@ -96,10 +96,8 @@ def find_boxes(
     return FoundBoxes(np.concatenate(images), boxes, scores, masks[chosen], rows)
 
 
-def centre_prior(
-    detector: LoadedDetector, data: Extracted, videos: pd.DataFrame, frames: int = 1
-) -> NDArray[np.float64]:
+def centre_prior(detector: LoadedDetector, data: DataSet, videos: pd.DataFrame, frames: int = 1) -> NDArray[np.float64]:
     """The mean box around the masks of fakes, such as those of the training split: what a guess without looking would be."""
-    rows = data.samples(detector, videos[videos["label"] == FAKE], frames).rows
-    masks, known = data.masks(detector, rows)
+    rows = data.samples(detector.input_spec, videos[videos["label"] == FAKE], frames).rows
+    masks, known = data.masks(detector.input_spec, rows)
     return mean_mask_box([*masks[known]])

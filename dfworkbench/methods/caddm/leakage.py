@@ -7,7 +7,7 @@ because identities tell real from fake in its training set, and be misled by it 
 import pandas as pd
 
 from dfworkbench.core.names import FAKE, REAL
-from dfworkbench.datasets.dataset import Extracted
+from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.datasets.sample_people import with_people
 from dfworkbench.evaluation.judging.features import frozen_features
 from dfworkbench.evaluation.metrics.measures import Measure
@@ -22,7 +22,7 @@ PROBE_FRAMES = 15
 
 
 def people_measures(
-    detector: LoadedDetector, data: Extracted, second: Extracted | None, *, frames: int = 8, progress: bool = True
+    detector: LoadedDetector, data: DataSet, second: DataSet | None, *, frames: int = 8, progress: bool = True
 ) -> list[Measure]:
     """How much the frozen features say about people: probes on genuine videos, retrieval of fakes' carriers and donors.
 
@@ -49,7 +49,7 @@ def people_measures(
 
 def gap_measures(
     detector: LoadedDetector,
-    data: Extracted,
+    data: DataSet,
     *,
     kinds: list[str],
     trained_on: set[str],
@@ -69,19 +69,21 @@ def gap_measures(
         progress: Whether to show bars.
     """
     videos = data.videos[(data.videos["label"] == REAL) | data.videos["method"].isin(kinds)]
-    fresh = data._replace(faces=data.faces[~data.faces["face_id"].isin(trained_on)])
+    fresh = data.with_tables(faces=data.faces[~data.faces["face_id"].isin(trained_on)])
     sides = (fresh, "train"), (data, "test")
     tables = [
-        score_rows(detector, part.samples(detector, videos[videos["split"] == split], frames), progress=progress)
+        score_rows(
+            detector, part.samples(detector.input_spec, videos[videos["split"] == split], frames), progress=progress
+        )
         for part, split in sides
     ]
     return identity_gap(*tables, trained_on=trained_on).measures
 
 
 def _features(
-    detector: LoadedDetector, data: Extracted, label: int, frames: int, progress: bool
+    detector: LoadedDetector, data: DataSet, label: int, frames: int, progress: bool
 ) -> tuple[pd.DataFrame, list]:
-    samples = data.samples(detector, data.videos[data.videos["label"] == label], frames)
+    samples = data.samples(detector.input_spec, data.videos[data.videos["label"] == label], frames)
     if not len(samples):  # the measures say so in their own words
         return with_people(samples.rows, data.videos), []
     return with_people(samples.rows, data.videos), [*frozen_features(detector, samples, progress=progress)]

@@ -1,4 +1,4 @@
-"""What notebook 05_hypotheses shows and keeps of a test."""
+"""Tables, figures and files of the results of notebook 05_hypotheses."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -13,20 +13,12 @@ from numpy.typing import NDArray
 from dfworkbench.core.workspace import atomic_path
 from dfworkbench.datasets.tables import write_csv
 from dfworkbench.evaluation.metrics.measures import Measure, measures_frame, measures_table
-from dfworkbench.explain.shapley.attribution_map import AttributionMap
+from dfworkbench.methods.fst_matching.attributions import Maps
 from dfworkbench.methods.fst_matching.figures import plot_overlap_curve, plot_pairing, plot_stability
 from dfworkbench.methods.fst_matching.hypothesis1 import OverlapStudy
 from dfworkbench.methods.fst_matching.hypothesis2 import PairingStudy, pairing_summary
 from dfworkbench.methods.fst_matching.hypothesis3 import StabilityStudy
 from dfworkbench.show.tables import ReadableTable
-
-
-class Maps(NamedTuple):
-    """Attributions of one model on N pictures, `(N, L, L)` each."""
-
-    values: NDArray[np.float64]
-    errors: NDArray[np.float64]
-    found: list[AttributionMap]
 
 
 class Result(NamedTuple):

@@ -7,7 +7,7 @@ from pydantic import Field
 from dfworkbench.core.settings import Settings
 from dfworkbench.explain.shapley.attribution_map import AttributionSettings
 from dfworkbench.models import detector_options
-from dfworkbench.models.devices import choose_device, fast_precision
+from dfworkbench.models.devices import resolve_precision
 from dfworkbench.training import TrainSettings
 
 CARRIER, DONOR, DETECTOR = "carrier", "donor", "detector"
@@ -99,7 +99,7 @@ class HypothesisSettings(Settings):
 
     def numbers(self) -> Literal["32-true", "bf16-mixed"]:
         """The precision, `auto` being resolved."""
-        return fast_precision(choose_device(self.device)) if self.precision == "auto" else self.precision
+        return resolve_precision(self.precision, self.device)
 
     def attributions(self, precision: str = "32-true") -> AttributionSettings:
         """Settings of the maps."""

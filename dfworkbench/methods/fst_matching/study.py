@@ -1,7 +1,6 @@
-"""Notebook 05_hypotheses: the attributions of encoders and detectors, and the three tests of FST-Matching."""
+"""Study of notebook 05_hypotheses: attributions of encoders and detectors, and the three tests of FST-Matching."""
 
-import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -12,25 +11,23 @@ from numpy.typing import NDArray
 
 from dfworkbench.core.errors import DataNotFoundError, InputError
 from dfworkbench.core.names import COMPRESSIONS, FAKE, REENACTMENTS
-from dfworkbench.core.workspace import Workspace, find_workspace
-from dfworkbench.datasets.dataset import Extracted, pick
+from dfworkbench.core.workspace import Workspace
+from dfworkbench.datasets.rows import pick
 from dfworkbench.evaluation.metrics.comparison import compare_auc, mean_auc
 from dfworkbench.evaluation.metrics.measures import Measure, measures_table
-from dfworkbench.evaluation.scoring.score import score_rows
+from dfworkbench.explain import study
 from dfworkbench.explain.deletion import deletion_and_insertion
 from dfworkbench.explain.explanations import METHODS, explain, of_shapley
 from dfworkbench.explain.map_baselines import compare_maps, mean_mask
 from dfworkbench.explain.shapley.image_game import ImageGame
-from dfworkbench.explain.shapley.maps import attribute_all
-from dfworkbench.explain.shapley.values import ClassLogit, ClassLogOdds, Value
 from dfworkbench.explain.study_pictures import Pictures, choose_pictures, hide, named
+from dfworkbench.methods.fst_matching.attributions import Attributions, Maps
 from dfworkbench.methods.fst_matching.compressions import compressed_crops
 from dfworkbench.methods.fst_matching.hypothesis1 import OverlapStudy, overlap_study
 from dfworkbench.methods.fst_matching.hypothesis2 import PairingStudy, pairing_study
 from dfworkbench.methods.fst_matching.hypothesis3 import StabilityStudy, stability_study
 from dfworkbench.methods.fst_matching.null import NULLS
 from dfworkbench.methods.fst_matching.results import (
-    Maps,
     Result,
     gains_table,
     map_table,
@@ -40,37 +37,21 @@ from dfworkbench.methods.fst_matching.results import (
     stability_result,
 )
 from dfworkbench.methods.fst_matching.settings import CARRIER, DETECTOR, DONOR, PAIRED, UNPAIRED, HypothesisSettings
-from dfworkbench.runs.checkpoints import LoadedDetector, load_detector
 from dfworkbench.show.tables import ReadableTable
-from dfworkbench.training.start import with_splits
 
 ALL, SWAPS, EXPRESSIONS = "all fakes", "swaps", "reenactments"
 
-_MOST_GAP = 0.01  # of bf16 maps, see `ImageGame.precision_gap`
 _SCORED_FRAMES = 4  # of each video, for the AUC of detectors
 
 
-class Study:
-    """One hypothesis on trained encoders and detectors.
-
-    Args:
-        settings: Of the study; what it needs must be trained.
-        workspace: Where runs and data sets lie.
-        progress: Whether to show bars.
-    """
+class Study(study.Study[HypothesisSettings]):
+    """One hypothesis on trained encoders and detectors."""
 
     def __init__(
         self, settings: HypothesisSettings, workspace: Workspace | None = None, *, progress: bool = True
     ) -> None:
-        self.settings, self.progress = settings, progress
-        self.workspace = workspace or find_workspace()
-        data = Extracted.read(settings.dataset, self.workspace)
-        splits = self.workspace.labels / settings.dataset / "splits.csv"
-        self.data = data._replace(videos=with_splits(data.videos, splits))
-        self.models = {
-            title: load_detector(training.model_name, settings.device, workspace=self.workspace)
-            for title, training in settings.trainings().items()
-        }
+        super().__init__(settings, workspace, progress=progress)
+        self.models = {title: self.load(training.model_name) for title, training in settings.trainings().items()}
         first = self.models[CARRIER]
         for title, model in self.models.items():
             first.input_spec.require_same(model.input_spec, f"explaining the {title} beside the carrier's encoder")
@@ -132,53 +113,15 @@ class Study:
 
     # -- maps ----------------------------------------------------------------------------------------------------------
 
-    def maps(self, title: str, images: NDArray[np.uint8] | None = None, *, seed: int | None = None) -> Maps:
-        """Attributions of a model on the pictures; finished maps lie beside its weights and are not made again.
-
-        Args:
-            title: Of the model, a key of `models`.
-            images: The same pictures in another compression; by default as they were extracted.
-            seed: Of the coalitions; by default that of the settings.
-        """
-        own, rows = self.settings.attributions(self._precisions[title]), self.pictures.rows
-        if seed is not None:
-            own = dataclasses.replace(own, seed=seed)
-        model = self.models[title]
-        pictures = self.pictures.images if images is None else images
-        found = attribute_all(
-            model,
-            dict(zip(rows["row_id"], pictures, strict=True)),
-            value={row_id: self._value(title, at) for at, row_id in enumerate(rows["row_id"])},
-            settings=own,
-            folder=model.path.parent / "attributions" / model.path.stem,
-            progress=self.progress,
-        )
-        each = list(found.values())
-        return Maps(np.stack([a.values for a in each]), np.stack([a.standard_error for a in each]), each)
-
     @cached_property
-    def _precisions(self) -> dict[str, str]:
-        """What the maps of each model are made with: bf16 only where it moves the value by less than a hundredth."""
-        fast, own, image = self.settings.numbers(), self.settings.attributions(), self.pictures.images[0]
-        chosen = {}
-        for title, model in self.models.items():
-            value = self._value(title, 0)
-            game = ImageGame(model, image, grid=own.grid, baseline=own.baseline, value=value, precision=fast)
-            chosen[title] = fast if game.precision_gap() < _MOST_GAP else "32-true"
-        return chosen
-
-    def _value(self, title: str, at: int) -> Value:
-        raw = self.settings.value == "logit"
-        if title in (CARRIER, DONOR):
-            people: Sequence[str] = self.models[title].detector.identities  # pyright: ignore[reportAssignmentType]
-            index = people.index(self.pictures.rows[title].iloc[at])
-            return (ClassLogit if raw else ClassLogOdds)("identity_logits", index)
-        return ClassLogit("class_logits", FAKE) if raw else "logit"
+    def attributions(self) -> Attributions:
+        """Makes, or reads, the maps of all models on the pictures."""
+        return Attributions(self.models, self.pictures, self.settings, progress=self.progress)
 
     @cached_property
     def explained(self) -> dict[str, Maps]:
         """Title of each model -> its attributions of the pictures."""
-        return {title: self.maps(title) for title in self.models}
+        return {title: self.attributions.maps(title) for title in self.models}
 
     def map_table(self) -> ReadableTable:
         """What the maps cost, how exact they are, and how far the values of hidden and whole pictures lie apart."""
@@ -216,8 +159,8 @@ class Study:
         videos = self.data.videos
         fakes = videos[(videos["split"] == "train") & (videos["label"] == FAKE)]
         model = self.models[CARRIER]
-        train = self.data.samples(model, fakes, 1).rows
-        masks, there = self.data.masks(model, train)
+        train = self.data.samples(model.input_spec, fakes, 1).rows
+        masks, there = self.data.masks(model.input_spec, train)
         grid = (self.settings.grid, self.settings.grid)
         rows = self.pictures.rows[known]
         return compare_maps(
@@ -246,7 +189,11 @@ class Study:
 
     def auc_table(self) -> ReadableTable:
         """Video AUC on the test split: of the detector, or of paired and unpaired ones and their difference."""
-        scores = {title: self._scores(model) for title, model in self.models.items() if title not in (CARRIER, DONOR)}
+        scores = {
+            title: self.score(model, _SCORED_FRAMES)
+            for title, model in self.models.items()
+            if title not in (CARRIER, DONOR)
+        }
         if self.settings.hypothesis != 2:
             columns = {title: [mean_auc("video AUC", [table])[0]] for title, table in scores.items()}
             return ReadableTable(measures_table(columns, digits=3).drop(columns="chance"))
@@ -258,12 +205,6 @@ class Study:
                 columns.setdefault(kind, []).append(mean_auc(name, [table])[0])
             columns.setdefault("difference", []).append(compare_auc(name, [both[0]], [both[1]]))
         return ReadableTable(measures_table(columns, digits=3).drop(columns="chance").rename_axis("video AUC"))
-
-    def _scores(self, model: LoadedDetector) -> pd.DataFrame:
-        videos = self.data.videos[self.data.videos["split"] == "test"]
-        return score_rows(
-            model, self.data.samples(model, videos, _SCORED_FRAMES), videos=videos, progress=self.progress
-        )
 
     # -- hypothesis 3 --------------------------------------------------------------------------------------------------
 
@@ -290,7 +231,10 @@ class Study:
         found = {}
         for title in (CARRIER, DONOR, DETECTOR):
             twice = [
-                {name: self.maps(title, images, seed=seed).values for name, images in self.versions.items()}
+                {
+                    name: self.attributions.maps(title, images, seed=seed).values
+                    for name, images in self.versions.items()
+                }
                 for seed in (self.settings.seed, self.settings.seed + 1)
             ]
             found[title] = stability_study(twice[0], names, again=twice[1], seed=self.settings.seed)
@@ -318,7 +262,7 @@ class Study:
         for at in self.examples(count):
             image, model = self.pictures.images[at], self.models[title]
             found = {"shapley": of_shapley(maps.found[at])}
-            value, own = self._value(title, at), self.settings.attributions()
+            value, own = self.attributions.value(title, at), self.settings.attributions()
             found |= explain(model, image, others, value=value, settings=own)
             game = ImageGame(model, image, grid=own.grid, baseline=own.baseline, value=value)
             curves = deletion_and_insertion(game, found, seed=own.seed)

@@ -1,176 +1,60 @@
-"""Notebook 08_forgery_clues: which losses MI_Net is trained with, and what is measured on its blocks."""
+"""Study of notebook 08_forgery_clues: MI_Net with and without its information losses, and what its blocks know."""
 
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from pydantic import Field, field_validator
 
-from dfworkbench.core.names import FAKE, REAL
-from dfworkbench.core.settings import Settings
-from dfworkbench.datasets.dataset import Extracted, pick
+from dfworkbench.core.names import FAKE
+from dfworkbench.core.workspace import Workspace
+from dfworkbench.datasets.dataset import DataSet
+from dfworkbench.datasets.rows import pick
 from dfworkbench.evaluation.metrics.comparison import compare_auc, drawn_auc
 from dfworkbench.evaluation.metrics.measures import Measure, measures_frame, measures_table
-from dfworkbench.evaluation.scoring.score import score_rows
+from dfworkbench.explain import study
 from dfworkbench.explain.explanations import explain
 from dfworkbench.explain.shapley.attribution_map import AttributionSettings
+from dfworkbench.explain.study import SEEN, UNSEEN, in_condition
 from dfworkbench.methods.mi_net.head_outputs import BlockShare, HeadOutputs, head_outputs
 from dfworkbench.methods.mi_net.information import accuracy_measures, information_measures, map_overlap, missed_measures
-from dfworkbench.models.devices import choose_device, fast_precision
-from dfworkbench.runs.checkpoints import LoadedDetector, load_detector
+from dfworkbench.methods.mi_net.settings import HEADS, NONE, VARIANTS, ClueStudySettings
+from dfworkbench.runs.checkpoints import LoadedDetector
 from dfworkbench.show.tables import ReadableTable
-from dfworkbench.training import TrainSettings
-from dfworkbench.training.start import with_splits
 
-SEEN, UNSEEN = "trained kinds", "other kinds"
-NONE, HEADS = "none", "heads"
-#: Variant -> whether it has the local, and the global information loss. Each brings further heads with cross-entropies of their
-#: own, which train the blocks, too; `HEADS` has those of both, and no information loss.
-VARIANTS = {
-    NONE: (False, False),
-    HEADS: (True, True),
-    "global": (False, True),
-    "local": (True, False),
-    "both": (True, True),
-}
 _SHARE = 0.2  # of the cells of a map that are called the highest
 
 
-class ClueStudySettings(Settings):
-    """Which variants of MI_Net are compared, on what, and how their blocks are explained."""
-
-    dataset: str = Field(default="demo", min_length=1, description="Extracted data set to train on.")
-    second: str = Field(
-        default="demo_celebdf",
-        description="Another set, only for testing; left out where it is not extracted; empty for none.",
-    )
-    kinds: list[str] = Field(
-        default=["Deepfakes", "Face2Face", "FaceSwap"],
-        description="Forgery kinds to train on; the others are kept for testing.",
-    )
-    detector: str = Field(default="mi_net_mobilenet", description="A detector with local blocks, one of mi_net_….")
-    variants: list[Literal["none", "heads", "global", "local", "both"]] = Field(
-        default=["both", "none"],
-        min_length=1,
-        description="Information losses of each run; none trains the same network without any, heads trains all heads besides.",
-    )
-    distance: Literal["kl", "wasserstein", "sinkhorn"] = Field(
-        default="kl", description="Of posteriors, inside the losses; measured is always the divergence."
-    )
-    weighting: Literal["automatic", "scales", "sum"] = Field(
-        default="automatic", description="Weights of the losses: learned, the published fixed ones, or 1."
-    )
-    mixup: float = Field(
-        default=0.0, ge=0, le=100, description="How far pictures are mixed in pairs; 0 mixes none, 0.5 is as published."
-    )
-    size_px: int = Field(default=112, ge=32, le=1024, description="Size of the crops; 224 is as published.")
-    blocks: int = Field(default=3, ge=2, le=8, description="Networks that look at the same face; 4 is as published.")
-    weights: str = Field(
-        default="",
-        description='Of every block at the start: "imagenet" or a file, not for MobileNets; empty: random ones.',
-    )
-    epochs: int = Field(default=6, ge=1, le=1000, description="Passes over the training split.")
-    batch_size: int = Field(default=16, ge=2, le=4096, description="Faces per step.")
-    frames_per_video: int = Field(default=8, ge=1, le=1000, description="Faces per video to train on.")
-    learning_rate: float = Field(default=1e-3, gt=0, le=1, description="Step size of AdamW, falling like a cosine.")
-    frames: int = Field(default=8, ge=1, le=1000, description="Faces per video that are measured.")
-    pictures: int = Field(default=5, ge=2, le=50, description="Fakes of which the blocks are explained.")
-    attribution: Literal["occlusion", "shapley"] = Field(
-        default="occlusion", description="How blocks are explained; Shapley values take many more passes."
-    )
-    grid: int = Field(default=8, ge=2, le=32, description="Cells along a side of the maps.")
-    baseline: Literal["black", "mean", "blur"] = Field(default="mean", description="What hidden cells show.")
-    evaluations: int = Field(default=384, ge=100, description="Budget of a map of Shapley values, in forward passes.")
-    seed: int = Field(
-        default=0, ge=0, le=2**32 - 1, description="Fixes weights, order, random changes, and the pictures shown."
-    )
-    precision: Literal["auto", "32-true", "bf16-mixed"] = Field(
-        default="32-true",
-        description="Numbers to train with; auto takes bf16 where the hardware has it, which slows MobileNets on CPUs.",
-    )
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        default="auto", description="Where to compute; auto takes a GPU if there is one."
-    )
-
-    @field_validator("variants")
-    @classmethod
-    def _are_different(cls, values: list[str]) -> list[str]:
-        if len(set(values)) < len(values):
-            raise ValueError("a variant is named twice; name each once, such as both, none")
-        return values
-
-    def training(self, variant: str) -> TrainSettings:
-        """Settings of one run: everything alike but the information losses."""
-        local, whole = VARIANTS[variant]
-        own: dict[str, Any] = {
-            "local_loss": local, "global_loss": whole,
-            "weighting": "scales" if variant == HEADS else self.weighting,
-            "mixup": int(self.mixup) if self.mixup.is_integer() else self.mixup,  # as names of runs have it
-        }  # fmt: skip
-        if variant == HEADS:
-            own["scales"] = {"global": 0, "local": 0}
-        elif local or whole:
-            own["distance"] = self.distance
-        weights = {"weights": self.weights} if self.weights else {}
-        precision = fast_precision(choose_device(self.device)) if self.precision == "auto" else self.precision
-        return TrainSettings(
-            dataset=self.dataset, forgeries=self.kinds, detector=self.detector, method="mi_net", size_px=self.size_px,
-            detector_options={"blocks": self.blocks, **weights}, method_options=own, epochs=self.epochs,
-            batch_size=self.batch_size,
-            frames_per_video=self.frames_per_video, learning_rate=self.learning_rate, seed=self.seed, precision=precision,
-            device=self.device,
-        )  # fmt: skip
-
-    def trainings(self) -> dict[str, TrainSettings]:
-        """What must be trained: variant -> settings."""
-        return {variant: self.training(variant) for variant in self.variants}
-
-
-class Study:
+class Study(study.Study[ClueStudySettings]):
     """The trained variants, and what is measured on people that they have not seen.
 
     A head that no loss trains still has its random first weights, and says nothing: it is measured nowhere.
-
-    Args:
-        settings: Of the study; its runs must be trained.
-        progress: Whether to show bars.
     """
 
-    def __init__(self, settings: ClueStudySettings, *, progress: bool = True) -> None:
-        self.settings, self.progress = settings, progress
-        data = Extracted.read(settings.dataset)
-        self.data = data._replace(videos=with_splits(data.videos, data.workspace.labels / data.name / "splits.csv"))
-        self.test = self.data.videos[self.data.videos["split"] == "test"]
-        there = settings.second and (data.workspace.labels / settings.second / "videos.csv").is_file()
-        self.second = Extracted.read(settings.second) if there and settings.second != settings.dataset else None
+    def __init__(
+        self, settings: ClueStudySettings, workspace: Workspace | None = None, *, progress: bool = True
+    ) -> None:
+        super().__init__(settings, workspace, progress=progress)
+        second = DataSet(settings.second, self.workspace)
+        there = settings.second not in ("", settings.dataset) and second.is_extracted
+        self.second = second if there else None
         self.names = {variant: training.model_name for variant, training in settings.trainings().items()}
-        self.runs = {variant: load_detector(name, settings.device) for variant, name in self.names.items()}
+        self.runs = {variant: self.load(name) for variant, name in self.names.items()}
 
     # -- scores --------------------------------------------------------------------------------------------------------
 
     @cached_property
     def scores(self) -> dict[str, dict[str, pd.DataFrame]]:
         """Variant -> condition -> score table."""
-        return {variant: self._conditions(detector) for variant, detector in self.runs.items()}
-
-    def _conditions(self, detector: LoadedDetector) -> dict[str, pd.DataFrame]:
-        table = self._score(detector, self.data, self.test)
-        tables = {name: table[self._of(name, table)] for name in (SEEN, UNSEEN)}
-        tables = {name: table for name, table in tables.items() if (table["label"] == FAKE).any()}
-        if self.second is not None:
-            tables[self.second.name] = self._score(detector, self.second, self.second.videos)
-        return tables
-
-    def _score(self, detector: LoadedDetector, data: Extracted, videos: pd.DataFrame) -> pd.DataFrame:
-        samples = data.samples(detector, videos, self.settings.frames)
-        return score_rows(detector, samples, videos=videos, progress=self.progress)
+        own = self.settings
+        return {
+            variant: self.conditions(detector, own.kinds, own.frames, self.second)
+            for variant, detector in self.runs.items()
+        }
 
     def _of(self, condition: str, rows: pd.DataFrame) -> pd.Series:
-        """Which rows, or videos, belong to a condition: all real ones, and fakes of some kinds."""
-        trained = rows["method"].isin(self.settings.kinds or rows["method"].unique())
-        return (rows["label"] == REAL) | (trained if condition == SEEN else ~trained)
+        return in_condition(condition, rows, self.settings.kinds)
 
     def results(self) -> pd.DataFrame:
         """AUC of every variant and condition, for `plot_comparison`."""
@@ -204,7 +88,7 @@ class Study:
         return {variant: self._heads(detector, self.test) for variant, detector in self.runs.items()}
 
     def _heads(self, detector: LoadedDetector, videos: pd.DataFrame) -> HeadOutputs:
-        samples = self.data.samples(detector, videos, self.settings.frames)
+        samples = self.data.samples(detector.input_spec, videos, self.settings.frames)
         return head_outputs(detector, samples, progress=self.progress)
 
     def information(self) -> dict[str, list[Measure]]:
@@ -235,7 +119,7 @@ class Study:
         parts = []
         for variant, history in self.histories().items():
             for epoch in history["epoch"] if any(VARIANTS[variant]) else ():
-                detector = load_detector(self.names[variant], self.settings.device, epoch=int(epoch))
+                detector = self.load(self.names[variant], int(epoch))
                 found = self._information(variant, self._heads(detector, videos))
                 parts.append(measures_frame({variant: found}).assign(epoch=int(epoch)))
         frame = pd.concat(parts, ignore_index=True) if parts else measures_frame({}).assign(epoch=0)
@@ -272,7 +156,7 @@ class Study:
 
     def histories(self) -> dict[str, pd.DataFrame]:
         """Variant -> history.csv, for `plot_loss_weights`."""
-        runs = self.data.workspace.checkpoints
+        runs = self.workspace.checkpoints
         return {variant: pd.read_csv(runs / name / "history.csv") for variant, name in self.names.items()}
 
     # -- maps ----------------------------------------------------------------------------------------------------------
@@ -288,11 +172,11 @@ class Study:
         if not self.explained:
             return {"images": [], "maps": np.zeros((0, 0, 1, 1))}
         detector = self.runs[self.explained]
-        samples = self.data.samples(detector, self.test[self.test["label"] == FAKE], self.settings.frames)
+        samples = self.data.samples(detector.input_spec, self.test[self.test["label"] == FAKE], self.settings.frames)
         chosen = pick(samples.rows, self.settings.pictures, self.settings.seed)
         rows = samples.rows.iloc[chosen].reset_index(drop=True)
         images = np.stack([samples[row]["images"].numpy() for row in chosen]).transpose(0, 2, 3, 1)
-        masks, known = self.data.masks(detector, rows)
+        masks, known = self.data.masks(detector.input_spec, rows)
         return {
             "images": images,
             "maps": np.stack([self._maps(detector, images, rows, index) for index in range(self.settings.blocks)]),
@@ -330,7 +214,7 @@ def other_pictures(maps: ArrayLike, share: float = _SHARE) -> dict[str, NDArray[
 
     Args:
         maps: `(n, N, L, L)`, attribution of each of n blocks for N pictures.
-        share: Of the cells that are called the highest.
+        share: Share of the cells that are called the highest.
 
     Returns:
         "cosine" and "iou", `(n,)` each, means over all pairs of pictures; NaN where there is no pair with maps.

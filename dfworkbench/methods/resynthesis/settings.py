@@ -1,4 +1,4 @@
-"""What notebook 06_reconstruction_error trains on which generator, and what it tests with."""
+"""Settings of notebook 06_reconstruction_error, and the runs that follow from them."""
 
 from typing import Any, Literal
 
@@ -6,11 +6,10 @@ from pydantic import Field
 
 from dfworkbench.core.names import FAKE
 from dfworkbench.core.settings import Settings
-from dfworkbench.core.workspace import find_workspace
-from dfworkbench.datasets.dataset import Extracted
+from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.extraction import ExtractSettings, extract
 from dfworkbench.models import detector_options
-from dfworkbench.models.devices import choose_device, fast_precision
+from dfworkbench.models.devices import resolve_precision
 from dfworkbench.synthetic import make_demo_pictures
 from dfworkbench.training import TrainSettings
 
@@ -71,13 +70,12 @@ class ReconstructionSettings(Settings):
 
         The demo set is generated if it is not there.
         """
-        space = find_workspace()
-        if not (space.labels / self.dataset / "videos.csv").is_file():
-            made = space.data / DEMO_SET
+        data = DataSet(self.dataset)
+        if not data.is_extracted:
+            made = data.workspace.data / DEMO_SET
             if self.dataset == DEMO_SET and not (made / "manifest.json").is_file():
                 make_demo_pictures(made)
             extract(ExtractSettings(name=self.dataset, layout="generated_images", whole=True))
-        data = Extracted.read(self.dataset, space)
         counts = data.videos["method"].where(data.videos["label"] == FAKE, "real").value_counts(sort=False)
         return f"{self.dataset}: " + ", ".join(f"{n} {kind}" for kind, n in counts.items())
 
@@ -118,10 +116,9 @@ class ReconstructionSettings(Settings):
         return {"features": self.features, "blocks": self.blocks, "layers": self.layers}
 
     def _training(self, detector: str, **values: Any) -> TrainSettings:
-        precision = fast_precision(choose_device(self.device)) if self.precision == "auto" else self.precision
         shared: dict[str, Any] = {
             "dataset": self.dataset, "detector": detector, "epochs": self.epochs, "batch_size": self.batch_size,
             "size_px": self.size_px, "learning_rate": 1e-3, "frames_per_video": 1, "seed": self.seed,
-            "precision": precision, "device": self.device,
+            "precision": resolve_precision(self.precision, self.device), "device": self.device,
         }  # fmt: skip
         return TrainSettings(**shared | values)

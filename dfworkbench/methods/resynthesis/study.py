@@ -1,4 +1,4 @@
-"""Notebook 06_reconstruction_error: what is measured of the trained detectors on people and generators that they have not seen."""
+"""Study of notebook 06_reconstruction_error: detectors of re-synthesis on new people and new generators."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -9,7 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dfworkbench.core.names import FAKE, REAL
-from dfworkbench.datasets.dataset import Extracted, pick
+from dfworkbench.core.workspace import Workspace
+from dfworkbench.datasets.face_dataset import FaceDataset
+from dfworkbench.datasets.rows import pick
 from dfworkbench.evaluation.judging.robustness import (
     Robustness,
     frank_auc,
@@ -21,7 +23,7 @@ from dfworkbench.evaluation.metrics.bootstrap import interval_text
 from dfworkbench.evaluation.metrics.comparison import drawn_auc
 from dfworkbench.evaluation.metrics.measures import Measure, measures_table
 from dfworkbench.evaluation.scoring.ensemble import mean_scores
-from dfworkbench.evaluation.scoring.score import score_rows
+from dfworkbench.explain import study
 from dfworkbench.methods.resynthesis.network import stage_name
 from dfworkbench.methods.resynthesis.reconstruction import (
     PictureErrors,
@@ -41,27 +43,20 @@ from dfworkbench.methods.resynthesis.settings import (
 from dfworkbench.methods.resynthesis.spectra import mean_spectra
 from dfworkbench.models import build_detector
 from dfworkbench.models.modes import device_of
-from dfworkbench.runs.checkpoints import LoadedDetector, load_detector
+from dfworkbench.runs.checkpoints import LoadedDetector
 from dfworkbench.show.tables import ReadableTable
-from dfworkbench.training.start import with_splits
 
 
-class Study:
-    """The trained runs, and what is measured on pictures of people and generators that they have not seen.
+class Study(study.Study[ReconstructionSettings]):
+    """The trained runs, and what is measured on pictures of people and generators that they have not seen."""
 
-    Args:
-        settings: Of the study; its runs must be trained.
-        progress: Whether to show bars.
-    """
-
-    def __init__(self, settings: ReconstructionSettings, *, progress: bool = True) -> None:
-        self.settings, self.progress = settings, progress
-        data = Extracted.read(settings.dataset)
-        self.data = data._replace(videos=with_splits(data.videos, data.workspace.labels / data.name / "splits.csv"))
-        self.test = self.data.videos[self.data.videos["split"] == "test"]
+    def __init__(
+        self, settings: ReconstructionSettings, workspace: Workspace | None = None, *, progress: bool = True
+    ) -> None:
+        super().__init__(settings, workspace, progress=progress)
         trainings = settings.trainings()
         del trainings[SUPER_RESOLUTION]
-        self.detectors = {title: load_detector(run.model_name, settings.device) for title, run in trainings.items()}
+        self.detectors = {title: self.load(training.model_name) for title, training in trainings.items()}
         self.detectors[FUSED] = fuse(self.detectors[PIXEL], self.detectors[STAGE5])
 
     # -- errors --------------------------------------------------------------------------------------------------------
@@ -69,8 +64,10 @@ class Study:
     @cached_property
     def errors(self) -> PictureErrors:
         """Mean errors and spectra of all test pictures, at pixel level and stage 5."""
-        samples = self.data.samples(self.detectors[FUSED], self.test, 1)
-        return picture_errors(self.detectors[FUSED], samples, progress=self.progress)
+        return picture_errors(self.detectors[FUSED], self._samples(), progress=self.progress)
+
+    def _samples(self) -> FaceDataset:
+        return self.data.samples(self.detectors[FUSED].input_spec, self.test, 1)
 
     def spectra(self) -> dict[str, pd.DataFrame]:
         """Mean spectra of the pictures and of their errors at pixel level, for `plot_error_spectra`."""
@@ -88,7 +85,7 @@ class Study:
         """Pictures with their re-syntheses and error maps, for `plot_reconstructions`; drawn by seed, one of each kind first."""
         rows = self.errors.rows
         chosen = pick(rows, count)
-        samples = self.data.samples(self.detectors[FUSED], self.test, 1)
+        samples = self._samples()
         images = np.stack([samples[row]["images"].numpy() for row in chosen])
         maps = reconstruction_errors(self.detectors[FUSED], images, stages=range(6) if self._all_stages() else None)
         return {
@@ -106,11 +103,7 @@ class Study:
     @cached_property
     def scores(self) -> dict[str, pd.DataFrame]:
         """Detector -> score table of the test split."""
-        return self._of_each(
-            lambda model: score_rows(
-                model, self.data.samples(model, self.test, 1), videos=self.test, progress=self.progress
-            )
-        )
+        return self._of_each(lambda model: self.score(model, 1))
 
     def _of_each(self, scored: Callable[[LoadedDetector], pd.DataFrame]) -> dict[str, pd.DataFrame]:
         """Scores of every detector; those of the fused one follow from the two that it averages, and are not computed again."""

@@ -14,7 +14,8 @@ from dfworkbench.core.html import Link, figure_html, html_table, note_html, writ
 from dfworkbench.core.provenance import PACKAGES, git_state, package_version
 from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.datasets.audit.leak_note import AUDIT_KEY, run_note
-from dfworkbench.datasets.domain import GENERATED, caveat, dataset_domain
+from dfworkbench.datasets.dataset import DataSet
+from dfworkbench.datasets.domain import GENERATED, caveat
 from dfworkbench.evaluation.judging.leaderboard import Leaderboard
 from dfworkbench.evaluation.metrics.bootstrap import interval_text
 from dfworkbench.notebook.benchmark import LEVELS, first_tables, kinds_matrix, leaderboard, pair_table, seed_table
@@ -112,7 +113,7 @@ def _lead(runs: Sequence[ReportRun], boards: Mapping[tuple[str, str], Leaderboar
 
 def _notes(runs: Sequence[ReportRun], space: Workspace) -> str:
     bad = dict.fromkeys(run_note(run.record) for run in runs)
-    generated = [name for name in tested_on(runs) if dataset_domain(space.labels / name) == GENERATED]
+    generated = [name for name in tested_on(runs) if DataSet(name, space).domain == GENERATED]
     notes = [_WORDS["generated"].format(names=", ".join(generated))] if generated else []
     notes += dict.fromkeys(caveat(run.record) for run in runs)
     unseen = sum(not run.provenance.get(AUDIT_KEY) for run in runs)

@@ -10,8 +10,9 @@ from toy import make_workspace
 
 from dfworkbench.core.errors import InputError
 from dfworkbench.core.input_spec import InputSpec
-from dfworkbench.datasets.dataset import Extracted, pick
+from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.datasets.masks import mask_crops
+from dfworkbench.datasets.rows import pick
 from dfworkbench.datasets.tables import read_table, write_table
 from dfworkbench.media.pictures.images import write_png
 from dfworkbench.methods.caddm.found_boxes import centre_prior, find_boxes
@@ -34,7 +35,7 @@ def data(tmp_path_factory):
     paths = videos["label"].map({0: "", 1: "mask.png"})
     write_table("video", videos.assign(mask_path=paths, width_px=300, height_px=200), folder / "videos.csv")
     (folder / "source.json").write_text(json.dumps({"root": str(root)}))
-    return Extracted.read("toy", space)
+    return DataSet.open("toy", space)
 
 
 def loaded(name, **options):
@@ -57,7 +58,7 @@ def test_people_measures_name_probe_and_retrieval(data, small):
     assert 0 <= probe.low <= probe.value <= probe.high <= 1
     assert measures["carrier retrieved: top-1"].n == 18
     assert measures["donor retrieved: top-1"].n == 18
-    nameless = data._replace(videos=data.videos.assign(donor=""))
+    nameless = data.with_tables(videos=data.videos.assign(donor=""))
     found = {m.name: m for m in people_measures(small, nameless, None, frames=2, progress=False)}
     assert found["donor retrieved: top-1"].reason
     other = people_measures(small, data, data, frames=2, progress=False)
@@ -124,13 +125,13 @@ def test_what_is_missing_is_named(data, small, tmp_path):
     with pytest.raises(InputError, match="none of the 4 videos is a fake"):
         find_boxes(loaded("caddm_resnet34"), data, data.videos[data.videos["label"] == 0].head(4))
     with pytest.raises(InputError, match="none of them marks a forged pixel"):
-        centre_prior(small, data._replace(videos=data.videos.assign(mask_path="")), data.videos)
+        centre_prior(small, data.with_tables(videos=data.videos.assign(mask_path="")), data.videos)
 
 
 def test_boxes_are_found_without_masks_and_without_the_data(data, tmp_path, caplog):
     caddm = loaded("caddm_resnet34")
     test = data.videos[data.videos["split"] == "test"]
-    found = find_boxes(caddm, data._replace(videos=data.videos.assign(mask_path="")), test)
+    found = find_boxes(caddm, data.with_tables(videos=data.videos.assign(mask_path="")), test)
     assert len(found.boxes) == 4
     assert not found.has_masks
     source = data.workspace.labels / "toy" / "source.json"

@@ -10,12 +10,14 @@ from toy import make_workspace
 from dfworkbench.core.errors import InputError, ParameterError
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.core.workspace import HOME_VARIABLE
-from dfworkbench.datasets.dataset import Extracted
+from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.explain.explanations import explain
 from dfworkbench.explain.shapley.attribution_map import AttributionSettings
+from dfworkbench.explain.study import SEEN, UNSEEN
 from dfworkbench.methods.mi_net.head_outputs import BlockShare, head_outputs
 from dfworkbench.methods.mi_net.information import information_measures
-from dfworkbench.methods.mi_net.study import SEEN, UNSEEN, ClueStudySettings, Study, other_pictures
+from dfworkbench.methods.mi_net.settings import ClueStudySettings
+from dfworkbench.methods.mi_net.study import Study, other_pictures
 from dfworkbench.models import build_detector
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.prediction import Prediction
@@ -63,8 +65,8 @@ def study(space):
 
 
 def samples(space, detector, **options):
-    data = Extracted.read("toy", space)
-    return data.samples(detector, data.videos[data.videos["split"] == "test"], options.get("frames", 2))
+    data = DataSet.open("toy", space)
+    return data.samples(detector.input_spec, data.videos[data.videos["split"] == "test"], options.get("frames", 2))
 
 
 def test_all_heads_answer_in_the_order_of_the_rows(space):
@@ -92,9 +94,9 @@ def test_a_detector_without_blocks_is_refused(space):
         head_outputs(plain, samples(space, plain), progress=False)
     with pytest.raises(InputError, match="size_px 64 instead of 16"):
         head_outputs(Halves(), samples(space, plain), progress=False)
-    data = Extracted.read("toy", space)
+    data = DataSet.open("toy", space)
     with pytest.raises(InputError, match="the data set has no samples"):
-        head_outputs(Halves(), data.samples(Halves(), data.videos[:0], 1), progress=False)
+        head_outputs(Halves(), data.samples(Halves().input_spec, data.videos[:0], 1), progress=False)
     with pytest.raises(InputError, match="explaining block 0: the prediction has no blocks"):
         explain(plain, np.zeros((64, 64, 3), np.uint8), "occlusion", value=BlockShare(0))
 

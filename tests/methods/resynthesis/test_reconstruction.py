@@ -12,7 +12,7 @@ from torch import nn
 
 from dfworkbench.core.errors import InputError, ParameterError, TableError, UnknownNameError
 from dfworkbench.core.input_spec import InputSpec
-from dfworkbench.datasets.dataset import Extracted
+from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.datasets.perturb.frank_perturbations import FRANK_2020
 from dfworkbench.datasets.perturb.perturbations import PERTURBATIONS, Perturb
@@ -42,7 +42,7 @@ def fused():
 
 @pytest.fixture
 def data(toy):
-    return Extracted.read("toy", toy)
+    return DataSet.open("toy", toy)
 
 
 def pictures(count, size=32, seed=0):
@@ -356,12 +356,12 @@ def test_whole_pictures_are_perturbed_and_measured_too(data, test_split):
         for axis, at in zip("xy", corner, strict=True)
         for i in (0, 1)
     }
-    whole = data._replace(faces=data.faces.assign(**ends))
+    whole = data.with_tables(faces=data.faces.assign(**ends))
     torch.manual_seed(0)
     detector = Resynthesis((0,), **TINY | {"alignment": "whole"}).eval()
     found = robustness(detector, whole, test_split, ["jpeg"], levels=(5,), draws=0, progress=False)
     assert found.curves["value"].notna().all()
     changed = found.scores.pivot(index="row_id", columns="level", values="logit")
     assert (changed[0] != changed[5]).all()
-    rows = picture_errors(detector, whole.samples(detector, test_split, 1), progress=False).rows
+    rows = picture_errors(detector, whole.samples(detector.input_spec, test_split, 1), progress=False).rows
     assert rows["residual_pixel"].between(0, 2).all()

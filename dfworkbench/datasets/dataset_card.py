@@ -1,0 +1,52 @@
+"""A data set as a card in a notebook: audit verdict, source, counts by split and forgery."""
+
+from html import escape
+
+from dfworkbench.core.html import html_table, note_html, wrap
+from dfworkbench.core.names import FAKE, REAL
+from dfworkbench.datasets.audit.html import verdict_html
+from dfworkbench.datasets.dataset import DataSet
+from dfworkbench.datasets.domain import GENERATED
+
+_GENERATED = (
+    "Generated faces that belong to nobody: figures on this data set show that methods and code work, not how detectors do on "
+    "footage of real people."
+)
+
+
+def dataset_html(data: DataSet) -> str:
+    """Plain HTML without scripts."""
+    title = f"<b>{escape(data.name)}</b>"
+    if not data.is_extracted:
+        words = f"not extracted: there are no tables in {data.folder}. Run 01_data_extraction."
+        return wrap(f'{title} <span class="dfw-hint">{escape(words)}</span>', "dfw-card plain")
+    counts = data.counts()
+    rows = [(split, *values) for split, values in zip(counts.index, counts.to_numpy().tolist(), strict=True)]
+    if len(rows) > 1:
+        rows.append(("all", *counts.sum().tolist()))
+    bold = [split == "all" for split, *_ in rows]
+    notes = note_html(_GENERATED) if data.domain == GENERATED else ""
+    if not data.has_splits:
+        notes += note_html(
+            "There are no splits yet, so nothing can be trained or tested on it. Run 01_data_extraction."
+        )
+    table = html_table(("split", *map(str, counts.columns)), rows, bold)
+    head = f'{title} {verdict_html(data.audit, "audit: ")}<div class="dfw-hint">{escape(_summary(data))}</div>'
+    return wrap(f"{head}{table}{notes}", "dfw-card plain")
+
+
+def _summary(data: DataSet) -> str:
+    labels, card = data.videos["label"], data.card
+    files = ", ".join(
+        f"{count:,} {word}"
+        for word, count in (
+            ("real", int((labels == REAL).sum())),
+            ("fake", int((labels == FAKE).sum())),
+            ("not labelled", int((~labels.isin((REAL, FAKE))).sum())),
+        )
+        if count
+    )
+    frames = len(data.faces[["video_id", "frame"]].drop_duplicates())
+    parts = [card.title] if card else []
+    parts += [f"{len(labels):,} files ({files})", f"{len(data.faces):,} faces in {frames:,} frames"]
+    return " · ".join([*parts, f"from {data.root}" if data.root else "its source folder is not there"])

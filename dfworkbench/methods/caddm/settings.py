@@ -1,0 +1,90 @@
+"""Settings of notebook 07_identity_leakage, and the runs that follow from them."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from dfworkbench.core.names import FAKE
+from dfworkbench.core.settings import Settings
+from dfworkbench.datasets.dataset import DataSet
+from dfworkbench.datasets.facial_swap import SwapSettings
+from dfworkbench.extraction import ExtractSettings, extract
+from dfworkbench.models import detector_options
+from dfworkbench.models.devices import resolve_precision
+from dfworkbench.training import TrainSettings
+
+PLAIN, CADDM = "plain", "CADDM"
+
+
+class LeakageSettings(Settings):
+    """What is compared, on what."""
+
+    dataset: str = Field("demo", min_length=1, description="Extracted data set to train on, with its genuine videos.")
+    second: str = Field("demo_celebdf", description="Another extracted set, only for testing; empty for none.")
+    second_layout: str = Field("celebdf", description="Folder layout of the second set, for extracting it.")
+    kinds: list[str] = Field(
+        ["Deepfakes", "Face2Face", "FaceSwap"],
+        description="Forgery kinds to train on; the others are kept for testing.",
+    )
+    plain: str = Field("resnet34", description="Detector trained to tell real from fake and nothing else.")
+    caddm: str = Field(
+        "caddm_resnet34", description="Detector trained by CADDM; the same backbone makes a fair comparison."
+    )
+    seeds: int = Field(1, ge=1, le=20, description="Runs of each; three or more say something about chance.")
+    epochs: int = Field(10, ge=1, le=1000, description="Passes over the training split.")
+    frames_per_video: int = Field(
+        8,
+        ge=1,
+        le=1000,
+        description="Faces per video to train on; fewer than were extracted, others are kept for testing.",
+    )
+    batch_size: int = Field(16, ge=1, le=4096, description="Faces per step.")
+    learning_rate: float = Field(3.6e-4, gt=0, le=1, description="Step size of AdamW, falling like a cosine.")
+    changes: float = Field(
+        0.3,
+        ge=0,
+        le=1,
+        description="How often crops lose quality while training, for both; 1 is as published for CADDM.",
+    )
+    frames: int = Field(8, ge=1, le=1000, description="Faces per video that are scored.")
+    runs: list[str] = Field([], description="Further runs in checkpoints/ to be measured beside the two.")
+    precision: Literal["auto", "32-true", "bf16-mixed"] = Field(
+        "auto", description="Numbers to train with; auto takes bf16 where the hardware has it."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Where to compute; auto takes a GPU if there is one."
+    )
+
+    def extract_second(self) -> str:
+        """Extract the second set if that was not done; returns what there is, in words."""
+        if not self.second:
+            return "There is no second set."
+        data = DataSet(self.second)
+        if not data.is_extracted:
+            extract(ExtractSettings(name=self.second, layout=self.second_layout))
+        fakes = int((data.videos["label"] == FAKE).sum())
+        return f"{self.second}: {len(data.videos)} videos, {fakes} of them fake, {len(data.faces)} faces; only for testing."
+
+    def training(self, role: str, seed: int) -> TrainSettings:
+        """Settings of one training run: everything alike for both roles but the detector and its method."""
+        detector = self.plain if role == PLAIN else self.caddm
+        own = role == CADDM
+        # the plain detector sees the same crops, if it can be fed with them
+        alike = not own and "alignment" in detector_options(detector)
+        return TrainSettings(
+            dataset=self.dataset, detector=detector, forgeries=self.kinds, seed=seed,
+            detector_options={"alignment": "five_points", "crop_scale": 1.0} if alike else {},
+            method_options={"swap": self.swap()} if own or alike else {},
+            epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate, weight_decay=4e-3,
+            frames_per_video=self.frames_per_video, value_clip=2.0,
+            precision=resolve_precision(self.precision, self.device), device=self.device,
+        )  # fmt: skip
+
+    def swap(self) -> dict[str, Any]:
+        """Settings of the facial swap; the plain detector gets its changes of crop and quality, without swaps."""
+        return SwapSettings.weaker(self.changes)
+
+    def trainings(self) -> list[tuple[str, TrainSettings]]:
+        """What must be trained, with a title each."""
+        roles = (PLAIN, CADDM)
+        return [(f"{role}, seed {seed}", self.training(role, seed)) for seed in range(self.seeds) for role in roles]

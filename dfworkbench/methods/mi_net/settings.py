@@ -1,0 +1,108 @@
+"""Settings of notebook 08_forgery_clues, and the runs that follow from them."""
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from dfworkbench.core.settings import Settings
+from dfworkbench.models.devices import resolve_precision
+from dfworkbench.training import TrainSettings
+
+NONE, HEADS = "none", "heads"
+#: Variant -> whether it has the local, and the global information loss. Each brings further heads with cross-entropies of their
+#: own, which train the blocks, too; `HEADS` has those of both, and no information loss.
+VARIANTS = {
+    NONE: (False, False),
+    HEADS: (True, True),
+    "global": (False, True),
+    "local": (True, False),
+    "both": (True, True),
+}
+
+
+class ClueStudySettings(Settings):
+    """Which variants of MI_Net are compared, on what, and how their blocks are explained."""
+
+    dataset: str = Field(default="demo", min_length=1, description="Extracted data set to train on.")
+    second: str = Field(
+        default="demo_celebdf",
+        description="Another set, only for testing; left out where it is not extracted; empty for none.",
+    )
+    kinds: list[str] = Field(
+        default=["Deepfakes", "Face2Face", "FaceSwap"],
+        description="Forgery kinds to train on; the others are kept for testing.",
+    )
+    detector: str = Field(default="mi_net_mobilenet", description="A detector with local blocks, one of mi_net_….")
+    variants: list[Literal["none", "heads", "global", "local", "both"]] = Field(
+        default=["both", "none"],
+        min_length=1,
+        description="Information losses of each run; none trains the same network without any, heads trains all heads besides.",
+    )
+    distance: Literal["kl", "wasserstein", "sinkhorn"] = Field(
+        default="kl", description="Of posteriors, inside the losses; measured is always the divergence."
+    )
+    weighting: Literal["automatic", "scales", "sum"] = Field(
+        default="automatic", description="Weights of the losses: learned, the published fixed ones, or 1."
+    )
+    mixup: float = Field(
+        default=0.0, ge=0, le=100, description="How far pictures are mixed in pairs; 0 mixes none, 0.5 is as published."
+    )
+    size_px: int = Field(default=112, ge=32, le=1024, description="Size of the crops; 224 is as published.")
+    blocks: int = Field(default=3, ge=2, le=8, description="Networks that look at the same face; 4 is as published.")
+    weights: str = Field(
+        default="",
+        description='Of every block at the start: "imagenet" or a file, not for MobileNets; empty: random ones.',
+    )
+    epochs: int = Field(default=6, ge=1, le=1000, description="Passes over the training split.")
+    batch_size: int = Field(default=16, ge=2, le=4096, description="Faces per step.")
+    frames_per_video: int = Field(default=8, ge=1, le=1000, description="Faces per video to train on.")
+    learning_rate: float = Field(default=1e-3, gt=0, le=1, description="Step size of AdamW, falling like a cosine.")
+    frames: int = Field(default=8, ge=1, le=1000, description="Faces per video that are measured.")
+    pictures: int = Field(default=5, ge=2, le=50, description="Fakes of which the blocks are explained.")
+    attribution: Literal["occlusion", "shapley"] = Field(
+        default="occlusion", description="How blocks are explained; Shapley values take many more passes."
+    )
+    grid: int = Field(default=8, ge=2, le=32, description="Cells along a side of the maps.")
+    baseline: Literal["black", "mean", "blur"] = Field(default="mean", description="What hidden cells show.")
+    evaluations: int = Field(default=384, ge=100, description="Budget of a map of Shapley values, in forward passes.")
+    seed: int = Field(
+        default=0, ge=0, le=2**32 - 1, description="Fixes weights, order, random changes, and the pictures shown."
+    )
+    precision: Literal["auto", "32-true", "bf16-mixed"] = Field(
+        default="32-true",
+        description="Numbers to train with; auto takes bf16 where the hardware has it, which slows MobileNets on CPUs.",
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="Where to compute; auto takes a GPU if there is one."
+    )
+
+    @field_validator("variants")
+    @classmethod
+    def _are_different(cls, values: list[str]) -> list[str]:
+        if len(set(values)) < len(values):
+            raise ValueError("a variant is named twice; name each once, such as both, none")
+        return values
+
+    def training(self, variant: str) -> TrainSettings:
+        """Settings of one run: everything alike but the information losses."""
+        local, whole = VARIANTS[variant]
+        own: dict[str, Any] = {
+            "local_loss": local, "global_loss": whole,
+            "weighting": "scales" if variant == HEADS else self.weighting,
+            "mixup": int(self.mixup) if self.mixup.is_integer() else self.mixup,  # as names of runs have it
+        }  # fmt: skip
+        if variant == HEADS:
+            own["scales"] = {"global": 0, "local": 0}
+        elif local or whole:
+            own["distance"] = self.distance
+        weights = {"weights": self.weights} if self.weights else {}
+        return TrainSettings(
+            dataset=self.dataset, forgeries=self.kinds, detector=self.detector, method="mi_net", size_px=self.size_px,
+            detector_options={"blocks": self.blocks, **weights}, method_options=own, epochs=self.epochs,
+            batch_size=self.batch_size, frames_per_video=self.frames_per_video, learning_rate=self.learning_rate,
+            seed=self.seed, precision=resolve_precision(self.precision, self.device), device=self.device,
+        )  # fmt: skip
+
+    def trainings(self) -> dict[str, TrainSettings]:
+        """What must be trained: variant -> settings."""
+        return {variant: self.training(variant) for variant in self.variants}
