@@ -21,7 +21,7 @@ from dfworkbench.core.workspace import find_workspace
 from dfworkbench.datasets.tables import read_table
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
 from dfworkbench.media import VideoSource, VideoWriter
-from dfworkbench.notebook.views import newest_run
+from dfworkbench.runs.run import Run
 
 
 def write_pair(left: Path, right: Path, path: Path) -> None:
@@ -40,7 +40,7 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=16)
     options = parser.parse_args()
     space = find_workspace()
-    loaded = load_detector(options.run or newest_run(space))
+    loaded = load_detector(options.run or Run.newest(space).folder)
     videos = read_table("video", space.labels / "demo" / "videos.csv")
     test = videos[videos["split"] == "test"]
     fakes, reals = test[test["label"] == 1], test[test["label"] == 0]

@@ -323,7 +323,7 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
 def _import(given: argparse.Namespace) -> int:
     from dfworkbench.models import HELPERS
     from dfworkbench.runs.checkpoints import load_detector
-    from dfworkbench.runs.import_run import save_released
+    from dfworkbench.runs.released import save_released
 
     options = parse_options([f"{name}={value}" for name, value in given.p.items()])
     folder = save_released(given.kind, given.file, given.name, **options)

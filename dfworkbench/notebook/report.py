@@ -20,6 +20,7 @@ from dfworkbench.notebook import report_html as page
 from dfworkbench.notebook import report_tables as tables
 from dfworkbench.notebook.benchmark import LEVELS, kinds_matrix, leaderboard, pair_table, seed_table
 from dfworkbench.notebook.report_runs import LeftOut, ReportRun, by_label, judge_command, run_names, tested_on
+from dfworkbench.runs.run import Run
 from dfworkbench.show.plots.matrix import plot_matrix
 from dfworkbench.show.plots.scores import plot_roc
 from dfworkbench.show.plots.training import training_curves
@@ -185,9 +186,9 @@ def _matrix(runs: Sequence[ReportRun], command: str) -> page.Section:
 def _training(runs: Sequence[ReportRun]) -> page.Section:
     names, body = run_names(runs), ""
     for run in runs:
-        history = run.folder / "history.csv"
-        if history.is_file():
-            figure = training_curves(pd.read_csv(history), title=names[run.folder])
+        history = Run(run.folder).history
+        if len(history):
+            figure = training_curves(history, title=names[run.folder])
             body += page.figure_html(figure, f"Training of {run.folder.name}.", broad=True)
             body += page.command_html(run.command)
     return page.Section("Training curves", body)

@@ -20,6 +20,7 @@ from dfworkbench.methods.mi_net.head_outputs import BlockShare, HeadOutputs, hea
 from dfworkbench.methods.mi_net.information import accuracy_measures, information_measures, map_overlap, missed_measures
 from dfworkbench.models.devices import choose_device, fast_precision
 from dfworkbench.runs.checkpoints import LoadedDetector, load_detector
+from dfworkbench.runs.run import Run
 from dfworkbench.show.tables import ReadableTable
 from dfworkbench.training import TrainSettings
 from dfworkbench.training.start import with_splits
@@ -270,9 +271,8 @@ class Study:
     # -- losses --------------------------------------------------------------------------------------------------------
 
     def histories(self) -> dict[str, pd.DataFrame]:
-        """Variant -> history.csv, for `plot_loss_weights`."""
-        runs = self.data.workspace.checkpoints
-        return {variant: pd.read_csv(runs / name / "history.csv") for variant, name in self.names.items()}
+        """Variant -> history of its run, for `plot_loss_weights`."""
+        return {variant: Run.open(name, self.data.workspace).history for variant, name in self.names.items()}
 
     # -- maps ----------------------------------------------------------------------------------------------------------
 
