@@ -14,7 +14,7 @@ from dfworkbench.core.names import require_name
 from dfworkbench.core.provenance import file_hash, package_version, provenance
 from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.runs.checkpoints import LoadedDetector
-from dfworkbench.runs.writer import require_new, write_imported
+from dfworkbench.runs.writer import new_run, write_imported
 
 #: Kind -> "module:function"; the function returns (name of the detector, its options, the detector in eval mode).
 IMPORTERS = {
@@ -82,13 +82,14 @@ def save_released(
         UnknownNameError: As `load_released`; so are DataNotFoundError and CheckpointError.
     """
     folder = (workspace or find_workspace()).checkpoints / _run_name(name, kind, Path(path))
-    require_new(folder)
-    loaded = load_released(kind, path, **options)
-    made = provenance({}, seed=0, tables={}, splits="")
-    made["packages"]["h5py"] = package_version("h5py")
-    made["detector"] = loaded.name
-    made["source"] = {**loaded.metadata["source"], "sha256": file_hash(loaded.path), "options": _described(options)}
-    write_imported(folder, loaded, {key: made[key] for key in (*_ABOUT_CODE, "detector", "source")})
+    with new_run(folder) as made:
+        loaded = load_released(kind, path, **options)
+        source = {**loaded.metadata["source"], "sha256": file_hash(loaded.path), "options": _described(options)}
+        code = provenance({}, seed=0, tables={}, splits="")
+        code["packages"]["h5py"] = package_version("h5py")
+        write_imported(
+            made, loaded, {key: code[key] for key in _ABOUT_CODE} | {"detector": loaded.name, "source": source}
+        )
     return folder
 
 

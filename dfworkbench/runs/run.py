@@ -38,6 +38,8 @@ _MOST_EPOCHS = 1_000_000
 class Run:
     """A trained or imported run. Everything is read when asked for, so a run can be followed while it trains.
 
+    A stored file that is damaged raises `CheckpointError`.
+
     Attributes:
         folder: `checkpoints/<name>`.
     """
@@ -99,20 +101,12 @@ class Run:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The training settings as they were stored; empty for imported weights.
-
-        Raises:
-            CheckpointError: The file is damaged.
-        """
+        """The training settings as they were stored; empty for imported weights."""
         return self._json(SETTINGS)
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """Code, packages, data and settings of the run (`dfworkbench.core.provenance`); empty if not stored.
-
-        Raises:
-            CheckpointError: The file is damaged.
-        """
+        """Code, packages, data and settings of the run (`dfworkbench.core.provenance`); empty if not stored."""
         return self._json(PROVENANCE)
 
     @property
@@ -145,11 +139,7 @@ class Run:
 
     @property
     def best(self) -> int:
-        """The best epoch by validation, or 0 for imported weights.
-
-        Raises:
-            CheckpointError: No epoch was finished, or the file that names the best one is damaged.
-        """
+        """The best epoch by validation, 0 for imported weights; `CheckpointError` if no epoch was finished."""
         path = self.folder / BEST
         if not path.is_file():
             raise CheckpointError(
@@ -172,11 +162,7 @@ class Run:
         return self.folder / NOTEBOOK
 
     def weights(self, epoch: int | None = None) -> Path:
-        """Weight file of an epoch, of the best one by default.
-
-        Raises:
-            CheckpointError: There is no such file, or no best epoch.
-        """
+        """Weight file of an epoch, of the best one by default; `CheckpointError` if there is none."""
         number = self.best if epoch is None else epoch
         path = epoch_file(self.folder, number)
         if not path.is_file():

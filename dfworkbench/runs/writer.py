@@ -4,7 +4,7 @@ import contextlib
 import json
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -156,41 +156,45 @@ class RunWriter:
             torch.save(state, temporary)
 
 
-def write_imported(folder: Path, loaded: LoadedDetector, provenance: Mapping[str, Any]) -> None:
-    """Write published weights as a new run, whole or not at all.
-
-    Args:
-        folder: `checkpoints/<name>`; must not exist.
-        loaded: The detector; its record holds the options that build it.
-        provenance: Where it comes from.
+@contextlib.contextmanager
+def new_run(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder that becomes the run `folder` when the block ends, and vanishes if the block fails.
 
     Raises:
-        ParameterError: There is a run of this name.
-        OutputError: Another process imports it, or it cannot be written.
+        ParameterError: There is a run of this name; it is not overwritten.
+        OutputError: Another process is making this run, or it cannot be written.
     """
-    staging = folder.parent / f".import-{folder.name}"  # hidden, so that no list of runs shows it half-written
-    with held(staging, f"importing weights as the run {folder.name!r}"), explain_write(folder, "imported weights"):
-        made = staging / folder.name
+    doing = f"importing weights as the run {folder.name!r}"
+    staging = folder.parent / f".import-{folder.name}"  # no list of runs shows it half-written
+    made = staging / folder.name
+    with held(staging, doing):
         try:
-            require_new(folder)  # again: now nobody else imports it
+            if folder.exists():
+                raise ParameterError(
+                    f"{doing}: {folder} exists already, and runs are not overwritten. Give another name (--name on the command "
+                    "line), or delete that folder."
+                )
             shutil.rmtree(made, ignore_errors=True)  # of an import that was killed
-            metadata = {"epoch": IMPORTED_EPOCH, "metrics": {}, "provenance": dict(provenance)}
-            file = epoch_file(made, IMPORTED_EPOCH)
-            save_detector(file, loaded.detector, loaded.name, loaded.metadata["options"], metadata)
-            _write_best(made, IMPORTED_EPOCH, {})
-            _write_json(made / PROVENANCE, provenance)
-            made.rename(folder)  # refuses a folder with files that training wrote meanwhile
+            yield made
+            with explain_write(folder, "imported weights"):
+                made.rename(folder)  # refuses a folder that training has made meanwhile
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 
 
-def require_new(folder: Path) -> None:
-    """Raise `ParameterError` if an import would overwrite a run."""
-    if folder.exists():
-        raise ParameterError(
-            f"importing weights as the run {folder.name!r}: {folder} exists already, and runs are not overwritten. Give another "
-            "name (--name on the command line), or delete that folder."
-        )
+def write_imported(folder: Path, loaded: LoadedDetector, provenance: Mapping[str, Any]) -> None:
+    """Write a detector that was not trained here as the only, and best, weights of a run.
+
+    Args:
+        folder: Folder of the run.
+        loaded: The detector; its record holds the options that build it.
+        provenance: Where it comes from.
+    """
+    metadata = {"epoch": IMPORTED_EPOCH, "metrics": {}, "provenance": dict(provenance)}
+    file = epoch_file(folder, IMPORTED_EPOCH)
+    save_detector(file, loaded.detector, loaded.name, loaded.metadata["options"], metadata)
+    _write_best(folder, IMPORTED_EPOCH, {})
+    _write_json(folder / PROVENANCE, provenance)
 
 
 def best_entry(history: list[dict[str, Any]]) -> dict[str, Any]:

@@ -104,12 +104,15 @@ def test_runs_are_not_overwritten(toy, released, capsys):
 
 
 def test_a_failed_import_leaves_nothing(toy, released, monkeypatch):
-    (toy.checkpoints / "late").mkdir()
-    for module in ("released", "writer"):
-        monkeypatch.setattr(f"dfworkbench.runs.{module}.require_new", lambda folder: None)
-    (toy.checkpoints / "late" / "file").touch()
+    def late(kind, path):
+        (toy.checkpoints / "late").mkdir()
+        (toy.checkpoints / "late" / "file").touch()  # training began meanwhile
+        return load_released(kind, path)
+
+    monkeypatch.setattr("dfworkbench.runs.released.load_released", late)
     with pytest.raises(OutputError, match="imported weights"):
         save_released("dfforensics", released, "late", workspace=toy)
+    monkeypatch.undo()
     released.write_bytes(b"hello")
     with pytest.raises(CheckpointError, match="damaged"):
         save_released("dfforensics", released, "other", workspace=toy)
