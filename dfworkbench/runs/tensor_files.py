@@ -1,8 +1,8 @@
-"""Tensors in foreign weight files: read without executing anything, renamed, and compared with those a network wants."""
+"""Files that torch.save has written, read without executing anything: the network's tensors by name."""
 
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,6 @@ from dfworkbench.core.errors import CheckpointError, DataNotFoundError
 from dfworkbench.media.foreign.bounds import bounded_memory
 from dfworkbench.media.foreign.pickle_machine import RefusedError, UnknownGlobalError
 from dfworkbench.media.foreign.torch_files import check_torch_file
-
-Shapes = Mapping[str, tuple[int, ...]]
 
 _WRAPPERS = ("module.", "_orig_mod.")
 _SCALAR = np.float64(0).__reduce__()[0]
@@ -84,28 +82,6 @@ def read_tensors(
         holds = f"a dict with {names}" if names else type(state)
         raise CheckpointError(f"{doing} holds {holds}; expected {expected}. {where_to_get}.")
     return _unwrapped({str(key): value for key, value in state.items()})
-
-
-def renamed(key: str, renames: Sequence[tuple[str, str]]) -> str:
-    """The authors' name of an entry of our state dict.
-
-    Args:
-        key: Ours.
-        renames: Pattern and replacement, each applied to the beginning of the name, in this order.
-    """
-    for pattern, replacement in renames:
-        key = re.sub(f"^{pattern}", replacement, key)
-    return key
-
-
-def shape_differences(wanted: Shapes, seen: Shapes) -> list[str]:
-    """In words, how the shapes in a file differ from those that a network wants; empty where they fit."""
-    wrong = [
-        f"{key} is {seen[key]}, expected {wanted[key]}" for key in wanted if seen.get(key, wanted[key]) != wanted[key]
-    ]
-    missing = [f"missing {key} {shape}" for key, shape in wanted.items() if key not in seen]
-    # names of a file may be of any length
-    return wrong + missing + [f"unexpected {key[:80]} {shape}" for key, shape in seen.items() if key not in wanted]
 
 
 def _unwrapped(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -16,10 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Train as a settings file says; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m dfworkbench.training", description=__doc__)
     parser.add_argument(
-        "--settings",
-        type=Path,
-        required=True,
-        help="JSON file of TrainSettings, such as the settings kept in the folder of a run",
+        "--settings", type=Path, required=True, help="JSON file of TrainSettings, such as a run's settings.json"
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
     options = parser.parse_args(arguments)

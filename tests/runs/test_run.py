@@ -173,6 +173,8 @@ def test_only_this_room_spells_the_files_of_a_run():
         prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
         for node in ast.walk(tree):
             text = node.value if isinstance(node, ast.Constant) and id(node) not in prose else None
-            if isinstance(text, str) and (text.startswith("epoch_") or any(name in text for name in names)):
+            if not isinstance(text, str) or " " in text:  # a message may name a file
+                continue
+            if text.startswith("epoch_") or any(name in text for name in names):
                 found.append((path.relative_to(package).parts[0], text))
     assert {room for room, _ in found} == {"runs"}, f"ask dfworkbench.Run instead of spelling file names: {found}"

@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from dfworkbench.core.errors import CheckpointError
 from dfworkbench.core.names import require_name
 from dfworkbench.models import build_detector
-from dfworkbench.runs.tensor_files import read_tensors, renamed, shape_differences
+from dfworkbench.runs.matching import renamed, shape_differences
+from dfworkbench.runs.tensor_files import read_tensors
 
 #: The authors' names of backbones, and our detectors.
 DETECTORS = {

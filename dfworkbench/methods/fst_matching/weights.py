@@ -25,7 +25,7 @@ from dfworkbench.core.errors import CheckpointError
 from dfworkbench.core.names import require_name
 from dfworkbench.media.foreign.numpy_pickles import read_arrays
 from dfworkbench.models import build_detector
-from dfworkbench.runs.tensor_files import renamed, shape_differences
+from dfworkbench.runs.matching import renamed, shape_differences
 
 #: What a network is for -> our detector. "source" and "target" are the authors' words, "carrier" and "donor" ours for the same.
 ROLES = {

@@ -22,7 +22,8 @@ from dfworkbench.core.errors import CheckpointError
 from dfworkbench.core.names import require_name
 from dfworkbench.methods.mi_net.network import backbone_trunk
 from dfworkbench.models import build_detector
-from dfworkbench.runs.tensor_files import Shapes, read_tensors, renamed, shape_differences
+from dfworkbench.runs.matching import Shapes, renamed, shape_differences
+from dfworkbench.runs.tensor_files import read_tensors
 
 #: Of MI_Net; "mi_net_" before one of them names our detector.
 BACKBONES = ("resnet34", "mobilenet", *(f"efficientnet_b{i}" for i in range(8)))

@@ -28,7 +28,8 @@ from dfworkbench.methods.resynthesis.network import stage_name
 from dfworkbench.methods.resynthesis.rdn import Rdn
 from dfworkbench.models import build_detector
 from dfworkbench.models.vgg import CHANNELS, VggTaps
-from dfworkbench.runs.tensor_files import Shapes, read_tensors, shape_differences
+from dfworkbench.runs.matching import Shapes, shape_differences
+from dfworkbench.runs.tensor_files import read_tensors
 
 #: What a file may hold: the re-synthesiser, or the classifier of its residuals.
 PARTS = ("sr", "classifier")
