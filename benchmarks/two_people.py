@@ -21,7 +21,7 @@ from dfworkbench.core.workspace import find_workspace
 from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
 from dfworkbench.media import VideoSource, VideoWriter
-from dfworkbench.notebook.views import newest_run
+from dfworkbench.runs.run import Run
 
 
 def write_pair(left: Path, right: Path, path: Path) -> None:
@@ -40,7 +40,7 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=16)
     options = parser.parse_args()
     space = find_workspace()
-    loaded = load_detector(options.run or newest_run(space))
+    loaded = load_detector(options.run or Run.newest(space).folder)
     test = DataSet.open("demo", space).split("test")
     fakes, reals = test[test["label"] == 1], test[test["label"] == 0]
     won: dict[str, list[bool]] = defaultdict(list)

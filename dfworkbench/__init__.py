@@ -13,20 +13,28 @@ if TYPE_CHECKING:
     from dfworkbench.core.names import FAKE as FAKE
     from dfworkbench.core.names import REAL as REAL
     from dfworkbench.datasets.dataset import DataSet as DataSet
+    from dfworkbench.evaluation.metrics.evaluate import evaluate as evaluate
     from dfworkbench.evaluation.scoring.score import score as score
+    from dfworkbench.extraction.extract import extract as extract
     from dfworkbench.models import build_detector as build_detector
     from dfworkbench.models import list_detectors as list_detectors
     from dfworkbench.runs.checkpoints import load_detector as load_detector
+    from dfworkbench.runs.run import Run as Run
+    from dfworkbench.training.start import train as train
 
 _HOMES = {
     "DataSet": "dfworkbench.datasets.dataset",
     "FAKE": "dfworkbench.core.names",
     "REAL": "dfworkbench.core.names",
     "InputSpec": "dfworkbench.core.input_spec",
+    "Run": "dfworkbench.runs.run",
     "build_detector": "dfworkbench.models",
+    "evaluate": "dfworkbench.evaluation.metrics.evaluate",
+    "extract": "dfworkbench.extraction.extract",
     "list_detectors": "dfworkbench.models",
     "load_detector": "dfworkbench.runs.checkpoints",
     "score": "dfworkbench.evaluation.scoring.score",
+    "train": "dfworkbench.training.start",
 }
 __all__ = [*sorted(_HOMES), "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
 

@@ -151,7 +151,7 @@ def _whose_weights() -> str:
 def _import(given: argparse.Namespace) -> int:
     from dfworkbench.models import HELPERS
     from dfworkbench.runs.checkpoints import load_detector
-    from dfworkbench.runs.import_run import save_released
+    from dfworkbench.runs.released import save_released
 
     options = parse_options([f"{name}={value}" for name, value in given.p.items()])
     folder = save_released(given.kind, given.file, given.name, **options)

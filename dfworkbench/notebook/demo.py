@@ -1,21 +1,20 @@
 """The main job on the generated demo set, in one call: notebooks 00 to 04, their figures as files, and what came out."""
 
 import base64
-import json
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import nbformat
-import pandas as pd
 
 from dfworkbench.core.workspace import Workspace, atomic_path, find_workspace
-from dfworkbench.datasets.tables import read_table
 from dfworkbench.evaluation.metrics.evaluate import evaluate
 from dfworkbench.notebook.report.page import write_report
 from dfworkbench.notebook.report.runs import read_runs, runs_on
 from dfworkbench.notebook.runner import run_folders, run_notebook
+from dfworkbench.runs.layout import score_file
+from dfworkbench.runs.run import Run
 
 NOTEBOOKS = ("00_start_here", "01_data_extraction", "02_train", "03_inference", "04_evaluation")
 
@@ -48,7 +47,7 @@ def run_demo(
         run = next(iter(run_folders(notebook)), run)
         say(f"{name}: {time.perf_counter() - start:.0f} s, {len(figures)} figures -> {executed.with_suffix('.html')}")
     if run is not None:
-        say(_summary(run))
+        say(_summary(Run(run)))
     say(f"all detectors of the demo set, compared: {write_demo_report(space)}")
     return space.root / "report"
 
@@ -87,20 +86,17 @@ def save_figures(notebook: nbformat.NotebookNode, folder: Path, name: str) -> li
     return files
 
 
-def _summary(run: Path) -> str:
-    best = Path(json.loads((run / "best.json").read_text())["file"]).stem  # 04 scores the other epochs too
-    tables = sorted((run / "scores").glob(f"test_*_{best}.parquet"), key=lambda file: file.stat().st_mtime)
-    metrics = evaluate(read_table("score", tables[-1]), levels=("video",))
+def _summary(run: Run) -> str:
+    metrics = evaluate(run.scores("test"), levels=("video",))
     row = metrics[metrics["metric"] == "auc"].iloc[0]
-    epochs = pd.read_csv(run / "history.csv")
-    weights = len(list(run.glob("epoch_*.safetensors")))
+    space = Workspace(run.folder.parent.parent)
     return (
         f"\nHeld-out people: video AUC {row['value']:.3f} (95 % interval {row['low']:.3f} to {row['high']:.3f}, "
         f"{row['n']:.0f} videos, {row['n_fake']:.0f} of them fake)\n"
-        f"run          {run}   ({len(epochs)} epochs, {weights} checkpoints)\n"
-        f"score table  {tables[-1]}\n"
-        f"tables       {run.parent.parent / 'labels' / 'demo'}\n"
-        f"face crops   {run.parent.parent / 'extracted' / 'demo'}\n"
-        f"notebooks    {run.parent.parent / 'report' / 'notebooks'}\n"
-        f"figures      {run.parent.parent / 'report' / 'figures'}"
+        f"run          {run.folder}   ({len(run.history)} epochs, {len(run.epochs)} checkpoints)\n"
+        f"score table  {score_file(run.weights(), 'test', run.trained_on)}\n"
+        f"tables       {space.labels / run.trained_on}\n"
+        f"face crops   {space.extracted / run.trained_on}\n"
+        f"notebooks    {space.root / 'report' / 'notebooks'}\n"
+        f"figures      {space.root / 'report' / 'figures'}"
     )

@@ -27,11 +27,13 @@ from dfworkbench.evaluation.metrics.compare import compare_detectors
 from dfworkbench.evaluation.metrics.evaluate import evaluate
 from dfworkbench.evaluation.metrics.matrix import score_matrix
 from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, Rule
-from dfworkbench.evaluation.scoring.heldout import score_split, split_score_file, stored_scores
+from dfworkbench.evaluation.scoring.heldout import score_split, stored_scores
 from dfworkbench.notebook.atlas import FailureAtlas
 from dfworkbench.notebook.operating import OperatingPointExplorer, Tables
-from dfworkbench.notebook.views import metric_table, newest_run, trained_on
+from dfworkbench.notebook.views import metric_table
 from dfworkbench.runs.checkpoints import LoadedDetector, load_detector
+from dfworkbench.runs.layout import score_file
+from dfworkbench.runs.run import Run
 from dfworkbench.show.tables import ReadableTable
 
 RANKING = ("auc", "partial_auc", "eer", "average_precision", "tpr_at_5_percent_fpr")
@@ -71,7 +73,7 @@ class EvaluationSettings(Settings):
 
     def run_names(self) -> list[str]:
         """The runs, each once."""
-        return list(dict.fromkeys(self.runs)) or [newest_run(dataset=self.dataset)]
+        return list(dict.fromkeys(self.runs)) or [Run.newest(dataset=self.dataset).name]
 
 
 class Evaluation:
@@ -96,7 +98,7 @@ class Evaluation:
         """What is judged."""
         rows = {}
         for name, loaded in self.detectors.items():
-            epoch, data = loaded.metadata.get("epoch"), trained_on(loaded.path.parent)
+            epoch, data = loaded.metadata.get("epoch"), Run(loaded.path.parent).trained_on
             picked = f"epoch {epoch}, the best on validation" if _is_trained(loaded) else "imported weights"
             rows[name] = {
                 "detector": loaded.name, "trained on": data or "not known", "weights": picked,
@@ -145,7 +147,7 @@ class Evaluation:
     def _scores(self, loaded: LoadedDetector, split: str) -> pd.DataFrame:
         dataset = self.settings.dataset
         faces_time_ns = DataSet(dataset, self.space).faces_time_ns
-        file = split_score_file(loaded.path, dataset, split)
+        file = score_file(loaded.path, split, dataset)
         fresh = file.is_file() and 0 <= faces_time_ns < file.stat().st_mtime_ns
         stored = stored_scores(loaded.path, dataset, split, split_videos(dataset, split, self.space)) if fresh else None
         scores = score_split(loaded, dataset, split, self.space, progress=self.progress) if stored is None else stored
@@ -293,7 +295,7 @@ class Evaluation:
 
 
 def _is_trained(loaded: LoadedDetector) -> bool:
-    return (loaded.path.parent / "history.csv").is_file()
+    return Run(loaded.path.parent).is_trained
 
 
 def _p(value: float) -> str:

@@ -13,8 +13,9 @@ from dfworkbench.evaluation.metrics.evaluate import evaluate
 from dfworkbench.evaluation.scoring.heldout import score_split
 from dfworkbench.evaluation.scoring.results import FileScore, Scored
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
-from dfworkbench.notebook.views import auc_sentence, example_videos, metric_table, newest_run
+from dfworkbench.notebook.views import auc_sentence, example_videos, metric_table
 from dfworkbench.runs.checkpoints import LoadedDetector
+from dfworkbench.runs.run import Run
 from dfworkbench.show.annotate import annotate, annotated_name
 from dfworkbench.show.plots.scores import plot_roc, plot_scores
 from dfworkbench.show.tables import ReadableTable
@@ -38,7 +39,7 @@ class InferenceSettings(ScoreSettings):
 
     def run(self) -> str:
         """The checkpoint, or the newest one."""
-        return self.checkpoint or newest_run()
+        return self.checkpoint or Run.newest().name
 
     def files(self) -> Path | list[Path]:
         """What to score: `path`, or one test video of each kind from the data set."""

@@ -6,8 +6,8 @@ from pathlib import Path, PureWindowsPath
 
 from dfworkbench.core.names import require_name
 from dfworkbench.core.workspace import Workspace, atomic_path, find_workspace
-from dfworkbench.media.foreign import read_json
-from dfworkbench.models.registry import ENCODERS, HELPERS
+from dfworkbench.models.registry import ENCODERS
+from dfworkbench.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -75,27 +75,10 @@ def datasets(workspace: Workspace | None = None) -> list[str]:
     return DataSet.names(workspace)
 
 
-def checkpoints(workspace: Workspace | None = None) -> list[str]:
-    """Runs of detectors that have weights, the newest first; networks that score nothing are left out."""
-    folders = {file.parent for file in (workspace or find_workspace()).checkpoints.glob("*/*.safetensors")}
-    folders = {folder for folder in folders if _network(folder) not in HELPERS}
-    return [folder.name for folder in sorted(folders, key=lambda f: (-f.stat().st_mtime, f.name))]
-
-
-def _network(run: Path) -> str:
-    """Name of the network of a trained or imported run; "" where the run does not say."""
-    for file in ("settings.json", "provenance.json"):
-        try:
-            return str(read_json(run / file)["detector"])
-        except (OSError, ValueError, KeyError, TypeError):  # not there, or half-written by another process
-            continue
-    return ""
-
-
 #: Field name -> what it may be. A field of another name with plain text stays a text box.
 CHOICES: dict[str, Choice] = {
     "caddm": Choice("CADDM detector", lambda: [name for name in detectors() if name.startswith("caddm_")]),
-    "checkpoint": Choice("checkpoint", checkpoints, closed=False),
+    "checkpoint": Choice("checkpoint", Run.names, closed=False),
     "dataset": Choice("data set", datasets, closed=False),
     "detector": Choice("detector", detectors),
     "encoder": Choice("encoder of identity", encoders),
@@ -104,7 +87,7 @@ CHOICES: dict[str, Choice] = {
     "plain": Choice("plain detector", lambda: [name for name in detectors() if not name.startswith(_OWN_METHOD)]),
     "second": Choice("data set", datasets, closed=False),
     "second_layout": Choice("dataset layout", layouts),
-    "start_from": Choice("checkpoint", checkpoints, closed=False),
+    "start_from": Choice("checkpoint", Run.names, closed=False),
 }
 
 

@@ -25,6 +25,7 @@ from dfworkbench.notebook.parameters import (
     read_notebook,
     read_parameters,
 )
+from dfworkbench.runs.run import Run
 
 log = logging.getLogger(__name__)
 #: Metadata key of an output that names the folder of the run a notebook made (see `record_run`).
@@ -93,7 +94,7 @@ def _keep_record(executed: Path, folder: Path, space: Workspace) -> None:
         log.warning("%s", error)
         return
     if folder.is_dir():
-        with atomic_path(folder / "notebook.ipynb", "the record of a run") as temporary:
+        with atomic_path(Run(folder).notebook, "the record of a run") as temporary:
             shutil.copy2(executed, temporary)
 
 

@@ -16,8 +16,6 @@ from dfworkbench.datasets import LAYOUTS
 from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.evaluation.metrics.bootstrap import interval_text
 from dfworkbench.evaluation.metrics.evaluate import lost_intervals, table_notes
-from dfworkbench.media.foreign import read_json
-from dfworkbench.notebook.pickers import checkpoints
 from dfworkbench.show.tables import ReadableTable
 
 _METRICS = {
@@ -117,26 +115,6 @@ def sample_crops(
     return [read_image(data.crops_root / path) for path in rows["crop_path"]], known["label"].tolist(), words
 
 
-def epoch_table(run: Path) -> ReadableTable:
-    """The checkpoints of a run: epoch, validation AUC and loss, size, which is the best."""
-    history = pd.read_csv(run / "history.csv").set_index("epoch")
-    best = read_json(run / "best.json")["epoch"]
-    files = [run / f"epoch_{epoch:03d}.safetensors" for epoch in history.index]
-    return ReadableTable(
-        {
-            "checkpoint": [file.name for file in files],
-            "size (kB)": [round(file.stat().st_size / 1000) if file.is_file() else 0 for file in files],
-            "train loss": history["train_loss"].round(4).to_numpy(),
-            "validation loss": history["val_loss"].round(4).to_numpy(),
-            "validation video AUC": history["val_auc_video"].round(4).to_numpy()
-            if "val_auc_video" in history
-            else np.nan,
-            "": ["★ best" if epoch == best else "" for epoch in history.index],
-        },
-        index=history.index,
-    )
-
-
 def metric_table(metrics: pd.DataFrame) -> ReadableTable:
     """The result of `evaluation.evaluate` as people read it: one row per level, "value [low, high]" per metric.
 
@@ -165,33 +143,6 @@ def auc_sentence(metrics: pd.DataFrame, level: str = "video") -> str:
     head = f"{level} AUC, perhaps not held out," if notes else f"Held-out {level} AUC"
     sentence = f"{head} {row['value']:.3f}{interval}, from {row['n']} {level}s ({row['n_fake']} of them forged)."
     return " ".join([sentence[0].upper() + sentence[1:], *notes])
-
-
-def newest_run(workspace: Workspace | None = None, dataset: str = "") -> str:
-    """Name of the run that was trained last.
-
-    Args:
-        workspace: Where the runs lie.
-        dataset: Only runs that were trained on this one; empty for any.
-
-    Raises:
-        DataNotFoundError: There is none.
-    """
-    folder = (workspace or find_workspace()).checkpoints
-    runs = [run for run in checkpoints(workspace) if (folder / run / "settings.json").is_file()]  # not imported ones
-    fitting = [run for run in runs if dataset in ("", trained_on(folder / run))]
-    if not fitting:
-        seen = f"no weights trained on {dataset!r} (runs there: {', '.join(runs)})" if runs else "no weights"
-        raise DataNotFoundError(f"looking for the newest run: {folder} holds {seen}. Notebook 02_train makes them.")
-    return fitting[0]
-
-
-def trained_on(run: Path) -> str:
-    """Data set that a run was trained on; "" where it does not say."""
-    try:
-        return str(read_json(run / "settings.json")["dataset"])
-    except (OSError, ValueError, KeyError, TypeError):  # imported, or half-written by another process
-        return ""
 
 
 def example_videos(dataset: str, root: Path, per_kind: int = 1, split: str = "test") -> list[Path]:

@@ -1,6 +1,6 @@
-"""Detectors on disk: safetensors, with everything that is needed to build and feed them in the header of the file.
+"""Weight files of detectors: safetensors whose header records how to build the detector and what it must be fed.
 
-Nothing is unpickled. A detector is built from the file's own record, so it cannot be fed with the crops of another one.
+Nothing is unpickled. A detector is built from the record in its own file, so it cannot be fed the crops of another one.
 """
 
 import json
@@ -13,19 +13,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from dfworkbench.core.errors import CheckpointError, DataNotFoundError, UnknownNameError, WorkbenchError
+from dfworkbench.core.errors import CheckpointError, UnknownNameError, WorkbenchError
 from dfworkbench.core.input_spec import InputSpec
-from dfworkbench.core.names import did_you_mean
-from dfworkbench.core.workspace import Workspace, atomic_path, find_workspace
-from dfworkbench.media.foreign import parse_json, read_json
+from dfworkbench.core.workspace import Workspace, atomic_path
+from dfworkbench.media.foreign import parse_json
 from dfworkbench.models import build_detector
 from dfworkbench.models.devices import choose_device
 from dfworkbench.models.registry import ENTRY_POINTS, home_of
+from dfworkbench.runs.run import Run, find_checkpoint
 
 FORMAT = "dfworkbench-detector-1"
-SUFFIX = ".safetensors"
-_MOST_EPOCHS = 1_000_000
-_BEST = "best.json"
 #: One key holds all: safetensors writes its metadata in random order, and equal runs must give equal bytes.
 _KEY = "dfworkbench"
 
@@ -52,18 +49,7 @@ class LoadedDetector:
     @property
     def run(self) -> str:
         """What these weights are called: their run, with the epoch if it is not the best; or a lone file's name."""
-        folder = self.path.parent
-        if not self.path.is_file():
-            return self.name
-        if not (folder / _BEST).is_file():
-            return self.path.stem
-        best = _named_best(folder)
-        return folder.name if best == self.path.name else f"{folder.name}/{self.path.stem}"
-
-
-def epoch_file(folder: Path, epoch: int) -> Path:
-    """Where the weights of an epoch lie, counted from 1."""
-    return folder / f"epoch_{epoch:03d}{SUFFIX}"
+        return Run(self.path.parent).title(self.path) if self.path.is_file() else self.name
 
 
 def save_detector(
@@ -137,54 +123,6 @@ def load_detector(
     _require_finite(weights, path)
     detector.load_state_dict(weights)
     return LoadedDetector(detector.to(target).eval(), name, detector.input_spec, record, path)
-
-
-def find_checkpoint(source: Path | str, *, epoch: int | None = None, workspace: Workspace | None = None) -> Path:
-    """The weight file that a path, a run folder or a run name stands for."""
-    path = Path(source)
-    if path.is_file():
-        return path
-    if path.is_dir():
-        return _of_run(path, epoch)
-    runs = (workspace or find_workspace()).checkpoints
-    if path.name == str(source) and (runs / path).is_dir():
-        return _of_run(runs / path, epoch)
-    known = sorted(folder.name for folder in runs.iterdir() if folder.is_dir()) if runs.is_dir() else []
-    hint = did_you_mean(source, known) or f" Runs there: {', '.join(known) or 'none; notebook 02_train makes one'}."
-    raise DataNotFoundError(f"loading a checkpoint: {str(source)!r} is no file, no folder, and no run in {runs}.{hint}")
-
-
-def _named_best(folder: Path) -> str:
-    """File name of a run's best epoch; "" where that cannot be read."""
-    try:
-        return epoch_file(folder, int(json.loads((folder / _BEST).read_text())["epoch"])).name
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
-
-
-def _of_run(folder: Path, epoch: int | None) -> Path:
-    if epoch is None:
-        best = folder / _BEST
-        if not best.is_file():
-            raise CheckpointError(
-                f"loading the best epoch of {folder}: there is no best.json, so no epoch was finished here. Train it with "
-                "notebook 02_train, or name a weight file."
-            )
-        try:
-            epoch = int(read_json(best)["epoch"])
-            if not 0 <= epoch < _MOST_EPOCHS:
-                raise ValueError(f"its epoch is {epoch}")
-        except (ValueError, KeyError, TypeError, OverflowError) as error:
-            raise CheckpointError(
-                f"loading the best epoch of {folder}: best.json is damaged ({error}). Pass epoch=."
-            ) from None
-    path = epoch_file(folder, epoch)
-    if not path.is_file():
-        there = sorted(file.name for file in folder.glob(f"epoch_*{SUFFIX}"))
-        raise CheckpointError(
-            f"loading epoch {epoch} of {folder}: there is no {path.name}. There: {', '.join(there) or 'none'}."
-        )
-    return path
 
 
 def _read(path: Path, *, weights: bool = True) -> tuple[dict[str, Any], dict[str, Tensor]]:

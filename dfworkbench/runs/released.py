@@ -1,15 +1,20 @@
-"""Importers by name, and the call that loads what they read."""
+"""Published weights: importers by name, the detector that one reads, and the run that `dfworkbench import` makes of it."""
 
 import importlib
 import inspect
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
+from dfworkbench.core.errors import ParameterError
 from dfworkbench.core.names import require_name
+from dfworkbench.core.provenance import file_hash, package_version, provenance
+from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.runs.checkpoints import LoadedDetector
+from dfworkbench.runs.writer import new_run, write_imported
 
 #: Kind -> "module:function"; the function returns (name of the detector, its options, the detector in eval mode).
 IMPORTERS = {
@@ -21,14 +26,17 @@ IMPORTERS = {
     "resynthesis": "dfworkbench.methods.resynthesis.weights:load_resynthesis",
 }
 
+_NAME = r"[A-Za-z0-9][\w.+-]*"  # as TrainSettings.name, which this floor cannot import
+_ABOUT_CODE = ("dfworkbench", "git_commit", "git_dirty", "python", "platform", "packages")
+
 
 def load_released(kind: str, path: Path | str, **options: Any) -> LoadedDetector:
     """Load published weights.
 
     Args:
-        kind: Whose, a key of `IMPORTERS`.
+        kind: A key of `IMPORTERS`.
         path: The file as its authors published it.
-        options: Of the importer.
+        options: Options of the importer.
 
     Returns:
         A detector that can be scored, explained, fine-tuned and saved like any other. It answers with the log-odds of
@@ -48,3 +56,56 @@ def load_released(kind: str, path: Path | str, **options: Any) -> LoadedDetector
     record = {"detector": name, "options": build_options, "source": {"kind": kind, "file": Path(path).name}}
     spec: Any = detector.input_spec
     return LoadedDetector(detector, name, spec, record, Path(path))
+
+
+def save_released(
+    kind: str, path: Path | str, name: str = "", *, workspace: Workspace | None = None, **options: Any
+) -> Path:
+    """Write published weights as a run that can be scored, compared and trained on.
+
+    It has weights, a best epoch (0) and a provenance with kind, file name and SHA-256 of the source and the versions of all
+    packages; no settings and no history, because nothing was trained here.
+
+    Args:
+        kind: A key of `IMPORTERS`.
+        path: The file as its authors published it.
+        name: Name of the run; empty joins kind and file name, such as mesonet_Meso4_DF.
+        workspace: The workspace it is written to.
+        options: Options of the importer.
+
+    Returns:
+        The folder of the run.
+
+    Raises:
+        ParameterError: There is a run of this name, or it cannot be the name of a folder.
+        OutputError: Another process imports this run, or it cannot be written.
+        UnknownNameError: As `load_released`; so are DataNotFoundError and CheckpointError.
+    """
+    folder = (workspace or find_workspace()).checkpoints / _run_name(name, kind, Path(path))
+    with new_run(folder) as made:
+        loaded = load_released(kind, path, **options)
+        source = {**loaded.metadata["source"], "sha256": file_hash(loaded.path), "options": _described(options)}
+        code = provenance({}, seed=0, tables={}, splits="")
+        code["packages"]["h5py"] = package_version("h5py")
+        write_imported(
+            made, loaded, {key: code[key] for key in _ABOUT_CODE} | {"detector": loaded.name, "source": source}
+        )
+    return folder
+
+
+def _run_name(name: str, kind: str, path: Path) -> str:
+    if not name:
+        return f"{kind}_" + re.sub(r"[^\w+-]", "_", path.name.split(".")[0], flags=re.ASCII)
+    if not re.fullmatch(_NAME, name):
+        raise ParameterError(
+            f"importing {path.name} as a run: name = {name!r}; expected a folder name of letters, digits and . _ + -, which "
+            "begins with a letter or digit. Choose another, or leave it out."
+        )
+    return name
+
+
+def _described(options: dict[str, Any]) -> dict[str, Any]:
+    """The options for the record: of a file its name and hash, because paths say nothing on another machine."""
+    files = {name: Path(value) for name, value in options.items() if isinstance(value, str | Path) and value}
+    described = {name: {"file": file.name, "sha256": file_hash(file)} for name, file in files.items() if file.is_file()}
+    return {**options, **described}

@@ -1,186 +1,247 @@
-"""The folder of a run: what is written when, so that a kill at any moment loses at most the epoch it fell into.
+"""`Run`: the reader of a run's folder."""
 
-checkpoints/<name>/
-    settings.json  provenance.json      at the start
-    epoch_001.safetensors …             weights with their record, one per epoch
-    scores/val_epoch_001.parquet …      score table of the validation split
-    history.csv  best.json              all epochs so far; the best one
-    resume.pt                           written last: an epoch counts as done when this file knows it
-"""
-
-import json
-import math
-from collections.abc import Mapping
+import contextlib
+import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import torch
 
-from dfworkbench.core.errors import CheckpointError, ParameterError
-from dfworkbench.core.workspace import atomic_path, explain_write, leftovers
-from dfworkbench.datasets.audit.leak_note import provenance_note, with_note
-from dfworkbench.datasets.tables import write_csv, write_table
-from dfworkbench.media.foreign import load_torch, read_json
-from dfworkbench.runs.checkpoints import epoch_file, save_detector
+from dfworkbench.core.errors import CheckpointError, DataNotFoundError
+from dfworkbench.core.names import did_you_mean
+from dfworkbench.core.workspace import Workspace, find_workspace
+from dfworkbench.datasets.audit.leak_note import run_note
+from dfworkbench.datasets.domain import caveat
+from dfworkbench.datasets.tables import read_table
+from dfworkbench.media.foreign import read_json
+from dfworkbench.models.registry import HELPERS
+from dfworkbench.runs.card import card_html, epoch_words
+from dfworkbench.runs.layout import (
+    BEST,
+    HISTORY,
+    NOTEBOOK,
+    PROVENANCE,
+    SETTINGS,
+    WEIGHTS,
+    epoch_file,
+    score_file,
+)
 
 if TYPE_CHECKING:
-    from dfworkbench.training.settings import TrainSettings
+    from dfworkbench.runs.checkpoints import LoadedDetector
 
-RESUME_FORMAT = "dfworkbench-resume-1"
-_INPUTS = ("tables", "splits", "dense_landmarks")
+_MOST_EPOCHS = 1_000_000
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run on disk.
+    """A trained or imported run. Everything is read when asked for, so a run can be followed while it trains.
+
+    A stored file that is damaged raises `CheckpointError`.
 
     Attributes:
-        folder: checkpoints/<name>.
-        settings: Of the run.
-        options: With which the detector was built.
-        record: Its provenance, see `dfworkbench.core.provenance`.
+        folder: `checkpoints/<name>`.
     """
 
     folder: Path
-    settings: "TrainSettings"
-    options: Mapping[str, Any]
-    record: Mapping[str, Any]
 
-    def load(self) -> dict[str, Any] | None:
-        """What `commit` stored last, or None where no epoch was finished.
+    @classmethod
+    def open(cls, name: str | Path, workspace: Workspace | None = None) -> "Run":
+        """Open a run by its name in the workspace, or by its folder.
 
         Raises:
-            CheckpointError: resume.pt is damaged.
-            ParameterError: The run was made with other settings or other data, or the folder holds imported weights.
+            DataNotFoundError: There is no such run; the message names the closest one.
         """
-        if epoch_file(self.folder, 0).is_file():  # trained epochs count from 1
-            raise ParameterError(
-                f"training the run {self.folder.name!r}: its folder holds imported weights, which are not overwritten. Give "
-                f"this run another name; start_from = {self.folder.name!r} begins with those weights."
-            )
-        path = self.folder / "resume.pt"
+        runs, path = (workspace or find_workspace()).checkpoints, Path(name)
+        if path.name and path.name == str(name) and (runs / path).is_dir():
+            return cls(runs / path)
+        if str(name) and path.is_dir():
+            return cls(path)
+        known = sorted(f.name for f in runs.iterdir() if f.is_dir() and f.name[0] != ".") if runs.is_dir() else []
+        hint = did_you_mean(name, known) or f" Runs there: {', '.join(known) or 'none; notebook 02_train makes one'}."
+        raise DataNotFoundError(f"opening the run {str(name)!r}: it is no file, no folder, and no run in {runs}.{hint}")
+
+    @classmethod
+    def names(cls, workspace: Workspace | None = None) -> list[str]:
+        """Names of all runs with weights, the newest first; networks that score nothing are left out."""
+        folders = {file.parent for file in (workspace or find_workspace()).checkpoints.glob(f"*/*{WEIGHTS}")}
+        folders = [folder for folder in folders if cls(folder).detector_name not in HELPERS]
+        return [folder.name for folder in sorted(folders, key=lambda f: (-f.stat().st_mtime, f.name))]
+
+    @classmethod
+    def newest(cls, workspace: Workspace | None = None, dataset: str = "") -> "Run":
+        """The run that was trained last, on `dataset` if one is given; imported weights do not count.
+
+        Raises:
+            DataNotFoundError: There is none.
+        """
+        home = (workspace or find_workspace()).checkpoints
+        runs = [run for name in cls.names(workspace) if (run := cls(home / name)).is_trained]
+        for run in runs:
+            if dataset in ("", run.trained_on):
+                return run
+        names = ", ".join(run.name for run in runs)
+        seen = f"no weights trained on {dataset!r} (runs there: {names})" if runs else "no weights"
+        raise DataNotFoundError(f"looking for the newest run: {home} holds {seen}. Notebook 02_train makes them.")
+
+    @property
+    def name(self) -> str:
+        """Name of the folder."""
+        return self.folder.absolute().name
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether the run was trained here, rather than imported."""
+        return (self.folder / SETTINGS).is_file()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The training settings as they were stored; empty for imported weights."""
+        return self._json(SETTINGS)
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Code, packages, data and settings of the run (`dfworkbench.core.provenance`); empty if not stored."""
+        return self._json(PROVENANCE)
+
+    @property
+    def detector_name(self) -> str:
+        """Name of the network; "" if the run does not say."""
+        return self._stated("detector")
+
+    @property
+    def trained_on(self) -> str:
+        """Data set that the run was trained on; "" if it does not say, as imported weights."""
+        return self._stated("dataset")
+
+    @property
+    def caveats(self) -> list[str]:
+        """Warnings that belong beside every result: leaky splits, unknown training data, generated data only."""
+        metadata = {"provenance": self.provenance}
+        return [text for text in (run_note(metadata), caveat(metadata)) if text]
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """One row per finished epoch: epoch, learning_rate, seconds, train_…, val_…, best; empty for imported weights."""
+        path = self.folder / HISTORY
+        return pd.read_csv(path) if path.is_file() else pd.DataFrame({"epoch": []}, dtype="int64")
+
+    @property
+    def epochs(self) -> list[int]:
+        """Epochs whose weights are there; 0 stands for imported weights."""
+        found = (re.fullmatch(r"epoch_(\d+)", file.stem) for file in self.folder.glob(f"epoch_*{WEIGHTS}"))
+        return sorted(int(match[1]) for match in found if match)
+
+    @property
+    def best(self) -> int:
+        """The best epoch by validation, 0 for imported weights; `CheckpointError` if no epoch was finished."""
+        path = self.folder / BEST
         if not path.is_file():
-            return None
-        try:
-            state = load_torch(path)
-        except Exception as error:  # torch raises many kinds for a damaged file
-            state = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if not isinstance(state, dict) or state.get("format") != RESUME_FORMAT:
-            seen = state if isinstance(state, str) else "it has another format"
             raise CheckpointError(
-                f"continuing the run {self.folder}: resume.pt cannot be read ({seen}). Its epoch files are not affected. Give "
-                "this run another name, or delete the folder to start it again."
+                f"looking for the best epoch of {self.folder}: there is no {BEST}, so no epoch was finished here. Train it with "
+                "notebook 02_train, or name a weight file."
             )
-        self._require_same(state)
-        return state
+        try:
+            epoch = int(read_json(path)["epoch"])
+            if not 0 <= epoch < _MOST_EPOCHS:
+                raise ValueError(f"its epoch is {epoch}")
+        except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
+            raise CheckpointError(
+                f"looking for the best epoch of {self.folder}: {BEST} is damaged ({error}). Pass epoch=."
+            ) from None
+        return epoch
 
-    def start(self, first_epoch: int) -> None:
-        """Write settings and provenance; remove what a killed process left half-written."""
-        with explain_write(self.folder, "a run"):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            for left in (*leftovers(self.folder), *leftovers(self.folder / "scores")):
-                left.unlink(missing_ok=True)
-        previous = self.folder / "provenance.json"
-        sessions = _read_json(previous).get("sessions", []) if first_epoch > 1 else []
-        started = datetime.now(UTC).isoformat(timespec="seconds")
-        session = {"started": started, "first_epoch": first_epoch, "git_commit": self.record.get("git_commit")}
-        _write_json(self.folder / "settings.json", self.settings.model_dump(mode="json"))
-        _write_json(previous, {**self.record, "sessions": [*sessions, session]})
+    @property
+    def notebook(self) -> Path:
+        """Where the executed notebook that trained the run is kept."""
+        return self.folder / NOTEBOOK
 
-    def commit(
-        self, history: list[dict[str, Any]], scores: pd.DataFrame | None, method: Any, optimizer: torch.optim.Optimizer
-    ) -> Path:
-        """Write everything of the last epoch in `history`; returns its weight file."""
-        last = history[-1]
-        metadata = {"epoch": last["epoch"], "metrics": _without_nan(last["val"]), "method": self.settings.method_name}
-        path = save_detector(
-            epoch_file(self.folder, last["epoch"]),
-            method.detector,
-            self.settings.detector,
-            self.options,
-            {**metadata, "provenance": dict(self.record)},
-        )
-        if scores is not None:
-            told = with_note(scores, provenance_note(self.record))
-            write_table("score", told, score_file(self.folder, last["epoch"]))
-        write_csv(history_table(history), self.folder / "history.csv", "the history")
-        chosen = best_epoch(history)
-        best = next(entry for entry in history if entry["epoch"] == chosen)
-        _write_json(
-            self.folder / "best.json",
-            {"epoch": chosen, "file": epoch_file(self.folder, chosen).name, "val": _without_nan(best["val"])},
-        )
-        self._write_resume(history, method, optimizer)
+    def weights(self, epoch: int | None = None) -> Path:
+        """Weight file of an epoch, of the best one by default; `CheckpointError` if there is none."""
+        number = self.best if epoch is None else epoch
+        path = epoch_file(self.folder, number)
+        if not path.is_file():
+            there = ", ".join(epoch_file(self.folder, known).name for known in self.epochs)
+            raise CheckpointError(
+                f"loading epoch {number} of {self.folder}: there is no {path.name}. There: {there or 'none'}."
+            )
         return path
 
-    def _write_resume(self, history: list[dict[str, Any]], method: Any, optimizer: torch.optim.Optimizer) -> None:
-        state = {
-            "format": RESUME_FORMAT,
-            "settings": self.settings.model_dump(mode="json"),
-            "inputs": {name: self.record.get(name) for name in _INPUTS},
-            "history": history,
-            "method": method.state_dict(),
-            "optimizer": optimizer.state_dict(),
-        }
-        with atomic_path(self.folder / "resume.pt", "the state of the run") as temporary:
-            torch.save(state, temporary)
+    def detector(self, epoch: int | None = None, device: str = "cpu") -> "LoadedDetector":
+        """The detector with the weights of an epoch, of the best one by default; see `load_detector`."""
+        from dfworkbench.runs.checkpoints import load_detector  # torch is only needed here
 
-    def _require_same(self, state: dict[str, Any]) -> None:
-        changed = self.settings.changed_fields(state["settings"])
-        if changed:
-            what = "; ".join(f"{name} was {then!r}, is {now!r}" for name, (then, now) in changed.items())
-            raise ParameterError(
-                f"the run {self.folder.name!r} exists already with other settings: {what}. Give this run another name (or an empty "
-                f"one, which makes a name from the settings), use the settings of {self.folder / 'settings.json'} to continue "
-                "the old one, or delete its folder."
+        return load_detector(self.weights(epoch), device)
+
+    def scores(self, split: str, epoch: int | None = None, dataset: str = "") -> pd.DataFrame:
+        """The stored score table of a split.
+
+        Args:
+            split: "val" or "test".
+            epoch: The best one by default.
+            dataset: Extracted data set. By default the one the run was trained on; its "val" is what training validated on.
+
+        Raises:
+            DataNotFoundError: There is no such table.
+        """
+        home = dataset or ("" if split == "val" else self.trained_on)
+        path = score_file(epoch_file(self.folder, self.best if epoch is None else epoch), split, home)
+        if not path.is_file():
+            raise DataNotFoundError(
+                f"reading {split} scores of the run {self.name!r}: there is no {path.name} in its scores. Training writes those "
+                f"of val after each epoch; score_split(run.detector(), {home or 'dataset'!r}, {split!r}) makes the others."
             )
-        for name in _INPUTS:
-            if state["inputs"].get(name) != self.record.get(name):
-                raise ParameterError(
-                    f"the run {self.folder.name!r} was begun on other data: the {name} of data set {self.settings.dataset!r} "
-                    "have changed since. Give this run another name, or bring the old tables back to continue it."
-                )
+        return read_table("score", path)
+
+    def title(self, weights: Path) -> str:
+        """What weights in this folder are called: the run, with the epoch unless it is the best; or the file, if this is no run."""
+        if not (self.folder / BEST).is_file():
+            return weights.stem
+        with contextlib.suppress(CheckpointError):
+            if epoch_file(self.folder, self.best).name == weights.name:
+                return self.name
+        return f"{self.name}/{weights.stem}"
+
+    def _json(self, file: str) -> dict[str, Any]:
+        try:
+            values = read_json(self.folder / file)
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            values = error
+        if not isinstance(values, dict):
+            seen = str(values) if isinstance(values, Exception) else f"it holds a {type(values).__name__}"
+            raise CheckpointError(
+                f"reading the run {self.folder}: {file} is damaged ({seen}); expected an object of names and values. Bring the "
+                "file back, or train the run again under another name."
+            )
+        return values
+
+    def _stated(self, key: str) -> str:
+        with contextlib.suppress(CheckpointError):
+            if key in (settings := self.settings):
+                return str(settings[key])
+        with contextlib.suppress(CheckpointError):
+            record = self.provenance
+            inner = record.get("settings")
+            return str({**(inner if isinstance(inner, dict) else {}), **record}.get(key, ""))
+        return ""
+
+    def _repr_html_(self) -> str:
+        history, source = self.history, self.provenance.get("source")
+        facts = {"detector": self.detector_name or "not known", "trained on": self.trained_on or "not known"}
+        if isinstance(source, dict):
+            facts["imported from"] = f"{source.get('file', 'not known')} ({source.get('kind', 'not known')})"
+        if self.is_trained:
+            facts["epochs"] = f"{len(history)} of {self.settings.get('epochs', 'not known')}"
+        best = self.best if (self.folder / BEST).is_file() else -1
+        for _, row in history[history["epoch"] == best].iterrows():
+            facts["best epoch"] = epoch_words(row)
+        return card_html(self.name, facts | {"folder": str(self.folder)}, self.caveats, history, best)
 
 
-def score_file(folder: Path, epoch: int) -> Path:
-    """Where the validation scores of an epoch lie."""
-    return folder / "scores" / f"val_epoch_{epoch:03d}.parquet"
-
-
-def best_epoch(history: list[dict[str, Any]]) -> int:
-    """The epoch with the highest video AUC on validation; ties go to the lower validation loss, then to the earlier one."""
-
-    def rank(entry: dict[str, Any]) -> tuple[float, float, int]:
-        auc, loss = entry["val"].get("auc_video", math.nan), entry["val"]["loss"]
-        return (1.0 if math.isnan(auc) else -auc, math.inf if math.isnan(loss) else loss, entry["epoch"])
-
-    return min(history, key=rank)["epoch"]
-
-
-def history_table(history: list[dict[str, Any]]) -> pd.DataFrame:
-    """One row per epoch: epoch, learning_rate, seconds, train_…, val_…, best (at that time)."""
-    rows = []
-    for entry in history:
-        row = {name: entry[name] for name in ("epoch", "learning_rate", "seconds")}
-        row |= {f"{part}_{name}": value for part in ("train", "val") for name, value in entry[part].items()}
-        rows.append({**row, "best": entry["best"]})
-    return pd.DataFrame(rows)
-
-
-def _without_nan(values: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: None if math.isnan(value) else value for name, value in values.items()}  # JSON has no NaN
-
-
-def _write_json(path: Path, values: Mapping[str, Any]) -> None:
-    with atomic_path(path, path.name) as temporary:
-        temporary.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n")
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        return read_json(path)
-    except (OSError, ValueError):
-        return {}
+def find_checkpoint(source: Path | str, *, epoch: int | None = None, workspace: Workspace | None = None) -> Path:
+    """The weight file that a path, a run folder or a run name stands for."""
+    path = Path(source)
+    return path if path.is_file() else Run.open(source, workspace).weights(epoch)

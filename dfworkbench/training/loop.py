@@ -23,13 +23,12 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from dfworkbench.core.errors import ParameterError
-from dfworkbench.core.locks import held
 from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.datasets.tables import SCORES
 from dfworkbench.evaluation.metrics.evaluate import evaluate
 from dfworkbench.models.memory import reuse_memory
-from dfworkbench.runs.checkpoints import epoch_file
-from dfworkbench.runs.run import Run, best_epoch
+from dfworkbench.runs.layout import epoch_file
+from dfworkbench.runs.writer import RunWriter, best_entry
 from dfworkbench.training.batches import epoch_order, make_loader, split_batches
 from dfworkbench.training.processes import replace_layers
 from dfworkbench.training.rates import halvings, learning_rate
@@ -65,7 +64,7 @@ def fit(
     train: FaceDataset,
     val: FaceDataset,
     settings: TrainSettings,
-    run: Run,
+    run: RunWriter,
     fabric: Fabric,
     *,
     progress: bool = True,
@@ -88,17 +87,22 @@ def fit(
         OutputError: Another process is training this run.
         ParameterError: The mean loss of an epoch is not finite.
     """
-    stored = run.load()
+    stored = _resume(run, settings)
     finished = stored is not None and len(stored["history"]) >= settings.epochs  # read only, so it may be on any disk
-    writes = fabric.is_global_zero and not finished
-    with held(run.folder, f"training the run {run.folder.name!r}") if writes else contextlib.nullcontext():
+    with run.lock() if fabric.is_global_zero and not finished else contextlib.nullcontext():
         yield from _fit(method, train, val, settings, run, fabric, progress)
 
 
 def _fit(
-    method: Any, train: FaceDataset, val: FaceDataset, settings: TrainSettings, run: Run, fabric: Fabric, progress: bool
+    method: Any,
+    train: FaceDataset,
+    val: FaceDataset,
+    settings: TrainSettings,
+    run: RunWriter,
+    fabric: Fabric,
+    progress: bool,
 ) -> Iterator[Epoch]:
-    stored = run.load()  # again: now nobody else can change it
+    stored = _resume(run, settings)  # again: now nobody else can change it
     history: list[dict[str, Any]] = stored["history"] if stored else []
     for entry in history[: settings.epochs]:
         yield _epoch(entry, settings, run)
@@ -135,11 +139,18 @@ def _fit(
         validated, scores = _validate(method, val, settings, fabric, progress)
         entry = {"epoch": number, "learning_rate": rate, "train": trained, "val": validated, "best": False}
         history.append({**entry, "seconds": time.perf_counter() - began})
-        history[-1]["best"] = best_epoch(history) == number
+        history[-1]["best"] = best_entry(history)["epoch"] == number
         if fabric.is_global_zero:
             run.commit(history, scores, method, optimizer)
         fabric.barrier()
         yield _epoch(history[-1], settings, run)
+
+
+def _resume(run: RunWriter, settings: TrainSettings) -> dict[str, Any] | None:
+    stored = run.resume()
+    if stored:
+        run.require_same(stored, settings.changed_fields(stored["settings"]))
+    return stored
 
 
 def _train(
@@ -293,7 +304,7 @@ def _seeded(seed: int, epoch: int, device: torch.device) -> Iterator[None]:
         yield
 
 
-def _epoch(entry: dict[str, Any], settings: TrainSettings, run: Run) -> Epoch:
+def _epoch(entry: dict[str, Any], settings: TrainSettings, run: RunWriter) -> Epoch:
     return Epoch(
         number=entry["epoch"],
         epochs=settings.epochs,

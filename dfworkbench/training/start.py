@@ -21,8 +21,9 @@ from dfworkbench.datasets.pairing import paired_and_unpaired
 from dfworkbench.datasets.people import first_part, identity_classes, known_people, last_part
 from dfworkbench.models import build_detector, detector_options
 from dfworkbench.models.registry import detector_trait
-from dfworkbench.runs.checkpoints import find_checkpoint, load_detector, read_record
-from dfworkbench.runs.run import Run
+from dfworkbench.runs.checkpoints import load_detector, read_record
+from dfworkbench.runs.run import Run, find_checkpoint
+from dfworkbench.runs.writer import RunWriter
 from dfworkbench.training.loop import Epoch, fit
 from dfworkbench.training.processes import make_fabric
 from dfworkbench.training.registry import build_method, load_method, method_options
@@ -35,7 +36,7 @@ class Prepared(NamedTuple):
     method: Any
     train: FaceDataset
     val: FaceDataset
-    run: Run
+    run: RunWriter
 
 
 class TrainingPart(NamedTuple):
@@ -93,8 +94,11 @@ def prepare(settings: TrainSettings, workspace: Workspace | None = None) -> Prep
         record[name] = _origin(file)
     folder = workspace.checkpoints / settings.model_name
     require_below(folder, workspace.checkpoints, f"training the run {settings.model_name!r}")
-    run = Run(folder, settings, options, keep_red(folder, record))
-    return Prepared(method, train_data, val_data, run)
+    writer = RunWriter(
+        folder, settings.detector, options, settings.method_name, settings.model_dump(mode="json"),
+        keep_red(Run(folder).provenance, record),
+    )  # fmt: skip
+    return Prepared(method, train_data, val_data, writer)
 
 
 def _audit(settings: TrainSettings, data: DataSet) -> dict[str, Any]:

@@ -20,8 +20,7 @@ from dfworkbench.media.pictures.images import write_png
 from dfworkbench.models import build_detector
 from dfworkbench.notebook.views import auc_sentence, checkpoint_table
 from dfworkbench.runs.checkpoints import load_detector
-from dfworkbench.runs.import_run import save_released
-from dfworkbench.runs.released import load_released
+from dfworkbench.runs.released import load_released, save_released
 from dfworkbench.training import TrainSettings, train
 
 UNKNOWN = "with unknown training data"

@@ -236,7 +236,7 @@ def _settings(file: Path) -> Any:
 
 
 def _best(file: Path) -> Any:
-    from dfworkbench.runs.checkpoints import find_checkpoint
+    from dfworkbench.runs.run import find_checkpoint
 
     (file.parent / "epoch_001.safetensors").touch()
     return find_checkpoint(file.parent)

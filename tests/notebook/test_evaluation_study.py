@@ -15,7 +15,7 @@ from dfworkbench.evaluation.metrics.evaluate import evaluate
 from dfworkbench.notebook import atlas as notebook_atlas
 from dfworkbench.notebook import evaluation
 from dfworkbench.notebook.evaluation import Evaluation, EvaluationSettings
-from dfworkbench.notebook.views import newest_run
+from dfworkbench.runs.run import Run
 from dfworkbench.show.tables import ReadableTable
 from dfworkbench.training import TrainSettings, train
 
@@ -54,7 +54,7 @@ def test_the_newest_run_of_the_data_set_is_judged(at_home):
     assert study().names in (["first"], ["second"])
     assert study(runs=["second", "first", "second"]).names == ["second", "first"]
     with pytest.raises(DataNotFoundError, match=r"trained on 'other' \(runs there: .*02_train"):
-        newest_run(dataset="other")
+        Run.newest(dataset="other")
 
 
 def test_metrics_are_those_of_the_score_table(at_home):

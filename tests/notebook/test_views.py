@@ -1,5 +1,3 @@
-import json
-
 import nbformat
 import numpy as np
 import pandas as pd
@@ -98,29 +96,6 @@ def test_a_note_stands_beside_every_level_and_in_the_sentence():
     assert views.auc_sentence(metrics).startswith("Video AUC, perhaps not held out, 0.900, 95 % interval")
     assert views.auc_sentence(metrics.assign(value=np.nan, reason="one class")).endswith("one class. Leaky.")
     assert "note" not in views.metric_table(metrics.assign(note=""))
-
-
-def test_epoch_table_marks_the_best(tmp_path):
-    history = {"epoch": [1, 2], "train_loss": [0.7, 0.6], "val_loss": [0.7, 0.65], "val_auc_video": [0.8, 0.75]}
-    pd.DataFrame(history).to_csv(tmp_path / "history.csv", index=False)
-    (tmp_path / "best.json").write_text(json.dumps({"epoch": 1}))
-    (tmp_path / "epoch_001.safetensors").write_bytes(b"x" * 5000)
-    table = views.epoch_table(tmp_path)
-    assert table[""].tolist() == ["★ best", ""]
-    assert table["size (kB)"].tolist() == [5, 0]
-
-
-def test_newest_run(space):
-    with pytest.raises(DataNotFoundError, match="02_train"):
-        views.newest_run(space)
-    for name in ("a", "b"):
-        (space.checkpoints / name).mkdir(parents=True)
-        (space.checkpoints / name / "epoch_001.safetensors").write_bytes(b"")
-        (space.checkpoints / name / "settings.json").write_text("{}")
-    (space.checkpoints / "b" / "epoch_002.safetensors").write_bytes(b"")
-    (space.checkpoints / "imported").mkdir()  # it has weights, but was not trained here
-    (space.checkpoints / "imported" / "epoch_000.safetensors").write_bytes(b"")
-    assert views.newest_run(space) in ("a", "b")
 
 
 def test_tidy_removes_what_running_leaves(tmp_path):

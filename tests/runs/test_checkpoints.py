@@ -8,7 +8,8 @@ from safetensors.torch import load_file, save_file
 
 from dfworkbench.core.errors import CheckpointError, DataNotFoundError, DeviceError
 from dfworkbench.models import build_detector
-from dfworkbench.runs.checkpoints import epoch_file, load_detector, read_record, save_detector
+from dfworkbench.runs.checkpoints import load_detector, read_record, save_detector
+from dfworkbench.runs.layout import epoch_file
 
 OPTIONS = {"size_px": 64, "dropout": 0.25}
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +19,10 @@ from dfworkbench.core.provenance import file_hash
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
 from dfworkbench.media.pictures.images import write_png
 from dfworkbench.models import build_detector
-from dfworkbench.notebook.pickers import checkpoints
 from dfworkbench.notebook.views import checkpoint_table
 from dfworkbench.runs.checkpoints import load_detector
-from dfworkbench.runs.import_run import _NAME, save_released
-from dfworkbench.runs.released import load_released
+from dfworkbench.runs.released import _NAME, load_released, save_released
+from dfworkbench.runs.run import Run
 from dfworkbench.training import TrainSettings, train
 
 TRIALS = os.environ.get("DFWORKBENCH_TRIALS", "")
@@ -76,7 +77,7 @@ def test_real_mesonet_files(toy, picture, name):
 
 def test_pickers_and_passport_of_notebook_03_know_it(toy, released):
     folder = save_released("dfforensics", released, workspace=toy)
-    assert checkpoints(toy) == [folder.name] == ["dfforensics_checkpoint-39"]
+    assert Run.names(toy) == [folder.name] == ["dfforensics_checkpoint-39"]
     assert "mesonet4, 24,089 parameters" in str(checkpoint_table(load_detector(folder)))
     assert [path.name for path in toy.checkpoints.iterdir()] == [folder.name], "nothing half-written stays"
 
@@ -103,15 +104,49 @@ def test_runs_are_not_overwritten(toy, released, capsys):
 
 
 def test_a_failed_import_leaves_nothing(toy, released, monkeypatch):
-    (toy.checkpoints / "late").mkdir()
-    monkeypatch.setattr("dfworkbench.runs.import_run._require_free", lambda folder: None)
-    (toy.checkpoints / "late" / "file").touch()
+    def late(kind, path):
+        (toy.checkpoints / "late").mkdir()
+        (toy.checkpoints / "late" / "file").touch()  # training began meanwhile
+        return load_released(kind, path)
+
+    monkeypatch.setattr("dfworkbench.runs.released.load_released", late)
     with pytest.raises(OutputError, match="imported weights"):
         save_released("dfforensics", released, "late", workspace=toy)
+    monkeypatch.undo()
     released.write_bytes(b"hello")
     with pytest.raises(CheckpointError, match="damaged"):
         save_released("dfforensics", released, "other", workspace=toy)
     assert [path.name for path in toy.checkpoints.iterdir()] == ["late"]
+
+
+def test_two_processes_do_not_import_one_run(toy, released):
+    """The second is told who is at it; what a killed import left behind is in nobody's way."""
+    staging = toy.checkpoints / ".import-paper"
+    hold = (
+        "import pathlib, sys\n"
+        "from dfworkbench.core.locks import held\n"
+        "with held(pathlib.Path(sys.argv[1]), 'importing'):\n"
+        "    print('held', flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", hold, str(staging)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert other.stdout is not None
+        assert other.stdout.readline().strip() == "held"
+        with pytest.raises(OutputError, match=rf"'paper': process {other.pid} on .* \(since .*wait") as refused:
+            save_released("dfforensics", released, "paper", workspace=toy)
+        assert "another name" in str(refused.value)
+        assert not (toy.checkpoints / "paper").exists()
+    finally:
+        other.kill()
+        other.wait()
+    (staging / "paper").mkdir()
+    (staging / "paper" / "epoch_000.safetensors").write_bytes(b"half")
+    assert Run.names(toy) == []
+    assert load_detector(save_released("dfforensics", released, "paper", workspace=toy)).run == "paper"
+    assert [path.name for path in toy.checkpoints.iterdir()] == ["paper"]
 
 
 @pytest.mark.parametrize("name", ["../elsewhere", ".hidden", "a b"])

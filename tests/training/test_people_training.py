@@ -10,8 +10,8 @@ from dfworkbench.core.errors import InputError, ParameterError, TableError
 from dfworkbench.datasets.pairing import paired_and_unpaired
 from dfworkbench.datasets.tables import read_table, write_table
 from dfworkbench.evaluation.scoring.score import score, score_rows
-from dfworkbench.notebook.pickers import checkpoints
 from dfworkbench.runs.checkpoints import load_detector
+from dfworkbench.runs.run import Run
 from dfworkbench.training import TrainSettings, prepare, train
 
 ENCODER = TrainSettings(
@@ -66,7 +66,7 @@ def test_an_encoder_comes_back_with_its_people_and_cannot_score(people):
         score_rows(loaded, prepare(ENCODER, people).val, progress=False)
     with pytest.raises(InputError, match="names people"):
         score_rows(loaded.detector, prepare(ENCODER, people).val, progress=False)
-    assert "encoder" not in checkpoints(people)
+    assert "encoder" not in Run.names(people)
 
 
 def test_fst_matching_knows_the_people_of_its_training_split(people):
@@ -76,7 +76,7 @@ def test_fst_matching_knows_the_people_of_its_training_split(people):
     )
     assert set(epochs[-1].val) == {"loss", "auc_video", "auc_frame", "eer_video"}
     assert load_detector("matching", workspace=people).detector.identities == [f"toy/train{i:02d}" for i in range(8)]
-    assert "matching" in checkpoints(people)
+    assert "matching" in Run.names(people)
 
 
 def test_weights_that_know_other_people_are_refused(people):

@@ -23,7 +23,7 @@ from dfworkbench.core.errors import (
 from dfworkbench.datasets.tables import read_table, write_table
 from dfworkbench.evaluation.metrics.evaluate import auc
 from dfworkbench.runs.checkpoints import load_detector
-from dfworkbench.runs.run import best_epoch
+from dfworkbench.runs.writer import best_entry
 from dfworkbench.training import TrainSettings, prepare, train
 from dfworkbench.training.__main__ import main
 from dfworkbench.training.batches import epoch_order, split_batches
@@ -254,12 +254,12 @@ def test_best_epoch_goes_by_auc_then_loss_then_earlier():
         return {"epoch": epoch, "val": {"auc_video": auc_video, "loss": loss}}
 
     nan = float("nan")
-    assert best_epoch([entry(1, 0.7, 0.1), entry(2, 0.8, 0.9)]) == 2
-    assert best_epoch([entry(1, 0.8, 0.5), entry(2, 0.8, 0.4)]) == 2
-    assert best_epoch([entry(1, 0.8, 0.4), entry(2, 0.8, 0.4)]) == 1
-    assert best_epoch([entry(1, nan, 0.4), entry(2, 0.1, 0.9)]) == 2
-    assert best_epoch([entry(1, nan, nan), entry(2, nan, 0.9)]) == 2
-    assert best_epoch([{"epoch": 1, "val": {"loss": 0.2}}, {"epoch": 2, "val": {"loss": 0.1}}]) == 2
+    assert best_entry([entry(1, 0.7, 0.1), entry(2, 0.8, 0.9)])["epoch"] == 2
+    assert best_entry([entry(1, 0.8, 0.5), entry(2, 0.8, 0.4)])["epoch"] == 2
+    assert best_entry([entry(1, 0.8, 0.4), entry(2, 0.8, 0.4)])["epoch"] == 1
+    assert best_entry([entry(1, nan, 0.4), entry(2, 0.1, 0.9)])["epoch"] == 2
+    assert best_entry([entry(1, nan, nan), entry(2, nan, 0.9)])["epoch"] == 2
+    assert best_entry([{"epoch": 1, "val": {"loss": 0.2}}, {"epoch": 2, "val": {"loss": 0.1}}])["epoch"] == 2
 
 
 def test_gradient_clipping_reports_the_norm(toy):

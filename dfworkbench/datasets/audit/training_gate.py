@@ -4,14 +4,13 @@ Tables are audited before every run. Pictures are not read here, which would tak
 what `DataSet.run_audit` found in them counts as long as the tables are the same.
 """
 
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from dfworkbench.core.errors import SplitLeakError
 from dfworkbench.datasets.audit.audit import KINDS, RED, Audit
 from dfworkbench.datasets.audit.leak_note import AUDIT_KEY
 from dfworkbench.datasets.dataset import DataSet
-from dfworkbench.media.foreign import read_json
 
 _SHOWN = 5
 
@@ -32,13 +31,10 @@ def audited(data: DataSet, *, leaky: bool) -> dict[str, Any]:
     return found.record()
 
 
-def keep_red(run: Path, record: dict[str, Any]) -> dict[str, Any]:
-    """The provenance `record`, in which a run that once was red stays red, whatever has become of the tables since."""
-    try:
-        before = read_json(run / "provenance.json")[AUDIT_KEY]
-        was_red = before["verdict"] == RED
-    except (OSError, ValueError, KeyError, TypeError):
-        return record
+def keep_red(stored: Mapping[str, Any], record: dict[str, Any]) -> dict[str, Any]:
+    """The provenance `record`, in which a run whose `stored` provenance is red stays red, whatever the tables are now."""
+    before = stored.get(AUDIT_KEY)
+    was_red = isinstance(before, Mapping) and before.get("verdict") == RED
     now_red = record.get(AUDIT_KEY, {}).get("verdict") == RED
     return {**record, AUDIT_KEY: before} if was_red and not now_red else record
 

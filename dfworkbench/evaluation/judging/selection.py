@@ -4,7 +4,6 @@ Papers and benchmarks often report the best of all epochs by the very data that 
 least as good as any other there, so the figure is never too low and mostly too high. Both are shown here, with what lies between.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +13,11 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from dfworkbench.core.errors import CheckpointError, DataNotFoundError, InputError
+from dfworkbench.core.errors import CheckpointError, InputError
 from dfworkbench.core.names import require_name
 from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.datasets.audit.leak_note import table_note
-from dfworkbench.datasets.tables import read_table, write_table
+from dfworkbench.datasets.tables import write_table
 from dfworkbench.evaluation.judging.leaderboard import LOWER_IS_BETTER
 from dfworkbench.evaluation.judging.protocol import split_videos
 from dfworkbench.evaluation.metrics.bootstrap import interval, interval_of_difference, resample, too_few, unit_codes
@@ -27,9 +26,11 @@ from dfworkbench.evaluation.metrics.curves import Ranking, draw_counts
 from dfworkbench.evaluation.metrics.evaluate import usable_rows
 from dfworkbench.evaluation.metrics.measures import Measure
 from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, to_level
-from dfworkbench.evaluation.scoring.heldout import split_faces, split_score_file, stored_scores
+from dfworkbench.evaluation.scoring.heldout import split_faces, stored_scores
 from dfworkbench.evaluation.scoring.score import score_rows
-from dfworkbench.runs.checkpoints import LoadedDetector, find_checkpoint, load_detector, read_record
+from dfworkbench.runs.checkpoints import LoadedDetector, load_detector
+from dfworkbench.runs.layout import IMPORTED_EPOCH, score_file
+from dfworkbench.runs.run import Run
 
 _CACHE_MB = 2000
 Figures = tuple[float, np.ndarray]  # value, and that of every resampling
@@ -96,7 +97,7 @@ def selection_optimism(
     workspace: Workspace | None = None,
     progress: bool = True,
 ) -> Selection:
-    """Figures of the run's own best epoch (best.json, by validation) and of the best one on test data.
+    """Figures of the run's own best epoch (by validation) and of the best one on test data.
 
     Epochs whose scores of the split lie in the run's folder are not scored again; the others are, and their tables are kept.
 
@@ -121,19 +122,20 @@ def selection_optimism(
         TableError: The split is empty.
     """
     space = workspace or find_workspace()
-    best = find_checkpoint(run, workspace=space)
-    folder = best.parent
-    weights = {
-        int(path.stem[6:]): path for path in sorted(folder.glob("epoch_*.safetensors")) if path.stem[6:] != "000"
-    }
+    opened = Run.open(run, space)
+    picked = opened.best
+    weights = {epoch: opened.weights(epoch) for epoch in opened.epochs if epoch != IMPORTED_EPOCH}
     if not weights:
         raise CheckpointError(
-            f"comparing epochs of {folder}: it holds imported weights, and there is nothing to pick from."
+            f"comparing epochs of {opened.folder}: it holds imported weights, and there is nothing to pick from."
         )
-    dataset = dataset or _trained_on(best)
-    val = {epoch: _val_scores(folder, epoch) for epoch in weights}
+    dataset = dataset or opened.trained_on
+    if not dataset:
+        raise CheckpointError(
+            f"comparing epochs of {opened.folder}: it does not say on which data it was trained. Give dataset=."
+        )
+    val = {epoch: opened.scores("val", epoch) for epoch in weights}
     test = split_scores(weights, dataset, split, device=device, workspace=space, progress=progress)
-    picked = int(json.loads((folder / "best.json").read_text())["epoch"])
     return compare_selection(
         val,
         test,
@@ -224,7 +226,7 @@ def split_scores(
         if data is None:  # all epochs of a run look at the same crops
             data = split_faces(dataset, videos, loaded.input_spec, workspace, cache_mb=_CACHE_MB)
         scores = score_rows(loaded, data, videos=videos, progress=False)
-        write_table("score", scores, split_score_file(weights[epoch], dataset, split))
+        write_table("score", scores, score_file(weights[epoch], split, dataset))
         tables[epoch] = scores
     return {epoch: table for epoch, table in tables.items() if table is not None}
 
@@ -265,23 +267,3 @@ def _require_alike(val: Mapping[int, pd.DataFrame], test: Mapping[int, pd.DataFr
                 f"comparing epochs: {len(rows ^ scored[first])} rows of the test data have a score in epoch {first} or {epoch} and "
                 "not in the other. Expected the same rows, or the difference would be one of files: score both again."
             )
-
-
-def _val_scores(folder: Path, epoch: int) -> pd.DataFrame:
-    path = folder / "scores" / f"val_epoch_{epoch:03d}.parquet"
-    if not path.is_file():
-        raise DataNotFoundError(
-            f"comparing epochs of {folder.name!r}: there is no {path.name} in its scores. Expected what training writes after "
-            "every epoch of a detector; train the run again, or give score tables to compare_selection."
-        )
-    return read_table("score", path)
-
-
-def _trained_on(weights: Path) -> str:
-    record = read_record(weights)
-    try:
-        return str(record["provenance"]["settings"]["dataset"])
-    except (KeyError, TypeError):
-        raise CheckpointError(
-            f"comparing epochs of {weights.parent}: {weights.name} does not say on which data it was trained. Give dataset=."
-        ) from None

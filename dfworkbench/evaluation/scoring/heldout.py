@@ -14,6 +14,7 @@ from dfworkbench.datasets.tables import read_table, write_table
 from dfworkbench.evaluation.judging.protocol import split_videos
 from dfworkbench.evaluation.scoring.score import score_rows
 from dfworkbench.runs.checkpoints import LoadedDetector
+from dfworkbench.runs.layout import score_file
 
 
 def score_split(
@@ -26,14 +27,13 @@ def score_split(
 ) -> pd.DataFrame:
     """Score every extracted face of a split, and keep the table in the run's folder.
 
-    The table is `checkpoints/<run>/scores/<split>_<data set>_<weights>.parquet`. Files without faces stand in it with
-    their status, so that the coverage is known.
+    `Run.scores` reads the table again. Files without faces stand in it with their status, so that the coverage is known.
 
     Args:
-        loaded: Of `load_detector`.
+        loaded: The detector, as `load_detector` returns it.
         dataset: An extracted data set.
         split: "test", unless you know why not.
-        workspace: Where the tables lie.
+        workspace: The workspace of the data set.
         progress: Whether to show a bar.
 
     Returns:
@@ -48,7 +48,7 @@ def score_split(
     scores = score_rows(loaded, data, videos=videos, progress=progress)
     note = " ".join(filter(None, [run_note(loaded.metadata), _splits_note(loaded, dataset, space)]))
     scores = with_note(scores, note)
-    write_table("score", scores, split_score_file(loaded.path, dataset, split))
+    write_table("score", scores, score_file(loaded.path, split, dataset))
     return scores
 
 
@@ -72,23 +72,18 @@ def split_faces(
     """All extracted faces of these videos' main people; the label of a file is that of its main person, bystanders are real.
 
     Args:
-        dataset: Its name.
+        dataset: Name of the data set.
         videos: Rows of its video table.
-        spec: Of the detector.
-        workspace: Where tables and crops lie.
+        spec: What the detector must be fed.
+        workspace: The workspace of the data set.
         cache_mb: Memory for crops that are read more than once.
     """
     return DataSet.open(dataset, workspace).samples(spec, videos, cache_mb=cache_mb)
 
 
-def split_score_file(weights: Path, dataset: str, split: str) -> Path:
-    """Where the scores of a split by a weight file lie."""
-    return weights.parent / "scores" / f"{split}_{dataset}_{weights.stem}.parquet"
-
-
 def stored_scores(weights: Path, dataset: str, split: str, videos: pd.DataFrame) -> pd.DataFrame | None:
     """Scores that `score_split` kept, if they are of these very videos with these labels; else None."""
-    path = split_score_file(weights, dataset, split)
+    path = score_file(weights, split, dataset)
     if not path.is_file():
         return None
     scores = read_table("score", path)

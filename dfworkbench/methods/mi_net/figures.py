@@ -83,7 +83,7 @@ def plot_loss_weights(histories: Mapping[str, pd.DataFrame], *, learned: bool = 
     """What each loss was multiplied by, mean over the steps of each epoch; a chart per variant.
 
     Args:
-        histories: Variant -> history.csv of its run, with columns epoch and train_weight_….
+        histories: Variant -> history of its run, with columns epoch and train_weight_….
         learned: Whether the weights are parameters; the figure says so where they are fixed.
         title: Above the figure.
 

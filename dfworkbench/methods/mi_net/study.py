@@ -21,6 +21,7 @@ from dfworkbench.methods.mi_net.head_outputs import BlockShare, HeadOutputs, hea
 from dfworkbench.methods.mi_net.information import accuracy_measures, information_measures, map_overlap, missed_measures
 from dfworkbench.methods.mi_net.settings import HEADS, NONE, VARIANTS, ClueStudySettings
 from dfworkbench.runs.checkpoints import LoadedDetector
+from dfworkbench.runs.run import Run
 from dfworkbench.show.tables import ReadableTable
 
 _SHARE = 0.2  # of the cells of a map that are called the highest
@@ -155,9 +156,8 @@ class Study(study.Study[ClueStudySettings]):
     # -- losses --------------------------------------------------------------------------------------------------------
 
     def histories(self) -> dict[str, pd.DataFrame]:
-        """Variant -> history.csv, for `plot_loss_weights`."""
-        runs = self.workspace.checkpoints
-        return {variant: pd.read_csv(runs / name / "history.csv") for variant, name in self.names.items()}
+        """Variant -> history of its run, for `plot_loss_weights`."""
+        return {variant: Run.open(name, self.workspace).history for variant, name in self.names.items()}
 
     # -- maps ----------------------------------------------------------------------------------------------------------
 

@@ -8,16 +8,16 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from dfworkbench.core.errors import WorkbenchError
+from dfworkbench.core.errors import DataNotFoundError, WorkbenchError
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.evaluation.judging.judged import ROW_ORDER
 from dfworkbench.evaluation.judging.protocol import crop_profile, split_videos
-from dfworkbench.evaluation.scoring.heldout import score_split, split_score_file, stored_scores
-from dfworkbench.media.foreign import read_json
+from dfworkbench.evaluation.scoring.heldout import score_split, stored_scores
 from dfworkbench.notebook.commands import batch_command
-from dfworkbench.notebook.pickers import checkpoints
-from dfworkbench.runs.checkpoints import find_checkpoint, load_detector, read_record
+from dfworkbench.runs.checkpoints import load_detector, read_record
+from dfworkbench.runs.layout import score_file
+from dfworkbench.runs.run import Run
 from dfworkbench.training import TrainSettings
 
 
@@ -108,7 +108,8 @@ def read_runs(
 def runs_on(dataset: str, workspace: Workspace | None = None) -> list[Path]:
     """Folders of all runs that were trained on a data set in this workspace, oldest first."""
     space = workspace or find_workspace()
-    return [space.checkpoints / name for name in reversed(checkpoints(space)) if _trained_on(space, name) == dataset]
+    runs = [Run(space.checkpoints / name) for name in reversed(Run.names(space))]
+    return [run.folder for run in runs if run.trained_on == dataset]
 
 
 def tested_on(runs: Sequence[ReportRun]) -> list[str]:
@@ -158,9 +159,11 @@ def _read(
     page: Path | None,
     space: Workspace,
 ) -> ReportRun:
-    weights = find_checkpoint(folder)
+    run = Run.open(folder, space)
+    weights, stored = run.weights(), run.settings
+    if not stored:
+        raise DataNotFoundError(f"reading the run {run.name!r}: it has no settings. Reports show trained runs only.")
     record = read_record(weights)
-    stored = read_json(folder / "settings.json")
     settings = TrainSettings(**{key: value for key, value in stored.items() if key in TrainSettings.model_fields})
     scores, loaded = {}, None
     for dataset, files in videos.items():
@@ -170,7 +173,6 @@ def _read(
             found = score_split(loaded, dataset, "test", space, progress=False)
         if found is not None:
             scores[dataset] = found.sort_values(list(ROW_ORDER), ignore_index=True)  # equal draws everywhere
-    own = folder / "notebook.ipynb"
     return ReportRun(
         folder=folder,
         settings=settings,
@@ -178,8 +180,8 @@ def _read(
         record=record,
         crop=crop_profile(InputSpec.from_dict(record["input_spec"])),
         scores=scores,
-        score_files={dataset: split_score_file(weights, dataset, "test") for dataset in scores},
-        page=page or (own if own.is_file() else None),
+        score_files={dataset: score_file(weights, "test", dataset) for dataset in scores},
+        page=page or (run.notebook if run.notebook.is_file() else None),
         command=batch_command(settings, "02_train"),
     )
 
@@ -191,10 +193,3 @@ def judge_command(run: ReportRun, dataset: str, root: Path) -> str:
 
 def _scoring_command(folder: Path, datasets: Sequence[str]) -> str:
     return "\n".join(f"dfworkbench run 03_inference -p checkpoint {folder.name} -p dataset {name}" for name in datasets)
-
-
-def _trained_on(space: Workspace, name: str) -> str:
-    try:
-        return str(read_json(space.checkpoints / name / "settings.json")["dataset"])
-    except (OSError, ValueError, KeyError, TypeError):  # imported weights have none
-        return ""

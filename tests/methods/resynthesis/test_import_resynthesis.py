@@ -18,8 +18,7 @@ from dfworkbench.methods.resynthesis.rdn import Rdn
 from dfworkbench.models import build_detector
 from dfworkbench.models.vgg import VggTaps
 from dfworkbench.runs.checkpoints import load_detector
-from dfworkbench.runs.import_run import save_released
-from dfworkbench.runs.released import load_released
+from dfworkbench.runs.released import load_released, save_released
 from dfworkbench.training.registry import build_method
 
 TINY = {"features": 8, "blocks": 2, "layers": 2}

@@ -1,0 +1,35 @@
+"""File names in the folder of a run; no module outside `runs/` spells them.
+
+checkpoints/<name>/
+    settings.json  provenance.json        written when training starts; imported weights have no settings
+    epoch_001.safetensors …               weights with their record, one file per epoch; epoch_000 is an import
+    scores/val_epoch_001.parquet …        validation scores, written by training
+    scores/test_demo_epoch_001.parquet …  scores of a split of an extracted data set
+    history.csv  best.json                all epochs so far; the best one by validation
+    resume.pt                             training state, written last: an epoch counts once this file knows it
+    notebook.ipynb                        the executed notebook that trained the run
+"""
+
+from pathlib import Path
+
+SETTINGS, PROVENANCE = "settings.json", "provenance.json"
+HISTORY, BEST, RESUME = "history.csv", "best.json", "resume.pt"
+SCORES, NOTEBOOK, WEIGHTS = "scores", "notebook.ipynb", ".safetensors"
+#: Published weights, before any epoch of ours: trained epochs count from 1.
+IMPORTED_EPOCH = 0
+
+
+def epoch_file(folder: Path, epoch: int) -> Path:
+    """Weight file of an epoch."""
+    return folder / f"epoch_{epoch:03d}{WEIGHTS}"
+
+
+def score_file(weights: Path, split: str, dataset: str = "") -> Path:
+    """Score table of a weight file; it lies in `scores/` beside the weights.
+
+    Args:
+        weights: The weight file.
+        split: "train", "val" or "test".
+        dataset: Extracted data set; empty for the validation scores that training writes.
+    """
+    return weights.parent / SCORES / ("_".join(filter(None, (split, dataset, weights.stem))) + ".parquet")
