@@ -303,7 +303,7 @@ def _add_judge(parser: argparse.ArgumentParser) -> None:
 
 
 def _judge(given: argparse.Namespace) -> int:
-    from dfworkbench.evaluation.exchange.judge import judge
+    from dfworkbench.evaluation.exchange.judge_file import judge
 
     _say(str(judge(given.file, _settings("judge", given))))
     return 0

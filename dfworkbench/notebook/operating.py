@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from dfworkbench.core.errors import InputError
 from dfworkbench.evaluation.judging.verdicts import OperatingPoint, operating_point, verdict_rates, verdicts
+from dfworkbench.evaluation.metrics.interval import Interval
 from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, Rule
 from dfworkbench.show.look import picture, wrap
 from dfworkbench.show.plots.calibration import plot_operating_point
@@ -81,9 +82,7 @@ class OperatingPointExplorer:
     def table(self) -> ReadableTable:
         """How many test files of each kind got which verdict, and the share of wrong ones with its exact 95 % interval."""
         rates = verdict_rates(verdicts(self.tables[self.detector.value].test, self.point)).set_index("kind")
-        wrong = [
-            f"{r.wrong_rate:.1%} [{r.low:.1%}, {r.high:.1%}]" if r.n else "not defined" for r in rates.itertuples()
-        ]
+        wrong = [Interval(r.wrong_rate, r.low, r.high).text(1, percent=True) for r in rates.itertuples()]
         words = {"n": "files", "real": "called real", "fake": "called fake", "no_score": "without score"}
         shown = rates[["n", "real", "inconclusive", "fake", "no_score"]].rename(columns=words)
         return ReadableTable(shown.assign(wrong=wrong).rename_axis("they are"))

@@ -15,7 +15,7 @@ from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.datasets.audit.leak_note import AUDIT_KEY, run_note
 from dfworkbench.datasets.domain import GENERATED, caveat, dataset_domain
 from dfworkbench.evaluation.judging.leaderboard import Leaderboard
-from dfworkbench.evaluation.metrics.bootstrap import interval_text
+from dfworkbench.evaluation.metrics.evaluate import row_interval
 from dfworkbench.notebook import report_html as page
 from dfworkbench.notebook import report_tables as tables
 from dfworkbench.notebook.benchmark import LEVELS, kinds_matrix, leaderboard, pair_table, seed_table
@@ -52,7 +52,7 @@ def write_report(
         `path`.
 
     Raises:
-        TableError: The scores of a run do not fit the protocol, see `judged.judge_by`.
+        TableError: The scores of a run do not fit the protocol, see `by_protocol.judge_by`.
     """
     space, path = workspace or find_workspace(), Path(path)
     datasets = tested_on(runs)
@@ -78,7 +78,7 @@ def _lead(runs: Sequence[ReportRun], boards: Mapping[tuple[str, str], Leaderboar
     row = best.rows.iloc[0]
     return (
         f"{len(runs)} trained {'run' if len(runs) == 1 else 'runs'}, judged on held-out people. Highest video AUC on {dataset}: "
-        f"{best.name}, {interval_text(row['value'], row['low'], row['high'])} (95 % interval), from {row['n']} videos, "
+        f"{best.name}, {row_interval(row).text()} (95 % interval), from {row['n']} videos, "
         f"{row['n_fake']} of them forged.{lost}"
     )
 

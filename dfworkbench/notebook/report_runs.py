@@ -11,7 +11,7 @@ import pandas as pd
 from dfworkbench.core.errors import WorkbenchError
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.core.workspace import Workspace, find_workspace
-from dfworkbench.evaluation.judging.judged import ROW_ORDER
+from dfworkbench.evaluation.judging.by_protocol import ROW_ORDER
 from dfworkbench.evaluation.judging.protocol import crop_profile, split_videos
 from dfworkbench.evaluation.scoring.heldout import score_split, split_score_file, stored_scores
 from dfworkbench.media.foreign.bounds import read_json

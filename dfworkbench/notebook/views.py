@@ -13,8 +13,7 @@ from dfworkbench.core.names import FAKE, REAL, SPLITS, STATUS_OK, require_name
 from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.datasets import LAYOUTS
 from dfworkbench.datasets.tables import read_table
-from dfworkbench.evaluation.metrics.bootstrap import interval_text
-from dfworkbench.evaluation.metrics.evaluate import lost_intervals, table_notes
+from dfworkbench.evaluation.metrics.evaluate import lost_intervals, row_interval, table_notes
 from dfworkbench.media.foreign.bounds import read_json
 from dfworkbench.notebook.pickers import checkpoints
 from dfworkbench.show.look import wrap
@@ -164,7 +163,7 @@ def metric_table(metrics: pd.DataFrame) -> ReadableTable:
         first = part.iloc[0]
         row: dict[str, str] = {"n": f"{first['n']} ({first['n_fake']} fake)", "coverage": f"{first['coverage']:.0%}"}
         for item in part.itertuples():
-            row[_METRICS.get(str(item.metric), str(item.metric))] = interval_text(item.value, item.low, item.high)
+            row[_METRICS.get(str(item.metric), str(item.metric))] = row_interval(item).text()
         rows[level] = row | ({"note": notes} if notes else {})
     return ReadableTable(pd.DataFrame.from_dict(rows, orient="index").fillna("").rename_axis("level"))
 

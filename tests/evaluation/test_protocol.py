@@ -10,12 +10,13 @@ import pytest
 from dfworkbench.core.errors import DataNotFoundError, ParameterError, TableError, UnknownNameError
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.datasets.tables import SCORES, read_table, write_table
-from dfworkbench.evaluation.judging.judged import judge_by
+from dfworkbench.evaluation.judging.by_protocol import judge_by
 from dfworkbench.evaluation.judging.leaderboard import LOWER_IS_BETTER, Leaderboard
 from dfworkbench.evaluation.judging.protocol import Protocol, crop_profile, split_hash, split_videos
 from dfworkbench.evaluation.metrics.curve_metrics import METRICS
 from dfworkbench.evaluation.metrics.curves import Ranking
 from dfworkbench.evaluation.metrics.evaluate import evaluate
+from dfworkbench.evaluation.metrics.interval import Judging
 
 OTHER = {
     "dataset": "other", "split": "val", "split_hash": "0" * 64, "videos": 9, "crop": "box x1.3", "frames_per_video": 8,
@@ -107,7 +108,10 @@ def test_figures_are_those_of_evaluate_in_any_order_of_rows(locked):
     scores = scores_of(videos)
     rows = judged(locked).rows
     expected = evaluate(
-        scores.sort_values(["video_id", "frame"]), ("video",), metrics=("auc", "eer"), draws=200, missing="as_chance"
+        scores.sort_values(["video_id", "frame"]),
+        ("video",),
+        metrics=("auc", "eer"),
+        judging=Judging(draws=200, missing="as_chance"),
     )
     pd.testing.assert_frame_equal(rows[list(expected)], expected)
     assert set(rows["protocol"]) == {protocol.id}

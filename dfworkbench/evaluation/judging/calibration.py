@@ -24,8 +24,8 @@ from dfworkbench.core.names import FAKE, REAL, require_name
 from dfworkbench.core.settings import Settings
 from dfworkbench.core.workspace import atomic_path
 from dfworkbench.datasets.tables import SCORES
-from dfworkbench.evaluation.metrics.bootstrap import FEWEST, too_few
-from dfworkbench.evaluation.metrics.evaluate import log_loss, usable_rows
+from dfworkbench.evaluation.metrics.bootstrap import FEWEST, too_few, usable_rows
+from dfworkbench.evaluation.metrics.evaluate import metric_of
 from dfworkbench.evaluation.metrics.probability_metrics import CLIP
 from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, Rule, to_level
 from dfworkbench.media.foreign.bounds import read_json
@@ -137,7 +137,8 @@ def fit_calibrator(
     fit = {"temperature": _temperature, "platt": _platt, "isotonic": _isotonic}[method]
     known: dict[str, Any] = {
         "method": method, "level": level, "rule": rule, "datasets": _named(rows["dataset"]), "splits": _named(rows["split"]),
-        "n_real": int((labels == REAL).sum()), "n_fake": int((labels == FAKE).sum()), "log_loss_before": log_loss(labels, raw),
+        "n_real": int((labels == REAL).sum()), "n_fake": int((labels == FAKE).sum()), 
+        "log_loss_before": metric_of("log_loss", labels, raw),
     }  # fmt: skip
     files, fewest = pd.factorize(rows["video_id"])[0], FEWEST_FILES[method] if fewest is None else fewest
     few = too_few(labels, files, "file", fewest)
@@ -152,7 +153,7 @@ def fit_calibrator(
     fitted = Calibrator(**known, **fit(labels, raw if method == "isotonic" else z))
     unsure = too_few(labels, files, "file", _FEW).partition(":")[0]
     note = "; ".join(filter(None, (fitted.note, f"fitted on {unsure} only: may be worse than none" if unsure else "")))
-    return fitted.replace(log_loss_after=log_loss(labels, fitted.probabilities(raw, z)), note=note)
+    return fitted.replace(log_loss_after=metric_of("log_loss", labels, fitted.probabilities(raw, z)), note=note)
 
 
 def fitting_rows(scores: pd.DataFrame, level: str, rule: str, doing: str, *, allow_test: bool) -> pd.DataFrame:

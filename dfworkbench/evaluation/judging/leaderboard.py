@@ -13,9 +13,9 @@ from dfworkbench.core.html import FONT, SOFT, html_table, note_html
 from dfworkbench.core.outputs import LEADERBOARD, PAGE, mark_page, require_replaceable
 from dfworkbench.core.workspace import atomic_path
 from dfworkbench.datasets.tables import write_csv
-from dfworkbench.evaluation.judging.judged import Judged
+from dfworkbench.evaluation.judging.by_protocol import Judged
 from dfworkbench.evaluation.judging.protocol import Protocol
-from dfworkbench.evaluation.metrics.evaluate import lost_intervals
+from dfworkbench.evaluation.metrics.evaluate import lost_intervals, row_interval
 
 LOWER_IS_BETTER = frozenset({"aurc", "brier", "ece", "eer", "log_loss"})
 _FIRST = ("name", "protocol", "metric", "value", "low", "high")
@@ -103,11 +103,11 @@ class Leaderboard:
     def _repr_html_(self) -> str:
         if not self._judged:
             return f'<div style="{FONT}">empty leaderboard</div>'
-        table = self.table()
+        table, confidence = self.table(), 100 * self._judged[0].protocol.confidence
         shown = table.drop(columns=["note", "protocol"])
         notes = "".join(note_html(f"{one.name}: {note}") for one in self.entries for note in _notes(one) if note)
         rows = shown.itertuples(index=False, name=None)
-        words = f'<div style="{SOFT}">{escape(str(self.protocol))}; 95 % intervals</div>'
+        words = f'<div style="{SOFT}">{escape(str(self.protocol))}; {confidence:g} % intervals</div>'
         heads = [_HEADS.get(name, name.replace("_", " ")) for name in map(str, shown)]
         return f'<div style="{FONT};max-width:1010px">{html_table(heads, rows)}{words}{notes}</div>'
 
@@ -126,7 +126,7 @@ def _rank(judged: Judged) -> tuple[float, str]:
 def _cell(row: Any) -> str:
     if math.isnan(row.value):
         return f"not defined ({row.reason})"
-    return f"{row.value:.3f}" + ("" if math.isnan(row.low) else f" [{row.low:.3f}, {row.high:.3f}]")
+    return row_interval(row).text()
 
 
 def _refusal(judged: Judged, protocol: Protocol) -> str:

@@ -15,15 +15,15 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from dfworkbench.core.errors import ParameterError
-from dfworkbench.core.names import require_name
 from dfworkbench.datasets.dataset import Extracted
 from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.datasets.perturb.frank_perturbations import FRANK_2020, PerturbFrank
 from dfworkbench.datasets.perturb.perturbations import LEVELS, PERTURBATIONS, Perturb, strengths_at
 from dfworkbench.datasets.sample import Transform
-from dfworkbench.evaluation.metrics.bootstrap import UNITS, interval, interval_of_difference
-from dfworkbench.evaluation.metrics.comparison import drawn_auc
-from dfworkbench.evaluation.metrics.measures import NAN, Measure
+from dfworkbench.evaluation.metrics.bootstrap import interval, interval_of_difference
+from dfworkbench.evaluation.metrics.compare import drawn_metric
+from dfworkbench.evaluation.metrics.interval import NAN, Judging
+from dfworkbench.evaluation.metrics.measures import Measure
 from dfworkbench.evaluation.scoring.score import score_rows
 from dfworkbench.runs.checkpoints import LoadedDetector
 
@@ -36,9 +36,9 @@ class Robustness(NamedTuple):
 
     Attributes:
         curves: One row per perturbation and level; level 0 is the unperturbed set, repeated for every perturbation. detector,
-            perturbation, unit, level, strength (text; "" at level 0), value (AUC, video level), low, high, change (AUC minus that
-            at level 0, the same units drawn), change_low, change_high, n (videos), drawn ("group" or "video", what intervals are
-            over), reason.
+            perturbation, unit, level, strength (text; "" at level 0), value (AUC), low, high, change (AUC minus that at level 0,
+            the same units drawn), change_low, change_high, n (rows), drawn ("group" or "video", what intervals are over),
+            confidence, reason.
         summary: One row per perturbation. detector, perturbation, area, area_low, area_high, broken_at, reason. The area is that
             under the AUC from level 0 to the last one, by trapezoids, over its width: 1 is perfect, 0.5 knows nothing. broken_at
             is the first level at which the interval of the AUC reaches down to 0.5: from there the detector is not shown to know
@@ -61,8 +61,7 @@ def robustness(
     frames: int | None = 1,
     name: str = "",
     batch_size: int = 64,
-    unit: str = "group",
-    draws: int = 1000,
+    judging: Judging = Judging(),
     seed: int = 0,
     cache_mb: int = 512,
     progress: bool = True,
@@ -81,19 +80,16 @@ def robustness(
         frames: Samples per video; None for all.
         name: Of the detector in the tables; "" for its own.
         batch_size: Samples per forward pass.
-        unit: What is drawn: "group" (people, with all their videos) or "video". With fewer than a dozen groups those intervals
-            are too narrow.
-        draws: Bootstrap resamplings; 0 for no intervals.
-        seed: Of perturbations and resampling.
+        judging: How the AUC and its interval are computed.
+        seed: Seed of the perturbations.
         cache_mb: Up to how many megabytes of pictures are kept between the conditions.
         progress: Whether to show a bar.
 
     Raises:
-        UnknownNameError: There is no such perturbation or unit.
+        UnknownNameError: There is no such perturbation.
         ParameterError: A level that is none, or levels that do not rise.
         InputError: The detector does not score fakes.
     """
-    require_name("resampling unit", unit, UNITS)  # before minutes of scoring
     steps = list(levels)
     if not steps or steps != sorted(set(steps)):
         raise ParameterError(
@@ -109,27 +105,20 @@ def robustness(
         changes.items(), desc="perturbing", unit="condition", disable=not progress, leave=False
     ):
         tables.append(condition.scored(change, chain, level))
-    return robustness_of(
-        pd.concat(tables, ignore_index=True), name or _name(detector), unit=unit, draws=draws, seed=seed
-    )
+    return robustness_of(pd.concat(tables, ignore_index=True), name or _name(detector), judging)
 
 
-def robustness_of(
-    scores: pd.DataFrame, name: str, *, unit: str = "group", draws: int = 1000, seed: int = 0
-) -> Robustness:
+def robustness_of(scores: pd.DataFrame, name: str, judging: Judging = Judging()) -> Robustness:
     """Curves and areas from the scores of all conditions, such as the mean of two detectors, which need not be scored again.
 
     Args:
         scores: As in `Robustness.scores`: score tables of the same samples with columns perturbation and level, the unperturbed
             ones as perturbation `CLEAN` at level 0.
-        name: Of the detector in the tables.
-        unit: What is drawn, "group" or "video".
-        draws: Bootstrap resamplings; 0 for no intervals.
-        seed: Of the resampling.
+        name: The detector's name in the tables.
+        judging: How the AUC and its interval are computed.
     """
     drawn = {
-        key: drawn_auc("AUC", table, unit=unit, draws=draws, seed=seed)
-        for key, table in scores.groupby(["perturbation", "level"], sort=False)
+        key: drawn_metric("AUC", table, judging) for key, table in scores.groupby(["perturbation", "level"], sort=False)
     }
     clean, curves, summary = drawn.pop((CLEAN, 0)), [], []
     for chain in dict.fromkeys(chain for chain, _ in drawn):
@@ -138,11 +127,19 @@ def robustness_of(
         strengths = [(), *(strengths_at(chain, level) for level in steps)]
         about = {"detector": name, "perturbation": chain}
         curves += [
-            {**about, "unit": _unit(chain), "level": level, "strength": _words(strength), **_compared(now, clean)}
+            {
+                **about,
+                "unit": _unit(chain),
+                "level": level,
+                "strength": _words(strength),
+                **_compared(now, clean, judging),
+            }
             for level, strength, now in zip(places, strengths, found, strict=True)
         ]
-        summary.append({**about, **_summary(places, found)})
-    return Robustness(pd.DataFrame(curves).assign(drawn=unit), pd.DataFrame(summary), scores)
+        summary.append({**about, **_summary(places, found, judging)})
+    return Robustness(
+        pd.DataFrame(curves).assign(drawn=judging.unit, confidence=judging.confidence), pd.DataFrame(summary), scores
+    )
 
 
 def frank_scores(
@@ -187,24 +184,23 @@ def frank_scores(
     return pd.concat(tables, ignore_index=True)
 
 
-def frank_auc(scores: pd.DataFrame, name: str, *, draws: int = 1000, seed: int = 0) -> pd.DataFrame:
+def frank_auc(scores: pd.DataFrame, name: str, judging: Judging = Judging()) -> pd.DataFrame:
     """AUC of `frank_scores`, one row per condition, the first "clean".
 
     Args:
-        scores: Of all conditions.
-        name: Of the detector in the table.
-        draws: Bootstrap resamplings over identity groups; 0 for no intervals.
-        seed: Of the resampling.
+        scores: Score tables of all conditions.
+        name: The detector's name in the table.
+        judging: How the AUC and its interval are computed.
 
     Returns:
         For `plots.plot_comparison`: detector, condition, value, low, high, change, change_low, change_high, n, reason.
     """
     drawn = {
-        condition: drawn_auc("AUC", table, draws=draws, seed=seed)
+        condition: drawn_metric("AUC", table, judging)
         for condition, table in scores.groupby("perturbation", sort=False)
     }
     return pd.DataFrame([
-        {"detector": name, "condition": condition, **_compared(now, drawn[CLEAN])} for condition, now in drawn.items()
+        {"detector": name, "condition": condition, **_compared(now, drawn[CLEAN], judging)} for condition, now in drawn.items()
     ])  # fmt: skip
 
 
@@ -236,19 +232,19 @@ def _name(detector: LoadedDetector | nn.Module) -> str:
     return detector.name if isinstance(detector, LoadedDetector) else type(detector).__name__
 
 
-def _compared(now: _Drawn, clean: _Drawn) -> dict[str, Any]:
+def _compared(now: _Drawn, clean: _Drawn, judging: Judging) -> dict[str, Any]:
     measure, drawn = now
-    low, high, _ = interval_of_difference(drawn, clean[1])
+    low, high, _ = interval_of_difference(drawn, clean[1], judging.confidence)
     return {
         "value": measure.value, "low": measure.low, "high": measure.high, "change": measure.value - clean[0].value,
         "change_low": low, "change_high": high, "n": measure.n, "reason": measure.reason,
     }  # fmt: skip
 
 
-def _summary(levels: Sequence[int], found: Sequence[_Drawn]) -> dict[str, Any]:
+def _summary(levels: Sequence[int], found: Sequence[_Drawn], judging: Judging) -> dict[str, Any]:
     values, drawn = np.array([m.value for m, _ in found]), np.stack([d for _, d in found], axis=1)
     width = levels[-1] - levels[0]
-    low, high, why = interval(np.asarray(np.trapezoid(drawn, levels, axis=1)) / width)
+    low, high, why = interval(np.asarray(np.trapezoid(drawn, levels, axis=1)) / width, judging.confidence)
     broken = [level for level, (m, _) in zip(levels, found, strict=True) if np.fmin(m.low, m.value) <= CHANCE]
     return {
         "area": float(np.trapezoid(values, levels)) / width, "area_low": low, "area_high": high,

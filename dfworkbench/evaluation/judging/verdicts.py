@@ -13,14 +13,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.stats import beta as beta_distribution
 
 from dfworkbench.core.errors import ParameterError
 from dfworkbench.core.names import FAKE, REAL
 from dfworkbench.core.settings import Settings
 from dfworkbench.core.workspace import atomic_path
 from dfworkbench.evaluation.judging.calibration import fitting_rows, load_settings
-from dfworkbench.evaluation.metrics.bootstrap import INTERVAL, people_codes
+from dfworkbench.evaluation.metrics.bootstrap import unit_codes
+from dfworkbench.evaluation.metrics.interval import binomial_interval
 from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, Rule, to_level
 
 VERDICTS = ("real", "inconclusive", "fake", "no score")
@@ -124,7 +124,8 @@ def operating_point(
     above, below = thresholds(reals, fakes, false_alarm_rate, miss_rate)
     return OperatingPoint(
         false_alarm_rate=false_alarm_rate, miss_rate=miss_rate, fake_above=above, real_below=below, level=level, rule=rule,
-        n_real=len(reals), n_fake=len(fakes), real_people=people_codes(kinds[0])[1], fake_people=people_codes(kinds[1])[1],
+        n_real=len(reals), n_fake=len(fakes), real_people=unit_codes(kinds[0], "group")[1],
+        fake_people=unit_codes(kinds[1], "group")[1],
     )  # fmt: skip
 
 
@@ -181,17 +182,8 @@ def verdict_rates(judged: pd.DataFrame) -> pd.DataFrame:
         counts = {name.replace(" ", "_"): int(seen.get(name, 0)) for name in VERDICTS}
         n = sum(counts.values())
         scored = n - counts["no_score"]
-        rate, low, high = binomial_rate(counts[wrong], scored)
+        rate = binomial_interval(counts[wrong], scored)
         open_rate = counts["inconclusive"] / scored if scored else float("nan")
-        row = {"kind": kind, "n": n, **counts, "wrong_rate": rate, "low": low, "high": high}
+        row = {"kind": kind, "n": n, **counts, "wrong_rate": rate.value, "low": rate.low, "high": rate.high}
         out.append({**row, "inconclusive_rate": open_rate})
     return pd.DataFrame(out)
-
-
-def binomial_rate(k: int, n: int) -> tuple[float, float, float]:
-    """K / n with its exact 95 % interval (Clopper and Pearson 1934); NaN for n = 0."""
-    if not n:
-        return float("nan"), float("nan"), float("nan")
-    low = float(beta_distribution.ppf(INTERVAL[0], k, n - k + 1)) if k else 0.0
-    high = float(beta_distribution.ppf(INTERVAL[1], k + 1, n - k)) if k < n else 1.0
-    return k / n, low, high

@@ -77,10 +77,7 @@ def judge_by(
     _require_frames(protocol, table, name)
     complete = SCORES.complete(pd.concat([table, _lacking(table, videos)], ignore_index=True))
     complete = complete.sort_values(list(ROW_ORDER), ignore_index=True)
-    rows = evaluate(
-        complete, (protocol.level,), rule=protocol.rule, metrics=protocol.metrics, missing=protocol.missing,
-        draws=protocol.draws, seed=protocol.seed, unit=protocol.unit,
-    )  # fmt: skip
+    rows = evaluate(complete, (protocol.level,), protocol, metrics=protocol.metrics)
     note = table_note(scores)
     return Judged(protocol, name, rows.assign(name=name, protocol=protocol.id, note=note), note)
 
