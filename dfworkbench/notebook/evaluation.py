@@ -29,6 +29,7 @@ from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, Rule
 from dfworkbench.evaluation.scoring.heldout import score_split, split_score_file, stored_scores
 from dfworkbench.notebook.atlas import FailureAtlas
 from dfworkbench.notebook.operating import OperatingPointExplorer, Tables
+from dfworkbench.notebook.report_tables import p_text
 from dfworkbench.notebook.views import metric_table, newest_run, trained_on
 from dfworkbench.runs.checkpoints import LoadedDetector, load_detector
 from dfworkbench.show.look import wrap
@@ -194,7 +195,8 @@ class Evaluation:
         rows = {
             f"{row.first} minus {row.second}": {
                 "AUC difference": Interval(row.difference, row.low, row.high).text(),
-                "p, bootstrap (Holm)": _p(row.bootstrap_holm_p), "p, DeLong (Holm)": _p(row.holm_p), "files": row.n, "": row.notes,
+                "p, bootstrap (Holm)": p_text(row.bootstrap_holm_p), "p, DeLong (Holm)": p_text(row.holm_p),
+                "files": row.n, "": row.notes,
             }
             for row in found.itertuples()
         }  # fmt: skip
@@ -283,7 +285,3 @@ class Evaluation:
 
 def _is_trained(loaded: LoadedDetector) -> bool:
     return (loaded.path.parent / "history.csv").is_file()
-
-
-def _p(value: float) -> str:
-    return "not defined" if pd.isna(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"

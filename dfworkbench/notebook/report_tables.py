@@ -63,8 +63,8 @@ def pairs_text(found: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame([
         {
             "pair": f"{row.first} minus {row.second}", "AUC": f"{_number(row.auc_first)} and {_number(row.auc_second)}",
-            "difference": _interval(row.difference, row.low, row.high), "p, bootstrap": _p(row.bootstrap_holm_p),
-            "p, DeLong": _p(row.holm_p), "n": f"{row.n}\n{row.n_fake} fake, {row.n_real} real",
+            "difference": _interval(row.difference, row.low, row.high), "p, bootstrap": p_text(row.bootstrap_holm_p),
+            "p, DeLong": p_text(row.holm_p), "n": f"{row.n}\n{row.n_fake} fake, {row.n_real} real",
             "drawn": f"{row.units} {row.unit}s", "notes": row.notes,
         }
         for row in found.itertuples()
@@ -110,5 +110,6 @@ def _number(value: float) -> str:
     return "not defined" if np.isnan(value) else f"{value:.3f}".replace("-", "\u2212")
 
 
-def _p(value: float) -> str:
+def p_text(value: float) -> str:
+    """`0.012`; "< 0.001" below it."""
     return "not defined" if np.isnan(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"

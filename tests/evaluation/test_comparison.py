@@ -9,7 +9,7 @@ from dfworkbench.core.errors import InputError
 from dfworkbench.datasets.tables import SCORES
 from dfworkbench.evaluation.metrics.compare import compare_auc, drawn_metric, mean_auc
 from dfworkbench.evaluation.metrics.evaluate import evaluate
-from dfworkbench.evaluation.metrics.interval import Judging
+from dfworkbench.evaluation.metrics.interval import PEOPLE, Judging
 
 
 def scores(values, labels, order=None):
@@ -107,13 +107,13 @@ def test_other_videos_and_one_class_are_told():
 
 def test_one_identity_group_has_no_interval():
     table = scores(BETTER, LABELS).assign(group="d/one")
-    measure, drawn = drawn_metric("auc", table)
+    measure, drawn = drawn_metric("auc", table, PEOPLE)
     assert np.isnan(measure.low)
-    assert measure.reason == "1 real identity group: no interval below 5"
+    assert measure.reason == "1 real group: no interval below 5"
     assert drawn.shape == (1000,)
     assert np.isnan(drawn).all()
-    assert np.isnan(compare_auc("difference", [table], [table]).low)
-    assert mean_auc("auc", [table, table])[0].value == measure.value
+    assert np.isnan(compare_auc("difference", [table], [table], PEOPLE).low)
+    assert mean_auc("auc", [table, table], PEOPLE)[0].value == measure.value
 
 
 def test_people_are_drawn_with_all_their_videos():
@@ -123,5 +123,8 @@ def test_people_are_drawn_with_all_their_videos():
     many = pd.concat(
         [few.assign(row_id=few["row_id"] + f"x{k}", video_id=few["video_id"] + f"x{k}") for k in range(12)]
     )
-    width = [m.high - m.low for m in (drawn_metric("auc", few)[0], drawn_metric("auc", SCORES.complete(many))[0])]
+    width = [
+        m.high - m.low
+        for m in (drawn_metric("auc", few, PEOPLE)[0], drawn_metric("auc", SCORES.complete(many), PEOPLE)[0])
+    ]
     assert width[1] == pytest.approx(width[0], abs=0.02)

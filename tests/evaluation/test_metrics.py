@@ -94,7 +94,7 @@ def test_labels_must_be_real_or_fake(labels):
 def by_hand(table, level, name, counts):
     """The slow reference: each draw as a real table with repeated videos, judged by scikit-learn."""
     out, videos = [], []
-    for _, rows in table.groupby("video_id", sort=False):
+    for _, rows in table.groupby("video_id"):
         tracks = list(rows.groupby("track")["fake_probability"].mean())
         values = {"frame": list(rows["fake_probability"]), "track": tracks, "video": [max(tracks)]}[level]
         videos.append((int(rows["label"].iloc[0]), values))

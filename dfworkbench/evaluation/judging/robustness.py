@@ -1,11 +1,11 @@
-"""How much of a detector is left when pictures are perturbed: AUC over perturbations and strengths, for any detector.
+"""Robustness: AUC under perturbations of rising strength, and under the random ones of Frank et al., for any detector.
 
 He et al., "Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis", IJCAI 2021 (arXiv:2105.14376) claim that re-synthesis errors
 withstand perturbations better than pixels do. Their perturbations are not published with their code; those of
 `datasets.perturb.perturbations` are substitutes, at levels of ours, or by the protocol of Frank et al. (ICML 2020).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -68,8 +68,8 @@ def robustness(
 ) -> Robustness:
     """Score the same samples under every perturbation at every level.
 
-    Intervals are 95 % bootstrap intervals, drawn alike everywhere. Random perturbations are seeded by sample:
-    every detector and every level meets the same draws.
+    Intervals are drawn alike everywhere. Random perturbations are seeded by sample: every detector and every level meets the
+    same draws.
 
     Args:
         detector: Any that scores fakes.
@@ -78,7 +78,7 @@ def robustness(
         perturbations: Names in `PERTURBATIONS`, or chains such as "jpeg>blur", whose links all take the strength of a level.
         levels: From 1 (weak) to 5 (strong), rising.
         frames: Samples per video; None for all.
-        name: Of the detector in the tables; "" for its own.
+        name: The detector's name in the tables; "" for its own.
         batch_size: Samples per forward pass.
         judging: How the AUC and its interval are computed.
         seed: Seed of the perturbations.
@@ -99,13 +99,19 @@ def robustness(
     changes = {
         (chain, level): Perturb(chain, *strengths_at(chain, level)) for chain in perturbations for level in steps
     }
-    condition = _Conditions(detector, data, videos, frames, batch_size, seed, cache_mb)
-    tables = [condition.scored(Perturb(""), CLEAN, 0)]
-    for (chain, level), change in tqdm(
-        changes.items(), desc="perturbing", unit="condition", disable=not progress, leave=False
-    ):
-        tables.append(condition.scored(change, chain, level))
-    return robustness_of(pd.concat(tables, ignore_index=True), name or _name(detector), judging)
+    scores = _score_under(
+        changes,
+        detector,
+        data,
+        videos,
+        frames=frames,
+        batch_size=batch_size,
+        seed=seed,
+        cache_mb=cache_mb,
+        progress=progress,
+    )
+    own = detector.name if isinstance(detector, LoadedDetector) else type(detector).__name__
+    return robustness_of(scores, name or own, judging)
 
 
 def robustness_of(scores: pd.DataFrame, name: str, judging: Judging = Judging()) -> Robustness:
@@ -129,9 +135,9 @@ def robustness_of(scores: pd.DataFrame, name: str, judging: Judging = Judging())
         curves += [
             {
                 **about,
-                "unit": _unit(chain),
+                "unit": PERTURBATIONS[chain].unit if chain in PERTURBATIONS else "level",
                 "level": level,
-                "strength": _words(strength),
+                "strength": ", ".join(f"{value:g}" for value in strength),
                 **_compared(now, clean, judging),
             }
             for level, strength, now in zip(places, strengths, found, strict=True)
@@ -157,13 +163,13 @@ def frank_scores(
     """Scores by the protocol of Frank et al. 2020: each perturbation with probability 0.5 and a random strength.
 
     Args:
-        detector: As for `robustness`, like all others.
-        data: The extracted set.
-        videos: Rows of `data.videos`.
-        conditions: Of `FRANK_2020`.
+        detector: Any that scores fakes.
+        data: The extracted set that the videos are of.
+        videos: Rows of `data.videos`, such as its test split.
+        conditions: Names in `FRANK_2020`.
         frames: Samples per video; None for all.
         batch_size: Samples per forward pass.
-        seed: Of the perturbations.
+        seed: Seed of the perturbations.
         cache_mb: Up to how many megabytes of pictures are kept between the conditions.
         progress: Whether to show a bar.
 
@@ -174,14 +180,18 @@ def frank_scores(
         UnknownNameError: There is no such condition.
         InputError: The detector does not score fakes.
     """
-    changes = {condition: PerturbFrank(condition) for condition in conditions}
-    under = _Conditions(detector, data, videos, frames, batch_size, seed, cache_mb)
-    tables = [under.scored(Perturb(""), CLEAN, 0)]
-    for condition, change in tqdm(
-        changes.items(), desc="perturbing", unit="condition", disable=not progress, leave=False
-    ):
-        tables.append(under.scored(change, condition, 1))
-    return pd.concat(tables, ignore_index=True)
+    changes = {(condition, 1): PerturbFrank(condition) for condition in conditions}
+    return _score_under(
+        changes,
+        detector,
+        data,
+        videos,
+        frames=frames,
+        batch_size=batch_size,
+        seed=seed,
+        cache_mb=cache_mb,
+        progress=progress,
+    )
 
 
 def frank_auc(scores: pd.DataFrame, name: str, judging: Judging = Judging()) -> pd.DataFrame:
@@ -207,29 +217,33 @@ def frank_auc(scores: pd.DataFrame, name: str, judging: Judging = Judging()) -> 
 _Drawn = tuple[Measure, NDArray[np.float64]]
 
 
-class _Conditions:
-    """One detector on one set of samples, whose transform changes from condition to condition."""
-
-    def __init__(
-        self, detector: LoadedDetector | nn.Module, data: Extracted, videos: pd.DataFrame, frames: int | None,
-        batch_size: int, seed: int, cache_mb: int,
-    ) -> None:  # fmt: skip
-        self.detector: Any = detector
-        self.batch_size = batch_size
-        # never without a transform: the cache then holds pictures before they are cut, which serve every condition
-        self.samples = FaceDataset(
-            data.faces, videos, self.detector.input_spec, data.workspace.extracted, transform=Perturb(""),
-            frames_per_video=frames, tracks="main", seed=seed, cache_mb=cache_mb,
-        )  # fmt: skip
-
-    def scored(self, transform: Transform, perturbation: str, level: int) -> pd.DataFrame:
-        self.samples.transform = transform
-        table = score_rows(self.detector, self.samples, batch_size=self.batch_size, progress=False)
-        return table.assign(perturbation=perturbation, level=level)
-
-
-def _name(detector: LoadedDetector | nn.Module) -> str:
-    return detector.name if isinstance(detector, LoadedDetector) else type(detector).__name__
+def _score_under(
+    changes: Mapping[tuple[str, int], Transform],
+    detector: Any,
+    data: Extracted,
+    videos: pd.DataFrame,
+    *,
+    frames: int | None,
+    batch_size: int,
+    seed: int,
+    cache_mb: int,
+    progress: bool,
+) -> pd.DataFrame:
+    """Score tables of the same samples, unperturbed and under every (perturbation, level)."""
+    # never without a transform: the cache then holds pictures before they are cut, which serve every condition
+    samples = FaceDataset(
+        data.faces, videos, detector.input_spec, data.workspace.extracted, transform=Perturb(""),
+        frames_per_video=frames, tracks="main", seed=seed, cache_mb=cache_mb,
+    )  # fmt: skip
+    tables = []
+    conditions = {(CLEAN, 0): samples.transform, **changes}
+    for (name, level), change in tqdm(
+        conditions.items(), desc="perturbing", unit="condition", disable=not progress, leave=False
+    ):
+        samples.transform = change
+        table = score_rows(detector, samples, batch_size=batch_size, progress=False)
+        tables.append(table.assign(perturbation=name, level=level))
+    return pd.concat(tables, ignore_index=True)
 
 
 def _compared(now: _Drawn, clean: _Drawn, judging: Judging) -> dict[str, Any]:
@@ -250,12 +264,3 @@ def _summary(levels: Sequence[int], found: Sequence[_Drawn], judging: Judging) -
         "area": float(np.trapezoid(values, levels)) / width, "area_low": low, "area_high": high,
         "broken_at": broken[0] if broken else NAN, "reason": found[0][0].reason or why,
     }  # fmt: skip
-
-
-def _unit(chain: str) -> str:
-    item = PERTURBATIONS.get(chain)
-    return item.unit if item else "level"
-
-
-def _words(strengths: Sequence[float]) -> str:
-    return ", ".join(f"{strength:g}" for strength in strengths)

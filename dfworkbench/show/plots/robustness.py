@@ -38,7 +38,9 @@ def plot_robustness(curves: pd.DataFrame, columns: int = 4, title: str = "") -> 
     columns = max(1, min(columns, len(names)))
     rows = max(1, -(-len(names) // columns))
     share = 100 * curves["confidence"].max() if "confidence" in curves and len(curves) else 95
-    words = f"video level · band: {share:g} % interval over {drawn_units(list(curves['drawn']))} · dotted: knows nothing"
+    words = (
+        f"video level · band: {share:g} % interval over {drawn_units(list(curves['drawn']))} · dotted: knows nothing"
+    )
     width = max(5.4, 2.25 * columns + 0.5)
     abreast = max(1, int((width - 0.8) / (0.085 * max(map(len, detectors), default=1) + 0.55)))  # names in the legend
     above = 0.24 * -(-len(detectors) // abreast) if len(detectors) > 1 else 0.0  # inches of the legend
