@@ -1,6 +1,6 @@
-"""Notebook 04_evaluation: which runs are judged on what, and every table and figure of the judgement.
+"""Notebook 04_evaluation: its settings, tables and figures.
 
-Everything is computed from score tables. A split is scored once per run; what lies in the run's folder is used again.
+Everything is computed from score tables. A split is scored once per run; scores in the run's folder are reused.
 """
 
 import html

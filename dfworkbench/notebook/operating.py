@@ -1,4 +1,4 @@
-"""An operating point that is moved with a slider: verdicts follow, and no file is scored again."""
+"""Operating point explorer of notebook 04: sliders for error rates, and the verdicts that follow."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -37,9 +37,9 @@ class OperatingPointExplorer:
 
     Args:
         tables: Detector -> its tables; thresholds are set on `val`, verdicts are of `test`.
-        false_alarm_rate: What is asked for at first, 0..1.
-        miss_rate: Likewise.
-        level: Of the verdicts.
+        false_alarm_rate: Initial position of its slider, 0..1.
+        miss_rate: Initial position of its slider, 0..1.
+        level: Whether frames, tracks or videos get verdicts.
         rule: How the faces of a file become one number.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The tables of a report, as text: one row per run, detector or pair."""
+"""Tables of the benchmark report, as text: one row per run, detector or pair."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,7 +27,7 @@ def runs_table(runs: Sequence[ReportRun], names: Mapping[Path, str], links: Sequ
 
 
 def board_table(board: Leaderboard) -> pd.DataFrame:
-    """A leaderboard: a column per metric with its interval, numbers of rows, coverage, and what must be said."""
+    """A leaderboard: a column per metric with its interval, numbers of rows, coverage and warnings."""
     rows = []
     for rank, one in enumerate(board.entries, 1):
         first = one.rows.iloc[0]
@@ -41,7 +41,7 @@ def board_table(board: Leaderboard) -> pd.DataFrame:
 
 
 def seeds_text(found: pd.DataFrame) -> pd.DataFrame:
-    """Of `benchmark.seed_table`: one row per detector, metrics of both levels side by side."""
+    """`benchmark.seed_table` as text: one row per detector, metrics of both levels side by side."""
     rows = []
     for detector, part in found.groupby("detector", sort=False):
         figures = {
@@ -59,7 +59,7 @@ def seeds_text(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def pairs_text(found: pd.DataFrame) -> pd.DataFrame:
-    """Of `compare.compare_detectors`."""
+    """`compare.compare_detectors` as text: one row per pair."""
     return pd.DataFrame([
         {
             "pair": f"{row.first} minus {row.second}", "AUC": f"{_number(row.auc_first)} and {_number(row.auc_second)}",

@@ -22,7 +22,7 @@ from dfworkbench.evaluation.metrics.compare import compare_auc, compare_detector
 from dfworkbench.evaluation.metrics.curve_tables import reliability_table, roc_band
 from dfworkbench.evaluation.metrics.evaluate import evaluate, evaluate_seeds, mean_over_seeds, row_interval
 from dfworkbench.evaluation.metrics.interval import PEOPLE, Interval, Judging, binomial_interval
-from dfworkbench.evaluation.metrics.matrix import score_matrix
+from dfworkbench.evaluation.metrics.matrix import ALL_KINDS, score_matrix
 from dfworkbench.evaluation.metrics.measures import Measure, group_means, group_measure, mean_measure
 from dfworkbench.methods.caddm.generalisation import identity_gap
 from dfworkbench.show.plots.scores import plot_roc

@@ -1,4 +1,4 @@
-"""Somebody's scores, judged: metrics with intervals and coverage, and what must be said beside them."""
+"""`dfworkbench judge`: metrics of a score file of any known format, with intervals, coverage and warnings."""
 
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -76,7 +76,7 @@ class Judgement(NamedTuple):
     Attributes:
         scores: The score table (`tables.SCORES`).
         metrics: As `metrics.evaluate` gives them.
-        notes: Sentences that must stand beside the figures.
+        notes: Sentences that belong to the figures.
     """
 
     scores: pd.DataFrame

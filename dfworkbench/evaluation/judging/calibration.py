@@ -1,4 +1,4 @@
-"""Fake probabilities that mean what they say: a map of scores, fitted on validation rows and laid on other tables.
+"""Probability calibration: fit a map of scores on validation rows, and apply it to other tables.
 
 Three maps of the log-odds z: temperature sigmoid(z / T) (C. Guo et al., "On calibration of modern neural networks", ICML 2017);
 Platt sigmoid(a z + b) with his smoothed targets (J. Platt, "Probabilistic outputs for support vector machines", 1999); and an
@@ -10,7 +10,7 @@ Difference from scikit-learn's `CalibratedClassifierCV`: no folds, since the det
 """
 
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -31,7 +31,6 @@ from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, Rule, to_leve
 from dfworkbench.media.foreign.bounds import read_json
 
 Floats = NDArray[np.float64]
-SettingsT = TypeVar("SettingsT", bound=Settings)
 
 METHODS = ("temperature", "platt", "isotonic")
 _FEW = 10  # files of a class below which a calibration is said to be unsure
@@ -40,8 +39,40 @@ FEWEST_FILES = {"temperature": _FEW, "platt": FEWEST, "isotonic": _FEW}
 _TEMPERATURES = (0.01, 100.0)  # rows that 0.5 separates fully would ask for 0
 
 
-class Calibrator(Settings):
-    """A fitted map, with what it was fitted on. Frozen; `save` and `load` keep it as JSON."""
+class Fitted(Settings):
+    """Something fitted on validation rows, kept as JSON."""
+
+    called: ClassVar[str]
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON."""
+        with atomic_path(path, self.called) as temporary:
+            temporary.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises:
+            DataNotFoundError: There is no such file.
+            ParameterError: It holds something else.
+        """
+        doing = f"reading {cls.called}"
+        try:
+            values = read_json(Path(path))
+        except FileNotFoundError:
+            raise DataNotFoundError(f"{doing}: there is no file {path}. Fit one and save it there.") from None
+        except ValueError as error:
+            raise ParameterError(f"{doing}: {path} is not JSON ({error}); expected what save() writes.") from None
+        if not isinstance(values, dict):
+            raise ParameterError(f"{doing}: {path} holds a {type(values).__name__}, expected what save() writes.")
+        return cls(**values)
+
+
+class Calibrator(Fitted):
+    """A fitted map of scores, and the rows it was fitted on."""
+
+    called: ClassVar[str] = "a calibrator"
 
     method: Literal["temperature", "platt", "isotonic"] = Field(description="Kind of map")
     level: str = Field(description="Level of the rows it was fitted on, and is for")
@@ -85,21 +116,6 @@ class Calibrator(Settings):
         values = self.probabilities(rows["fake_probability"].to_numpy(dtype=np.float64), z)
         logits = _log_odds(values) if self.method == "isotonic" else self._line(z)
         return SCORES.complete(rows.assign(fake_probability=values, logit=logits))
-
-    def save(self, path: Path) -> None:
-        """Write it as JSON."""
-        with atomic_path(path, "a calibrator") as temporary:
-            temporary.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
-
-    @classmethod
-    def load(cls, path: Path) -> "Calibrator":
-        """Read what `save` wrote.
-
-        Raises:
-            DataNotFoundError: There is no such file.
-            ParameterError: It does not hold a calibrator.
-        """
-        return load_settings(cls, path, "a calibrator")
 
 
 def fit_calibrator(
@@ -186,19 +202,6 @@ def log_odds_of(rows: pd.DataFrame) -> Floats:
     given = rows["logit"].to_numpy(dtype=np.float64)
     own = np.isfinite(given) & (np.abs(expit(given) - raw) < 1e-6)
     return np.where(own, given, _log_odds(raw))
-
-
-def load_settings(cls: type[SettingsT], path: Path, what: str) -> SettingsT:
-    """Frozen settings from a JSON file."""
-    try:
-        values = read_json(Path(path))
-    except FileNotFoundError:
-        raise DataNotFoundError(f"reading {what}: there is no file {path}. Fit one and save it there.") from None
-    except ValueError as error:
-        raise ParameterError(f"reading {what}: {path} is not JSON ({error}); expected what save() writes.") from None
-    if not isinstance(values, dict):
-        raise ParameterError(f"reading {what}: {path} holds a {type(values).__name__}, expected what save() writes.")
-    return cls(**values)
 
 
 def _log_odds(probabilities: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""Detectors side by side, under one protocol and no other."""
+"""Leaderboard: detectors side by side, judged under one protocol."""
 
 import math
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ class Leaderboard:
     """Judged detectors, the best by the protocol's first metric on top; equal ones by name.
 
     Args:
-        judged: Of `judge_by`, all under one protocol.
+        judged: From `judge_by`, all under one protocol.
     """
 
     def __init__(self, judged: Iterable[Judged] = ()) -> None:

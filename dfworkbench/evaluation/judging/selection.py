@@ -1,7 +1,7 @@
-"""Honest against optimistic selection: the figure of the epoch picked on validation, and of the one picked on test data.
+"""Selection optimism: the figure of the epoch picked on validation against that of the epoch picked on test data.
 
-Papers and benchmarks often report the best of all epochs by the very data that they report on. Of k epochs the best one is at
-least as good as any other there, so the figure is never too low and mostly too high. Both are shown here, with what lies between.
+Papers and benchmarks often pick the best epoch on the very data that they report on. Such a figure is never too low and mostly
+too high.
 """
 
 import json
@@ -46,7 +46,7 @@ class Selection:
         optimistic: The other one's.
         optimism: How much better the optimistic figure is, never below 0. Its interval is that of the difference of these two
             epochs over resampled files: where it reaches below 0, the pick was luck.
-        note: What must be said beside the figures; "" if nothing.
+        note: Warning that belongs to the figures; "" if none.
     """
 
     metric: str
@@ -95,7 +95,7 @@ def selection_optimism(
     Args:
         run: Its folder, or its name in the workspace.
         dataset: Extracted data set to judge on; empty for the one that the run was trained on.
-        split: Of that data set.
+        split: Which of its splits.
         metric: Name in `METRICS`.
         judging: How rows, figures and intervals are computed.
         device: Where missing epochs are scored.

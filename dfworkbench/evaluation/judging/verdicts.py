@@ -1,4 +1,4 @@
-"""Real, fake or inconclusive: two thresholds from validation rows, at error rates that are chosen.
+"""Operating points: two thresholds at chosen error rates, set on validation rows, and verdicts (real, fake, inconclusive).
 
 Moving the operating point needs the score tables and nothing else. The thresholds are order statistics with the finite-sample
 rule of split conformal prediction (V. Vovk, A. Gammerman and G. Shafer, "Algorithmic learning in a random world", 2005): with n
@@ -7,7 +7,7 @@ can vouch for is 1 / (n + 1); below it nothing is called fake, and the operating
 another data set, and n files of few people are worth less than n.
 """
 
-from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -16,9 +16,7 @@ from pydantic import Field
 
 from dfworkbench.core.errors import ParameterError
 from dfworkbench.core.names import FAKE, REAL
-from dfworkbench.core.settings import Settings
-from dfworkbench.core.workspace import atomic_path
-from dfworkbench.evaluation.judging.calibration import fitting_rows, load_settings
+from dfworkbench.evaluation.judging.calibration import Fitted, fitting_rows
 from dfworkbench.evaluation.metrics.bootstrap import unit_codes
 from dfworkbench.evaluation.metrics.interval import binomial_interval
 from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, Rule, to_level
@@ -26,8 +24,10 @@ from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, Rule, to_leve
 VERDICTS = ("real", "inconclusive", "fake", "no score")
 
 
-class OperatingPoint(Settings):
-    """Two thresholds and where they come from. Frozen; `save` and `load` keep it as JSON."""
+class OperatingPoint(Fitted):
+    """Two thresholds, and the rows they were set on."""
+
+    called: ClassVar[str] = "an operating point"
 
     false_alarm_rate: float = Field(ge=0, le=1, description="Alpha: share of reals that may be called fake")
     miss_rate: float = Field(ge=0, le=1, description="Beta: share of fakes that may be called real")
@@ -58,7 +58,7 @@ class OperatingPoint(Settings):
         ]
 
     def notes(self) -> list[str]:
-        """What must be said beside verdicts of this operating point."""
+        """Warnings that belong to the verdicts of this operating point."""
         sides = (
             ("fake", "false-alarm", self.false_alarm_rate, self.fake_above, self.n_real, self.real_people, "real"),
             ("real", "miss", self.miss_rate, self.real_below, self.n_fake, self.fake_people, "fake"),
@@ -75,21 +75,6 @@ class OperatingPoint(Settings):
                     f"the {n} {kind} rows are of {people} people or groups: the {rate} rate is less sure than {n} rows say"
                 )
         return out
-
-    def save(self, path: Path) -> None:
-        """Write it as JSON."""
-        with atomic_path(path, "an operating point") as temporary:
-            temporary.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
-
-    @classmethod
-    def load(cls, path: Path) -> "OperatingPoint":
-        """Read what `save` wrote.
-
-        Raises:
-            DataNotFoundError: There is no such file.
-            ParameterError: It does not hold an operating point.
-        """
-        return load_settings(cls, path, "an operating point")
 
 
 def operating_point(

@@ -1,4 +1,4 @@
-"""Metrics that need ranks or a threshold, and the table of all metrics by name.
+"""Metrics of ranks or a threshold (AUC, EER, accuracy, ...), and the table of all metrics by name.
 
 Every function takes a `Curve` of D draws and gives `(D,)`, NaN where it is not defined. Fake is the positive class; with
 labels and scores call `evaluate.metric_of`.

@@ -1,7 +1,7 @@
 """Metrics of a score table, each with its bootstrap interval; and the same over several runs (seeds) of one detector.
 
 Frames of one video are alike, so a resampling draws whole videos (or identity groups) with all their rows. Rows without a
-score stay in the table; `Judging.missing` says what they count as, and the coverage stands beside every figure.
+score stay in the table; `Judging.missing` says what they count as, and every figure comes with its coverage.
 """
 
 from collections.abc import Callable, Sequence
@@ -127,7 +127,7 @@ def row_interval(row: Any) -> Interval:
 
 
 def metrics_text(table: pd.DataFrame) -> str:
-    """A table from `evaluate` as lines to print: value, interval, counts and coverage, and below them what must be said."""
+    """A table from `evaluate` as lines to print: value, interval, counts and coverage, and its warnings below."""
     lines, width = [], max([17, *table["metric"].str.len()])
     for row in table.itertuples():
         value, why = row_interval(row).text(), f"; {row.reason}" if row.reason else ""
@@ -139,7 +139,7 @@ def metrics_text(table: pd.DataFrame) -> str:
 
 
 def table_notes(table: pd.DataFrame) -> list[str]:
-    """What must be said beside the figures of a table from `evaluate`; a sentence each, mostly none."""
+    """The warnings of a table from `evaluate`; a sentence each, mostly none."""
     return [str(note) for note in dict.fromkeys(table["note"]) if note] if "note" in table else []
 
 

@@ -1,6 +1,6 @@
-"""Who is good at what: detectors by data sets and forgery kinds, each cell with its interval, its coverage and its size.
+"""Matrix of detectors by data sets and forgery kinds: each cell with its interval, coverage and number of files.
 
-Papers print such tables as bare numbers. Here a cell is computed from score tables and from nothing else, by one rule for all.
+Papers print such tables as bare numbers; here each cell is computed from score tables, all by one rule.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Figures of calibration and abstention: what a probability is worth, what abstaining gains, where two thresholds lie.
+"""Figures of calibration: reliability diagram, risk over coverage, and the verdicts of an operating point.
 
 All are quick enough to be drawn anew at each step of a slider.
 """
@@ -123,7 +123,7 @@ def plot_operating_point(scores: pd.DataFrame, point: OperatingPoint, *, bins: i
     Args:
         scores: The score table that is judged, calibrated if that of the operating point was.
         point: From `verdicts.operating_point`, of validation rows.
-        bins: Of the histograms over 0..1.
+        bins: Bins of the histograms over 0..1.
         title: Above the charts.
     """
     judged = verdicts(scores, point)

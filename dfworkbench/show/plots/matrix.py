@@ -1,4 +1,4 @@
-"""Detectors by data sets and forgery kinds, as a heat map whose cells can be read without their colour."""
+"""Heat map of detectors by data sets and forgery kinds; its cells can be read without their colour."""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Figures of robustness: what is left of detectors under perturbations of rising strength."""
+"""Figure of robustness: AUC under perturbations of rising strength."""
 
 import numpy as np
 import pandas as pd

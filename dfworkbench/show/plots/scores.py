@@ -1,4 +1,4 @@
-"""Figures of score tables: ROC curves with their bands, and where the scores of each kind lie."""
+"""Figures of score tables: ROC curves with bands, and the distribution of scores by forgery kind."""
 
 from collections.abc import Mapping
 
@@ -67,7 +67,7 @@ def plot_scores(scores: pd.DataFrame, judging: Judging = Judging(), *, bins: int
     Args:
         scores: A score table.
         judging: Which rows count.
-        bins: Of the histograms over 0..1.
+        bins: Bins of the histograms over 0..1.
         title: Above the charts.
     """
     rows, coverage = judged_rows(scores, judging)

@@ -1,4 +1,4 @@
-"""Honest against optimistic selection of an epoch."""
+"""Figure of selection optimism: epochs picked on validation and on test data."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -26,7 +26,7 @@ def plot_selection(found: Selection, title: str = "") -> Figure:
     """Every epoch on validation and test data with both picks, and beside it their figures with intervals.
 
     Args:
-        found: Of `selection_optimism`.
+        found: From `selection_optimism`.
         title: Above the charts.
     """
     figure = new_figure(9.6, 3.9, title)
