@@ -29,6 +29,7 @@ from dfworkbench.runs.checkpoints import LoadedDetector
 
 CLEAN = "clean"
 CHANCE = 0.5
+_CACHE_MB = 512
 
 
 class Robustness(NamedTuple):
@@ -60,10 +61,9 @@ def robustness(
     levels: Sequence[int] = LEVELS,
     frames: int | None = 1,
     name: str = "",
-    batch_size: int = 64,
     judging: Judging = Judging(),
     seed: int = 0,
-    cache_mb: int = 512,
+    cache_mb: int = _CACHE_MB,
     progress: bool = True,
 ) -> Robustness:
     """Score the same samples under every perturbation at every level.
@@ -79,7 +79,6 @@ def robustness(
         levels: From 1 (weak) to 5 (strong), rising.
         frames: Samples per video; None for all.
         name: The detector's name in the tables; "" for its own.
-        batch_size: Samples per forward pass.
         judging: How the AUC and its interval are computed.
         seed: Seed of the perturbations.
         cache_mb: Up to how many megabytes of pictures are kept between the conditions.
@@ -99,17 +98,7 @@ def robustness(
     changes = {
         (chain, level): Perturb(chain, *strengths_at(chain, level)) for chain in perturbations for level in steps
     }
-    scores = _score_under(
-        changes,
-        detector,
-        data,
-        videos,
-        frames=frames,
-        batch_size=batch_size,
-        seed=seed,
-        cache_mb=cache_mb,
-        progress=progress,
-    )
+    scores = _score_under(changes, detector, data, videos, frames, seed, cache_mb, progress)
     own = detector.name if isinstance(detector, LoadedDetector) else type(detector).__name__
     return robustness_of(scores, name or own, judging)
 
@@ -155,9 +144,7 @@ def frank_scores(
     conditions: Sequence[str] = tuple(FRANK_2020),
     *,
     frames: int | None = 1,
-    batch_size: int = 64,
     seed: int = 0,
-    cache_mb: int = 512,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Scores by the protocol of Frank et al. 2020: each perturbation with probability 0.5 and a random strength.
@@ -168,9 +155,7 @@ def frank_scores(
         videos: Rows of `data.videos`, such as its test split.
         conditions: Names in `FRANK_2020`.
         frames: Samples per video; None for all.
-        batch_size: Samples per forward pass.
         seed: Seed of the perturbations.
-        cache_mb: Up to how many megabytes of pictures are kept between the conditions.
         progress: Whether to show a bar.
 
     Returns:
@@ -181,17 +166,7 @@ def frank_scores(
         InputError: The detector does not score fakes.
     """
     changes = {(condition, 1): PerturbFrank(condition) for condition in conditions}
-    return _score_under(
-        changes,
-        detector,
-        data,
-        videos,
-        frames=frames,
-        batch_size=batch_size,
-        seed=seed,
-        cache_mb=cache_mb,
-        progress=progress,
-    )
+    return _score_under(changes, detector, data, videos, frames, seed, _CACHE_MB, progress)
 
 
 def frank_auc(scores: pd.DataFrame, name: str, judging: Judging = Judging()) -> pd.DataFrame:
@@ -218,17 +193,9 @@ _Drawn = tuple[Measure, NDArray[np.float64]]
 
 
 def _score_under(
-    changes: Mapping[tuple[str, int], Transform],
-    detector: Any,
-    data: Extracted,
-    videos: pd.DataFrame,
-    *,
-    frames: int | None,
-    batch_size: int,
-    seed: int,
-    cache_mb: int,
-    progress: bool,
-) -> pd.DataFrame:
+    changes: Mapping[tuple[str, int], Transform], detector: Any, data: Extracted, videos: pd.DataFrame, frames: int | None,
+    seed: int, cache_mb: int, progress: bool,
+) -> pd.DataFrame:  # fmt: skip
     """Score tables of the same samples, unperturbed and under every (perturbation, level)."""
     # never without a transform: the cache then holds pictures before they are cut, which serve every condition
     samples = FaceDataset(
@@ -241,7 +208,7 @@ def _score_under(
         conditions.items(), desc="perturbing", unit="condition", disable=not progress, leave=False
     ):
         samples.transform = change
-        table = score_rows(detector, samples, batch_size=batch_size, progress=False)
+        table = score_rows(detector, samples, progress=False)
         tables.append(table.assign(perturbation=name, level=level))
     return pd.concat(tables, ignore_index=True)
 

@@ -17,9 +17,6 @@ from dfworkbench.evaluation.scoring.aggregate import ALIASES, DEFAULT_RULE, Rule
 
 NAN = float("nan")
 
-#: Resampling unit -> column of a score table.
-UNITS = {"video": "video_id", "group": "group"}
-
 #: Policy for missing scores -> fake probability that a row without score gets; None takes it out.
 MISSING = {"drop": None, "as_chance": 0.5, "as_real": 0.0, "as_fake": 1.0}
 Missing = Literal["drop", "as_chance", "as_real", "as_fake"]
