@@ -225,3 +225,16 @@ def test_the_protocol_goes_by_splits_csv(toy):
     path = toy.labels / "toy/videos.csv"
     write_table("video", read_table("video", path).assign(split="train"), path)
     assert Protocol.of("toy", workspace=toy).videos == 8
+
+
+def test_protocols_locked_before_there_was_a_confidence_keep_their_ids(tmp_path):
+    """Both ids were computed by the version before `Judging`."""
+    old = Protocol(dataset="d", split_hash="0" * 64, videos=3)
+    other = old.replace(missing="drop", unit="group", draws=5, seed=2, level="frame")
+    assert (old.id, other.id) == ("5c2459cebe", "d7879f53ac")
+    stored = old.model_dump(mode="json")
+    del stored["confidence"]
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps({"sha256": old.sha256, "protocol": stored}))
+    assert Protocol.load(path) == old
+    assert old.replace(confidence=0.9).id != old.id

@@ -153,7 +153,7 @@ def fit_calibrator(
     fit = {"temperature": _temperature, "platt": _platt, "isotonic": _isotonic}[method]
     known: dict[str, Any] = {
         "method": method, "level": level, "rule": rule, "datasets": _named(rows["dataset"]), "splits": _named(rows["split"]),
-        "n_real": int((labels == REAL).sum()), "n_fake": int((labels == FAKE).sum()), 
+        "n_real": int((labels == REAL).sum()), "n_fake": int((labels == FAKE).sum()),
         "log_loss_before": metric_of("log_loss", labels, raw),
     }  # fmt: skip
     files, fewest = pd.factorize(rows["video_id"])[0], FEWEST_FILES[method] if fewest is None else fewest
