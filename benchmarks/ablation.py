@@ -26,7 +26,8 @@ from dfworkbench.core.names import REAL
 from dfworkbench.core.workspace import find_workspace
 from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.datasets.facial_swap import SwapSettings
-from dfworkbench.evaluation.metrics.comparison import compare_auc, mean_auc
+from dfworkbench.evaluation.metrics.compare import compare_auc, mean_auc
+from dfworkbench.evaluation.metrics.interval import PEOPLE
 from dfworkbench.evaluation.metrics.measures import Measure
 from dfworkbench.evaluation.scoring.score import score_rows
 from dfworkbench.methods.mi_net.settings import VARIANTS, ClueStudySettings
@@ -100,8 +101,9 @@ def row(name: str, condition: str, own: list[pd.DataFrame], base: list[pd.DataFr
     """Means of one variant over its seeds, and what they gain over `base`."""
     found = {"variant": name, "condition": condition, "seeds": str(len(own))}
     for level in LEVELS:
-        found[f"{level} AUC"] = in_words(mean_auc(condition, own, level=level)[0])
-        found[f"{level} gain"] = "" if base is None else in_words(compare_auc(condition, own, base, level=level), "+")
+        how = PEOPLE.replace(level=level)
+        found[f"{level} AUC"] = in_words(mean_auc(condition, own, how)[0])
+        found[f"{level} gain"] = "" if base is None else in_words(compare_auc(condition, own, base, how), "+")
     return found
 
 

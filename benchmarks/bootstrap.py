@@ -15,6 +15,7 @@ from sklearn.metrics import roc_auc_score
 
 from dfworkbench.evaluation.metrics.curves import draw_counts
 from dfworkbench.evaluation.metrics.evaluate import evaluate
+from dfworkbench.evaluation.metrics.interval import Judging
 
 
 def make_table(videos: int, faces: int) -> pd.DataFrame:
@@ -31,7 +32,7 @@ def make_table(videos: int, faces: int) -> pd.DataFrame:
 
 def plain_interval(table: pd.DataFrame, counts: np.ndarray) -> tuple[float, float]:
     """The slow reference."""
-    rows = list(table.groupby("video_id", sort=False).indices.values())
+    rows = list(table.groupby("video_id").indices.values())
     label, score = table["label"].to_numpy(), table["fake_probability"].to_numpy()
     aucs = []
     for draw in counts:
@@ -52,12 +53,12 @@ def main() -> None:
     start = time.process_time()
     plain = plain_interval(table, draw_counts(given.videos, given.plain_draws, seed=0))
     plain_s = (time.process_time() - start) / given.plain_draws * given.draws
-    same = evaluate(table, ["frame"], metrics=["auc"], draws=given.plain_draws).iloc[0]
+    same = evaluate(table, ["frame"], Judging(draws=given.plain_draws), metrics=["auc"]).iloc[0]
     print(f"{given.videos} videos x {given.faces} faces, {given.draws} draws, AUC")
     print(f"  plain loop, frame level : {plain_s:8.1f} s ({given.plain_draws} draws timed)")
     for level in ("frame", "video"):
         start = time.process_time()
-        evaluate(table, [level], metrics=["auc"], draws=given.draws)
+        evaluate(table, [level], Judging(draws=given.draws), metrics=["auc"])
         ours = time.process_time() - start
         note = f", {plain_s / ours:.0f} times faster" if level == "frame" else ""
         print(f"  dfworkbench, {level} level: {ours:8.1f} s{note}")

@@ -22,6 +22,7 @@ from dfworkbench.core.workspace import find_workspace
 from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.datasets.facial_swap import SwapSettings
 from dfworkbench.evaluation.metrics.evaluate import evaluate
+from dfworkbench.evaluation.metrics.interval import Judging
 from dfworkbench.evaluation.scoring.score import score_rows
 from dfworkbench.extraction import ExtractSettings, extract
 from dfworkbench.models import detector_options
@@ -61,7 +62,7 @@ def rows_of(scores: pd.DataFrame, known: dict[str, Any]) -> list[dict[str, Any]]
     parts = {POOLED: scores} | {kind: scores[real | (scores["method"] == kind)] for kind in kinds}
     found = []
     for kind, part in parts.items():
-        table = evaluate(part, levels=("video", "frame"), metrics=("auc",), unit="group")
+        table = evaluate(part, ("video", "frame"), Judging(unit="group"), metrics=("auc",))
         found += [
             known | {"kind": kind, **row} for row in table[["level", "value", "low", "high", "n"]].to_dict("records")
         ]

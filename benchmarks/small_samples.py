@@ -15,9 +15,10 @@ import pandas as pd
 from scipy.stats import norm
 
 from dfworkbench.evaluation.judging.calibration import METHODS, fit_calibrator
-from dfworkbench.evaluation.metrics.bootstrap import INTERVAL, resample
+from dfworkbench.evaluation.metrics.bootstrap import resample
 from dfworkbench.evaluation.metrics.curves import Ranking, draw_counts
-from dfworkbench.evaluation.metrics.evaluate import log_loss
+from dfworkbench.evaluation.metrics.evaluate import metric_of
+from dfworkbench.evaluation.metrics.interval import tails
 
 SIZES = (2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30)
 AUCS = (0.7, 0.85, 0.95, 0.99)
@@ -40,7 +41,7 @@ def coverage(size: int, auc: float, repeats: int, draws: int) -> dict[str, float
         labels, z = logits(np.random.default_rng(seed), size, auc)
         drawn = resample(Ranking(labels, 1 / (1 + np.exp(-z))), np.arange(2 * size), counts, tuple(true))
         for name, value in true.items():
-            low, high = np.nanquantile(drawn[name], INTERVAL)
+            low, high = np.nanquantile(drawn[name], tails(0.95))
             held[name] += low - 1e-9 <= value <= high + 1e-9
             flat[name] += high - low < 1e-9
     return {name: held[name] / repeats for name in true} | {f"{name}, no width": flat[name] / repeats for name in true}
@@ -56,7 +57,7 @@ def group_coverage(groups: int, auc: float, repeats: int, draws: int) -> dict[st
         shared = np.repeat(rng.normal(size=groups), 12)
         z = distance * labels + np.sqrt(0.5) * (shared + rng.normal(size=len(labels)))
         drawn = resample(Ranking(labels, norm.cdf(z)), codes, counts, ("auc",))["auc"]
-        low, high = np.nanquantile(drawn, INTERVAL)
+        low, high = np.nanquantile(drawn, tails(0.95))
         held, flat = held + (low <= auc <= high), flat + (high - low < 1e-9)
     return {"auc": held / repeats, "auc, no width": flat / repeats}
 
@@ -64,7 +65,7 @@ def group_coverage(groups: int, auc: float, repeats: int, draws: int) -> dict[st
 def harm(size: int, auc: float, repeats: int, method: str) -> dict[str, float]:
     """Share of calibrations that make the log loss on fresh files worse, and its mean and worst twentieth."""
     labels, z = logits(np.random.default_rng(10**6), FRESH, auc)
-    fresh, before = 1 / (1 + np.exp(-2 * z)), log_loss(labels, 1 / (1 + np.exp(-2 * z)))
+    fresh, before = 1 / (1 + np.exp(-2 * z)), metric_of("log_loss", labels, 1 / (1 + np.exp(-2 * z)))
     after = []
     for seed in range(repeats):
         y, own = logits(np.random.default_rng(seed), size, auc)
@@ -73,7 +74,7 @@ def harm(size: int, auc: float, repeats: int, method: str) -> dict[str, float]:
             "frame": 0, "fake_probability": 1 / (1 + np.exp(-2 * own)), "status": "ok", "split": "val",
         })  # fmt: skip
         fitted = fit_calibrator(rows, method, fewest=1)
-        after.append(log_loss(labels, fitted.probabilities(fresh)))
+        after.append(metric_of("log_loss", labels, fitted.probabilities(fresh)))
     return {
         "worse": float(np.mean(np.array(after) > before)), "before": before, "after": float(np.mean(after)),
         "after, 95 %": float(np.quantile(after, 0.95)),

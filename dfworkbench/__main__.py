@@ -133,7 +133,7 @@ def _score(given: argparse.Namespace) -> int:
 
 def _judge(given: argparse.Namespace) -> int:
     from dfworkbench.evaluation.exchange.interchange import write_scores
-    from dfworkbench.evaluation.exchange.judge import judge
+    from dfworkbench.evaluation.exchange.judge_file import judge
 
     judgement = judge(given.file, given_settings("judge", given))
     _say(str(judgement))

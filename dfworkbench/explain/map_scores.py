@@ -13,7 +13,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from dfworkbench.core.errors import InputError
-from dfworkbench.evaluation.metrics.evaluate import average_precision
+from dfworkbench.evaluation.metrics.evaluate import metric_of
+from dfworkbench.evaluation.metrics.interval import Judging
 from dfworkbench.evaluation.metrics.measures import NAN, Measure, mean_measure
 
 
@@ -64,7 +65,7 @@ def map_scores(attribution: ArrayLike, mask: ArrayLike) -> MapScores:
         top_iou=_top_iou(a, forged),
         pointing=float(shares[a == a.max()].mean()),
         energy=energy,
-        average_precision=average_precision(forged.ravel(), a.ravel()),
+        average_precision=metric_of("average_precision", forged.ravel(), a.ravel()),
     )
 
 
@@ -115,7 +116,9 @@ def summarise_maps(
     for column, name in MEASURES.items():
         level = NAN if chance is None else getattr(chance, column)
         unit = "identity group"
-        measure = mean_measure(name, known[column], known["group"], chance=level, unit=unit, draws=draws, seed=seed)
+        measure = mean_measure(
+            name, known[column], known["group"], Judging(draws=draws, seed=seed), chance=level, unit=unit
+        )
         out.append(measure if len(known) else measure._replace(reason=_why_none(table)))
     return out
 

@@ -23,13 +23,13 @@ class FailureAtlas:
     Shown as the last value of a cell; without a notebook, `figure`, `table` and `case` give the same.
 
     Args:
-        name: Of the detector, for titles.
+        name: The detector in titles.
         scores: Its score table.
         data: The extracted set that was scored.
         detector: By whose features cases are clustered; None: by forgery kind, person and log-odds.
         worst: How many misses, and how many false alarms, at most.
-        clusters: Of each.
-        seed: Of controls and clusters.
+        clusters: How many of each.
+        seed: Seed of controls and clusters.
         progress: Whether to show a bar.
     """
 

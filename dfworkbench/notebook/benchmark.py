@@ -9,12 +9,13 @@ from pydantic import Field, field_validator
 from dfworkbench.core.names import require_name
 from dfworkbench.core.settings import Settings
 from dfworkbench.core.workspace import Workspace, find_workspace
-from dfworkbench.evaluation.judging.judged import judge_by
+from dfworkbench.evaluation.judging.by_protocol import judge_by
 from dfworkbench.evaluation.judging.leaderboard import Leaderboard
 from dfworkbench.evaluation.judging.protocol import Protocol, split_videos
 from dfworkbench.evaluation.metrics.compare import compare_detectors
+from dfworkbench.evaluation.metrics.evaluate import evaluate_seeds
+from dfworkbench.evaluation.metrics.interval import Judging
 from dfworkbench.evaluation.metrics.matrix import score_matrix
-from dfworkbench.evaluation.metrics.seeds import evaluate_seeds
 from dfworkbench.models.registry import HELPERS
 from dfworkbench.notebook.pickers import detectors as all_detectors
 from dfworkbench.notebook.report.runs import LeftOut, ReportRun, by_label, read_runs, run_names
@@ -104,12 +105,12 @@ def leaderboard(
 
 
 def seed_table(runs: Sequence[ReportRun], dataset: str) -> pd.DataFrame:
-    """Figures of each detector over its seeds: detector, and the columns of `seeds.evaluate_seeds`."""
+    """Figures of each detector over its seeds: detector, and the columns of `evaluate.evaluate_seeds`."""
     parts = []
     for label, group in by_label(runs).items():
         tables = [run.scores[dataset] for run in group if dataset in run.scores]
         if tables:
-            found = evaluate_seeds(tables, ("video", "frame"), metrics=METRICS[:2], missing=MISSING)
+            found = evaluate_seeds(tables, ("video", "frame"), Judging(missing=MISSING), metrics=METRICS[:2])
             parts.append(found.assign(detector=label, asked=len(group)))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["detector", "level", "metric"])
 
@@ -125,7 +126,8 @@ def pair_table(runs: Sequence[ReportRun], dataset: str) -> pd.DataFrame:
     Empty where there are fewer than two.
     """
     tables = first_tables(runs, dataset)
-    return compare_detectors(tables, missing=MISSING) if len(tables) > 1 else pd.DataFrame()
+    people = Judging(unit="group", missing=MISSING, draws=2000)
+    return compare_detectors(tables, people) if len(tables) > 1 else pd.DataFrame()
 
 
 def kinds_matrix(runs: Sequence[ReportRun]) -> pd.DataFrame:
@@ -134,4 +136,4 @@ def kinds_matrix(runs: Sequence[ReportRun]) -> pd.DataFrame:
         label: [pd.concat(list(run.scores.values()), ignore_index=True) for run in group]
         for label, group in by_label(runs).items()
     }
-    return score_matrix(tables, missing=MISSING)
+    return score_matrix(tables, Judging(unit="group", missing=MISSING))

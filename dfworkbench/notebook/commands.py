@@ -17,7 +17,7 @@ SUBCOMMANDS: dict[str, str] = {
     "extract": "dfworkbench.extraction:ExtractSettings",
     "train": "dfworkbench.training:TrainSettings",
     "score": "dfworkbench.evaluation.scoring.score:ScoreSettings",
-    "judge": "dfworkbench.evaluation.exchange.judge:JudgeSettings",
+    "judge": "dfworkbench.evaluation.exchange.judge_file:JudgeSettings",
 }
 
 

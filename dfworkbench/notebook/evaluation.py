@@ -1,6 +1,6 @@
-"""Notebook 04_evaluation: which runs are judged on what, and every table and figure of the judgement.
+"""Notebook 04_evaluation: its settings, tables and figures.
 
-Everything is computed from score tables. A split is scored once per run; what lies in the run's folder is used again.
+Everything is computed from score tables. A split is scored once per run; scores in the run's folder are reused.
 """
 
 import html
@@ -16,20 +16,21 @@ from dfworkbench.core.settings import Settings
 from dfworkbench.core.workspace import find_workspace
 from dfworkbench.datasets.audit.audit import Audit
 from dfworkbench.datasets.dataset import DataSet
+from dfworkbench.evaluation.judging.by_protocol import ROW_ORDER, judge_by
 from dfworkbench.evaluation.judging.calibration import Calibrator, fit_calibrator
-from dfworkbench.evaluation.judging.judged import ROW_ORDER, judge_by
 from dfworkbench.evaluation.judging.leaderboard import Leaderboard
 from dfworkbench.evaluation.judging.protocol import Protocol, crop_profile, split_videos
 from dfworkbench.evaluation.judging.robustness import Robustness, robustness
 from dfworkbench.evaluation.judging.selection import Selection, selection_optimism
-from dfworkbench.evaluation.metrics.bootstrap import interval_text
-from dfworkbench.evaluation.metrics.compare import compare_detectors
+from dfworkbench.evaluation.metrics.compare import compare_detectors, drawn_metric
 from dfworkbench.evaluation.metrics.evaluate import evaluate
+from dfworkbench.evaluation.metrics.interval import Interval, Judging, Missing
 from dfworkbench.evaluation.metrics.matrix import score_matrix
 from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, Rule
 from dfworkbench.evaluation.scoring.heldout import score_split, stored_scores
 from dfworkbench.notebook.atlas import FailureAtlas
 from dfworkbench.notebook.operating import OperatingPointExplorer, Tables
+from dfworkbench.notebook.report.tables import p_text
 from dfworkbench.notebook.views import metric_table
 from dfworkbench.runs.checkpoints import LoadedDetector, load_detector
 from dfworkbench.runs.layout import score_file
@@ -48,9 +49,7 @@ class EvaluationSettings(Settings):
     dataset: str = Field("demo", min_length=1, description="Extracted data set with validation and test splits.")
     runs: list[str] = Field([], description="Runs in checkpoints/ to judge; empty: the one last trained on this set.")
     rule: Rule = Field(DEFAULT_RULE, description="How the faces of a file become one number.")
-    missing: Literal["drop", "as_chance", "as_real", "as_fake"] = Field(
-        "as_chance", description="What a file without score counts as."
-    )
+    missing: Missing = Field("as_chance", description="What a file without score counts as.")
     unit: Literal["video", "group"] = Field(
         "video", description="What the bootstrap draws; group: people, with all their files, where there are many."
     )
@@ -66,10 +65,15 @@ class EvaluationSettings(Settings):
     )
     levels: list[int] = Field([1, 3, 5], description="How strongly, 1 to 5.")
     perturbed_frames: int = Field(2, ge=1, le=1000, description="Faces per video that are perturbed.")
-    seed: int = Field(0, ge=0, le=2**32 - 1, description="Of resampling and perturbations.")
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of resampling and perturbations.")
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where to score; auto takes a GPU if there is one."
     )
+
+    @property
+    def judging(self) -> Judging:
+        """How every figure of the notebook is computed."""
+        return Judging(rule=self.rule, missing=self.missing, unit=self.unit, draws=self.draws, seed=self.seed)
 
     def run_names(self) -> list[str]:
         """The runs, each once."""
@@ -85,7 +89,7 @@ class Evaluation:
     """
 
     def __init__(self, settings: EvaluationSettings, *, progress: bool = True) -> None:
-        self.settings, self.progress = settings, progress
+        self.settings, self.judging, self.progress = settings, settings.judging, progress
         self.names = settings.run_names()
         self.space = find_workspace()
 
@@ -114,11 +118,8 @@ class Evaluation:
     @cached_property
     def protocol(self) -> Protocol:
         """Locked, and kept beside the tables of the data set."""
-        own = self.settings
-        locked = Protocol.of(
-            own.dataset, workspace=self.space, rule=own.rule, missing=own.missing, unit=own.unit, draws=own.draws,
-            seed=own.seed, metrics=LEADERBOARD,
-        )  # fmt: skip
+        how = self.judging.model_dump()
+        locked = Protocol.of(self.settings.dataset, workspace=self.space, metrics=LEADERBOARD, **how)
         locked.save(self.space)
         return locked
 
@@ -155,12 +156,9 @@ class Evaluation:
 
     def metrics(self, names: tuple[str, ...] = RANKING) -> ReadableTable:
         """Metrics of test data at frame and video level, a row per run and level."""
-        own, parts = self.settings, []
+        parts = []
         for name, scores in self.test.items():
-            found = evaluate(
-                scores, ("frame", "video"), rule=own.rule, metrics=names, missing=own.missing, draws=own.draws,
-                seed=own.seed, unit=own.unit,
-            )  # fmt: skip
+            found = evaluate(scores, ("frame", "video"), self.judging, metrics=names)
             parts.append(found.assign(level=found["level"] + (f", {name}" if len(self.names) > 1 else "")))
         return metric_table(pd.concat(parts, ignore_index=True))
 
@@ -170,10 +168,7 @@ class Evaluation:
 
     def matrix(self) -> pd.DataFrame:
         """Video AUC per run and forgery kind, for `plots.plot_matrix`."""
-        own = self.settings
-        return score_matrix(
-            self.test, rule=own.rule, missing=own.missing, unit=own.unit, draws=own.draws, seed=own.seed
-        )
+        return score_matrix(self.test, self.judging)
 
     def atlas(self, run: str) -> FailureAtlas:
         """Where a run is most wrong on test data, in clusters of its own features where it has any."""
@@ -199,14 +194,12 @@ class Evaluation:
             return HTML(
                 wrap(f"One run, {html.escape(self.names[0])}: nothing to compare. Name several in the settings.")
             )
-        own = self.settings
-        found = compare_detectors(
-            self.test, rule=own.rule, missing=own.missing, unit=own.unit, draws=own.draws, seed=own.seed
-        )
+        found = compare_detectors(self.test, self.judging)
         rows = {
             f"{row.first} minus {row.second}": {
-                "AUC difference": interval_text(row.difference, row.low, row.high),
-                "p, bootstrap (Holm)": _p(row.bootstrap_holm_p), "p, DeLong (Holm)": _p(row.holm_p), "files": row.n, "": row.notes,
+                "AUC difference": Interval(row.difference, row.low, row.high).text(),
+                "p, bootstrap (Holm)": p_text(row.bootstrap_holm_p), "p, DeLong (Holm)": p_text(row.holm_p),
+                "files": row.n, "": row.notes,
             }
             for row in found.itertuples()
         }  # fmt: skip
@@ -245,8 +238,7 @@ class Evaluation:
         return ReadableTable(pd.DataFrame.from_dict(rows, orient="index").rename_axis(self.settings.calibration))
 
     def _video_value(self, scores: pd.DataFrame, metric: str) -> float:
-        found = evaluate(scores, ("video",), rule=self.settings.rule, metrics=(metric,), draws=0)
-        return float(found["value"].iloc[0])
+        return drawn_metric(metric, scores, self.judging.replace(draws=0), metric=metric)[0].value
 
     def explorer(self) -> OperatingPointExplorer:
         """Verdicts on test files, with sliders for the error rates that are asked for on validation files."""
@@ -259,8 +251,8 @@ class Evaluation:
         trained = [name for name, loaded in self.detectors.items() if _is_trained(loaded)]
         return {
             name: selection_optimism(
-                name, dataset=own.dataset, rule=own.rule, missing=own.missing, unit=own.unit, draws=own.draws, seed=own.seed,
-                device=own.device, workspace=self.space, progress=self.progress,
+                name, dataset=own.dataset, judging=self.judging, device=own.device, workspace=self.space,
+                progress=self.progress,
             )
             for name in (trained if own.selection else [])
         }  # fmt: skip
@@ -273,7 +265,7 @@ class Evaluation:
         parts = [
             robustness(
                 loaded, data, videos, own.perturbations, levels=own.levels, frames=own.perturbed_frames, name=name,
-                draws=own.draws, unit=own.unit, seed=own.seed, progress=self.progress,
+                judging=self.judging, seed=own.seed, progress=self.progress,
             )
             for name, loaded in self.detectors.items()
         ]  # fmt: skip
@@ -284,7 +276,7 @@ class Evaluation:
         rows = [
             {
                 "run": row.detector, "perturbation": row.perturbation,
-                "area under AUC": interval_text(row.area, row.area_low, row.area_high),
+                "area under AUC": Interval(row.area, row.area_low, row.area_high).text(),
                 "breaks at level": "never" if pd.isna(row.broken_at) else f"{row.broken_at:.0f}", "": row.reason,
             }
             for row in self.robustness.summary.itertuples()
@@ -296,7 +288,3 @@ class Evaluation:
 
 def _is_trained(loaded: LoadedDetector) -> bool:
     return Run(loaded.path.parent).is_trained
-
-
-def _p(value: float) -> str:
-    return "not defined" if pd.isna(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"

@@ -10,6 +10,7 @@ from dfworkbench.core.safe_paths import require_below
 from dfworkbench.core.workspace import explain_write, find_workspace
 from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.evaluation.metrics.evaluate import evaluate
+from dfworkbench.evaluation.metrics.interval import Judging
 from dfworkbench.evaluation.scoring.heldout import score_split
 from dfworkbench.evaluation.scoring.results import FileScore, Scored
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
@@ -64,7 +65,7 @@ class HeldOut:
         self.dataset, self.rule = dataset, rule
         extracted = DataSet(dataset).is_extracted
         self.scores = score_split(loaded, dataset, "test") if extracted else None
-        self.metrics = None if self.scores is None else evaluate(self.scores, rule=rule)
+        self.metrics = None if self.scores is None else evaluate(self.scores, judging=Judging(rule=rule))
 
     def __str__(self) -> str:
         if self.metrics is None:
@@ -82,7 +83,7 @@ class HeldOut:
         """The ROC curve, and the scores of each kind of forgery; none without figures."""
         if self.scores is None:
             return []
-        return [plot_roc(self.scores, rule=self.rule), plot_scores(self.scores, rule=self.rule)]
+        return [plot(self.scores, Judging(rule=self.rule)) for plot in (plot_roc, plot_scores)]
 
 
 def _target(file: FileScore) -> Path:

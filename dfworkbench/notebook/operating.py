@@ -1,4 +1,4 @@
-"""An operating point that is moved with a slider: verdicts follow, and no file is scored again."""
+"""Operating point explorer of notebook 04: sliders for error rates, and the verdicts that follow."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from dfworkbench.core.errors import InputError
 from dfworkbench.core.html import picture, wrap
 from dfworkbench.evaluation.judging.verdicts import OperatingPoint, operating_point, verdict_rates, verdicts
+from dfworkbench.evaluation.metrics.interval import Interval
 from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, Rule
 from dfworkbench.show.plots.calibration import plot_operating_point
 from dfworkbench.show.tables import ReadableTable, table_html
@@ -36,9 +37,9 @@ class OperatingPointExplorer:
 
     Args:
         tables: Detector -> its tables; thresholds are set on `val`, verdicts are of `test`.
-        false_alarm_rate: What is asked for at first, 0..1.
-        miss_rate: Likewise.
-        level: Of the verdicts.
+        false_alarm_rate: Initial position of its slider, 0..1.
+        miss_rate: Initial position of its slider, 0..1.
+        level: Whether frames, tracks or videos get verdicts.
         rule: How the faces of a file become one number.
 
     Raises:
@@ -81,9 +82,7 @@ class OperatingPointExplorer:
     def table(self) -> ReadableTable:
         """How many test files of each kind got which verdict, and the share of wrong ones with its exact 95 % interval."""
         rates = verdict_rates(verdicts(self.tables[self.detector.value].test, self.point)).set_index("kind")
-        wrong = [
-            f"{r.wrong_rate:.1%} [{r.low:.1%}, {r.high:.1%}]" if r.n else "not defined" for r in rates.itertuples()
-        ]
+        wrong = [Interval(r.wrong_rate, r.low, r.high).text(1, percent=True) for r in rates.itertuples()]
         words = {"n": "files", "real": "called real", "fake": "called fake", "no_score": "without score"}
         shown = rates[["n", "real", "inconclusive", "fake", "no_score"]].rename(columns=words)
         return ReadableTable(shown.assign(wrong=wrong).rename_axis("they are"))

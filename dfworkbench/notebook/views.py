@@ -14,8 +14,7 @@ from dfworkbench.core.names import FAKE, REAL, STATUS_OK, require_name
 from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.datasets import LAYOUTS
 from dfworkbench.datasets.dataset import DataSet
-from dfworkbench.evaluation.metrics.bootstrap import interval_text
-from dfworkbench.evaluation.metrics.evaluate import lost_intervals, table_notes
+from dfworkbench.evaluation.metrics.evaluate import lost_intervals, row_interval, table_notes
 from dfworkbench.show.tables import ReadableTable
 
 _METRICS = {
@@ -126,7 +125,7 @@ def metric_table(metrics: pd.DataFrame) -> ReadableTable:
         first = part.iloc[0]
         row: dict[str, str] = {"n": f"{first['n']} ({first['n_fake']} fake)", "coverage": f"{first['coverage']:.0%}"}
         for item in part.itertuples():
-            row[_METRICS.get(str(item.metric), str(item.metric))] = interval_text(item.value, item.low, item.high)
+            row[_METRICS.get(str(item.metric), str(item.metric))] = row_interval(item).text()
         rows[level] = row | ({"note": notes} if notes else {})
     return ReadableTable(pd.DataFrame.from_dict(rows, orient="index").fillna("").rename_axis("level"))
 

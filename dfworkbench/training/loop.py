@@ -26,6 +26,7 @@ from dfworkbench.core.errors import ParameterError
 from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.datasets.tables import SCORES
 from dfworkbench.evaluation.metrics.evaluate import evaluate
+from dfworkbench.evaluation.metrics.interval import Judging
 from dfworkbench.models.memory import reuse_memory
 from dfworkbench.runs.layout import epoch_file
 from dfworkbench.runs.writer import RunWriter, best_entry
@@ -268,7 +269,7 @@ def _measures(step: Any, batch: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _metrics(scores: pd.DataFrame) -> dict[str, float]:
-    found = evaluate(scores, levels=("video", "frame"), metrics=("auc", "eer"), draws=0)
+    found = evaluate(scores, ("video", "frame"), Judging(draws=0), metrics=("auc", "eer"))
     values = {(row.level, row.metric): float(row.value) for row in found.itertuples()}  # pyright: ignore[reportAttributeAccessIssue]
     return {f"{m}_{level}": values[level, m] for m, level in (("auc", "video"), ("auc", "frame"), ("eer", "video"))}
 

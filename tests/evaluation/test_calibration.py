@@ -13,7 +13,8 @@ from sklearn.frozen import FrozenEstimator
 from dfworkbench.core.errors import DataNotFoundError, InputError, ParameterError, UnknownNameError
 from dfworkbench.datasets.tables import SCORES
 from dfworkbench.evaluation.judging.calibration import METHODS, Calibrator, fit_calibrator
-from dfworkbench.evaluation.metrics.evaluate import auc, ece, evaluate, log_loss
+from dfworkbench.evaluation.metrics.evaluate import evaluate, metric_of
+from dfworkbench.evaluation.metrics.interval import Judging
 
 
 def table(seed=0, videos=200, sure=3.0, shift=1.0, split="val", frames=1):
@@ -68,7 +69,8 @@ def test_new_files_are_better_calibrated(method, level):
     val, new = table(3, videos=400, frames=2), table(4, videos=400, frames=2)
     fitted = fit_calibrator(val, method, level)
     before, after = (
-        evaluate(t, [level], metrics=["log_loss", "ece"], draws=0)["value"].to_numpy() for t in (new, fitted.apply(new))
+        evaluate(t, [level], metrics=["log_loss", "ece"], judging=Judging(draws=0))["value"].to_numpy()
+        for t in (new, fitted.apply(new))
     )
     # one extreme row that isotonic puts at 0 or 1 costs 36 nats, so for it only the calibration error is asked
     assert after[1] < before[1]
@@ -85,10 +87,10 @@ def test_rising_maps_keep_the_ranking(method, level):
     new["logit"] *= 4  # many probabilities are 1 to the last bit; the log-odds still tell them apart
     new["fake_probability"] = expit(new["logit"])
     out = fit_calibrator(val, method, level).apply(new)
-    before, after = (evaluate(t, [level], metrics=["auc"], draws=0)["value"][0] for t in (new, out))
+    before, after = (evaluate(t, [level], metrics=["auc"], judging=Judging(draws=0))["value"][0] for t in (new, out))
     if level == "frame":
         assert out["logit"].rank().tolist() == new["logit"].rank().tolist()
-        assert after == pytest.approx(auc(new["label"], new["logit"]))
+        assert after == pytest.approx(metric_of("auc", new["label"], new["logit"]))
     else:
         assert after == pytest.approx(before)
 
@@ -112,7 +114,7 @@ def test_a_known_temperature_is_found():
     assert 1 / fit_calibrator(scores, "temperature").slope == pytest.approx(2.5, rel=0.03)
     platt = fit_calibrator(scores, "platt")
     assert (1 / platt.slope, platt.offset) == pytest.approx((2.5, 0), rel=0.03, abs=0.03)
-    assert ece(y, platt.probabilities(scores["fake_probability"].to_numpy())) < 0.01
+    assert metric_of("ece", y, platt.probabilities(scores["fake_probability"].to_numpy())) < 0.01
 
 
 def test_probabilities_without_logits_give_the_same_map():
@@ -137,7 +139,7 @@ def test_missing_rows_stay_missing_and_take_no_part():
     out = fitted.apply(gone)
     assert out["status"].tolist()[:10] == ["no_face"] * 10
     assert out["fake_probability"].isna().sum() == 10
-    assert evaluate(out, ["video"], draws=0)["coverage"][0] == 0.95
+    assert evaluate(out, ["video"], judging=Judging(draws=0))["coverage"][0] == 0.95
 
 
 def test_test_rows_are_refused_unless_told():
@@ -202,8 +204,8 @@ def test_the_figures_beside_the_fit_are_its_log_losses():
     val = table(1)
     fitted = fit_calibrator(val, "temperature")
     y, p = val["label"], val["fake_probability"].to_numpy()
-    assert fitted.log_loss_before == pytest.approx(log_loss(y, p))
-    assert fitted.log_loss_after == pytest.approx(log_loss(y, expit(logit(p) * fitted.slope)), rel=1e-6)
+    assert fitted.log_loss_before == pytest.approx(metric_of("log_loss", y, p))
+    assert fitted.log_loss_after == pytest.approx(metric_of("log_loss", y, expit(logit(p) * fitted.slope)), rel=1e-6)
 
 
 def toy(real, fake, frames=1):

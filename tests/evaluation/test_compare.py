@@ -6,13 +6,13 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from dfworkbench.core.errors import InputError, TableError, UnknownNameError
+from dfworkbench.core.errors import InputError, TableError
 from dfworkbench.datasets.tables import SCORES
 from dfworkbench.evaluation.metrics.compare import compare_detectors
 from dfworkbench.evaluation.metrics.curves import draw_counts
 from dfworkbench.evaluation.metrics.delong import delong, delong_test, holm
-from dfworkbench.evaluation.metrics.evaluate import evaluate
-from dfworkbench.evaluation.metrics.seeds import evaluate_seeds, mean_over_seeds
+from dfworkbench.evaluation.metrics.evaluate import evaluate, evaluate_seeds, mean_over_seeds
+from dfworkbench.evaluation.metrics.interval import Judging
 
 
 def slow_delong(labels, scores):
@@ -106,10 +106,13 @@ def table(seed=0, videos=60, gain=0.3, groups=20, frames=2):
 
 def test_pairs_have_the_figures_of_their_parts():
     tables = {"good": table(1, gain=0.25), "fair": table(2, gain=0.12), "poor": table(3, gain=0.02)}
-    out = compare_detectors(tables, draws=400)
+    out = compare_detectors(tables, Judging(unit="group", draws=400))
     assert out[["first", "second"]].to_numpy().tolist() == [["good", "fair"], ["good", "poor"], ["fair", "poor"]]
     for row in out.itertuples():
-        values = [evaluate(tables[n], ["video"], metrics=["auc"], draws=0)["value"][0] for n in (row.first, row.second)]
+        values = [
+            evaluate(tables[n], ["video"], metrics=["auc"], judging=Judging(draws=0))["value"][0]
+            for n in (row.first, row.second)
+        ]
         assert (row.auc_first, row.auc_second) == pytest.approx(values)
         assert row.low <= row.difference <= row.high
     assert out["holm_p"].tolist() == pytest.approx(holm(out["delong_p"]))
@@ -121,8 +124,8 @@ def test_pairs_have_the_figures_of_their_parts():
 
 
 def test_the_interval_is_that_of_a_plain_loop_over_the_same_people():
-    one, two = table(1, gain=0.2), table(2, gain=0.1)
-    got = compare_detectors({"a": one, "b": two}, draws=60, seed=4).iloc[0]
+    one, two = (table(seed, gain=gain).sort_values("video_id", kind="stable") for seed, gain in ((1, 0.2), (2, 0.1)))
+    got = compare_detectors({"a": one, "b": two}, Judging(unit="group", draws=60, seed=4)).iloc[0]
     videos = [t.drop_duplicates("video_id").reset_index(drop=True) for t in (one, two)]
     codes, drawn = pd.factorize(videos[0]["group"])[0], []
     for counts in draw_counts(20, 60, 4):
@@ -135,27 +138,29 @@ def test_the_interval_is_that_of_a_plain_loop_over_the_same_people():
 def test_only_shared_rows_are_compared_and_the_order_does_not_matter():
     one, two = table(1), table(2).sample(frac=1, random_state=0)
     two.loc[two["video_id"].isin(["d/0/0", "d/1/3"]), ["status", "fake_probability"]] = ["no_face", np.nan]
-    got = compare_detectors({"a": one, "b": two}, draws=50).iloc[0]
+    got = compare_detectors({"a": one, "b": two}, judging=Judging(draws=50)).iloc[0]
     assert (got["n"], got["n_fake"]) == (58, 29)
     assert got["notes"].startswith("2 rows that only one has scored are left out")
     kept = one[~one["video_id"].isin(["d/0/0", "d/1/3"])]
-    assert got["auc_first"] == pytest.approx(evaluate(kept, ["video"], metrics=["auc"], draws=0)["value"][0])
-    assert compare_detectors({"a": one, "b": two}, draws=50, missing="as_chance").iloc[0]["n"] == 60
+    assert got["auc_first"] == pytest.approx(
+        evaluate(kept, ["video"], metrics=["auc"], judging=Judging(draws=0))["value"][0]
+    )
+    assert compare_detectors({"a": one, "b": two}, judging=Judging(draws=50, missing="as_chance")).iloc[0]["n"] == 60
 
 
 def test_without_groups_videos_are_drawn_and_frames_are_no_evidence_of_their_own():
     one, two = table(1).assign(group=""), table(2).assign(group="")
-    video = compare_detectors({"a": one, "b": two}, draws=100).iloc[0]
+    video = compare_detectors({"a": one, "b": two}, Judging(unit="group", draws=100)).iloc[0]
     assert (video["unit"], video["units"]) == ("video", 60)
     assert video["notes"] == "no identity groups named: videos are drawn"
-    frame = compare_detectors({"a": one, "b": two}, "frame", draws=100).iloc[0]
+    frame = compare_detectors({"a": one, "b": two}, judging=Judging(level="frame", unit="group", draws=100)).iloc[0]
     assert (frame["low"], frame["high"]) == pytest.approx((video["low"], video["high"]))
     assert frame["delong_p"] < video["delong_p"]  # copies of rows make DeLong too sure
     assert "DeLong takes 120 rows for independent, they come from 60 videos" in frame["notes"]
 
 
 def test_equal_detectors_do_not_differ():
-    got = compare_detectors({"a": table(1), "b": table(1)}, draws=50).iloc[0]
+    got = compare_detectors({"a": table(1), "b": table(1)}, judging=Judging(draws=50)).iloc[0]
     assert got[["difference", "low", "high"]].tolist() == [0, 0, 0]
     assert got[["delong_p", "bootstrap_p", "holm_p"]].tolist() == [1, 1, 1]
 
@@ -167,10 +172,8 @@ def test_what_cannot_be_compared():
     with pytest.raises(TableError, match="'a' and another in that of 'b'"):
         compare_detectors({"a": one, "b": one.assign(label=1 - one["label"])})
     with pytest.raises(TableError, match="row_id of another"):
-        compare_detectors({"a": pd.concat([one, one.head(1)]), "b": one}, "frame")
-    with pytest.raises(UnknownNameError):
-        compare_detectors({"a": one, "b": one}, missing="ignore")
-    fakes = compare_detectors({"a": one[one["label"] == 1], "b": one, "c": one}, draws=20)
+        compare_detectors({"a": pd.concat([one, one.head(1)]), "b": one}, judging=Judging(level="frame"))
+    fakes = compare_detectors({"a": one[one["label"] == 1], "b": one, "c": one}, judging=Judging(draws=20))
     assert fakes["notes"].str.contains("only fake rows are shared: AUC needs both classes").tolist() == [
         True,
         True,
@@ -178,17 +181,19 @@ def test_what_cannot_be_compared():
     ]
     assert fakes["holm_p"].isna().tolist() == [True, True, False]
     other = one.assign(video_id="x" + one["video_id"])
-    assert compare_detectors({"a": one, "b": other}, draws=20)["notes"][0].startswith("no row is shared")
+    assert compare_detectors({"a": one, "b": other}, judging=Judging(draws=20))["notes"][0].startswith(
+        "no row is shared"
+    )
 
 
 def test_seeds_by_scipy():
     values = [0.81, 0.86, 0.79, 0.84]
     got = mean_over_seeds(values)
     expected = stats.t.interval(0.95, 3, loc=np.mean(values), scale=stats.sem(values))
-    assert (got.mean, got.low, got.high, got.n) == pytest.approx((np.mean(values), *expected, 4))
-    assert got.text() == "0.825 [0.776, 0.874], n = 4 seeds"
+    assert (got.value, got.low, got.high, got.n) == pytest.approx((np.mean(values), *expected, 4))
+    assert got.text() == "0.825 [0.776, 0.874]"
     one = mean_over_seeds([0.8, np.nan])
-    assert (one.mean, one.n, one.reason) == (0.8, 1, "one seed: no interval; 1 of 2 seeds without a value")
+    assert (one.value, one.n, one.reason) == (0.8, 1, "one seed: no interval; 1 of 2 seeds without a value")
     assert np.isnan(one.low)
     assert mean_over_seeds([]).text() == "not defined"
 
@@ -196,10 +201,12 @@ def test_seeds_by_scipy():
 def test_tables_of_seeds():
     tables = [table(seed) for seed in (1, 2, 3)]
     got = evaluate_seeds(tables, ["video", "frame"], metrics=["auc", "brier"])
-    values = [evaluate(t, ["video"], metrics=["auc"], draws=0)["value"][0] for t in tables]
+    values = [evaluate(t, ["video"], metrics=["auc"], judging=Judging(draws=0))["value"][0] for t in tables]
     first = got.iloc[0]
     assert (first["level"], first["metric"], first["seeds"]) == ("video", "auc", 3)
-    assert (first["mean"], first["low"], first["high"]) == pytest.approx(mean_over_seeds(values)[:3])
+    expected = mean_over_seeds(values)
+    assert (first["mean"], first["low"], first["high"]) == (expected.value, expected.low, expected.high)
+    assert first["sd"] == pytest.approx(np.std(values, ddof=1))
     assert len(got) == 4
     with pytest.raises(InputError, match="one per seed"):
         evaluate_seeds([])

@@ -7,8 +7,9 @@ from sklearn.metrics import roc_auc_score
 
 from dfworkbench.core.errors import InputError
 from dfworkbench.datasets.tables import SCORES
-from dfworkbench.evaluation.metrics.comparison import compare_auc, drawn_auc, mean_auc
+from dfworkbench.evaluation.metrics.compare import compare_auc, drawn_metric, mean_auc
 from dfworkbench.evaluation.metrics.evaluate import evaluate
+from dfworkbench.evaluation.metrics.interval import PEOPLE, Judging
 
 
 def scores(values, labels, order=None):
@@ -33,8 +34,8 @@ BETTER, WORSE = (np.clip(LABELS * gain + RNG.random(60), 0, 3) / 3 for gain in (
 
 def test_auc_and_interval_are_those_of_evaluate():
     table = scores(BETTER, LABELS)
-    measure, drawn = drawn_auc("auc", table, seed=3)
-    expected = evaluate(table, levels=("video",), metrics=("auc",), seed=3).iloc[0]
+    measure, drawn = drawn_metric("auc", table, judging=Judging(seed=3))
+    expected = evaluate(table, levels=("video",), metrics=("auc",), judging=Judging(seed=3)).iloc[0]
     assert (measure.value, measure.low, measure.high) == pytest.approx(tuple(expected[["value", "low", "high"]]))
     assert measure.value == pytest.approx(roc_auc_score(LABELS, BETTER))
     assert len(drawn) == 1000
@@ -43,7 +44,7 @@ def test_auc_and_interval_are_those_of_evaluate():
 def test_mean_over_seeds_is_that_of_their_draws():
     tables = [scores(values, LABELS) for values in (BETTER, WORSE)]
     measure, drawn = mean_auc("auc", tables)
-    parts = [drawn_auc("auc", table.sort_values("video_id", kind="stable")) for table in tables]
+    parts = [drawn_metric("auc", table.sort_values("video_id", kind="stable")) for table in tables]
     assert measure.value == pytest.approx(np.mean([part.value for part, _ in parts]))
     np.testing.assert_allclose(drawn, np.mean([values for _, values in parts], axis=0))
 
@@ -58,14 +59,14 @@ def test_frames_and_videos_are_different_questions():
         "video": roc_auc_score(LABELS, (BETTER + WORSE) / 2),
     }
     for level, value in expected.items():
-        measure, drawn = mean_auc("auc", [both], level=level)
+        measure, drawn = mean_auc("auc", [both], judging=Judging(level=level))
         assert measure.value == pytest.approx(value)
         assert measure.low < value < measure.high
         others = [scores(WORSE, LABELS)]
-        gain = compare_auc("gain", [both], others, level=level)
-        assert gain.value == pytest.approx(value - mean_auc("auc", others, level=level)[0].value)
+        gain = compare_auc("gain", [both], others, judging=Judging(level=level))
+        assert gain.value == pytest.approx(value - mean_auc("auc", others, judging=Judging(level=level))[0].value)
         assert (gain.low, gain.high) == pytest.approx(
-            tuple(np.quantile(drawn - mean_auc("auc", others, level=level)[1], [0.025, 0.975]))
+            tuple(np.quantile(drawn - mean_auc("auc", others, judging=Judging(level=level))[1], [0.025, 0.975]))
         )
 
 
@@ -86,7 +87,7 @@ def test_the_order_of_rows_does_not_matter():
 
 
 def test_intervals_hold_what_a_plain_loop_over_videos_gives():
-    measure = compare_auc("difference", [scores(BETTER, LABELS)], [scores(WORSE, LABELS)], draws=4000)
+    measure = compare_auc("difference", [scores(BETTER, LABELS)], [scores(WORSE, LABELS)], judging=Judging(draws=4000))
     rng, found = np.random.default_rng(9), []
     for _ in range(2000):
         drawn = rng.integers(0, 60, 60)
@@ -108,13 +109,13 @@ def test_other_videos_and_one_class_are_told():
 
 def test_one_identity_group_has_no_interval():
     table = scores(BETTER, LABELS).assign(group="d/one")
-    measure, drawn = drawn_auc("auc", table)
+    measure, drawn = drawn_metric("auc", table, PEOPLE)
     assert np.isnan(measure.low)
-    assert measure.reason == "1 real identity group: no interval below 5"
+    assert measure.reason == "1 real group: no interval below 5"
     assert drawn.shape == (1000,)
     assert np.isnan(drawn).all()
-    assert np.isnan(compare_auc("difference", [table], [table]).low)
-    assert mean_auc("auc", [table, table])[0].value == measure.value
+    assert np.isnan(compare_auc("difference", [table], [table], PEOPLE).low)
+    assert mean_auc("auc", [table, table], PEOPLE)[0].value == measure.value
 
 
 def test_people_are_drawn_with_all_their_videos():
@@ -124,5 +125,8 @@ def test_people_are_drawn_with_all_their_videos():
     many = pd.concat(
         [few.assign(row_id=few["row_id"] + f"x{k}", video_id=few["video_id"] + f"x{k}") for k in range(12)]
     )
-    width = [m.high - m.low for m in (drawn_auc("auc", few)[0], drawn_auc("auc", SCORES.complete(many))[0])]
+    width = [
+        m.high - m.low
+        for m in (drawn_metric("auc", few, PEOPLE)[0], drawn_metric("auc", SCORES.complete(many), PEOPLE)[0])
+    ]
     assert width[1] == pytest.approx(width[0], abs=0.02)

@@ -8,7 +8,7 @@ import pytest
 
 from dfworkbench.core.errors import TableError
 from dfworkbench.evaluation.exchange.interchange import read_scores
-from dfworkbench.evaluation.exchange.judge import JudgeSettings, judge
+from dfworkbench.evaluation.exchange.judge_file import JudgeSettings, judge
 
 HEAD = "path,label,score"
 ROWS = [f"c{i}.mp4,{i % 2},{0.1 + 0.02 * i + 0.5 * (i % 2):.2f}" for i in range(8)]

@@ -13,9 +13,10 @@ from dfworkbench import __main__ as cli
 from dfworkbench.core.errors import ParameterError, TableError
 from dfworkbench.datasets.tables import NOTES, SCORES, write_table
 from dfworkbench.evaluation.exchange.interchange import read_scores
-from dfworkbench.evaluation.exchange.judge import JudgeSettings, judge
+from dfworkbench.evaluation.exchange.judge_file import JudgeSettings, judge
 from dfworkbench.evaluation.exchange.score_csv import write_score_csv
 from dfworkbench.evaluation.metrics.evaluate import evaluate
+from dfworkbench.evaluation.metrics.interval import Judging
 
 FILES = 12
 
@@ -41,7 +42,7 @@ def written(tmp_path):
 
 
 def auc(table):
-    return evaluate(table, ["video"], metrics=["auc"], draws=0)["value"].iloc[0]
+    return evaluate(table, ["video"], metrics=["auc"], judging=Judging(draws=0))["value"].iloc[0]
 
 
 # -- conditions -------------------------------------------------------------------------------------------------------

@@ -15,9 +15,10 @@ from dfworkbench.datasets.tables import SCORES, write_table
 from dfworkbench.evaluation.exchange.deepfake_workbench import read_workbench_csv, write_workbench_csv
 from dfworkbench.evaluation.exchange.deepfakebench import pool_by_folder_name, read_deepfakebench, write_deepfakebench
 from dfworkbench.evaluation.exchange.interchange import read_scores, score_format
-from dfworkbench.evaluation.exchange.judge import JudgeSettings, judge
+from dfworkbench.evaluation.exchange.judge_file import JudgeSettings, judge
 from dfworkbench.evaluation.exchange.score_csv import read_score_csv, write_score_csv
 from dfworkbench.evaluation.metrics.evaluate import evaluate
+from dfworkbench.evaluation.metrics.interval import Judging
 
 METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures")
 
@@ -37,7 +38,7 @@ def test_the_smallest_file_becomes_a_score_table(tmp_path):
     assert table["video_id"].tolist() == table["row_id"].tolist() == ["a.mp4", "b.mp4"]
     assert table["label"].tolist() == [0, 1]
     assert table["logit"].to_numpy() == pytest.approx([-np.log(3), np.log(3)])
-    assert evaluate(table, ["video"], metrics=["auc"], draws=0)["value"].tolist() == [1.0]
+    assert evaluate(table, ["video"], metrics=["auc"], judging=Judging(draws=0))["value"].tolist() == [1.0]
 
 
 def test_polarity_scale_and_label_are_as_stated(tmp_path):
@@ -69,14 +70,14 @@ def test_rows_without_score_stay_and_lower_the_coverage(tmp_path):
     assert table["status"].tolist() == ["ok", "missing", "no_face", "missing"]
     assert table["reason"].tolist() == ["", "no score in the file", "none found", "no score in the file"]
     assert table["fake_probability"].isna().tolist() == [False, True, True, True]
-    assert evaluate(table, ["video"], metrics=["accuracy"], draws=0)["coverage"].tolist() == [0.25]
+    assert evaluate(table, ["video"], metrics=["accuracy"], judging=Judging(draws=0))["coverage"].tolist() == [0.25]
 
 
 def test_frames_tracks_and_splits_are_taken_where_they_are(tmp_path):
     text = "video,frame,track,label,score,split,method\nv,0,0,0,.1,test,\nv,0,1,1,.9,test,DF\nv,5,1,1,.7,test,DF\n"
     table = read_scores(written(tmp_path, text))
     assert table["row_id"].tolist() == ["v#t0f0", "v#t1f0", "v#t1f5"]
-    assert evaluate(table, ["track"], metrics=["auc"], draws=0)["n"].tolist() == [2]
+    assert evaluate(table, ["track"], metrics=["auc"], judging=Judging(draws=0))["n"].tolist() == [2]
     assert table["split"].tolist() == ["test"] * 3
     unnumbered = read_scores(written(tmp_path, "video,label,score\nv,0,.1\nw,1,.5\nv,0,.2\n"))
     assert unnumbered["frame"].tolist() == [0, -1, 1]
@@ -163,7 +164,9 @@ def test_what_is_written_is_read_as_the_same(tmp_path):
     again = read_scores(path)
     same = ["video_id", "row_id", "label", "method", "split", "track", "frame", "status", "fake_probability"]
     pd.testing.assert_frame_equal(again[same], scores[same])
-    pd.testing.assert_frame_equal(evaluate(again, draws=50), evaluate(scores, draws=50))
+    pd.testing.assert_frame_equal(
+        evaluate(again, judging=Judging(draws=50)), evaluate(scores, judging=Judging(draws=50))
+    )
     double = scores.assign(frame=-1)
     pd.testing.assert_frame_equal(read_scores(write_score_csv(double, tmp_path / "d.csv"))[same[:3]], double[same[:3]])
 
@@ -199,9 +202,9 @@ def test_scores_of_deepfake_workbench(tmp_path):
     ]  # fmt: skip
     assert table["status"].tolist() == ["ok", "ok", "missing", "error"]
     assert table["fake_probability"].tolist()[:2] == [0.2, 0.9]
-    assert evaluate(table, ["video"], metrics=["auc"], draws=0)[["value", "coverage"]].to_numpy().tolist() == [
-        [1.0, 0.5]
-    ]
+    assert evaluate(table, ["video"], metrics=["auc"], judging=Judging(draws=0))[
+        ["value", "coverage"]
+    ].to_numpy().tolist() == [[1.0, 0.5]]
     with pytest.raises(TableError, match=r"no column 'compression'"):
         read_workbench_csv(written(tmp_path, "dataset,key,label,score,status\n"))
     with pytest.raises(TableError, match=r"a label is 4; expected 0 and 1"):
@@ -220,7 +223,9 @@ def test_what_is_written_for_deepfake_workbench_is_read_as_the_same_videos(tmp_p
     assert again["status"].value_counts().to_dict() == {"ok": len(again) - 1, "error": 1}
     for metric in ("auc", "average_precision"):
         mine, theirs = (
-            evaluate(table, ["video"], rule="mean", metrics=[metric], draws=0)[["value", "coverage", "n"]]
+            evaluate(table, ["video"], judging=Judging(rule="mean", draws=0), metrics=[metric])[
+                ["value", "coverage", "n"]
+            ]
             for table in (scores, again)
         )
         pd.testing.assert_frame_equal(mine, theirs)
@@ -290,13 +295,15 @@ def test_equally_named_videos_of_deepfakebench_stay_apart(bench, caplog):
     first = table.iloc[0]
     assert first["row_id"] == "FaceForensics++/" + names[0].partition("/")[2]
     assert first["frame"] == int(Path(names[0]).stem)
-    metrics = evaluate(table, ["frame", "video"], rule="mean", metrics=["auc"], draws=0)["value"].tolist()
+    metrics = evaluate(table, ["frame", "video"], judging=Judging(rule="mean", draws=0), metrics=["auc"])[
+        "value"
+    ].tolist()
     assert metrics[0] == pytest.approx(roc_auc_score(label, pred))
     means = pd.Series(pred, dtype=float).groupby([n.rpartition("/")[0] for n in names]).mean()
     assert metrics[1] == pytest.approx(roc_auc_score(["original" not in n for n in means.index], means))
     pooled = read_deepfakebench(folder, deepfakebench_pooling=True)
     assert len(pooled) == 40
-    assert evaluate(pooled, ["video"], metrics=["auc"], draws=0)["value"][0] == pytest.approx(theirs)
+    assert evaluate(pooled, ["video"], metrics=["auc"], judging=Judging(draws=0))["value"][0] == pytest.approx(theirs)
     assert theirs > metrics[1] + 0.05, "pooling must matter on this set, or the test says nothing"
 
 
@@ -411,7 +418,7 @@ def test_judging_prints_metrics_with_intervals(tmp_path, capsys):
     path = write_score_csv(random_scores(), tmp_path / "scores.csv")
     assert cli.main(["judge", str(path), "--draws", "100"]) == 0
     out = capsys.readouterr().out
-    value = evaluate(random_scores(), ["video"], metrics=["auc"], draws=100).iloc[0]
+    value = evaluate(random_scores(), ["video"], metrics=["auc"], judging=Judging(draws=100)).iloc[0]
     assert f"video auc               {value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]" in out
     assert "frame auc" in out
     assert "track" not in out.replace("over tracks", "")

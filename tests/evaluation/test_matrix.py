@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from dfworkbench.core.errors import InputError, UnknownNameError
+from dfworkbench.core.errors import InputError, ParameterError, UnknownNameError
 from dfworkbench.datasets.tables import SCORES
 from dfworkbench.evaluation.judging.leaderboard import LOWER_IS_BETTER
 from dfworkbench.evaluation.metrics.curve_metrics import METRICS
+from dfworkbench.evaluation.metrics.interval import Judging
 from dfworkbench.evaluation.metrics.matrix import ALL_KINDS, score_matrix
 from dfworkbench.show.plots.matrix import SCALES, plot_matrix
 
@@ -36,7 +37,7 @@ def cell(cells, detector="d", dataset="demo", kind=ALL_KINDS):
 @pytest.mark.parametrize(("metric", "slow"), [("auc", roc_auc_score), ("average_precision", average_precision_score)])
 def test_cells_are_the_metric_of_their_files(metric, slow):
     scores = table()
-    cells = score_matrix({"d": scores}, metric=metric, draws=200)
+    cells = score_matrix({"d": scores}, metric=metric, judging=Judging(draws=200))
     for kind in ("A", "B", ALL_KINDS):
         part = scores if kind == ALL_KINDS else scores[scores["method"].isin(["", kind])]
         row = cell(cells, kind=kind)
@@ -47,7 +48,7 @@ def test_cells_are_the_metric_of_their_files(metric, slow):
 
 def test_seeds_are_averaged_and_data_sets_stand_apart():
     both = pd.concat([table(1), table(2, "other", ("C",))], ignore_index=True)
-    cells = score_matrix({"d": [both, table(3)]}, draws=50)
+    cells = score_matrix({"d": [both, table(3)]}, judging=Judging(draws=50))
     first, second = (roc_auc_score(t["label"], t["fake_probability"]) for t in (table(1), table(3)))
     assert cell(cells)["value"] == pytest.approx((first + second) / 2)
     assert cell(cells)["seeds"] == 2
@@ -56,7 +57,7 @@ def test_seeds_are_averaged_and_data_sets_stand_apart():
 
 def test_a_data_set_that_one_seed_has_not_scored_counts_the_others():
     both = pd.concat([table(1), table(2, "other", ("C",))], ignore_index=True)
-    row = cell(score_matrix({"d": [both, table(3)]}, draws=50), dataset="other")
+    row = cell(score_matrix({"d": [both, table(3)]}, judging=Judging(draws=50)), dataset="other")
     other = table(2, "other", ("C",))
     assert row["value"] == pytest.approx(roc_auc_score(other["label"], other["fake_probability"]))
     assert row["seeds"] == 1
@@ -65,13 +66,13 @@ def test_a_data_set_that_one_seed_has_not_scored_counts_the_others():
 def test_failed_files_count_in_the_coverage_and_as_told():
     scores = table()
     scores.loc[:2, ["fake_probability", "status", "reason"]] = [np.nan, "no_face", "nobody there"]
-    assert cell(score_matrix({"d": scores}, draws=0))["coverage"] == pytest.approx(87 / 90)
-    assert cell(score_matrix({"d": scores}, draws=0))["n"] == 87
-    assert cell(score_matrix({"d": scores}, draws=0, missing="as_fake"))["n"] == 90
+    assert cell(score_matrix({"d": scores}, judging=Judging(draws=0)))["coverage"] == pytest.approx(87 / 90)
+    assert cell(score_matrix({"d": scores}, judging=Judging(draws=0)))["n"] == 87
+    assert cell(score_matrix({"d": scores}, judging=Judging(draws=0, missing="as_fake")))["n"] == 90
 
 
 def test_one_class_says_why():
-    row = cell(score_matrix({"d": table(kinds=())}, draws=50))
+    row = cell(score_matrix({"d": table(kinds=())}, judging=Judging(draws=50)))
     assert np.isnan(row["value"])
     assert "only real videos" in row["reason"]
 
@@ -82,8 +83,8 @@ def test_a_genuine_person_beside_a_forged_one_belongs_to_that_file():
     beside["row_id"] += "#t1"
     mixed = SCORES.complete(pd.concat([scores, beside], ignore_index=True))
     assert (
-        cell(score_matrix({"d": mixed}, draws=0), kind="B")["value"]
-        == cell(score_matrix({"d": scores}, draws=0), kind="B")["value"]
+        cell(score_matrix({"d": mixed}, judging=Judging(draws=0)), kind="B")["value"]
+        == cell(score_matrix({"d": scores}, judging=Judging(draws=0)), kind="B")["value"]
     )
 
 
@@ -97,7 +98,7 @@ def test_bad_requests_are_refused():
 
 
 def test_the_figure_says_what_was_not_run():
-    cells = score_matrix({"one": table(1), "two": table(2, "other", ("C",))}, draws=50)
+    cells = score_matrix({"one": table(1), "two": table(2, "other", ("C",))}, judging=Judging(draws=50))
     words = [text.get_text() for text in plot_matrix(cells).axes[0].texts]
     assert words.count("not run") == 5
     assert f"{cell(cells, 'one', 'demo', 'A')['value']:.3f}" in words
@@ -111,14 +112,14 @@ def test_intervals_over_videos_or_people_and_the_figure_says_over_which():
     first = table(files=10)
     copies = [first.assign(**{name: first[name] + f"~{n}" for name in ("row_id", "video_id")}) for n in range(12)]
     scores = {"d": pd.concat(copies, ignore_index=True)}
-    by = {unit: cell(score_matrix(scores, unit=unit, draws=400)) for unit in ("video", "group")}
+    by = {unit: cell(score_matrix(scores, judging=Judging(unit=unit, draws=400))) for unit in ("video", "group")}
     assert by["video"]["value"] == by["group"]["value"]
     width = {unit: row["high"] - row["low"] for unit, row in by.items()}
     assert width["group"] > 1.5 * width["video"]
     for unit, words in (("video", "interval over videos"), ("group", "interval over people")):
-        assert words in said(plot_matrix(score_matrix(scores, unit=unit, draws=50)))
-    with pytest.raises(UnknownNameError, match=r"no resampling unit is called 'videos'\. Did you mean 'video'"):
-        score_matrix(scores, unit="videos")
+        assert words in said(plot_matrix(score_matrix(scores, judging=Judging(unit=unit, draws=50))))
+    with pytest.raises(ParameterError, match="'video' or 'group'"):
+        score_matrix(scores, judging=Judging(unit="videos"))
 
 
 def said(figure):
@@ -133,7 +134,7 @@ def inside(figure):
 def test_dark_is_good_whatever_the_metric(metric):
     good, bad = table(1), table(2)
     good["fake_probability"], bad["fake_probability"] = good["label"].astype(float), 1.0 - bad["label"]
-    figure = plot_matrix(score_matrix({"good": good, "bad": bad}, metric=metric, draws=0))
+    figure = plot_matrix(score_matrix({"good": good, "bad": bad}, metric=metric, judging=Judging(draws=0)))
     shades = np.asarray(figure.axes[0].images[0].get_array())
     assert shades[0] == pytest.approx(1)
     assert shades[1] == pytest.approx(0)
@@ -151,7 +152,7 @@ def test_a_metric_is_an_error_in_the_figure_as_in_the_leaderboard():
 )
 def test_guessing_is_white(metric):
     """The same answer to every file; with two kinds of fakes the AP of that is 1/2 for each, and 2/3 for both."""
-    cells = score_matrix({"d": table().assign(fake_probability=0.5)}, metric=metric, draws=0)
+    cells = score_matrix({"d": table().assign(fake_probability=0.5)}, metric=metric, judging=Judging(draws=0))
     assert np.asarray(plot_matrix(cells).axes[0].images[0].get_array()) == pytest.approx(0)
 
 
@@ -159,16 +160,16 @@ def test_coverage_stands_in_every_cell_unless_it_is_whole_everywhere():
     whole, gaps = table(1), table(2)
     gaps.loc[30:32, ["fake_probability", "status"]] = [np.nan, "no_face"]  # of kind A
     assert set(gaps.loc[30:32, "method"]) == {"A"}
-    figure = plot_matrix(score_matrix({"d": gaps}, draws=0))
+    figure = plot_matrix(score_matrix({"d": gaps}, judging=Judging(draws=0)))
     assert [words.strip() for words in inside(figure)[1::2]] == ["n = 57, 95%", "n = 60, 100%", "n = 87, 97%"]
     assert "coverage: share of files with a score" in said(figure)
-    figure = plot_matrix(score_matrix({"d": whole}, draws=0))
+    figure = plot_matrix(score_matrix({"d": whole}, judging=Judging(draws=0)))
     assert [words.strip() for words in inside(figure)[1::2]] == ["n = 60", "n = 60", "n = 90"]
     assert "all files have a score (coverage 100 %)" in said(figure)
 
 
 def test_one_file_without_score_among_thousands_is_no_full_coverage():
-    cells = score_matrix({"d": table()}, draws=0).assign(coverage=0.9998)
+    cells = score_matrix({"d": table()}, judging=Judging(draws=0)).assign(coverage=0.9998)
     figure = plot_matrix(cells)
     assert all("> 99%" in words for words in inside(figure)[1::2])
     assert "coverage 100 %" not in said(figure)
@@ -176,10 +177,12 @@ def test_one_file_without_score_among_thousands_is_no_full_coverage():
 
 
 def test_a_matrix_is_of_one_metric():
-    cells = pd.concat([score_matrix({"d": table()}, metric=metric, draws=0) for metric in ("auc", "eer")])
+    cells = pd.concat(
+        [score_matrix({"d": table()}, metric=metric, judging=Judging(draws=0)) for metric in ("auc", "eer")]
+    )
     with pytest.raises(InputError, match=r"2 values of metric \(auc, eer\)"):
         plot_matrix(cells)
-    frames = score_matrix({"d": table()}, level="frame", draws=0)
+    frames = score_matrix({"d": table()}, judging=Judging(level="frame", draws=0))
     assert "AUC, frame level; below it: number of frames\nall frames have a score" in said(plot_matrix(frames))
 
 
@@ -187,5 +190,5 @@ def test_who_always_says_the_commoner_class_is_white_on_unbalanced_files():
     scores = table(kinds=("A", "B", "C", "D"))
     scores["fake_probability"] = 0.9
     for metric in ("accuracy", "aurc", "average_precision", "precision"):
-        figure = plot_matrix(score_matrix({"d": scores}, metric=metric, draws=0))
+        figure = plot_matrix(score_matrix({"d": scores}, metric=metric, judging=Judging(draws=0)))
         assert np.asarray(figure.axes[0].images[0].get_array())[0, -1] == pytest.approx(0, abs=1e-9), metric

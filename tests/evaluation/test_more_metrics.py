@@ -1,6 +1,7 @@
 """Partial AUC, TPR at a false-alarm rate, log loss, Brier, calibration error and AURC; scikit-learn or a slow reference."""
 
 import warnings
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -10,8 +11,9 @@ from sklearn import metrics as sk
 from dfworkbench.core.errors import InputError, ParameterError, UnknownNameError
 from dfworkbench.datasets.tables import SCORES
 from dfworkbench.evaluation.metrics import evaluate as m
-from dfworkbench.evaluation.metrics.curve_metrics import METRICS, TPR_AT
+from dfworkbench.evaluation.metrics.curve_metrics import METRICS, TPR_AT, partial_auc, tpr_at
 from dfworkbench.evaluation.metrics.curves import Ranking, draw_counts
+from dfworkbench.evaluation.metrics.interval import Judging
 
 
 def random_scores(seed, n=200, ties=False):
@@ -96,35 +98,36 @@ def test_the_order_of_rows_does_not_matter(name):
 
 
 def test_closed_forms():
-    assert m.partial_auc([0, 1], [0.5, 0.5]) == pytest.approx(0.5)
-    assert m.partial_auc([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]) == 1.0
-    assert m.tpr_at([0, 1], [0.5, 0.5], 0.1) == pytest.approx(0.1)
-    assert (
-        m.tpr_at([0] * 100 + [1] * 2, [*np.linspace(0, 1, 100), 0.712, 0.2], 0.29) == 0.5
-    )  # above 29 reals; 0.29 * 100 < 29
-    assert m.log_loss([1, 0], [0.0, 0.0]) == pytest.approx(-np.log(np.finfo(float).eps) / 2)
-    assert m.brier([1, 0, 1, 0], [1, 0, 0, 1]) == 0.5
-    assert m.ece([0, 1] * 50, [0.5] * 100) == 0.0
-    assert m.ece([1] * 100, [0.7] * 100) == pytest.approx(0.3)
+    assert m.metric_of("partial_auc", [0, 1], [0.5, 0.5]) == pytest.approx(0.5)
+    assert m.metric_of("partial_auc", [0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]) == 1.0
+    assert m.metric_of("tpr_at_10_percent_fpr", [0, 1], [0.5, 0.5]) == pytest.approx(0.1)
+    above_29_reals = [0] * 100 + [1] * 2, [*np.linspace(0, 1, 100), 0.712, 0.2]  # 0.29 * 100 < 29
+    assert m.metric_of(partial(tpr_at, fpr=0.29), *above_29_reals) == 0.5
+    assert m.metric_of("log_loss", [1, 0], [0.0, 0.0]) == pytest.approx(-np.log(np.finfo(float).eps) / 2)
+    assert m.metric_of("brier", [1, 0, 1, 0], [1, 0, 0, 1]) == 0.5
+    assert m.metric_of("ece", [0, 1] * 50, [0.5] * 100) == 0.0
+    assert m.metric_of("ece", [1] * 100, [0.7] * 100) == pytest.approx(0.3)
     # most confident first: right, wrong, right, wrong
-    assert m.aurc([1, 1, 0, 0], [0.95, 0.1, 0.2, 0.7]) == pytest.approx((0 + 1 / 2 + 1 / 3 + 2 / 4) / 4)
-    assert m.aurc([1, 1], [0.7, 0.3]) == pytest.approx(0.5)  # equal confidence, although 0.7 - 0.5 is not 0.5 - 0.3
+    assert m.metric_of("aurc", [1, 1, 0, 0], [0.95, 0.1, 0.2, 0.7]) == pytest.approx((0 + 1 / 2 + 1 / 3 + 2 / 4) / 4)
+    assert m.metric_of("aurc", [1, 1], [0.7, 0.3]) == pytest.approx(
+        0.5
+    )  # equal confidence, although 0.7 - 0.5 is not 0.5 - 0.3
 
 
 def test_error_without_miscalibration_shrinks_with_n():
     rng = np.random.default_rng(0)
     p = rng.random(50_000)
     y = (rng.random(50_000) < p).astype(int)
-    assert m.ece(y, p) < 0.01 < m.ece(y[:500], p[:500])
-    assert m.ece(y, p**3) > 0.2
+    assert m.metric_of("ece", y, p) < 0.01 < m.metric_of("ece", y[:500], p[:500])
+    assert m.metric_of("ece", y, p**3) > 0.2
 
 
 @pytest.mark.parametrize("fpr", [0, 1, -0.1, 5])
 def test_a_rate_is_a_share(fpr):
     with pytest.raises(ParameterError, match="above 0 and below 1"):
-        m.tpr_at([0, 1], [0, 1], fpr)
+        m.metric_of(partial(tpr_at, fpr=fpr), [0, 1], [0, 1])
     with pytest.raises(ParameterError, match="above 0 and below 1"):
-        m.partial_auc([0, 1], [0, 1], fpr)
+        m.metric_of(partial(partial_auc, max_fpr=fpr), [0, 1], [0, 1])
 
 
 def table(seed=0, videos=24, folders=("Deepfakes", "FaceSwap")):
@@ -146,8 +149,8 @@ def table(seed=0, videos=24, folders=("Deepfakes", "FaceSwap")):
 @pytest.mark.parametrize("unit", ["video", "group"])
 def test_tables_of_equal_names_equal_a_slow_bootstrap(level, unit):
     names = sorted(REFERENCE)
-    scores = table()
-    got = m.evaluate(scores, [level], metrics=names, draws=25, seed=2, unit=unit).set_index("metric")
+    scores = table().sort_values("video_id", kind="stable", ignore_index=True)  # the order in which files are numbered
+    got = m.evaluate(scores, [level], metrics=names, judging=Judging(draws=25, seed=2, unit=unit)).set_index("metric")
     rows = scores if level == "clip" else scores.groupby("video_id", sort=False, as_index=False).agg(
         {"fake_probability": "mean", "label": "first", "group": "first"}
     )  # fmt: skip
@@ -164,8 +167,10 @@ def test_missing_rows_count_as_told():
     scores = table()
     scores.loc[scores["video_id"] == "d/real/003.mp4", ["status", "fake_probability"]] = ["no_face", np.nan]
     names = ["brier", "log_loss", "aurc"]
-    dropped = m.evaluate(scores, ["video"], metrics=names, draws=0)
-    alarm = m.evaluate(scores, ["video"], metrics=names, draws=0, missing="as_fake").set_index("metric")["value"]
+    dropped = m.evaluate(scores, ["video"], metrics=names, judging=Judging(draws=0))
+    alarm = m.evaluate(scores, ["video"], metrics=names, judging=Judging(draws=0, missing="as_fake")).set_index(
+        "metric"
+    )["value"]
     assert set(dropped["n"]) == {71}
     assert set(dropped["coverage"]) == {71 / 72}
     brier, loss, _ = dropped["value"]
@@ -178,7 +183,9 @@ def test_one_class(label):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         scores = table()
-        out = m.evaluate(scores[scores["label"] == label], ["video"], metrics=sorted(REFERENCE), draws=20)
+        out = m.evaluate(
+            scores[scores["label"] == label], ["video"], metrics=sorted(REFERENCE), judging=Judging(draws=20)
+        )
     out = out.set_index("metric")
     both = ["partial_auc", *TPR_AT]
     assert out.loc[both, "value"].isna().all()
@@ -187,7 +194,7 @@ def test_one_class(label):
 
 
 def test_rates_below_one_real_row_are_called_interpolated():
-    out = m.evaluate(table(), ["video"], metrics=list(TPR_AT), draws=20).set_index("metric")["reason"]
+    out = m.evaluate(table(), ["video"], metrics=list(TPR_AT), judging=Judging(draws=20)).set_index("metric")["reason"]
     assert "no threshold has a false-alarm rate between 0 and 0.042 with 24 real rows" in out["tpr_at_1_percent_fpr"]
     assert out["tpr_at_5_percent_fpr"] == ""
 
@@ -195,5 +202,5 @@ def test_rates_below_one_real_row_are_called_interpolated():
 def test_wrong_words_and_arrays():
     with pytest.raises(UnknownNameError, match="tpr_at_1_percent_fpr"):
         m.evaluate(table(), metrics=["tpr_at_2_percent_fpr"])
-    with pytest.raises(InputError, match="computing log loss"):
-        m.log_loss([0, 1], [0.1])
+    with pytest.raises(InputError, match="two lists of the same length"):
+        m.metric_of("log_loss", [0, 1], [0.1])

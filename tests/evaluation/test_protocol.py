@@ -10,12 +10,13 @@ import pytest
 from dfworkbench.core.errors import DataNotFoundError, ParameterError, TableError, UnknownNameError
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.datasets.tables import SCORES, read_table, write_table
-from dfworkbench.evaluation.judging.judged import judge_by
+from dfworkbench.evaluation.judging.by_protocol import judge_by
 from dfworkbench.evaluation.judging.leaderboard import LOWER_IS_BETTER, Leaderboard
 from dfworkbench.evaluation.judging.protocol import Protocol, crop_profile, split_hash, split_videos
 from dfworkbench.evaluation.metrics.curve_metrics import METRICS
 from dfworkbench.evaluation.metrics.curves import Ranking
 from dfworkbench.evaluation.metrics.evaluate import evaluate
+from dfworkbench.evaluation.metrics.interval import Judging
 
 OTHER = {
     "dataset": "other", "split": "val", "split_hash": "0" * 64, "videos": 9, "crop": "box x1.3", "frames_per_video": 8,
@@ -107,7 +108,10 @@ def test_figures_are_those_of_evaluate_in_any_order_of_rows(locked):
     scores = scores_of(videos)
     rows = judged(locked).rows
     expected = evaluate(
-        scores.sort_values(["video_id", "frame"]), ("video",), metrics=("auc", "eer"), draws=200, missing="as_chance"
+        scores.sort_values(["video_id", "frame"]),
+        ("video",),
+        metrics=("auc", "eer"),
+        judging=Judging(draws=200, missing="as_chance"),
     )
     pd.testing.assert_frame_equal(rows[list(expected)], expected)
     assert set(rows["protocol"]) == {protocol.id}
@@ -221,3 +225,16 @@ def test_the_protocol_goes_by_splits_csv(toy):
     path = toy.labels / "toy/videos.csv"
     write_table("video", read_table("video", path).assign(split="train"), path)
     assert Protocol.of("toy", workspace=toy).videos == 8
+
+
+def test_protocols_locked_before_there_was_a_confidence_keep_their_ids(tmp_path):
+    """Both ids were computed by the version before `Judging`."""
+    old = Protocol(dataset="d", split_hash="0" * 64, videos=3)
+    other = old.replace(missing="drop", unit="group", draws=5, seed=2, level="frame")
+    assert (old.id, other.id) == ("5c2459cebe", "d7879f53ac")
+    stored = old.model_dump(mode="json")
+    del stored["confidence"]
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps({"sha256": old.sha256, "protocol": stored}))
+    assert Protocol.load(path) == old
+    assert old.replace(confidence=0.9).id != old.id

@@ -8,7 +8,8 @@ from dfworkbench.core.errors import InputError
 from dfworkbench.datasets.tables import SCORES
 from dfworkbench.evaluation.judging.selection import compare_selection
 from dfworkbench.evaluation.metrics.curve_metrics import METRICS
-from dfworkbench.evaluation.metrics.evaluate import auc
+from dfworkbench.evaluation.metrics.evaluate import metric_of
+from dfworkbench.evaluation.metrics.interval import Judging
 from dfworkbench.show.plots.selection import plot_selection
 
 
@@ -32,21 +33,21 @@ def runs(seed=0, epochs=6):
 
 
 def value(scores):
-    return auc(scores["label"], scores["fake_probability"])
+    return metric_of("auc", scores["label"], scores["fake_probability"])
 
 
 @pytest.mark.parametrize("metric", sorted(METRICS))
 @pytest.mark.parametrize("seed", range(3))
 def test_optimism_is_never_negative(metric, seed):
     val, test = runs(seed)
-    found = compare_selection(val, test, metric=metric, draws=20)
+    found = compare_selection(val, test, metric=metric, judging=Judging(draws=20))
     assert found.optimism.value >= 0
     assert set(found.epochs["epoch"]) == set(test)
 
 
 def test_the_picks_are_the_best_of_either_side():
     val, test = runs(seed=6)
-    found = compare_selection(val, test, draws=200)
+    found = compare_selection(val, test, judging=Judging(draws=200))
     honest = max(val, key=lambda e: value(val[e]))
     optimistic = max(test, key=lambda e: value(test[e]))
     assert (found.honest_epoch, found.optimistic_epoch) == (honest, optimistic)
@@ -62,7 +63,7 @@ def test_the_interval_of_the_difference_is_paired():
     val, test = runs()
     same = {epoch: test[1] for epoch in test}
     same[3] = test[1].assign(fake_probability=test[1]["fake_probability"] ** 2)  # the same order of files
-    found = compare_selection(val, same, draws=100)
+    found = compare_selection(val, same, judging=Judging(draws=100))
     assert (found.optimism.value, found.optimism.low, found.optimism.high) == (0, 0, 0)
     assert found.honest_epoch == found.optimistic_epoch
 
@@ -70,7 +71,7 @@ def test_the_interval_of_the_difference_is_paired():
 def test_the_run_may_have_picked_otherwise():
     val, test = runs()
     worst = min(test, key=lambda e: value(test[e]))
-    found = compare_selection(val, test, picked=worst, draws=10)
+    found = compare_selection(val, test, picked=worst, judging=Judging(draws=10))
     assert found.honest_epoch == worst
     assert found.optimism.value == pytest.approx(max(map(value, test.values())) - value(test[worst]))
 
@@ -78,9 +79,12 @@ def test_the_run_may_have_picked_otherwise():
 def test_the_order_of_rows_does_not_count_and_draws_go_by_group():
     val, test = runs()
     mixed = {epoch: rows.sample(frac=1, random_state=epoch) for epoch, rows in test.items()}
-    one, two = compare_selection(val, test, draws=100), compare_selection(val, mixed, draws=100)
+    one, two = (
+        compare_selection(val, test, judging=Judging(draws=100)),
+        compare_selection(val, mixed, judging=Judging(draws=100)),
+    )
     assert (one.optimism, one.honest, one.optimistic) == (two.optimism, two.honest, two.optimistic)
-    assert compare_selection(val, test, draws=100, unit="group").honest.low != one.honest.low
+    assert compare_selection(val, test, judging=Judging(draws=100, unit="group")).honest.low != one.honest.low
 
 
 def test_what_cannot_be_compared_is_refused():
@@ -99,7 +103,7 @@ def test_what_cannot_be_compared_is_refused():
 def test_the_note_and_the_figure():
     val, test = runs()
     test = {epoch: rows.assign(note="Trained on a leaky table.") for epoch, rows in test.items()}
-    found = compare_selection(val, test, draws=50)
+    found = compare_selection(val, test, judging=Judging(draws=50))
     assert "NOTE: Trained on a leaky table." in repr(found)
     assert found.table()["epoch"].tolist() == [found.honest_epoch, found.optimistic_epoch, ""]
     figure = plot_selection(found, "title")

@@ -7,11 +7,12 @@ import pytest
 from matplotlib.text import Text
 
 from dfworkbench.datasets.tables import SCORES
-from dfworkbench.evaluation.exchange.judge import JudgeSettings, judge
+from dfworkbench.evaluation.exchange.judge_file import JudgeSettings, judge
 from dfworkbench.evaluation.metrics.bootstrap import FEWEST, interval, interval_of_difference, too_few
 from dfworkbench.evaluation.metrics.compare import compare_detectors
+from dfworkbench.evaluation.metrics.curve_tables import roc_band
 from dfworkbench.evaluation.metrics.evaluate import evaluate, metrics_text
-from dfworkbench.evaluation.metrics.roc import roc_band
+from dfworkbench.evaluation.metrics.interval import Judging
 from dfworkbench.notebook.views import auc_sentence, metric_table
 from dfworkbench.show.plots.scores import plot_roc, plot_scores
 
@@ -29,7 +30,7 @@ def table(real, fake, *, perfect=False, frames=1, group=lambda label, i: "", see
 
 
 def the_auc(scores, level="video", **options):
-    return evaluate(scores, [level], metrics=["auc"], draws=100, **options).iloc[0]
+    return evaluate(scores, [level], Judging(draws=100, **options), metrics=["auc"]).iloc[0]
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def test_groups_are_counted_where_groups_are_drawn():
 
 
 def test_one_class_alone_needs_its_number():
-    fakes = evaluate(table(0, 6), ["video"], metrics=["recall"], draws=50).iloc[0]
+    fakes = evaluate(table(0, 6), ["video"], metrics=["recall"], judging=Judging(draws=50)).iloc[0]
     assert fakes["reason"] == ""
     assert np.isfinite(fakes["low"])
     assert too_few([1, 1], [0, 1], "file") == "2 fake files: no interval below 5"
@@ -79,7 +80,9 @@ def test_the_difference_of_two_that_vary_may_be_nothing():
 
 
 def test_comparing_detectors_on_few_files_has_no_interval_and_no_bootstrap_p():
-    got = compare_detectors({"a": table(4, 9), "b": table(4, 9, seed=1)}, unit="video", draws=50).iloc[0]
+    got = compare_detectors({"a": table(4, 9), "b": table(4, 9, seed=1)}, judging=Judging(unit="video", draws=50)).iloc[
+        0
+    ]
     assert np.isnan(got[["low", "high", "bootstrap_p"]].to_numpy(float)).all()
     assert "4 real videos: no interval below 5" in got["notes"]
     assert np.isfinite(got["difference"])
@@ -87,13 +90,13 @@ def test_comparing_detectors_on_few_files_has_no_interval_and_no_bootstrap_p():
 
 @pytest.mark.parametrize("scores", [table(2, 2), table(1, 9), table(30, 30, perfect=True)])
 def test_everything_that_shows_figures_copes(scores):
-    metrics = evaluate(scores, ["video"], draws=50)
+    metrics = evaluate(scores, ["video"], judging=Judging(draws=50))
     reason = metrics.loc[metrics["metric"] == "auc", "reason"].iloc[0]
     assert reason in metrics_text(metrics)
     assert reason in auc_sentence(metrics)
     assert "nan" not in metrics_text(metrics) + auc_sentence(metrics)
     assert reason in metric_table(metrics)["note"].iloc[0]
-    band = roc_band(scores, draws=50)
+    band = roc_band(scores, judging=Judging(draws=50))
     assert band["low"].isna().all()
     assert band["tpr"].notna().all()
     for plot in (plot_roc, plot_scores):

@@ -9,8 +9,8 @@ from dfworkbench.core.errors import DataNotFoundError, InputError, ParameterErro
 from dfworkbench.datasets.tables import SCORES
 from dfworkbench.evaluation.judging.calibration import fit_calibrator
 from dfworkbench.evaluation.judging.verdicts import OperatingPoint, operating_point, thresholds, verdict_rates, verdicts
-from dfworkbench.evaluation.metrics.evaluate import aurc, ece
-from dfworkbench.evaluation.metrics.reliability import reliability_table, risk_coverage
+from dfworkbench.evaluation.metrics.curve_tables import reliability_table, risk_coverage
+from dfworkbench.evaluation.metrics.evaluate import metric_of
 
 
 def table(reals, fakes, split="val", group=None):
@@ -134,7 +134,7 @@ def test_the_reliability_table_holds_the_calibration_error(ties):
         scores["fake_probability"] = scores["fake_probability"].round(1)
     got = reliability_table(scores)
     gap = (got["mean_probability"] - got["fake_share"]).abs()
-    assert (gap * got["n"]).sum() / 150 == pytest.approx(ece(scores["label"], scores["fake_probability"]))
+    assert (gap * got["n"]).sum() / 150 == pytest.approx(metric_of("ece", scores["label"], scores["fake_probability"]))
     assert got["n"].tolist() == [10] * 15 if not ties else got["n"].sum() == 150
     assert got["n_fake"].sum() == 70
     for row in got.itertuples():
@@ -158,7 +158,7 @@ def test_risk_and_coverage_by_hand():
     distinct = table(rng.beta(2, 3, 30), rng.beta(3, 2, 29))
     assert len(risk_coverage(distinct)) == 59
     assert risk_coverage(distinct)["risk"].mean() == pytest.approx(
-        aurc(distinct["label"], distinct["fake_probability"])
+        metric_of("aurc", distinct["label"], distinct["fake_probability"])
     )
     assert risk_coverage(scores.iloc[:0]).empty
 

@@ -8,6 +8,7 @@ from heads import Head, write_heads
 
 from dfworkbench.datasets.tables import SCORES
 from dfworkbench.evaluation.metrics.evaluate import evaluate
+from dfworkbench.evaluation.metrics.interval import Judging
 from dfworkbench.faces import FaceSettings, faces_in_file
 from dfworkbench.methods.caddm.training import Caddm
 from dfworkbench.models import build_detector
@@ -23,7 +24,9 @@ def test_a12d_video_auc_is_that_of_the_means_of_frames():
         {"row_id": f"{v}{i}", "video_id": v, "label": y, "track": 0, "frame": i, "fake_probability": p}
         for i, (v, y, p) in enumerate(zip(videos, labels, values, strict=True))
     ]
-    found = evaluate(SCORES.complete(pd.DataFrame(rows)), levels=("frame", "video"), metrics=("auc",), draws=0)
+    found = evaluate(
+        SCORES.complete(pd.DataFrame(rows)), levels=("frame", "video"), metrics=("auc",), judging=Judging(draws=0)
+    )
     assert found.set_index("level")["value"].to_dict() == {"frame": pytest.approx(0.625), "video": pytest.approx(0.875)}
 
 

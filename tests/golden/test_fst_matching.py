@@ -11,7 +11,7 @@ from torchvision import models
 
 from dfworkbench.datasets.layouts import read_layout
 from dfworkbench.datasets.people import identity_classes, known_people
-from dfworkbench.evaluation.metrics.evaluate import auc
+from dfworkbench.evaluation.metrics.evaluate import metric_of
 from dfworkbench.faces.alignment import align, alignment_matrix, canvas_points
 from dfworkbench.methods.fst_matching.encoder_training import identity_loss
 from dfworkbench.methods.fst_matching.training import interaction, interaction_loss
@@ -215,8 +215,8 @@ def test_a13_one_step_of_adamw():
 
 def test_a13_auc_counts_ties_half():
     scores, labels = np.array([0.1, 0.4, 0.35, 0.8, 0.4]), np.array([0, 0, 1, 1, 1])
-    assert auc(labels, scores) == pytest.approx(0.75)
-    assert auc(labels, np.zeros(5)) == 0.5
+    assert metric_of("auc", labels, scores) == pytest.approx(0.75)
+    assert metric_of("auc", labels, np.zeros(5)) == 0.5
 
 
 def test_a_fake_without_donor_is_refused():

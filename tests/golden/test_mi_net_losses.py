@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from dfworkbench.evaluation.metrics.evaluate import accuracy, auc, log_loss
+from dfworkbench.evaluation.metrics.evaluate import metric_of
 from dfworkbench.methods.mi_net.information import divergences
 from dfworkbench.methods.mi_net.loss_weights import AutomaticWeights, FixedWeights
 from dfworkbench.methods.mi_net.mi_losses import cross_entropies, local_information_loss, posterior_distances, sinkhorn
@@ -351,6 +351,6 @@ def _information(log_posterior):
 def test_a12c_metrics_of_the_worked_example():
     logits = np.array([[2, -1], [0, 1], [0.3, 0.2], [-1, 0.5], [0.4, 0.4]])
     labels, fake = np.array([0, 1, 1, 0, 1]), 1 / (1 + np.exp(logits[:, 0] - logits[:, 1]))
-    assert accuracy(labels, fake) == pytest.approx(0.4)  # a tie is real
-    assert auc(labels, fake) == 0.5
-    assert log_loss(labels, fake) == pytest.approx(0.7001612324803826)
+    assert metric_of("accuracy", labels, fake) == pytest.approx(0.4)  # a tie is real
+    assert metric_of("auc", labels, fake) == 0.5
+    assert metric_of("log_loss", labels, fake) == pytest.approx(0.7001612324803826)

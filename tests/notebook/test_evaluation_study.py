@@ -12,6 +12,7 @@ from toy import make_workspace
 
 from dfworkbench.core.errors import DataNotFoundError
 from dfworkbench.evaluation.metrics.evaluate import evaluate
+from dfworkbench.evaluation.metrics.interval import Judging
 from dfworkbench.notebook import atlas as notebook_atlas
 from dfworkbench.notebook import evaluation
 from dfworkbench.notebook.evaluation import Evaluation, EvaluationSettings
@@ -64,7 +65,7 @@ def test_metrics_are_those_of_the_score_table(at_home):
     assert set(judged.tables["first"].val["split"]) == {"val"}
     table = judged.metrics()
     assert table.index.tolist() == ["frame", "video"]
-    row = evaluate(scores, ["video"], metrics=["auc"], missing="as_chance", draws=50).iloc[0]
+    row = evaluate(scores, ["video"], metrics=["auc"], judging=Judging(missing="as_chance", draws=50)).iloc[0]
     text = f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
     assert table.loc["video", "AUC"] == judged.leaderboard.table()["auc"].iloc[0] == text
     two = study(runs=["first", "second"]).metrics()
@@ -113,7 +114,10 @@ def test_calibration_is_fitted_on_validation_and_keeps_the_order(at_home):
     judged = study(runs=["first"], calibration="temperature")
     assert judged.calibrators["first"].splits == ("val",)
     before, after = judged.before_and_after().values()
-    aucs = [evaluate(table, ["video"], metrics=["auc"], draws=0)["value"].iloc[0] for table in (before, after)]
+    aucs = [
+        evaluate(table, ["video"], metrics=["auc"], judging=Judging(draws=0))["value"].iloc[0]
+        for table in (before, after)
+    ]
     assert aucs[0] == pytest.approx(aucs[1], abs=1e-12)
     assert "of val" in judged.calibration_table()["fitted on"].iloc[0]
 
@@ -190,7 +194,7 @@ def test_intervals_of_matrix_and_robustness_draw_what_is_asked_for(at_home):
     judged = study(runs=["first"])
     samples = judged.robustness.scores.query("level == 0").drop(columns=["perturbation", "level"])
     for unit, row in clean.items():
-        row_of = evaluate(samples, ["video"], metrics=["auc"], draws=200, unit=unit).iloc[0]
+        row_of = evaluate(samples, ["video"], metrics=["auc"], judging=Judging(draws=200, unit=unit)).iloc[0]
         assert (row["low"], row["high"]) == (row_of["low"], row_of["high"])
 
 

@@ -10,8 +10,9 @@ from toy import make_workspace
 
 from dfworkbench.core.workspace import Workspace
 from dfworkbench.datasets.tables import read_table
-from dfworkbench.evaluation.judging.judged import ROW_ORDER
+from dfworkbench.evaluation.judging.by_protocol import ROW_ORDER
 from dfworkbench.evaluation.metrics.evaluate import evaluate
+from dfworkbench.evaluation.metrics.interval import Judging
 from dfworkbench.evaluation.scoring.heldout import score_split
 from dfworkbench.notebook.benchmark import BenchmarkSettings, leaderboard, pair_table, seed_table
 from dfworkbench.notebook.demo import write_demo_report
@@ -72,7 +73,7 @@ def test_the_report_stands_alone_and_tells_what_evaluate_tells(trained):
         assert not re.search(rb"""href="(?!#|data:)|url\((?!#)""", base64.b64decode(picture))
     for run in runs:
         stored = read_table("score", run.score_files["toy"]).sort_values(list(ROW_ORDER), ignore_index=True)
-        figures = evaluate(stored, ("video", "frame"), metrics=("auc", "eer"), missing="as_chance")
+        figures = evaluate(stored, ("video", "frame"), metrics=("auc", "eer"), judging=Judging(missing="as_chance"))
         for row in figures.itertuples():
             assert f"{small(row.value)}<small>{small(row.low)} to {small(row.high)}</small>" in page
             assert f"{row.n}<small>{row.n_fake} fake, {row.n_real} real</small>" in page
@@ -106,7 +107,7 @@ def test_seeds_share_a_label_and_detectors_are_paired(trained):
     seeds = seed_table(runs, "toy").set_index(["detector", "level", "metric"])
     assert seeds.loc[("mesonet4", "video", "auc"), "seeds"] == 2
     values = [
-        evaluate(run.scores["toy"], ("video",), metrics=("auc",), draws=0)["value"].iloc[0]
+        evaluate(run.scores["toy"], ("video",), metrics=("auc",), judging=Judging(draws=0))["value"].iloc[0]
         for run in runs
         if run.settings.detector == "mesonet4"
     ]

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from dfworkbench.datasets.tables import SCORES
 from dfworkbench.evaluation.judging.verdicts import operating_point
-from dfworkbench.evaluation.metrics.evaluate import aurc, ece
+from dfworkbench.evaluation.metrics.evaluate import metric_of
 from dfworkbench.show.plots.calibration import plot_operating_point, plot_reliability, plot_risk_coverage
 
 
@@ -32,7 +32,9 @@ def test_reliability_shows_bins_counts_and_the_error():
     assert isinstance(figure, Figure)
     assert len(figure.axes) == 3  # a strip of counts for each table
     assert [text.get_text() for text in figure.axes[1].texts] == ["12"] * 5
-    assert f"raw: calibration error {ece(one['label'], one['fake_probability']):.3f}, n = 60" in words(figure)
+    assert f"raw: calibration error {metric_of('ece', one['label'], one['fake_probability']):.3f}, n = 60" in words(
+        figure
+    )
 
 
 def test_risk_coverage_ends_at_the_error_rate():
@@ -41,7 +43,7 @@ def test_risk_coverage_ends_at_the_error_rate():
     wrong = ((scores["fake_probability"] > 0.5) != scores["label"]).mean()
     line = figure.axes[0].lines[0]
     assert line.get_xydata()[-1].tolist() == pytest.approx([1.0, wrong])
-    assert f"area {aurc(scores['label'], scores['fake_probability']):.3f}" in words(figure)
+    assert f"area {metric_of('aurc', scores['label'], scores['fake_probability']):.3f}" in words(figure)
     assert figure.axes[0].get_ylim()[1] > wrong
 
 

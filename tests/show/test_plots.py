@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from dfworkbench.core.errors import InputError
 from dfworkbench.datasets.tables import FACES, SCORES, VIDEOS
+from dfworkbench.evaluation.metrics.interval import Judging
 from dfworkbench.evaluation.scoring.results import FileScore, TrackScore
 from dfworkbench.show.plots.extraction import plot_extraction
 from dfworkbench.show.plots.faces import plot_faces, plot_forgeries
@@ -82,18 +83,18 @@ def test_training_curves_take_what_is_there():
 
 
 def test_roc_shows_the_auc_with_its_interval():
-    figure = plot_roc(scores(), draws=50)
+    figure = plot_roc(scores(), judging=Judging(draws=50))
     assert "AUC 0." in words(figure)
     assert "24 videos" in words(figure)
     assert len(figure.axes[0].collections) == 1  # the band
-    two = plot_roc({"a": scores(), "b": scores(12)}, draws=20)
+    two = plot_roc({"a": scores(), "b": scores(12)}, judging=Judging(draws=20))
     assert len(two.axes[0].collections) == 2
     assert "b: AUC" in words(two)
 
 
 def test_roc_of_one_class_says_why_there_is_none():
     table = scores()
-    assert "needs both classes" in words(plot_roc(table[table["label"] == 1], draws=20))
+    assert "needs both classes" in words(plot_roc(table[table["label"] == 1], judging=Judging(draws=20)))
 
 
 def test_scores_have_a_row_per_kind():

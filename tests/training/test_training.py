@@ -21,7 +21,7 @@ from dfworkbench.core.errors import (
     UnknownNameError,
 )
 from dfworkbench.datasets.tables import read_table, write_table
-from dfworkbench.evaluation.metrics.evaluate import auc
+from dfworkbench.evaluation.metrics.evaluate import metric_of
 from dfworkbench.runs.checkpoints import load_detector
 from dfworkbench.runs.writer import best_entry
 from dfworkbench.training import TrainSettings, prepare, train
@@ -105,7 +105,7 @@ def test_every_validation_row_is_scored_once(toy):
     assert set(scores["split"]) == {"val"}
     per_video = scores.groupby("video_id")[["label", "fake_probability"]].mean()
     assert epochs[0].val["auc_video"] == pytest.approx(
-        auc(per_video["label"].astype(int), per_video["fake_probability"])
+        metric_of("auc", per_video["label"].astype(int), per_video["fake_probability"])
     )
     assert scores["fake_probability"].tolist() == pytest.approx(torch.sigmoid(torch.tensor(scores["logit"])).tolist())
 

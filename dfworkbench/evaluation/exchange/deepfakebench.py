@@ -24,7 +24,7 @@ from dfworkbench.core.names import COMPRESSIONS, FAKE, REAL, STATUS_OK
 from dfworkbench.core.workspace import atomic_path, explain_write
 from dfworkbench.datasets.tables import NOTES, SCORES
 from dfworkbench.evaluation.exchange.score_csv import finished, log_odds
-from dfworkbench.evaluation.metrics.evaluate import auc
+from dfworkbench.evaluation.metrics.evaluate import metric_of
 from dfworkbench.media.foreign import read_values
 
 _log = logging.getLogger(__name__)
@@ -105,7 +105,7 @@ def write_deepfakebench(scores: pd.DataFrame, folder: Path | str) -> Path:
     label, pred = rows["label"].to_numpy(), rows["fake_probability"].to_numpy()
     folder = Path(folder)
     for name, values in (
-        (METRICS_FILE, {"pred": pred, "label": label, "auc": auc(label, pred)}),
+        (METRICS_FILE, {"pred": pred, "label": label, "auc": metric_of("auc", label, pred)}),
         (NAMES_FILE, {"image": names, "label": label.tolist()}),
     ):
         with explain_write(folder / name, "results for DeepfakeBench"):
@@ -217,7 +217,7 @@ def _compare_pooled(scores: dict[str, Any], names: Any, pooled: pd.DataFrame, fi
     stored = scores.get("video_auc")
     if not isinstance(stored, float) or not len(names) or isinstance(names[0], list) or pooled["label"].nunique() < 2:
         return
-    ours = auc(pooled["label"], pooled["fake_probability"])
+    ours = metric_of("auc", pooled["label"], pooled["fake_probability"])
     if abs(ours - stored) > _TOLERATED:
         _log.warning(
             "%s says video_auc %.4f; pooled by folder name, its scores and the listed paths give %.4f. The paths may be in another "

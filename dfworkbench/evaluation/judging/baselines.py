@@ -1,8 +1,7 @@
-"""Baselines that must fail: can real and fake be told apart by a global statistic of the crops?
+"""Trivial baselines (mean colour, block statistics): a data set on which they do well says nothing about forgeries.
 
-A data set on which a logistic regression on mean colours, or on block and sharpness statistics, does well is trivially
-separable, and a detector's AUC on it says nothing about forgeries. Each video gives one row of features; the regression is
-fitted on the training videos and measured on videos of identities that it has not seen.
+Each video gives one row of features; a logistic regression is fitted on the training videos and measured on videos of
+identities that it has not seen.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -69,7 +68,7 @@ def baseline_auc(
         train: True for training videos, `(V,)`.
         test: True for held-out videos, `(V,)`.
         groups: Identity group of each video; a group in both parts is refused.
-        seed: Of the solver.
+        seed: Seed of the solver.
 
     Raises:
         InputError: If a part lacks a class, or an identity group stands in both parts.
@@ -108,7 +107,7 @@ def baselines(
         labels: 0 real, 1 fake, one per video.
         split: "train", "val" or "test" of each video.
         groups: Identity group of each video.
-        seed: Of the solver.
+        seed: Seed of the solver.
         fit_on: Splits to fit on.
         test_on: Splits to measure on.
 

@@ -1,4 +1,4 @@
-"""Fake probabilities that mean what they say: a map of scores, fitted on validation rows and laid on other tables.
+"""Probability calibration: fit a map of scores on validation rows, and apply it to other tables.
 
 Three maps of the log-odds z: temperature sigmoid(z / T) (C. Guo et al., "On calibration of modern neural networks", ICML 2017);
 Platt sigmoid(a z + b) with his smoothed targets (J. Platt, "Probabilistic outputs for support vector machines", 1999); and an
@@ -10,7 +10,7 @@ Difference from scikit-learn's `CalibratedClassifierCV`: no folds, since the det
 """
 
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -24,14 +24,13 @@ from dfworkbench.core.names import FAKE, REAL, require_name
 from dfworkbench.core.settings import Settings
 from dfworkbench.core.workspace import atomic_path
 from dfworkbench.datasets.tables import SCORES
-from dfworkbench.evaluation.metrics.bootstrap import FEWEST, too_few
-from dfworkbench.evaluation.metrics.evaluate import log_loss, usable_rows
+from dfworkbench.evaluation.metrics.bootstrap import FEWEST, too_few, usable_rows
+from dfworkbench.evaluation.metrics.evaluate import metric_of
 from dfworkbench.evaluation.metrics.probability_metrics import CLIP
 from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, Rule, to_level
 from dfworkbench.media.foreign import read_json
 
 Floats = NDArray[np.float64]
-SettingsT = TypeVar("SettingsT", bound=Settings)
 
 METHODS = ("temperature", "platt", "isotonic")
 _FEW = 10  # files of a class below which a calibration is said to be unsure
@@ -40,8 +39,40 @@ FEWEST_FILES = {"temperature": _FEW, "platt": FEWEST, "isotonic": _FEW}
 _TEMPERATURES = (0.01, 100.0)  # rows that 0.5 separates fully would ask for 0
 
 
-class Calibrator(Settings):
-    """A fitted map, with what it was fitted on. Frozen; `save` and `load` keep it as JSON."""
+class Fitted(Settings):
+    """Something fitted on validation rows, kept as JSON."""
+
+    called: ClassVar[str]
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON."""
+        with atomic_path(path, self.called) as temporary:
+            temporary.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises:
+            DataNotFoundError: There is no such file.
+            ParameterError: It holds something else.
+        """
+        doing = f"reading {cls.called}"
+        try:
+            values = read_json(Path(path))
+        except FileNotFoundError:
+            raise DataNotFoundError(f"{doing}: there is no file {path}. Fit one and save it there.") from None
+        except ValueError as error:
+            raise ParameterError(f"{doing}: {path} is not JSON ({error}); expected what save() writes.") from None
+        if not isinstance(values, dict):
+            raise ParameterError(f"{doing}: {path} holds a {type(values).__name__}, expected what save() writes.")
+        return cls(**values)
+
+
+class Calibrator(Fitted):
+    """A fitted map of scores, and the rows it was fitted on."""
+
+    called: ClassVar[str] = "a calibrator"
 
     method: Literal["temperature", "platt", "isotonic"] = Field(description="Kind of map")
     level: str = Field(description="Level of the rows it was fitted on, and is for")
@@ -86,21 +117,6 @@ class Calibrator(Settings):
         logits = _log_odds(values) if self.method == "isotonic" else self._line(z)
         return SCORES.complete(rows.assign(fake_probability=values, logit=logits))
 
-    def save(self, path: Path) -> None:
-        """Write it as JSON."""
-        with atomic_path(path, "a calibrator") as temporary:
-            temporary.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
-
-    @classmethod
-    def load(cls, path: Path) -> "Calibrator":
-        """Read what `save` wrote.
-
-        Raises:
-            DataNotFoundError: There is no such file.
-            ParameterError: It does not hold a calibrator.
-        """
-        return load_settings(cls, path, "a calibrator")
-
 
 def fit_calibrator(
     scores: pd.DataFrame,
@@ -137,7 +153,8 @@ def fit_calibrator(
     fit = {"temperature": _temperature, "platt": _platt, "isotonic": _isotonic}[method]
     known: dict[str, Any] = {
         "method": method, "level": level, "rule": rule, "datasets": _named(rows["dataset"]), "splits": _named(rows["split"]),
-        "n_real": int((labels == REAL).sum()), "n_fake": int((labels == FAKE).sum()), "log_loss_before": log_loss(labels, raw),
+        "n_real": int((labels == REAL).sum()), "n_fake": int((labels == FAKE).sum()),
+        "log_loss_before": metric_of("log_loss", labels, raw),
     }  # fmt: skip
     files, fewest = pd.factorize(rows["video_id"])[0], FEWEST_FILES[method] if fewest is None else fewest
     few = too_few(labels, files, "file", fewest)
@@ -152,7 +169,7 @@ def fit_calibrator(
     fitted = Calibrator(**known, **fit(labels, raw if method == "isotonic" else z))
     unsure = too_few(labels, files, "file", _FEW).partition(":")[0]
     note = "; ".join(filter(None, (fitted.note, f"fitted on {unsure} only: may be worse than none" if unsure else "")))
-    return fitted.replace(log_loss_after=log_loss(labels, fitted.probabilities(raw, z)), note=note)
+    return fitted.replace(log_loss_after=metric_of("log_loss", labels, fitted.probabilities(raw, z)), note=note)
 
 
 def fitting_rows(scores: pd.DataFrame, level: str, rule: str, doing: str, *, allow_test: bool) -> pd.DataFrame:
@@ -185,19 +202,6 @@ def log_odds_of(rows: pd.DataFrame) -> Floats:
     given = rows["logit"].to_numpy(dtype=np.float64)
     own = np.isfinite(given) & (np.abs(expit(given) - raw) < 1e-6)
     return np.where(own, given, _log_odds(raw))
-
-
-def load_settings(cls: type[SettingsT], path: Path, what: str) -> SettingsT:
-    """Frozen settings from a JSON file."""
-    try:
-        values = read_json(Path(path))
-    except FileNotFoundError:
-        raise DataNotFoundError(f"reading {what}: there is no file {path}. Fit one and save it there.") from None
-    except ValueError as error:
-        raise ParameterError(f"reading {what}: {path} is not JSON ({error}); expected what save() writes.") from None
-    if not isinstance(values, dict):
-        raise ParameterError(f"reading {what}: {path} holds a {type(values).__name__}, expected what save() writes.")
-    return cls(**values)
 
 
 def _log_odds(probabilities: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""What errors look like: the frames of a case, the pictures of an atlas, and the detector's own features of its cases."""
+"""Failure atlas with pictures: crops of its cases, all frames of one, and clusters by the detector's own features."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -49,10 +49,10 @@ def failure_atlas(
         data: The extracted set that it is of; needed with a detector.
         detector: By whose features errors are clustered; None: by forgery kind, person and log-odds.
         worst: How many misses, and how many false alarms, at most.
-        clusters: Of each.
+        clusters: How many of each.
         controls: Right answers of fakes, and of reals.
         threshold: A row above it is called fake.
-        seed: Of the draw of controls and of k-means.
+        seed: Seed of controls and k-means.
         progress: Whether to show a bar.
 
     Raises:
@@ -103,7 +103,7 @@ def open_case(row_id: str, scores: pd.DataFrame, data: DataSet) -> CaseFrames:
     """All extracted faces of the person whom a case is about, in its file, with their scores.
 
     Args:
-        row_id: Of a row of the score table.
+        row_id: Which row of the score table.
         scores: The score table.
         data: The extracted set that it is of.
 

@@ -1,8 +1,8 @@
-"""A failure atlas: the worst errors of a detector in clusters, beside answers that were right and not selected.
+"""Failure atlas: the worst errors of a detector in clusters, beside randomly drawn right answers.
 
-Hand-picked failures show what their author wants to show. Here they are chosen by rule: of every file the row that is most wrong,
-the most wrong files first. Controls are drawn by seed from right answers, whatever their score. Clusters are a way to look, no
-finding: the silhouette says how far they are apart (Rousseeuw, J. Comput. Appl. Math. 20, 1987; near 0 they are not).
+Failures are chosen by rule, not by hand: the most wrong row of every file, the most wrong files first. Controls are drawn by seed
+from right answers, whatever their score. Clusters are a way to look, no finding: the silhouette says how far they are apart
+(Rousseeuw, J. Comput. Appl. Math. 20, 1987; near 0 they are not).
 """
 
 from typing import NamedTuple
@@ -52,7 +52,7 @@ class Atlas(NamedTuple):
             fake_probability, silhouette (mean, -1 to 1; NaN for a single cluster).
         controls: As in `Errors`.
         counts: As in `Errors`.
-        grouped_by: What the clusters are clusters of, in words.
+        grouped_by: By what errors were clustered, in words.
     """
 
     cases: pd.DataFrame
@@ -72,7 +72,7 @@ def worst_errors(
         worst: How many misses, and how many false alarms, at most.
         controls: How many right answers of fakes, and of reals, at most; each of another file.
         threshold: A row above it is called fake.
-        seed: Of the draw of controls.
+        seed: Seed of the draw of controls.
 
     Raises:
         ParameterError: A number is out of range.
@@ -110,11 +110,11 @@ def cluster_errors(
     k-means on standardised columns, of features on their first 20 principal components at most.
 
     Args:
-        errors: Of `worst_errors`.
-        features: `(len(errors.cases), F)` such as those of a detector (`failure_features.case_features`), or None: then by forgery
+        errors: From `worst_errors`.
+        features: `(len(errors.cases), F)` such as those of a detector (`failure_frames.case_features`), or None: then by forgery
             kind, person and log-odds.
-        clusters: Of misses, and of false alarms; fewer where there are fewer different errors, or fewer than four on average.
-        seed: Of k-means.
+        clusters: How many of misses, and of false alarms; fewer if there are fewer different errors, or under four for each.
+        seed: Seed of k-means.
         words: What the features are.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The features of a trained detector, frozen: what its classifier is fed with."""
+"""Frozen features: what a trained detector feeds to its classifier, for every sample of a data set."""
 
 from typing import Any
 

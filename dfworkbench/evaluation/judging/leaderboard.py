@@ -1,4 +1,4 @@
-"""Detectors side by side, under one protocol and no other."""
+"""Leaderboard: detectors side by side, judged under one protocol."""
 
 import math
 from collections.abc import Iterable
@@ -12,9 +12,9 @@ from dfworkbench.core.errors import ParameterError
 from dfworkbench.core.html import html_table, note_html, wrap, write_page
 from dfworkbench.core.outputs import LEADERBOARD, require_replaceable
 from dfworkbench.datasets.tables import write_csv
-from dfworkbench.evaluation.judging.judged import Judged
+from dfworkbench.evaluation.judging.by_protocol import Judged
 from dfworkbench.evaluation.judging.protocol import Protocol
-from dfworkbench.evaluation.metrics.evaluate import lost_intervals
+from dfworkbench.evaluation.metrics.evaluate import lost_intervals, row_interval
 
 LOWER_IS_BETTER = frozenset({"aurc", "brier", "ece", "eer", "log_loss"})
 _FIRST = ("name", "protocol", "metric", "value", "low", "high")
@@ -26,7 +26,7 @@ class Leaderboard:
     """Judged detectors, the best by the protocol's first metric on top; equal ones by name.
 
     Args:
-        judged: Of `judge_by`, all under one protocol.
+        judged: From `judge_by`, all under one protocol.
     """
 
     def __init__(self, judged: Iterable[Judged] = ()) -> None:
@@ -98,11 +98,11 @@ class Leaderboard:
     def _repr_html_(self) -> str:
         if not self._judged:
             return wrap("empty leaderboard")
-        table = self.table()
+        table, confidence = self.table(), 100 * self._judged[0].protocol.confidence
         shown = table.drop(columns=["note", "protocol"])
         notes = "".join(note_html(f"{one.name}: {note}") for one in self.entries for note in _notes(one) if note)
         rows = shown.itertuples(index=False, name=None)
-        words = f'<div class="dfw-hint">{escape(str(self.protocol))}; 95 % intervals</div>'
+        words = f'<div class="dfw-hint">{escape(str(self.protocol))}; {confidence:g} % intervals</div>'
         heads = [_HEADS.get(name, name.replace("_", " ")) for name in map(str, shown)]
         return wrap(f"{html_table(heads, rows)}{words}{notes}")
 
@@ -121,7 +121,7 @@ def _rank(judged: Judged) -> tuple[float, str]:
 def _cell(row: Any) -> str:
     if math.isnan(row.value):
         return f"not defined ({row.reason})"
-    return f"{row.value:.3f}" + ("" if math.isnan(row.low) else f" [{row.low:.3f}, {row.high:.3f}]")
+    return row_interval(row).text()
 
 
 def _refusal(judged: Judged, protocol: Protocol) -> str:

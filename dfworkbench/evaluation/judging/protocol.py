@@ -1,4 +1,4 @@
-"""A locked protocol: on what, of what, and how a detector is judged, with a hash of all of it.
+"""Evaluation protocol: which files are scored and how they are judged, locked by a hash.
 
 The same detector has been published with AUC 0.80 to 0.94 on one data set, because frames and videos, one crop and another, or
 another list of files were put side by side. Two figures are comparable if they were made under one protocol, that is, if the
@@ -17,20 +17,23 @@ from dfworkbench.core.errors import DataNotFoundError, ParameterError
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.core.names import require_name
 from dfworkbench.core.safe_paths import require_below
-from dfworkbench.core.settings import Settings
 from dfworkbench.core.workspace import Workspace, atomic_path, find_workspace
 from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.datasets.tables import table_hash
 from dfworkbench.evaluation.metrics.curve_metrics import METRICS
-from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, Rule
+from dfworkbench.evaluation.metrics.interval import Judging, Missing
 from dfworkbench.media.foreign import read_json
 
 ANY_CROP = "any"
+_CUSTOMARY = 0.95
 _IDENTIFYING = ("video_id", "split", "label", "group", "method")
 
 
-class Protocol(Settings):
-    """How detectors are judged; every field counts towards the hash."""
+class Protocol(Judging):
+    """A `Judging` with the files that it is for; every field counts towards the hash.
+
+    A file without score counts as chance unless said otherwise: who answers easy files only shall not win.
+    """
 
     dataset: str = Field(default=..., min_length=1, description="Data set: a folder of labels/.")
     split: str = Field(default="test", min_length=1, description="Which files are scored.")
@@ -46,20 +49,13 @@ class Protocol(Settings):
     frames_per_video: int = Field(
         default=0, ge=0, description="Most scored faces or clips per person; 0: all extracted."
     )
-    level: Literal["frame", "track", "video"] = Field(default="video", description="What a row of the metrics is.")
-    rule: Rule = Field(default=DEFAULT_RULE, description="How the faces of a file become one number.")
-    missing: Literal["drop", "as_chance", "as_real", "as_fake"] = Field(
-        default="as_chance", description="What a file without score counts as."
-    )
+    missing: Missing = Field(default="as_chance", description="What a file without score counts as.")
     selection: Literal["validation", "last"] = Field(
         default="validation", description="Which epoch of a run is judged: the best on validation, or the last."
     )
     metrics: tuple[str, ...] = Field(
         default=("auc", "eer"), min_length=1, description="The first one orders leaderboards."
     )
-    unit: Literal["video", "group"] = Field(default="video", description="What the bootstrap draws.")
-    draws: int = Field(default=1000, ge=0, le=100_000, description="Resamplings for the intervals.")
-    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Of the resampling.")
 
     @field_validator("metrics")
     @classmethod
@@ -87,13 +83,13 @@ class Protocol(Settings):
 
     @property
     def sha256(self) -> str:
-        """Of the canonical JSON of all fields."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        """SHA-256 of the canonical JSON of all fields; `confidence` counts where it is not 95 %, older protocols lack it."""
+        text = json.dumps(self._record(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property
     def id(self) -> str:
-        """The first ten hex digits of the hash, to be shown beside figures."""
+        """The first ten hex digits of the hash, shown beside figures."""
         return self.sha256[:10]
 
     def differences(self, other: "Protocol") -> dict[str, tuple[Any, Any]]:
@@ -106,7 +102,7 @@ class Protocol(Settings):
         folder = DataSet(self.dataset, workspace or find_workspace()).folder
         path = folder / "protocols" / f"{self.id}.json"
         require_below(path, folder.parent, "saving a protocol")  # the name may come from a file
-        record = {"sha256": self.sha256, "protocol": self.model_dump(mode="json")}
+        record = {"sha256": self.sha256, "protocol": self._record()}
         with atomic_path(path, "a protocol") as temporary:
             temporary.write_text(json.dumps(record, indent=2) + "\n")
         return path
@@ -137,6 +133,9 @@ class Protocol(Settings):
                 "changed after it was locked, so it is another protocol: make that one with Protocol(…).save()."
             )
         return found
+
+    def _record(self) -> dict[str, Any]:
+        return self.model_dump(mode="json", exclude={"confidence"} if self.confidence == _CUSTOMARY else set())
 
     def __str__(self) -> str:
         crop = "" if self.crop == ANY_CROP else f", crops {self.crop}"

@@ -1,11 +1,11 @@
-"""How much of a detector is left when pictures are perturbed: AUC over perturbations and strengths, for any detector.
+"""Robustness: AUC under perturbations of rising strength, and under the random ones of Frank et al., for any detector.
 
 He et al., "Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis", IJCAI 2021 (arXiv:2105.14376) claim that re-synthesis errors
 withstand perturbations better than pixels do. Their perturbations are not published with their code; those of
 `datasets.perturb.perturbations` are substitutes, at levels of ours, or by the protocol of Frank et al. (ICML 2020).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,20 +15,21 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from dfworkbench.core.errors import ParameterError
-from dfworkbench.core.names import require_name
 from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.datasets.perturb.frank_perturbations import FRANK_2020, PerturbFrank
 from dfworkbench.datasets.perturb.perturbations import LEVELS, PERTURBATIONS, Perturb, strengths_at
 from dfworkbench.datasets.sample import Transform
-from dfworkbench.evaluation.metrics.bootstrap import UNITS, interval, interval_of_difference
-from dfworkbench.evaluation.metrics.comparison import drawn_auc
-from dfworkbench.evaluation.metrics.measures import NAN, Measure
+from dfworkbench.evaluation.metrics.bootstrap import interval, interval_of_difference
+from dfworkbench.evaluation.metrics.compare import drawn_metric
+from dfworkbench.evaluation.metrics.interval import NAN, Judging
+from dfworkbench.evaluation.metrics.measures import Measure
 from dfworkbench.evaluation.scoring.score import score_rows
 from dfworkbench.runs.checkpoints import LoadedDetector
 
 CLEAN = "clean"
 CHANCE = 0.5
+_CACHE_MB = 512
 
 
 class Robustness(NamedTuple):
@@ -36,9 +37,9 @@ class Robustness(NamedTuple):
 
     Attributes:
         curves: One row per perturbation and level; level 0 is the unperturbed set, repeated for every perturbation. detector,
-            perturbation, unit, level, strength (text; "" at level 0), value (AUC, video level), low, high, change (AUC minus that
-            at level 0, the same units drawn), change_low, change_high, n (videos), drawn ("group" or "video", what intervals are
-            over), reason.
+            perturbation, unit, level, strength (text; "" at level 0), value (AUC), low, high, change (AUC minus that at level 0,
+            the same units drawn), change_low, change_high, n (rows), drawn ("group" or "video", what intervals are over),
+            confidence, reason.
         summary: One row per perturbation. detector, perturbation, area, area_low, area_high, broken_at, reason. The area is that
             under the AUC from level 0 to the last one, by trapezoids, over its width: 1 is perfect, 0.5 knows nothing. broken_at
             is the first level at which the interval of the AUC reaches down to 0.5: from there the detector is not shown to know
@@ -60,17 +61,15 @@ def robustness(
     levels: Sequence[int] = LEVELS,
     frames: int | None = 1,
     name: str = "",
-    batch_size: int = 64,
-    unit: str = "group",
-    draws: int = 1000,
+    judging: Judging = Judging(),
     seed: int = 0,
-    cache_mb: int = 512,
+    cache_mb: int = _CACHE_MB,
     progress: bool = True,
 ) -> Robustness:
     """Score the same samples under every perturbation at every level.
 
-    Intervals are 95 % bootstrap intervals, drawn alike everywhere. Random perturbations are seeded by sample:
-    every detector and every level meets the same draws.
+    Intervals are drawn alike everywhere. Random perturbations are seeded by sample: every detector and every level meets the
+    same draws.
 
     Args:
         detector: Any that scores fakes.
@@ -79,21 +78,17 @@ def robustness(
         perturbations: Names in `PERTURBATIONS`, or chains such as "jpeg>blur", whose links all take the strength of a level.
         levels: From 1 (weak) to 5 (strong), rising.
         frames: Samples per video; None for all.
-        name: Of the detector in the tables; "" for its own.
-        batch_size: Samples per forward pass.
-        unit: What is drawn: "group" (people, with all their videos) or "video". With fewer than a dozen groups those intervals
-            are too narrow.
-        draws: Bootstrap resamplings; 0 for no intervals.
-        seed: Of perturbations and resampling.
+        name: The detector's name in the tables; "" for its own.
+        judging: How the AUC and its interval are computed.
+        seed: Seed of the perturbations.
         cache_mb: Up to how many megabytes of pictures are kept between the conditions.
         progress: Whether to show a bar.
 
     Raises:
-        UnknownNameError: There is no such perturbation or unit.
+        UnknownNameError: There is no such perturbation.
         ParameterError: A level that is none, or levels that do not rise.
         InputError: The detector does not score fakes.
     """
-    require_name("resampling unit", unit, UNITS)  # before minutes of scoring
     steps = list(levels)
     if not steps or steps != sorted(set(steps)):
         raise ParameterError(
@@ -103,33 +98,22 @@ def robustness(
     changes = {
         (chain, level): Perturb(chain, *strengths_at(chain, level)) for chain in perturbations for level in steps
     }
-    condition = _Conditions(detector, data, videos, frames, batch_size, seed, cache_mb)
-    tables = [condition.scored(Perturb(""), CLEAN, 0)]
-    for (chain, level), change in tqdm(
-        changes.items(), desc="perturbing", unit="condition", disable=not progress, leave=False
-    ):
-        tables.append(condition.scored(change, chain, level))
-    return robustness_of(
-        pd.concat(tables, ignore_index=True), name or _name(detector), unit=unit, draws=draws, seed=seed
-    )
+    scores = _score_under(changes, detector, data, videos, frames, seed, cache_mb, progress)
+    own = detector.name if isinstance(detector, LoadedDetector) else type(detector).__name__
+    return robustness_of(scores, name or own, judging)
 
 
-def robustness_of(
-    scores: pd.DataFrame, name: str, *, unit: str = "group", draws: int = 1000, seed: int = 0
-) -> Robustness:
+def robustness_of(scores: pd.DataFrame, name: str, judging: Judging = Judging()) -> Robustness:
     """Curves and areas from the scores of all conditions, such as the mean of two detectors, which need not be scored again.
 
     Args:
         scores: As in `Robustness.scores`: score tables of the same samples with columns perturbation and level, the unperturbed
             ones as perturbation `CLEAN` at level 0.
-        name: Of the detector in the tables.
-        unit: What is drawn, "group" or "video".
-        draws: Bootstrap resamplings; 0 for no intervals.
-        seed: Of the resampling.
+        name: The detector's name in the tables.
+        judging: How the AUC and its interval are computed.
     """
     drawn = {
-        key: drawn_auc("AUC", table, unit=unit, draws=draws, seed=seed)
-        for key, table in scores.groupby(["perturbation", "level"], sort=False)
+        key: drawn_metric("AUC", table, judging) for key, table in scores.groupby(["perturbation", "level"], sort=False)
     }
     clean, curves, summary = drawn.pop((CLEAN, 0)), [], []
     for chain in dict.fromkeys(chain for chain, _ in drawn):
@@ -138,11 +122,19 @@ def robustness_of(
         strengths = [(), *(strengths_at(chain, level) for level in steps)]
         about = {"detector": name, "perturbation": chain}
         curves += [
-            {**about, "unit": _unit(chain), "level": level, "strength": _words(strength), **_compared(now, clean)}
+            {
+                **about,
+                "unit": PERTURBATIONS[chain].unit if chain in PERTURBATIONS else "level",
+                "level": level,
+                "strength": ", ".join(f"{value:g}" for value in strength),
+                **_compared(now, clean, judging),
+            }
             for level, strength, now in zip(places, strengths, found, strict=True)
         ]
-        summary.append({**about, **_summary(places, found)})
-    return Robustness(pd.DataFrame(curves).assign(drawn=unit), pd.DataFrame(summary), scores)
+        summary.append({**about, **_summary(places, found, judging)})
+    return Robustness(
+        pd.DataFrame(curves).assign(drawn=judging.unit, confidence=judging.confidence), pd.DataFrame(summary), scores
+    )
 
 
 def frank_scores(
@@ -152,22 +144,18 @@ def frank_scores(
     conditions: Sequence[str] = tuple(FRANK_2020),
     *,
     frames: int | None = 1,
-    batch_size: int = 64,
     seed: int = 0,
-    cache_mb: int = 512,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Scores by the protocol of Frank et al. 2020: each perturbation with probability 0.5 and a random strength.
 
     Args:
-        detector: As for `robustness`, like all others.
-        data: The extracted set.
-        videos: Rows of `data.videos`.
-        conditions: Of `FRANK_2020`.
+        detector: Any that scores fakes.
+        data: The extracted set that the videos are of.
+        videos: Rows of `data.videos`, such as its test split.
+        conditions: Names in `FRANK_2020`.
         frames: Samples per video; None for all.
-        batch_size: Samples per forward pass.
-        seed: Of the perturbations.
-        cache_mb: Up to how many megabytes of pictures are kept between the conditions.
+        seed: Seed of the perturbations.
         progress: Whether to show a bar.
 
     Returns:
@@ -177,89 +165,69 @@ def frank_scores(
         UnknownNameError: There is no such condition.
         InputError: The detector does not score fakes.
     """
-    changes = {condition: PerturbFrank(condition) for condition in conditions}
-    under = _Conditions(detector, data, videos, frames, batch_size, seed, cache_mb)
-    tables = [under.scored(Perturb(""), CLEAN, 0)]
-    for condition, change in tqdm(
-        changes.items(), desc="perturbing", unit="condition", disable=not progress, leave=False
-    ):
-        tables.append(under.scored(change, condition, 1))
-    return pd.concat(tables, ignore_index=True)
+    changes = {(condition, 1): PerturbFrank(condition) for condition in conditions}
+    return _score_under(changes, detector, data, videos, frames, seed, _CACHE_MB, progress)
 
 
-def frank_auc(scores: pd.DataFrame, name: str, *, draws: int = 1000, seed: int = 0) -> pd.DataFrame:
+def frank_auc(scores: pd.DataFrame, name: str, judging: Judging = Judging()) -> pd.DataFrame:
     """AUC of `frank_scores`, one row per condition, the first "clean".
 
     Args:
-        scores: Of all conditions.
-        name: Of the detector in the table.
-        draws: Bootstrap resamplings over identity groups; 0 for no intervals.
-        seed: Of the resampling.
+        scores: Score tables of all conditions.
+        name: The detector's name in the table.
+        judging: How the AUC and its interval are computed.
 
     Returns:
         For `plots.plot_comparison`: detector, condition, value, low, high, change, change_low, change_high, n, reason.
     """
     drawn = {
-        condition: drawn_auc("AUC", table, draws=draws, seed=seed)
+        condition: drawn_metric("AUC", table, judging)
         for condition, table in scores.groupby("perturbation", sort=False)
     }
     return pd.DataFrame([
-        {"detector": name, "condition": condition, **_compared(now, drawn[CLEAN])} for condition, now in drawn.items()
+        {"detector": name, "condition": condition, **_compared(now, drawn[CLEAN], judging)} for condition, now in drawn.items()
     ])  # fmt: skip
 
 
 _Drawn = tuple[Measure, NDArray[np.float64]]
 
 
-class _Conditions:
-    """One detector on one set of samples, whose transform changes from condition to condition."""
-
-    def __init__(
-        self, detector: LoadedDetector | nn.Module, data: DataSet, videos: pd.DataFrame, frames: int | None,
-        batch_size: int, seed: int, cache_mb: int,
-    ) -> None:  # fmt: skip
-        self.detector: Any = detector
-        self.batch_size = batch_size
-        # never without a transform: the cache then holds pictures before they are cut, which serve every condition
-        self.samples = FaceDataset(
-            data.faces, videos, self.detector.input_spec, data.workspace.extracted, transform=Perturb(""),
-            frames_per_video=frames, tracks="main", seed=seed, cache_mb=cache_mb,
-        )  # fmt: skip
-
-    def scored(self, transform: Transform, perturbation: str, level: int) -> pd.DataFrame:
-        self.samples.transform = transform
-        table = score_rows(self.detector, self.samples, batch_size=self.batch_size, progress=False)
-        return table.assign(perturbation=perturbation, level=level)
-
-
-def _name(detector: LoadedDetector | nn.Module) -> str:
-    return detector.name if isinstance(detector, LoadedDetector) else type(detector).__name__
+def _score_under(
+    changes: Mapping[tuple[str, int], Transform], detector: Any, data: DataSet, videos: pd.DataFrame, frames: int | None,
+    seed: int, cache_mb: int, progress: bool,
+) -> pd.DataFrame:  # fmt: skip
+    """Score tables of the same samples, unperturbed and under every (perturbation, level)."""
+    # never without a transform: the cache then holds pictures before they are cut, which serve every condition
+    samples = FaceDataset(
+        data.faces, videos, detector.input_spec, data.workspace.extracted, transform=Perturb(""),
+        frames_per_video=frames, tracks="main", seed=seed, cache_mb=cache_mb,
+    )  # fmt: skip
+    tables = []
+    conditions = {(CLEAN, 0): samples.transform, **changes}
+    for (name, level), change in tqdm(
+        conditions.items(), desc="perturbing", unit="condition", disable=not progress, leave=False
+    ):
+        samples.transform = change
+        table = score_rows(detector, samples, progress=False)
+        tables.append(table.assign(perturbation=name, level=level))
+    return pd.concat(tables, ignore_index=True)
 
 
-def _compared(now: _Drawn, clean: _Drawn) -> dict[str, Any]:
+def _compared(now: _Drawn, clean: _Drawn, judging: Judging) -> dict[str, Any]:
     measure, drawn = now
-    low, high, _ = interval_of_difference(drawn, clean[1])
+    low, high, _ = interval_of_difference(drawn, clean[1], judging.confidence)
     return {
         "value": measure.value, "low": measure.low, "high": measure.high, "change": measure.value - clean[0].value,
         "change_low": low, "change_high": high, "n": measure.n, "reason": measure.reason,
     }  # fmt: skip
 
 
-def _summary(levels: Sequence[int], found: Sequence[_Drawn]) -> dict[str, Any]:
+def _summary(levels: Sequence[int], found: Sequence[_Drawn], judging: Judging) -> dict[str, Any]:
     values, drawn = np.array([m.value for m, _ in found]), np.stack([d for _, d in found], axis=1)
     width = levels[-1] - levels[0]
-    low, high, why = interval(np.asarray(np.trapezoid(drawn, levels, axis=1)) / width)
+    low, high, why = interval(np.asarray(np.trapezoid(drawn, levels, axis=1)) / width, judging.confidence)
     broken = [level for level, (m, _) in zip(levels, found, strict=True) if np.fmin(m.low, m.value) <= CHANCE]
     return {
         "area": float(np.trapezoid(values, levels)) / width, "area_low": low, "area_high": high,
         "broken_at": broken[0] if broken else NAN, "reason": found[0][0].reason or why,
     }  # fmt: skip
-
-
-def _unit(chain: str) -> str:
-    item = PERTURBATIONS.get(chain)
-    return item.unit if item else "level"
-
-
-def _words(strengths: Sequence[float]) -> str:
-    return ", ".join(f"{strength:g}" for strength in strengths)

@@ -1,7 +1,7 @@
-"""Honest against optimistic selection: the figure of the epoch picked on validation, and of the one picked on test data.
+"""Selection optimism: the figure of the epoch picked on validation against that of the epoch picked on test data.
 
-Papers and benchmarks often report the best of all epochs by the very data that they report on. Of k epochs the best one is at
-least as good as any other there, so the figure is never too low and mostly too high. Both are shown here, with what lies between.
+Papers and benchmarks often pick the best epoch on the very data that they report on. Such a figure is never too low and mostly
+too high.
 """
 
 from collections.abc import Mapping
@@ -20,12 +20,10 @@ from dfworkbench.datasets.audit.leak_note import table_note
 from dfworkbench.datasets.tables import write_table
 from dfworkbench.evaluation.judging.leaderboard import LOWER_IS_BETTER
 from dfworkbench.evaluation.judging.protocol import split_videos
-from dfworkbench.evaluation.metrics.bootstrap import interval, interval_of_difference, resample, too_few, unit_codes
+from dfworkbench.evaluation.metrics.bootstrap import Drawn, draw_metrics, interval_of_difference, judged_rows
 from dfworkbench.evaluation.metrics.curve_metrics import METRICS
-from dfworkbench.evaluation.metrics.curves import Ranking, draw_counts
-from dfworkbench.evaluation.metrics.evaluate import usable_rows
+from dfworkbench.evaluation.metrics.interval import Interval, Judging
 from dfworkbench.evaluation.metrics.measures import Measure
-from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, to_level
 from dfworkbench.evaluation.scoring.heldout import split_faces, stored_scores
 from dfworkbench.evaluation.scoring.score import score_rows
 from dfworkbench.runs.checkpoints import LoadedDetector, load_detector
@@ -33,7 +31,6 @@ from dfworkbench.runs.layout import IMPORTED_EPOCH, score_file
 from dfworkbench.runs.run import Run
 
 _CACHE_MB = 2000
-Figures = tuple[float, np.ndarray]  # value, and that of every resampling
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +47,7 @@ class Selection:
         optimistic: The other one's.
         optimism: How much better the optimistic figure is, never below 0. Its interval is that of the difference of these two
             epochs over resampled files: where it reaches below 0, the pick was luck.
-        note: What must be said beside the figures; "" if nothing.
+        note: Warning that belongs to the figures; "" if none.
     """
 
     metric: str
@@ -87,12 +84,7 @@ def selection_optimism(
     dataset: str = "",
     split: str = "test",
     metric: str = "auc",
-    level: str = "video",
-    rule: str = DEFAULT_RULE,
-    missing: str = "as_chance",
-    unit: str = "video",
-    draws: int = 1000,
-    seed: int = 0,
+    judging: Judging = Judging(),
     device: str = "cpu",
     workspace: Workspace | None = None,
     progress: bool = True,
@@ -104,14 +96,9 @@ def selection_optimism(
     Args:
         run: Its folder, or its name in the workspace.
         dataset: Extracted data set to judge on; empty for the one that the run was trained on.
-        split: Of that data set.
+        split: Which of its splits.
         metric: Name in `METRICS`.
-        level: "frame", "track" or "video".
-        rule: How the faces of a file become one number.
-        missing: What a file without score counts as.
-        unit: What the bootstrap draws: "video" or "group".
-        draws: Resamplings.
-        seed: Of the resampling.
+        judging: How rows, figures and intervals are computed.
         device: Where missing epochs are scored.
         workspace: Where runs and tables lie.
         progress: Whether to show bars.
@@ -136,18 +123,7 @@ def selection_optimism(
         )
     val = {epoch: opened.scores("val", epoch) for epoch in weights}
     test = split_scores(weights, dataset, split, device=device, workspace=space, progress=progress)
-    return compare_selection(
-        val,
-        test,
-        picked=picked,
-        metric=metric,
-        level=level,
-        rule=rule,
-        missing=missing,
-        unit=unit,
-        draws=draws,
-        seed=seed,
-    )
+    return compare_selection(val, test, picked=picked, metric=metric, judging=judging)
 
 
 def compare_selection(
@@ -156,12 +132,7 @@ def compare_selection(
     *,
     picked: int | None = None,
     metric: str = "auc",
-    level: str = "video",
-    rule: str = DEFAULT_RULE,
-    missing: str = "as_chance",
-    unit: str = "video",
-    draws: int = 1000,
-    seed: int = 0,
+    judging: Judging = Judging(),
 ) -> Selection:
     """The same from score tables.
 
@@ -169,13 +140,8 @@ def compare_selection(
         val: Epoch -> score table of the validation split.
         test: Epoch -> score table of the test split, all of the same rows.
         picked: The honest epoch; None takes the best one on validation by `metric`, the earlier of equals.
-        metric: See `selection_optimism`, as for the others.
-        level: See there.
-        rule: See there.
-        missing: See there.
-        unit: See there.
-        draws: See there.
-        seed: See there.
+        metric: Name in `METRICS`.
+        judging: How rows, figures and intervals are computed.
 
     Raises:
         InputError: No epochs, other epochs on either side, tables of different rows, or a metric that is not defined on the test
@@ -184,10 +150,11 @@ def compare_selection(
     require_name("metric", metric, METRICS)
     _require_alike(val, test, picked)
     sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
-    how = {"metric": metric, "level": level, "rule": rule, "missing": missing, "unit": unit}
-    of_val = {epoch: _figures(table, **how, draws=0, seed=seed)[0] for epoch, table in sorted(val.items())}
-    of_test = {epoch: _figures(table, **how, draws=draws, seed=seed) for epoch, table in sorted(test.items())}
-    if any(np.isnan(value) for value, _ in of_test.values()):
+    no_draws = judging.replace(draws=0)
+    of_val = {epoch: _figure(table, metric, no_draws).values[metric] for epoch, table in sorted(val.items())}
+    of_test = {epoch: _figure(table, metric, judging) for epoch, table in sorted(test.items())}
+    found = {epoch: drawn.interval(metric) for epoch, drawn in of_test.items()}
+    if any(np.isnan(figure.value) for figure in found.values()):
         raise InputError(
             f"comparing epochs by {metric}: it is not defined on the test data. Expected fakes and reals there."
         )
@@ -195,21 +162,21 @@ def compare_selection(
         picked if picked is not None else max(of_val, key=lambda e: (np.nan_to_num(sign * of_val[e], nan=-np.inf), -e))
     )
     # of epochs that are equally good on test data the honest one: nothing was gained by looking
-    optimistic = max(of_test, key=lambda e: (sign * of_test[e][0], e == honest, -e))
-    rows = usable_rows(to_level(test[honest], level, rule), missing)[0]
-    few = too_few(rows["label"], unit_codes(rows, unit)[0], unit) if draws else ""
-    first, second = of_test[honest], of_test[optimistic]
-    better, worse = (second, first) if sign > 0 else (first, second)
-    low, high, why = interval_of_difference(better[1], worse[1])
+    optimistic = max(found, key=lambda e: (sign * found[e].value, e == honest, -e))
+    better, worse = (optimistic, honest) if sign > 0 else (honest, optimistic)
+    low, high, why = interval_of_difference(
+        of_test[better].draws[metric], of_test[worse].draws[metric], judging.confidence
+    )
+    gain = Interval(found[better].value - found[worse].value, low, high, found[honest].n, of_test[honest].few or why)
     measures = [
-        _measure(f"{metric}, epoch {honest}", first, len(rows), few),
-        _measure(f"{metric}, epoch {optimistic}", second, len(rows), few),
-        Measure("optimism", better[0] - worse[0], low, high, n=len(rows), reason=few or why),
+        Measure.of(f"{metric}, epoch {honest}", found[honest]),
+        Measure.of(f"{metric}, epoch {optimistic}", found[optimistic]),
+        Measure.of("optimism", gain),
     ]
     epochs = pd.DataFrame(
-        {"epoch": list(of_val), "val": list(of_val.values()), "test": [of_test[e][0] for e in of_val]}
+        {"epoch": list(of_val), "val": list(of_val.values()), "test": [found[e].value for e in of_val]}
     )
-    return Selection(metric, level, epochs, honest, optimistic, *measures, note=table_note(test[honest]))
+    return Selection(metric, judging.level, epochs, honest, optimistic, *measures, note=table_note(test[honest]))
 
 
 def split_scores(
@@ -231,26 +198,8 @@ def split_scores(
     return {epoch: table for epoch, table in tables.items() if table is not None}
 
 
-def _figures(
-    scores: pd.DataFrame, *, metric: str, level: str, rule: str, missing: str, unit: str, draws: int, seed: int
-) -> Figures:
-    rows = to_level(scores, level, rule).sort_values(
-        "row_id", ignore_index=True
-    )  # in one order all draw the same files
-    used = usable_rows(rows, missing)[0]
-    if used.empty:
-        return float("nan"), np.full(draws, np.nan)
-    ranking = Ranking(used["label"], used["fake_probability"])
-    value = float(METRICS[metric](ranking.curve())[0])
-    codes, units = unit_codes(used, unit)
-    if too_few(used["label"], codes, unit):
-        return value, np.empty(0)
-    return value, resample(ranking, codes, draw_counts(units, draws, seed), (metric,))[metric]
-
-
-def _measure(name: str, figures: Figures, rows: int, few: str) -> Measure:
-    low, high, why = interval(figures[1])
-    return Measure(name, figures[0], low, high, n=rows, reason=few or why)
+def _figure(scores: pd.DataFrame, metric: str, judging: Judging) -> Drawn:
+    return draw_metrics(judged_rows(scores, judging)[0], judging, (metric,))
 
 
 def _require_alike(val: Mapping[int, pd.DataFrame], test: Mapping[int, pd.DataFrame], picked: int | None) -> None:

@@ -1,4 +1,4 @@
-"""Real, fake or inconclusive: two thresholds from validation rows, at error rates that are chosen.
+"""Operating points: two thresholds at chosen error rates, set on validation rows, and verdicts (real, fake, inconclusive).
 
 Moving the operating point needs the score tables and nothing else. The thresholds are order statistics with the finite-sample
 rule of split conformal prediction (V. Vovk, A. Gammerman and G. Shafer, "Algorithmic learning in a random world", 2005): with n
@@ -7,27 +7,27 @@ can vouch for is 1 / (n + 1); below it nothing is called fake, and the operating
 another data set, and n files of few people are worth less than n.
 """
 
-from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.stats import beta as beta_distribution
 
 from dfworkbench.core.errors import ParameterError
 from dfworkbench.core.names import FAKE, REAL
-from dfworkbench.core.settings import Settings
-from dfworkbench.core.workspace import atomic_path
-from dfworkbench.evaluation.judging.calibration import fitting_rows, load_settings
-from dfworkbench.evaluation.metrics.bootstrap import INTERVAL, people_codes
+from dfworkbench.evaluation.judging.calibration import Fitted, fitting_rows
+from dfworkbench.evaluation.metrics.bootstrap import unit_codes
+from dfworkbench.evaluation.metrics.interval import binomial_interval
 from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, Rule, to_level
 
 VERDICTS = ("real", "inconclusive", "fake", "no score")
 
 
-class OperatingPoint(Settings):
-    """Two thresholds and where they come from. Frozen; `save` and `load` keep it as JSON."""
+class OperatingPoint(Fitted):
+    """Two thresholds, and the rows they were set on."""
+
+    called: ClassVar[str] = "an operating point"
 
     false_alarm_rate: float = Field(ge=0, le=1, description="Alpha: share of reals that may be called fake")
     miss_rate: float = Field(ge=0, le=1, description="Beta: share of fakes that may be called real")
@@ -58,7 +58,7 @@ class OperatingPoint(Settings):
         ]
 
     def notes(self) -> list[str]:
-        """What must be said beside verdicts of this operating point."""
+        """Warnings that belong to the verdicts of this operating point."""
         sides = (
             ("fake", "false-alarm", self.false_alarm_rate, self.fake_above, self.n_real, self.real_people, "real"),
             ("real", "miss", self.miss_rate, self.real_below, self.n_fake, self.fake_people, "fake"),
@@ -75,21 +75,6 @@ class OperatingPoint(Settings):
                     f"the {n} {kind} rows are of {people} people or groups: the {rate} rate is less sure than {n} rows say"
                 )
         return out
-
-    def save(self, path: Path) -> None:
-        """Write it as JSON."""
-        with atomic_path(path, "an operating point") as temporary:
-            temporary.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
-
-    @classmethod
-    def load(cls, path: Path) -> "OperatingPoint":
-        """Read what `save` wrote.
-
-        Raises:
-            DataNotFoundError: There is no such file.
-            ParameterError: It does not hold an operating point.
-        """
-        return load_settings(cls, path, "an operating point")
 
 
 def operating_point(
@@ -124,7 +109,8 @@ def operating_point(
     above, below = thresholds(reals, fakes, false_alarm_rate, miss_rate)
     return OperatingPoint(
         false_alarm_rate=false_alarm_rate, miss_rate=miss_rate, fake_above=above, real_below=below, level=level, rule=rule,
-        n_real=len(reals), n_fake=len(fakes), real_people=people_codes(kinds[0])[1], fake_people=people_codes(kinds[1])[1],
+        n_real=len(reals), n_fake=len(fakes), real_people=unit_codes(kinds[0], "group")[1],
+        fake_people=unit_codes(kinds[1], "group")[1],
     )  # fmt: skip
 
 
@@ -181,17 +167,8 @@ def verdict_rates(judged: pd.DataFrame) -> pd.DataFrame:
         counts = {name.replace(" ", "_"): int(seen.get(name, 0)) for name in VERDICTS}
         n = sum(counts.values())
         scored = n - counts["no_score"]
-        rate, low, high = binomial_rate(counts[wrong], scored)
+        rate = binomial_interval(counts[wrong], scored)
         open_rate = counts["inconclusive"] / scored if scored else float("nan")
-        row = {"kind": kind, "n": n, **counts, "wrong_rate": rate, "low": low, "high": high}
+        row = {"kind": kind, "n": n, **counts, "wrong_rate": rate.value, "low": rate.low, "high": rate.high}
         out.append({**row, "inconclusive_rate": open_rate})
     return pd.DataFrame(out)
-
-
-def binomial_rate(k: int, n: int) -> tuple[float, float, float]:
-    """K / n with its exact 95 % interval (Clopper and Pearson 1934); NaN for n = 0."""
-    if not n:
-        return float("nan"), float("nan"), float("nan")
-    low = float(beta_distribution.ppf(INTERVAL[0], k, n - k + 1)) if k else 0.0
-    high = float(beta_distribution.ppf(INTERVAL[1], k + 1, n - k)) if k < n else 1.0
-    return k / n, low, high

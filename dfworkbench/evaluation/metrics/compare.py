@@ -1,11 +1,11 @@
-"""Which of several detectors is better, on the rows that both of a pair have scored.
+"""Which of several detectors is better: differences of AUC on the rows that both have scored, and means over runs.
 
-Two answers stand side by side. The paired bootstrap draws people (identity groups) with all their videos, and is the one to
-trust where videos share people; DeLong's test is the field's custom and takes every row for independent. Both are corrected
-for the number of pairs after Holm.
+In `compare_detectors` two answers stand side by side. The paired bootstrap draws videos, or people (identity groups) with all their
+videos: draw people where videos share them. DeLong's test is the field's custom and takes every row for independent. Both are
+corrected for the number of pairs after Holm.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -15,42 +15,110 @@ from numpy.typing import NDArray
 
 from dfworkbench.core.errors import InputError, TableError
 from dfworkbench.core.names import FAKE, require_name
-from dfworkbench.evaluation.metrics.bootstrap import UNITS, interval_of_difference, resample, too_few, unit_codes
-from dfworkbench.evaluation.metrics.curves import Ranking, draw_counts
+from dfworkbench.evaluation.metrics.bootstrap import (
+    draw_metrics,
+    interval,
+    interval_of_difference,
+    judged_rows,
+    too_few,
+    unit_codes,
+)
+from dfworkbench.evaluation.metrics.curve_metrics import METRICS
 from dfworkbench.evaluation.metrics.delong import delong_test, holm
-from dfworkbench.evaluation.metrics.evaluate import MISSING, usable_rows
-from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, to_level
+from dfworkbench.evaluation.metrics.interval import NAN, Judging
+from dfworkbench.evaluation.metrics.measures import Measure
 
-NAN = float("nan")
 _COLUMNS = (
     "first", "second", "auc_first", "auc_second", "difference", "low", "high", "bootstrap_p", "bootstrap_holm_p", "delong_p",
     "holm_p", "n", "n_fake", "n_real", "units", "unit", "level", "rule", "missing", "notes",
 )  # fmt: skip
 
+Draws = NDArray[np.float64]
 
-def compare_detectors(
-    tables: Mapping[str, pd.DataFrame],
-    level: str = "video",
-    *,
-    rule: str = DEFAULT_RULE,
-    missing: str = "drop",
-    unit: str = "group",
-    draws: int = 2000,
-    seed: int = 0,
-) -> pd.DataFrame:
+
+def drawn_metric(
+    name: str, scores: pd.DataFrame, judging: Judging = Judging(), *, metric: str = "auc"
+) -> tuple[Measure, Draws]:
+    """A metric of a score table, and its value in every resampling, `(draws,)`.
+
+    Score tables of the same videos are resampled alike for equal judging: their draws can be subtracted.
+
+    Args:
+        name: What the measure is called.
+        scores: A score table.
+        judging: How rows, figure and interval are computed.
+        metric: Name in `curve_metrics.METRICS`.
+
+    Raises:
+        UnknownNameError: There is no such metric.
+    """
+    require_name("metric", metric, METRICS)
+    used, level = judged_rows(scores, judging)[0], judging.level
+    drawn = draw_metrics(used, judging, (metric,))
+    found, chance = drawn.interval(metric), 0.5 if metric == "auc" else NAN
+    if np.isnan(found.value):
+        kinds = "fake" if (used["label"] == FAKE).all() else "real"
+        seen = f"no labelled {level} with a score" if used.empty else f"only {kinds} {level}s"
+        reason = f"{seen}: {metric if metric != 'auc' else 'AUC'} needs both classes"
+        return Measure(name, NAN, chance=chance, n=len(used), reason=reason), np.full(judging.draws, NAN)
+    return Measure.of(name, found, chance), drawn.draws[metric]
+
+
+def mean_auc(name: str, tables: Sequence[pd.DataFrame], judging: Judging = Judging()) -> tuple[Measure, Draws]:
+    """The mean over several runs (seeds) of one detector, on the same videos.
+
+    The interval is over what is drawn, alike for all runs; how runs differ is another question, and a small number of seeds
+    says little about it.
+
+    Raises:
+        InputError: No table, or tables of different videos.
+    """
+    _require_same_videos(tables, name)
+    found = [drawn_metric(name, table, judging) for table in tables]
+    measures, drawn = [measure for measure, _ in found], np.mean([values for _, values in found], axis=0)
+    value = float(np.mean([measure.value for measure in measures]))
+    low, high, why = interval(drawn, judging.confidence)
+    return Measure(name, value, low, high, 0.5, measures[0].n, measures[0].reason or why), drawn
+
+
+def compare_auc(
+    name: str, tables: Sequence[pd.DataFrame], others: Sequence[pd.DataFrame], judging: Judging = Judging()
+) -> Measure:
+    """Mean AUC of `tables` minus that of `others`, with a paired bootstrap interval.
+
+    Raises:
+        InputError: The tables are of different videos.
+    """
+    _require_same_videos([*tables, *others], name)
+    first, drawn = mean_auc(name, tables, judging)
+    second, other_drawn = mean_auc(name, others, judging)
+    low, high, why = interval_of_difference(drawn, other_drawn, judging.confidence)
+    return Measure(name, first.value - second.value, low, high, 0.0, first.n, first.reason or second.reason or why)
+
+
+def _require_same_videos(tables: Sequence[pd.DataFrame], name: str) -> None:
+    if not tables:
+        raise InputError(f"comparing detectors by {name}: there is no score table, at least one was expected.")
+    videos = [set(table.loc[table["fake_probability"].notna(), "video_id"]) for table in tables]
+    for other in videos[1:]:
+        if other != videos[0]:
+            odd = sorted(other ^ videos[0])
+            raise InputError(
+                f"comparing detectors by {name}: {len(odd)} videos have a score of one and none of another (first: {odd[0]!r}); "
+                "expected the same videos, or the difference would be one of videos. Score both on the same split."
+            )
+
+
+def compare_detectors(tables: Mapping[str, pd.DataFrame], judging: Judging = Judging()) -> pd.DataFrame:
     """AUC differences of all pairs of detectors.
 
     Args:
         tables: Detector -> its score table; tables may hold different rows, each pair is judged on those it shares.
-        level: As in `metrics.evaluate`.
-        rule: As in `metrics.evaluate`.
-        missing: What a row without score counts as, see `metrics.MISSING`; "drop" leaves it out for both of a pair.
-        unit: What is drawn, "group" or "video". Without any group named, videos are drawn and the notes say so.
-        draws: Bootstrap resamplings.
-        seed: Of the resampling.
+        judging: How rows, figures and intervals are computed; a row without score that is dropped is so for both of a pair.
+            Where no group is named, videos are drawn and the notes say so.
 
     Returns:
-        One row per pair: first, second, auc_first, auc_second, difference (first minus second), low, high (95 %, paired
+        One row per pair: first, second, auc_first, auc_second, difference (first minus second), low, high (paired
         bootstrap), bootstrap_p, delong_p (both two-sided), bootstrap_holm_p, holm_p (of DeLong's; corrected over the pairs of
         this table), n, n_fake, n_real (shared rows), units (drawn) and what they are, level, rule, missing, notes.
 
@@ -62,17 +130,15 @@ def compare_detectors(
         raise InputError(
             f"comparing detectors: {len(tables)} score tables, at least two were expected. Give name -> table."
         )
-    require_name("policy for missing scores", missing, MISSING)
-    require_name("resampling unit", unit, UNITS)
-    rows = {name: _rows(name, table, level, rule, missing) for name, table in tables.items()}
-    out = [_pair(a, b, _shared(a, b, rows[a], rows[b]), unit, draws, seed) for a, b in combinations(rows, 2)]
-    table = pd.DataFrame(out).assign(level=level, rule=rule, missing=missing)
+    rows = {name: _rows(name, table, judging) for name, table in tables.items()}
+    out = [_pair(a, b, _shared(a, b, rows[a], rows[b]), judging) for a, b in combinations(rows, 2)]
+    table = pd.DataFrame(out).assign(level=judging.level, rule=judging.rule, missing=judging.missing)
     table["holm_p"], table["bootstrap_holm_p"] = holm(table["delong_p"]), holm(table["bootstrap_p"])
     return table[list(_COLUMNS)]
 
 
-def _rows(name: str, table: pd.DataFrame, level: str, rule: str, missing: str) -> pd.DataFrame:
-    rows = usable_rows(to_level(table, level, rule), missing)[0]
+def _rows(name: str, table: pd.DataFrame, judging: Judging) -> pd.DataFrame:
+    rows = judged_rows(table, judging)[0]
     twice = rows["row_id"].duplicated()
     if twice.any():
         raise TableError(
@@ -95,52 +161,37 @@ def _shared(a: str, b: str, first: pd.DataFrame, second: pd.DataFrame) -> tuple[
     return both, len(first) + len(second) - 2 * len(both)
 
 
-def _pair(a: str, b: str, shared: tuple[pd.DataFrame, int], unit: str, draws: int, seed: int) -> dict[str, Any]:
+def _pair(a: str, b: str, shared: tuple[pd.DataFrame, int], judging: Judging) -> dict[str, Any]:
     rows, lost = shared
     fakes = int((rows["label"] == FAKE).sum())
     notes = [f"{lost} rows that only one has scored are left out"] if lost else []
-    if unit == "group" and len(rows) and (rows["group"] == "").all():
-        unit, notes = "video", [*notes, "no identity groups named: videos are drawn"]
-    codes, units = unit_codes(rows, unit)
+    if judging.unit == "group" and len(rows) and (rows["group"] == "").all():
+        judging, notes = judging.replace(unit="video"), [*notes, "no identity groups named: videos are drawn"]
+    codes, units = unit_codes(rows, judging.unit)
     out = {
-        "first": a,
-        "second": b,
-        "n": len(rows),
-        "n_fake": fakes,
-        "n_real": len(rows) - fakes,
-        "units": units,
-        "unit": unit,
-    }
+        "first": a, "second": b, "n": len(rows), "n_fake": fakes, "n_real": len(rows) - fakes, "units": units,
+        "unit": judging.unit,
+    }  # fmt: skip
     numbers = dict.fromkeys(("auc_first", "auc_second", "difference", "low", "high", "bootstrap_p", "delong_p"), NAN)
     if fakes in (0, len(rows)):
         seen = f"only {'fake' if fakes else 'real'} rows are shared" if len(rows) else "no row is shared"
         return {**out, **numbers, "notes": "; ".join([f"{seen}: AUC needs both classes", *notes])}
     test = delong_test(rows["label"], rows["fake_probability"], rows["other"])
     numbers |= {"auc_first": test.first, "auc_second": test.second, "difference": test.first - test.second}
-    few = too_few(rows["label"], codes, unit)
-    first, second = _drawn(rows, codes, draw_counts(units, draws, seed)) if draws and not few else (np.empty(0),) * 2
-    numbers["low"], numbers["high"], odd = interval_of_difference(first, second)
+    few = too_few(rows["label"], codes, judging.unit)
+    tables = (rows, rows.assign(fake_probability=rows["other"]))  # the same videos are drawn for both
+    first, second = (draw_metrics(table, judging, ("auc",)).draws["auc"] for table in tables)
+    numbers["low"], numbers["high"], odd = interval_of_difference(first, second, judging.confidence)
     numbers |= {"bootstrap_p": _bootstrap_p(first - second), "delong_p": test.p}
     if units < len(rows):
         notes.append(
-            f"DeLong takes {len(rows)} rows for independent, they come from {units} {unit}s: its p is too small"
+            f"DeLong takes {len(rows)} rows for independent, they come from {units} {judging.unit}s: its p is too small"
         )
-    return {**out, **numbers, "notes": "; ".join(filter(None, [*notes, few, odd, test.reason]))}
+    return {**out, **numbers, "notes": "; ".join(filter(None, [*notes, few or odd, test.reason]))}
 
 
-def _drawn(
-    rows: pd.DataFrame, codes: NDArray[np.intp], counts: NDArray[np.int32]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """AUC of the first and of the second in every resampling, the same videos being drawn for both."""
-    first, second = (
-        resample(Ranking(rows["label"], rows[column]), codes, counts, ("auc",))["auc"]
-        for column in ("fake_probability", "other")
-    )
-    return first, second
-
-
-def _bootstrap_p(drawn: NDArray[np.float64]) -> float:
-    """Two-sided: twice the share of resamplings on the rarer side of 0, of which there always is one more, so never 0."""
+def _bootstrap_p(drawn: Draws) -> float:
+    """Two-sided p-value of no difference, 2 (1 + smaller tail) / (1 + draws): never 0."""
     finite = drawn[~np.isnan(drawn)]
     if len(finite) < 2:
         return NAN

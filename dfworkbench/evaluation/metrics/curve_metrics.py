@@ -1,7 +1,7 @@
-"""Metrics that need ranks or a threshold, and the table of all metrics by name.
+"""Metrics of ranks or a threshold (AUC, EER, accuracy, ...), and the table of all metrics by name.
 
-Every function takes a `Curve` of D draws and gives `(D,)`, NaN where it is not defined. Fake is the positive class; what a
-user calls with labels and scores stands in `metrics`.
+Every function takes a `Curve` of D draws and gives `(D,)`, NaN where it is not defined. Fake is the positive class; with
+labels and scores call `evaluate.metric_of`.
 """
 
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 
+from dfworkbench.core.errors import ParameterError
 from dfworkbench.evaluation.metrics.curves import Curve, Floats, ratio
 from dfworkbench.evaluation.metrics.probability_metrics import aurc, brier, ece, log_loss
 
@@ -31,7 +32,7 @@ def partial_auc(curve: Curve, max_fpr: float = MAX_FPR) -> Floats:
     (1 + (area - max_fpr² / 2) / (max_fpr - max_fpr² / 2)) / 2: D. K. McClish, "Analyzing a portion of the ROC curve", Medical
     Decision Making 9 (1989), as `sklearn.metrics.roc_auc_score(max_fpr=...)`.
     """
-    edge = max_fpr * curve.reals
+    edge = _share(max_fpr) * curve.reals
     top = _hits_at(curve, edge)[:, None]
     widths = np.diff(np.minimum(curve.alarms, edge[:, None]), axis=1)  # 0 beyond the edge
     area = np.einsum("dt,dt->d", widths, curve.hits[:, :-1] + np.minimum(curve.hits[:, 1:], top)) / 2
@@ -44,7 +45,13 @@ def tpr_at(curve: Curve, fpr: float) -> Floats:
 
     On a vertical step it is the upper end. With n reals the rates below 1/n lie between two thresholds: no threshold attains them.
     """
-    return ratio(_hits_at(curve, fpr * curve.reals), np.where(curve.reals > 0, curve.fakes, 0.0))
+    return ratio(_hits_at(curve, _share(fpr) * curve.reals), np.where(curve.reals > 0, curve.fakes, 0.0))
+
+
+def _share(fpr: float) -> float:
+    if not 0 < fpr < 1:
+        raise ParameterError(f"computing a metric: false-alarm rate {fpr}, expected a share above 0 and below 1.")
+    return fpr
 
 
 def _hits_at(curve: Curve, alarms: Floats) -> Floats:

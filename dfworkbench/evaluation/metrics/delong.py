@@ -1,10 +1,10 @@
-"""Variance of the AUC without resampling, the paired test of two detectors, and the correction for several tests.
+"""DeLong's variance of the AUC, his paired test of two detectors, and Holm's correction for several tests.
 
 E. R. DeLong, D. M. DeLong and D. L. Clarke-Pearson, "Comparing the areas under two or more correlated receiver operating
 characteristic curves: a nonparametric approach", Biometrics 44 (1988), computed from mid-ranks after X. Sun and W. Xu, "Fast
 implementation of DeLong's algorithm", IEEE Signal Processing Letters 21 (2014): O(n log n). It takes rows for independent.
 Videos that share people are not, and the p-value then is too small: see `compare.compare_detectors`, which says so and
-stands a bootstrap over people beside it. S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian
+sets a bootstrap over people beside it. S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian
 Journal of Statistics 6 (1979).
 """
 
@@ -37,8 +37,8 @@ class DelongTest(NamedTuple):
 
     Attributes:
         first: AUC of the first detector.
-        second: Of the second.
-        standard_error: Of their difference.
+        second: AUC of the second.
+        standard_error: Standard error of the difference.
         p: Two-sided, of no difference; NaN where it is not defined.
         reason: Why p is NaN, else "".
     """
@@ -89,7 +89,7 @@ def delong_test(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> Delon
 
 
 def holm(p_values: ArrayLike) -> Floats:
-    """P-values corrected for being several: below alpha with at most chance alpha for any true hypothesis among them.
+    """P-values after Holm: those below alpha reject a true hypothesis with a chance of at most alpha in all.
 
     Args:
         p_values: `(m,)`; NaN counts as no test and stays.
@@ -120,7 +120,7 @@ def _placements(labels: ArrayLike, scores: ArrayLike) -> tuple[Floats, Floats]:
 
 
 def _covariance(placements: Floats) -> Floats:
-    """Of the mean of independent columns of `(K, m)`; NaN for a single column."""
+    """Covariance of the mean of independent columns of `(K, m)`; NaN for a single column."""
     if placements.shape[1] < 2:
         return np.full((len(placements), len(placements)), np.nan)
     return np.atleast_2d(np.cov(placements)) / placements.shape[1]

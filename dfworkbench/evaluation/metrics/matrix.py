@@ -1,6 +1,6 @@
-"""Who is good at what: detectors by data sets and forgery kinds, each cell with its interval, its coverage and its size.
+"""Matrix of detectors by data sets and forgery kinds: each cell with its interval, coverage and number of files.
 
-Papers print such tables as bare numbers. Here a cell is computed from score tables and from nothing else, by one rule for all.
+Papers print such tables as bare numbers; here each cell is computed from score tables, all by one rule.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,68 +10,40 @@ import pandas as pd
 
 from dfworkbench.core.errors import InputError
 from dfworkbench.core.names import FAKE, REAL
-from dfworkbench.evaluation.metrics.bootstrap import interval
-from dfworkbench.evaluation.metrics.comparison import drawn_metric
-from dfworkbench.evaluation.metrics.evaluate import usable_rows
-from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, to_level
+from dfworkbench.evaluation.metrics.bootstrap import interval, judged_rows
+from dfworkbench.evaluation.metrics.compare import drawn_metric
+from dfworkbench.evaluation.metrics.interval import Judging
 
 ALL_KINDS = "all kinds"
 
 _COLUMNS = (
-    "detector",
-    "dataset",
-    "kind",
-    "metric",
-    "level",
-    "value",
-    "low",
-    "high",
-    "n",
-    "n_fake",
-    "n_real",
-    "coverage",
-    "seeds",
-    "unit",
-    "reason",
-)
+    "detector", "dataset", "kind", "metric", "level", "value", "low", "high", "confidence", "n", "n_fake", "n_real", "coverage",
+    "seeds", "unit", "reason",
+)  # fmt: skip
 
 
 def score_matrix(
-    scores: Mapping[str, pd.DataFrame | Sequence[pd.DataFrame]],
-    *,
-    metric: str = "auc",
-    level: str = "video",
-    rule: str = DEFAULT_RULE,
-    missing: str = "drop",
-    unit: str = "group",
-    draws: int = 1000,
-    seed: int = 0,
+    scores: Mapping[str, pd.DataFrame | Sequence[pd.DataFrame]], judging: Judging = Judging(), *, metric: str = "auc"
 ) -> pd.DataFrame:
     """One row per detector, data set and forgery kind, and one for all kinds of a data set together.
 
-    The genuine files of a data set stand against the fakes of each kind. Intervals are 95 % bootstrap intervals, drawn alike for
-    the seeds of a detector; how seeds scatter is another question (`evaluation.metrics.seeds`).
+    The genuine files of a data set stand against the fakes of each kind. Intervals are drawn alike for the seeds of a detector; how
+    seeds scatter is another question (`evaluate.evaluate_seeds`).
 
     Args:
         scores: Detector, in words that say what it was trained on, -> its score table, or those of several seeds. A table may
             hold several data sets (column dataset).
+        judging: How rows, figures and intervals are computed.
         metric: Name in `curve_metrics.METRICS`.
-        level: "frame", "track" or "video".
-        rule: How the faces of a file become one number.
-        missing: What rows without score count as, see `metrics.MISSING`.
-        unit: What is drawn: "group" (people, with all their files) or "video". With fewer than a dozen groups those intervals
-            are too narrow.
-        draws: Bootstrap resamplings; 0 for no intervals.
-        seed: Of the resampling.
 
     Returns:
-        detector, dataset, kind ("" for fakes without a name), metric, level, value (mean over seeds), low, high, n, n_fake, n_real,
-        coverage (share of the labelled files that have a score), seeds (how many), unit (that was drawn), reason (why value or
-        interval is NaN).
+        detector, dataset, kind ("" for fakes without a name), metric, level, value (mean over seeds), low, high, confidence, n,
+        n_fake, n_real, coverage (share of the labelled files that have a score), seeds (how many), unit (that was drawn),
+        reason (why value or interval is NaN).
 
     Raises:
         InputError: There is no score table, or a detector has none.
-        UnknownNameError: No such metric, level, rule, policy or unit.
+        UnknownNameError: There is no such metric.
     """
     runs: dict[str, list[pd.DataFrame]] = {
         name: [tables] if isinstance(tables, pd.DataFrame) else list(tables) for name, tables in scores.items()
@@ -87,9 +59,9 @@ def score_matrix(
         for dataset in dict.fromkeys(value for table in tables for value in table["dataset"]):
             parts = [part for table in tables if len(part := table[table["dataset"] == dataset])]  # seeds that saw it
             for kind in [*_kinds(parts), ALL_KINDS]:
-                cell = _cell([_against(part, kind) for part in parts], metric, level, rule, missing, unit, draws, seed)
-                about = {"detector": name, "dataset": dataset, "kind": kind, "metric": metric, "level": level}
-                rows.append({**about, "unit": unit, **cell})
+                cell = _cell([_against(part, kind) for part in parts], judging, metric)
+                about = {"detector": name, "dataset": dataset, "kind": kind, "metric": metric, "level": judging.level}
+                rows.append({**about, "unit": judging.unit, "confidence": judging.confidence, **cell})
     return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
@@ -106,17 +78,13 @@ def _against(table: pd.DataFrame, kind: str) -> pd.DataFrame:
     return table[table["video_id"].isin(of_kind) | ~table["video_id"].isin(of_any)]
 
 
-def _cell(
-    tables: Sequence[pd.DataFrame], metric: str, level: str, rule: str, missing: str, unit: str, draws: int, seed: int
-) -> dict[str, object]:
-    tables = [table.sort_values("row_id", kind="stable") for table in tables]  # so that seeds draw the same people
-    found = [
-        drawn_metric(metric, table, metric, level, rule=rule, missing=missing, unit=unit, draws=draws, seed=seed)
-        for table in tables
-    ]
-    used, coverage = zip(*(usable_rows(to_level(table, level, rule), missing) for table in tables), strict=True)
+def _cell(tables: Sequence[pd.DataFrame], judging: Judging, metric: str) -> dict[str, object]:
+    found = [drawn_metric(metric, table, judging, metric=metric) for table in tables]
+    used, coverage = zip(*(judged_rows(table, judging) for table in tables), strict=True)
     same = all(set(rows["video_id"]) == set(used[0]["video_id"]) for rows in used)
-    low, high, why = interval(np.mean([drawn for _, drawn in found], axis=0)) if same else (np.nan, np.nan, "")
+    low, high, why = (
+        interval(np.mean([drawn for _, drawn in found], axis=0), judging.confidence) if same else (np.nan, np.nan, "")
+    )
     odd = "" if same else "seeds scored different files: no interval"
     return {
         "value": float(np.mean([measure.value for measure, _ in found])), "low": low, "high": high, "n": len(used[0]),

@@ -1,4 +1,4 @@
-"""One form for every result of this floor: a value with its interval, beside what chance would give."""
+"""Named figures beside what chance would give, and means over images with bootstrap intervals over identity groups."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -7,19 +7,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from dfworkbench.evaluation.metrics.bootstrap import INTERVAL
+from dfworkbench.core.errors import InputError
+from dfworkbench.evaluation.metrics.bootstrap import FEWEST
 from dfworkbench.evaluation.metrics.curves import draw_counts
-
-NAN = float("nan")
+from dfworkbench.evaluation.metrics.interval import NAN, Interval, Judging, interval_ends, tails
 
 
 class Measure(NamedTuple):
-    """One figure.
+    """A named `Interval` beside its chance level.
 
     Attributes:
         name: What was measured, in words; equal names are put side by side.
         value: NaN where it is not defined.
-        low: Lower end of the 95 % interval, or NaN.
+        low: Lower end of the interval, or NaN.
         high: Upper end, or NaN.
         chance: What a detector would reach that knows nothing, or NaN.
         n: How many entries (frames, images, fakes, videos) the value was computed from.
@@ -34,12 +34,14 @@ class Measure(NamedTuple):
     n: int = 0
     reason: str = ""
 
+    @classmethod
+    def of(cls, name: str, found: Interval, chance: float = NAN) -> "Measure":
+        """An interval under a name."""
+        return cls(name, found.value, found.low, found.high, chance, found.n, found.reason)
+
     def text(self, digits: int = 2) -> str:
-        """`0.43 [0.31, 0.55]`; without interval where there is none, "not defined" without value."""
-        if np.isnan(self.value):
-            return "not defined"
-        interval = "" if np.isnan(self.low) else f" [{self.low:.{digits}f}, {self.high:.{digits}f}]"
-        return f"{self.value:.{digits}f}{interval}"
+        """As `Interval.text`."""
+        return Interval(self.value, self.low, self.high).text(digits)
 
 
 def measures_table(measures: Mapping[str, Sequence[Measure]], digits: int = 2) -> pd.DataFrame:
@@ -54,11 +56,12 @@ def measures_table(measures: Mapping[str, Sequence[Measure]], digits: int = 2) -
         "0.43 [0.31, 0.55]". A detector that lacks a measure has "". Chance levels that differ between detectors (other
         identities were scored) are given as a range.
     """
-    names = list(dict.fromkeys(measure.name for row in measures.values() for measure in row))
     by_name = {detector: {measure.name: measure for measure in row} for detector, row in measures.items()}
+    names = list(dict.fromkeys(name for row in by_name.values() for name in row))
     table = pd.DataFrame(index=pd.Index(names, name="measure"))
-    levels = {name: [row[name].chance for row in by_name.values() if name in row] for name in names}
-    table["chance"] = [_chance_text(levels[name], digits) for name in names]
+    table["chance"] = [
+        _chance_text([row[name].chance for row in by_name.values() if name in row], digits) for name in names
+    ]
     for detector, row in by_name.items():
         table[detector] = [row[name].text(digits) if name in row else "" for name in names]
     return table
@@ -76,48 +79,122 @@ def _chance_text(levels: Sequence[float], digits: int) -> str:
     return seen[0] if len(seen) == 1 else f"{seen[0]} to {seen[-1]}" if seen else ""
 
 
+class GroupMeans(NamedTuple):
+    """K means over images.
+
+    Attributes:
+        value: `(K,)`, over the images where a figure is defined; NaN where it is for none.
+        drawn: `(draws, K)`, the same in each resampling; no draws where there are fewer than `bootstrap.FEWEST` groups.
+        n: `(K,)`, images with the figure.
+        reason: Why there are no intervals, else "".
+        confidence: That of intervals.
+    """
+
+    value: NDArray[np.float64]
+    drawn: NDArray[np.float64]
+    n: NDArray[np.int64]
+    reason: str
+    confidence: float = 0.95
+
+    def interval(self, k: int) -> Interval:
+        """The k-th mean."""
+        return Interval(
+            float(self.value[k]), *interval_ends(self.drawn[:, k], self.confidence), int(self.n[k]), self.reason
+        )
+
+
+def group_names(groups: Sequence | ArrayLike | None, count: int, doing: str) -> NDArray:
+    """The identity group of each of `count` images, `(count,)`; without groups each image is its own.
+
+    Raises:
+        InputError: Not as many groups as images.
+    """
+    names = np.arange(count) if groups is None else np.asarray(groups)
+    if names.shape != (count,):
+        raise InputError(
+            f"{doing}: there are {count} images and groups of shape {names.shape}; expected ({count},). "
+            "Name one identity group per image."
+        )
+    return names
+
+
+def group_means(
+    values: ArrayLike, groups: ArrayLike, judging: Judging = Judging(), *, unit: str = "identity group"
+) -> GroupMeans:
+    """Means over images, and over resamplings of whole groups.
+
+    Videos that share people are alike, so they are drawn together. The same seed and groups draw alike: results may be
+    subtracted draw by draw.
+
+    Args:
+        values: `(K, N)`, NaN where a figure is not defined for an image.
+        groups: `(N,)`, identity group of each image.
+        judging: Its draws, seed and confidence.
+        unit: What a group is called in the reason.
+
+    Raises:
+        InputError: Not as many groups as images.
+    """
+    x, names = np.asarray(values, dtype=np.float64), np.asarray(groups)
+    if x.ndim != 2 or names.shape != x.shape[1:]:
+        raise InputError(
+            f"averaging over identity groups: values are {x.shape} and groups {names.shape}; expected (K, N) and (N,). "
+            "Name one group per image."
+        )
+    codes, known = pd.factorize(names)
+    there = ~np.isnan(x)
+    n = there.sum(axis=1)
+    means = _ratio(np.nansum(x, axis=1), n)
+    if len(known) < FEWEST or not judging.draws:
+        few = f"{len(known)} {unit}{'' if len(known) == 1 else 's'}: no interval below {FEWEST}"
+        why = "" if not judging.draws else few if len(known) else "nothing to measure"
+        return GroupMeans(means, np.empty((0, len(x))), n, why, judging.confidence)
+    member = np.zeros((len(known), len(codes)))
+    member[codes, np.arange(len(codes))] = 1
+    sums, sizes = member @ np.where(there, x, 0).T, member @ there.T
+    counts = draw_counts(len(known), judging.draws, judging.seed)
+    return GroupMeans(means, _ratio(counts @ sums, counts @ sizes), n, "", judging.confidence)
+
+
+def group_measure(name: str, means: GroupMeans, k: int, *, chance: float = NAN, reason: str = "") -> Measure:
+    """The k-th mean as a `Measure`; `reason` says why it is NaN, if it is."""
+    if np.isnan(means.value[k]):
+        return Measure(name, NAN, chance=chance, reason=reason or "not defined for any image")
+    return Measure.of(name, means.interval(k), chance)
+
+
 def mean_measure(
     name: str,
     values: ArrayLike,
     units: ArrayLike,
+    judging: Judging = Judging(),
     *,
     chance: float = NAN,
     unit: str = "video",
-    draws: int = 1000,
-    seed: int = 0,
 ) -> Measure:
-    """The mean of `values` with a 95 % bootstrap interval over `units`.
+    """The mean of shares with a bootstrap interval over units.
 
     Entries of one unit are alike, so a resampling draws whole units with all their entries; the mean is over entries. Where
     all values are 0, or all are 1, every resampling gives the same; the interval then is the exact binomial one (Clopper and
     Pearson 1934) for as many trials as there are units, so that 0 of 6 does not pass for certainty.
 
     Args:
-        name: Of the measure.
+        name: What is measured.
         values: `(n,)`, shares from 0 to 1, no NaN.
         units: `(n,)`, the unit of each entry (video, identity, identity group).
+        judging: Its draws, seed and confidence.
         chance: See `Measure`.
-        unit: What a unit is, for the reason.
-        draws: Bootstrap resamplings; 0 for no interval.
-        seed: Of the resampling.
+        unit: What a unit is called in the reason.
     """
     numbers = np.asarray(values, dtype=np.float64)
     if not len(numbers):
         return Measure(name, NAN, chance=chance, reason="nothing to measure")
-    codes, known = pd.factorize(np.asarray(units))
-    value = float(numbers.mean())
-    if len(known) < 2 or not draws:
-        why = f"1 {unit}: too few for an interval" if draws else ""
-        return Measure(name, value, chance=chance, n=len(numbers), reason=why)
-    if value in (0.0, 1.0):
-        edge = INTERVAL[0] ** (1 / len(known))
-        low, high = (0.0, 1 - edge) if value == 0 else (edge, 1.0)
-    else:
-        low, high = _interval(numbers, codes, draw_counts(len(known), draws, seed))
-    return Measure(name, value, low, high, chance, len(numbers))
+    found = group_measure(name, group_means(numbers[None], units, judging, unit=unit), 0, chance=chance)
+    if found.value not in (0.0, 1.0) or not judging.draws or found.reason:
+        return found
+    edge = tails(judging.confidence)[0] ** (1 / len(np.unique(np.asarray(units))))
+    return found._replace(low=0.0, high=1 - edge) if found.value == 0 else found._replace(low=edge, high=1.0)
 
 
-def _interval(values: NDArray[np.float64], codes: NDArray, counts: NDArray[np.int32]) -> tuple[float, float]:
-    sums, sizes = np.bincount(codes, weights=values), np.bincount(codes)
-    low, high = np.quantile((counts @ sums) / (counts @ sizes), INTERVAL)
-    return float(low), float(high)
+def _ratio(a: NDArray, b: NDArray) -> NDArray[np.float64]:
+    return np.divide(a, b, out=np.full(np.shape(a), np.nan), where=b > 0)

@@ -1,4 +1,4 @@
-"""Metrics that take fake probabilities at their word, for many resamplings at once.
+"""Metrics of fake probabilities (log loss, Brier, calibration error, AURC), for many resamplings at once.
 
 Every function takes a `Curve` of D draws, all that is needed: the distinct scores and the weight of reals and fakes at each.
 A weight of 2 counts as the same row twice, and no result depends on the order of rows with equal scores.

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from dfworkbench.core.errors import InputError
+from dfworkbench.evaluation.metrics.interval import Judging
 from dfworkbench.evaluation.metrics.measures import Measure, mean_measure
 
 FULL = (0.0, 0.0, 1.0, 1.0)
@@ -127,7 +128,7 @@ def summarise(table: pd.DataFrame, draws: int = 1000, seed: int = 0) -> list[Mea
     known = table[table["best_iou"].notna()]
     out = []
     for column, name in MEASURES.items():
-        measure = mean_measure(name, known[column], known["video_id"], draws=draws, seed=seed)
+        measure = mean_measure(name, known[column], known["video_id"], Judging(draws=draws, seed=seed))
         out.append(measure if len(known) else measure._replace(reason="no picture has a forged pixel"))
     return out
 

@@ -13,9 +13,9 @@ import pandas as pd
 
 from dfworkbench.core.errors import SplitLeakError
 from dfworkbench.evaluation.metrics.bootstrap import interval_of_difference
-from dfworkbench.evaluation.metrics.comparison import drawn_auc
-from dfworkbench.evaluation.metrics.measures import NAN, Measure
-from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE
+from dfworkbench.evaluation.metrics.compare import drawn_metric
+from dfworkbench.evaluation.metrics.interval import NAN, Judging
+from dfworkbench.evaluation.metrics.measures import Measure
 
 
 @dataclass(frozen=True)
@@ -43,23 +43,15 @@ def identity_gap(
     unseen: pd.DataFrame,
     *,
     trained_on: Iterable[str] | None = None,
-    rule: str = DEFAULT_RULE,
-    missing: str = "drop",
-    draws: int = 1000,
-    seed: int = 0,
+    judging: Judging = Judging(),
 ) -> IdentityGap:
-    """AUC on seen minus AUC on unseen people, video level.
-
-    The intervals are bootstrap intervals over identity groups; for the gap the two sets are resampled independently.
+    """AUC on seen minus AUC on unseen people; for the interval of the gap the two sets are resampled independently.
 
     Args:
         seen: Score table (`tables.SCORES`) of people of the training split, without the frames that were trained on.
         unseen: Score table of the test split.
         trained_on: `row_id` of the samples that were trained on; given, it is checked that none was scored.
-        rule: How the faces of a file become one number, see `aggregate.RULES`.
-        missing: What files without score count as, see `metrics.MISSING`.
-        draws: Bootstrap resamplings; 0 for no intervals.
-        seed: Of the resampling.
+        judging: How AUC and intervals are computed.
 
     Raises:
         SplitLeakError: A video or an identity group is in both tables, or a row was trained on.
@@ -67,12 +59,14 @@ def identity_gap(
     """
     _require_apart(seen, unseen)
     _require_untrained(seen, trained_on)
-    a, drawn_a = drawn_auc("AUC, seen people", seen, rule=rule, missing=missing, draws=draws, seed=2 * seed)
-    b, drawn_b = drawn_auc("AUC, unseen people", unseen, rule=rule, missing=missing, draws=draws, seed=2 * seed + 1)
+    names = {"AUC, seen people": seen, "AUC, unseen people": unseen}
+    a, b = (drawn_metric(name, table, judging)[0] for name, table in names.items())
     if np.isnan(a.value) or np.isnan(b.value):
         why = "; ".join(f"{m.name}: {m.reason}" for m in (a, b) if np.isnan(m.value))
         return IdentityGap(a, b, Measure("identity gap (AUC)", NAN, chance=0.0, n=a.n + b.n, reason=why))
-    low, high, why = interval_of_difference(drawn_a, drawn_b)
+    apart = (judging.replace(seed=2 * judging.seed), judging.replace(seed=2 * judging.seed + 1))
+    draws = [drawn_metric(name, table, how)[1] for (name, table), how in zip(names.items(), apart, strict=True)]
+    low, high, why = interval_of_difference(draws[0], draws[1], judging.confidence)
     reason = a.reason or b.reason or why
     return IdentityGap(a, b, Measure("identity gap (AUC)", a.value - b.value, low, high, 0.0, a.n + b.n, reason))
 

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from dfworkbench.core.errors import ParameterError
 from dfworkbench.core.names import require_name
 from dfworkbench.datasets.sample_people import checked, genuine
+from dfworkbench.evaluation.metrics.interval import Judging
 from dfworkbench.evaluation.metrics.measures import NAN, Measure, mean_measure
 
 #: Protocol -> what it asks, in words for reports.
@@ -200,7 +201,9 @@ def _top(
     if people <= k:
         return Measure(name, NAN, n=len(place), reason=f"{people} identities: top-{k} is always right")
     shares = pd.Series(place < k).groupby(identity).mean()
-    measure = mean_measure(name, shares, shares.index, chance=k / people, unit="identity", draws=draws, seed=seed)
+    measure = mean_measure(
+        name, shares, shares.index, Judging(draws=draws, seed=seed), chance=k / people, unit="identity"
+    )
     return measure._replace(n=len(place))
 
 

@@ -10,6 +10,7 @@ from dfworkbench.core.names import FAKE, REAL
 from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.datasets.sample_people import with_people
 from dfworkbench.evaluation.judging.features import frozen_features
+from dfworkbench.evaluation.metrics.interval import PEOPLE
 from dfworkbench.evaluation.metrics.measures import Measure
 from dfworkbench.evaluation.scoring.score import score_rows
 from dfworkbench.methods.caddm.generalisation import identity_gap
@@ -77,7 +78,7 @@ def gap_measures(
         )
         for part, split in sides
     ]
-    return identity_gap(*tables, trained_on=trained_on).measures
+    return identity_gap(*tables, trained_on=trained_on, judging=PEOPLE).measures
 
 
 def _features(

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from dfworkbench.core.errors import InputError
 from dfworkbench.core.names import FAKE
 from dfworkbench.datasets.sample_people import checked, genuine
+from dfworkbench.evaluation.metrics.interval import Judging
 from dfworkbench.evaluation.metrics.measures import NAN, Measure, mean_measure
 
 ROLES = ("carrier", "donor")
@@ -156,4 +157,4 @@ def _measure(ranks: pd.DataFrame, role: str, k: int, size: int, why: str, draws:
         return Measure(name, NAN, chance=chance, n=len(used), reason=why)
     unit = used["group"].where(used["group"] != "", used["carrier"])  # a fake without group belongs to its carrier
     hits = used[f"{role}_rank"] <= k
-    return mean_measure(name, hits, unit, chance=chance, unit="identity group", draws=draws, seed=seed)
+    return mean_measure(name, hits, unit, Judging(draws=draws, seed=seed), chance=chance, unit="identity group")

@@ -14,7 +14,8 @@ from dfworkbench.core.names import FAKE
 from dfworkbench.core.workspace import Workspace
 from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.datasets.facial_swap import FacialSwap, SwapKind, SwapSettings
-from dfworkbench.evaluation.metrics.comparison import compare_auc, drawn_auc, mean_auc
+from dfworkbench.evaluation.metrics.compare import compare_auc, drawn_metric, mean_auc
+from dfworkbench.evaluation.metrics.interval import PEOPLE, Judging
 from dfworkbench.evaluation.metrics.measures import Measure, measures_table
 from dfworkbench.explain import study
 from dfworkbench.methods.caddm.found_boxes import FoundBoxes, centre_prior, find_boxes
@@ -95,7 +96,7 @@ class Study(study.Study[LeakageSettings]):
         for name, seeds in self.scores.items():
             for mean in self._means(seeds):
                 for seed, tables in enumerate(seeds):
-                    value = drawn_auc(mean.name, tables[mean.name], draws=0)[0].value
+                    value = drawn_metric(mean.name, tables[mean.name], Judging(draws=0))[0].value
                     known = {"detector": name, "condition": mean.name, "seed": seed, "value": value}
                     rows.append({**known, "low": mean.low, "high": mean.high})
         return pd.DataFrame(rows)
@@ -104,14 +105,16 @@ class Study(study.Study[LeakageSettings]):
         """Mean AUC over seeds with intervals over people, and the paired difference of the two main detectors."""
         columns = {name: self._means(seeds) for name, seeds in self.scores.items()}
         columns[f"{CADDM} minus {PLAIN}"] = [
-            compare_auc(condition, *([seed[condition] for seed in self.scores[name]] for name in (CADDM, PLAIN)))
+            compare_auc(
+                condition, *([seed[condition] for seed in self.scores[name]] for name in (CADDM, PLAIN)), PEOPLE
+            )
             for condition in self.scores[PLAIN][0]
         ]
         table = measures_table(columns, digits=3).drop(columns="chance")
         return ReadableTable(table.rename_axis(f"video AUC, {self.settings.seeds} seed(s)"))
 
     def _means(self, seeds: list[dict[str, pd.DataFrame]]) -> list[Measure]:
-        return [mean_auc(condition, [tables[condition] for tables in seeds])[0] for condition in seeds[0]]
+        return [mean_auc(condition, [tables[condition] for tables in seeds], PEOPLE)[0] for condition in seeds[0]]
 
     @cached_property
     def measures(self) -> dict[str, list[Measure]]:

@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from dfworkbench.evaluation.metrics.group_means import group_means, interval
-from dfworkbench.evaluation.metrics.measures import Measure
+from dfworkbench.evaluation.metrics.interval import Judging, interval_ends
+from dfworkbench.evaluation.metrics.measures import Measure, group_means
 from dfworkbench.explain.overlap import FORMS, THRESHOLDS, cell_masks, union_maps, unit_maps
 from dfworkbench.methods.fst_matching.maps import Errors, checked_errors, form_measures, mean_curves, prepared, scored
 from dfworkbench.methods.fst_matching.null import NullDraws, draw_null, nan_mean, p_values
@@ -87,7 +87,7 @@ def overlap_study(
     images = _image_table(values, cells, names, why)
     for k, form in enumerate(FORMS):
         images[f"{form}_null"], images[f"{form}_p"], images[f"{form}_se"] = nulls.image_mean[k], nulls.image_p[k], se[k]
-    means = group_means(nan_mean(values, 1), names, draws, seed)
+    means = group_means(nan_mean(values, 1), names, Judging(draws=draws, seed=seed))
     curve = mean_curves(values, taus, names, draws, seed)
     drawn = nulls.curve.reshape(-1, nulls.curve.shape[-1])
     curve = curve.assign(**_null_columns(curve["value"], drawn), cells=list(nan_mean(cells, 1)) * len(FORMS))
@@ -148,6 +148,6 @@ def _image_table(values: NDArray, cells: NDArray, names: NDArray, why: NDArray) 
 
 def _null_columns(observed: ArrayLike, drawn: NDArray) -> dict[str, NDArray]:
     """Columns null, null_low, null_high and p for figures `(K,)` with draws `(K, P)`."""
-    ends = np.array([interval(row) for row in drawn])
+    ends = np.array([interval_ends(row) for row in drawn])
     p = p_values(np.asarray(observed, dtype=np.float64), drawn)
     return {"null": nan_mean(drawn, 1), "null_low": ends[:, 0], "null_high": ends[:, 1], "p": p}

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from dfworkbench.evaluation.metrics.group_means import group_means
-from dfworkbench.evaluation.metrics.measures import Measure
+from dfworkbench.evaluation.metrics.interval import Judging
+from dfworkbench.evaluation.metrics.measures import Measure, group_means
 from dfworkbench.explain.overlap import FORMS, THRESHOLDS
 from dfworkbench.methods.fst_matching.maps import form_measures, mean_curves, prepared, scored
 from dfworkbench.methods.fst_matching.null import nan_mean
@@ -74,7 +74,7 @@ def pairing_study(
         images = images.assign(**{f"{form}_{kind}": nan_mean(x, 1)[k] for kind, x in of.items()})
     chance = {"paired": np.full(3, np.nan), "unpaired": np.full(3, np.nan), "difference": np.zeros(3)}
     measures = {
-        kind: form_measures(group_means(nan_mean(x, 1), names, draws, seed), why, chance[kind])
+        kind: form_measures(group_means(nan_mean(x, 1), names, Judging(draws=draws, seed=seed)), why, chance[kind])
         for kind, x in of.items()
     }
     return PairingStudy(measures, curves[["kind", *curves.columns.drop("kind")]], images.assign(reason=why))

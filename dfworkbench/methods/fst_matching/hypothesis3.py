@@ -19,8 +19,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from dfworkbench.core.errors import InputError
-from dfworkbench.evaluation.metrics.group_means import GroupMeans, group_means, group_measure, group_names
-from dfworkbench.evaluation.metrics.measures import NAN, Measure
+from dfworkbench.evaluation.metrics.interval import Judging
+from dfworkbench.evaluation.metrics.measures import NAN, GroupMeans, Measure, group_means, group_measure, group_names
 from dfworkbench.explain.map_likeness import cell_iou, flat_units, map_cosines, reliability, top_cells, top_iou
 from dfworkbench.explain.overlap import flat_cells, require_same_shape, unit_maps
 from dfworkbench.methods.fst_matching.null import nan_mean
@@ -91,7 +91,7 @@ def stability_study(
         **{f"reliability_{name}": _reliability(a, second, name) for name, a in first.items()},
     )
     chance = _unrelated(first, others, names, share)
-    means = group_means(images[list(STABILITY)].to_numpy(dtype=np.float64).T, names, draws, seed)
+    means = group_means(images[list(STABILITY)].to_numpy(dtype=np.float64).T, names, Judging(draws=draws, seed=seed))
     reason = "a map is 0 everywhere, or flat, in every image"
     measures = [
         group_measure(label, means, k, chance=chance[column], reason=reason)
@@ -116,7 +116,7 @@ def _corrected(first: Maps, second: Mapping, others: list[str], names: NDArray, 
         ]
     else:
         pairs = [map_cosines(first[REFERENCE], first[name]) for name in others]
-    means = group_means(np.stack([*pairs, *known]), names, draws, seed)
+    means = group_means(np.stack([*pairs, *known]), names, Judging(draws=draws, seed=seed))
     value = _disattenuated(means.value[None], len(others))
     drawn = _disattenuated(means.drawn, len(others))
     found = GroupMeans(value, drawn[:, None], means.n[:1], means.reason)
@@ -139,7 +139,9 @@ def _reliability(maps: ArrayLike, second: Mapping, name: str) -> NDArray[np.floa
 
 
 def _reliabilities(images: pd.DataFrame, kinds: list[str], names: NDArray, draws: int, seed: int) -> list[Measure]:
-    means = group_means(images[[f"reliability_{name}" for name in kinds]].to_numpy().T, names, draws, seed)
+    means = group_means(
+        images[[f"reliability_{name}" for name in kinds]].to_numpy().T, names, Judging(draws=draws, seed=seed)
+    )
     reason = "neither a second estimate nor standard errors were given"
     return [group_measure(f"reliability, {name}", means, k, reason=reason) for k, name in enumerate(kinds)]
 

@@ -7,8 +7,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from dfworkbench.core.errors import InputError
-from dfworkbench.evaluation.metrics.group_means import GroupMeans, group_means, group_measure, group_names, interval
-from dfworkbench.evaluation.metrics.measures import Measure
+from dfworkbench.evaluation.metrics.interval import Judging, interval_ends
+from dfworkbench.evaluation.metrics.measures import GroupMeans, Measure, group_means, group_measure, group_names
 from dfworkbench.explain.overlap import (
     FORMS,
     cell_masks,
@@ -72,8 +72,8 @@ def checked_errors(errors: Errors, named: Mapping[str, ArrayLike]) -> dict[str, 
 def mean_curves(values: NDArray, taus: Sequence[float], names: NDArray, draws: int, seed: int) -> pd.DataFrame:
     """One row per form and threshold with the mean over images and its interval."""
     thresholds = np.atleast_1d(taus)
-    means = group_means(values.reshape(-1, values.shape[-1]), names, draws, seed)
-    ends = np.array([interval(means.drawn[:, k]) for k in range(len(means.value))])
+    means = group_means(values.reshape(-1, values.shape[-1]), names, Judging(draws=draws, seed=seed))
+    ends = np.array([interval_ends(means.drawn[:, k]) for k in range(len(means.value))])
     columns = {"form": np.repeat(list(FORMS), len(thresholds)), "threshold": np.tile(thresholds, len(FORMS))}
     return pd.DataFrame(columns | {"value": means.value, "low": ends[:, 0], "high": ends[:, 1], "n": means.n})
 

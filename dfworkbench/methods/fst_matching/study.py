@@ -13,7 +13,8 @@ from dfworkbench.core.errors import DataNotFoundError, InputError
 from dfworkbench.core.names import COMPRESSIONS, FAKE, REENACTMENTS
 from dfworkbench.core.workspace import Workspace
 from dfworkbench.datasets.rows import pick
-from dfworkbench.evaluation.metrics.comparison import compare_auc, mean_auc
+from dfworkbench.evaluation.metrics.compare import compare_auc, mean_auc
+from dfworkbench.evaluation.metrics.interval import PEOPLE
 from dfworkbench.evaluation.metrics.measures import Measure, measures_table
 from dfworkbench.explain import study
 from dfworkbench.explain.deletion import deletion_and_insertion
@@ -195,15 +196,15 @@ class Study(study.Study[HypothesisSettings]):
             if title not in (CARRIER, DONOR)
         }
         if self.settings.hypothesis != 2:
-            columns = {title: [mean_auc("video AUC", [table])[0]] for title, table in scores.items()}
+            columns = {title: [mean_auc("video AUC", [table], PEOPLE)[0]] for title, table in scores.items()}
             return ReadableTable(measures_table(columns, digits=3).drop(columns="chance"))
         columns: dict[str, list[Measure]] = {}
         for at in range(1, self.settings.pairings + 1):
             both = [scores[f"{kind} {at}"] for kind in (PAIRED, UNPAIRED)]
             name = f"pair {at}"
             for kind, table in zip((PAIRED, UNPAIRED), both, strict=True):
-                columns.setdefault(kind, []).append(mean_auc(name, [table])[0])
-            columns.setdefault("difference", []).append(compare_auc(name, [both[0]], [both[1]]))
+                columns.setdefault(kind, []).append(mean_auc(name, [table], PEOPLE)[0])
+            columns.setdefault("difference", []).append(compare_auc(name, [both[0]], [both[1]], PEOPLE))
         return ReadableTable(measures_table(columns, digits=3).drop(columns="chance").rename_axis("video AUC"))
 
     # -- hypothesis 3 --------------------------------------------------------------------------------------------------

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dfworkbench.core.errors import InputError
-from dfworkbench.evaluation.metrics.group_means import group_means, group_measure, group_names
-from dfworkbench.evaluation.metrics.measures import Measure, mean_measure
+from dfworkbench.evaluation.metrics.interval import Judging
+from dfworkbench.evaluation.metrics.measures import Measure, group_means, group_measure, group_names, mean_measure
 from dfworkbench.explain.map_likeness import map_cosines, top_iou
 
 
@@ -88,7 +88,7 @@ def information_measures(
     names = [f"information only block {i} has (nats)" for i in range(1, len(found))]
     names.append("information lost by the global vector (nats)")
     units = group_names(groups, len(found[0]), "measuring information")
-    means = group_means(np.stack(found), units, draws, seed)
+    means = group_means(np.stack(found), units, Judging(draws=draws, seed=seed))
     return [group_measure(name, means, k, chance=0.0) for k, name in enumerate(names)]
 
 
@@ -131,7 +131,7 @@ def missed_measures(
     without = _log_posteriors(left_out)[samples, :, truth.astype(np.int64)]
     rise = _log_posteriors(joint)[samples, truth.astype(np.int64)][:, None] - without
     units = group_names(groups, len(truth), "measuring what is missed")
-    means = group_means(rise.T, units, draws, seed)
+    means = group_means(rise.T, units, Judging(draws=draws, seed=seed))
     names = [f"log loss added without block {i + 1} (nats)" for i in range(rise.shape[1])]
     return [group_measure(name, means, k, chance=0.0) for k, name in enumerate(names)]
 
@@ -174,10 +174,10 @@ def accuracy_measures(
             f"measuring accuracy: logits are {[np.shape(x) for x in (class_logits, joint_logits, left_out_logits)]} and labels "
             f"{truth.shape}; expected (N, 2), (N, 2), (N, n, 2) and (N,). Give outputs of the same samples."
         )
-    units = group_names(groups, len(truth), "measuring accuracy")
+    units, judging = group_names(groups, len(truth), "measuring accuracy"), Judging(draws=draws, seed=seed)
     chance = max(float(truth.mean()), 1 - float(truth.mean())) if len(truth) else float("nan")
     return [
-        mean_measure(name, (a[:, 1] > a[:, 0]) == (truth > 0), units, chance=chance, unit="group", draws=draws, seed=seed)
+        mean_measure(name, (a[:, 1] > a[:, 0]) == (truth > 0), units, judging, chance=chance, unit="group")
         for name, a in arrays.items()
     ]  # fmt: skip
 

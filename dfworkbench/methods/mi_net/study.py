@@ -11,7 +11,8 @@ from dfworkbench.core.names import FAKE
 from dfworkbench.core.workspace import Workspace
 from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.datasets.rows import pick
-from dfworkbench.evaluation.metrics.comparison import compare_auc, drawn_auc
+from dfworkbench.evaluation.metrics.compare import compare_auc, drawn_metric
+from dfworkbench.evaluation.metrics.interval import PEOPLE
 from dfworkbench.evaluation.metrics.measures import Measure, measures_frame, measures_table
 from dfworkbench.explain import study
 from dfworkbench.explain.explanations import explain
@@ -62,20 +63,20 @@ class Study(study.Study[ClueStudySettings]):
         rows = []
         for variant, tables in self.scores.items():
             for condition, table in tables.items():
-                found = drawn_auc(condition, table)[0]
+                found = drawn_metric(condition, table, PEOPLE)[0]
                 rows.append({"detector": variant, "condition": condition, **found._asdict()})
         return pd.DataFrame(rows)
 
     def auc_table(self) -> ReadableTable:
         """AUC with intervals over people, and the paired differences from training without information losses, or without heads."""
         columns = {
-            variant: [drawn_auc(condition, table)[0] for condition, table in tables.items()]
+            variant: [drawn_metric(condition, table, PEOPLE)[0] for condition, table in tables.items()]
             for variant, tables in self.scores.items()
         }
         for control in (NONE, HEADS):
             for variant in [name for name in self.scores if control in self.scores and name not in (NONE, control)]:
                 columns[f"{variant} minus {control}"] = [
-                    compare_auc(condition, [table], [self.scores[control][condition]])
+                    compare_auc(condition, [table], [self.scores[control][condition]], PEOPLE)
                     for condition, table in self.scores[variant].items()
                 ]
         table = measures_table(columns, digits=3).drop(columns="chance")

@@ -20,8 +20,9 @@ from tqdm.auto import tqdm
 from dfworkbench.core.errors import InputError
 from dfworkbench.core.names import FAKE, REAL
 from dfworkbench.datasets.face_dataset import FaceDataset, collate
-from dfworkbench.evaluation.metrics.comparison import drawn_auc
-from dfworkbench.evaluation.metrics.group_means import group_means, interval
+from dfworkbench.evaluation.metrics.compare import drawn_metric
+from dfworkbench.evaluation.metrics.interval import Judging, interval_ends
+from dfworkbench.evaluation.metrics.measures import group_means
 from dfworkbench.methods.resynthesis.network import Resynthesis, stage_name
 from dfworkbench.methods.resynthesis.spectra import HALF_NYQUIST, NYQUIST, Spectra, azimuthal_average, peak_excess
 from dfworkbench.models.inputs import prepare
@@ -181,12 +182,13 @@ def compare_kinds(rows: pd.DataFrame, column: str, *, draws: int = 1000, seed: i
     out = []
     for kind, mine in parts:
         part = files[mine]
-        means = group_means(part[[column]].to_numpy().T, part["unit"], draws, seed)
-        low, high = interval(means.drawn[:, 0])
+        means = group_means(part[[column]].to_numpy().T, part["unit"], Judging(draws=draws, seed=seed))
+        low, high = interval_ends(means.drawn[:, 0])
         row = {"kind": kind, "n": len(part), "mean": means.value[0], "low": low, "high": high, "reason": means.reason}
         if kind != "real":
             scores = files[mine | (files["label"] == REAL)]
-            auc, _ = drawn_auc("AUC", scores.assign(fake_probability=scores[column]), draws=draws, seed=seed)
+            people = Judging(unit="group", draws=draws, seed=seed)
+            auc, _ = drawn_metric("AUC", scores.assign(fake_probability=scores[column]), people)
             row |= {"auc": auc.value, "auc_low": auc.low, "auc_high": auc.high, "reason": auc.reason or means.reason}
         out.append(row)
     columns = ["kind", "n", "mean", "low", "high", "auc", "auc_low", "auc_high", "reason"]

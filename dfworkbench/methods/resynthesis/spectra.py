@@ -21,7 +21,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import fft
 
 from dfworkbench.core.errors import InputError
-from dfworkbench.evaluation.metrics.group_means import group_means, interval
+from dfworkbench.evaluation.metrics.interval import Judging, interval_ends
+from dfworkbench.evaluation.metrics.measures import group_means
 
 NYQUIST = 0.5  # cycles per pixel: what up-sampling by 2 leaves
 HALF_NYQUIST = 0.25  # what up-sampling by 4 leaves besides
@@ -149,8 +150,8 @@ def mean_spectra(
     parts = []
     for kind in pd.unique(names):
         mine = names == kind
-        means = group_means(decibel[mine].T, units[mine], draws, seed)
-        ends = np.array([interval(column) for column in means.drawn.T])
+        means = group_means(decibel[mine].T, units[mine], Judging(draws=draws, seed=seed))
+        ends = np.array([interval_ends(column) for column in means.drawn.T])
         parts.append(
             pd.DataFrame({
                 "kind": kind, "frequency": spectra.frequency, "value": means.value, "low": ends[:, 0], "high": ends[:, 1],

@@ -19,8 +19,8 @@ from dfworkbench.evaluation.judging.robustness import (
     robustness,
     robustness_of,
 )
-from dfworkbench.evaluation.metrics.bootstrap import interval_text
-from dfworkbench.evaluation.metrics.comparison import drawn_auc
+from dfworkbench.evaluation.metrics.compare import drawn_metric
+from dfworkbench.evaluation.metrics.interval import PEOPLE, Interval, Judging
 from dfworkbench.evaluation.metrics.measures import Measure, measures_table
 from dfworkbench.evaluation.scoring.ensemble import mean_scores
 from dfworkbench.explain import study
@@ -127,7 +127,7 @@ class Study(study.Study[ReconstructionSettings]):
         return self.settings.generator
 
     def _auc(self, name: str, table: pd.DataFrame, generators: list[str]) -> Measure:
-        return drawn_auc(name, table[(table["label"] == REAL) | table["method"].isin(generators)])[0]
+        return drawn_metric(name, table[(table["label"] == REAL) | table["method"].isin(generators)], PEOPLE)[0]
 
     @cached_property
     def robustness(self) -> Robustness:
@@ -136,12 +136,13 @@ class Study(study.Study[ReconstructionSettings]):
         tables = self._of_each(
             lambda model: (
                 robustness(
-                    model, self.data, self._perturbed, own.perturbations, levels=own.levels, draws=0,
+                    model, self.data, self._perturbed, own.perturbations, levels=own.levels,
+                    judging=Judging(draws=0),
                     progress=self.progress,
                 ).scores
             )
         )  # fmt: skip
-        parts = [robustness_of(table, name) for name, table in tables.items()]
+        parts = [robustness_of(table, name, PEOPLE) for name, table in tables.items()]
         return Robustness(*(pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True)))
 
     def perturbed_table(self) -> ReadableTable:
@@ -158,13 +159,13 @@ class Study(study.Study[ReconstructionSettings]):
         """Mean AUC over the strengths, and the first level, if any, from which a detector is not shown to know anything."""
         rows = self.robustness.summary
         broken = rows["broken_at"].map(lambda level: "" if np.isnan(level) else f", breaks at {level:.0f}")
-        cells = [interval_text(row.area, row.area_low, row.area_high) for row in rows.itertuples()]
+        cells = [Interval(row.area, row.area_low, row.area_high).text() for row in rows.itertuples()]
         return ReadableTable(_wide(rows.assign(name=rows["perturbation"], cell=cells + broken), "area under AUC"))
 
     def frank_table(self) -> ReadableTable:
         """Under the random perturbations of Frank et al. 2020, each with probability 0.5."""
         tables = self._of_each(lambda model: frank_scores(model, self.data, self._perturbed, progress=self.progress))
-        rows = pd.concat([frank_auc(table, name) for name, table in tables.items()], ignore_index=True)
+        rows = pd.concat([frank_auc(table, name, PEOPLE) for name, table in tables.items()], ignore_index=True)
         return ReadableTable(_wide(_with_cells(rows, rows["condition"]), f"AUC, {self.tested}"))
 
     @property
@@ -199,7 +200,7 @@ def _pictures(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _with_cells(rows: pd.DataFrame, names: pd.Series) -> pd.DataFrame:
-    cells = [interval_text(row.value, row.low, row.high) for row in rows.itertuples()]
+    cells = [Interval(row.value, row.low, row.high).text() for row in rows.itertuples()]
     return rows.assign(name=names, cell=cells)
 
 

@@ -17,7 +17,7 @@ from dfworkbench.datasets.audit.leak_note import AUDIT_KEY, run_note
 from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.datasets.domain import GENERATED, caveat
 from dfworkbench.evaluation.judging.leaderboard import Leaderboard
-from dfworkbench.evaluation.metrics.bootstrap import interval_text
+from dfworkbench.evaluation.metrics.evaluate import row_interval
 from dfworkbench.notebook.benchmark import LEVELS, first_tables, kinds_matrix, leaderboard, pair_table, seed_table
 from dfworkbench.notebook.report import tables
 from dfworkbench.notebook.report.runs import LeftOut, ReportRun, judge_command, run_names, tested_on
@@ -106,7 +106,7 @@ def _lead(runs: Sequence[ReportRun], boards: Mapping[tuple[str, str], Leaderboar
     row = best.rows.iloc[0]
     return (
         f"{len(runs)} trained {'run' if len(runs) == 1 else 'runs'}, judged on held-out people. Highest video AUC on {dataset}: "
-        f"{best.name}, {interval_text(row['value'], row['low'], row['high'])} (95 % interval), from {row['n']} videos, "
+        f"{best.name}, {row_interval(row).text()} (95 % interval), from {row['n']} videos, "
         f"{row['n_fake']} of them forged.{lost}"
     )
 

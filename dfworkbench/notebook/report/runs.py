@@ -11,7 +11,7 @@ import pandas as pd
 from dfworkbench.core.errors import DataNotFoundError, WorkbenchError
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.core.workspace import Workspace, find_workspace
-from dfworkbench.evaluation.judging.judged import ROW_ORDER
+from dfworkbench.evaluation.judging.by_protocol import ROW_ORDER
 from dfworkbench.evaluation.judging.protocol import crop_profile, split_videos
 from dfworkbench.evaluation.scoring.heldout import score_split, stored_scores
 from dfworkbench.notebook.commands import batch_command

@@ -1,4 +1,4 @@
-"""The tables of a report, as text: one row per run, detector or pair."""
+"""Tables of the benchmark report, as text: one row per run, detector or pair."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,7 +27,7 @@ def runs_table(runs: Sequence[ReportRun], names: Mapping[Path, str], links: Sequ
 
 
 def board_table(board: Leaderboard) -> pd.DataFrame:
-    """A leaderboard: a column per metric with its interval, numbers of rows, coverage, and what must be said."""
+    """A leaderboard: a column per metric with its interval, numbers of rows, coverage and warnings."""
     rows = []
     for rank, one in enumerate(board.entries, 1):
         first = one.rows.iloc[0]
@@ -41,7 +41,7 @@ def board_table(board: Leaderboard) -> pd.DataFrame:
 
 
 def seeds_text(found: pd.DataFrame) -> pd.DataFrame:
-    """Of `benchmark.seed_table`: one row per detector, metrics of both levels side by side."""
+    """`benchmark.seed_table` as text: one row per detector, metrics of both levels side by side."""
     rows = []
     for detector, part in found.groupby("detector", sort=False):
         figures = {
@@ -59,12 +59,12 @@ def seeds_text(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def pairs_text(found: pd.DataFrame) -> pd.DataFrame:
-    """Of `compare.compare_detectors`."""
+    """`compare.compare_detectors` as text: one row per pair."""
     return pd.DataFrame([
         {
             "pair": f"{row.first} minus {row.second}", "AUC": f"{_number(row.auc_first)} and {_number(row.auc_second)}",
-            "difference": _interval(row.difference, row.low, row.high), "p, bootstrap": _p(row.bootstrap_holm_p),
-            "p, DeLong": _p(row.holm_p), "n": f"{row.n}\n{row.n_fake} fake, {row.n_real} real",
+            "difference": _interval(row.difference, row.low, row.high), "p, bootstrap": p_text(row.bootstrap_holm_p),
+            "p, DeLong": p_text(row.holm_p), "n": f"{row.n}\n{row.n_fake} fake, {row.n_real} real",
             "drawn": f"{row.units} {row.unit}s", "notes": row.notes,
         }
         for row in found.itertuples()
@@ -110,5 +110,6 @@ def _number(value: float) -> str:
     return "not defined" if np.isnan(value) else f"{value:.3f}".replace("-", "\u2212")
 
 
-def _p(value: float) -> str:
+def p_text(value: float) -> str:
+    """`0.012`; "< 0.001" below it."""
     return "not defined" if np.isnan(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"

@@ -1,4 +1,4 @@
-"""Figures of calibration and abstention: what a probability is worth, what abstaining gains, where two thresholds lie.
+"""Figures of calibration: reliability diagram, risk over coverage, and the verdicts of an operating point.
 
 All are quick enough to be drawn anew at each step of a slider.
 """
@@ -13,9 +13,9 @@ from matplotlib.ticker import PercentFormatter
 
 from dfworkbench.core.names import FAKE, REAL
 from dfworkbench.evaluation.judging.verdicts import OperatingPoint, verdict_rates, verdicts
-from dfworkbench.evaluation.metrics.evaluate import evaluate
-from dfworkbench.evaluation.metrics.reliability import reliability_table, risk_coverage
-from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE
+from dfworkbench.evaluation.metrics.compare import drawn_metric
+from dfworkbench.evaluation.metrics.curve_tables import reliability_table, risk_coverage
+from dfworkbench.evaluation.metrics.interval import Interval, Judging
 from dfworkbench.show.plots.style import (
     FAKE_COLOUR,
     INK,
@@ -32,26 +32,23 @@ Scores = pd.DataFrame | Mapping[str, pd.DataFrame]
 
 
 @house_style
-def plot_reliability(
-    scores: Scores, level: str = "video", *, rule: str = DEFAULT_RULE, bins: int = 10, title: str = ""
-) -> Figure:
+def plot_reliability(scores: Scores, judging: Judging = Judging(), *, bins: int = 10, title: str = "") -> Figure:
     """Share of fakes over the mean fake probability, in bins of equal mass, and below it how many rows each bin holds.
 
     Args:
         scores: A score table, or name -> score table (such as before and after calibration).
-        level: As in `metrics.evaluate`.
-        rule: See `aggregate.RULES`.
+        judging: Which rows count, and the confidence of intervals.
         bins: At most as many; rows of equal score share one.
         title: Above the charts.
     """
     tables = _named(scores)
-    note = "dots: bins of equal mass with 95 % intervals; dashed: calibrated"
-    figure = new_figure(5.6, 5.4 + 0.55 * len(tables), title or f"Reliability, {level} level", note)
+    note = f"dots: bins of equal mass with {100 * judging.confidence:g} % intervals; dashed: calibrated"
+    figure = new_figure(5.6, 5.4 + 0.55 * len(tables), title or f"Reliability, {judging.level} level", note)
     heights = [5.2, *[0.75] * len(tables)]
     axes, *below = figure.subplots(1 + len(tables), 1, sharex=True, gridspec_kw={"height_ratios": heights})
     axes.plot([0, 1], [0, 1], color=SOFT, linewidth=1, linestyle=(0, (3, 3)))
     for (name, table), colour, strip in zip(tables.items(), SERIES, below, strict=False):
-        found = reliability_table(table, level, rule=rule, bins=bins)
+        found = reliability_table(table, judging, bins=bins)
         _counts(strip, found, colour)
         if found.empty:
             axes.plot([], [], color=colour, label=_label(name, "no labelled scores"))
@@ -60,8 +57,8 @@ def plot_reliability(
         axes.errorbar(
             x, y, [y - found["low"], found["high"] - y], fmt="none", ecolor=colour, elinewidth=1.2, alpha=0.45
         )
-        error = evaluate(table, [level], rule=rule, metrics=["ece"], draws=0)["value"][0]
-        text = f"calibration error {error:.3f}, n = {found['n'].sum()}"
+        error = drawn_metric("calibration error", table, judging.replace(draws=0), metric="ece")[0]
+        text = f"calibration error {error.value:.3f}, n = {found['n'].sum()}"
         axes.plot(x, y, color=colour, marker="o", markersize=4.5, linewidth=1.2, label=_label(name, text))
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel="share of fakes")
     axes.legend(
@@ -89,25 +86,24 @@ def _counts(axes: Axes, found: pd.DataFrame, colour: str) -> None:
 
 
 @house_style
-def plot_risk_coverage(scores: Scores, level: str = "video", *, rule: str = DEFAULT_RULE, title: str = "") -> Figure:
+def plot_risk_coverage(scores: Scores, judging: Judging = Judging(), *, title: str = "") -> Figure:
     """Error rate among the answered rows, over the share that is answered; dotted, the best order with as many errors.
 
     Args:
         scores: A score table, or name -> score table.
-        level: As in `metrics.evaluate`.
-        rule: See `aggregate.RULES`.
+        judging: Which rows count, and the confidence of intervals.
         title: Above the chart.
     """
     note = "answered first: the rows furthest from 0.5; dotted: if all errors came last"
-    figure = new_figure(5.8, 4.4, title or f"Risk and coverage, {level} level", note)
+    figure = new_figure(5.8, 4.4, title or f"Risk and coverage, {judging.level} level", note)
     axes, highest = figure.subplots(), 0.0
     for (name, table), colour in zip(_named(scores).items(), SERIES, strict=False):
-        found = risk_coverage(table, level, rule=rule)
+        found = risk_coverage(table, judging)
         if found.empty:
             axes.plot([], [], color=colour, label=_label(name, "no labelled scores"))
             continue
-        area = evaluate(table, [level], rule=rule, metrics=["aurc"], draws=0)["value"][0]
-        text = f"area {area:.3f}, all answered: {found['risk'].iloc[-1]:.1%} wrong"
+        area = drawn_metric("area", table, judging.replace(draws=0), metric="aurc")[0]
+        text = f"area {area.value:.3f}, all answered: {found['risk'].iloc[-1]:.1%} wrong"
         axes.plot(found["coverage"], found["risk"], color=colour, label=_label(name, text))
         axes.plot(found["coverage"], found["best_risk"], color=colour, linewidth=1, linestyle=(0, (1, 2)))
         steady = found.loc[found["coverage"] > 0.1, "risk"]  # the first rows alone leap between 0 and 1
@@ -127,7 +123,7 @@ def plot_operating_point(scores: pd.DataFrame, point: OperatingPoint, *, bins: i
     Args:
         scores: The score table that is judged, calibrated if that of the operating point was.
         point: From `verdicts.operating_point`, of validation rows.
-        bins: Of the histograms over 0..1.
+        bins: Bins of the histograms over 0..1.
         title: Above the charts.
     """
     judged = verdicts(scores, point)
@@ -157,7 +153,7 @@ def plot_operating_point(scores: pd.DataFrame, point: OperatingPoint, *, bins: i
 
 def _outcome(row: pd.Series, wrong: str) -> str:
     n, mistaken, undecided, unscored = (int(row[name]) for name in ("n", wrong, "inconclusive", "no_score"))
-    band = f"{row['wrong_rate']:.1%} [{row['low']:.1%}, {row['high']:.1%}]"
+    band = Interval(row["wrong_rate"], row["low"], row["high"]).text(1, percent=True)
     return f"n = {n}\n{mistaken} called {wrong}:\n{band}\n{undecided} inconclusive\n{unscored} without score"
 
 

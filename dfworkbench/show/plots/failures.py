@@ -1,4 +1,4 @@
-"""The contact sheet of a failure atlas: a strip of faces per cluster, and the controls under them; and the frames of one case."""
+"""Figures of a failure atlas: a strip of faces per cluster and of controls, and all frames of one case."""
 
 from collections.abc import Mapping
 
@@ -42,7 +42,7 @@ def plot_failures(
     Frames of pictures are green for real and vermilion for fake files; above each its forgery kind and fake probability.
 
     Args:
-        atlas: Of `evaluation.judging.failure_frames.failure_atlas`.
+        atlas: From `evaluation.judging.failure_frames.failure_atlas`.
         pictures: row_id -> `(H, W, 3)` uint8 RGB, see `failure_frames.case_pictures`; what is not in it stays grey.
         shown: Pictures per strip, at most.
         title: Above the sheet.
@@ -82,7 +82,7 @@ def plot_case(case: CaseFrames, row_id: str = "", *, columns: int = 8, title: st
     """All frames of a case in order of time: above each its second and its fake probability.
 
     Args:
-        case: Of `evaluation.judging.failure_frames.open_case`.
+        case: From `evaluation.judging.failure_frames.open_case`.
         row_id: The face that stands in the atlas; it gets a frame.
         columns: Faces per row.
         title: Above the strip.

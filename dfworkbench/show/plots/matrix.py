@@ -1,4 +1,4 @@
-"""Detectors by data sets and forgery kinds, as a heat map whose cells can be read without their colour."""
+"""Heat map of detectors by data sets and forgery kinds; its cells can be read without their colour."""
 
 import math
 from collections.abc import Callable
@@ -63,7 +63,7 @@ SCALES = {
 
 @house_style
 def plot_matrix(cells: pd.DataFrame, title: str = "") -> Figure:
-    """The table of `evaluation.metrics.matrix.score_matrix`: value, 95 % interval, size and coverage in each cell.
+    """The table of `evaluation.metrics.matrix.score_matrix`: value, interval, size and coverage in each cell.
 
     Dark is good whatever the metric: cells are shaded from `Scale.worst`, white as all beyond it, to `Scale.best`.
 
@@ -127,7 +127,8 @@ def _only(cells: pd.DataFrame, column: str, empty: str) -> str:
 
 def _footer(cells: pd.DataFrame, scale: Scale, level: str, whole: bool) -> str:
     count = "files" if level == "video" else f"{level}s"
-    band = f"95 % interval over {drawn_units(list(cells['unit']))}, " if cells["low"].notna().any() else ""
+    share = 100 * cells["confidence"].max() if "confidence" in cells else 95
+    band = f"{share:g} % interval over {drawn_units(list(cells['unit']))}, " if cells["low"].notna().any() else ""
     covered = f"all {count} have a score (coverage 100 %)" if whole else f"coverage: share of {count} with a score"
     metric = f"{scale.words}, {level} level" + (" (lower is better)" if scale.best == 0 else "")
     return f"{metric}; below it: {band}number of {count}\n{covered}"

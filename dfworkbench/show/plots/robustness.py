@@ -1,4 +1,4 @@
-"""Figures of robustness: what is left of detectors under perturbations of rising strength."""
+"""Figure of robustness: AUC under perturbations of rising strength."""
 
 import numpy as np
 import pandas as pd
@@ -37,7 +37,10 @@ def plot_robustness(curves: pd.DataFrame, columns: int = 4, title: str = "") -> 
     detectors, names = list(curves["detector"].unique()), list(curves["perturbation"].unique())
     columns = max(1, min(columns, len(names)))
     rows = max(1, -(-len(names) // columns))
-    words = f"video level · band: 95 % interval over {drawn_units(list(curves['drawn']))} · dotted: knows nothing"
+    share = 100 * curves["confidence"].max() if "confidence" in curves and len(curves) else 95
+    words = (
+        f"video level · band: {share:g} % interval over {drawn_units(list(curves['drawn']))} · dotted: knows nothing"
+    )
     width = max(5.4, 2.25 * columns + 0.5)
     abreast = max(1, int((width - 0.8) / (0.085 * max(map(len, detectors), default=1) + 0.55)))  # names in the legend
     above = 0.24 * -(-len(detectors) // abreast) if len(detectors) > 1 else 0.0  # inches of the legend

@@ -1,4 +1,4 @@
-"""Figures of score tables: ROC curves with their bands, and where the scores of each kind lie."""
+"""Figures of score tables: ROC curves with bands, and the distribution of scores by forgery kind."""
 
 from collections.abc import Mapping
 
@@ -7,9 +7,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from dfworkbench.core.names import FAKE, REAL
-from dfworkbench.evaluation.metrics.evaluate import evaluate, usable_rows
-from dfworkbench.evaluation.metrics.roc import roc_band
-from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, RULES, to_level
+from dfworkbench.evaluation.metrics.bootstrap import judged_rows
+from dfworkbench.evaluation.metrics.curve_tables import roc_band
+from dfworkbench.evaluation.metrics.evaluate import evaluate, row_interval
+from dfworkbench.evaluation.metrics.interval import Judging
+from dfworkbench.evaluation.scoring.aggregate import RULES
 from dfworkbench.show.plots.style import (
     FAKE_COLOUR,
     INK,
@@ -24,35 +26,28 @@ from dfworkbench.show.plots.style import (
 
 @house_style
 def plot_roc(
-    scores: pd.DataFrame | Mapping[str, pd.DataFrame],
-    level: str = "video",
-    *,
-    rule: str = DEFAULT_RULE,
-    draws: int = 500,
-    title: str = "",
+    scores: pd.DataFrame | Mapping[str, pd.DataFrame], judging: Judging = Judging(), *, title: str = ""
 ) -> Figure:
-    """ROC curve with its 95 % band over videos.
+    """ROC curve with its bootstrap band, and the AUC with its interval.
 
     Args:
         scores: A score table, or name -> score table for several curves.
-        level: "frame", "track" or "video".
-        rule: See `aggregate.RULES`.
-        draws: Bootstrap resamplings of the band.
+        judging: How curve, band and AUC are computed.
         title: Above the chart.
     """
     tables = dict(scores) if isinstance(scores, Mapping) else {"": scores}
-    figure = new_figure(5.4, 5.0, title or f"ROC, {level} level")
+    figure = new_figure(5.4, 5.0, title or f"ROC, {judging.level} level")
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color=SOFT, linewidth=1, linestyle=(0, (3, 3)))
     for (name, table), colour in zip(tables.items(), SERIES, strict=False):
-        band = roc_band(table, level, rule=rule, draws=draws)
-        row = evaluate(table, [level], rule=rule, metrics=["auc"]).iloc[0]
+        band = roc_band(table, judging)
+        row = evaluate(table, [judging.level], judging, metrics=["auc"]).iloc[0]
         if band.empty:
             axes.plot([], [], color=colour, label=_label(name, f"not defined: {row['reason']}"))
             continue
-        text = f"AUC {row['value']:.3f}" + ("" if np.isnan(row["low"]) else f" [{row['low']:.3f}, {row['high']:.3f}]")
         axes.fill_between(band["fpr"], band["low"], band["high"], color=colour, alpha=0.15, linewidth=0)
-        axes.plot(band["fpr"], band["tpr"], color=colour, label=_label(name, f"{text}, {row['videos']} videos"))
+        text = f"AUC {row_interval(row).text()}, {row['videos']} videos"
+        axes.plot(band["fpr"], band["tpr"], color=colour, label=_label(name, text))
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
     axes.set_xlabel("reals called fake")
     axes.set_ylabel("fakes called fake")
@@ -66,25 +61,22 @@ def _label(name: str, text: str) -> str:
 
 
 @house_style
-def plot_scores(
-    scores: pd.DataFrame, level: str = "video", *, rule: str = DEFAULT_RULE, bins: int = 25, title: str = ""
-) -> Figure:
+def plot_scores(scores: pd.DataFrame, judging: Judging = Judging(), *, bins: int = 25, title: str = "") -> Figure:
     """Distribution of fake probabilities: a row for the real files and one for each forgery kind, on one axis.
 
     Args:
         scores: A score table.
-        level: "frame", "track" or "video".
-        rule: See `aggregate.RULES`.
-        bins: Of the histograms over 0..1.
+        judging: Which rows count.
+        bins: Bins of the histograms over 0..1.
         title: Above the charts.
     """
-    rows, coverage = usable_rows(to_level(scores, level, rule))
+    rows, coverage = judged_rows(scores, judging)
     kinds = _kinds(rows)
-    about = f"{RULES[rule]} · " if level == "video" else ""
+    about = f"{RULES[judging.rule]} · " if judging.level == "video" else ""
     figure = new_figure(
         7.6,
         1.1 + 0.8 * max(len(kinds), 1),
-        title or f"Scores by kind, {level} level",
+        title or f"Scores by kind, {judging.level} level",
         f"{about}coverage {coverage:.0%}",
     )
     all_axes = figure.subplots(max(len(kinds), 1), 1, sharex=True, squeeze=False)[:, 0]

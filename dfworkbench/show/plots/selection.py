@@ -1,4 +1,4 @@
-"""Honest against optimistic selection of an epoch."""
+"""Figure of selection optimism: epochs picked on validation and on test data."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -26,7 +26,7 @@ def plot_selection(found: Selection, title: str = "") -> Figure:
     """Every epoch on validation and test data with both picks, and beside it their figures with intervals.
 
     Args:
-        found: Of `selection_optimism`.
+        found: From `selection_optimism`.
         title: Above the charts.
     """
     figure = new_figure(9.6, 3.9, title)
@@ -70,9 +70,8 @@ def _draw_picks(axes: Axes, found: Selection) -> None:
         if np.isfinite(ends).all():
             axes.errorbar(measure.value, at, xerr=np.maximum(ends, 0), color=colour, capsize=4, linewidth=2)
         axes.plot([measure.value], [at], marker, color=colour, markersize=8)
-        text = f"{measure.value:.3f}" + ("" if np.isnan(measure.low) else f"  [{measure.low:.3f}, {measure.high:.3f}]")
         axes.annotate(
-            text, (measure.value, at), (0, 11), textcoords="offset points", ha="center", color=INK, fontsize=9,
+            measure.text(3), (measure.value, at), (0, 11), textcoords="offset points", ha="center", color=INK, fontsize=9,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
         )  # fmt: skip
     name_rows(axes, ["validation\n(honest)", "test data\n(optimistic)"])

@@ -7,6 +7,7 @@ from dfworkbench.core.errors import SplitLeakError
 from dfworkbench.datasets.tables import SCORES
 from dfworkbench.evaluation.metrics.curves import draw_counts
 from dfworkbench.evaluation.metrics.evaluate import evaluate
+from dfworkbench.evaluation.metrics.interval import Judging
 from dfworkbench.methods.caddm.generalisation import identity_gap
 
 
@@ -28,7 +29,7 @@ def random_table(name, seed, shift, n=40):
 
 
 def test_gap_of_two_known_tables():
-    gap = identity_gap(table("a", [0.1, 0.2], [0.8, 0.9]), table("b", [0.1, 0.6], [0.5, 0.9]), draws=0)
+    gap = identity_gap(table("a", [0.1, 0.2], [0.8, 0.9]), table("b", [0.1, 0.6], [0.5, 0.9]), judging=Judging(draws=0))
     assert [m.value for m in gap.measures] == [1.0, 0.75, 0.25]
     assert [m.chance for m in gap.measures] == [0.5, 0.5, 0.0]
     assert [m.n for m in gap.measures] == [4, 4, 8]
@@ -45,16 +46,16 @@ def test_one_group_on_either_side_leaves_the_gap_without_interval():
 
 
 def test_equal_sets_have_no_gap_within_the_interval():
-    gap = identity_gap(random_table("a", 0, 0.1), random_table("b", 1, 0.1), draws=300).gap
+    gap = identity_gap(random_table("a", 0, 0.1), random_table("b", 1, 0.1), judging=Judging(draws=300)).gap
     assert gap.low < 0 < gap.high
-    wide = identity_gap(random_table("a", 0, 0.3), random_table("b", 1, 0.0), draws=300).gap
+    wide = identity_gap(random_table("a", 0, 0.3), random_table("b", 1, 0.0), judging=Judging(draws=300)).gap
     assert wide.low > 0.2
 
 
 def test_values_equal_those_of_evaluate():
     seen, unseen = random_table("a", 0, 0.15), random_table("b", 1, 0.05)
-    gap = identity_gap(seen, unseen, draws=200, seed=0)
-    row = evaluate(seen, ["video"], metrics=["auc"], draws=200, seed=0).iloc[0]
+    gap = identity_gap(seen, unseen, judging=Judging(draws=200, seed=0))
+    row = evaluate(seen, ["video"], metrics=["auc"], judging=Judging(draws=200, seed=0)).iloc[0]
     assert (gap.seen.value, gap.seen.low, gap.seen.high) == (row["value"], row["low"], row["high"])
 
 
@@ -68,7 +69,7 @@ def test_interval_equals_a_slow_one_with_the_same_draws():
             part = videos.loc[videos.index.repeat(draw)]
             values.append(roc_auc_score(part["y"], part["p"]) if part["y"].nunique() == 2 else np.nan)
         drawn.append(np.array(values))
-    gap = identity_gap(seen, unseen, draws=50, seed=4).gap
+    gap = identity_gap(seen, unseen, judging=Judging(draws=50, seed=4)).gap
     expected = np.nanquantile(drawn[0] - drawn[1], [0.025, 0.975])
     assert (gap.low, gap.high) == pytest.approx(tuple(expected))
 
@@ -76,12 +77,12 @@ def test_interval_equals_a_slow_one_with_the_same_draws():
 def test_missing_scores_count_as_told():
     seen, unseen = table("a", [0.1, 0.2], [0.8, 0.9]), table("b", [0.1, 0.2], [0.8, 0.9])
     seen.loc[seen["video_id"] == "a3", ["fake_probability", "status", "reason"]] = [np.nan, "no_face", "nobody"]
-    assert identity_gap(seen, unseen, draws=0).seen.n == 3
-    assert identity_gap(seen, unseen, draws=0, missing="as_real").gap.value == pytest.approx(-0.5)
+    assert identity_gap(seen, unseen, judging=Judging(draws=0)).seen.n == 3
+    assert identity_gap(seen, unseen, judging=Judging(draws=0, missing="as_real")).gap.value == pytest.approx(-0.5)
 
 
 def test_one_class_has_a_reason():
-    gap = identity_gap(table("a", [0.1], [0.9]), table("b", [], [0.5, 0.9]), draws=20)
+    gap = identity_gap(table("a", [0.1], [0.9]), table("b", [], [0.5, 0.9]), judging=Judging(draws=20))
     assert np.isnan(gap.gap.value)
     assert gap.gap.reason == "AUC, unseen people: only fake videos: AUC needs both classes"
     assert gap.seen.value == 1.0
@@ -95,4 +96,4 @@ def test_people_must_be_apart_and_frames_new():
         identity_gap(seen, unseen.assign(group=["a2", *[""] * (len(unseen) - 1)]))
     with pytest.raises(SplitLeakError, match=r"2 of 12 scored rows were trained on \(first: 'a0#1'\)"):
         identity_gap(seen, unseen, trained_on=["a0#1", "a4#0", "elsewhere"])
-    identity_gap(seen, unseen, trained_on=["elsewhere"], draws=0)
+    identity_gap(seen, unseen, trained_on=["elsewhere"], judging=Judging(draws=0))

@@ -6,6 +6,7 @@ from scipy.stats import binomtest
 from dfworkbench.core.errors import InputError, ParameterError, TableError, UnknownNameError
 from dfworkbench.datasets.sample_people import with_people
 from dfworkbench.evaluation.metrics.curves import draw_counts
+from dfworkbench.evaluation.metrics.interval import Judging
 from dfworkbench.evaluation.metrics.measures import Measure, mean_measure, measures_frame, measures_table
 from dfworkbench.methods.caddm.identity_probe import identity_probe, time_split, video_folds
 
@@ -232,7 +233,7 @@ def test_people_come_from_the_video_table():
 def test_interval_equals_a_slow_one_with_the_same_draws():
     rng = np.random.default_rng(0)
     units, values = rng.integers(0, 12, 90), rng.random(90)
-    got = mean_measure("m", values, units, draws=60, seed=3)
+    got = mean_measure("m", values, units, judging=Judging(draws=60, seed=3))
     groups = [values[units == u] for u in pd.unique(units)]
     means = [
         np.concatenate([g for g, times in zip(groups, draw, strict=True) for _ in range(times)]).mean()
@@ -250,9 +251,12 @@ def test_all_or_nothing_is_not_certainty():
 
 
 def test_an_interval_needs_two_units():
-    assert mean_measure("m", [1, 0], ["a", "a"], unit="identity").reason == "1 identity: too few for an interval"
+    assert (
+        mean_measure("m", [1, 0], ["a", "a"], judging=Judging(unit="identity")).reason
+        == "1 identity: too few for an interval"
+    )
     assert np.isnan(mean_measure("m", [], []).value)
-    assert mean_measure("m", [1, 0], ["a", "b"], draws=0)[:2] == ("m", 0.5)
+    assert mean_measure("m", [1, 0], ["a", "b"], judging=Judging(draws=0))[:2] == ("m", 0.5)
 
 
 def test_measures_side_by_side():

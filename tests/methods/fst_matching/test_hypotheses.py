@@ -7,7 +7,8 @@ import pytest
 from dfworkbench.core.errors import InputError, ParameterError, SplitLeakError, TableError, UnknownNameError
 from dfworkbench.datasets.pairing import check_training_sets, paired_and_unpaired
 from dfworkbench.datasets.tables import VIDEOS
-from dfworkbench.evaluation.metrics.group_means import group_means, interval
+from dfworkbench.evaluation.metrics.interval import Judging
+from dfworkbench.evaluation.metrics.measures import group_means, interval
 from dfworkbench.explain.map_likeness import map_cosines, reliability, top_iou
 from dfworkbench.explain.overlap import FORMS, THRESHOLDS, cell_masks, overlap, union_maps, unit_maps
 from dfworkbench.methods.fst_matching.hypothesis1 import overlap_study
@@ -248,7 +249,7 @@ def test_groups_are_drawn_together():
 def test_group_means_against_a_plain_bootstrap():
     x = np.array([[1.0, 2, 3, np.nan, 5, 6], [0, 0, 0, 1, 1, 1]])
     names = np.array(["a", "a", "b", "b", "b", "c"])
-    found = group_means(x, names, draws=2000, seed=3)
+    found = group_means(x, names, judging=Judging(draws=2000, seed=3))
     assert found.value.tolist() == pytest.approx([17 / 5, 0.5])
     assert found.n.tolist() == [5, 6]
     rng, parts = np.random.default_rng(9), {name: x[:, names == name] for name in "abc"}
@@ -257,7 +258,7 @@ def test_group_means_against_a_plain_bootstrap():
     ]
     for k in range(2):
         assert interval(found.drawn[:, k]) == pytest.approx(np.quantile(np.array(slow)[:, k], (0.025, 0.975)), abs=0.1)
-    assert np.isnan(group_means(x[:, 3:4], names[:1], draws=5).value[0])
+    assert np.isnan(group_means(x[:, 3:4], names[:1], judging=Judging(draws=5)).value[0])
     with pytest.raises(InputError, match=r"values are \(2, 6\) and groups \(5,\)"):
         group_means(x, names[1:])
 

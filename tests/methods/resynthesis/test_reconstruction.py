@@ -17,6 +17,7 @@ from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.datasets.perturb.frank_perturbations import FRANK_2020
 from dfworkbench.datasets.perturb.perturbations import PERTURBATIONS, Perturb
 from dfworkbench.evaluation.judging.robustness import frank_auc, frank_scores, robustness, robustness_of
+from dfworkbench.evaluation.metrics.interval import Judging
 from dfworkbench.evaluation.scoring.ensemble import mean_scores
 from dfworkbench.methods.resynthesis import degradation
 from dfworkbench.methods.resynthesis.network import Resynthesis
@@ -225,7 +226,13 @@ def test_split(data):
 
 def test_robustness_scores_the_same_samples_under_every_condition(data, test_split):
     found = robustness(
-        Contrast(), data, test_split, ["noise", "blur", "jpeg>noise"], levels=(1, 3, 5), draws=100, progress=False
+        Contrast(),
+        data,
+        test_split,
+        ["noise", "blur", "jpeg>noise"],
+        levels=(1, 3, 5),
+        judging=Judging(draws=100),
+        progress=False,
     )
     curves = found.curves
     places = [(name, level) for name in ("noise", "blur", "jpeg>noise") for level in (0, 1, 3, 5)]
@@ -262,7 +269,9 @@ def test_the_mean_of_two_detectors_is_what_the_fused_one_says(fused, data, test_
         known = part.state_dict()
         part.load_state_dict({name: value for name, value in fused.state_dict().items() if name in known})
     made = {
-        name: robustness(model.eval(), data, test_split, ["jpeg"], levels=(2,), draws=0, progress=False)
+        name: robustness(
+            model.eval(), data, test_split, ["jpeg"], levels=(2,), judging=Judging(draws=0), progress=False
+        )
         for name, model in {**parts, "fused": fused.eval()}.items()
     }
     mean = mean_scores(made["pixel"].scores, made["stage5"].scores)
@@ -270,7 +279,7 @@ def test_the_mean_of_two_detectors_is_what_the_fused_one_says(fused, data, test_
     assert mean["fake_probability"].to_numpy() == pytest.approx(
         (made["pixel"].scores["fake_probability"] + made["stage5"].scores["fake_probability"]).to_numpy() / 2
     )
-    measured = robustness_of(mean, "Resynthesis", draws=0)
+    measured = robustness_of(mean, "Resynthesis", judging=Judging(draws=0))
     pd.testing.assert_frame_equal(measured.curves, made["fused"].curves)
     pd.testing.assert_frame_equal(measured.summary, made["fused"].summary)
     with pytest.raises(TableError, match="do not name the same samples in the same order"):
@@ -290,7 +299,9 @@ def test_a_mean_of_certain_answers_and_one_that_is_missing():
 
 
 def test_summary_is_the_area_and_the_first_level_at_chance(data, test_split):
-    found = robustness(Contrast(), data, test_split, ["resize", "colour"], levels=(1, 2, 5), draws=200, progress=False)
+    found = robustness(
+        Contrast(), data, test_split, ["resize", "colour"], levels=(1, 2, 5), judging=Judging(draws=200), progress=False
+    )
     for row in found.summary.itertuples():
         curve = found.curves[found.curves["perturbation"] == row.perturbation]
         assert row.area == pytest.approx(np.trapezoid(curve["value"], curve["level"]) / 5)
@@ -306,7 +317,14 @@ def test_summary_is_the_area_and_the_first_level_at_chance(data, test_split):
     assert np.isnan(summary.at["colour", "broken_at"])
     assert summary.at["resize", "area"] < summary.at["colour", "area"]
     again = robustness(
-        Contrast(), data, test_split, ["resize", "colour"], levels=(1, 2, 5), draws=200, cache_mb=0, progress=False
+        Contrast(),
+        data,
+        test_split,
+        ["resize", "colour"],
+        levels=(1, 2, 5),
+        judging=Judging(draws=200),
+        cache_mb=0,
+        progress=False,
     )
     pd.testing.assert_frame_equal(again.curves, found.curves)
 
@@ -328,7 +346,7 @@ def test_clean_pictures_are_those_of_a_data_set_without_transform(data, test_spl
 
 
 def test_frank_protocol_has_a_row_per_condition(data, test_split):
-    found = frank_auc(frank_scores(Contrast(), data, test_split, progress=False), "mine", draws=50)
+    found = frank_auc(frank_scores(Contrast(), data, test_split, progress=False), "mine", judging=Judging(draws=50))
     assert found["condition"].tolist() == ["clean", *FRANK_2020]
     assert (found["detector"] == "mine").all()
     assert found.loc[0, ["value", "change"]].tolist() == [1.0, 0.0]
@@ -340,7 +358,7 @@ def test_conditions_that_are_none_are_refused_before_anything_is_scored(data, te
     with pytest.raises(UnknownNameError, match="perturbation"):
         robustness(Contrast(), data, test_split, ["jpg"])
     with pytest.raises(UnknownNameError, match="no resampling unit is called 'videos'"):
-        robustness(Contrast(), data, test_split, ["jpeg"], unit="videos")
+        robustness(Contrast(), data, test_split, ["jpeg"], judging=Judging(unit="videos"))
     with pytest.raises(ParameterError, match=r"levels \[3, 1\], expected one or more of .* rising"):
         robustness(Contrast(), data, test_split, ["jpeg"], levels=(3, 1))
     with pytest.raises(ParameterError, match="level 7"):
@@ -359,7 +377,7 @@ def test_whole_pictures_are_perturbed_and_measured_too(data, test_split):
     whole = data.with_tables(faces=data.faces.assign(**ends))
     torch.manual_seed(0)
     detector = Resynthesis((0,), **TINY | {"alignment": "whole"}).eval()
-    found = robustness(detector, whole, test_split, ["jpeg"], levels=(5,), draws=0, progress=False)
+    found = robustness(detector, whole, test_split, ["jpeg"], levels=(5,), judging=Judging(draws=0), progress=False)
     assert found.curves["value"].notna().all()
     changed = found.scores.pivot(index="row_id", columns="level", values="logit")
     assert (changed[0] != changed[5]).all()

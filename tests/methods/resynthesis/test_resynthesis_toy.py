@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from dfworkbench.evaluation.metrics.evaluate import auc
+from dfworkbench.evaluation.metrics.evaluate import metric_of
 from dfworkbench.models import build_detector
 from dfworkbench.models.inputs import prepare
 from dfworkbench.training.registry import build_method
@@ -64,7 +64,7 @@ def test_a_checkerboard_that_re_synthesis_cannot_bring_back():
     ready = prepare(test, detector.input_spec)
     with torch.inference_mode():
         residual = detector.residual(ready, 0).mean(dim=(1, 2, 3))
-    by_residual = auc(test_label.numpy(), residual.numpy())
+    by_residual = metric_of("auc", test_label.numpy(), residual.numpy())
     assert by_residual >= 0.95
 
     optimizer = torch.optim.SGD(stage2.parameter_groups(1e-2, 1e-4), momentum=0.9)

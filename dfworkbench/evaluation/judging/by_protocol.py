@@ -1,4 +1,4 @@
-"""Scores judged under a protocol: they must be of its files, all of them and no others."""
+"""Judge scores under a protocol, after checking that they are of its files: all of them and no others."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -28,9 +28,9 @@ class Judged:
 
     Attributes:
         protocol: Which one.
-        name: Of the detector or run.
-        rows: Of `evaluate`, one per metric, with the columns name, protocol (its id) and note.
-        note: What must be said beside every figure; "" if nothing.
+        name: The detector or run.
+        rows: What `evaluate` returns, one row per metric, with the columns name, protocol (its id) and note.
+        note: Warning that belongs to every figure; "" if none.
     """
 
     protocol: Protocol
@@ -77,10 +77,7 @@ def judge_by(
     _require_frames(protocol, table, name)
     complete = SCORES.complete(pd.concat([table, _lacking(table, videos)], ignore_index=True))
     complete = complete.sort_values(list(ROW_ORDER), ignore_index=True)
-    rows = evaluate(
-        complete, (protocol.level,), rule=protocol.rule, metrics=protocol.metrics, missing=protocol.missing,
-        draws=protocol.draws, seed=protocol.seed, unit=protocol.unit,
-    )  # fmt: skip
+    rows = evaluate(complete, (protocol.level,), protocol, metrics=protocol.metrics)
     note = table_note(scores)
     return Judged(protocol, name, rows.assign(name=name, protocol=protocol.id, note=note), note)
 

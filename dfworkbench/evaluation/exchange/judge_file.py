@@ -1,4 +1,4 @@
-"""Somebody's scores, judged: metrics with intervals and coverage, and what must be said beside them."""
+"""`dfworkbench judge`: metrics of a score file of any known format, with intervals, coverage and warnings."""
 
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -13,7 +13,9 @@ from dfworkbench.datasets.tables import NOTES
 from dfworkbench.evaluation.exchange.deepfakebench import pool_by_folder_name
 from dfworkbench.evaluation.exchange.interchange import FORMATS, Format, read_scores, score_format
 from dfworkbench.evaluation.exchange.score_columns import ROLES
+from dfworkbench.evaluation.metrics.compare import drawn_metric
 from dfworkbench.evaluation.metrics.evaluate import evaluate, metrics_text
+from dfworkbench.evaluation.metrics.interval import Judging, Missing
 from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, RULES, Rule
 
 
@@ -44,14 +46,19 @@ class JudgeSettings(Settings):
         default=DEFAULT_RULE,
         description="File score: " + "; ".join(f"{name}: {words}" for name, words in RULES.items()),
     )
-    missing: Literal["drop", "as_chance", "as_real", "as_fake"] = Field(
+    missing: Missing = Field(
         default="drop", description="What rows without score count as; the coverage is shown in any case."
     )
     unit: Literal["video", "group"] = Field(
         default="video", description="What the bootstrap draws: videos, or identity groups where the file names them."
     )
-    draws: int = Field(default=2000, ge=0, le=100_000, description="Bootstrap resamplings; 0 for no intervals.")
-    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Of the resampling.")
+    draws: int = Field(default=1000, ge=0, le=100_000, description="Bootstrap resamplings; 0 for no intervals.")
+    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Seed of the resampling.")
+
+    @property
+    def judging(self) -> Judging:
+        """How the figures are computed, on whatever level."""
+        return Judging(rule=self.rule, missing=self.missing, unit=self.unit, draws=self.draws, seed=self.seed)
 
     @field_validator("columns", "where")
     @classmethod
@@ -69,7 +76,7 @@ class Judgement(NamedTuple):
     Attributes:
         scores: The score table (`tables.SCORES`).
         metrics: As `metrics.evaluate` gives them.
-        notes: Sentences that must stand beside the figures.
+        notes: Sentences that belong to the figures.
     """
 
     scores: pd.DataFrame
@@ -108,8 +115,7 @@ def judge(path: Path | str, settings: JudgeSettings | None = None) -> Judgement:
     )
     _require_labels(scores, path)
     levels, level_notes = _levels(scores, chosen.labels is not None)
-    how: dict[str, Any] = {name: getattr(chosen, name) for name in ("rule", "missing", "draws", "seed", "unit")}
-    metrics = evaluate(scores, levels, **how)
+    metrics = evaluate(scores, levels, chosen.judging)
     notes = [f"rule: {RULES[chosen.rule]}; rows without score: {chosen.missing}"]
     notes += [f"NOTE: {note}" for note in (*scores.attrs.get(NOTES, ()), *level_notes)]
     notes += _unlabelled_note(scores, chosen) + _polarity_note(metrics, kind, chosen)
@@ -169,7 +175,7 @@ def _pooling_note(scores: pd.DataFrame) -> list[str]:
     if len(pooled) == videos:
         return []
     theirs, ours = (
-        evaluate(table, ["video"], rule="mean", metrics=["auc"], draws=0)["value"].iloc[0] for table in (pooled, scores)
+        drawn_metric("video AUC", table, Judging(rule="mean", draws=0))[0].value for table in (pooled, scores)
     )
     return [
         f"NOTE: DeepfakeBench takes the {videos} videos for {len(pooled)}, because folders share names; its video AUC is "
