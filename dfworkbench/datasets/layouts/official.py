@@ -86,11 +86,11 @@ def split_of_each(root: Path, named: Mapping[str, Iterable[str]]) -> dict[str, s
 def official_splits(
     root: Path, pattern: str, names_in: Callable[[Path], Iterable[str]], there: Mapping[str, str]
 ) -> dict[str, str]:
-    """Name -> split, from one file per split; empty where there is none, which is said.
+    """Name -> split, from one file per split (`pattern` with {} for it); empty where there is none, which is said.
 
     Args:
         root: Folder of the data set.
-        pattern: Of the files below it, with {} for the split.
+        pattern: Path of the files below it.
         names_in: Reads one of them.
         there: What the data set holds: name -> as it is shown.
 

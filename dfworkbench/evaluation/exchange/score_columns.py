@@ -60,17 +60,11 @@ _ALIKE = {"path": ("path", "video"), "score": ("score", "logit")}
 def find_columns(
     headers: Sequence[str], columns: Mapping[str, str], source: object, needed: Sequence[str] = NEEDED
 ) -> dict[str, str]:
-    """Role -> header of a file.
-
-    Args:
-        headers: All headers of the file.
-        columns: Role -> header, where the names do not say it.
-        source: The file, for messages.
-        needed: Roles that must be there; a video does for a path, a logit for a score.
+    """Role -> header of a file; `columns` says it where the names do not, a video does for a path and a logit for a score.
 
     Raises:
         ParameterError: `columns` names a role that is none, or a header that is not there.
-        TableError: Two headers are taken for one role, or one that is needed is missing.
+        TableError: Two headers are taken for one role, or one of `needed` is missing.
     """
     for role, header in columns.items():
         if role not in ROLES or header not in headers:
