@@ -31,12 +31,8 @@ _log = logging.getLogger(__name__)
 
 METRICS_FILE, NAMES_FILE = "metric_dict_best.pickle", "data_dict_test.pickle"
 _NAMES = ("image", "img_names", "image_names")
-_DULL = {
-    "manipulated_sequences",
-    "original_sequences",
-    "frames",
-    *COMPRESSIONS,
-}  # folders that say nothing of the method
+#: Folders that say nothing of the method.
+_DULL = {"manipulated_sequences", "original_sequences", "frames", *COMPRESSIONS}
 _TOLERATED = 1e-4  # in an AUC: scores were turned into text and back
 
 

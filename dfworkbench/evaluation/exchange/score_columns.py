@@ -15,16 +15,8 @@ SAYS_REAL = ("real_probability", "real_prob", "prob_real", "p_real", "real_score
 
 #: Headers of labels of which 1, or true, means fake, or real.
 ONE_IS_FAKE = (
-    "is_fake",
-    "fake",
-    "is_forged",
-    "forged",
-    "is_deepfake",
-    "deepfake",
-    "is_manipulated",
-    "manipulated",
-    "is_spoof",
-)
+    "is_fake", "fake", "is_forged", "forged", "is_deepfake", "deepfake", "is_manipulated", "manipulated", "is_spoof",
+)  # fmt: skip
 ONE_IS_REAL = ("is_real", "real", "is_genuine", "genuine", "is_original", "is_pristine", "is_bonafide", "bonafide")
 
 #: Role -> headers that are taken for it.
