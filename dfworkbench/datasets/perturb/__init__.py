@@ -1,1 +1,1 @@
-"""Perturbations and augmentations of pictures."""
+"""Random changes while training (`face_augment`, `picture_augment`), and stated ones to measure robustness (`perturbations`)."""
