@@ -23,7 +23,7 @@ _SPLIT_WORDS = {"train": "train", "training": "train", "val": "val", "valid": "v
 
 @dataclass(frozen=True)
 class DataCard:
-    """What a person must know before using a data set."""
+    """What to know before using a data set."""
 
     title: str
     what: str
@@ -34,7 +34,7 @@ class DataCard:
 
 @dataclass(frozen=True)
 class Layout:
-    """One way in which a data set lies on disk.
+    """A folder layout of a data set.
 
     Attributes:
         name: The key in `LAYOUTS`.

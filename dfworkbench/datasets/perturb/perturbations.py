@@ -75,7 +75,7 @@ class Perturbation:
             )
 
     def apply(self, image: Pixels, strength: float, rng: np.random.Generator) -> Pixels:
-        """Change one picture; the one given stays as it is.
+        """Return a changed copy of one picture.
 
         Args:
             image: `(H, W, 3)` uint8 RGB.
