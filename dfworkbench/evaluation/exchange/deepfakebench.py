@@ -69,7 +69,7 @@ def read_deepfakebench(path: Path | str, *, dataset: str = "", deepfakebench_poo
 
 
 def write_deepfakebench(scores: pd.DataFrame, folder: Path | str) -> Path:
-    """Write DeepfakeBench's two pickles into a folder: a row per face that has a label and a score, no track twice.
+    """Write DeepfakeBench's two pickles into a folder: a row per face that has a label and a score.
 
     Their format has no place for files without a score, which are left out, nor for several people. Frames become
     `<video_id>/<frame>.png`. Readers take the folder's name for that of the data set.
