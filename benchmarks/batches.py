@@ -31,7 +31,7 @@ from dfworkbench.core.geometry import square_around
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.core.workspace import Workspace
 from dfworkbench.datasets.face_dataset import FaceDataset
-from dfworkbench.datasets.perturb.face_augment import AugmentSettings, FaceAugment
+from dfworkbench.datasets.perturb.augment import AugmentSettings, FaceAugment
 from dfworkbench.datasets.tables import VIDEOS
 from dfworkbench.extraction.extract import extract_table
 from dfworkbench.faces import FaceSettings
@@ -76,7 +76,7 @@ class PlainFaces(Dataset):
 
 
 def degrade(picture: Image.Image) -> Image.Image:
-    """One of four, as `dfworkbench.datasets.perturb.face_augment.degrade`."""
+    """One of four, as `dfworkbench.datasets.perturb.augment.degrade`."""
     kind, strength = RNG.integers(4), RNG.random()
     if kind == 0:
         data = io.BytesIO()

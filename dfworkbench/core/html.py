@@ -22,5 +22,5 @@ def html_table(names: Sequence[str], rows: Iterable[Sequence[object]], bold: Seq
 
 
 def note_html(text: str) -> str:
-    """A highlighted note; "" for an empty sentence."""
+    """A sentence that must not be overlooked; nothing for ""."""
     return f'<div style="{NOTE}">{escape(text)}</div>' if text else ""

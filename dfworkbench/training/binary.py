@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from dfworkbench.core.errors import ParameterError
 from dfworkbench.datasets.facial_swap import FacialSwap, SwapSettings
-from dfworkbench.datasets.perturb.face_augment import AugmentSettings, FaceAugment
+from dfworkbench.datasets.perturb.augment import AugmentSettings, FaceAugment
 from dfworkbench.datasets.sample import Transform
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.prediction import Prediction

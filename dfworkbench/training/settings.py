@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 
 from dfworkbench.core.errors import ParameterError
 from dfworkbench.core.settings import parse_options
-from dfworkbench.datasets.perturb.face_augment import AugmentSettings
+from dfworkbench.datasets.perturb.augment import AugmentSettings
 from dfworkbench.training.registry import load_method, own_method
 
 #: Fields that cannot change what is learned, so a run may be continued with other values.

@@ -12,7 +12,7 @@ from dfworkbench.core.errors import InputError, TableError
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.datasets.face_dataset import FaceDataset, collate
 from dfworkbench.datasets.people import known_people
-from dfworkbench.datasets.perturb.face_augment import FaceAugment
+from dfworkbench.datasets.perturb.augment import FaceAugment
 from dfworkbench.datasets.rows import choose_samples, main_tracks
 from dfworkbench.datasets.tables import read_table
 from dfworkbench.media.pictures.images import read_image

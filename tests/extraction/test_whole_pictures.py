@@ -15,7 +15,7 @@ from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.core.workspace import Workspace
 from dfworkbench.datasets import read_layout
 from dfworkbench.datasets.face_dataset import FaceDataset, collate
-from dfworkbench.datasets.perturb.face_augment import AugmentSettings, FaceAugment
+from dfworkbench.datasets.perturb.augment import AugmentSettings, FaceAugment
 from dfworkbench.datasets.perturb.picture_augment import PictureAugment
 from dfworkbench.datasets.recut import cut_again
 from dfworkbench.datasets.sample import FaceSample

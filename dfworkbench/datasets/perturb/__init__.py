@@ -1,1 +1,1 @@
-"""Random changes while training (`face_augment`, `picture_augment`), and stated ones to measure robustness (`perturbations`)."""
+"""Random changes while training (`augment` for faces, `picture_augment`), and stated ones to measure robustness (`perturbations`)."""

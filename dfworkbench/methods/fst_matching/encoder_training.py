@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dfworkbench.core.errors import ParameterError
-from dfworkbench.datasets.perturb.face_augment import AugmentSettings, FaceAugment
+from dfworkbench.datasets.perturb.augment import AugmentSettings, FaceAugment
 from dfworkbench.datasets.sample import Transform
 from dfworkbench.models.inputs import prepare
 from dfworkbench.training.binary import decay_groups

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dfworkbench.datasets.perturb.face_augment import AugmentSettings, FaceAugment, degrade
+from dfworkbench.datasets.perturb.augment import AugmentSettings, FaceAugment, degrade
 from dfworkbench.media.pictures.operations import recolour
 
 OFF = {"flip": 0.0, "box_jitter": 0.0, "colour_jitter": 0.0, "degrade": 0.0}
