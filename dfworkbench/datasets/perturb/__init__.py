@@ -1,1 +1,1 @@
-"""Random changes while training (`augment` for faces, `picture_augment`), and stated ones to measure robustness (`perturbations`)."""
+"""Augmentation while training (`augment` for faces, `picture_augment`) and `perturbations` that measure robustness."""
