@@ -18,7 +18,7 @@ _LOCK, _HOLDER = ".lock", ".lock.json"
 
 @contextlib.contextmanager
 def held(folder: Path, doing: str) -> Iterator[None]:
-    """Hold a folder for writing until the block ends.
+    """Lock a folder for writing until the block ends.
 
     The lock belongs to the process and ends with it, however it ends; a file that is left behind holds nothing.
 

@@ -14,9 +14,8 @@ from dfworkbench.core.errors import OutputError, ParameterError
 
 MOST_CHARACTERS = 1000  # of a path; Linux takes 4,096 bytes with the folders above it
 MOST_IN_PART = 240  # bytes between two slashes; file systems take 255, and our files add a suffix
-_USUAL = re.compile(
-    r"(?:\w[\w.+#@ -]{0,200}/)*\w[\w.+#@ -]{0,200}", re.ASCII
-)  # most names; spares a look at every letter
+#: Most names; spares a look at every letter.
+_USUAL = re.compile(r"(?:\w[\w.+#@ -]{0,200}/)*\w[\w.+#@ -]{0,200}", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # the category Cc of Unicode
 _DRIVE = re.compile(r"[A-Za-z]:")
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # they reorder what a reader sees

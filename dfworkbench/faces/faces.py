@@ -62,7 +62,7 @@ class FileFaces:
         fps: Frames per second; NaN for a picture, 25 for a folder of frames.
         width_px, height_px: Size of a frame; of the first where those of a folder differ.
         detections: At least one.
-        notice: What is not as it seems (`media.read_picture`), and which faces were not looked for; "" if there is nothing.
+        notice: Warnings about the file (`media.read_picture`), and which faces were not looked for; "" if there are none.
     """
 
     kind: Literal["video", "image"]

@@ -11,7 +11,7 @@ The three networks come from facenet-pytorch 2.5.3; the cascade around them is o
   picture that holds them; both always by the fast pyramid.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -66,13 +66,6 @@ class FaceFinder:
         candidates = _propose(self._nets.pnet, pyramid.levels(min(least, ANCHOR_PX)))
         found = self._decide(pyramid, candidates, (width, height), vote=False)
         return found if least <= ANCHOR_PX else _at_least(found, least)
-
-    def find_batch(self, images: Sequence[Any]) -> list[Faces]:
-        """Find the faces of several pictures, which may differ in size.
-
-        They are searched one after the other: on a CPU, batches are no faster (the caches hold one picture, not eight).
-        """
-        return [self.find(image) for image in images]
 
     def find_near(self, image: Any, boxes: ArrayLike) -> Faces:
         """Find the faces at or near known boxes `(n, 4)`, in a small part of the time of `find`.

@@ -45,11 +45,7 @@ def load_networks() -> Networks:
 def propose(
     pnet: torch.nn.Module, level: NDArray[np.uint8] | torch.Tensor
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """P-Net over one picture of the pyramid.
-
-    Args:
-        pnet: From `load_networks`.
-        level: `(h, w, 3)` uint8 RGB, or a float tensor `(1, 3, h, w)` in 0..255.
+    """P-Net over one picture of the pyramid: `(h, w, 3)` uint8 RGB, or a float tensor `(1, 3, h, w)` in 0..255.
 
     Returns:
         Probability of a face `(r, c)` and regression `(4, r, c)` for each cell; cell (i, j) sees the 12 x 12 pixels

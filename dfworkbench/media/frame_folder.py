@@ -37,7 +37,7 @@ AnyFrame = Frame | FolderFrame
 
 
 class FrameSource(Protocol):
-    """What can be read frame by frame as often as wanted: `VideoSource` and `FrameFolder`."""
+    """Anything that yields frames repeatedly: `VideoSource` and `FrameFolder`."""
 
     path: Path
     fps: float
@@ -47,7 +47,7 @@ class FrameSource(Protocol):
 
     @property
     def notice(self) -> str:
-        """What is not as it seems, in words; "" if nothing is."""
+        """Warnings about the file, in words; "" if there are none."""
         ...
 
     def iterate(self, wanted: Sequence[int] | None = None, threads: int = 1) -> Iterator[AnyFrame]:
@@ -138,7 +138,7 @@ class FrameFolder:
 
 
 def list_frames(folder: Path | str) -> list[Path]:
-    """The pictures that lie in a folder, not below it, in the order of the numbers in their names; no hidden files.
+    """The pictures directly in a folder, in the order of the numbers in their names, without hidden files.
 
     Raises:
         MediaError: The folder is not there ("missing") or cannot be listed ("unreadable").
@@ -161,7 +161,7 @@ def list_frames(folder: Path | str) -> list[Path]:
 
 
 def open_source(path: Path | str) -> FrameSource:
-    """A video file, or a folder of pictures at 25 frames per second, ready to be read.
+    """Open a video file, or a folder of pictures at 25 frames per second.
 
     Raises:
         MediaError: See `VideoSource` and `FrameFolder`.

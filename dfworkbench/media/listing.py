@@ -39,7 +39,7 @@ class Listing:
         return sorted((*self.videos, *self.pictures))
 
     def without(self, why_not: Callable[[str], str | None]) -> "Listing":
-        """The listing of somebody who takes only some of the media.
+        """The listing with only some of the media.
 
         Args:
             why_not: Of a readable path below the folder, why it is not taken; "" for what is taken, None for what is passed over in
@@ -69,7 +69,7 @@ class Listing:
         return "\n".join([head + ("; not read:" if lines else ""), *lines])
 
     def report(self, expected: Collection[str] = ()) -> None:
-        """Log what was found; as a warning where more is left out than what is expected, or lies beside media everywhere."""
+        """Log what was found; as a warning if more is left out than `expected` and what commonly lies beside media."""
         matters = [
             reason for reason, names in self.left_out.items() if reason not in expected and _matters(reason, names)
         ]
@@ -77,7 +77,7 @@ class Listing:
 
 
 def list_folder(folder: Path | str) -> Listing:
-    """Everything below a folder; empty where there is no such folder.
+    """List everything below a folder; empty if there is no such folder.
 
     A suffix that is known is believed, a file of any other is looked into.
     """
@@ -127,7 +127,7 @@ def list_media(folder: Path | str) -> list[Path]:
 
 
 def require_utf8(path: Path | str) -> None:
-    """Refuse a path that tables and messages cannot hold.
+    """Refuse a path that is not UTF-8, which no table can hold.
 
     Raises:
         DataNotFoundError: With the path in a readable form.

@@ -1,5 +1,7 @@
 """Perturbations of known strength: what each does, and what is refused."""
 
+import pickle
+
 import cv2
 import numpy as np
 import pytest
@@ -259,3 +261,8 @@ def test_frank_draws_strengths_by_its_laws():
         PerturbFrank("jpg")
     with pytest.raises(ParameterError, match="share 2"):
         PerturbFrank("jpeg", share=2)
+
+
+def test_perturbations_can_be_sent_to_the_workers_of_a_loader():
+    for name, perturbation in PERTURBATIONS.items():
+        assert pickle.loads(pickle.dumps(Perturb(name, perturbation.strengths[0]))).steps == [perturbation]

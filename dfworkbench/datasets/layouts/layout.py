@@ -23,7 +23,7 @@ _SPLIT_WORDS = {"train": "train", "training": "train", "val": "val", "valid": "v
 
 @dataclass(frozen=True)
 class DataCard:
-    """What a person must know before using a data set."""
+    """What to know before using a data set."""
 
     title: str
     what: str
@@ -34,7 +34,7 @@ class DataCard:
 
 @dataclass(frozen=True)
 class Layout:
-    """One way in which a data set lies on disk.
+    """A folder layout of a data set.
 
     Attributes:
         name: The key in `LAYOUTS`.
@@ -93,15 +93,7 @@ def leading_parts(
 ) -> int:
     """How many leading parts of listed paths do not belong below `root`: lists keep paths of where they were written.
 
-    Args:
-        layout: Its name, for the message.
-        source: The list.
-        root: The folder of the data set.
-        paths: As the list gives them; none of them needs no part left out.
-        is_there: `Path.is_dir` for folders of pictures, `Path.is_file` for pictures.
-
-    Returns:
-        The smallest number after which at least one path is there.
+    The smallest number after which at least one path is there, by `Path.is_dir` or `Path.is_file`.
 
     Raises:
         DataNotFoundError: None is there, whatever is left out.
@@ -125,11 +117,7 @@ def outer_folder(folder: PurePosixPath, known: Container[PurePosixPath]) -> Pure
 def nothing_found(layout: str, root: Path, looked_for: str, *listings: Listing) -> DataNotFoundError:
     """The error for a folder that does not hold the layout: what was looked for, and what lies there instead.
 
-    Args:
-        layout: Its name.
-        root: The folder.
-        looked_for: In a few words.
-        listings: Of folders that bear the right names; what lies there and is not read is named.
+    `listings` are of folders that bear the right names; what lies there and is not read is named.
     """
     if not root.exists():
         return DataNotFoundError(

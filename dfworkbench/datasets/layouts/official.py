@@ -86,11 +86,11 @@ def split_of_each(root: Path, named: Mapping[str, Iterable[str]]) -> dict[str, s
 def official_splits(
     root: Path, pattern: str, names_in: Callable[[Path], Iterable[str]], there: Mapping[str, str]
 ) -> dict[str, str]:
-    """Name -> split, from one file per split; empty where there is none, which is said.
+    """Name -> split, from one file per split (`pattern` with {} for it); empty, with a warning, if there is none.
 
     Args:
         root: Folder of the data set.
-        pattern: Of the files below it, with {} for the split.
+        pattern: Path of the files below it.
         names_in: Reads one of them.
         there: What the data set holds: name -> as it is shown.
 
@@ -109,7 +109,7 @@ def official_splits(
 
 
 def compare(root: Path, source: str, named: Mapping[str, str], there: Mapping[str, str]) -> None:
-    """Say how much of an official list is there.
+    """Warn if part of an official list is missing; refuse a list of which nothing is there.
 
     Args:
         root: Folder of the data set.
@@ -136,7 +136,7 @@ def compare(root: Path, source: str, named: Mapping[str, str], there: Mapping[st
 
 
 def no_list(root: Path, wanted: str) -> None:
-    """Say that a data set lies there without its official list."""
+    """Warn that a data set lacks its official list."""
     _log.warning(
         "%s: there is no %s. Splits will be drawn at random by identity and may train on official test videos; with the list "
         "beside the videos it is used.", root, wanted,

@@ -1,1 +1,1 @@
-"""Perturbations and augmentations of pictures."""
+"""Augmentation while training (`augment` for faces, `picture_augment`) and `perturbations` that measure robustness."""

@@ -75,7 +75,7 @@ class Perturbation:
             )
 
     def apply(self, image: Pixels, strength: float, rng: np.random.Generator) -> Pixels:
-        """Change one picture; the one given stays as it is.
+        """Return a changed copy of one picture.
 
         Args:
             image: `(H, W, 3)` uint8 RGB.
@@ -107,6 +107,29 @@ class Perturbation:
         return np.ascontiguousarray(self.change(np.ascontiguousarray(images), strength, rng), dtype=np.uint8)
 
 
+# functions with names, because a DataLoader may pickle them
+
+
+def _blur(image: Pixels, kernel: float, _rng: np.random.Generator) -> Any:
+    return cv2.GaussianBlur(image, (int(kernel), int(kernel)), 0)
+
+
+def _jpeg(image: Pixels, quality: float, _rng: np.random.Generator) -> Pixels:
+    return jpeg(image, int(quality))
+
+
+def _h264(images: Pixels, crf: float, _rng: np.random.Generator) -> Pixels:
+    return recompress(images, int(crf))
+
+
+def _crop(image: Pixels, share: float, _rng: np.random.Generator) -> Pixels:
+    return crop_and_enlarge(image, share)
+
+
+def _colour(image: Pixels, amount: float, rng: np.random.Generator) -> Pixels:
+    return recolour(image[None], amount, rng)[0]
+
+
 def _resize(image: Pixels, factor: float, _rng: np.random.Generator) -> Pixels:
     height, width = image.shape[:2]
     return shrink_and_enlarge(image, (round(factor * width), round(factor * height)), cv2.INTER_CUBIC)
@@ -120,20 +143,19 @@ _ALL = (
     Perturbation(
         "blur", "kernel, px", "Gaussian blur; standard deviation 0.3 ((kernel - 1) / 2 - 1) + 0.8 px",
         (3, 5, 7, 9, 13), (1, 63),
-        lambda image, kernel, rng: cv2.GaussianBlur(image, (int(kernel), int(kernel)), 0), odd=True,
+        _blur, odd=True,
     ),
     Perturbation(
         "jpeg", "quality", "JPEG compression with halved colour channels (4:2:0)", (95, 80, 60, 40, 20), (1, 100),
-        lambda image, quality, rng: jpeg(image, int(quality)),
-        whole=True,
+        _jpeg, whole=True,
     ),
     Perturbation(
         "h264", "CRF", "H.264 compression (x264, veryfast, yuv420p): a picture as an intra frame, a clip as a video at 25 fps",
-        (18, 23, 28, 34, 40), (0, 51), lambda images, crf, rng: recompress(images, int(crf)), whole=True, joint=True,
+        (18, 23, 28, 34, 40), (0, 51), _h264, whole=True, joint=True,
     ),
     Perturbation(
         "crop", "share of each side removed", "the middle is kept and resized back, bicubic", (0.05, 0.1, 0.15, 0.2, 0.3),
-        (0, 0.9), lambda image, share, rng: crop_and_enlarge(image, share),
+        (0, 0.9), _crop,
     ),
     Perturbation(
         "resize", "factor", "down by area means, up again bicubic", (0.9, 0.75, 0.5, 0.35, 0.25), (0.02, 1),
@@ -141,7 +163,7 @@ _ALL = (
     ),
     Perturbation(
         "colour", "largest change, share", "brightness, contrast and saturation, each drawn up to the strength",
-        (0.05, 0.1, 0.2, 0.3, 0.4), (0, 0.5), lambda image, amount, rng: recolour(image[None], amount, rng)[0],
+        (0.05, 0.1, 0.2, 0.3, 0.4), (0, 0.5), _colour,
     ),
     Perturbation(
         "grey", "share of pixels", "random pixels lose their colour and keep the mean of their channels",

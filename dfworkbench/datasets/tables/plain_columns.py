@@ -48,9 +48,8 @@ def _plain_cells(cells: pd.Series, dtype: str) -> pd.Series:
 
 
 def _require_whole(cells: pd.Series) -> None:
-    values = (
-        pd.to_numeric(cells, errors="coerce").astype("float64").dropna()
-    )  # text that is no number is found by the schema
+    # text that is no number is found by the schema
+    values = pd.to_numeric(cells, errors="coerce").astype("float64").dropna()
     broken = values[(values % 1 != 0) | (values.abs() >= _LARGEST)]
     if len(broken):
         raise ValueError(f"{len(broken)} cells that are no whole numbers, first {broken.iloc[0]:g}")

@@ -30,10 +30,7 @@ VIDEO_COLUMNS: dict[str, tuple[str, Any]] = {
     "compression": ("str", ""),  # raw, c23, c40, or ""
     "carrier": ("str", ""),  # identity whose video it is (the target of a swap), "<data set>/<identity>"
     "donor": ("str", ""),  # identity whose face or expression was put in; "" for real files
-    "genuine_id": (
-        "str",
-        "",
-    ),  # video_id of the real video that a fake was made from, frame for frame; "" where unknown
+    "genuine_id": ("str", ""),  # video_id of the real video that a fake was made from, frame for frame
     "group": ("str", ""),  # files that share an identity share a group; a group never crosses splits
     "split": ("str", ""),  # train, val, test or ""
     "mask_path": ("str", ""),  # video of the true forgery masks, below the root; "" where there is none

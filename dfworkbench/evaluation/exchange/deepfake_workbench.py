@@ -19,14 +19,9 @@ COLUMNS = ("dataset", "key", "compression", "label", "score", "status")
 
 
 def read_workbench_csv(path: Path | str, *, where: Sequence[str] = ()) -> pd.DataFrame:
-    """Read `<name>.scores.csv` of deepfake-workbench: a row per video, P(fake), failures kept as rows.
+    """Read `<name>.scores.csv`; a video's key is "<dataset>/<key>", with "@<compression>" where there is one.
 
-    Args:
-        path: The file; its `.meta.json` is not needed.
-        where: Rows to take, such as `compression=c23`; those of one video in several compressions are refused.
-
-    Returns:
-        A score table; a video's key is "<dataset>/<key>", with "@<compression>" where there is one.
+    Rows of one video in several compressions are refused: choose with `where`, such as `compression=c23`. Failures stay rows.
 
     Raises:
         DataNotFoundError: There is no such file.
@@ -60,12 +55,9 @@ def read_workbench_csv(path: Path | str, *, where: Sequence[str] = ()) -> pd.Dat
 
 
 def write_workbench_csv(scores: pd.DataFrame, path: Path | str, *, rule: Rule = DEFAULT_RULE) -> Path:
-    """Write a score table as `<name>.scores.csv` of deepfake-workbench: a row per labelled video, high scores mean fake.
+    """Write `<name>.scores.csv`: a row per labelled video, whose faces become one score by `rule`.
 
-    Args:
-        scores: A score table. What a video could not be scored for becomes "error", unless it is "missing".
-        path: The file to write.
-        rule: How the faces of a video become one score.
+    What a video could not be scored for becomes "error", unless it is "missing".
 
     Raises:
         TableError: It is no score table, or none of its rows has a label.

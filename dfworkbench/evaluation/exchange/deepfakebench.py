@@ -31,12 +31,8 @@ _log = logging.getLogger(__name__)
 
 METRICS_FILE, NAMES_FILE = "metric_dict_best.pickle", "data_dict_test.pickle"
 _NAMES = ("image", "img_names", "image_names")
-_DULL = {
-    "manipulated_sequences",
-    "original_sequences",
-    "frames",
-    *COMPRESSIONS,
-}  # folders that say nothing of the method
+#: Folders that say nothing of the method.
+_DULL = {"manipulated_sequences", "original_sequences", "frames", *COMPRESSIONS}
 _TOLERATED = 1e-4  # in an AUC: scores were turned into text and back
 
 
@@ -73,14 +69,10 @@ def read_deepfakebench(path: Path | str, *, dataset: str = "", deepfakebench_poo
 
 
 def write_deepfakebench(scores: pd.DataFrame, folder: Path | str) -> Path:
-    """Write what DeepfakeBench would have left of a test: its two pickles, a row per face that has a label and a score.
+    """Write DeepfakeBench's two pickles into a folder: a row per face that has a label and a score.
 
     Their format has no place for files without a score, which are left out, nor for several people. Frames become
-    `<video_id>/<frame>.png`.
-
-    Args:
-        scores: A score table.
-        folder: For the two files; made if need be. Readers take its name for that of the data set.
+    `<video_id>/<frame>.png`. Readers take the folder's name for that of the data set.
 
     Raises:
         TableError: It is no score table, has no labelled score, or several tracks in one video.
@@ -119,12 +111,6 @@ def pool_by_folder_name(scores: pd.DataFrame) -> pd.DataFrame:
     """A score table in which files whose last folder has the same name are one video, as DeepfakeBench computes `video_auc`.
 
     The score is the mean over all rows. A pool that holds a real row counts as real, as in its code. For comparison only.
-
-    Args:
-        scores: A score table whose video_ids are paths.
-
-    Returns:
-        A score table with a row per name.
     """
     rows = scores[(scores["status"] == STATUS_OK) & scores["label"].isin((REAL, FAKE))]
     names = rows["video_id"].str.rpartition("/")[2].rename("video_id")

@@ -15,16 +15,8 @@ SAYS_REAL = ("real_probability", "real_prob", "prob_real", "p_real", "real_score
 
 #: Headers of labels of which 1, or true, means fake, or real.
 ONE_IS_FAKE = (
-    "is_fake",
-    "fake",
-    "is_forged",
-    "forged",
-    "is_deepfake",
-    "deepfake",
-    "is_manipulated",
-    "manipulated",
-    "is_spoof",
-)
+    "is_fake", "fake", "is_forged", "forged", "is_deepfake", "deepfake", "is_manipulated", "manipulated", "is_spoof",
+)  # fmt: skip
 ONE_IS_REAL = ("is_real", "real", "is_genuine", "genuine", "is_original", "is_pristine", "is_bonafide", "bonafide")
 
 #: Role -> headers that are taken for it.
@@ -60,17 +52,11 @@ _ALIKE = {"path": ("path", "video"), "score": ("score", "logit")}
 def find_columns(
     headers: Sequence[str], columns: Mapping[str, str], source: object, needed: Sequence[str] = NEEDED
 ) -> dict[str, str]:
-    """Role -> header of a file.
-
-    Args:
-        headers: All headers of the file.
-        columns: Role -> header, where the names do not say it.
-        source: The file, for messages.
-        needed: Roles that must be there; a video does for a path, a logit for a score.
+    """Role -> header of a file; `columns` says it where the names do not, a video does for a path and a logit for a score.
 
     Raises:
         ParameterError: `columns` names a role that is none, or a header that is not there.
-        TableError: Two headers are taken for one role, or one that is needed is missing.
+        TableError: Two headers are taken for one role, or one of `needed` is missing.
     """
     for role, header in columns.items():
         if role not in ROLES or header not in headers:

@@ -126,10 +126,6 @@ def write_score_csv(scores: pd.DataFrame, path: Path | str) -> Path:
 
     High scores mean fake. Log-odds and times are left out: they follow from the score, and from the frame.
 
-    Args:
-        scores: A score table.
-        path: The file to write.
-
     Raises:
         TableError: It is no score table.
         OutputError: The file cannot be written, or is there and is no score table.

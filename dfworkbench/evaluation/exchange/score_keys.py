@@ -25,14 +25,13 @@ def add_keys(
         rows: Role -> cells, `path` or `video` among them.
         frames_in_folders: Whether each path is a frame, and its folder the video.
         source: The file, for messages.
-        others: Columns of which it is not known what they are.
+        others: Columns whose meaning is not known.
 
     Returns:
-        Sentences about several rows of one file.
+        Notes about several rows of one file.
 
     Raises:
-        TableError: A row names no file, two rows have the same key, the rows of one file contradict each other, or are of several
-            models, compressions or the like.
+        TableError: A row names no file, two rows have the same key, or the rows of one file contradict each other.
     """
     path = rows["path"] if "path" in rows else rows["video"]
     path = path.str.replace("\\", "/", regex=False)

@@ -20,12 +20,9 @@ _NUMBERS = {"1": 1, "1.0": 1, "true": 1, "0": 0, "0.0": 0, "false": 0}
 
 
 def parse_labels(texts: pd.Series, fake_label: int, source: object) -> pd.Series:
-    """0 for real, 1 for fake, -1 for not known.
+    """0 for real, 1 for fake, -1 for not known, from stripped cells with line numbers as index and their header as name.
 
-    Args:
-        texts: Cells, without blanks around them, with line numbers as index and their header as name.
-        fake_label: The number that means fake. True is 1 and false is 0; words such as real and fake mean what they say.
-        source: The file, for messages.
+    Numbers are read by `fake_label`, true is 1; words such as real and fake mean what they say.
 
     Raises:
         TableError: A cell is something else, or the header, such as is_real, contradicts `fake_label`.
@@ -45,10 +42,7 @@ def parse_labels(texts: pd.Series, fake_label: int, source: object) -> pd.Series
 
 
 def read_labels(path: Path | str, fake_label: int = FAKE) -> list[dict[str, int]]:
-    """Path or id -> label, from a CSV file with a label per file, such as `labels/<data set>/videos.csv`.
-
-    Returns:
-        One such dict for each column that names files, as either may be what the scores have.
+    """Path or id -> label, one dict per column that names files, from a CSV such as `labels/<data set>/videos.csv`.
 
     Raises:
         DataNotFoundError: There is no such file.
@@ -83,15 +77,11 @@ class _Matches(NamedTuple):
 def with_labels(
     scores: pd.DataFrame, known: Sequence[Mapping[str, int]], source: object
 ) -> tuple[pd.DataFrame, list[str]]:
-    """A score table with the labels of its files, and sentences about what did and did not fit.
+    """A score table with the labels of its files, and notes about what did and did not fit.
 
     A label belongs to the file of the same path, or, where only one fits, to the one whose path ends in the other's: `a.mp4` and
-    `clips/a.mp4`. Whether a folder is called real or fake says nothing.
-
-    Args:
-        scores: A score table; rows that have a label must agree.
-        known: Of `read_labels`; the one that fits most files is taken.
-        source: Where they were read.
+    `clips/a.mp4`. Of the dicts of `read_labels` the one that fits most files is taken. Whether a folder is called real or fake
+    says nothing.
 
     Raises:
         TableError: None fits, or a label contradicts the one that the scores have.

@@ -26,15 +26,10 @@ _SHOWN = 8
 
 
 def select_rows(rows: pd.DataFrame, where: Sequence[str], source: object) -> pd.DataFrame:
-    """The rows that hold chosen values.
-
-    Args:
-        rows: With any columns.
-        where: `column=value`; of one column several values may be chosen, of several columns all must fit.
-        source: The file, for messages.
+    """The rows that hold chosen values: of one column several values may be chosen, of several columns all must fit.
 
     Raises:
-        ParameterError: A pair is none, or there is no such column.
+        ParameterError: One of `where` is no `column=value`, or there is no such column.
         TableError: No row holds the values.
     """
     wanted: dict[str, list[str]] = {}
@@ -65,16 +60,10 @@ def _holds(column: pd.Series, values: list[str]) -> pd.Series:
 
 
 def require_other_files(table: pd.DataFrame, video: pd.Series, name: str, source: object) -> None:
-    """Refuse a method or data set that names a condition.
+    """Refuse a method or data set column (`name`) that is a condition, such as a detector or a version.
 
     Equal names under several methods of forgery are different files. But where most genuine files too stand under several methods,
-    or every file stands under several data sets with one label, the column says something else: a detector, or a version.
-
-    Args:
-        table: With label and the column.
-        video: The name of each row's file.
-        name: The column, "method" or "dataset".
-        source: The file, for messages.
+    or every file stands under several data sets with one label, the column says something else.
 
     Raises:
         TableError: It names a condition.
@@ -90,16 +79,13 @@ def require_other_files(table: pd.DataFrame, video: pd.Series, name: str, source
 def require_one_condition(
     table: pd.DataFrame, key: pd.Series | None, others: pd.DataFrame, source: object
 ) -> list[str]:
-    """Refuse rows of one file that differ by something else than frame or person.
+    """Refuse rows of one file that differ by something else than frame or person; note those that are taken for frames.
 
     Args:
         table: With video_id, track and fake_probability.
         key: What names each row, such as its path or frame; None where nothing does, and rows of a file are taken for frames.
-        others: Columns of which it is not known what they are.
+        others: Columns whose meaning is not known.
         source: The file, for messages.
-
-    Returns:
-        A sentence about rows that are taken for frames, if there are any.
 
     Raises:
         TableError: A column splits the rows of a file, several rows have one key, or most files have one row and others several.

@@ -14,12 +14,6 @@ from dfworkbench.media.foreign.refusals import RefusedError, explain_reading
 def read_hdf5(path: Path, *, doing: str, where_to_get: str, expected: str) -> dict[str, NDArray[np.float32]]:
     """All arrays of an HDF5 file as float32, by their path in it; compressed, external and virtual ones are refused.
 
-    Args:
-        path: The file.
-        doing: See `refusals.explain_reading`, for this and the next two.
-        where_to_get: A sentence without full stop.
-        expected: What such a file holds.
-
     Raises:
         MissingDependencyError: h5py is not installed.
         DataNotFoundError: There is no such file; says where to get it.

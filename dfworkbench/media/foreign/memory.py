@@ -21,7 +21,7 @@ _CELL = 40
 
 
 def parse_json(data: bytes | str) -> Any:
-    """Parse JSON, if what it makes stays within bounds.
+    """Parse JSON whose result stays within the memory limit.
 
     Raises:
         ValueError: It is no JSON, is nested too deep, or would take too much memory.
@@ -37,7 +37,7 @@ def parse_json(data: bytes | str) -> Any:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file in UTF-8, if what it makes stays within bounds.
+    """Read a UTF-8 JSON file whose result stays within the memory limit.
 
     Raises:
         OSError: It cannot be read.
@@ -47,7 +47,7 @@ def read_json(path: Path) -> Any:
 
 
 def require_cells(path: Path, doing: str, error: type[WorkbenchError], most_columns: int = 10_000) -> None:
-    """Refuse a text table that would take much more memory than it has bytes.
+    """Refuse a text table that would take far more memory than its size.
 
     Raises:
         WorkbenchError: Of the type `error`.
@@ -68,7 +68,7 @@ def require_cells(path: Path, doing: str, error: type[WorkbenchError], most_colu
 
 @contextlib.contextmanager
 def bounded_memory(path: Path, doing: str, error: type[WorkbenchError]) -> Generator[None]:
-    """Let this process grow by at most `MOST_EXTRA_BYTES` and the size of the file while it reads it.
+    """Limit the growth of this process to the file's size plus `MOST_EXTRA_BYTES` while it reads a file.
 
     Where the system knows no such limit (Windows, macOS), this does nothing. Other threads are under the limit too, meanwhile.
 

@@ -24,13 +24,7 @@ _NUMBERS = r"b1|[iu][1248]|f[248]"
 
 
 def read_arrays(path: Path, *, doing: str, where_to_get: str, expected: str) -> dict[str, NDArray[Any]]:
-    """Arrays in a pickled dict or OrderedDict, by name; nothing in the file is executed.
-
-    Args:
-        path: The file, of any protocol.
-        doing: See `refusals.explain_reading`, for this and the next two.
-        where_to_get: A sentence without full stop on how to come by the file.
-        expected: What such a file holds.
+    """Arrays in a pickled dict or OrderedDict, by name; nothing in the file is executed. Words: see `refusals.explain_reading`.
 
     Returns:
         Arrays of bool, integer or floating type in the machine's byte order, in the order of the file. They cannot be written to.

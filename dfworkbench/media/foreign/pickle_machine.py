@@ -58,7 +58,7 @@ class Names(dict[Any, Any]):
 
 
 def check_instructions(file: BinaryIO) -> None:
-    """Walk through a pickle without doing what it says; every length in it is held against the bytes that are there.
+    """Walk through a pickle without executing it, and check every length against the bytes that are there.
 
     Raises:
         RefusedError: It has too many instructions, or one that is not read.

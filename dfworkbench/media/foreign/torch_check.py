@@ -114,7 +114,7 @@ _KNOWN: dict[str, object] = {
 
 
 def check_torch_file(path: Path) -> None:
-    """Refuse a file that torch.load would make much more of than it has bytes.
+    """Refuse a file of which torch.load would make far more than its size.
 
     Raises:
         RefusedError: It does, or holds anything but tensors, numbers, texts, lists and dicts of them.

@@ -21,7 +21,7 @@ _TRANSFERS = {8: "linear light", 16: "PQ (HDR)", 18: "HLG (HDR)"}
 
 
 def explain_colours(image: Image.Image, data: bytes) -> str:
-    """In which colours a picture is stored, where a viewer would convert them; "" for sRGB, and where nothing is said.
+    """The colour space of a picture that a viewer would convert; "" for sRGB and for no declared one.
 
     Args:
         image: As Pillow has opened it.

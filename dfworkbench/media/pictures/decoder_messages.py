@@ -25,7 +25,7 @@ _TALKING = (b"\xff\xd8", b"II", b"MM")
 
 
 def decode_listening(data: bytes) -> tuple[NDArray[np.uint8] | None, str]:
-    """Decode a picture with OpenCV, and listen to what the decoder complains of.
+    """Decode a picture with OpenCV, and return what the decoder printed about damage.
 
     Returns:
         The picture, None if it cannot be decoded; and the first complaint about damaged pixels, "" without one.
@@ -62,7 +62,7 @@ def _listen(data: bytes) -> tuple[NDArray[np.uint8] | None, str]:
 
 
 def _pass_on(text: bytes, target: int) -> str:
-    """The first complaint; whatever else was printed meanwhile goes where it should have gone."""
+    """The first complaint; everything else that was printed meanwhile is passed on."""
     complaints = []
     for line in text.splitlines(keepends=True):
         if _COMPLAINT.search(line):

@@ -30,7 +30,7 @@ def header_size_px(data: bytes) -> tuple[int, int]:
 
 
 def count_scans(data: bytes) -> int:
-    """Passes over all pixels that a JPEG asks for: one, or about ten where it is progressive."""
+    """Number of scans over all pixels in a JPEG: one, or about ten if it is progressive."""
     return data.count(b"\xff\xda") if data[:2] == b"\xff\xd8" else 1
 
 

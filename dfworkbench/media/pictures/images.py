@@ -30,7 +30,7 @@ class Picture(NamedTuple):
 
     Attributes:
         rgb: `(H, W, 3)` uint8, RGB.
-        notice: What is not as it seems: further pictures in the file, transparency, a colour profile; "" if nothing is.
+        notice: Warnings, in words: further pictures in the file, transparency, a colour profile; "" if there are none.
     """
 
     rgb: NDArray[np.uint8]
@@ -38,7 +38,7 @@ class Picture(NamedTuple):
 
 
 def read_image(path: Path | str) -> NDArray[np.uint8]:
-    """Read a picture as RGB; what `read_picture` notices is logged as a warning.
+    """Read a picture as RGB; the notice of `read_picture` is logged as a warning.
 
     Returns:
         `(H, W, 3)` uint8, RGB.

@@ -40,7 +40,7 @@ def recolour(images: Pixels, amount: float, rng: np.random.Generator) -> Pixels:
     mix = saturation * np.eye(3) + (1 - saturation) * _GREY  # every row: the grey value of the pixel
     offset = 128 * (1 - contrast) + 255 * (brightness - 1) * 0.5
     matrix = np.concatenate([contrast * mix, np.full((3, 1), offset)], axis=1)
-    changed = [np.asarray(cv2.transform(np.ascontiguousarray(image), matrix)) for image in images]
+    changed = [np.asarray(cv2.transform(np.ascontiguousarray(image), matrix), dtype=np.uint8) for image in images]
     return changed[0][None] if len(changed) == 1 else np.stack(changed)  # a single one is not copied again
 
 

@@ -54,7 +54,7 @@ class VideoSource:
         width_px: Width of a frame as seen.
         height_px: Height of a frame as seen.
         other_streams: Further video streams, in words; they are not read.
-        notice: What is not as it seems: further streams, a beginning that cannot be shown, colours of HDR; "" if nothing is.
+        notice: Warnings, in words: further streams, a beginning that cannot be shown, colours of HDR; "" if nothing is.
 
     Raises:
         MediaError: On opening, with status "missing", "truncated" (cut off) or "unreadable".

@@ -44,9 +44,8 @@ def load_mesonet(path: Path | str) -> tuple[str, dict[str, Any], nn.Module]:
         DataNotFoundError: There is no such file.
         CheckpointError: It is no HDF5 file, or holds other layers.
     """
-    layers = read_keras_layers(Path(path))
     try:
-        name, options, detector = _build(layers, path)
+        name, options, detector = _build(read_keras_layers(Path(path)), path)
     except (ValueError, LookupError, RuntimeError, TypeError) as error:  # names or shapes that no Keras file has
         raise CheckpointError(
             f"{_DOING}: the layers of {path} make no sense ({error!r:.200}). Expected {_EXPECTED}: get it again."

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -98,3 +99,7 @@ def test_refusals(tmp_path):
     (tmp_path / "text.h5").write_text("hello")
     with pytest.raises(CheckpointError, match="not a readable HDF5"):
         load_released("mesonet", tmp_path / "text.h5")
+    with h5py.File(tmp_path / "flat.h5", "w") as file:
+        file["conv2d_1"] = np.ones((3, 3, 3, 8), np.float32)  # an array that stands in no layer
+    with pytest.raises(CheckpointError, match="make no sense"):
+        load_released("mesonet", tmp_path / "flat.h5")
