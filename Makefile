@@ -33,6 +33,7 @@ hypotheses: setup  ## notebook 05 for all three hypotheses, after make demo (abo
 lab: setup  ## open JupyterLab on the notebooks
 	@$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --notebook-dir=. notebooks/00_start_here.ipynb
 
+# --no-loadscope-reorder keeps the order of tests/conftest.py: longest files first.
 test: setup  ## run all tests
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 

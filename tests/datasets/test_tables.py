@@ -1,8 +1,9 @@
+import numpy as np
 import pandas as pd
 import pytest
 
 from dfworkbench.core.errors import DataNotFoundError, TableError
-from dfworkbench.datasets.tables import FACES, SCORES, VIDEOS, read_table, table_hash, write_table
+from dfworkbench.datasets.tables import FACES, SCORES, VIDEOS, read_table, schemas, table_hash, write_table
 
 
 def video(**values):
@@ -60,3 +61,45 @@ def test_score_may_be_missing_but_not_out_of_range():
     SCORES.complete([{"row_id": "a", "video_id": "a", "status": "no_face", "reason": "none found"}])
     with pytest.raises(TableError, match="fake_probability"):
         SCORES.complete([{"row_id": "a", "video_id": "a", "fake_probability": 1.5}])
+
+
+ONE_ROW = {
+    "video": [video(fps=25.0, genuine_id="d/1.mp4")],
+    "face": [
+        {name: {"str": f"d/{name}", "int64": 3, "float64": 0.5, "bool": True}[dtype] for name, (dtype, _) in FACES.columns.items()}
+    ],
+    "score": [{"row_id": "a", "video_id": "a", "fake_probability": 0.5}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", schemas.TABLES)
+def test_tables_that_keep_the_rules_come_back_as_pandera_gives_them(kind):
+    row = schemas.TABLES[kind].complete(ONE_ROW[kind])
+    three = pd.concat([row] * 3).assign(**{schemas.TABLES[kind].key: ["a", "b", "c"]})  # the index holds 0 three times
+    for frame in (row, three, row.astype(object), row.assign(more=None), row.iloc[:0]):
+        found, expected = (
+            schemas._as_declared(schemas.TABLES[kind], frame),
+            schemas._schema(kind).validate(frame, lazy=True),
+        )
+        pd.testing.assert_frame_equal(found, expected, check_exact=True)
+        assert found.dtypes.map(repr).tolist() == expected.dtypes.map(repr).tolist()
+
+
+@pytest.mark.parametrize("kind", schemas.TABLES)
+def test_every_rule_that_is_broken_goes_to_pandera(kind):
+    table = schemas.TABLES[kind]
+    row = table.complete(ONE_ROW[kind])
+    broken = [pd.concat([row, row])]  # the key twice
+    broken += [row.assign(**{name: [missing]}) for name in table.columns for missing in (None, np.nan)
+               if (kind, name) not in schemas._NULLABLE and name != "exact"]  # fmt: skip
+    broken += [row.assign(**{name: 7}) for known, name in schemas._ALLOWED if known == kind]
+    broken += [
+        row.assign(**{name: value}) for known, name in schemas._BETWEEN if known == kind for value in (-0.1, 1.1)
+    ]
+    broken += [row.assign(**{name: "../up\n"}) for name in (*schemas.PATH_COLUMNS[kind], *schemas._KEY_COLUMNS[kind])]
+    broken += [
+        row.assign(**{name: "word"}) for name, (dtype, _) in table.columns.items() if dtype in ("int64", "float64")
+    ]
+    for frame in broken:
+        with pytest.raises(TableError, match=f"the {kind} table from here"):
+            table.check(frame, "here")

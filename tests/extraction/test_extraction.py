@@ -206,7 +206,7 @@ def test_a_full_disk_stops_the_job_and_keeps_what_is_done(cluster, videos, tmp_p
         subprocess.run(["umount", disk], check=True)
 
 
-def test_a_video_that_kills_its_worker_is_tried_twice_and_costs_nothing_else(videos, tmp_path):
+def test_a_video_that_kills_its_worker_is_tried_twice_and_costs_nothing_else(cluster, videos, tmp_path):
     dying = tmp_path / "dying.py"
     dying.write_text(
         "import os, signal\n"
@@ -233,7 +233,8 @@ def test_a_video_that_kills_its_worker_is_tried_twice_and_costs_nothing_else(vid
     assert (tmp_path / "deaths_c_two").read_text() == "xx"
     assert "died twice" in found.videos.set_index("path").loc["c_two.mp4", "reason"]
     # the next run tries it again, now without the deadly preload
-    again = extract_table(video_table(videos), videos, "heads", workspace, SETTINGS, workers=1, progress=False)
+    here = cluster.scheduler_address
+    again = extract_table(video_table(videos), videos, "heads", workspace, SETTINGS, scheduler=here, progress=False)
     assert again.videos.set_index("path").loc["c_two.mp4", "status"] == "ok"
 
 

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from demo_set import extract_here
 from harms import HARMS
 from heads import Head, frame_of, write_heads
 
@@ -38,7 +39,7 @@ def seeds(tmp_path_factory) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-def test_damaged_files_cost_nothing_but_themselves(seeds, tmp_path):
+def test_damaged_files_cost_nothing_but_themselves(seeds, tmp_path, monkeypatch):
     root = tmp_path / "media"
     root.mkdir()
     suffixes = sorted(seeds)
@@ -68,6 +69,7 @@ def test_damaged_files_cost_nothing_but_themselves(seeds, tmp_path):
     assert unforeseen.empty, unforeseen["reason"].to_dict()
     crops = [tmp_path / "workspace/extracted" / path for path in found.faces["crop_path"]]
     assert all(crop.is_file() for crop in crops)
+    extract_here(monkeypatch)
     alone = extract(root, good, tmp_path / "alone")
     both = found.faces[found.faces["video_id"].isin(alone.faces["video_id"])].reset_index(drop=True)
     pd.testing.assert_frame_equal(both, alone.faces)

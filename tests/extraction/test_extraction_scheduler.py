@@ -9,6 +9,7 @@ import time
 
 import pandas as pd
 import pytest
+from demo_set import extract_here
 from heads import Head, write_heads
 from kill_extraction import video_table
 
@@ -51,7 +52,7 @@ def wait_for_workers(address: str, count: int) -> None:
 
 
 @pytest.mark.slow
-def test_a_scheduler_at_an_address(tmp_path):
+def test_a_scheduler_at_an_address(tmp_path, monkeypatch):
     videos = tmp_path / "videos"
     videos.mkdir()
     for number in range(6):
@@ -71,7 +72,8 @@ def test_a_scheduler_at_an_address(tmp_path):
         there = extract_table(
             table, videos, "x", Workspace(tmp_path / "there"), settings, scheduler=address, progress=False
         )
-    here = extract_table(table, videos, "x", Workspace(tmp_path / "here"), settings, workers=1, progress=False)
+    extract_here(monkeypatch)
+    here = extract_table(table, videos, "x", Workspace(tmp_path / "here"), settings, progress=False)
     assert there.videos["status"].tolist() == ["ok"] * 6 + ["unreadable"]
     pd.testing.assert_frame_equal(there.videos, here.videos)
     pd.testing.assert_frame_equal(there.faces, here.faces)

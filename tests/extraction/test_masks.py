@@ -47,9 +47,10 @@ def root(tmp_path_factory):
 
 def extract(root, tmp_path):
     videos = read_layout("faceforensics", root, "ffpp", compression="c23")
-    return extract_table(videos, root, "ffpp", Workspace(tmp_path), FaceSettings(frames=4), workers=1, progress=False)
+    return extract_table(videos, root, "ffpp", Workspace(tmp_path), FaceSettings(frames=4), progress=False)
 
 
+@pytest.mark.usefixtures("no_workers")
 def test_masks_choose_the_forged_face_and_the_report_says_how_often(root, tmp_path):
     found = extract(root, tmp_path)
     forged = found.faces[found.faces["video_id"].str.contains("DeepFakeDetection")]
@@ -66,6 +67,7 @@ def test_masks_choose_the_forged_face_and_the_report_says_how_often(root, tmp_pa
     assert kept.groupby("video_id")["track"].nunique().tolist() == [1, 2]
 
 
+@pytest.mark.usefixtures("no_workers")
 def test_a_mask_that_appears_later_is_used(root, tmp_path):
     mask = next(root.rglob("masks/videos/*.mp4"))
     aside = mask.rename(tmp_path / "aside.mp4")

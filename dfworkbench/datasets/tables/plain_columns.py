@@ -21,14 +21,14 @@ def plain_column(cells: pd.Series, dtype: str) -> pd.Series:
         ValueError: Its cells are something else, such as dates, lists or complex numbers, or are no whole numbers or
             truth values where those are meant.
     """
-    kind = getattr(cells.dtype, "kind", "O")
+    kind = "U" if isinstance(cells.dtype, pd.StringDtype) else getattr(cells.dtype, "kind", "O")
     if not isinstance(cells.dtype, np.dtype) and not pd.api.types.is_string_dtype(cells.dtype):
         cells, kind = cells.astype(object), "O"
     if kind in "mMcV":
         raise ValueError(f"cells of type {cells.dtype}; expected {'text' if dtype == 'str' else 'numbers'}")
     if kind == "O":
         cells = _plain_cells(cells, dtype)
-    if dtype == "int64":
+    if dtype == "int64" and kind != "i":
         _require_whole(cells)
     if dtype == "bool" and (texts := [cell for cell in cells.unique() if isinstance(cell, str)]):
         raise ValueError(f"text such as {texts[0]!r}; expected true and false")  # bool("False") is true

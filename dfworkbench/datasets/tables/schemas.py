@@ -105,7 +105,7 @@ class Table:
         Raises:
             TableError: Listing every broken rule with its first rows.
         """
-        frame: Any = rows.copy() if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows)
+        frame: Any = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows)
         if frame.empty and not len(frame.columns):
             return self.empty()
         twice = frame.columns[frame.columns.duplicated()]
@@ -119,9 +119,10 @@ class Table:
                 f"the {self.name} table from {source} has no column {', '.join(map(repr, missing))}. "
                 f"Columns seen: {', '.join(map(str, frame.columns))}."
             )
+        columns: dict[str, Any] = {}
         for name, (dtype, default) in self.columns.items():
             if name not in frame:
-                frame[name] = default
+                columns[name] = default
                 continue
             try:
                 cells = plain_column(frame[name], dtype)
@@ -130,12 +131,14 @@ class Table:
                     f"the {self.name} table from {source}: the column {name!r} has {error}. Convert the column."
                 ) from error
             # CSV cannot tell "" from nothing; rows may lack a key
-            frame[name] = cells if default is None else cells.fillna(default)
-        extra = [name for name in frame.columns if name not in self.columns]
-        return self.check(frame[[*self.columns, *extra]], source)
+            columns[name] = cells.fillna(default) if default is not None and cells.hasnans else cells
+        columns |= {name: frame[name] for name in frame.columns if name not in self.columns}
+        return self.check(_frame(columns, frame), source)
 
     def check(self, frame: pd.DataFrame, source: object = "rows") -> pd.DataFrame:
         """Return `frame` with exact column types, or raise `TableError` with every broken rule."""
+        if (plain := _as_declared(self, frame)) is not None:
+            return plain
         from pandera.errors import SchemaErrors
 
         try:
@@ -182,8 +185,48 @@ _NULLABLE = {
 }
 
 
+def _as_declared(table: Table, frame: pd.DataFrame) -> pd.DataFrame | None:
+    """`frame` with exact column types, or None where a rule may be broken.
+
+    For tables that keep every rule, this takes a tenth of the time that pandera needs to find the same.
+    """
+    if frame.columns.duplicated().any():
+        return None
+    columns: dict[Any, Any] = {name: frame[name] for name in frame.columns}
+    try:
+        for column, (dtype, _) in table.columns.items():
+            cells = columns[column]
+            if cells.hasnans and (table.name, column) not in _NULLABLE:
+                return None
+            columns[column] = cells = cells if cells.dtype == dtype else cells.astype(dtype)
+            if not _keeps_rules(table, column, cells):
+                return None
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+    return _frame(columns, frame)
+
+
+def _frame(columns: dict[Any, Any], like: pd.DataFrame) -> pd.DataFrame:
+    made = pd.DataFrame(columns, index=like.index)
+    made.attrs = like.attrs
+    return made
+
+
+def _keeps_rules(table: Table, column: str, cells: pd.Series) -> bool:
+    rule = (table.name, column)
+    if column == table.key and cells.duplicated().any():
+        return False
+    if rule in _ALLOWED and not cells.isin(_ALLOWED[rule]).all():
+        return False
+    if rule in _BETWEEN and not cells.dropna().between(*_BETWEEN[rule]).all():
+        return False
+    named = column in (*PATH_COLUMNS[table.name], *_KEY_COLUMNS[table.name])
+    return not (named and any(_problems(table.name, column, cells).values()))
+
+
 def _schema(name: str) -> Any:
-    import pandera.pandas as pa  # a second to import: only where a table is checked
+    """The rules as pandera has them, which lists every row that breaks one."""
+    import pandera.pandas as pa  # a second to import: only where a rule is broken
 
     table = TABLES[name]
     columns = {}
@@ -206,10 +249,13 @@ def unsafe_cells(name: str, column: str, cells: pd.Series) -> pd.Series:
 
     Cells of optional columns may be empty.
     """
+    return cells.map(_problems(name, column, cells))
+
+
+def _problems(name: str, column: str, cells: pd.Series) -> dict[Any, str]:
     problem = path_problem if column in PATH_COLUMNS[name] else key_problem
     optional = TABLES[name].columns[column][1] == ""
-    known = {cell: "" if optional and cell == "" else problem(cell) for cell in cells.unique()}
-    return cells.map(known)
+    return {cell: "" if optional and cell == "" else problem(cell) for cell in cells.unique()}
 
 
 def _safe(pa: Any, name: str, column: str) -> Any:
