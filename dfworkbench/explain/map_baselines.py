@@ -60,7 +60,7 @@ def compare_maps(
     draws: int = 1000,
     seed: int = 0,
 ) -> dict[str, list[Measure]]:
-    """Attributions beside what must be beaten, for `measures_table` and `methods.caddm.figures.plot_measures`.
+    """Attributions beside what must be beaten, for `measures_table` and `show.plots.comparison.plot_measures`.
 
     Args:
         maps: Name (detector, attribution method) -> per picture a map `(h, w)`.

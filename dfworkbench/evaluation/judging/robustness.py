@@ -197,7 +197,7 @@ def frank_auc(scores: pd.DataFrame, name: str, *, draws: int = 1000, seed: int =
         seed: Of the resampling.
 
     Returns:
-        For `plots.plot_comparison`: detector, condition, value, low, high, change, change_low, change_high, n, reason.
+        For `plots.comparison.plot_comparison`: detector, condition, value, low, high, change, change_low, change_high, n, reason.
     """
     drawn = {
         condition: drawn_auc("AUC", table, draws=draws, seed=seed)

@@ -143,7 +143,7 @@ def compare_boxes(
     draws: int = 1000,
     seed: int = 0,
 ) -> dict[str, list[Measure]]:
-    """Predicted boxes beside what must be beaten, for `measures_table` and `figures.plot_measures`.
+    """Predicted boxes beside what must be beaten, for `measures_table` and `plots.comparison.plot_measures`.
 
     Args:
         boxes: Per picture `(n, 4)`.
