@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dfworkbench.core.errors import InputError
 from dfworkbench.explain.overlap import cell_masks, union_maps, unit_maps
+from dfworkbench.methods.fst_matching.maps import Maps, chosen_maps
 from dfworkbench.show.plots.parts import MAP_CMAP, map_bar, name_picture, name_row, plain_bar, reach, thin_frame
 from dfworkbench.show.plots.style import SOFT, bare, checked_pictures, house_style, new_figure, say_instead
 
@@ -30,9 +31,7 @@ _CELL = 1.55  # inches
 @house_style
 def plot_overlap(
     images: ArrayLike | Sequence[ArrayLike],
-    carrier: ArrayLike,
-    donor: ArrayLike,
-    detector: ArrayLike,
+    maps: Maps,
     titles: Sequence[str] | None = None,
     *,
     tau: float = 0.8,
@@ -43,9 +42,7 @@ def plot_overlap(
 
     Args:
         images: `(N, S, S, 3)` uint8 RGB.
-        carrier: `(N, L, L)` attributions of the encoder of carriers ("source"); shown at unit length.
-        donor: The same of the encoder of donors ("target").
-        detector: The same of the detector.
+        maps: Attributions `(N, L, L)` of "carrier" ("source"), "donor" ("target") and "detector"; shown at unit length.
         titles: A few words beside each image.
         tau: Share of cells left out of the combined map.
         limit: The maps are coloured from -limit to limit; by default 3.2 / L, the published 0.2 for 16 x 16 cells.
@@ -55,22 +52,22 @@ def plot_overlap(
         InputError: Pictures that are not uint8 RGB, or maps that do not fit them.
         ParameterError: `tau` outside [0, 1).
     """
-    pictures, maps = _checked(images, titles, carrier=carrier, donor=donor, detector=detector)
-    full = limit if limit is not None else 3.2 / maps["carrier"].shape[-1]
+    pictures, units = _checked(images, maps, titles)
+    full = limit if limit is not None else 3.2 / units["carrier"].shape[-1]
     rows = max(1, len(pictures))
     figure = new_figure(5 * _CELL + 0.9, rows * _CELL + 0.95 + (0.3 if title else 0), title)
     grid = figure.add_gridspec(rows + 1, 5, height_ratios=[1.0] * rows + [0.16])
     if not pictures:
         say_instead(bare(figure.add_subplot(grid[0, :])), "no images")
         return figure
-    combined = _combined(maps, tau)
+    combined = _combined(units, tau)
     heads = ("face", "carrier (source)", "donor (target)", "detector", f"the highest {100 * (1 - tau):.0f} %")
     for row, picture in enumerate(pictures):
         cells = [bare(figure.add_subplot(grid[row, column])) for column in range(5)]
         cells[0].imshow(picture)
         name_row(cells[0], titles, row)
-        for axes, name in zip(cells[1:4], maps, strict=True):
-            _map(axes, maps[name][row], full)
+        for axes, name in zip(cells[1:4], units, strict=True):
+            _map(axes, units[name][row], full)
         cells[4].imshow(combined[row], cmap=ListedColormap(COMBINED_COLOURS), vmin=-0.5, vmax=3.5)
         for axes, head in zip(cells, heads if row == 0 else (), strict=False):
             name_picture(axes, head)
@@ -90,9 +87,7 @@ def plot_overlap(
 @house_style
 def plot_relevant_cells(
     images: ArrayLike | Sequence[ArrayLike],
-    carrier: ArrayLike,
-    donor: ArrayLike,
-    detector: ArrayLike,
+    maps: Maps,
     titles: Sequence[str] | None = None,
     *,
     tau: float = 0.8,
@@ -103,9 +98,7 @@ def plot_relevant_cells(
 
     Args:
         images: `(N, S, S, 3)` uint8 RGB.
-        carrier: `(N, L, L)` attributions of the encoder of carriers ("source").
-        donor: The same of the encoder of donors ("target").
-        detector: The same of the detector.
+        maps: As in `plot_overlap`.
         titles: A few words beside each image.
         tau: Share of the cells that is hidden.
         columns: Images side by side, three pictures each.
@@ -115,7 +108,7 @@ def plot_relevant_cells(
         InputError: Pictures that are not uint8 RGB, or maps that do not fit them.
         ParameterError: `tau` outside [0, 1).
     """
-    pictures, maps = _checked(images, titles, carrier=carrier, donor=donor, detector=detector)
+    pictures, units = _checked(images, maps, titles)
     columns = max(1, min(columns, len(pictures)))
     rows = max(1, -(-len(pictures) // columns))
     words = f"grey: cells below the highest {100 * (1 - tau):.0f} %"
@@ -123,7 +116,7 @@ def plot_relevant_cells(
     if not pictures:
         say_instead(bare(figure.subplots()), "no images")
         return figure
-    combined = _combined(maps, tau)
+    combined = _combined(units, tau)
     places = figure.subplots(rows, 3 * columns, squeeze=False)
     for axes in places.ravel():
         bare(axes)
@@ -217,11 +210,12 @@ def _hide(picture: NDArray[np.uint8], shown: NDArray[np.bool_]) -> NDArray[np.ui
 
 
 def _checked(
-    images: ArrayLike | Sequence[ArrayLike], titles: Sequence[str] | None, **maps: ArrayLike
+    images: ArrayLike | Sequence[ArrayLike], maps: Maps, titles: Sequence[str] | None
 ) -> tuple[list[NDArray[np.uint8]], dict[str, NDArray[np.float64]]]:
     """Pictures and their maps at unit length."""
     pictures = checked_pictures(images, titles=titles)
-    arrays = {name: np.asarray(a, dtype=np.float64) for name, a in maps.items()}
+    named = chosen_maps(maps, ("carrier", "donor", "detector"), "plotting hypothesis 1")
+    arrays = {name: np.asarray(a, dtype=np.float64) for name, a in named.items()}
     if not pictures:
         return [], {name: np.zeros((0, 1, 1)) for name in arrays}
     shapes = {a.shape for a in arrays.values()}
