@@ -70,7 +70,7 @@ def compare_maps(
         groups: Per picture its identity group, for the intervals; by default the video.
         repeats: Random maps per picture, independent normal numbers on the grid of the first maps.
         draws: Bootstrap resamplings; 0 for no intervals.
-        seed: Of random maps and resampling.
+        seed: Seed of random maps and resampling.
 
     Returns:
         The given names, then "centre prior", "random maps" and "flat map"; the chance level is the mean of `chance_scores`

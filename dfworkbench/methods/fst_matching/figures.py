@@ -93,7 +93,7 @@ def plot_stability(
 
     Args:
         measures: Model ("carrier", "donor", "detector") -> `StabilityStudy.measures`.
-        names: Of the measures that are shown, in this order; those that no model has are left out.
+        names: Names of the measures that are shown, in this order; those that no model has are left out.
         title: Above the figure.
     """
     kept = {model: {item.name: item for item in row} for model, row in measures.items()}

@@ -54,7 +54,7 @@ class BlockShare:
     part in this value.
 
     Attributes:
-        index: Of the block, 0..n-1.
+        index: Index of the block, 0..n-1.
     """
 
     index: int

@@ -170,7 +170,7 @@ def map_overlap(maps: ArrayLike, share: float = 0.2) -> MapOverlap:
 
     Args:
         maps: `(n, N, L, L)`, attribution of each block for the same images; a flat map does not count.
-        share: Of the cells that are called the highest.
+        share: Share of the cells that count as highest.
 
     Raises:
         InputError: Another shape.

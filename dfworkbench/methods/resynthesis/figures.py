@@ -139,10 +139,10 @@ def plot_residuals(
     """Where the mean errors of real and generated pictures lie; the legend says how well they alone tell the two apart.
 
     Args:
-        rows: Of `reconstruction.PictureErrors`.
+        rows: Rows of `reconstruction.PictureErrors`.
         comparison: `reconstruction.compare_kinds` of the same column.
-        column: Of the figure in `rows`.
-        bins: Of the histograms; None for as many as the number of pictures allows.
+        column: Column of the figure in `rows`.
+        bins: Bins of the histograms; None for as many as the number of pictures allows.
         words: Name of the axis.
         title: Above the chart.
 
