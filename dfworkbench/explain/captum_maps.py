@@ -144,7 +144,8 @@ def integrated_gradients(game: ImageGame, *, steps: int = STEPS) -> Explanation:
             added = float(subject(shown)) - float(subject(hidden))
     # (1, 3, S, S) or (1, T, 3, S, S)
     weights = pixels.detach().double().flatten(0, -3).sum(dim=0).cpu().numpy().ravel()
-    values = np.bincount(subject.cells.ravel(), weights, game.players).reshape(game.grid, game.grid)
+    values: Floats = np.bincount(subject.cells.ravel(), weights, game.players).astype(np.float64)
+    values = values.reshape(game.grid, game.grid)
     gap = float(values.sum()) - added
     return subject.explanation("integrated_gradients", values, gap, baseline=game.baseline, steps=steps)
 

@@ -60,7 +60,7 @@ def compare_maps(
     draws: int = 1000,
     seed: int = 0,
 ) -> dict[str, list[Measure]]:
-    """Attributions beside what must be beaten, for `measures_table` and `methods.caddm.figures.plot_measures`.
+    """Attributions beside what must be beaten, for `measures_table` and `show.plots.comparison.plot_measures`.
 
     Args:
         maps: Name (detector, attribution method) -> per picture a map `(h, w)`.
@@ -70,7 +70,7 @@ def compare_maps(
         groups: Per picture its identity group, for the intervals; by default the video.
         repeats: Random maps per picture, independent normal numbers on the grid of the first maps.
         draws: Bootstrap resamplings; 0 for no intervals.
-        seed: Of random maps and resampling.
+        seed: Seed of random maps and resampling.
 
     Returns:
         The given names, then "centre prior", "random maps" and "flat map"; the chance level is the mean of `chance_scores`

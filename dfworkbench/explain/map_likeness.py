@@ -29,8 +29,8 @@ def top_iou(first: ArrayLike, second: ArrayLike, share: float = 0.2) -> NDArray[
     Args:
         first: `(N, L, L)` or `(N, n)`.
         second: The same shape.
-        share: Of the cells, above 0 and at most 1; rounded to whole cells, at least one. Of equal values at the edge the
-            first cells are taken.
+        share: Share of the cells that count as highest, above 0 and at most 1; rounded to whole cells, at least one. Ties at
+            the edge go to the first cells.
 
     Returns:
         NaN where a map is flat: it has no highest cells.

@@ -22,12 +22,12 @@ class MapScores(NamedTuple):
     """How one map fits its mask, all 0..1; NaN where the mask is empty or the map is 0 everywhere.
 
     Attributes:
-        top_iou: Of the highest cells, as many as are forged, with the forged cells.
+        top_iou: IoU of the forged cells with the highest ones, as many as are forged.
         pointing: Forged share of the area of the highest cell (the pointing game of Zhang et al., "Top-down Neural Attention by
             Excitation Backprop", ECCV 2016, where a pixel is right or wrong).
         energy: Share of the positive attribution that lies in the forged area, spread evenly within a cell; 0 where nothing is
             positive (the energy-based pointing game of Wang et al., "Score-CAM", CVPRW 2020).
-        average_precision: Of the cells, ranked by attribution, the forged ones being positive.
+        average_precision: Average precision of the cells, ranked by attribution; the forged ones are positive.
     """
 
     top_iou: float
@@ -106,10 +106,10 @@ def summarise_maps(
     """Means over the pictures with a forged area and a map, with bootstrap intervals over identity groups.
 
     Args:
-        table: Of `score_maps`.
+        table: From `score_maps`.
         chance: What a map has that knows nothing, the mean of `chance_scores`.
         draws: Bootstrap resamplings; 0 for no intervals.
-        seed: Of the resampling.
+        seed: Seed of the resampling.
     """
     known = table[table["top_iou"].notna()]
     out = []

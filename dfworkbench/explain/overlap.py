@@ -142,7 +142,7 @@ def forms(inside: NDArray, cells: NDArray, total: NDArray | float, n: int) -> Ov
 
 
 def flat_cells(maps: NDArray) -> NDArray:
-    """`(N, n)`, the cells of each map in a row; also of no maps."""
+    """Flatten maps to `(N, n)`; N may be 0."""
     return maps.reshape(len(maps), math.prod(maps.shape[1:]))
 
 

@@ -55,7 +55,7 @@ def choose_pictures(
         split: Whose fakes are taken.
         kinds: Forgery kinds; all of them for none.
         per_kind: Fakes of each kind; as few of the same people as possible.
-        seed: Of the choice.
+        seed: Seed of the choice.
 
     Raises:
         InputError: There is no such fake with faces in the last part of its video.
@@ -81,7 +81,7 @@ def named(encoder: LoadedDetector, images: NDArray[np.uint8], batch_size: int = 
     """Whom an encoder sees on each picture, by name.
 
     Args:
-        encoder: Of identity, with the names of its people.
+        encoder: An encoder of identity, with the names of its people.
         images: `(N, S, S, 3)` uint8 RGB.
         batch_size: Pictures per forward pass.
     """

@@ -26,7 +26,7 @@ def annotate(file: FileScore, target: Path | str, *, crf: int = 20, progress: bo
     """Write an annotated copy of a scored file.
 
     Args:
-        file: Of `score`.
+        file: A scored file, from `score`.
         target: Where to write: a .mp4 (or another container) for a video, a .png for a picture; or an existing folder. A file
             that is there is replaced only where its name ends in "_annotated", as those in a folder do.
         crf: Constant rate factor of the video; lower is better and larger.
@@ -143,7 +143,7 @@ class Panel:
 
     Args:
         file: Scored.
-        width: Of the picture in pixels.
+        width: Width of the picture in pixels.
     """
 
     def __init__(self, file: FileScore, width: int) -> None:

@@ -1,4 +1,4 @@
-"""Tables as people read them: text to the left, numbers to the right, nothing cut off."""
+"""Data frames as HTML tables: text to the left, numbers aligned to the right, nothing cut off."""
 
 import math
 from typing import Any

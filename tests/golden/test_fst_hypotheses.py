@@ -21,6 +21,10 @@ LEGACY = [
 SIZES = [102, 89, 76, 63, 51, 38, 25, 12]  # the largest masks of 256 cells
 
 
+def by_name(carrier, donor, detector):
+    return {"carrier": carrier, "donor": donor, "detector": detector}
+
+
 def seeded():
     """Three unit maps, (1, 16, 16) each."""
     rng = np.random.RandomState(2022)
@@ -72,7 +76,7 @@ def test_a9_ii_seeded_maps():
     assert found.q.mean() == pytest.approx(0.00019277, abs=6e-9)
     assert found.q_area.mean() == pytest.approx(-0.00029612, abs=6e-9)
     assert found.q_excess.mean() == pytest.approx(0.00043708, abs=6e-9)
-    study = overlap_study(a, b, c, taus=legacy_thresholds(), permutations=9)
+    study = overlap_study(by_name(a, b, c), taus=legacy_thresholds(), permutations=9)
     assert study.summary["value"].tolist() == pytest.approx([0.00019277, -0.00029612, 0.00043708], abs=6e-9)
     assert study.curve["cells"].tolist() == SIZES * 3
 

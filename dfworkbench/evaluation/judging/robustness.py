@@ -178,7 +178,7 @@ def frank_auc(scores: pd.DataFrame, name: str, judging: Judging = Judging()) -> 
         judging: How the AUC and its interval are computed.
 
     Returns:
-        For `plots.plot_comparison`: detector, condition, value, low, high, change, change_low, change_high, n, reason.
+        For `plots.comparison.plot_comparison`: detector, condition, value, low, high, change, change_low, change_high, n, reason.
     """
     drawn = {
         condition: drawn_metric("AUC", table, judging)

@@ -36,7 +36,7 @@ class Journal:
     """Reads what an earlier, interrupted scoring finished, and appends what this one does. A context manager.
 
     Args:
-        path: Of the journal; None keeps nothing.
+        path: File of the journal; None keeps nothing.
     """
 
     def __init__(self, path: Path | None) -> None:

@@ -20,7 +20,7 @@ class TrackScore:
 
     Attributes:
         track: Number of the track, from 0 by first appearance.
-        fake_probability: Of the track by the file's rule; NaN if it is too short for the detector's clips.
+        fake_probability: Score of the track by the file's rule; NaN if it is too short for the detector's clips.
         frames: `(n,)` frame indices.
         times: `(n,)` seconds.
         probabilities: `(n,)` fake probabilities; where a detector reads clips, the mean over the clips that hold the face.
@@ -88,12 +88,12 @@ class FileScore:
         fake_probability: By `rule`; NaN without score.
         rule: Name in `aggregate.RULES`.
         tracks: One per person.
-        caveat: What must be said beside the number, see `datasets.domain`; "" if nothing.
+        caveat: Disclaimer beside the number, see `datasets.domain`, or "".
         frames: Frames in the file.
         fps: Frames per second; NaN for a picture.
-        width_px: Of a frame.
-        height_px: Of a frame.
-        notice: What is not as it seems in the file (`FileFaces.notice`).
+        width_px: Width of a frame.
+        height_px: Height of a frame.
+        notice: Remarks about the file itself (`FileFaces.notice`).
         name: What it is called in listings: the end of its video_id that tells it from the files scored with it; empty for
             the name of the file.
     """

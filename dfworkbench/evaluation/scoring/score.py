@@ -94,10 +94,11 @@ def score_to_table(
     """`score` for a command line: without thumbnails, and several files always leave a table.
 
     Args:
-        paths: As given.
-        checkpoint: As given.
-        settings: As given.
-        table: Where to; None takes `report/scores/` of the workspace for several files, and writes none for one.
+        paths: As `path` of `score`.
+        checkpoint: As in `score`.
+        settings: As in `score`.
+        table: Where to write the score table; None takes `report/scores/` of the workspace for several files, and writes none
+            for one.
 
     Returns:
         The result, and where its table was written.
@@ -129,13 +130,9 @@ def _score_files(files: dict[str, Path], scorer: FileScorer, journal: Journal, p
 
 
 def _with_verdicts(files: list[FileScore], table: pd.DataFrame, elsewhere: str, note: str) -> list[FileScore]:
-    """The files with the probabilities of files and tracks, their notes, and names that tell them apart.
+    """The files with the probabilities of files and tracks, and names that tell them apart.
 
-    Args:
-        files: Of `_score_files`; those of tracks and files are still open.
-        table: Their score table.
-        elsewhere: What must be said beside a number on footage that is not generated.
-        note: What must be said beside every number.
+    `note` stands beside every number, `elsewhere` beside those of footage that is not generated.
     """
     rule = files[0].rule
     videos = to_level(table, "video", rule).set_index("video_id")

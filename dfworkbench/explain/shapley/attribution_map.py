@@ -30,7 +30,7 @@ class AttributionSettings:
         estimator: Name in `ESTIMATORS`.
         relative_error: Wanted ||standard errors|| / ||values||; None spends the budget.
         evaluations: Budget of forward passes, of pictures or clips.
-        seed: Of the coalitions, together with the row id.
+        seed: Seeds the coalitions, together with the row id.
         precision: "32-true", or "bf16-mixed" for autocast.
     """
 
@@ -80,7 +80,7 @@ class AttributionMap:
     Attributes:
         values: `(L, L)`, in the unit of the value (log-odds for "logit"); positive cells speak for it.
         standard_error: `(L, L)`, of each cell.
-        row_id: Of the picture; it seeded the coalitions.
+        row_id: Id of the picture; it seeded the coalitions.
         detector: Name of the detector.
         value: What is explained, in words.
         settings: Everything else that was set.

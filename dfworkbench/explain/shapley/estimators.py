@@ -32,10 +32,10 @@ def estimate(
     estimator: str = "antithetic",
     on_progress: Callable[[Attribution], None] | None = None,
 ) -> Attribution:
-    """Shapley values of a game, as sure as `stop` wants them.
+    """Estimate Shapley values until `stop` is satisfied.
 
     Args:
-        game: Of at least 2 players.
+        game: A game of at least 2 players.
         random: Seeded by the caller, see `random_for`.
         stop: Wanted relative error and budget.
         estimator: Name in `ESTIMATORS`.
@@ -65,8 +65,8 @@ def random_for(row_id: str, seed: int = 0) -> np.random.Generator:
     maps differ by what they see and not by what was drawn.
 
     Args:
-        row_id: Of the picture, such as a face id without its compression.
-        seed: Of the study; not negative.
+        row_id: Id of the picture, such as a face id without its compression.
+        seed: Seed of the study; not negative.
     """
     words = np.frombuffer(
         hashlib.sha256(row_id.encode()).digest(), dtype="<u4"

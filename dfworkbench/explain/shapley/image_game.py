@@ -117,7 +117,7 @@ class ImageGame:
 
         Args:
             coalitions: How many to compare, of all sizes, besides empty and full.
-            seed: Of the coalitions.
+            seed: Seed of the coalitions.
 
         Returns:
             0 for "32-true"; a map from "bf16-mixed" can be trusted where this is below 0.01.

@@ -33,7 +33,7 @@ def kernel(game: Game, random: Random, stop: StopRule | None = None) -> Iterator
     """Paired KernelSHAP; samples are pairs of a coalition and its complement, at 2 evaluations.
 
     Args:
-        game: Of at least 2 players.
+        game: A game of at least 2 players.
         random: Seeded by the caller; the coalitions depend on nothing else.
         stop: When to stop; the first look is after max(2 n, 40) pairs.
 

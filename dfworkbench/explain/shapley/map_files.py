@@ -20,11 +20,11 @@ def map_file(folder: Path, image: NDArray[np.uint8], row_id: str, value: str, se
     """Where the map of a picture lies: the name follows from everything that decides the map but the detector.
 
     Args:
-        folder: Of the detector's weights, and of these weights only.
+        folder: A folder for the maps of the detector's weights, and of these weights only.
         image: What is explained.
         row_id: Seeds the coalitions.
         value: Name of the value that is explained, see `values.value_name`.
-        settings: Of the map.
+        settings: Settings of the map.
     """
     decides = json.dumps([row_id, value, settings.to_dict(), list(image.shape)], sort_keys=True)
     digest = hashlib.sha256(decides.encode() + np.ascontiguousarray(image).tobytes()).hexdigest()

@@ -34,7 +34,7 @@ def antithetic(game: Game, random: Random, stop: StopRule | None = None) -> Iter
     complements of the coalitions of the forward walk; the two ends are asked once for all walks.
 
     Args:
-        game: Of at least 2 players.
+        game: A game of at least 2 players.
         random: Seeded by the caller.
         stop: When to stop.
 
@@ -56,7 +56,7 @@ def rotated(game: Game, random: Random, stop: StopRule | None = None) -> Iterato
     form: stratification by place with two strata.
 
     Args:
-        game: Of at least 2 players.
+        game: A game of at least 2 players.
         random: Seeded by the caller.
         stop: When to stop.
 
@@ -74,7 +74,7 @@ def walk(game: Game, random: Random, stop: StopRule | None = None) -> Iterator[A
     """Walks along independent permutations (Castro et al. 2009); samples are walks, at n - 1 evaluations.
 
     Args:
-        game: Of at least 2 players.
+        game: A game of at least 2 players.
         random: Seeded by the caller.
         stop: When to stop.
 
@@ -94,7 +94,7 @@ def published(game: Game, random: Random, stop: StopRule | None = None, *, sampl
     Samples are permutations per player, at 2 n evaluations. Values sum to v(full) - v(empty) in expectation only.
 
     Args:
-        game: Of at least 2 players.
+        game: A game of at least 2 players.
         random: Seeded by the caller. `numpy.random.RandomState(0)` draws what the authors' code draws after
             `numpy.random.seed(0)`.
         stop: When to stop, looked at after each round.

@@ -21,7 +21,7 @@ class ClassLogit:
 
     Attributes:
         aux: Name of class logits `(B, C)` in `Prediction.aux`.
-        index: Of the class, 0..C-1.
+        index: Index of the class, 0..C-1.
     """
 
     aux: str
@@ -38,7 +38,7 @@ class ClassLogOdds:
 
     Attributes:
         aux: Name of class logits `(B, C)` in `Prediction.aux`, C at least 2.
-        index: Of the class, 0..C-1.
+        index: Index of the class, 0..C-1.
     """
 
     aux: str

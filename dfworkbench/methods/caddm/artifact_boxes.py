@@ -22,8 +22,8 @@ class BoxScores(NamedTuple):
     """How the boxes of one picture fit its mask; NaN where the mask is empty, 0 where no box was predicted.
 
     Attributes:
-        best_iou: Of the box with the highest score (the first of equal ones) with the mask, 0..1.
-        union_iou: Of the area of all boxes together with the mask, 0..1.
+        best_iou: IoU of the mask with the box of highest score (the first of equal ones), 0..1.
+        union_iou: IoU of the mask with the area of all boxes together, 0..1.
         pointing: 1 if the centre of the best box lies in the mask, else 0 (the pointing game of Zhang et al., "Top-down
             Neural Attention by Excitation Backprop", ECCV 2016, with a box instead of a maximum).
         energy: Share of the heat that lies in the mask, 0..1, where each box heats its area by its score (the energy-based
@@ -121,9 +121,9 @@ def summarise(table: pd.DataFrame, draws: int = 1000, seed: int = 0) -> list[Mea
     """Means over the pictures that have a forged pixel, with bootstrap intervals over videos.
 
     Args:
-        table: Of `score_all`.
+        table: From `score_all`.
         draws: Bootstrap resamplings; 0 for no intervals.
-        seed: Of the resampling.
+        seed: Seed of the resampling.
     """
     known = table[table["best_iou"].notna()]
     out = []
@@ -144,7 +144,7 @@ def compare_boxes(
     draws: int = 1000,
     seed: int = 0,
 ) -> dict[str, list[Measure]]:
-    """Predicted boxes beside what must be beaten, for `measures_table` and `figures.plot_measures`.
+    """Predicted boxes beside what must be beaten, for `measures_table` and `plots.comparison.plot_measures`.
 
     Args:
         boxes: Per picture `(n, 4)`.
@@ -154,7 +154,7 @@ def compare_boxes(
         prior: `(4,)`, a box that ignores the picture, see `mean_mask_box`.
         repeats: Random placements per picture.
         draws: Bootstrap resamplings; 0 for no intervals.
-        seed: Of placements and resampling.
+        seed: Seed of placements and resampling.
 
     Returns:
         "predicted"; "random places", the same sizes and scores elsewhere; "centre prior"; "whole picture", one box that

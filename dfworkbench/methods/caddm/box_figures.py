@@ -9,9 +9,11 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import Normal, Stroke
 from numpy.typing import ArrayLike, NDArray
 
+from dfworkbench.show.plots.parts import DASHED, outline
 from dfworkbench.show.plots.style import (
     ARTIFACT_COLOUR,
     FAKE_COLOUR,
+    INK,
     SOFT,
     bare,
     checked_pictures,
@@ -22,9 +24,7 @@ from dfworkbench.show.plots.style import (
 
 _CELL = 1.8  # inches
 _FONT = 6.5
-_HALO = "#1f2933"
 _LABEL = (0.175, 0.085)  # width and height of a score label, as shares of the cell
-_TRUE_COLOUR = "white"
 
 
 @house_style
@@ -61,7 +61,7 @@ def plot_artifact_boxes(
         axes.imshow(picture, extent=(0, 1, 1, 0))
         mask = masks[i] if masks is not None else None
         if mask is not None:
-            _outline(axes, mask)
+            outline(axes, mask)
         corners = np.asarray(boxes[i], dtype=np.float64).reshape(-1, 4)
         _boxes(axes, corners, np.asarray(scores[i], dtype=np.float64), labels)
         _caption(axes, titles[i] if titles is not None else "")
@@ -97,7 +97,7 @@ def plot_swaps(
         axes.imshow(picture, extent=(0, 1, 1, 0))
         mask, window = masks[i], windows[i]
         if mask is not None:
-            _outline(axes, mask)
+            outline(axes, mask)
         for box in np.asarray(window, dtype=np.float64).reshape(-1, 4) if window is not None else ():
             if np.isfinite(box).all():
                 _draw_box(axes, _cut(box), FAKE_COLOUR, 1.6, 1.0, dashed=True)
@@ -121,17 +121,6 @@ def _caption(axes: Axes, words: str) -> None:
     axes.set_title(words, fontsize=8, loc="center", fontweight="normal", pad=3, color=SOFT)
 
 
-def _outline(axes: Axes, mask: ArrayLike) -> None:
-    strength = np.asarray(mask, dtype=np.float64)
-    strength = np.pad(strength / 255 if strength.max(initial=0) > 1 else strength, 1)  # closes areas at the edge
-    if not (strength > 0.5).any():
-        return
-    height, width = strength.shape[0] - 2, strength.shape[1] - 2
-    x, y = (np.arange(width + 2) - 0.5) / width, (np.arange(height + 2) - 0.5) / height
-    lines = axes.contour(x, y, strength, levels=[0.5], colors=[_TRUE_COLOUR], linewidths=1.3)
-    lines.set_path_effects([Stroke(linewidth=2.4, foreground=_HALO, alpha=0.6), Normal()])
-
-
 def _cut(box: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.clip(box, 0.006, 0.994)  # a line on the very edge would be half hidden
 
@@ -139,10 +128,10 @@ def _cut(box: NDArray[np.float64]) -> NDArray[np.float64]:
 def _draw_box(axes: Axes, box: NDArray, colour, width: float, alpha: float, *, dashed: bool = False) -> None:
     frame = Rectangle(
         (box[0], box[1]), box[2] - box[0], box[3] - box[1], fill=False, edgecolor=colour, linewidth=width, alpha=alpha,
-        linestyle=(0, (4, 2)) if dashed else "-", joinstyle="miter",
+        linestyle=DASHED if dashed else "-", joinstyle="miter",
         zorder=3 if dashed else 1,  # a window that is its mask stays visible
     )  # fmt: skip
-    frame.set_path_effects([Stroke(linewidth=width + 1, foreground=_HALO, alpha=0.45 * alpha), Normal()])
+    frame.set_path_effects([Stroke(linewidth=width + 1, foreground=INK, alpha=0.45 * alpha), Normal()])
     axes.add_patch(frame)
 
 

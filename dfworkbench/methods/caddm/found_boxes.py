@@ -59,7 +59,7 @@ def find_boxes(
         detector: With `artifact_boxes`, that is one of CADDM.
         data: With true masks, or without any.
         videos: Of these, the fakes are taken: those with masks, where there are some.
-        frames: Of each.
+        frames: Frames of each video.
         keep: Boxes per face, the best ones, whatever their scores.
         batch_size: Faces per forward pass.
 

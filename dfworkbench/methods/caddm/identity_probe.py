@@ -40,7 +40,7 @@ class Probe:
         top5: Share of those whose person is among the five likeliest; chance is 5/K.
         identities: K, the classes.
         videos: Whose frames were used.
-        train_frames: Of the largest fold.
+        train_frames: Training frames of the largest fold.
         test_frames: All that were tested.
         left_out: Genuine videos that could not be used: too few frames, or no second video of that person.
         converged: Whether every fit reached its optimum.
@@ -86,14 +86,14 @@ def identity_probe(
             those whose identity is "". See `people.with_people`.
         protocol: See `PROTOCOLS`. "other_video" tests every video once: videos are dealt to `folds` parts, and a fold trains
             on the other videos of the same people.
-        train_share: Of the frames of each video, for "same_video".
+        train_share: Share of the frames of each video that trains, for "same_video".
         skip: Rows of a video left out between its training and its test part. For clips: (clip_length - 1) * clip_stride if
             every start of a clip has a row, so that no frame is in both; fewer, or none, where starts were thinned out by
             `frames_per_video`. A video too short for this is left out.
         folds: At most so many fits, for "other_video".
         C: Inverse strength of the L2 penalty, scikit-learn's meaning.
         draws: Bootstrap resamplings; 0 for no intervals.
-        seed: Of the resampling.
+        seed: Seed of the resampling.
 
     Raises:
         InputError: Features that do not fit the rows, or are not finite.
@@ -118,7 +118,7 @@ def time_split(rows: pd.DataFrame, train_share: float = 0.8, skip: int = 0, orde
 
     Args:
         rows: With video_id and `order`.
-        train_share: Of the distinct frames of a video, rounded down, at least one.
+        train_share: Share of the distinct frames of a video that trains, rounded down, at least one.
         skip: Frames between the two parts that belong to neither.
         order: The column that says when a frame is.
 

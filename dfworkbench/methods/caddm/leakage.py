@@ -31,7 +31,7 @@ def people_measures(
         detector: Any.
         data: Where genuine videos are probed (beginning against end) and fakes are looked up.
         second: A data set with several genuine videos of a person, for the probe on other videos; None leaves it out.
-        frames: Of each fake.
+        frames: Frames of each fake.
         progress: Whether to show bars.
     """
     genuine, features = _features(detector, data, REAL, PROBE_FRAMES, progress)

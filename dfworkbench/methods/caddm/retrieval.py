@@ -62,7 +62,7 @@ def retrieve(
         own_mean: With `centred`, subtract from the fakes the mean of the fakes instead. This takes out the direction along
             which a detector tells fake from real, which else can outweigh identity. Needs fakes of many people.
         draws: Bootstrap resamplings over identity groups (without groups: carriers); 0 for no intervals.
-        seed: Of the resampling.
+        seed: Seed of the resampling.
 
     Raises:
         InputError: Features that do not fit the rows or are not finite, or a k below 1.

@@ -5,36 +5,33 @@ the code lets them shift when no cell matters to both.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.gridspec import GridSpec
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike, NDArray
 
 from dfworkbench.core.errors import InputError
 from dfworkbench.explain.overlap import cell_masks, union_maps, unit_maps
-from dfworkbench.show.plots.style import LINE, SOFT, bare, checked_pictures, house_style, new_figure, say_instead
+from dfworkbench.methods.fst_matching.maps import Maps, chosen_maps
+from dfworkbench.show.plots.parts import MAP_CMAP, map_bar, name_picture, name_row, plain_bar, reach, thin_frame
+from dfworkbench.show.plots.style import SOFT, bare, checked_pictures, house_style, new_figure, say_instead
 
 #: Combined map: 0 neither, 1 carrier or donor only, 2 detector only, 3 both; colours of the released code.
 COMBINED_COLOURS = ("#F5F5F5", "#9FDEDE", "#FFA500", "#800000")
 COMBINED_WORDS = ("neither", "carrier or donor", "detector", "both")
 HIDDEN = 217  # grey of hidden cells in the authors' teaser
 
-_MAP_CMAP = "RdBu_r"  # blue, white, red; told apart by colour-blind readers
 _CELL = 1.55  # inches
 
 
 @house_style
 def plot_overlap(
     images: ArrayLike | Sequence[ArrayLike],
-    carrier: ArrayLike,
-    donor: ArrayLike,
-    detector: ArrayLike,
+    maps: Maps,
     titles: Sequence[str] | None = None,
     *,
     tau: float = 0.8,
@@ -45,9 +42,7 @@ def plot_overlap(
 
     Args:
         images: `(N, S, S, 3)` uint8 RGB.
-        carrier: `(N, L, L)` attributions of the encoder of carriers ("source"); shown at unit length.
-        donor: The same of the encoder of donors ("target").
-        detector: The same of the detector.
+        maps: Attributions `(N, L, L)` of "carrier" ("source"), "donor" ("target") and "detector"; shown at unit length.
         titles: A few words beside each image.
         tau: Share of cells left out of the combined map.
         limit: The maps are coloured from -limit to limit; by default 3.2 / L, the published 0.2 for 16 x 16 cells.
@@ -57,28 +52,29 @@ def plot_overlap(
         InputError: Pictures that are not uint8 RGB, or maps that do not fit them.
         ParameterError: `tau` outside [0, 1).
     """
-    pictures, maps = _checked(images, titles, carrier=carrier, donor=donor, detector=detector)
-    reach = limit if limit is not None else 3.2 / maps["carrier"].shape[-1]
+    pictures, units = _checked(images, maps, titles)
+    full = limit if limit is not None else 3.2 / units["carrier"].shape[-1]
     rows = max(1, len(pictures))
     figure = new_figure(5 * _CELL + 0.9, rows * _CELL + 0.95 + (0.3 if title else 0), title)
     grid = figure.add_gridspec(rows + 1, 5, height_ratios=[1.0] * rows + [0.16])
     if not pictures:
         say_instead(bare(figure.add_subplot(grid[0, :])), "no images")
         return figure
-    combined = _combined(maps, tau)
+    combined = _combined(units, tau)
     heads = ("face", "carrier (source)", "donor (target)", "detector", f"the highest {100 * (1 - tau):.0f} %")
     for row, picture in enumerate(pictures):
         cells = [bare(figure.add_subplot(grid[row, column])) for column in range(5)]
         cells[0].imshow(picture)
-        cells[0].set_ylabel(titles[row] if titles is not None else "", fontsize=8, color=SOFT)
-        for axes, name in zip(cells[1:4], maps, strict=True):
-            _map(axes, maps[name][row], reach)
+        name_row(cells[0], titles, row)
+        for axes, name in zip(cells[1:4], units, strict=True):
+            _map(axes, units[name][row], full)
         cells[4].imshow(combined[row], cmap=ListedColormap(COMBINED_COLOURS), vmin=-0.5, vmax=3.5)
         for axes, head in zip(cells, heads if row == 0 else (), strict=False):
-            axes.set_title(head, fontsize=8.5, loc="center", fontweight="normal", pad=4)
+            name_picture(axes, head)
         for axes in cells[1:]:
-            _frame(axes)
-    _bar(figure, grid, rows, reach)
+            thin_frame(axes)
+    label, place = "attribution, maps at unit length", (0.14, 0.62, 0.72, 0.38)
+    map_bar(figure, figure.add_subplot(grid[rows, 1:4]), full, label, place)
     handles = [
         Patch(facecolor=colour, edgecolor=SOFT, linewidth=0.4, label=word)
         for colour, word in zip(COMBINED_COLOURS, COMBINED_WORDS, strict=True)
@@ -91,9 +87,7 @@ def plot_overlap(
 @house_style
 def plot_relevant_cells(
     images: ArrayLike | Sequence[ArrayLike],
-    carrier: ArrayLike,
-    donor: ArrayLike,
-    detector: ArrayLike,
+    maps: Maps,
     titles: Sequence[str] | None = None,
     *,
     tau: float = 0.8,
@@ -104,9 +98,7 @@ def plot_relevant_cells(
 
     Args:
         images: `(N, S, S, 3)` uint8 RGB.
-        carrier: `(N, L, L)` attributions of the encoder of carriers ("source").
-        donor: The same of the encoder of donors ("target").
-        detector: The same of the detector.
+        maps: As in `plot_overlap`.
         titles: A few words beside each image.
         tau: Share of the cells that is hidden.
         columns: Images side by side, three pictures each.
@@ -116,7 +108,7 @@ def plot_relevant_cells(
         InputError: Pictures that are not uint8 RGB, or maps that do not fit them.
         ParameterError: `tau` outside [0, 1).
     """
-    pictures, maps = _checked(images, titles, carrier=carrier, donor=donor, detector=detector)
+    pictures, units = _checked(images, maps, titles)
     columns = max(1, min(columns, len(pictures)))
     rows = max(1, -(-len(pictures) // columns))
     words = f"grey: cells below the highest {100 * (1 - tau):.0f} %"
@@ -124,7 +116,7 @@ def plot_relevant_cells(
     if not pictures:
         say_instead(bare(figure.subplots()), "no images")
         return figure
-    combined = _combined(maps, tau)
+    combined = _combined(units, tau)
     places = figure.subplots(rows, 3 * columns, squeeze=False)
     for axes in places.ravel():
         bare(axes)
@@ -134,8 +126,8 @@ def plot_relevant_cells(
         for axes, part, head in zip(cells, kept, ("face", "carrier or donor", "detector"), strict=True):
             axes.imshow(part)
             if i < columns:
-                axes.set_title(head, fontsize=8.5, loc="center", fontweight="normal", pad=4)
-        cells[0].set_ylabel(titles[i] if titles is not None else "", fontsize=8, color=SOFT)
+                name_picture(axes, head)
+        name_row(cells[0], titles, i)
     return figure
 
 
@@ -167,7 +159,7 @@ def plot_map(
             f"plotting an attribution: got a map {a.shape} and standard errors {errors.shape}; expected finite (L, L), twice "
             "the same. Give the map of one image."
         )
-    limit = limit if limit is not None else float(np.quantile(np.abs(a), 0.99)) or float(np.abs(a).max()) or 1.0
+    limit = limit if limit is not None else reach(a, 0.99)
     parts = [("", None), ("attribution", a)]
     if se is not None:
         parts.append(("beyond 2 standard errors", np.where(np.abs(a) > 2 * errors, a, 0.0)))
@@ -177,11 +169,11 @@ def plot_map(
     cells = figure.subplots(1, len(parts))
     for axes, (head, values) in zip(cells, parts, strict=True):
         _overlay(bare(axes), picture, values, limit)
-        axes.set_title(head or "face", fontsize=8.5, loc="center", fontweight="normal", pad=4)
+        name_picture(axes, head or "face")
     bar = figure.colorbar(
-        ScalarMappable(Normalize(-limit, limit), _MAP_CMAP), ax=list(cells), fraction=0.03, aspect=24, extend="both"
+        ScalarMappable(Normalize(-limit, limit), MAP_CMAP), ax=list(cells), fraction=0.03, aspect=24, extend="both"
     )
-    _plain_bar(bar)
+    plain_bar(bar)
     return figure
 
 
@@ -192,7 +184,7 @@ def _overlay(axes: Axes, picture: NDArray[np.uint8], values: NDArray[np.float64]
     grey = picture.astype(np.float64) @ [0.299, 0.587, 0.114]  # colours of the face would mix with those of the map
     axes.imshow(grey, cmap="gray", vmin=-160, vmax=255, extent=(0, 1, 1, 0))
     strength = np.clip(np.abs(values) / limit, 0, 1)
-    colours = ScalarMappable(Normalize(-limit, limit), _MAP_CMAP).to_rgba(values)
+    colours = ScalarMappable(Normalize(-limit, limit), MAP_CMAP).to_rgba(values)
     colours[..., 3] = 0.8 * strength**0.7
     axes.imshow(colours, extent=(0, 1, 1, 0), interpolation="nearest")
 
@@ -202,27 +194,7 @@ def _map(axes: Axes, values: NDArray[np.float64], limit: float) -> None:
         say_instead(axes, "0 everywhere")
         axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
         return
-    axes.imshow(values, cmap=_MAP_CMAP, vmin=-limit, vmax=limit)
-
-
-def _frame(axes: Axes) -> None:
-    """A thin line: the middle of the colours is white, as the page is."""
-    axes.spines[:].set_visible(True)
-    axes.spines[:].set(color=LINE, linewidth=0.8)
-
-
-def _bar(figure: Figure, grid: GridSpec, row: int, limit: float) -> None:
-    inset = bare(figure.add_subplot(grid[row, 1:4])).inset_axes((0.14, 0.62, 0.72, 0.38))
-    mappable = ScalarMappable(Normalize(-limit, limit), _MAP_CMAP)
-    bar = figure.colorbar(mappable, cax=inset, orientation="horizontal", extend="both", ticks=[-limit, 0, limit])
-    bar.set_label("attribution, maps at unit length", fontsize=7.5, color=SOFT, labelpad=1)
-    _plain_bar(bar)
-
-
-def _plain_bar(bar: Any) -> None:
-    bar.outline.set_visible(False)
-    bar.ax.grid(False)
-    bar.ax.tick_params(labelsize=7.5, length=2)
+    axes.imshow(values, cmap=MAP_CMAP, vmin=-limit, vmax=limit)
 
 
 def _combined(maps: Mapping[str, NDArray[np.float64]], tau: float) -> NDArray[np.int64]:
@@ -238,11 +210,12 @@ def _hide(picture: NDArray[np.uint8], shown: NDArray[np.bool_]) -> NDArray[np.ui
 
 
 def _checked(
-    images: ArrayLike | Sequence[ArrayLike], titles: Sequence[str] | None, **maps: ArrayLike
+    images: ArrayLike | Sequence[ArrayLike], maps: Maps, titles: Sequence[str] | None
 ) -> tuple[list[NDArray[np.uint8]], dict[str, NDArray[np.float64]]]:
     """Pictures and their maps at unit length."""
     pictures = checked_pictures(images, titles=titles)
-    arrays = {name: np.asarray(a, dtype=np.float64) for name, a in maps.items()}
+    named = chosen_maps(maps, ("carrier", "donor", "detector"), "plotting hypothesis 1")
+    arrays = {name: np.asarray(a, dtype=np.float64) for name, a in named.items()}
     if not pictures:
         return [], {name: np.zeros((0, 1, 1)) for name in arrays}
     shapes = {a.shape for a in arrays.values()}

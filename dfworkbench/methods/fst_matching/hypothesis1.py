@@ -20,7 +20,16 @@ from numpy.typing import ArrayLike, NDArray
 from dfworkbench.evaluation.metrics.interval import Judging, interval_ends
 from dfworkbench.evaluation.metrics.measures import Measure, group_means
 from dfworkbench.explain.overlap import FORMS, THRESHOLDS, cell_masks, union_maps, unit_maps
-from dfworkbench.methods.fst_matching.maps import Errors, checked_errors, form_measures, mean_curves, prepared, scored
+from dfworkbench.methods.fst_matching.maps import (
+    Errors,
+    Maps,
+    checked_errors,
+    chosen_maps,
+    form_measures,
+    mean_curves,
+    prepared,
+    scored,
+)
 from dfworkbench.methods.fst_matching.null import NullDraws, draw_null, nan_mean, p_values
 
 
@@ -44,9 +53,7 @@ class OverlapStudy:
 
 
 def overlap_study(
-    carrier: ArrayLike,
-    donor: ArrayLike,
-    detector: ArrayLike,
+    maps: Maps,
     groups: Sequence | ArrayLike | None = None,
     *,
     taus: Sequence[float] = THRESHOLDS,
@@ -60,29 +67,27 @@ def overlap_study(
     """Q of a detector, image by image and on average, against a null.
 
     Args:
-        carrier: `(N, L, L)` or `(N, n)` attributions of the encoder of carriers ("source"); any scale.
-        donor: The same of the encoder of donors ("target").
-        detector: The same of the detector.
+        maps: Attributions of the encoder of "carrier" ("source"), of that of "donor" ("target"), and of the "detector".
         groups: `(N,)`, the identity group of each image; by default each image is its own.
         taus: Thresholds, 0 <= tau < 1.
         null: See `null`: "cells", "shift" or "images".
         permutations: Draws of the null.
-        errors: "carrier", "donor", "detector" -> standard errors in the shape and scale of the maps; those left out count as
-            0. They are carried through by `repeats` normal draws around the maps, each cell on its own; that maps which share
-            coalitions err alike is not known here.
-        repeats: Such draws.
+        errors: Standard errors of the maps; those left out count as 0. They are carried through by `repeats` normal draws
+            around the maps, each cell on its own; that maps which share coalitions err alike is not known here.
+        repeats: Draws around the maps.
         draws: Bootstrap resamplings over groups; 0 for no intervals.
-        seed: Of everything random.
+        seed: Seed of everything random.
 
     Raises:
         InputError: Maps that do not fit each other or are not finite, negative standard errors.
         ParameterError: A threshold outside [0, 1).
     """
-    named = {"carrier": carrier, "donor": donor, "detector": detector}
-    maps, names, why = prepared(named, groups, "testing hypothesis 1")
-    values, cells = scored(maps["carrier"], maps["donor"], maps["detector"], taus)
+    doing = "testing hypothesis 1"
+    named = chosen_maps(maps, ("carrier", "donor", "detector"), doing)
+    units, names, why = prepared(named, groups, doing)
+    values, cells = scored(units["carrier"], units["donor"], units["detector"], taus)
     used = np.flatnonzero(why == "")
-    nulls = _null(maps, used, taus, null, names, permutations, seed)
+    nulls = _null(units, used, taus, null, names, permutations, seed)
     se, mean_se = _noise(named, used, taus, errors, repeats, seed)
     images = _image_table(values, cells, names, why)
     for k, form in enumerate(FORMS):

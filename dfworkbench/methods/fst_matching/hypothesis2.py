@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from dfworkbench.evaluation.metrics.interval import Judging
 from dfworkbench.evaluation.metrics.measures import Measure, group_means
 from dfworkbench.explain.overlap import FORMS, THRESHOLDS
-from dfworkbench.methods.fst_matching.maps import form_measures, mean_curves, prepared, scored
+from dfworkbench.methods.fst_matching.maps import Maps, chosen_maps, form_measures, mean_curves, prepared, scored
 from dfworkbench.methods.fst_matching.null import nan_mean
 
 
@@ -37,10 +37,7 @@ class PairingStudy:
 
 
 def pairing_study(
-    carrier: ArrayLike,
-    donor: ArrayLike,
-    paired: ArrayLike,
-    unpaired: ArrayLike,
+    maps: Maps,
     groups: Sequence | ArrayLike | None = None,
     *,
     taus: Sequence[float] = THRESHOLDS,
@@ -50,22 +47,21 @@ def pairing_study(
     """Q over thresholds of two detectors on the same images, and its differences, image by image.
 
     Args:
-        carrier: `(N, L, L)` or `(N, n)` attributions of the encoder of carriers; any scale.
-        donor: The same of the encoder of donors.
-        paired: The same of the detector whose training set holds the carriers and donors of its fakes.
-        unpaired: The same of the one with as many other people, see `pairs.paired_and_unpaired`.
+        maps: Attributions of the encoders of "carrier" and "donor", of the "paired" detector, whose training set holds the
+            carriers and donors of its fakes, and of the "unpaired" one, with as many other people (`pairs`).
         groups: `(N,)`, the identity group of each image; by default each image is its own.
         taus: Thresholds, 0 <= tau < 1.
         draws: Bootstrap resamplings over groups; 0 for no intervals.
-        seed: Of the resampling.
+        seed: Seed of the resampling.
 
     Raises:
         InputError: Maps that do not fit each other or are not finite.
         ParameterError: A threshold outside [0, 1).
     """
-    named = {"carrier": carrier, "donor": donor, "paired": paired, "unpaired": unpaired}
-    maps, names, why = prepared(named, groups, "testing hypothesis 2")
-    of = {kind: scored(maps["carrier"], maps["donor"], maps[kind], taus)[0] for kind in ("paired", "unpaired")}
+    doing = "testing hypothesis 2"
+    named = chosen_maps(maps, ("carrier", "donor", "paired", "unpaired"), doing)
+    units, names, why = prepared(named, groups, doing)
+    of = {kind: scored(units["carrier"], units["donor"], units[kind], taus)[0] for kind in ("paired", "unpaired")}
     of["difference"] = of["paired"] - of["unpaired"]
     tables = [mean_curves(x, taus, names, draws, seed).assign(kind=kind) for kind, x in of.items()]
     curves = pd.concat(tables, ignore_index=True)

@@ -68,9 +68,9 @@ def stability_study(
             raw maps of one estimate with compressed ones of the other, so that coalitions may be shared between compressions.
         errors: Standard errors of the maps, used where `again` is not given. The correction then takes for granted that
             the errors of raw and compressed maps are independent; with shared coalitions it corrects too much.
-        share: Of the cells, for the IoU of the highest.
+        share: Share of the cells that count as highest, for their IoU.
         draws: Bootstrap resamplings over groups; 0 for no intervals.
-        seed: Of the resampling.
+        seed: Seed of the resampling.
 
     Raises:
         InputError: Compressions that do not fit, maps of different shapes or not finite.

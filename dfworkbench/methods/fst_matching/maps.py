@@ -19,12 +19,23 @@ from dfworkbench.explain.overlap import (
     unit_maps,
 )
 
-#: Name of a stack of maps -> their standard errors.
+#: Name of a model ("carrier", "donor", "detector") -> `(N, L, L)` or `(N, n)` attributions of N images, any scale.
+Maps = Mapping[str, ArrayLike]
+#: The same -> standard errors in the shape and scale of its maps.
 Errors = Mapping[str, ArrayLike]
 
 
+def chosen_maps(given: Maps, names: Sequence[str], doing: str) -> dict[str, ArrayLike]:
+    """The maps of these models, in this order whatever the order in which they were given."""
+    if set(given) != set(names):
+        raise InputError(
+            f"{doing}: got maps of {', '.join(given) or 'no model'}; expected {', '.join(names)}. Give one stack of maps for each."
+        )
+    return {name: given[name] for name in names}
+
+
 def prepared(
-    named: Mapping[str, ArrayLike], groups: Sequence | ArrayLike | None, doing: str
+    named: Maps, groups: Sequence | ArrayLike | None, doing: str
 ) -> tuple[dict[str, NDArray], NDArray, NDArray]:
     """Unit maps, the group of each image, and why an image cannot be used ("" if it can)."""
     maps = {name: unit_maps(a) for name, a in named.items()}

@@ -53,7 +53,7 @@ def draw_null(
         kind: One of `NULLS`.
         groups: `(N,)` codes from 0, the identity group of each image; by default each image is its own.
         permutations: Random draws P.
-        seed: Of the draws.
+        seed: Seed of the draws.
 
     Raises:
         UnknownNameError: No such null.

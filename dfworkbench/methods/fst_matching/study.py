@@ -142,7 +142,7 @@ class Study(study.Study[HypothesisSettings]):
         names = self.pictures.rows["group"].to_numpy()
         return {
             name: overlap_study(
-                *(maps.values[part] for maps in models.values()),
+                {title: maps.values[part] for title, maps in models.items()},
                 groups=names[part],
                 null=null,
                 errors={title: maps.errors[part] for title, maps in models.items()},
@@ -177,11 +177,10 @@ class Study(study.Study[HypothesisSettings]):
 
     def pairing(self) -> list[PairingStudy]:
         """Hypothesis 2 for each pair of detectors."""
-        shared = [self.explained[title].values for title in (CARRIER, DONOR)]
+        shared = {title: self.explained[title].values for title in (CARRIER, DONOR)}
         return [
             pairing_study(
-                *shared,
-                *(self.explained[f"{kind} {at + 1}"].values for kind in (PAIRED, UNPAIRED)),
+                {**shared, **{kind: self.explained[f"{kind} {at + 1}"].values for kind in (PAIRED, UNPAIRED)}},
                 groups=self.pictures.rows["group"].to_numpy(),
                 seed=self.settings.seed,
             )

@@ -9,17 +9,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.patheffects import Normal, Stroke
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike, NDArray
 
 from dfworkbench.core.errors import InputError
+from dfworkbench.show.plots.parts import (
+    DASHED,
+    DOTTED,
+    MAP_CMAP,
+    band,
+    map_bar,
+    name_picture,
+    name_row,
+    outline,
+    reach,
+    thin_frame,
+)
 from dfworkbench.show.plots.style import (
     INK,
-    LINE,
     SERIES,
     SOFT,
     bare,
@@ -31,10 +40,8 @@ from dfworkbench.show.plots.style import (
 )
 
 _CELL, _WIDEST = 1.5, 9.2  # inches: of a map, of all of a row
-_MAP_CMAP = "RdBu_r"  # blue, white, red; told apart by colour-blind readers
 _LIKE_CMAP = "viridis"
 _BRIGHTEST = 0.99  # quantile of the size of the shares that gets the full colour
-_DASHES, _DOTS = (0, (4, 2)), (0, (2, 3))
 _LOSSES = {"classification": SERIES[0], "global": SERIES[1], "local": SERIES[2]}
 _WEIGHT = "train_weight_"
 _LOGARITHMIC = 20  # largest over smallest weight from which the axis goes by powers of ten
@@ -56,9 +63,7 @@ def plot_block_information(curves: pd.DataFrame, most: float | None = None, titl
     require_columns(curves, ("variant", "epoch", "measure", "value", "low", "high"), "information over epochs")
     variants = list(curves["variant"].unique())
     words = "band: 95 % interval over people" + ("" if most is None else " · dotted: all that the labels hold")
-    count = max(1, len(variants))
-    figure = new_figure(min(_WIDEST + 0.2, 3.1 * count + 2.1), 3.4 + (0.3 if title else 0), title, words)
-    places = figure.subplots(1, count, squeeze=False, sharey=True)[0]
+    figure, places = _charts(len(variants), 2.1, 3.4, title, words)
     if not variants:
         say_instead(bare(places[0]), "no information loss was trained: these heads say nothing")
         return figure
@@ -67,9 +72,9 @@ def plot_block_information(curves: pd.DataFrame, most: float | None = None, titl
         for measure, part in curves[curves["variant"] == variant].groupby("measure", sort=False):
             label, look = _information_look(str(measure))
             (handles[label],) = axes.plot(part["epoch"], part["value"], markersize=4, label=label, **look)
-            axes.fill_between(part["epoch"], part["low"], part["high"], color=look["color"], alpha=0.13, linewidth=0)
+            band(axes, part["epoch"], (part["low"], part["high"]), look["color"], 0.13)
         if most is not None:
-            axes.axhline(most, color=SOFT, linewidth=1, linestyle=_DOTS, zorder=0.6)
+            axes.axhline(most, color=SOFT, linewidth=1, linestyle=DOTTED, zorder=0.6)
         axes.set_title(str(variant))
         _epochs(axes, curves["epoch"])
     places[0].set_ylim(bottom=0)
@@ -100,9 +105,7 @@ def plot_loss_weights(histories: Mapping[str, pd.DataFrame], *, learned: bool = 
     words = (
         "the network learns these weights with its own" if learned else "these weights are fixed: nothing moves them"
     )
-    count = max(1, len(histories))
-    figure = new_figure(min(_WIDEST + 0.2, 3.1 * count + 1.6), 3.1 + (0.3 if title else 0), title, words)
-    places = figure.subplots(1, count, squeeze=False, sharey=True)[0]
+    figure, places = _charts(len(histories), 1.6, 3.1, title, words)
     if not histories:
         say_instead(bare(places[0]), "no runs")
         return figure
@@ -157,24 +160,24 @@ def plot_block_maps(
     if not pictures:
         say_instead(bare(figure.subplots()), "no images: no variant was trained with the local loss")
         return figure
-    limit = float(np.quantile(np.abs(a), _BRIGHTEST)) or float(np.abs(a).max(initial=0)) or 1.0
+    limit = reach(a, _BRIGHTEST)
     grid = figure.add_gridspec(rows + 1, columns, height_ratios=[1.0] * rows + [0.09])
     heads = ("face", *(f"block {block}" for block in range(1, columns)))
     for row, picture in enumerate(pictures):
         cells = [bare(figure.add_subplot(grid[row, column])) for column in range(columns)]
         cells[0].imshow(picture, extent=(0, 1, 1, 0))
-        cells[0].set_ylabel(titles[row] if titles is not None else "", fontsize=8, color=SOFT)
+        name_row(cells[0], titles, row)
         for axes, values in zip(cells[1:], a[:, row], strict=True):
-            axes.imshow(values, cmap=_MAP_CMAP, vmin=-limit, vmax=limit, extent=(0, 1, 1, 0), interpolation="nearest")
-            axes.spines[:].set_visible(True)  # the middle of the colours is white, as the page is
-            axes.spines[:].set(color=LINE, linewidth=0.8)
+            axes.imshow(values, cmap=MAP_CMAP, vmin=-limit, vmax=limit, extent=(0, 1, 1, 0), interpolation="nearest")
+            thin_frame(axes)
         mask = masks[row] if masks is not None else None
         for axes, head in zip(cells, heads, strict=True):
             if mask is not None:
-                _outline(axes, np.asarray(mask))
+                outline(axes, mask)
             if row == 0:
-                axes.set_title(head, fontsize=8.5, loc="center", fontweight="normal", pad=4)
-    _bar(figure, figure.add_subplot(grid[rows, 1:]), limit)
+                name_picture(axes, head)
+    label = "share of the block in the log-odds of fake"
+    map_bar(figure, figure.add_subplot(grid[rows, 1:]), limit, label, (0.2, 0, 0.6, 1))
     return figure
 
 
@@ -219,6 +222,13 @@ def plot_map_overlap(
     return figure
 
 
+def _charts(count: int, beside: float, height: float, title: str, words: str) -> tuple[Figure, Sequence[Axes]]:
+    """A chart per variant in a row, with room for a legend of `beside` inches."""
+    width = min(_WIDEST + 0.2, 3.1 * max(1, count) + beside)
+    figure = new_figure(width, height + (0.3 if title else 0), title, words)
+    return figure, figure.subplots(1, max(1, count), squeeze=False, sharey=True)[0]
+
+
 def _likeness(axes: Axes, table: NDArray[np.float64], beside: NDArray[np.float64], highest: float) -> None:
     n = len(table)
     shown = np.where(np.eye(n, dtype=bool), np.nan, table)  # each map is like itself
@@ -249,7 +259,7 @@ def _information_look(measure: str) -> tuple[str, dict[str, Any]]:
     block = measure.removeprefix("information only block ").split(" ")[0]
     if measure.startswith("information only block ") and block.isdigit():
         return f"only block {block}", {"color": SERIES[(int(block) - 1) % len(SERIES)], "marker": "o"}
-    return "lost by the\nglobal vector", {"color": INK, "linestyle": _DASHES, "marker": "o"}
+    return "lost by the\nglobal vector", {"color": INK, "linestyle": DASHED, "marker": "o"}
 
 
 def _epochs(axes: Axes, epochs: pd.Series) -> None:
@@ -267,25 +277,3 @@ def _scale_weights(axes: Axes, values: NDArray[np.float64]) -> None:
         axes.yaxis.set_minor_locator(NullLocator())
     else:
         axes.set_ylim(0, 1.08 * float(known.max(initial=1.0)))
-
-
-def _outline(axes: Axes, mask: NDArray) -> None:
-    if not mask.any() or mask.all():
-        return
-    height, width = mask.shape
-    x, y = (np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height
-    lines = axes.contour(x, y, mask.astype(np.float64), levels=[0.5], colors=["white"], linewidths=1.1)
-    lines.set_path_effects([Stroke(linewidth=2.2, foreground=INK, alpha=0.7), Normal()])
-
-
-def _bar(figure: Figure, axes: Axes, limit: float) -> None:
-    inset = bare(axes).inset_axes((0.2, 0, 0.6, 1))
-    bar = figure.colorbar(
-        ScalarMappable(Normalize(-limit, limit), _MAP_CMAP), cax=inset, orientation="horizontal", extend="both",
-        ticks=[-limit, 0, limit],
-    )  # fmt: skip
-    bar.ax.set_xticklabels([f"{-limit:.2g}", "0", f"{limit:.2g}"])
-    bar.set_label("share of the block in the log-odds of fake", fontsize=7.5, color=SOFT, labelpad=1)
-    bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
-    bar.ax.grid(False)
-    bar.ax.tick_params(labelsize=7.5, length=2)

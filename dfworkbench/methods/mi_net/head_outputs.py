@@ -17,40 +17,33 @@ from tqdm.auto import tqdm
 
 from dfworkbench.core.errors import InputError
 from dfworkbench.datasets.face_dataset import FaceDataset, collate
+from dfworkbench.methods.mi_net.information import HeadLogits
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.memory import reuse_memory
 from dfworkbench.models.modes import device_of, evaluating
 from dfworkbench.models.prediction import Prediction
 from dfworkbench.runs.checkpoints import LoadedDetector
 
-#: Entries of `Prediction.aux` with the logits of real and fake, in the order of `HeadOutputs`.
+#: Entries of `Prediction.aux` with the logits of real and fake, in the order of `HeadLogits`.
 HEADS = ("class_logits", "joint_logits", "left_out_logits")
 
 
 class HeadOutputs(NamedTuple):
-    """Logits of real and fake by every head.
+    """What every head says of the samples of a data set.
 
     Attributes:
         rows: What the samples are, `FaceDataset.rows`.
-        class_logits: `(N, 2)` float64, from the global vector: the decision.
-        joint_logits: `(N, 2)`, from all blocks.
-        left_out_logits: `(N, n, 2)`, the i-th from all blocks but the i-th.
+        logits: Logits of real and fake of the same samples, float64.
     """
 
     rows: pd.DataFrame
-    class_logits: NDArray[np.float64]
-    joint_logits: NDArray[np.float64]
-    left_out_logits: NDArray[np.float64]
-
-    @property
-    def logits(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """The three arrays, as the measures of `information` take them first."""
-        return self.class_logits, self.joint_logits, self.left_out_logits
+    logits: HeadLogits
 
     def where(self, chosen: ArrayLike) -> "HeadOutputs":
         """Some of the samples; `chosen` is `(N,)` bool."""
-        keep = np.asarray(chosen, dtype=bool)
-        return HeadOutputs(self.rows[keep].reset_index(drop=True), *(values[keep] for values in self.logits))
+        keep, all_ = np.asarray(chosen, dtype=bool), self.logits
+        some = HeadLogits(all_.decision[keep], all_.joint[keep], all_.left_out[keep])
+        return HeadOutputs(self.rows[keep].reset_index(drop=True), some)
 
 
 @dataclass(frozen=True)
@@ -61,7 +54,7 @@ class BlockShare:
     part in this value.
 
     Attributes:
-        index: Of the block, 0..n-1.
+        index: Index of the block, 0..n-1.
     """
 
     index: int
@@ -111,7 +104,7 @@ def head_outputs(
         for start in tqdm(starts, desc="heads", unit="batch", disable=not progress, leave=False):
             batch = collate([dataset[row] for row in range(start, min(start + batch_size, len(dataset)))])
             parts.append(_forward(network, name, dataset, batch["images"]))
-    return HeadOutputs(dataset.rows, *(np.concatenate(values) for values in zip(*parts, strict=True)))
+    return HeadOutputs(dataset.rows, HeadLogits(*(np.concatenate(values) for values in zip(*parts, strict=True))))
 
 
 def _forward(network: Any, name: str, dataset: FaceDataset, images: Tensor) -> list[NDArray[np.float64]]:

@@ -10,6 +10,7 @@ Heads of a network are no exact posteriors: what comes out says how far the head
 calibrated. The published losses take the divergence the other way round, which is no information even for exact posteriors.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,8 @@ from dfworkbench.core.errors import InputError
 from dfworkbench.evaluation.metrics.interval import Judging
 from dfworkbench.evaluation.metrics.measures import Measure, group_means, group_measure, group_names, mean_measure
 from dfworkbench.explain.map_likeness import map_cosines, top_iou
+
+Floats = NDArray[np.float64]
 
 
 class MapOverlap(NamedTuple):
@@ -60,31 +63,59 @@ def divergences(joint_logits: ArrayLike, other_logits: ArrayLike, *, reverse: bo
     return (np.exp(first) * (first - second)).sum(axis=-1)
 
 
+@dataclass(frozen=True, eq=False)
+class HeadLogits:
+    """Logits of real and fake of N samples by every head of a detector with n blocks.
+
+    Attributes:
+        decision: `(N, 2)`, from the global vector.
+        joint: `(N, 2)`, from all blocks.
+        left_out: `(N, n, 2)`, the i-th from all blocks but the i-th.
+
+    Raises:
+        InputError: Shapes that do not fit.
+    """
+
+    decision: Floats
+    joint: Floats
+    left_out: Floats
+
+    def __post_init__(self) -> None:
+        shapes = [np.shape(logits) for logits in (self.decision, self.joint, self.left_out)]
+        if len(shapes[2]) != 3 or {*shapes[:2], (shapes[2][0], shapes[2][2])} != {(len(self.joint), 2)}:
+            raise InputError(
+                f"reading the logits of heads: got {', '.join(map(str, shapes))}; expected (N, 2), (N, 2) and (N, n, 2). Give "
+                "outputs of the same samples."
+            )
+
+    def checked_labels(self, labels: ArrayLike) -> NDArray[np.int64]:
+        """Labels `(N,)`, 0 real and 1 fake, once it is certain that there is one per sample."""
+        truth = np.asarray(labels)
+        if truth.shape != (len(self.joint),):
+            raise InputError(
+                f"measuring heads: there are logits of {len(self.joint)} samples and labels {truth.shape}; expected "
+                f"({len(self.joint)},). Give labels of the same samples."
+            )
+        return truth.astype(np.int64)
+
+
 def information_measures(
-    class_logits: ArrayLike,
-    joint_logits: ArrayLike,
-    left_out_logits: ArrayLike,
-    groups: ArrayLike | None = None,
-    *,
-    draws: int = 1000,
-    seed: int = 0,
+    logits: HeadLogits, groups: ArrayLike | None = None, *, draws: int = 1000, seed: int = 0
 ) -> list[Measure]:
     """What only one block knows of the label, and what is lost on the way to the global vector, in nats.
 
     No label is looked at: what heads say with confidence counts, right or wrong. `missed_measures` asks the labels.
 
     Args:
-        class_logits: `(N, 2)`, from the global vector.
-        joint_logits: `(N, 2)`, from all blocks.
-        left_out_logits: `(N, n, 2)`, from all blocks but one.
+        logits: What every head says.
         groups: `(N,)`, identity group of each sample, for the intervals; by default each sample is its own.
         draws: Resamplings of groups; 0 for no intervals.
-        seed: Of the resampling.
+        seed: Seed of the resampling.
 
     Returns:
         n + 1 measures, the global gap last; 0 is the least and what a block has that adds nothing.
     """
-    found = [*divergences(joint_logits, left_out_logits).T, divergences(joint_logits, class_logits)]
+    found = [*divergences(logits.joint, logits.left_out).T, divergences(logits.joint, logits.decision)]
     names = [f"information only block {i} has (nats)" for i in range(1, len(found))]
     names.append("information lost by the global vector (nats)")
     units = group_names(groups, len(found[0]), "measuring information")
@@ -93,43 +124,20 @@ def information_measures(
 
 
 def missed_measures(
-    joint_logits: ArrayLike,
-    left_out_logits: ArrayLike,
-    labels: ArrayLike,
-    groups: ArrayLike | None = None,
-    *,
-    draws: int = 1000,
-    seed: int = 0,
+    logits: HeadLogits, labels: ArrayLike, groups: ArrayLike | None = None, *, draws: int = 1000, seed: int = 0
 ) -> list[Measure]:
     """How much log loss rises without each block: E ln p(y | Z) - ln p(y | Z without z_i), in nats.
 
     For exact posteriors this is the information of `information_measures`; for others it counts only what the labels confirm, and
-    is below 0 where the answer is better without the block.
-
-    Args:
-        joint_logits: See `information_measures`, as for the other arguments.
-        left_out_logits: Likewise.
-        labels: `(N,)`, 0 real and 1 fake.
-        groups: Likewise.
-        draws: Likewise.
-        seed: Likewise.
+    is below 0 where the answer is better without the block. Arguments as there, and `labels` `(N,)`, 0 real and 1 fake.
 
     Returns:
         n measures.
-
-    Raises:
-        InputError: Shapes that do not fit.
     """
-    joint, left_out = np.asarray(joint_logits, dtype=np.float64), np.asarray(left_out_logits, dtype=np.float64)
-    truth = np.asarray(labels)
-    if joint.shape != (len(truth), 2) or left_out.ndim != 3 or left_out[:, 0].shape != joint.shape:
-        raise InputError(
-            f"measuring what is missed: logits are {joint.shape} and {left_out.shape}, labels {truth.shape}; expected (N, 2), "
-            "(N, n, 2) and (N,). Give outputs of the same samples."
-        )
+    truth = logits.checked_labels(labels)
     samples = np.arange(len(truth))
-    without = _log_posteriors(left_out)[samples, :, truth.astype(np.int64)]
-    rise = _log_posteriors(joint)[samples, truth.astype(np.int64)][:, None] - without
+    without = _log_posteriors(logits.left_out)[samples, :, truth]
+    rise = _log_posteriors(logits.joint)[samples, truth][:, None] - without
     units = group_names(groups, len(truth), "measuring what is missed")
     means = group_means(rise.T, units, Judging(draws=draws, seed=seed))
     names = [f"log loss added without block {i + 1} (nats)" for i in range(rise.shape[1])]
@@ -137,48 +145,23 @@ def missed_measures(
 
 
 def accuracy_measures(
-    class_logits: ArrayLike,
-    joint_logits: ArrayLike,
-    left_out_logits: ArrayLike,
-    labels: ArrayLike,
-    groups: ArrayLike | None = None,
-    *,
-    draws: int = 1000,
-    seed: int = 0,
+    logits: HeadLogits, labels: ArrayLike, groups: ArrayLike | None = None, *, draws: int = 1000, seed: int = 0
 ) -> list[Measure]:
     """Accuracy of every head; that without a block hardly falls where the others know what it knows.
 
-    Args:
-        class_logits: See `information_measures`, as for the other arguments.
-        joint_logits: Likewise.
-        left_out_logits: Likewise.
-        labels: `(N,)`, 0 real and 1 fake.
-        groups: Likewise.
-        draws: Likewise.
-        seed: Likewise.
+    Arguments as in `missed_measures`.
 
     Returns:
         n + 2 measures, the decision first; chance is the share of the commoner class.
-
-    Raises:
-        InputError: Shapes that do not fit.
     """
-    left_out = np.asarray(left_out_logits, dtype=np.float64)
-    truth = np.asarray(labels)
-    heads = {"accuracy of the decision": class_logits, "accuracy of all blocks together": joint_logits}
-    if left_out.ndim == 3:
-        heads |= {f"accuracy without block {i + 1}": left_out[:, i] for i in range(left_out.shape[1])}
-    arrays = {name: np.asarray(logits, dtype=np.float64) for name, logits in heads.items()}
-    if left_out.ndim != 3 or {a.shape for a in arrays.values()} != {(len(truth), 2)}:
-        raise InputError(
-            f"measuring accuracy: logits are {[np.shape(x) for x in (class_logits, joint_logits, left_out_logits)]} and labels "
-            f"{truth.shape}; expected (N, 2), (N, 2), (N, n, 2) and (N,). Give outputs of the same samples."
-        )
+    truth = logits.checked_labels(labels)
+    heads = {"accuracy of the decision": logits.decision, "accuracy of all blocks together": logits.joint}
+    heads |= {f"accuracy without block {i + 1}": a for i, a in enumerate(np.moveaxis(logits.left_out, 1, 0))}
     units, judging = group_names(groups, len(truth), "measuring accuracy"), Judging(draws=draws, seed=seed)
     chance = max(float(truth.mean()), 1 - float(truth.mean())) if len(truth) else float("nan")
     return [
         mean_measure(name, (a[:, 1] > a[:, 0]) == (truth > 0), units, judging, chance=chance, unit="group")
-        for name, a in arrays.items()
+        for name, a in heads.items()
     ]  # fmt: skip
 
 
@@ -187,7 +170,7 @@ def map_overlap(maps: ArrayLike, share: float = 0.2) -> MapOverlap:
 
     Args:
         maps: `(n, N, L, L)`, attribution of each block for the same images; a flat map does not count.
-        share: Of the cells that are called the highest.
+        share: Share of the cells that count as highest.
 
     Raises:
         InputError: Another shape.

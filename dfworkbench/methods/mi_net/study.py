@@ -103,7 +103,7 @@ class Study(study.Study[ClueStudySettings]):
 
     def _information(self, variant: str, found: HeadOutputs) -> list[Measure]:
         local, whole = VARIANTS[variant]
-        *blocks, gap = information_measures(*found.logits, found.rows["group"])
+        *blocks, gap = information_measures(found.logits, found.rows["group"])
         return [*(blocks if local else ()), *([gap] if local or whole else ())]
 
     @property
@@ -135,7 +135,7 @@ class Study(study.Study[ClueStudySettings]):
             part = outputs.where(self._of(condition, outputs.rows))
             if condition == UNSEEN and not (part.rows["label"] == FAKE).any():
                 continue  # all kinds were trained
-            decision, together, *without = accuracy_measures(*part.logits, part.rows["label"], part.rows["group"])
+            decision, together, *without = accuracy_measures(part.logits, part.rows["label"], part.rows["group"])
             found[variant] = [decision, *([together] if local or whole else ()), *(without if local else ())]
         return found
 
@@ -152,7 +152,7 @@ class Study(study.Study[ClueStudySettings]):
         if not VARIANTS[variant][0]:
             return []
         found = self.outputs[variant].where(self._of(condition, self.outputs[variant].rows))
-        return missed_measures(found.joint_logits, found.left_out_logits, found.rows["label"], found.rows["group"])
+        return missed_measures(found.logits, found.rows["label"], found.rows["group"])
 
     # -- losses --------------------------------------------------------------------------------------------------------
 

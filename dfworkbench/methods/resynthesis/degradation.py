@@ -26,12 +26,12 @@ class DegradationExplorer:
     Shown as the last value of a cell; without a notebook, `figure` and `score` give the same.
 
     Args:
-        detector: Of the re-synthesis family.
+        detector: A detector of the re-synthesis family.
         images: `(N, S, S, 3)` uint8 RGB, as the detector's InputSpec asks for.
         titles: A few words for each, such as real or the name of the generator.
-        degradation: What is chosen at first.
-        level: Likewise, 1 to 5.
-        seed: Of what is random.
+        degradation: The degradation that is chosen at first.
+        level: Its strength at first, 1 to 5.
+        seed: Seed of random degradations.
     """
 
     def __init__(

@@ -8,15 +8,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
 from dfworkbench.core.errors import InputError
 from dfworkbench.methods.resynthesis.reconstruction import ALL_GENERATED
+from dfworkbench.show.plots.parts import DOTTED, band, colour_bar, legend_above, name_picture, name_row
 from dfworkbench.show.plots.style import (
     INK,
     REAL_COLOUR,
@@ -35,7 +33,6 @@ _WIDEST = 10.0  # inches of all cells of a row
 _MAP_CMAP = "magma"  # even in lightness: more light is more error for every reader
 _BRIGHTEST = 0.995  # quantile of a column's errors that gets the lightest colour
 _GREEN = "#009E73"  # means real
-_DASHES = (0, (2, 3))
 
 
 @house_style
@@ -83,10 +80,10 @@ def plot_reconstructions(
         for axes, (name, values) in zip(cells[2:], maps.items(), strict=True):
             axes.imshow(values[row], cmap=_MAP_CMAP, vmin=0, vmax=limits[name], interpolation="nearest")
         for axes, head in zip(cells, ("original", "re-synthesis", *maps) if row == 0 else (), strict=False):
-            axes.set_title(head, fontsize=8.5, loc="center", fontweight="normal", pad=4)
-        cells[0].set_ylabel(titles[row] if titles is not None else "", fontsize=8, color=SOFT)
+            name_picture(axes, head)
+        name_row(cells[0], titles, row)
     for column, limit in enumerate(limits.values(), start=2):
-        _bar(figure, figure.add_subplot(grid[rows, column]), limit)
+        colour_bar(figure, figure.add_subplot(grid[rows, column]), (0, limit), _MAP_CMAP)
     return figure
 
 
@@ -117,16 +114,15 @@ def plot_error_spectra(spectra: Mapping[str, pd.DataFrame], title: str = "") -> 
     for axes, (name, table) in zip(places, spectra.items(), strict=True):
         for kind, part in table.groupby("kind", sort=False):
             axes.plot(part["frequency"], part["value"], color=colours[str(kind)], linewidth=1.5)
-            axes.fill_between(
-                part["frequency"], part["low"], part["high"], color=colours[str(kind)], alpha=0.16, linewidth=0
-            )
+            band(axes, part["frequency"], (part["low"], part["high"]), colours[str(kind)])
         for frequency in (0.25, 0.5, np.sqrt(0.5)):
-            axes.axvline(frequency, color=SOFT, linewidth=1, linestyle=_DASHES, zorder=0.6)
+            axes.axvline(frequency, color=SOFT, linewidth=1, linestyle=DOTTED, zorder=0.6)
         axes.set(xlim=(0, 0.73), xlabel="cycles per pixel of the map")
         axes.set_xticks([0, 0.25, 0.5, np.sqrt(0.5)], ["0", "0.25", "0.5", "0.71"])
         axes.set_title(name)
     places[0].set_ylabel("power, dB")
-    _line_legend(places[0], colours, loc="best")
+    handles = [Line2D([], [], color=colour, label=name) for name, colour in colours.items()]
+    places[0].legend(handles=handles, handlelength=1.4, loc="best")
     return figure
 
 
@@ -143,10 +139,10 @@ def plot_residuals(
     """Where the mean errors of real and generated pictures lie; the legend says how well they alone tell the two apart.
 
     Args:
-        rows: Of `reconstruction.PictureErrors`.
+        rows: Rows of `reconstruction.PictureErrors`.
         comparison: `reconstruction.compare_kinds` of the same column.
-        column: Of the figure in `rows`.
-        bins: Of the histograms; None for as many as the number of pictures allows.
+        column: Column of the figure in `rows`.
+        bins: Bins of the histograms; None for as many as the number of pictures allows.
         words: Name of the axis.
         title: Above the chart.
 
@@ -184,8 +180,7 @@ def plot_residuals(
         axes.stairs(heights, edges, color=colours[kind], linewidth=1.5)
     axes.set(xlabel=words, ylabel="share of pictures", xlim=(edges[0], edges[-1]))
     axes.set_ylim(bottom=0)
-    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1.0), "borderaxespad": 0.3, "borderpad": 0}
-    axes.legend(handles=handles, ncols=2, handlelength=1.4, columnspacing=1.6, **place)
+    legend_above(axes, handles, 2, handlelength=1.4, columnspacing=1.6)
     return figure
 
 
@@ -198,11 +193,6 @@ def _kind_colours(kinds: Sequence[str]) -> dict[str, Any]:
     return {kind: known.get(kind) or colours[kind] for kind in kinds}
 
 
-def _line_legend(axes: Axes, colours: Mapping[str, Any], **options: Any) -> None:
-    handles = [Line2D([], [], color=colour, label=name) for name, colour in colours.items()]
-    axes.legend(handles=handles, handlelength=1.4, **options)
-
-
 def _auc_words(row: pd.Series) -> str:
     if row.name == "real":
         return ""
@@ -210,17 +200,3 @@ def _auc_words(row: pd.Series) -> str:
         return ": AUC not defined"
     ends = "" if np.isnan(row["auc_low"]) else f" [{row['auc_low']:.2f}, {row['auc_high']:.2f}]"
     return f": AUC {row['auc']:.2f}{ends}"
-
-
-def _bar(figure: Figure, axes: Axes, limit: float) -> None:
-    bar = figure.colorbar(
-        ScalarMappable(Normalize(0, limit), _MAP_CMAP),
-        cax=axes,
-        orientation="horizontal",
-        extend="max",
-        ticks=[0, limit],
-    )
-    bar.ax.set_xticklabels(["0", f"{limit:.2g}"])
-    bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
-    bar.ax.grid(False)
-    bar.ax.tick_params(labelsize=7.5, length=2)

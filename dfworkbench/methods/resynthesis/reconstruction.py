@@ -62,7 +62,7 @@ def reconstruction_errors(
     """Error maps of pictures, their channels averaged.
 
     Args:
-        detector: Of the re-synthesis family. It stays on its device, and is left in the mode it was in.
+        detector: A detector of the re-synthesis family. It stays on its device, and is left in the mode it was in.
         images: `(N, 3, S, S)` uint8 RGB; S may differ from the detector's own size if it is a multiple of 4.
         stages: 0 for pixels (differences of values in 0..1), 1 to 5 for stages of VGG-19; None for those of the detector.
         batch_size: Pictures per forward pass.
@@ -125,7 +125,7 @@ def picture_errors(
 
     Args:
         detector: As for `reconstruction_errors`.
-        dataset: Of single pictures, cut for the detector's InputSpec.
+        dataset: Single pictures, cut for the detector's InputSpec.
         stages: As for `reconstruction_errors`.
         batch_size: Pictures per forward pass.
         progress: Whether to show a bar.
@@ -162,10 +162,10 @@ def compare_kinds(rows: pd.DataFrame, column: str, *, draws: int = 1000, seed: i
     are averaged first. All intervals are 95 % bootstrap intervals over identity groups; files without a group are their own.
 
     Args:
-        rows: Of `PictureErrors`, or a table with video_id, label, kind, group and the figure.
-        column: Of the figure.
+        rows: Rows of `PictureErrors`, or a table with video_id, label, kind, group and the figure.
+        column: Column of the figure.
         draws: Bootstrap resamplings; 0 for no intervals.
-        seed: Of the resampling.
+        seed: Seed of the resampling.
 
     Returns:
         Rows: real, then each generator in order of the alphabet, then "all generated" if there are several. Columns: kind, n

@@ -133,7 +133,7 @@ def mean_spectra(
         kinds: `(B,)`, such as real and the name of each generator.
         groups: `(B,)`, identity group of each picture.
         draws: Resamplings; 0 for no intervals.
-        seed: Of the resampling.
+        seed: Seed of the resampling.
 
     Returns:
         One row per kind and ring, kinds in order of first appearance: kind, frequency, value, low, high (dB), n.

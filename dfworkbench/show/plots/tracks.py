@@ -37,7 +37,7 @@ def plot_tracks(file: FileScore, *, max_tracks: int = 12, title: str = "") -> Fi
     """One row per person: thumbnails, and the fake probability over time, red above and green below 0.5.
 
     Args:
-        file: Of `score`.
+        file: A scored file, from `score`.
         max_tracks: With more tracks, those with the highest fake probability are shown.
         title: Instead of name and verdict.
     """

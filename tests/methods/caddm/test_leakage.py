@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 from dfworkbench.core.errors import InputError
 from dfworkbench.evaluation.metrics.measures import Measure
 from dfworkbench.methods.caddm.box_figures import plot_artifact_boxes, plot_swaps
-from dfworkbench.methods.caddm.figures import plot_comparison, plot_measures
+from dfworkbench.show.plots.comparison import plot_comparison, plot_measures
 from dfworkbench.show.plots.style import ARTIFACT_COLOUR, INK, SERIES
 
 NAN = float("nan")
@@ -101,7 +101,7 @@ def test_comparison_takes_what_is_there():
     assert "not defined" in words(plot_comparison(table))
     assert len(dots(plot_comparison(table.iloc[1:]).axes[0], 7.5)) == 5  # a condition that was not tried has no dot
     assert "nothing was scored" in words(plot_comparison(results().iloc[:0]))
-    with pytest.raises(InputError, match="no column low, high; they have detector"):
+    with pytest.raises(InputError, match="no column low, high; it has detector"):
         plot_comparison(results().drop(columns=["low", "high"]))
 
 

@@ -17,6 +17,14 @@ from dfworkbench.methods.fst_matching.hypothesis3 import CORRECTED, stability_st
 from dfworkbench.methods.fst_matching.null import draw_null, p_values
 
 
+def pair(carrier, donor, paired, unpaired):
+    return {"carrier": carrier, "donor": donor, "paired": paired, "unpaired": unpaired}
+
+
+def by_name(carrier, donor, detector):
+    return {"carrier": carrier, "donor": donor, "detector": detector}
+
+
 def random_maps(stacks, images=12, side=4, seed=0):
     return np.random.default_rng(seed).standard_normal((stacks, images, side, side))
 
@@ -80,7 +88,7 @@ def test_thresholds_outside_0_to_1_are_refused(tau):
     with pytest.raises(ParameterError, match=r"the thresholds are .*, expected numbers from 0 to below 1"):
         cell_masks(np.ones((1, 16)), tau)
     with pytest.raises(ParameterError, match="the thresholds"):
-        overlap_study(*random_maps(3), taus=(0.5, tau))
+        overlap_study(by_name(*random_maps(3)), taus=(0.5, tau))
 
 
 def test_bounds_of_q():
@@ -111,12 +119,14 @@ def test_maps_that_do_not_fit_are_refused():
     broken = a.copy()
     broken[5, 0, 0] = np.nan
     with pytest.raises(InputError, match="map 5 holds numbers that are not finite"):
-        overlap_study(a, a, broken)
+        overlap_study(by_name(a, a, broken))
     with pytest.raises(InputError, match="testing hypothesis 1: got"):
-        overlap_study(a, a, a[:3])
-    for study in (overlap_study, pairing_study):
+        overlap_study(by_name(a, a, a[:3]))
+    for study, maps in ((overlap_study, by_name(*random_maps(3))), (pairing_study, pair(*random_maps(4)))):
         with pytest.raises(InputError, match=r"there are 12 images and groups of shape \(3,\)"):
-            study(*random_maps(3 if study is overlap_study else 4), [1, 2, 3])
+            study(maps, [1, 2, 3])
+    with pytest.raises(InputError, match="got maps of carrier; expected carrier, donor, detector"):
+        overlap_study({"carrier": a})
     with pytest.raises(InputError, match="measuring stability: there are 12 images and groups"):
         stability_study({"raw": a, "c23": a}, [1, 2, 3])
 
@@ -126,7 +136,7 @@ def test_maps_that_do_not_fit_are_refused():
 
 def test_a_flat_map_is_exactly_at_its_null():
     carrier, donor = random_maps(2, side=16)
-    study = overlap_study(carrier, donor, np.full((12, 16, 16), 3.0), permutations=19)
+    study = overlap_study(by_name(carrier, donor, np.full((12, 16, 16), 3.0)), permutations=19)
     assert study.summary.loc[0, "value"] > 0.03
     assert study.summary["value"].tolist()[1:] == [0, 0]
     assert study.summary["p"].tolist() == [1, 1, 1]
@@ -167,17 +177,17 @@ def test_shuffled_cells_are_no_null_for_smooth_maps():
 def test_p_is_small_where_the_detector_looks_elsewhere():
     carrier, donor, noise = random_maps(3, side=8)
     for kind in ("cells", "shift", "images"):
-        study = overlap_study(carrier, donor, noise - union_maps(carrier, donor), null=kind, permutations=199)
+        study = overlap_study(by_name(carrier, donor, noise - union_maps(carrier, donor)), null=kind, permutations=199)
         assert (study.summary["p"] == 1 / 200).all()
         assert (study.summary["value"][1:] > study.summary["null_high"][1:]).all()
-        back = overlap_study(carrier, donor, union_maps(carrier, donor), null=kind, permutations=199)
+        back = overlap_study(by_name(carrier, donor, union_maps(carrier, donor)), null=kind, permutations=199)
         assert (back.summary["p"] > 0.99).all()
 
 
 def test_the_mean_under_shuffled_cells_is_known():
     maps = random_maps(3, side=6)
     maps[2] += 0.7
-    study = overlap_study(*maps, permutations=4000, draws=0)
+    study = overlap_study(by_name(*maps), permutations=4000, draws=0)
     phi = unit_maps(maps[2]).reshape(12, -1)
     cells = cell_masks(union_maps(unit_maps(maps[0]), unit_maps(maps[1]))).sum(axis=(2, 3))
     expected = (phi.mean(axis=1) * (1 - 2 * cells / 36)).mean()
@@ -204,9 +214,9 @@ def test_masks_of_other_images_come_from_other_people():
 
 def test_maps_of_zeros_are_left_out_with_a_reason():
     maps = random_maps(3)
-    whole = overlap_study(*(m[1:-1] for m in maps), permutations=9)
+    whole = overlap_study(by_name(*(m[1:-1] for m in maps)), permutations=9)
     maps[0, 0], maps[2, -1] = 0, 0
-    study = overlap_study(*maps, permutations=9)
+    study = overlap_study(by_name(*maps), permutations=9)
     assert study.images["reason"].tolist() == [
         "the map of carrier is 0 everywhere",
         *[""] * 10,
@@ -216,17 +226,17 @@ def test_maps_of_zeros_are_left_out_with_a_reason():
     assert study.summary["value"].tolist() == pytest.approx(whole.summary["value"].tolist())
     assert (study.summary["left_out"] == 2).all()
     assert (study.summary["n"] == 10).all()
-    nothing = overlap_study(*np.zeros((3, 4, 4, 4)), permutations=9)
+    nothing = overlap_study(by_name(*np.zeros((3, 4, 4, 4))), permutations=9)
     assert nothing.measures[0].reason == "the map of carrier is 0 everywhere"
     assert nothing.summary[["value", "p", "null"]].isna().all(axis=None)
     with pytest.raises(InputError, match="there are no maps"):
-        overlap_study(*np.zeros((3, 0, 4, 4)))
+        overlap_study(by_name(*np.zeros((3, 0, 4, 4))))
 
 
 def test_images_without_a_positive_cell_have_no_q_per_area():
     maps = random_maps(3)
     maps[:2, 4] = -np.abs(maps[:2, 4])
-    study = overlap_study(*maps, permutations=9)
+    study = overlap_study(by_name(*maps), permutations=9)
     row = study.images.iloc[4]
     assert np.isnan(row["q_area"])
     assert row["empty_masks"] == len(THRESHOLDS)
@@ -236,12 +246,12 @@ def test_images_without_a_positive_cell_have_no_q_per_area():
 
 def test_groups_are_drawn_together():
     maps = np.repeat(random_maps(3, images=8, side=6), 5, axis=1)  # each image five times
-    alone = overlap_study(*maps, permutations=9).summary
-    grouped = overlap_study(*maps, np.repeat(np.arange(8), 5), permutations=9).summary
+    alone = overlap_study(by_name(*maps), permutations=9).summary
+    grouped = overlap_study(by_name(*maps), np.repeat(np.arange(8), 5), permutations=9).summary
     assert grouped["value"].tolist() == alone["value"].tolist()
     width = [(table["high"] - table["low"]).to_numpy() for table in (alone, grouped)]
     assert (width[1] > 1.6 * width[0]).all()  # sqrt(5) in the long run
-    one = overlap_study(*maps, np.zeros(40), permutations=9).measures[0]
+    one = overlap_study(by_name(*maps), np.zeros(40), permutations=9).measures[0]
     assert np.isnan(one.low)
     assert one.reason == "1 identity group: too few for an interval"
 
@@ -270,13 +280,13 @@ def test_standard_errors_are_carried_through():
     phi = 100 + np.zeros((images, n))
     se = np.full((images, n), 0.5)
     study = overlap_study(
-        person, person, phi, taus=(0.5,), permutations=9, errors={"detector": se}, repeats=3000, draws=0
+        by_name(person, person, phi), taus=(0.5,), permutations=9, errors={"detector": se}, repeats=3000, draws=0
     )
     size = 100 * np.sqrt(n)
     expected = 0.5 / size * np.sqrt(1 / 48 + 1 / 16)
     assert study.images["q_area_se"].tolist() == pytest.approx([expected] * images, rel=0.06)
     assert study.summary.loc[1, "se"] == pytest.approx(expected / np.sqrt(images), rel=0.06)
-    assert overlap_study(person, person, phi, permutations=9).summary["se"].isna().all()
+    assert overlap_study(by_name(person, person, phi), permutations=9).summary["se"].isna().all()
 
 
 @pytest.mark.parametrize(
@@ -289,13 +299,13 @@ def test_standard_errors_are_carried_through():
 )
 def test_wrong_standard_errors_are_refused(errors, message):
     with pytest.raises(InputError, match=message):
-        overlap_study(*random_maps(3), permutations=9, errors=errors)
+        overlap_study(by_name(*random_maps(3)), permutations=9, errors=errors)
 
 
 def test_pairing_takes_differences_image_by_image():
     carrier, donor, noise, common = random_maps(4, images=30, side=8)
     paired = common - 0.5 * union_maps(unit_maps(carrier), unit_maps(donor)) * 8
-    study = pairing_study(carrier, donor, paired, common + 0.05 * noise, np.arange(30) // 2)
+    study = pairing_study(pair(carrier, donor, paired, common + 0.05 * noise), np.arange(30) // 2)
     assert set(study.curves["kind"]) == {"paired", "unpaired", "difference"}
     wide = study.curves.pivot(index=["form", "threshold"], columns="kind", values="value")
     np.testing.assert_allclose(wide["difference"], wide["paired"] - wide["unpaired"], atol=1e-12)
@@ -306,13 +316,16 @@ def test_pairing_takes_differences_image_by_image():
     difference = study.measures["difference"][1]
     assert (difference.name, difference.chance, difference.n) == ("Q per area", 0.0, 30)
     assert difference.value == pytest.approx(study.images["q_area_difference"].mean())
-    same = pairing_study(carrier, donor, common, 2 * common)
+    same = pairing_study(pair(carrier, donor, common, 2 * common))
     assert [item.value for item in same.measures["difference"]] == pytest.approx([0, 0, 0], abs=1e-15)
 
 
 def test_pairing_summary_over_training_sets():
     carrier, donor, a, b = random_maps(4)
-    studies = [pairing_study(carrier, donor, a, b, draws=0), pairing_study(carrier, donor, b, a, draws=0)]
+    studies = [
+        pairing_study(pair(carrier, donor, a, b), draws=0),
+        pairing_study(pair(carrier, donor, b, a), draws=0),
+    ]
     table = pairing_summary(studies).set_index("form")
     value = studies[0].measures["difference"][0].value
     assert table.loc["q", "mean"] == pytest.approx(0, abs=1e-15)

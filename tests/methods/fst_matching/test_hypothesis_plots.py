@@ -24,6 +24,10 @@ from dfworkbench.show.plots.style import SERIES
 NAN = float("nan")
 
 
+def by_name(carrier, donor, detector):
+    return {"carrier": carrier, "donor": donor, "detector": detector}
+
+
 def words(figure):
     return " ".join(text.get_text() for text in figure.findobj(mpl.text.Text))
 
@@ -63,7 +67,7 @@ def inside(figure):
 
 def test_five_panels_with_fixed_ranges():
     a, b, d = maps(side=16)
-    figure = plot_overlap(faces(), a, b, d, ["Deepfakes 1", "FaceSwap 2"], title="Cells")
+    figure = plot_overlap(faces(), by_name(a, b, d), ["Deepfakes 1", "FaceSwap 2"], title="Cells")
     shown = pictures(figure)[:10]
     for row in range(2):
         for column, given in enumerate((a, b, d), 1):
@@ -81,7 +85,7 @@ def test_colours_of_the_combined_map_do_not_shift():
     """The released code shows other colours where no cell matters to both."""
     source, other = np.zeros((1, 4, 4)), np.zeros((1, 4, 4))
     source[0, 0, :2], other[0, 3, :2] = (2, 1), (2, 1)
-    image = pictures(plot_overlap(faces(1), source, source, other))[4]
+    image = pictures(plot_overlap(faces(1), by_name(source, source, other)))[4]
     colours = image.cmap(image.norm(np.array([0, 1, 2, 3])))[:, :3]
     np.testing.assert_allclose(colours, [to_rgb(c) for c in COMBINED_COLOURS])
     assert set(np.unique(image.get_array())) == {0, 1, 2}
@@ -91,16 +95,16 @@ def test_colours_of_the_combined_map_do_not_shift():
 def test_maps_of_zeros_are_said_and_other_grids_have_their_range():
     a, b, d = maps(side=8)
     d[0] = 0
-    figure = plot_overlap(faces(), a, b, d)
+    figure = plot_overlap(faces(), by_name(a, b, d))
     assert "0 everywhere" in words(figure)
     assert pictures(figure)[1].get_clim() == pytest.approx((-0.4, 0.4))
-    assert pictures(plot_overlap(faces(), a, b, d, limit=0.3))[1].get_clim() == (-0.3, 0.3)
+    assert pictures(plot_overlap(faces(), by_name(a, b, d), limit=0.3))[1].get_clim() == (-0.3, 0.3)
 
 
 def test_hidden_cells_are_grey():
     a, b, d = maps()
     crops = faces()
-    figure = plot_relevant_cells(crops, a, b, d, ["one", "two"], tau=0.5)
+    figure = plot_relevant_cells(crops, by_name(a, b, d), ["one", "two"], tau=0.5)
     face, people, detector = (image.get_array() for image in pictures(figure)[:3])
     np.testing.assert_array_equal(face, crops[0])
     kept = np.kron(cell_masks(union_maps(unit_maps(a), unit_maps(b)), 0.5)[0], np.ones((8, 8))) > 0
@@ -111,26 +115,26 @@ def test_hidden_cells_are_grey():
     assert (detector[kept] == crops[0][kept]).all()
     assert "grey: cells below the highest 50 %" in words(figure)
     inside(figure)
-    uneven = plot_relevant_cells(faces(3, 30), *maps(3), columns=2)  # 30 pixels, 4 cells
+    uneven = plot_relevant_cells(faces(3, 30), by_name(*maps(3)), columns=2)  # 30 pixels, 4 cells
     assert len(pictures(uneven)) == 9
 
 
 def test_no_images():
     none = np.zeros((0, 4, 4))
-    assert "no images" in words(plot_overlap([], none, none, none))
-    assert "no images" in words(plot_relevant_cells([], none, none, none))
+    assert "no images" in words(plot_overlap([], by_name(none, none, none)))
+    assert "no images" in words(plot_relevant_cells([], by_name(none, none, none)))
 
 
 def test_wrong_pictures_and_maps_are_refused():
     a, b, d = maps()
     with pytest.raises(InputError, match=r"2 images and maps carrier \(1, 4, 4\)"):
-        plot_overlap(faces(), a[:1], b[:1], d[:1])
+        plot_overlap(faces(), {"carrier": a[:1], "donor": b[:1], "detector": d[:1]})
     with pytest.raises(InputError, match="2 images and 1 titles"):
-        plot_relevant_cells(faces(), a, b, d, ["one"])
+        plot_relevant_cells(faces(), by_name(a, b, d), ["one"])
     with pytest.raises(InputError, match="expected uint8 RGB"):
-        plot_overlap(faces() / 255, a, b, d)
+        plot_overlap(faces() / 255, by_name(a, b, d))
     with pytest.raises(ParameterError, match=r"the thresholds are 1\.0"):
-        plot_overlap(faces(), a, b, d, tau=1.0)
+        plot_overlap(faces(), by_name(a, b, d), tau=1.0)
     with pytest.raises(InputError, match=r"got a map \(2, 4, 4\)"):
         plot_map(faces()[0], a)
     with pytest.raises(InputError, match=r"standard errors \(4,\)"):
@@ -153,7 +157,7 @@ def test_a_map_over_a_face():
 
 
 def pairing():
-    return pairing_study(*maps(10, stacks=4)).curves
+    return pairing_study(dict(zip(("carrier", "donor", "paired", "unpaired"), maps(10, stacks=4), strict=True))).curves
 
 
 def test_pairing_shows_both_curves_and_their_difference():
@@ -174,7 +178,7 @@ def test_pairing_shows_both_curves_and_their_difference():
 
 
 def test_the_curve_lies_beside_its_null():
-    curve = overlap_study(*maps(10), permutations=19).curve
+    curve = overlap_study(by_name(*maps(10)), permutations=19).curve
     figure = plot_overlap_curve(curve, title="Q")
     null, line = figure.axes[1].lines[:2]
     part = curve[curve["form"] == "q_area"]

@@ -75,14 +75,15 @@ def test_all_heads_answer_in_the_order_of_the_rows(space):
     found = head_outputs(network, data, batch_size=5, progress=False)
     assert network.training, "the mode is restored"
     assert found.rows.equals(data.rows)
-    assert (found.joint_logits.shape, found.left_out_logits.shape) == ((24, 2), (24, 2, 2))
+    assert (found.logits.joint.shape, found.logits.left_out.shape) == ((24, 2), (24, 2, 2))
     network.eval()
     for row in (0, 11, 23):
         aux = network(prepare(data[row]["images"][None], network.input_spec, "halves")).aux
-        for logits, head in zip(found.logits, ("class_logits", "joint_logits", "left_out_logits"), strict=True):
-            assert logits[row] == pytest.approx(aux[head][0].numpy(), abs=1e-6)
+        heads = {"decision": "class_logits", "joint": "joint_logits", "left_out": "left_out_logits"}
+        for name, head in heads.items():
+            assert getattr(found.logits, name)[row] == pytest.approx(aux[head][0].numpy(), abs=1e-6)
     part = found.where(data.rows["label"] == 0)
-    assert len(part.rows) == len(part.joint_logits) == 8
+    assert len(part.rows) == len(part.logits.joint) == 8
     assert part.rows["label"].eq(0).all()
 
 
@@ -191,7 +192,7 @@ def test_information_over_epochs_ends_where_the_weights_are(study):
         assert now.loc[measure.name, "low"] == pytest.approx(measure.low, rel=1e-4)
     other = load_detector(study.names["both"], epoch=3 - best)
     found = study._heads(other, study.test)
-    wanted = information_measures(*found.where(study._of(SEEN, found.rows)).logits)[0].value
+    wanted = information_measures(found.where(study._of(SEEN, found.rows)).logits)[0].value
     then = curves[(curves["variant"] == "both") & (curves["epoch"] == 3 - best)]
     assert then["value"].iloc[0] == pytest.approx(wanted, rel=1e-4)
     assert abs(wanted - now["value"].iloc[0]) > 1e-6

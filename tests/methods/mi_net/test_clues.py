@@ -7,12 +7,15 @@ from sklearn.metrics import log_loss
 
 from dfworkbench.core.errors import InputError
 from dfworkbench.methods.mi_net.information import (
+    HeadLogits,
     accuracy_measures,
     divergences,
     information_measures,
     map_overlap,
     missed_measures,
 )
+
+NOTHING = HeadLogits(np.zeros((3, 2)), np.zeros((3, 2)), np.zeros((3, 4, 2)))
 
 
 def heads(n=200, blocks=3, seed=0):
@@ -39,14 +42,14 @@ def test_a_divergence_by_hand():
 
 def test_a_block_without_a_clue_has_no_information():
     _, joint, decision, left_out = heads()
-    first, second, third, lost = information_measures(decision, joint, left_out, np.arange(200) // 4)
+    first, second, third, lost = information_measures(HeadLogits(decision, joint, left_out), np.arange(200) // 4)
     assert second.value == pytest.approx(0, abs=1e-12)
     assert first.value > third.value > 0
     assert lost.value > 0
     assert first.low < first.value < first.high
     assert [m.n for m in (first, lost)] == [200, 200]
     assert first.name == "information only block 1 has (nats)"
-    alone = information_measures(decision, joint, left_out, np.zeros(200))[0]
+    alone = information_measures(HeadLogits(decision, joint, left_out), np.zeros(200))[0]
     assert np.isnan(alone.low)
     assert "too few" in alone.reason
 
@@ -54,16 +57,17 @@ def test_a_block_without_a_clue_has_no_information():
 def test_intervals_are_over_groups():
     _, joint, decision, left_out = heads()
     each, grouped = (
-        information_measures(decision, joint, left_out, groups)[0] for groups in (None, np.arange(200) // 50)
+        information_measures(HeadLogits(decision, joint, left_out), groups)[0]
+        for groups in (None, np.arange(200) // 50)
     )
     assert each.value == grouped.value
     assert (each.low, each.high) != (grouped.low, grouped.high)
-    assert information_measures(decision, joint, left_out, draws=0)[0].reason == ""
+    assert information_measures(HeadLogits(decision, joint, left_out), draws=0)[0].reason == ""
 
 
 def test_accuracy_falls_without_the_block_that_knows():
     labels, joint, decision, left_out = heads()
-    measures = accuracy_measures(decision, joint, left_out, labels, np.arange(200) // 4)
+    measures = accuracy_measures(HeadLogits(decision, joint, left_out), labels, np.arange(200) // 4)
     assert [m.name for m in measures][1:3] == ["accuracy of all blocks together", "accuracy without block 1"]
     together, without = measures[1], measures[2:]
     assert together.value == np.mean((joint[:, 1] > 0) == labels)
@@ -76,7 +80,7 @@ def test_accuracy_falls_without_the_block_that_knows():
 def test_what_is_missed_is_what_labels_confirm():
     labels, joint, _, left_out = heads()
     groups = np.arange(200) // 4
-    measures = missed_measures(joint, left_out, labels, groups)
+    measures = missed_measures(HeadLogits(joint, joint, left_out), labels, groups)
     expected = [
         log_loss(labels, softmax(left_out[:, i], axis=1)[:, 1]) - log_loss(labels, softmax(joint, axis=1)[:, 1])
         for i in range(3)
@@ -88,8 +92,8 @@ def test_what_is_missed_is_what_labels_confirm():
     # confident and wrong: information it is not, and the labels say so
     loud = left_out.copy()
     loud[:, 1] *= -20
-    assert information_measures(joint, joint, loud)[1].value > 0.3
-    wrong = missed_measures(-20 * joint, left_out, labels)
+    assert information_measures(HeadLogits(joint, joint, loud))[1].value > 0.3
+    wrong = missed_measures(HeadLogits(joint, -20 * joint, left_out), labels)
     assert all(measure.value < 0 for measure in wrong)
 
 
@@ -116,12 +120,13 @@ def test_overlap_of_maps():
         (lambda: divergences(np.zeros((3, 2)), np.zeros((3, 4, 3))), r"the others \(3, 4, 3\)"),
         (lambda: map_overlap(np.zeros((3, 4, 4))), r"got shape \(3, 4, 4\)"),
         (
-            lambda: accuracy_measures(np.zeros((3, 2)), np.zeros((3, 2)), np.zeros((3, 4, 2)), np.zeros(2)),
-            r"labels \(2,\)",
+            lambda: HeadLogits(np.zeros((3, 2)), np.zeros((3, 2)), np.zeros((4, 4, 2))),
+            r"got \(3, 2\), \(3, 2\), \(4, 4, 2\)",
         ),
-        (lambda: missed_measures(np.zeros((3, 2)), np.zeros((3, 4, 2)), np.zeros(2)), r"labels \(2,\)"),
+        (lambda: accuracy_measures(NOTHING, np.zeros(2)), r"labels \(2,\)"),
+        (lambda: missed_measures(NOTHING, np.zeros(2)), r"labels \(2,\)"),
         (
-            lambda: information_measures(np.zeros((3, 2)), np.zeros((3, 2)), np.zeros((3, 4, 2)), np.zeros(2)),
+            lambda: information_measures(NOTHING, np.zeros(2)),
             r"there are 3 images and groups of shape \(2,\)",
         ),
     ],

@@ -1,4 +1,4 @@
-"""Figures that set detectors side by side: what they know of identities, and how they do under each condition."""
+"""Detectors side by side: measures as dots with intervals, and a metric under several conditions."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,20 +6,32 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from dfworkbench.core.errors import InputError
 from dfworkbench.evaluation.metrics.measures import Measure
-from dfworkbench.show.plots.style import INK, LINE, SERIES, SOFT, house_style, name_rows, new_figure, say_instead
+from dfworkbench.show.plots.parts import DOTTED, GROUND, dot_handles, interval_dot, legend_above
+from dfworkbench.show.plots.style import (
+    INK,
+    LINE,
+    SERIES,
+    SOFT,
+    house_style,
+    name_rows,
+    new_figure,
+    require_columns,
+    say_instead,
+)
 
 _STEP = 0.19  # inches between the detectors of one measure
-_GROUND = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}  # so that lines do not cross words
 _WORDS = 62  # characters of a reason that fit into the chart
 
 
 @house_style
 def plot_measures(
-    measures: Mapping[str, Sequence[Measure]], title: str = "", subtitle: str = "short black line: chance level"
+    measures: Mapping[str, Sequence[Measure]],
+    title: str = "",
+    subtitle: str = "short black line: chance level",
+    *,
+    own_chance: bool = False,
 ) -> Figure:
     """Dots with their intervals: a row per measure, and in it a dot per detector; the chance level as a short line.
 
@@ -27,6 +39,7 @@ def plot_measures(
         measures: Detector -> its measures, as for `measures_table`. Made for up to 6 detectors and 8 measures.
         title: Above the chart.
         subtitle: Below it.
+        own_chance: Whether each detector has a chance level of its own, drawn in its colour.
     """
     names = list(dict.fromkeys(item.name for row in measures.values() for item in row))
     count = max(len(measures), 1)
@@ -35,12 +48,19 @@ def plot_measures(
     if not names:
         say_instead(axes, "nothing was measured")
         return figure
-    places = _places(count, _STEP / (count * _STEP + 0.22))
+    step = _STEP / (count * _STEP + 0.22)
+    places = _places(count, step)
     for detector, colour, place in zip(measures, _colours(count), places, strict=False):
         for item in measures[detector]:
-            _dot(axes, item, names.index(item.name) + place, colour)
-    for row, name in enumerate(names):
-        _chance(axes, [item for part in measures.values() for item in part if item.name == name], row, places)
+            y = names.index(item.name) + float(place)
+            if own_chance:
+                _chance(axes, item.chance, (y - 0.42 * step, y + 0.42 * step), colour, 2)
+            _dot(axes, item, y, colour)
+    half = step / 2 if count > 1 else 0.3
+    for row, name in enumerate(() if own_chance else names):
+        levels = {item.chance for part in measures.values() for item in part if item.name == name}
+        for level in sorted(levels):
+            _chance(axes, level, (row + places[0] - half, row + places[-1] + half), INK, 1.4)
     _finish(axes, names, measures)
     _legend(axes, list(measures), 6.0)
     return figure
@@ -62,18 +82,14 @@ def _dot(axes: Axes, item: Measure, y: float, colour: str) -> None:
         where = axes.get_yaxis_transform()
         # to the right, far from chance levels, which mostly are low
         axes.plot([0.988], [y], "x", color=colour, markersize=4.5, transform=where, zorder=4)
-        axes.text(0.973, y, text, ha="right", va="center", fontsize=7.5, color=SOFT, transform=where, bbox=_GROUND)
+        axes.text(0.973, y, text, ha="right", va="center", fontsize=7.5, color=SOFT, transform=where, bbox=GROUND)
         return
-    if not np.isnan(item.low):
-        axes.plot([item.low, item.high], [y, y], color=colour, linewidth=2.2, alpha=0.55, solid_capstyle="butt")
-    axes.plot([item.value], [y], "o", color=colour, markersize=6.5, markeredgecolor="white", markeredgewidth=0.7)
+    interval_dot(axes, item, y, colour)
 
 
-def _chance(axes: Axes, items: Sequence[Measure], row: int, places: np.ndarray) -> None:
-    half = (places[1] - places[0]) / 2 if len(places) > 1 else 0.3
-    for level in sorted({item.chance for item in items if not np.isnan(item.chance)}):
-        ends = [row + places[0] - half, row + places[-1] + half]
-        axes.plot([level, level], ends, color=INK, linewidth=1.4, zorder=1.5, solid_capstyle="butt")
+def _chance(axes: Axes, level: float, ends: tuple[float, float], colour: str, width: float) -> None:
+    if not np.isnan(level):
+        axes.plot([level, level], ends, color=colour, linewidth=width, zorder=1.5, solid_capstyle="butt")
 
 
 def _finish(axes: Axes, names: Sequence[str], measures: Mapping[str, Sequence[Measure]]) -> None:
@@ -88,14 +104,10 @@ def _finish(axes: Axes, names: Sequence[str], measures: Mapping[str, Sequence[Me
 
 def _legend(axes: Axes, detectors: Sequence[str], width: float) -> None:
     """Above the axes, in as many columns as fit into `width` inches."""
-    handles = [
-        Line2D([], [], marker="o", linestyle="none", color=colour, markersize=6.5, label=name)
-        for name, colour in zip(detectors, _colours(len(detectors)), strict=True)
-    ]
     entry = 0.082 * max(map(len, detectors), default=1) + 0.42  # inches
     columns = max(1, min(len(detectors), int(width / entry)))
-    place = {"loc": "lower left", "bbox_to_anchor": (0, 1.0), "borderaxespad": 0.3, "borderpad": 0}
-    axes.legend(handles=handles, ncols=columns, handletextpad=0.1, columnspacing=1.2, **place)
+    handles = dot_handles(dict(zip(detectors, _colours(len(detectors)), strict=True)))
+    legend_above(axes, handles, columns, handletextpad=0.1, columnspacing=1.2)
 
 
 @house_style
@@ -114,12 +126,7 @@ def plot_comparison(results: pd.DataFrame, title: str = "", metric: str = "AUC, 
     Raises:
         InputError: A column is missing.
     """
-    missing = [name for name in ("detector", "condition", "value", "low", "high") if name not in results]
-    if missing:
-        raise InputError(
-            f"plotting a comparison: the results have no column {', '.join(missing)}; they have {', '.join(results)}. "
-            "Give one row per detector, condition and seed."
-        )
+    require_columns(results, ("detector", "condition", "value", "low", "high"), "a comparison")
     detectors, conditions = list(results["detector"].unique()), list(results["condition"].unique())
     width = max(5.6, 1.0 + len(conditions) * (0.42 * len(detectors) + 0.5))
     several = results.groupby(["detector", "condition"]).size().max() > 1 if len(results) else False
@@ -145,7 +152,7 @@ def _seeds(axes: Axes, part: pd.DataFrame, x: float, colour: str, asked: bool) -
             where = axes.get_xaxis_transform()
             axes.text(
                 x, 0.03, "not defined", rotation=90, ha="center", va="bottom", fontsize=8, color=SOFT, transform=where,
-                bbox=_GROUND,
+                bbox=GROUND,
             )  # fmt: skip
             axes.plot([x], [0.014], "x", color=colour, markersize=4.5, transform=where, zorder=4)
         return
@@ -165,6 +172,6 @@ def _conditions(axes: Axes, conditions: Sequence[str], results: pd.DataFrame, me
     axes.set_xticks(range(len(conditions)), list(conditions))
     axes.tick_params(axis="x", length=0)
     axes.grid(False, axis="x")
-    axes.axhline(0.5, color=SOFT, linewidth=1, linestyle=(0, (2, 3)), zorder=0.6)
+    axes.axhline(0.5, color=SOFT, linewidth=1, linestyle=DOTTED, zorder=0.6)
     for number in range(1, len(conditions)):
         axes.axvline(number - 0.5, color=LINE, linewidth=0.8, zorder=0.5)
