@@ -169,7 +169,7 @@ def test_options_reach_detector_and_method(toy):
         SETTINGS.replace(detector_options={"dropout": 0.1}, label_smoothing=0.2, balance="none"), toy
     ).method
     assert method.detector.head[0].p == 0.1
-    assert method.label_smoothing == 0.2
+    assert method.settings.label_smoothing == 0.2
     assert method.class_weights.tolist() == [1, 1]
 
 
