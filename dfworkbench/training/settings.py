@@ -184,7 +184,7 @@ class TrainSettings(AugmentSettings):
             )
         folder = path.resolve().parent
         own_name = values.get("name") or (folder.name if (folder / "provenance.json").is_file() else "")
-        return cls(**{**values, "name": own_name, **changes})
+        return cls(**{**values, "name": own_name}).replace(**changes)
 
     @property
     def model_name(self) -> str:
