@@ -182,7 +182,7 @@ def _read(
     weights = find_checkpoint(folder)
     record = read_record(weights)
     stored = read_json(folder / "settings.json")
-    settings = TrainSettings(**{key: value for key, value in stored.items() if key in TrainSettings.model_fields})
+    settings = TrainSettings.stored(stored)
     scores, loaded = {}, None
     for dataset, files in videos.items():
         found = stored_scores(weights, dataset, "test", files)
