@@ -112,9 +112,14 @@ def _train(given: argparse.Namespace) -> int:
             "val AUC": epoch.val.get("auc_video"),
         }
         words = ", ".join(f"{name} {value:.4f}" for name, value in values.items() if value is not None)
-        _say(
-            f"epoch {epoch.number}/{epoch.epochs}: {words}{' (best so far)' if epoch.best else ''} -> {epoch.checkpoint}"
-        )
+        if os.environ.get("RANK", "0") == "0":  # under torchrun one process speaks for all
+            _say(
+                f"epoch {epoch.number}/{epoch.epochs}: {words}{' (best so far)' if epoch.best else ''} -> {epoch.checkpoint}"
+            )
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        from dfworkbench.training.processes import leave_processes
+
+        leave_processes()
     return 0
 
 

@@ -14,8 +14,6 @@ from dfworkbench.models.inputs import prepare
 from dfworkbench.models.prediction import Prediction
 from dfworkbench.models.registry import builder_options
 
-GUIDE = "docs/guides/add_a_detector.md has a template"
-
 
 def check_detector(name: str, builder: type | Callable[..., Any]) -> None:
     """Build a detector with its default options and try it out.
@@ -31,67 +29,72 @@ def check_detector(name: str, builder: type | Callable[..., Any]) -> None:
     Raises:
         InputError: It breaks the protocol; says what was seen and what was expected.
     """
-    _check_options(name, builder)
-    with torch.random.fork_rng(devices=[]):
-        network, again = builder(), builder()
-        _require(isinstance(network, nn.Module), name, f"it builds a {type(network).__name__}", "a torch.nn.Module")
-        spec = getattr(network, "input_spec", None)
-        if not isinstance(spec, InputSpec):
-            raise _refused(name, f"its input_spec is {spec!r}", "an InputSpec, set in __init__")
-        _require(any(True for _ in network.parameters()), name, "it has no parameters", "something that can be trained")
-        network.eval()
-        images = _random_images(spec, 2)
-        _check_output(name, network, prepare(images, spec, name))
-        _check_refusal(name, network, images.float())
     try:
-        again.load_state_dict(network.state_dict())
-    except RuntimeError as error:
-        raise _refused(
-            name, f"built twice, weights do not fit ({error})", "the same shapes for the same options"
+        _check_options(builder)
+        with torch.random.fork_rng(devices=[]):
+            _check_network(name, builder(), builder())
+    except _BrokenError as error:
+        seen, expected = error.args
+        raise InputError(
+            f"registering the detector {name!r}: {seen}; expected {expected}. Correct it; docs/guides/add_a_detector.md has a "
+            "template."
         ) from None
 
 
-def _check_options(name: str, builder: type | Callable[..., Any]) -> None:
+class _BrokenError(Exception):
+    """What was seen, and what was expected."""
+
+
+def _require(condition: bool, seen: str, expected: str) -> None:
+    if not condition:
+        raise _BrokenError(seen, expected)
+
+
+def _check_options(builder: type | Callable[..., Any]) -> None:
     for option, default in builder_options(builder).items():
-        _require(
-            default is not inspect.Parameter.empty,
-            name,
-            f"its option {option!r} has no default",
-            "one for every option",
-        )
+        given = default is not inspect.Parameter.empty
+        _require(given, f"its option {option!r} has no default", "one for every option")
         try:
             json.dumps(default)
         except TypeError:
             seen = f"its option {option!r} has the default {default!r}"
-            raise _refused(name, seen, "a plain value: options are saved in checkpoints") from None
+            raise _BrokenError(seen, "a plain value: options are saved in checkpoints") from None
 
 
-def _random_images(spec: InputSpec, count: int) -> Tensor:
+def _check_network(name: str, network: Any, again: Any) -> None:
+    _require(isinstance(network, nn.Module), f"it builds a {type(network).__name__}", "a torch.nn.Module")
+    spec = getattr(network, "input_spec", None)
+    if not isinstance(spec, InputSpec):
+        raise _BrokenError(f"its input_spec is {spec!r}", "an InputSpec, set in __init__")
+    _require(any(True for _ in network.parameters()), "it has no parameters", "something that can be trained")
+    network.eval()
     generator = torch.Generator().manual_seed(0)
-    return torch.randint(0, 256, (count, *spec.sample_shape()), dtype=torch.uint8, generator=generator)
+    images = torch.randint(0, 256, (2, *spec.sample_shape()), dtype=torch.uint8, generator=generator)
+    _check_output(network, prepare(images, spec, name))
+    _check_refusal(network, images.float())
+    try:
+        again.load_state_dict(network.state_dict())
+    except RuntimeError as error:
+        seen = f"built twice, weights do not fit ({error})"
+        raise _BrokenError(seen, "the same shapes for the same options") from None
 
 
-def _check_output(name: str, network: Any, images: Tensor) -> None:
+def _check_output(network: Any, images: Tensor) -> None:
     found = network(images)
-    _require(isinstance(found, Prediction), name, f"forward gives a {type(found).__name__}", "Prediction(logit, aux)")
+    _require(isinstance(found, Prediction), f"forward gives a {type(found).__name__}", "Prediction(logit, aux)")
     logit = found.logit
     shape = tuple(logit.shape)
-    _require(shape == (len(images),), name, f"its logit has the shape {shape} for 2 samples", "(2,); logit.squeeze(1)?")
-    _require(
-        logit.is_floating_point() and bool(logit.isfinite().all()),
-        name,
-        f"its logit is {logit.tolist()}",
-        "finite numbers",
-    )
-    _require(logit.requires_grad, name, "its logit does not depend on its parameters", "one that can be trained")
-    _require(
-        callable(getattr(network, "features", None)), name, "it has no features(images)", "a method that gives (B, F)"
-    )
+    _require(shape == (len(images),), f"its logit has the shape {shape} for 2 samples", "(2,); logit.squeeze(1)?")
+    finite = logit.is_floating_point() and bool(logit.isfinite().all())
+    _require(finite, f"its logit is {logit.tolist()}", "finite numbers")
+    _require(logit.requires_grad, "its logit does not depend on its parameters", "one that can be trained")
+    described = callable(getattr(network, "features", None))
+    _require(described, "it has no features(images)", "a method that gives (B, F)")
     shape = tuple(network.features(images).shape)
-    _require(len(shape) == 2 and shape[0] == len(images), name, f"its features have the shape {shape}", "(2, F)")
+    _require(len(shape) == 2 and shape[0] == len(images), f"its features have the shape {shape}", "(2, F)")
 
 
-def _check_refusal(name: str, network: Any, images: Tensor) -> None:
+def _check_refusal(network: Any, images: Tensor) -> None:
     try:
         network(images[..., :-1, :-1])
     except InputError:
@@ -100,13 +103,4 @@ def _check_refusal(name: str, network: Any, images: Tensor) -> None:
         seen = f"a smaller picture gives a {type(error).__name__}"
     else:
         seen = "it takes pictures of another size than its input_spec says"
-    raise _refused(name, seen, "an InputError; call self.input_spec.check(images.shape, name) first")
-
-
-def _require(condition: bool, name: str, seen: str, expected: str) -> None:
-    if not condition:
-        raise _refused(name, seen, expected)
-
-
-def _refused(name: str, seen: str, expected: str) -> InputError:
-    return InputError(f"registering the detector {name!r}: {seen}; expected {expected}. Correct it; {GUIDE}.")
+    raise _BrokenError(seen, "an InputError; call self.input_spec.check(images.shape, name) first")

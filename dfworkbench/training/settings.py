@@ -184,7 +184,13 @@ class TrainSettings(AugmentSettings):
             )
         folder = path.resolve().parent
         own_name = values.get("name") or (folder.name if (folder / "provenance.json").is_file() else "")
-        return cls(**{**values, "name": own_name, **changes})
+        return cls(**{**values, "name": own_name}).replace(**changes)
+
+    @classmethod
+    def stored(cls, values: Mapping[str, Any]) -> "TrainSettings":
+        """Settings as a run stored them; fields that this version does not know are left out."""
+        known = {name: value for name, value in values.items() if cls.renamed.get(name, name) in cls.model_fields}
+        return cls(**{"epochs": _EPOCHS_BEFORE, **known})
 
     @property
     def model_name(self) -> str:
@@ -234,9 +240,7 @@ class TrainSettings(AugmentSettings):
 
     def changed_fields(self, stored: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
         """Fields that decide the result and differ from those of a stored run: name -> (stored, now)."""
-        fields = type(self).model_fields
-        known = {name: value for name, value in stored.items() if self.renamed.get(name, name) in fields}
-        then = TrainSettings(**{"epochs": _EPOCHS_BEFORE, **known})
+        then = self.stored(stored)
         before, now = then.model_dump(mode="json"), self.model_dump(mode="json")
         if then.detector == self.detector:  # auto and what it stands for are the same
             before["method"], now["method"] = then.method_name, self.method_name

@@ -51,7 +51,7 @@ def test_a_fake_counts_as_its_carrier_or_as_its_donor(people, role):
     rows, videos = method.train.rows, read_table("video", people.labels / "toy/videos.csv").set_index("video_id")
     row = int(np.flatnonzero(rows["label"] == 1)[0])
     item, fake = method.train[row], videos.loc[rows["video_id"].iloc[row]]
-    assert method.method.role == role
+    assert method.method.settings.role == role
     assert method.method.detector.identities[item[role]] == fake[role]
 
 

@@ -134,6 +134,7 @@ def test_runs_from_before_options_were_data_keep_name_and_settings(values, name,
     assert settings.model_name == name
     assert settings.changed_fields(stored) == {}
     assert TrainSettings(**settings.model_dump(mode="json")).changed_fields(stored) == {}
+    assert TrainSettings.read(path, forgeries=["X"]).forgeries == ["X"]
     assert settings.replace(batch_size=7).changed_fields(stored) == {"batch_size": (32, 7)}
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
+from dfworkbench.__main__ import main
 from dfworkbench.core.errors import (
     CheckpointError,
     DataNotFoundError,
@@ -25,7 +26,6 @@ from dfworkbench.evaluation.metrics.evaluate import metric_of
 from dfworkbench.runs.checkpoints import load_detector
 from dfworkbench.runs.writer import best_entry
 from dfworkbench.training import TrainSettings, prepare, train
-from dfworkbench.training.__main__ import main
 from dfworkbench.training.batches import epoch_order, split_batches
 from dfworkbench.training.binary import Binary
 from dfworkbench.training.loop import _seeded, score_table
@@ -169,7 +169,7 @@ def test_options_reach_detector_and_method(toy):
         SETTINGS.replace(detector_options={"dropout": 0.1}, label_smoothing=0.2, balance="none"), toy
     ).method
     assert method.detector.head[0].p == 0.1
-    assert method.label_smoothing == 0.2
+    assert method.settings.label_smoothing == 0.2
     assert method.class_weights.tolist() == [1, 1]
 
 
@@ -466,9 +466,9 @@ def test_resume_file_runs_no_code(toy):
 def test_command_line(toy, tmp_path, capsys):
     file = tmp_path / "settings.json"
     file.write_text(json.dumps(SETTINGS.replace(epochs=1).model_dump(mode="json")))
-    assert main(["--settings", str(file), "--quiet"]) == 0
+    assert main(["train", "--settings", str(file)]) == 0
     assert "epoch 1/1: train loss" in capsys.readouterr().out
     file.write_text('{"epoch": 1}')
-    assert main(["--settings", str(file)]) == 1
+    assert main(["train", "--settings", str(file)]) == 2
     assert "Did you mean 'epochs'" in capsys.readouterr().err
-    assert main(["--settings", str(tmp_path / "none.json")]) == 1
+    assert main(["train", "--settings", str(tmp_path / "none.json")]) == 2

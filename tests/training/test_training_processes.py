@@ -24,7 +24,7 @@ SETTINGS = TrainSettings(
 def torchrun(toy, settings):
     file = toy.root / "settings.json"
     file.write_text(settings.model_dump_json())
-    command = "-m torch.distributed.run --standalone --nproc-per-node 2 -m dfworkbench.training --quiet --settings"
+    command = "-m torch.distributed.run --standalone --nproc-per-node 2 -m dfworkbench train --settings"
     return subprocess.run(
         [sys.executable, *command.split(), str(file)],
         capture_output=True,

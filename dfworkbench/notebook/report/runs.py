@@ -164,7 +164,7 @@ def _read(
     if not stored:
         raise DataNotFoundError(f"reading the run {run.name!r}: it has no settings. Reports show trained runs only.")
     record = read_record(weights)
-    settings = TrainSettings(**{key: value for key, value in stored.items() if key in TrainSettings.model_fields})
+    settings = TrainSettings.stored(stored)
     scores, loaded = {}, None
     for dataset, files in videos.items():
         found = stored_scores(weights, dataset, "test", files)

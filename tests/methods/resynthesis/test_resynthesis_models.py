@@ -284,7 +284,7 @@ def test_sizes_of_detectors(size_px):
 def test_faces_and_whole_pictures():
     detector = small("pixel", alignment="box", crop_scale=1.3)
     assert (detector.input_spec.alignment, detector.input_spec.crop_scale) == ("box", 1.3)
-    with pytest.raises(ParameterError, match="alignment = 'five_points'; expected 'whole'"):
+    with pytest.raises(ParameterError, match=r"alignment = 'five_points'; .*'whole'"):
         small("pixel", alignment="five_points")
     with pytest.raises(ParameterError, match="crop_scale"):
         small("pixel", crop_scale=1.3)
