@@ -12,13 +12,7 @@ from dfworkbench.core.names import FAKE, REAL
 from dfworkbench.core.workspace import Workspace
 from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.datasets.rows import pick
-from dfworkbench.evaluation.judging.robustness import (
-    Robustness,
-    frank_auc,
-    frank_scores,
-    robustness,
-    robustness_of,
-)
+from dfworkbench.evaluation.judging.robustness import Robustness, frank_auc, frank_scores, robustness, robustness_of
 from dfworkbench.evaluation.metrics.bootstrap import interval_text
 from dfworkbench.evaluation.metrics.comparison import drawn_auc
 from dfworkbench.evaluation.metrics.measures import Measure, measures_table
