@@ -90,13 +90,8 @@ class DataSet:
 
     @property
     def crops_root(self) -> Path:
-        """The folder that `crop_path` of the face table is below."""
+        """The folder extracted/, which `crop_path` of the face table is below; the crops of this set lie in <name>/."""
         return self.workspace.extracted
-
-    @property
-    def crops_folder(self) -> Path:
-        """Where the crops of this set lie: extracted/<name>/."""
-        return self.crops_root / self.name
 
     @property
     def is_extracted(self) -> bool:
@@ -134,8 +129,8 @@ class DataSet:
     def with_tables(self, videos: pd.DataFrame | None = None, faces: pd.DataFrame | None = None) -> "DataSet":
         """The same set with other tables in memory, such as some of its faces; nothing is written."""
         other = DataSet(self.name, self.workspace)
-        other.__dict__.update({"videos": self.videos if videos is None else videos})
-        other.__dict__.update({"faces": self.faces if faces is None else faces})
+        other.__dict__["videos"] = self.videos if videos is None else videos
+        other.__dict__["faces"] = self.faces if faces is None else faces
         return other
 
     def faces_of(self, rows: pd.DataFrame) -> pd.DataFrame:
@@ -332,9 +327,8 @@ class DataSet:
     def __repr__(self) -> str:
         if not self.is_extracted:
             return f"DataSet({self.name!r}, not extracted)"
-        counts = {"real": REAL, "fake": FAKE}
-        words = ", ".join(f"{int((self.videos['label'] == label).sum())} {word}" for word, label in counts.items())
-        return f"DataSet({self.name!r}, {words} videos, {len(self.faces)} faces)"
+        real, fake = (int((self.videos["label"] == label).sum()) for label in (REAL, FAKE))
+        return f"DataSet({self.name!r}, {real} real and {fake} fake videos, {len(self.faces)} faces)"
 
     def _repr_html_(self) -> str:
         from dfworkbench.datasets.dataset_card import dataset_html

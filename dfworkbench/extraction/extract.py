@@ -1,6 +1,7 @@
 """Extraction of a data set: from a video table to face crops, the face table and the completed video table."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,10 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from dfworkbench.core.names import STATUS_OK
-from dfworkbench.core.safe_paths import require_below
+from dfworkbench.core.safe_paths import require_below, require_folder_name
 from dfworkbench.core.settings import parse_options
 from dfworkbench.core.workspace import Workspace, find_workspace, require_writable
-from dfworkbench.datasets.dataset import DataSet
+from dfworkbench.datasets.dataset import DataSet, DataSetWriter
 from dfworkbench.datasets.layouts import read_layout
 from dfworkbench.datasets.splits import assign_splits
 from dfworkbench.datasets.tables import FACES, VIDEOS
@@ -48,17 +49,15 @@ def extract(settings: ExtractSettings, workspace: Workspace | None = None, progr
     if settings.limit:
         videos = videos.iloc[np.unique(np.linspace(0, len(videos) - 1, settings.limit).astype(int))]
     videos = assign_splits(videos.reset_index(drop=True), settings.split_rule, seed=settings.split_seed)
-    data = DataSet(settings.name, workspace)
-    with data.writing(_doing(data)) as writer:
-        videos, faces = _extract(
-            videos, root, data, settings.faces,
-            workers=settings.workers, scheduler=settings.scheduler, progress=progress,
-        )  # fmt: skip
-        writer.tables(videos, faces)
+
+    def finish(writer: DataSetWriter, videos: pd.DataFrame) -> None:
         writer.source(root, settings.layout)
         writer.splits(videos, rule=settings.split_rule, seed=settings.split_seed)
-    say_what_is_lacking(videos, settings.faces.frames)
-    return data
+
+    return extract_table(
+        videos, root, settings.name, workspace, settings.faces,
+        workers=settings.workers, scheduler=settings.scheduler, progress=progress, finish=finish,
+    )  # fmt: skip
 
 
 def extract_table(
@@ -71,6 +70,7 @@ def extract_table(
     workers: int = 0,
     scheduler: str = "",
     progress: bool = True,
+    finish: Callable[[DataSetWriter, pd.DataFrame], None] | None = None,
 ) -> DataSet:
     """Extract the files of a video table, without splits.
 
@@ -83,6 +83,7 @@ def extract_table(
         workers: Processes on this machine; 0 for one per core.
         scheduler: Address of a running Dask scheduler, whose workers see the same files; "" for processes here.
         progress: Show a bar with the time left.
+        finish: Gets the completed video table and writes more, while the set is held.
 
     Returns:
         The data set; its tables are sorted as `videos` is, and files without faces have a status and a reason.
@@ -90,45 +91,30 @@ def extract_table(
     Raises:
         OutputError: Another process extracts this data set, or results cannot be written.
     """
-    data = DataSet(name, workspace)
-    with data.writing(_doing(data)) as writer:
-        videos, rows = _extract(videos, root, data, faces, workers=workers, scheduler=scheduler, progress=progress)
-        writer.tables(videos, rows)
-    say_what_is_lacking(videos, faces.frames)
-    return data
-
-
-def _doing(data: DataSet) -> str:
-    return f"extracting the data set {data.name!r}"
-
-
-def _extract(
-    videos: pd.DataFrame,
-    root: Path,
-    data: DataSet,
-    settings: FaceSettings,
-    *,
-    workers: int,
-    scheduler: str,
-    progress: bool,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The video table with what was found, and the face table."""
-    require_below(data.crops_folder, data.crops_root, _doing(data))
-    require_writable(data.crops_folder, "extracted faces")
+    data, doing = DataSet(name, workspace), f"extracting the data set {name!r}"
+    crops = data.crops_root / require_folder_name(doing, name)
+    require_below(crops, data.crops_root, doing)
+    require_writable(crops, "extracted faces")
     videos = VIDEOS.complete(videos)  # its paths become folders that are written to and emptied
-    settings = resolve_weights(settings)  # from here on the same weights for all files, whatever a worker finds
+    faces = resolve_weights(faces)  # from here on the same weights for all files, whatever a worker finds
     root = Path(root).expanduser().resolve()
     path_of = dict(zip(videos["video_id"], videos["path"], strict=True))
     jobs = [
         Job(
-            row.video_id, row.path, root / row.path, data.crops_root, data.name, settings,
+            row.video_id, row.path, root / row.path, data.crops_root, name, faces,
             mask=root / row.mask_path if row.mask_path else None,
             genuine=root / path_of[row.genuine_id] if row.genuine_id in path_of else None,
         )
         for row in videos.itertuples()
     ]  # fmt: skip
-    parts = _extract_all(jobs, data.name, workers, scheduler, progress)
-    return _joined(videos, parts, exact=settings.exact and settings.finds_faces)
+    with data.writing(doing) as writer:
+        parts = _extract_all(jobs, name, workers, scheduler, progress)
+        videos, rows = _joined(videos, parts, exact=faces.exact and faces.finds_faces)
+        writer.tables(videos, rows)
+        if finish:
+            finish(writer, videos)
+    say_what_is_lacking(videos, faces.frames)
+    return data
 
 
 def _extract_all(jobs: list[Job], name: str, workers: int, scheduler: str, progress: bool) -> list[Part]:

@@ -7,7 +7,6 @@ without a split take no part. Pictures are compared in `frame_leaks`.
 import hashlib
 import itertools
 import posixpath
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +15,6 @@ from dfworkbench.core.names import FAKE, REAL, SPLITS
 from dfworkbench.media import walk
 
 LEAK_COLUMNS = ("kind", "split_a", "video_a", "split_b", "video_b", "detail")
-_CHUNK = 1 << 20  # bytes that are read of a file at a time
 
 
 def leak_rows(rows: list[tuple[str, ...]]) -> pd.DataFrame:
@@ -76,7 +74,7 @@ def same_files(videos: pd.DataFrame, root: Path) -> pd.DataFrame:
     """Files of more than one split with the same content: kind "content".
 
     Only files of equal length are read, so a data set without copies costs one look at each file's size. A folder of frames
-    counts as the chain of its files. What is not there is left out.
+    counts as the list of its files. What is not there is left out.
     """
     used = _split(videos)
     sizes = {video: _length(root / path) for video, path in zip(used["video_id"], used["path"], strict=True)}
@@ -116,14 +114,8 @@ def _length(path: Path) -> int:
 
 
 def _content(path: Path) -> str:
-    digest = hashlib.sha256()
+    hashes = []
     for file in _files(path):
-        for chunk in _chunks(file):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _chunks(file: Path) -> Iterator[bytes]:
-    with file.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            yield chunk
+        with file.open("rb") as stream:
+            hashes.append(hashlib.file_digest(stream, "sha256").hexdigest())
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()

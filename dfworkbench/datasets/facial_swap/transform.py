@@ -133,9 +133,7 @@ def _check(sample: FaceSample) -> None:
         )
 
 
-def _in_crop(
-    sample: FaceSample,
-) -> tuple[Pixels, Pixels | None, NDArray[np.float64], NDArray[np.float64]]:
+def _in_crop(sample: FaceSample) -> tuple[Pixels, Pixels | None, NDArray[np.float64], NDArray[np.float64]]:
     """The stored crop, its genuine counterpart, five and dense landmarks in pixels of the crop."""
     context, dense = sample.contexts[0], sample.dense[0]
     if not np.isfinite(dense).all():
@@ -149,12 +147,7 @@ def _halve(
 ) -> tuple[Pixels, Pixels | None, NDArray[np.float64], NDArray[np.float64]]:
     """Everything at half the resolution; `whole` cuts the dense landmarks to whole pixels."""
     half = dense / 2
-    return (
-        _half(fake),
-        None if genuine is None else _half(genuine),
-        five / 2,
-        np.trunc(half) if whole else half,
-    )
+    return (_half(fake), None if genuine is None else _half(genuine), five / 2, np.trunc(half) if whole else half)
 
 
 def _half(image: Pixels) -> Pixels:

@@ -31,7 +31,7 @@ from dfworkbench.training.start import of_kinds
 RANDOM = "random weights"
 
 
-class Run(NamedTuple):
+class StudyRun(NamedTuple):
     """A trained detector of the study, and what it was trained on."""
 
     name: str
@@ -48,11 +48,11 @@ class Study(study.Study[LeakageSettings]):
         self.runs = {role: [self._trained(role, seed) for seed in range(settings.seeds)] for role in (PLAIN, CADDM)}
         self.runs |= {name: [self._other(name)] for name in settings.runs}
 
-    def _trained(self, role: str, seed: int) -> Run:
+    def _trained(self, role: str, seed: int) -> StudyRun:
         training = self.settings.training(role, seed)
-        return Run(training.model_name, self.load(training.model_name), training)
+        return StudyRun(training.model_name, self.load(training.model_name), training)
 
-    def _other(self, name: str) -> Run:
+    def _other(self, name: str) -> StudyRun:
         loaded = self.load(name)
         record = loaded.metadata.get("provenance", {})
         settings = TrainSettings(**record["settings"]) if record.get("settings") else None
@@ -62,7 +62,7 @@ class Study(study.Study[LeakageSettings]):
                 f"measuring the run {name!r} beside the others: it was trained with other splits of {self.data.name!r}, so it may "
                 "have seen the people of the test split. Train it again, or leave it out of runs."
             )
-        return Run(name, loaded, settings)
+        return StudyRun(name, loaded, settings)
 
     def _untrained(self) -> LoadedDetector:
         training = self.settings.training(PLAIN, 0)
@@ -77,14 +77,14 @@ class Study(study.Study[LeakageSettings]):
         """Detector -> for each seed the score tables of all conditions."""
         return {name: [self._conditions(run) for run in runs] for name, runs in self.runs.items()}
 
-    def _conditions(self, run: Run) -> dict[str, pd.DataFrame]:
+    def _conditions(self, run: StudyRun) -> dict[str, pd.DataFrame]:
         """Score tables of people that the run was not trained on: its own forgery kinds, other ones, the second set."""
         trained_on_it = self.second and run.settings and run.settings.dataset == self.second.name
         return self.conditions(
             run.detector, self._kinds(run), self.settings.frames, None if trained_on_it else self.second
         )
 
-    def _kinds(self, run: Run) -> list[str]:
+    def _kinds(self, run: StudyRun) -> list[str]:
         """The forgery kinds that a run was trained on; of a run that does not say, those of the study."""
         own = run.settings.forgeries if run.settings and run.settings.dataset == self.data.name else self.settings.kinds
         fakes = self.data.videos["label"] == FAKE
@@ -127,7 +127,7 @@ class Study(study.Study[LeakageSettings]):
     def _people(self, detector: LoadedDetector) -> list[Measure]:
         return people_measures(detector, self.data, self.second, frames=self.settings.frames, progress=self.progress)
 
-    def _gap(self, run: Run) -> list[Measure]:
+    def _gap(self, run: StudyRun) -> list[Measure]:
         training = run.settings
         if training is None or training.dataset != self.data.name:
             return []  # it has seen other people, or nobody knows whom
@@ -136,7 +136,7 @@ class Study(study.Study[LeakageSettings]):
             frames=self.settings.frames, progress=self.progress,
         )  # fmt: skip
 
-    def _trained_on(self, run: Run, training: TrainSettings) -> set[str]:
+    def _trained_on(self, run: StudyRun, training: TrainSettings) -> set[str]:
         videos = of_kinds(self.data.videos, training.forgeries)
         samples = self.data.samples(
             run.detector.input_spec, videos[videos["split"] == "train"], training.frames_per_video, tracks=training.tracks,
