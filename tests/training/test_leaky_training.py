@@ -93,7 +93,7 @@ def test_what_pictures_told_counts_while_the_tables_are_the_same(tmp_path):
     audit_dataset("toy", workspace=space, progress=False)
     with pytest.raises(SplitLeakError, match="1 exact_frame"):
         prepare(SETTINGS, space)
-    assert prepare(SETTINGS.replace(leaky=True), space).run.record["audit"]["pictures"]
+    assert prepare(SETTINGS.replace(leaky=True), space).run.provenance["audit"]["pictures"]
 
 
 def test_the_name_says_it_and_a_clean_name_is_unchanged():
