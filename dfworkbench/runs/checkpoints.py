@@ -32,8 +32,8 @@ class LoadedDetector:
     """A detector from a file.
 
     Attributes:
-        detector: Ready to score, in eval mode.
-        name: Of the detector.
+        detector: The network, in eval mode.
+        name: Name under which `build_detector` builds it.
         input_spec: What it must be fed.
         metadata: The record of the file: format, detector, options, input_spec, and what training added (epoch, metrics,
             settings, provenance).
@@ -58,11 +58,11 @@ def save_detector(
     """Write weights with their record, in one step.
 
     Args:
-        path: Ends with .safetensors.
-        detector: With an `input_spec`.
-        name: Under which `build_detector` builds it.
-        options: With which `build_detector` builds it.
-        metadata: Further entries of the record, of plain values.
+        path: The file; ends with .safetensors.
+        detector: A network with an `input_spec`.
+        name: Name under which `build_detector` builds it.
+        options: Options with which `build_detector` builds it.
+        metadata: Further entries of the record, plain values.
     """
     record = {
         **(metadata or {}),
@@ -100,8 +100,8 @@ def load_detector(
     Args:
         source: A weight file, a run folder, or the name of a run in the workspace.
         device: "cpu", "cuda" or "auto".
-        epoch: Of a run; None takes the best one by validation.
-        expect: Name of the detector that it must be; None takes any.
+        epoch: Epoch of a run; None takes the best one by validation.
+        expect: Name that the detector must have; None takes any.
         workspace: Where run names are looked up.
 
     Raises:

@@ -1,4 +1,4 @@
-"""From settings and tables to everything that `fit` needs."""
+"""`train` and `prepare`: from settings and tables to the method, samples and run that the loop takes."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Scores of an extracted split, kept in the folder of the run; with a note where it may not be held out."""
+"""Score a split of an extracted data set and keep the table with the run; a note says if it may not be held out."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -53,7 +53,7 @@ def score_split(
 
 
 def _splits_note(loaded: LoadedDetector, dataset: str, workspace: Workspace) -> str:
-    """What to say of a run that was trained on this data set before its splits were drawn anew."""
+    """Warning for a run that was trained on this data set before its splits changed; "" for others."""
     record = loaded.metadata.get("provenance")
     record = record if isinstance(record, Mapping) else {}
     trained_on = (record.get("settings") or {}).get("dataset")
