@@ -51,6 +51,18 @@ class LoadedDetector:
         """What these weights are called: their run, with the epoch if it is not the best; or a lone file's name."""
         return Run(self.path.parent).title(self.path) if self.path.is_file() else self.name
 
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """Code, packages, data and settings that the weights were made with; empty if their record does not say."""
+        found = self.metadata.get("provenance")
+        return found if isinstance(found, Mapping) else {}
+
+    @property
+    def trained_on(self) -> str:
+        """Data set that the weights were trained on; "" if their record does not say, as imported weights."""
+        settings = self.provenance.get("settings")
+        return str(settings.get("dataset", "")) if isinstance(settings, Mapping) else ""
+
 
 def save_detector(
     path: Path, detector: nn.Module, name: str, options: Mapping[str, Any], metadata: Mapping[str, Any] | None = None

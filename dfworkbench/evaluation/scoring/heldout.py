@@ -1,6 +1,5 @@
 """Score a split of an extracted data set and keep the table with the run; a note says if it may not be held out."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -54,11 +53,8 @@ def score_split(
 
 def _splits_note(loaded: LoadedDetector, dataset: str, workspace: Workspace) -> str:
     """Warning for a run that was trained on this data set before its splits changed; "" for others."""
-    record = loaded.metadata.get("provenance")
-    record = record if isinstance(record, Mapping) else {}
-    trained_on = (record.get("settings") or {}).get("dataset")
-    splits = workspace.labels / dataset / "splits.csv"
-    if trained_on != dataset or not splits.is_file() or record.get("splits") in (None, "", file_hash(splits)):
+    splits, seen = workspace.labels / dataset / "splits.csv", loaded.provenance.get("splits")
+    if loaded.trained_on != dataset or not splits.is_file() or seen in (None, "", file_hash(splits)):
         return ""
     return (
         f"The splits of {dataset} have changed since this run was trained: it may have been trained on files that are scored "
