@@ -111,7 +111,7 @@ def test_encoders_of_identity_train_across_splits_by_design(leaky):
     chosen = SETTINGS.replace(
         detector="identity_resnet18", size_px=32, detector_options=["alignment=box"], balance="none"
     )
-    assert "audit" not in prepare(chosen, leaky).run.record
+    assert "audit" not in prepare(chosen, leaky).run.provenance
 
 
 def test_a_card_of_a_scored_file_says_it(leaky):
