@@ -27,6 +27,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,6 +48,7 @@ from dfworkbench.explain.shapley.stopping import StopRule
 from dfworkbench.models import build_detector
 from dfworkbench.models.devices import choose_device, fast_precision
 from dfworkbench.runs.checkpoints import LoadedDetector
+from dfworkbench.runs.run import Run
 
 WANTED_ERROR, WANTED_SHARE, WANTED_SPEED, MOST_GAP = 0.05, 0.25, 2.0, 0.01
 METHODS = ("published", "captum", "walk", "antithetic", "rotated", "kernel", "fast")
@@ -65,10 +67,9 @@ class Estimate(NamedTuple):
 
 def find_detector(name: str, patterns: tuple[str, ...], space: Workspace) -> tuple[LoadedDetector, str]:
     """The newest run that fits, or a network with seeded weights; and which of the two it is."""
-    runs = [run for pattern in patterns for run in space.checkpoints.glob(pattern) if (run / "best.json").is_file()]
-    if runs:
-        newest = max(runs, key=lambda run: (run / "best.json").stat().st_mtime)
-        return load_detector(newest), f"trained, run {newest.name}"
+    for run in Run.names(space):  # the newest first
+        if any(fnmatch(run, pattern) for pattern in patterns):
+            return load_detector(run, workspace=space), f"trained, run {run}"
     torch.manual_seed(0)
     network: Any = build_detector(name).eval()
     return LoadedDetector(network, name, network.input_spec, {}, Path()), "NOT trained: seeded random weights"

@@ -1,4 +1,4 @@
-"""The main job on the generated demo set, in one call: notebooks 00 to 04, their figures as files, and what came out."""
+"""`dfworkbench demo`: run notebooks 00 to 04 on the generated demo set, save their figures, and report the result."""
 
 import base64
 import time
@@ -24,12 +24,12 @@ def run_demo(
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
     workspace: Workspace | None = None,
 ) -> Path:
-    """Run the notebooks in their order and say where everything lies.
+    """Run the notebooks in order and say where everything lies.
 
     Args:
-        say: Takes the lines of the report.
-        parameters: Notebook name -> its parameters, where they are not the defaults.
-        workspace: Where everything goes.
+        say: Called with each line of the report.
+        parameters: Notebook name -> parameters that differ from its defaults.
+        workspace: The workspace that is written to.
 
     Returns:
         The folder of the report: executed notebooks, pages, figures.

@@ -24,9 +24,9 @@ def trivial_baselines(root: Path, frames: int = 4, compression: str = "c23", pro
     Faces are cut by the true landmarks, so no face finder is needed. Validation and test people are held out.
 
     Args:
-        root: Of `synthetic.make_demo`.
-        frames: Per video.
-        compression: Which version of the videos.
+        root: Folder that `synthetic.make_demo` wrote.
+        frames: Frames per video.
+        compression: Version of the videos.
         progress: Whether to show a bar.
 
     Returns:

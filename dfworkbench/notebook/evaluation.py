@@ -102,7 +102,7 @@ class Evaluation:
         """What is judged."""
         rows = {}
         for name, loaded in self.detectors.items():
-            epoch, data = loaded.metadata.get("epoch"), Run(loaded.path.parent).trained_on
+            epoch, data = loaded.metadata.get("epoch"), loaded.trained_on
             picked = f"epoch {epoch}, the best on validation" if _is_trained(loaded) else "imported weights"
             rows[name] = {
                 "detector": loaded.name, "trained on": data or "not known", "weights": picked,

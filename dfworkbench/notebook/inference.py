@@ -1,4 +1,4 @@
-"""Settings of notebook 03_inference: which detector looks at which files, and what is written."""
+"""Notebook 03_inference: its settings, held-out figures, and annotated copies of the files."""
 
 from collections import Counter
 from pathlib import Path
@@ -56,9 +56,9 @@ class HeldOut:
     """Figures of a detector on the test split of a data set; where none is extracted, a sentence that says so.
 
     Args:
-        loaded: Of `load_detector`.
-        dataset: Its name.
-        rule: From faces to one number per file.
+        loaded: The detector, as `load_detector` returns it.
+        dataset: Name of the data set.
+        rule: How the faces of a file become one number.
     """
 
     def __init__(self, loaded: LoadedDetector, dataset: str, rule: str) -> None:

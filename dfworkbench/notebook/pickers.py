@@ -1,4 +1,4 @@
-"""What can be picked in this workspace: names for dropdowns, and a word about a path while it is typed."""
+"""Choices for dropdowns (detectors, methods, layouts, data sets, runs), uploads, and hints about a typed path."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

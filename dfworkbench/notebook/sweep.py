@@ -1,7 +1,7 @@
-"""A grid of notebook runs: every cell of the grid is a papermill run of its own, in a process of its own, on Dask.
+"""Sweeps: run a notebook over a grid of parameters on Dask, each cell of the grid in a process of its own.
 
-A cell that fails keeps its reason and stops no other. What is finished is on disk, named after the notebook and its parameters,
-so a sweep that was stopped, or is made larger, only does what is missing.
+A failed cell keeps its reason and stops no other. Finished cells are on disk, named after the notebook and its parameters, so a
+sweep that was stopped or enlarged only runs what is missing.
 """
 
 import hashlib
@@ -40,12 +40,12 @@ class SweepCell:
     """One run of a grid.
 
     Attributes:
-        name: Readable: notebook, changed parameters, and a hash of the notebook with all its parameters.
-        notebook: Its file.
-        parameters: What is given to it.
-        output: Where the executed notebook goes.
+        name: Notebook, changed parameters, and a hash of the notebook with all its parameters.
+        notebook: The notebook file.
+        parameters: Parameters that are passed to it.
+        output: Path of the executed notebook.
         command: The same run from a terminal.
-        root: Of the workspace.
+        root: Root of the workspace.
     """
 
     name: str
@@ -99,10 +99,10 @@ def sweep_cells(
     """The cells of a grid, in its order.
 
     Args:
-        name: Of the sweep; its folder is `report/sweeps/NAME` in the workspace.
+        name: Name of the sweep; its folder is `report/sweeps/NAME` in the workspace.
         grid: Parameter -> value, or list of values (see `expand_grid`).
         notebook: A name such as "02_train", or a path.
-        workspace: Where data and runs lie.
+        workspace: The workspace of data and runs.
 
     Raises:
         DataNotFoundError: There is no such notebook.
@@ -141,13 +141,13 @@ def run_sweep(
     """Run what is missing of a grid, and say what became of all of it.
 
     Args:
-        name: Of the sweep.
-        grid: See `sweep_cells`.
-        notebook: See `sweep_cells`.
+        name: Name of the sweep; name, grid, notebook and workspace as in `sweep_cells`.
+        grid: Parameter -> value, or list of values.
+        notebook: A name or a path.
         workers: Runs at the same time on this machine, which share its cores; 0 for one per four cores, at least one.
         scheduler: Address of a Dask scheduler instead; its workers need this package and the folder of the workspace.
-        retry: Whether cells that failed before are run again.
-        workspace: Where data and runs lie.
+        retry: Whether to run failed cells again.
+        workspace: The workspace of data and runs.
         progress: Whether to show a bar with the time left.
 
     Returns:
@@ -155,7 +155,7 @@ def run_sweep(
         workspace), notebook (executed; path below the workspace), command. Also kept as `status.csv` in the sweep's folder.
 
     Raises:
-        ParameterError: See `sweep_cells`.
+        ParameterError: As `sweep_cells`.
         WorkbenchError: The scheduler has no workers.
     """
     space = workspace or find_workspace()

@@ -161,9 +161,8 @@ def example_videos(dataset: str, root: Path, per_kind: int = 1, split: str = "te
 
 def checkpoint_table(loaded: Any) -> ReadableTable:
     """The passport of a detector (`checkpoints.LoadedDetector`): what it is, on what it was trained, what it must be fed."""
-    record, spec = loaded.metadata, loaded.input_spec
-    origin = record.get("provenance", {})
-    settings, metrics = origin.get("settings", {}), record.get("metrics", {})
+    spec = loaded.input_spec
+    origin = loaded.provenance
     kind = f"clips of {spec.clip_length} faces" if spec.clip_length > 1 else "single faces"
     fed = "windows of whole pictures" if spec.alignment == "whole" else f"{kind}, {spec.crop_scale} x the face box"
     commit = (origin.get("git_commit") or "not known")[:10] + (
@@ -172,24 +171,26 @@ def checkpoint_table(loaded: Any) -> ReadableTable:
     rows = {
         "file": f"{loaded.path.parent.name}/{loaded.path.name}",
         "detector": f"{loaded.name}, {sum(p.numel() for p in loaded.detector.parameters()):,} parameters",
-        **_training_rows(record, settings, metrics),
+        **_training_rows(loaded),
         "is fed with": f"{fed}, {spec.size_px} x {spec.size_px}, {spec.channel_order.upper()}",
         "made with": f"dfworkbench {origin.get('dfworkbench', '?')}, commit {commit}, seed {origin.get('seed', '?')}",
     }
     return ReadableTable({"": rows})
 
 
-def _training_rows(record: dict[str, Any], settings: dict[str, Any], metrics: dict[str, Any]) -> dict[str, str]:
-    source = record.get("provenance", {}).get("source")
-    if source:
+def _training_rows(loaded: Any) -> dict[str, str]:
+    record, epochs = loaded.metadata, loaded.provenance.get("settings", {}).get("epochs", "?")
+    if source := loaded.provenance.get("source"):
         return {
             "imported from": f"{source['file']} ({source['kind']}), SHA-256 {source['sha256'][:12]}…",
             "trained on": "not known: no data set here is certain to be held out",
         }
     return {
-        "trained on": f"{settings.get('dataset', 'not known')}, method {record.get('method', 'not known')}",
-        "epoch": f"{record.get('epoch', '?')} of {settings.get('epochs', '?')}, the best by validation",
+        "trained on": f"{loaded.trained_on or 'not known'}, method {record.get('method', 'not known')}",
+        "epoch": f"{record.get('epoch', '?')} of {epochs}, the best by validation",
         "validation": ", ".join(
-            f"{name.replace('_', ' ')} {value:.3f}" for name, value in metrics.items() if value is not None
+            f"{name.replace('_', ' ')} {value:.3f}"
+            for name, value in record.get("metrics", {}).items()
+            if value is not None
         ),
     }

@@ -1,1 +1,1 @@
-"""Runs: trained and imported weights in `checkpoints/`, and everything that is written beside them."""
+"""Runs in `checkpoints/`: `run` reads, `writer` writes, `layout` names files; weights in `checkpoints`, imports in `released`."""

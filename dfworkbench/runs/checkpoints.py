@@ -32,8 +32,8 @@ class LoadedDetector:
     """A detector from a file.
 
     Attributes:
-        detector: Ready to score, in eval mode.
-        name: Of the detector.
+        detector: The network, in eval mode.
+        name: Name under which `build_detector` builds it.
         input_spec: What it must be fed.
         metadata: The record of the file: format, detector, options, input_spec, and what training added (epoch, metrics,
             settings, provenance).
@@ -51,6 +51,18 @@ class LoadedDetector:
         """What these weights are called: their run, with the epoch if it is not the best; or a lone file's name."""
         return Run(self.path.parent).title(self.path) if self.path.is_file() else self.name
 
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """Code, packages, data and settings that the weights were made with; empty if their record does not say."""
+        found = self.metadata.get("provenance")
+        return found if isinstance(found, Mapping) else {}
+
+    @property
+    def trained_on(self) -> str:
+        """Data set that the weights were trained on; "" if their record does not say, as imported weights."""
+        settings = self.provenance.get("settings")
+        return str(settings.get("dataset", "")) if isinstance(settings, Mapping) else ""
+
 
 def save_detector(
     path: Path, detector: nn.Module, name: str, options: Mapping[str, Any], metadata: Mapping[str, Any] | None = None
@@ -58,11 +70,11 @@ def save_detector(
     """Write weights with their record, in one step.
 
     Args:
-        path: Ends with .safetensors.
-        detector: With an `input_spec`.
-        name: Under which `build_detector` builds it.
-        options: With which `build_detector` builds it.
-        metadata: Further entries of the record, of plain values.
+        path: The file; ends with .safetensors.
+        detector: A network with an `input_spec`.
+        name: Name under which `build_detector` builds it.
+        options: Options with which `build_detector` builds it.
+        metadata: Further entries of the record, plain values.
     """
     record = {
         **(metadata or {}),
@@ -100,8 +112,8 @@ def load_detector(
     Args:
         source: A weight file, a run folder, or the name of a run in the workspace.
         device: "cpu", "cuda" or "auto".
-        epoch: Of a run; None takes the best one by validation.
-        expect: Name of the detector that it must be; None takes any.
+        epoch: Epoch of a run; None takes the best one by validation.
+        expect: Name that the detector must have; None takes any.
         workspace: Where run names are looked up.
 
     Raises:

@@ -54,7 +54,7 @@ class Run:
             DataNotFoundError: There is no such run; the message names the closest one.
         """
         runs, path = (workspace or find_workspace()).checkpoints, Path(name)
-        if path.name and path.name == str(name) and (runs / path).is_dir():
+        if path.name not in ("", "..") and path.name == str(name) and (runs / path).is_dir():
             return cls(runs / path)
         if str(name) and path.is_dir():
             return cls(path)

@@ -1,4 +1,4 @@
-"""Training: settings, the loop, and the folder of a run. The names that need torch are loaded when first used."""
+"""Training: settings, methods and the loop. Names that need torch are loaded when first used."""
 
 import importlib
 from typing import TYPE_CHECKING, Any

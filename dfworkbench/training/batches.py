@@ -1,4 +1,4 @@
-"""In which order samples are seen. It follows from (seed, epoch) alone and does not depend on the number of processes."""
+"""Sampling order and batch sharding: a function of (seed, epoch) only, whatever the number of processes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,11 +16,11 @@ def epoch_order(labels: NDArray[np.int64], balance: str, seed: int, epoch: int) 
     """The rows of an epoch in order.
 
     Args:
-        labels: Of all rows, `(N,)`.
+        labels: Labels of all rows, `(N,)`.
         balance: "sample" gives every class N / 2 places: rows of the rarer class come several times, of the others a
             different part in each epoch. "repeat" gives every row of the rarer class as often as the commoner one is larger,
             rounded, and all others once. Anything else gives every row once.
-        seed: Of the run.
+        seed: Seed of the run.
         epoch: Counted from 1.
     """
     rng = np.random.default_rng((seed, epoch))

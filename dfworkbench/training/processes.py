@@ -1,4 +1,4 @@
-"""One process or several: the device, the processes, and layers that make several compute what one would.
+"""Distributed training: device and processes, layers that make several processes compute what one would, and means over them.
 
 With several processes every process sees a slice of each batch. Two layers would then behave differently from one process:
 batch norm, whose statistics would be those of the slice, and dropout, whose random masks would repeat. Both are replaced by
@@ -7,7 +7,9 @@ versions that act on the whole batch. Dropout that a network calls as a function
 
 import logging
 import os
+from typing import Any
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from lightning_fabric import Fabric
@@ -85,3 +87,35 @@ class GlobalDropout(nn.Dropout):
             1 - self.p
         )
         return input * (mask[rank * share : (rank + 1) * share] / (1 - self.p)).to(input.dtype)
+
+
+def collect(value: Any, fabric: Fabric) -> list[Any]:
+    """The values of all processes, in the order of their ranks."""
+    if fabric.world_size == 1:
+        return [value]
+    out: list[Any] = [None] * fabric.world_size
+    torch.distributed.all_gather_object(out, value)
+    return out
+
+
+class Means:
+    """Weighted means of scalars, summed on their device, so that the GPU is not waited for at every step."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor | float] = {}
+        self._weights: dict[str, float] = {}
+
+    def add(self, values: dict[str, Tensor], weight: float) -> None:
+        """Add the means of one batch."""
+        for name, value in values.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value.detach().double() * weight
+            self._weights[name] = self._weights.get(name, 0.0) + weight
+
+    def over_processes(self, fabric: Fabric) -> dict[str, float]:
+        """The means over all batches of all processes, the loss first."""
+        names = sorted(self._sums, key=lambda name: (name != "loss", name))
+        if fabric.world_size > 1:  # a process may have had no batch
+            names = sorted({n for ns in collect(names, fabric) for n in ns}, key=lambda name: (name != "loss", name))
+        pairs = [[float(self._sums.get(name, 0.0)), self._weights.get(name, 0.0)] for name in names]
+        total = np.sum(collect(pairs, fabric), axis=0)
+        return {name: float(value / weight) for name, (value, weight) in zip(names, total, strict=True)}

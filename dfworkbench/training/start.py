@@ -1,4 +1,4 @@
-"""From settings and tables to everything that `fit` needs."""
+"""`train` and `prepare`: from settings and tables to the method, samples and run that the loop takes."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,19 +24,10 @@ from dfworkbench.models.registry import detector_trait
 from dfworkbench.runs.checkpoints import load_detector, read_record
 from dfworkbench.runs.run import Run, find_checkpoint
 from dfworkbench.runs.writer import RunWriter
-from dfworkbench.training.loop import Epoch, fit
+from dfworkbench.training.loop import Epoch, Prepared, fit
 from dfworkbench.training.processes import make_fabric
 from dfworkbench.training.registry import build_method, load_method, method_options
 from dfworkbench.training.settings import TrainSettings
-
-
-class Prepared(NamedTuple):
-    """What a run is made of."""
-
-    method: Any
-    train: FaceDataset
-    val: FaceDataset
-    run: RunWriter
 
 
 class TrainingPart(NamedTuple):
@@ -53,8 +44,7 @@ def train(settings: TrainSettings, workspace: Workspace | None = None, *, progre
         Iterator of epochs. `break` stops; calling again with the same settings continues.
     """
     fabric = make_fabric(settings)
-    method, train_data, val_data, run = prepare(settings, workspace)
-    return fit(method, train_data, val_data, settings, run, fabric, progress=progress)
+    return fit(prepare(settings, workspace), settings, fabric, progress=progress)
 
 
 def prepare(settings: TrainSettings, workspace: Workspace | None = None) -> Prepared:

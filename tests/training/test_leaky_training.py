@@ -93,7 +93,7 @@ def test_what_pictures_told_counts_while_the_tables_are_the_same(tmp_path):
     DataSet.open("toy", space).run_audit(progress=False)
     with pytest.raises(SplitLeakError, match="1 exact_frame"):
         prepare(SETTINGS, space)
-    assert prepare(SETTINGS.replace(allow_leaks=True), space).run.record["audit"]["pictures"]
+    assert prepare(SETTINGS.replace(allow_leaks=True), space).run.provenance["audit"]["pictures"]
 
 
 def test_the_name_says_it_and_a_clean_name_is_unchanged():
@@ -111,7 +111,7 @@ def test_encoders_of_identity_train_across_splits_by_design(leaky):
     chosen = SETTINGS.replace(
         detector="identity_resnet18", size_px=32, detector_options={"alignment": "box"}, balance="none"
     )
-    assert "audit" not in prepare(chosen, leaky).run.record
+    assert "audit" not in prepare(chosen, leaky).run.provenance
 
 
 def test_a_card_of_a_scored_file_says_it(leaky):

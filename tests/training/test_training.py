@@ -378,7 +378,7 @@ def test_read_only_folder_says_so(toy, monkeypatch):
 
 def test_a_finished_run_is_not_trained_again(toy, monkeypatch):
     first = run(toy)
-    monkeypatch.setattr("dfworkbench.training.loop._train", None)
+    monkeypatch.setattr("dfworkbench.training.loop._Loop._train", None)
     assert run(toy) == first
 
 

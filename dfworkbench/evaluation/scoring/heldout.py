@@ -1,6 +1,5 @@
-"""Scores of an extracted split, kept in the folder of the run; with a note where it may not be held out."""
+"""Score a split of an extracted data set and keep the table with the run; a note says if it may not be held out."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -53,12 +52,9 @@ def score_split(
 
 
 def _splits_note(loaded: LoadedDetector, dataset: str, workspace: Workspace) -> str:
-    """What to say of a run that was trained on this data set before its splits were drawn anew."""
-    record = loaded.metadata.get("provenance")
-    record = record if isinstance(record, Mapping) else {}
-    trained_on = (record.get("settings") or {}).get("dataset")
-    splits_hash = DataSet(dataset, workspace).splits_hash
-    if trained_on != dataset or not splits_hash or record.get("splits") in (None, "", splits_hash):
+    """Warning for a run that was trained on this data set before its splits changed; "" for others."""
+    splits_hash, seen = DataSet(dataset, workspace).splits_hash, loaded.provenance.get("splits")
+    if loaded.trained_on != dataset or not splits_hash or seen in (None, "", splits_hash):
         return ""
     return (
         f"The splits of {dataset} have changed since this run was trained: it may have been trained on files that are scored "
