@@ -10,6 +10,7 @@ from dfworkbench.core.safe_paths import require_below
 from dfworkbench.core.workspace import explain_write, find_workspace
 from dfworkbench.evaluation.metrics.evaluate import evaluate
 from dfworkbench.evaluation.metrics.interval import Judging
+from dfworkbench.evaluation.scoring.aggregate import Rule
 from dfworkbench.evaluation.scoring.heldout import score_split
 from dfworkbench.evaluation.scoring.results import FileScore, Scored
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
@@ -59,7 +60,7 @@ class HeldOut:
         rule: From faces to one number per file.
     """
 
-    def __init__(self, loaded: LoadedDetector, dataset: str, rule: str) -> None:
+    def __init__(self, loaded: LoadedDetector, dataset: str, rule: Rule) -> None:
         self.dataset, self.rule = dataset, rule
         extracted = (find_workspace().labels / dataset / "videos.csv").is_file()
         self.scores = score_split(loaded, dataset, "test") if extracted else None
