@@ -61,7 +61,8 @@ class HeldOut:
     """
 
     def __init__(self, loaded: LoadedDetector, dataset: str, rule: Rule) -> None:
-        self.dataset, self.rule = dataset, rule
+        self.dataset = dataset
+        self.rule: Rule = rule
         extracted = (find_workspace().labels / dataset / "videos.csv").is_file()
         self.scores = score_split(loaded, dataset, "test") if extracted else None
         self.metrics = None if self.scores is None else evaluate(self.scores, judging=Judging(rule=rule))
