@@ -11,6 +11,7 @@ from dfworkbench.core.workspace import explain_write, find_workspace
 from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.evaluation.metrics.evaluate import evaluate
 from dfworkbench.evaluation.metrics.interval import Judging
+from dfworkbench.evaluation.scoring.aggregate import Rule
 from dfworkbench.evaluation.scoring.heldout import score_split
 from dfworkbench.evaluation.scoring.results import FileScore, Scored
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
@@ -61,8 +62,9 @@ class HeldOut:
         rule: How the faces of a file become one number.
     """
 
-    def __init__(self, loaded: LoadedDetector, dataset: str, rule: str) -> None:
-        self.dataset, self.rule = dataset, rule
+    def __init__(self, loaded: LoadedDetector, dataset: str, rule: Rule) -> None:
+        self.dataset = dataset
+        self.rule: Rule = rule
         extracted = DataSet(dataset).is_extracted
         self.scores = score_split(loaded, dataset, "test") if extracted else None
         self.metrics = None if self.scores is None else evaluate(self.scores, judging=Judging(rule=rule))

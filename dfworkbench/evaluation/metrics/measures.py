@@ -146,7 +146,7 @@ def group_means(
     n = there.sum(axis=1)
     means = _ratio(np.nansum(x, axis=1), n)
     if len(known) < FEWEST or not judging.draws:
-        few = f"{len(known)} {unit}{'' if len(known) == 1 else 's'}: no interval below {FEWEST}"
+        few = f"{len(known)} {unit}{'' if len(known) == 1 else 's'}: no interval below {FEWEST}".replace("ys:", "ies:")
         why = "" if not judging.draws else few if len(known) else "nothing to measure"
         return GroupMeans(means, np.empty((0, len(x))), n, why, judging.confidence)
     member = np.zeros((len(known), len(codes)))

@@ -106,7 +106,7 @@ class Study(study.Study[LeakageSettings]):
         columns = {name: self._means(seeds) for name, seeds in self.scores.items()}
         columns[f"{CADDM} minus {PLAIN}"] = [
             compare_auc(
-                condition, *([seed[condition] for seed in self.scores[name]] for name in (CADDM, PLAIN)), PEOPLE
+                condition, *([seed[condition] for seed in self.scores[name]] for name in (CADDM, PLAIN)), judging=PEOPLE
             )
             for condition in self.scores[PLAIN][0]
         ]

@@ -250,11 +250,10 @@ def test_all_or_nothing_is_not_certainty():
         assert (measure.low, measure.high) == pytest.approx((exact.low, exact.high))
 
 
-def test_an_interval_needs_two_units():
-    assert (
-        mean_measure("m", [1, 0], ["a", "a"], judging=Judging(unit="identity")).reason
-        == "1 identity: too few for an interval"
-    )
+def test_an_interval_needs_five_units():
+    few = mean_measure("m", [1, 0, 1, 1, 0], list("abcdd"), unit="identity")
+    assert (few.value, few.reason) == (0.6, "4 identities: no interval below 5")
+    assert np.isnan(few.low)
     assert np.isnan(mean_measure("m", [], []).value)
     assert mean_measure("m", [1, 0], ["a", "b"], judging=Judging(draws=0))[:2] == ("m", 0.5)
 

@@ -7,8 +7,8 @@ import pytest
 from dfworkbench.core.errors import InputError, ParameterError, SplitLeakError, TableError, UnknownNameError
 from dfworkbench.datasets.pairing import check_training_sets, paired_and_unpaired
 from dfworkbench.datasets.tables import VIDEOS
-from dfworkbench.evaluation.metrics.interval import Judging
-from dfworkbench.evaluation.metrics.measures import group_means, interval
+from dfworkbench.evaluation.metrics.interval import Judging, interval_ends
+from dfworkbench.evaluation.metrics.measures import group_means
 from dfworkbench.explain.map_likeness import map_cosines, reliability, top_iou
 from dfworkbench.explain.overlap import FORMS, THRESHOLDS, cell_masks, overlap, union_maps, unit_maps
 from dfworkbench.methods.fst_matching.hypothesis1 import overlap_study
@@ -253,23 +253,26 @@ def test_groups_are_drawn_together():
     assert (width[1] > 1.6 * width[0]).all()  # sqrt(5) in the long run
     one = overlap_study(by_name(*maps), np.zeros(40), permutations=9).measures[0]
     assert np.isnan(one.low)
-    assert one.reason == "1 identity group: too few for an interval"
+    assert one.reason == "1 identity group: no interval below 5"
 
 
 def test_group_means_against_a_plain_bootstrap():
-    x = np.array([[1.0, 2, 3, np.nan, 5, 6], [0, 0, 0, 1, 1, 1]])
-    names = np.array(["a", "a", "b", "b", "b", "c"])
+    x = np.array([[1.13, 2.41, 3.07, np.nan, 5.29, 6.37, 2.71, 4.03], [0, 0, 0, 1, 1, 1, 0, 1]])
+    names = np.array(list("aabbbcde"))
     found = group_means(x, names, judging=Judging(draws=2000, seed=3))
-    assert found.value.tolist() == pytest.approx([17 / 5, 0.5])
-    assert found.n.tolist() == [5, 6]
-    rng, parts = np.random.default_rng(9), {name: x[:, names == name] for name in "abc"}
+    assert found.value.tolist() == pytest.approx([25.01 / 7, 0.5])
+    assert found.n.tolist() == [7, 8]
+    rng, parts = np.random.default_rng(9), {name: x[:, names == name] for name in "abcde"}
     slow = [
-        np.nanmean(np.concatenate([parts[k] for k in rng.choice(list("abc"), 3)], axis=1), axis=1) for _ in range(2000)
+        np.nanmean(np.concatenate([parts[k] for k in rng.choice(list("abcde"), 5)], axis=1), axis=1)
+        for _ in range(2000)
     ]
     for k in range(2):
-        assert interval(found.drawn[:, k]) == pytest.approx(np.quantile(np.array(slow)[:, k], (0.025, 0.975)), abs=0.1)
+        assert interval_ends(found.drawn[:, k]) == pytest.approx(
+            np.quantile(np.array(slow)[:, k], (0.025, 0.975)), abs=0.1
+        )
     assert np.isnan(group_means(x[:, 3:4], names[:1], judging=Judging(draws=5)).value[0])
-    with pytest.raises(InputError, match=r"values are \(2, 6\) and groups \(5,\)"):
+    with pytest.raises(InputError, match=r"values are \(2, 8\) and groups \(7,\)"):
         group_means(x, names[1:])
 
 
@@ -400,7 +403,7 @@ def test_unrelated_images_are_the_chance_of_stability():
     assert study.measures[2].chance == pytest.approx(np.mean(slow))
     alone = stability_study({name: a[:2] for name, a in maps.items()}, [7, 7]).measures[0]
     assert np.isnan(alone.chance)
-    assert alone.reason == "1 identity group: too few for an interval"
+    assert alone.reason == "1 identity group: no interval below 5"
 
 
 def test_stability_of_what_cannot_be_compared():

@@ -51,7 +51,7 @@ def test_a_block_without_a_clue_has_no_information():
     assert first.name == "information only block 1 has (nats)"
     alone = information_measures(HeadLogits(decision, joint, left_out), np.zeros(200))[0]
     assert np.isnan(alone.low)
-    assert "too few" in alone.reason
+    assert "no interval below 5" in alone.reason
 
 
 def test_intervals_are_over_groups():
