@@ -37,7 +37,7 @@ def make_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
             space = Workspace(root)
             make_demo(space.data / "demo", SETTINGS, progress=False)
             make_demo_celebdf(space.data / "demo_celebdf", SECOND, progress=False)
-            extract(ExtractSettings(name="demo", frames=4), space, progress=False)
+            extract(ExtractSettings(name="demo", frames=6), space, progress=False)
             extract(ExtractSettings(name="demo_celebdf", layout="celebdf"), space, progress=False)
             done.touch()
     return root

@@ -6,8 +6,10 @@ from typing import Any
 
 import nbformat
 import pytest
+from IPython.core.displayhook import DisplayHook
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.pylabtools import select_figure_formats
+from IPython.display import display
 from IPython.utils.capture import capture_output
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
@@ -15,6 +17,14 @@ from traitlets.config import Config
 
 from dfworkbench.core.workspace import HOME_VARIABLE, Workspace
 from dfworkbench.notebook.parameters import find_notebook
+
+
+class _Shown(DisplayHook):
+    """Displays the value of a cell's last line, as a kernel does; a terminal would print it."""
+
+    def __call__(self, result: Any = None) -> None:
+        if result is not None and not self.quiet():
+            display(result)
 
 
 def run_cells(name: str, values: Mapping[str, Any], space: Workspace, scratch: Path) -> tuple[str, int]:
@@ -29,7 +39,9 @@ def run_cells(name: str, values: Mapping[str, Any], space: Workspace, scratch: P
         patch.chdir(space.root)
         patch.setenv(HOME_VARIABLE, str(space.root))
         patch.setenv("IPYTHONDIR", str(scratch))
-        shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+        shell = InteractiveShell.instance(
+            displayhook_class=_Shown, config=Config({"HistoryManager": {"enabled": False}})
+        )
         select_figure_formats(shell, {"png"})
         try:
             words, shown = [], 0

@@ -17,12 +17,12 @@ from dfworkbench.training import TrainSettings, train
 
 pytestmark = pytest.mark.notebook
 
-#: Three pairs of people, small frames, one epoch.
+#: Three pairs of people, small frames, one epoch; a clip of a recurrent detector has five frames.
 TINY = {
     "00_start_here": {"pairs": 3, "val_pairs": 1, "test_pairs": 1, "frames": 6, "size_px": 160, "identities": 2},
-    "01_data_extraction": {"frames": 4, "workers": 2},
+    "01_data_extraction": {"frames": 6, "workers": 2},
     "02_train": {"name": "tiny", "epochs": 1, "batch_size": 8, "frames_per_video": 4, "device": "cpu"},
-    "03_inference": {"frames": 4, "annotate": True, "device": "cpu"},
+    "03_inference": {"frames": 6, "annotate": True, "device": "cpu"},
     "04_evaluation": {
         "runs": ["tiny", "tiny_other"],
         "perturbations": ["jpeg"],
