@@ -79,7 +79,7 @@ def conditions(run: str, sets: dict[str, DataSet], device: str) -> dict[str, pd.
         if name != "demo":
             found[name] = scores
             continue
-        own = scores["method"].isin(KINDS)
+        own = scores["forgery"].isin(KINDS)
         found |= {"trained kinds": scores[(scores["label"] == REAL) | own], "other kinds": scores[~own]}
     return found
 

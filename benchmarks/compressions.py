@@ -58,8 +58,8 @@ def training(detector: str, compression: str, options: argparse.Namespace) -> Tr
 
 def rows_of(scores: pd.DataFrame, known: dict[str, Any]) -> list[dict[str, Any]]:
     """AUC per kind and pooled, at both levels."""
-    real, kinds = scores["label"] == REAL, sorted(set(scores["method"]) - {""})
-    parts = {POOLED: scores} | {kind: scores[real | (scores["method"] == kind)] for kind in kinds}
+    real, kinds = scores["label"] == REAL, sorted(set(scores["forgery"]) - {""})
+    parts = {POOLED: scores} | {kind: scores[real | (scores["forgery"] == kind)] for kind in kinds}
     found = []
     for kind, part in parts.items():
         table = evaluate(part, ("video", "frame"), Judging(unit="group"), metrics=("auc",))

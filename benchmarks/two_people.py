@@ -59,7 +59,7 @@ def main() -> int:
             if len(scored.tracks) != 2 or len(tracks) != 2:
                 skipped += 1
                 continue
-            won[fake.method].append(tracks[side].fake_probability > tracks[1 - side].fake_probability)
+            won[fake.forgery].append(tracks[side].fake_probability > tracks[1 - side].fake_probability)
     both = [hit for hits in won.values() for hit in hits]
     interval = binomtest(sum(both), len(both)).proportion_ci(method="wilson")
     print(f"{loaded.name}: the forged person scores higher in {sum(both)} of {len(both)} clips ", end="")

@@ -47,7 +47,7 @@ def make_workspace(
                 video_id = f"{name}/{path}"
                 label = int(kind != "real")
                 videos.append({
-                    "video_id": video_id, "dataset": name, "path": path, "label": label, "method": kind if label else "",
+                    "video_id": video_id, "dataset": name, "path": path, "label": label, "forgery": kind if label else "",
                     "carrier": identity, "donor": other if label else "", "group": identity,
                     "genuine_id": f"{name}/real/{split}{i:02d}.mp4" if label else "",
                     "split": split, "status": "ok", "frames": frames, "tracks": 1, "faces": frames,

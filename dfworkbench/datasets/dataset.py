@@ -140,7 +140,7 @@ class DataSet:
     def counts(self) -> pd.DataFrame:
         """One row per split: identity groups, readable videos of each forgery, and faces."""
         videos = self.videos[self.videos["status"] == STATUS_OK]
-        kind = videos["method"].where(videos["label"] == FAKE, "real").where(videos["label"] != -1, "not labelled")
+        kind = videos["forgery"].where(videos["label"] == FAKE, "real").where(videos["label"] != -1, "not labelled")
         counts = pd.crosstab(videos["split"], kind.replace("", "fake"))
         table = counts[sorted(counts.columns, key=lambda name: (name != "real", name))].astype("int64")
         table.insert(0, "identity groups", videos.groupby("split")["group"].nunique())

@@ -36,7 +36,7 @@ ROW_COLUMNS = (
     "video_id",
     "dataset",
     "split",
-    "method",
+    "forgery",
     "group",
     "label",
     "track",
@@ -272,7 +272,7 @@ def _require_exact(faces: pd.DataFrame) -> None:
 
 def _describe(first: pd.DataFrame, videos: pd.DataFrame) -> pd.DataFrame:
     of = videos.set_index("video_id").loc[first["video_id"]]
-    rows = {name: of[name].to_numpy() for name in ("dataset", "split", "method", "group")}
+    rows = {name: of[name].to_numpy() for name in ("dataset", "split", "forgery", "group")}
     rows |= {name: first[name].to_numpy() for name in ("video_id", "track", "frame", "time_s", "doubt")}
     rows |= {"row_id": first["face_id"].to_numpy(), "label": of["label"].to_numpy(np.int64)}
     return pd.DataFrame(rows)[list(ROW_COLUMNS)]

@@ -101,5 +101,5 @@ def pick(rows: pd.DataFrame, count: int, seed: int = 0) -> list[int]:
         seed: Fixes the draw.
     """
     order = rows.iloc[np.random.default_rng(seed).permutation(len(rows))]
-    place = order.groupby("method").cumcount()
+    place = order.groupby("forgery").cumcount()
     return place.sort_values(kind="stable").index[:count].sort_values().tolist()

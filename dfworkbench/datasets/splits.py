@@ -84,7 +84,7 @@ def _say_without_split(videos: pd.DataFrame) -> None:
 
 
 def _draw(videos: pd.DataFrame, shares: tuple[float, float, float], seed: int) -> dict[str, str]:
-    kinds = videos["method"].where(videos["label"] == FAKE, videos["label"].astype("str"))
+    kinds = videos["forgery"].where(videos["label"] == FAKE, videos["label"].astype("str"))
     counts = pd.crosstab(videos["group"], kinds)
     sizes = counts.sum(axis=1)
     target = {split: share for split, share in zip(SPLITS, shares, strict=True) if share > 0}

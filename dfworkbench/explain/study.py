@@ -86,5 +86,5 @@ class Study(Generic[S]):
 
 def in_condition(condition: str, rows: pd.DataFrame, kinds: list[str]) -> pd.Series:
     """Which rows, or videos, belong to `SEEN` or `UNSEEN`: all real ones, and fakes of `kinds` (none: all) or of others."""
-    trained = rows["method"].isin(kinds or rows["method"].unique())
+    trained = rows["forgery"].isin(kinds or rows["forgery"].unique())
     return (rows["label"] == REAL) | (trained if condition == SEEN else ~trained)

@@ -63,9 +63,9 @@ def choose_pictures(
     """
     fakes = data.videos[(data.videos["split"] == split) & (data.videos["label"] == FAKE)]
     for kind in kinds:
-        require_name("forgery kind", kind, sorted(fakes["method"].unique()))
+        require_name("forgery kind", kind, sorted(fakes["forgery"].unique()))
     late = data.with_tables(faces=last_part(data.faces))
-    wanted = fakes[fakes["method"].isin(list(kinds))] if kinds else fakes
+    wanted = fakes[fakes["forgery"].isin(list(kinds))] if kinds else fakes
     samples = late.samples(detector.input_spec, _spread(wanted, per_kind, seed), 1)
     if not len(samples):
         raise InputError(
@@ -106,6 +106,8 @@ def _spread(videos: pd.DataFrame, per_kind: int, seed: int) -> pd.DataFrame:
     order = np.random.default_rng(seed).permutation(len(videos))
     drawn = videos.iloc[order]
     # within a kind, first one video of every group, then a second one of each
-    turn = drawn.groupby(["method", "group"], sort=False).cumcount()
+    turn = drawn.groupby(["forgery", "group"], sort=False).cumcount()
     drawn = drawn.assign(_turn=turn).sort_values("_turn", kind="stable")
-    return drawn.groupby("method", sort=False).head(per_kind).drop(columns="_turn").sort_values(["method", "video_id"])
+    return (
+        drawn.groupby("forgery", sort=False).head(per_kind).drop(columns="_turn").sort_values(["forgery", "video_id"])
+    )

@@ -78,7 +78,7 @@ class FailureAtlas:
     def _cases(self) -> dict[str, str]:
         """row_id -> words, misses first."""
         return {
-            row.row_id: f"{row.outcome}, cluster {row.cluster}: {row.method or 'genuine'} of {row.group or row.video_id}, "
+            row.row_id: f"{row.outcome}, cluster {row.cluster}: {row.forgery or 'genuine'} of {row.group or row.video_id}, "
             f"p(fake) {row.fake_probability:.3f}"
             for row in self.atlas.cases.itertuples()
         }

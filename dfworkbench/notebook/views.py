@@ -109,7 +109,7 @@ def sample_crops(
     known = videos.loc[rows["video_id"]]
     words = [
         method or {REAL: "real", FAKE: "fake"}.get(label, "?")
-        for method, label in zip(known["method"], known["label"], strict=True)
+        for method, label in zip(known["forgery"], known["label"], strict=True)
     ]
     return [read_image(data.crops_root / path) for path in rows["crop_path"]], known["label"].tolist(), words
 
@@ -154,7 +154,7 @@ def example_videos(dataset: str, root: Path, per_kind: int = 1, split: str = "te
         )
     # the i-th kind takes the i-th video, so that the same person is not shown six times
     chosen = [
-        rows.iloc[(i + k) % len(rows)] for i, (_, rows) in enumerate(videos.groupby("method")) for k in range(per_kind)
+        rows.iloc[(i + k) % len(rows)] for i, (_, rows) in enumerate(videos.groupby("forgery")) for k in range(per_kind)
     ]
     return [root / row["path"] for row in chosen]
 

@@ -117,8 +117,8 @@ def of_kinds(videos: pd.DataFrame, kinds: list[str]) -> pd.DataFrame:
         return videos
     fake = videos["label"] == FAKE
     for kind in kinds:
-        require_name("forgery kind", kind, sorted(videos["method"][fake].unique()))
-    return videos[~fake | videos["method"].isin(kinds)]
+        require_name("forgery kind", kind, sorted(videos["forgery"][fake].unique()))
+    return videos[~fake | videos["forgery"].isin(kinds)]
 
 
 def training_parts(settings: TrainSettings, data: DataSet) -> dict[str, TrainingPart]:

@@ -91,7 +91,7 @@ def test_the_template_of_a_layout_reads_its_tree(tmp_path):
         "cara_real.mp4": 0,
         "anna_by_bert_swap.mp4": 1,
     }
-    assert videos.loc["anna_by_bert_swap.mp4", ["carrier", "donor", "method"]].tolist() == [
+    assert videos.loc["anna_by_bert_swap.mp4", ["carrier", "donor", "forgery"]].tolist() == [
         "lab/anna",
         "lab/bert",
         "swap",

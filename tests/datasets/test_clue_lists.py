@@ -57,8 +57,8 @@ def test_a9_the_published_numbers(tmp_path, caplog):
         ("test", FAKE): 560,
     }  # fmt: skip
     fakes = videos[videos.label == FAKE]
-    assert fakes[fakes.split == "test"].method.value_counts().to_dict() == dict.fromkeys(METHODS, 140)
-    assert set(fakes[fakes.split == "train"].method.value_counts()) == {720}
+    assert fakes[fakes.split == "test"].forgery.value_counts().to_dict() == dict.fromkeys(METHODS, 140)
+    assert set(fakes[fakes.split == "train"].forgery.value_counts()) == {720}
     assert set(videos.compression) == {"c23"}
     assert caplog.text.count("manipulated_sequenceswap") == 1
     assert "test_fake.txt: 140 path(s)" in caplog.text

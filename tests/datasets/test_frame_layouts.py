@@ -39,7 +39,7 @@ def test_pictures_of_one_folder_are_one_group_in_both_classes(tmp_path):
     assert videos.loc["real/bob/1.png", "group"] == "mine/bob"
     rest = ["real/lone.png", "fake/GAN/1.png", "fake/GAN/2.png", "real/clips/1.mp4", "real/clips/2.mp4"]
     assert videos.loc[rest, "group"].nunique() == len(rest)
-    assert set(videos.loc[videos.label == FAKE, "method"]) == {"GAN"}
+    assert set(videos.loc[videos.label == FAKE, "forgery"]) == {"GAN"}
 
 
 # ---- folders of frames
@@ -52,7 +52,7 @@ def test_every_folder_with_pictures_is_a_sequence(tmp_path):
     assert videos.label.to_dict() == {
         "fake/Deepfakes/d": FAKE, "fake/Deepfakes/e": FAKE, "fake/c": FAKE, "real/a": REAL, "real/b.mp4": REAL
     }  # fmt: skip
-    assert videos.method.tolist() == ["Deepfakes", "Deepfakes", "fake", "", ""]
+    assert videos.forgery.tolist() == ["Deepfakes", "Deepfakes", "fake", "", ""]
     assert videos.group.nunique() == 5
     assert set(videos.split) == {""}
 
@@ -70,7 +70,7 @@ def test_wilddeepfake_splits_and_source_videos(tmp_path):
     assert videos.label.tolist() == [FAKE, FAKE, FAKE, REAL, REAL, REAL]
     assert videos.loc["real_train/1/real/10", "group"] == videos.loc["real_train/1/real/11", "group"]
     assert videos.group.nunique() == 5
-    assert set(videos.method) == {"", "fake"}
+    assert set(videos.forgery) == {"", "fake"}
     assert assign_splits(videos.reset_index()).split.tolist() == videos.split.tolist()
 
 
@@ -109,11 +109,11 @@ def test_lists(listed):
     videos = read_layout("list_files", listed, "mi", compression="c40").set_index("path")
     assert len(videos) == 5
     fake = videos.loc[FF_FAKE.format("FaceSwap", "071_054.mp4")]
-    assert (fake.label, fake.method, fake.compression, fake.carrier, fake.donor, fake.split) == (
+    assert (fake.label, fake.forgery, fake.compression, fake.carrier, fake.donor, fake.split) == (
         FAKE, "FaceSwap", "c23", "mi/071", "mi/054", "train"
     )  # fmt: skip
     real = videos.loc[FF_REAL.format("054.mp4")]
-    assert (real.label, real.method, real.carrier, real.donor, real.split) == (REAL, "", "mi/054", "", "train")
+    assert (real.label, real.forgery, real.carrier, real.donor, real.split) == (REAL, "", "mi/054", "", "train")
     assert real.group == fake.group
     assert videos.loc[FF_REAL.format("000.mp4"), "split"] == "test"
 
@@ -147,7 +147,7 @@ def test_a_folder_that_is_missing_keeps_its_row_and_a_path_may_hold_a_comma(tmp_
     (tmp_path / "val.txt").write_text("1,a, b,3\n0,gone,3\n")
     videos = read_layout("list_files", tmp_path, "mi").set_index("path")
     assert videos.label.to_dict() == {"a, b": FAKE, "gone": REAL}
-    assert videos.method.to_dict() == {"a, b": "fake", "gone": ""}
+    assert videos.forgery.to_dict() == {"a, b": "fake", "gone": ""}
     assert set(videos.split) == {"val"}
 
 
@@ -247,8 +247,8 @@ def test_frames_of_one_folder_are_one_sequence(tmp_path, top, where, json_in, pr
         for rest in ("original_sequences/youtube/raw/frames/035", "manipulated_sequences/Deepfakes/raw/frames/035_036")
     )
     assert len(videos) == 2
-    assert (real.label, real.method, real.carrier, real.donor) == (REAL, "", "cad/035", "")
-    assert (fake.label, fake.method, fake.compression, fake.carrier, fake.donor) == (
+    assert (real.label, real.forgery, real.carrier, real.donor) == (REAL, "", "cad/035", "")
+    assert (fake.label, fake.forgery, fake.compression, fake.carrier, fake.donor) == (
         FAKE, "Deepfakes", "raw", "cad/035", "cad/036"
     )  # fmt: skip
     assert real.split == fake.split == split
@@ -267,7 +267,7 @@ def test_identities_of_entries_where_the_path_says_nothing(tmp_path):
         },
     )
     videos = read_layout("ldm", tmp_path, "x").set_index("path")
-    named = videos[["carrier", "donor", "method"]].T.to_dict("list")
+    named = videos[["carrier", "donor", "forgery"]].T.to_dict("list")
     assert named == {
         "real/id0_0": ["x/id0_0", "", ""], "swaps/id0_id1_0": ["x/id0_0", "", "fake"],
         "fst/a": ["x/035", "", ""], "fst/b": ["x/035", "x/036", "fake"],

@@ -20,7 +20,7 @@ def test_five_real_and_five_fake_pictures_are_ten_rows(tmp_path):
     touch(tmp_path, *(f"{kind}/{i}.png" for kind in ("real", "fake/gan") for i in range(5)))
     videos = read(tmp_path)
     assert videos["label"].value_counts().to_dict() == {0: 5, 1: 5}
-    assert (videos.loc["real/3.png", "video_id"], videos.loc["fake/gan/3.png", "method"]) == ("pics/real/3.png", "gan")
+    assert (videos.loc["real/3.png", "video_id"], videos.loc["fake/gan/3.png", "forgery"]) == ("pics/real/3.png", "gan")
     assert set(videos["split"]) == {""}
     assert videos["group"].nunique() == 10  # an equal name says nothing
 
@@ -30,11 +30,11 @@ def test_hidden_files_and_other_files_are_left_out(tmp_path):
     touch(tmp_path, "fake/deep/er/f.jpg", "fake/g.webp")
     videos = read(tmp_path)
     assert set(videos.index) == {"real/a.PNG", "fake/deep/er/f.jpg", "fake/g.webp"}
-    assert videos["method"].to_dict() == {"real/a.PNG": "", "fake/deep/er/f.jpg": "deep", "fake/g.webp": "fake"}
+    assert videos["forgery"].to_dict() == {"real/a.PNG": "", "fake/deep/er/f.jpg": "deep", "fake/g.webp": "fake"}
 
 
 @pytest.mark.parametrize(
-    ("path", "label", "method", "split"),
+    ("path", "label", "forgery", "split"),
     [
         ("train/real/a.png", 0, "", "train"),
         ("test/fake/nearest/a.png", 1, "nearest", "test"),
@@ -48,10 +48,10 @@ def test_hidden_files_and_other_files_are_left_out(tmp_path):
         ("fake/real/a.png", 1, "real", ""),
     ],
 )
-def test_what_a_path_says(tmp_path, path, label, method, split):
+def test_what_a_path_says(tmp_path, path, label, forgery, split):
     touch(tmp_path, path)
     row = read(tmp_path).iloc[0]
-    assert (row["label"], row["method"], row["split"]) == (label, method, split)
+    assert (row["label"], row["forgery"], row["split"]) == (label, forgery, split)
 
 
 def test_groups_keep_people_together_and_out_of_two_splits(tmp_path):
@@ -93,7 +93,7 @@ def test_lists_name_pictures_and_a_missing_last_newline_costs_nothing(tmp_path):
     (tmp_path / "test_fake_style-gan2.txt").write_bytes(b"data/gan/3.png\r\ndata/gan/gone.png\r\n")
     (tmp_path / "README.txt").write_text("no list")
     videos = read(tmp_path, "picture_lists")
-    assert videos[["label", "method", "split"]].T.to_dict("list") == {
+    assert videos[["label", "forgery", "split"]].T.to_dict("list") == {
         "data/CelebA/1.png": [0, "", "train"],
         "data/CelebA/2.png": [0, "", "train"],
         "data/gan/3.png": [1, "style_gan2", "test"],

@@ -40,7 +40,7 @@ def test_faceforensics_rows(ff):
     videos = read_layout("faceforensics", ff, "ff", compression="c23").set_index("path")
     assert len(videos) == 6
     fake = videos.loc["manipulated_sequences/Deepfakes/c23/videos/000_003.mp4"]
-    assert (fake.label, fake.method, fake.carrier, fake.donor, fake.split) == (
+    assert (fake.label, fake.forgery, fake.carrier, fake.donor, fake.split) == (
         FAKE,
         "Deepfakes",
         "ff/000",
@@ -49,7 +49,7 @@ def test_faceforensics_rows(ff):
     )
     assert fake.mask_path == "manipulated_sequences/Deepfakes/masks/videos/000_003.mp4"
     real = videos.loc["original_sequences/youtube/c23/videos/003.mp4"]
-    assert (real.label, real.method, real.carrier, real.donor) == (REAL, "", "ff/003", "")
+    assert (real.label, real.forgery, real.carrier, real.donor) == (REAL, "", "ff/003", "")
     assert real.group == fake.group == "ff/000"
     assert fake.genuine_id == "ff/original_sequences/youtube/c23/videos/000.mp4"
     assert real.genuine_id == ""
@@ -65,7 +65,7 @@ def test_equal_names_in_different_methods_stay_apart(ff):
 
 
 def test_actors_are_not_the_youtube_people(ff):
-    videos = read_layout("faceforensics", ff, "ff").set_index("method")
+    videos = read_layout("faceforensics", ff, "ff").set_index("forgery")
     assert videos.loc["DeepFakeDetection", "carrier"] == "ff/actor01"
     assert videos.loc["DeepFakeDetection", "donor"] == "ff/actor02"
     assert videos.loc["DeepFakeDetection", "split"] == ""
@@ -102,7 +102,7 @@ def test_folders(tmp_path):
     touch(tmp_path, "real/a.mp4", "fake/swap/b.MP4", "fake/c.png", "fake/notes.txt")
     videos = read_layout("folders", tmp_path, "mine").set_index("path")
     assert videos.label.to_dict() == {"fake/c.png": 1, "fake/swap/b.MP4": 1, "real/a.mp4": 0}
-    assert videos.loc["fake/swap/b.MP4", "method"] == "swap"
+    assert videos.loc["fake/swap/b.MP4", "forgery"] == "swap"
     assert videos.group.nunique() == 3
 
 
@@ -154,7 +154,7 @@ def test_dfdc_preview_names_identities(tmp_path):
     (tmp_path / "dataset.json").write_text(json.dumps(entries))
     videos = read_layout("dfdc", tmp_path, "dfdcp").set_index("path")
     fake = videos.loc["method_A/1/x.mp4"]
-    assert (fake.method, fake.carrier, fake.donor, fake.split) == ("method_A", "dfdcp/1", "dfdcp/2", "train")
+    assert (fake.forgery, fake.carrier, fake.donor, fake.split) == ("method_A", "dfdcp/1", "dfdcp/2", "train")
     assert videos.loc["original_videos/1/y.mp4", "split"] == "test"
 
 

@@ -103,7 +103,7 @@ def test_inner_folders_behind_links(tmp_path):
     (tmp_path / "pictures" / "fake").mkdir()
     (tmp_path / "pictures" / "fake" / "diffusion").symlink_to(tmp_path / "disk" / "sd")
     rows = read_layout("generated_images", tmp_path / "pictures", "x").set_index("path")
-    assert rows.loc["fake/diffusion/1/b.png", "method"] == "diffusion"
+    assert rows.loc["fake/diffusion/1/b.png", "forgery"] == "diffusion"
 
 
 def test_a_file_under_two_paths_has_two_rows_and_is_named(tmp_path, caplog):

@@ -11,7 +11,7 @@ from dfworkbench.datasets.tables import SCORES, read_table
 from dfworkbench.datasets.tables.plain_columns import plain_column
 
 PLAIN = SCORES.complete([
-    {"row_id": f"f{i}", "video_id": f"f{i}", "label": i % 2, "fake_probability": 0.25 + 0.5 * (i % 2), "method": "NT" * (i % 2)}
+    {"row_id": f"f{i}", "video_id": f"f{i}", "label": i % 2, "fake_probability": 0.25 + 0.5 * (i % 2), "forgery": "NT" * (i % 2)}
     for i in range(6)
 ])  # fmt: skip
 SAME = {
@@ -35,7 +35,7 @@ ODD = {
     "dates": (PLAIN.assign(frame=pd.Timestamp("2020-01-01")), "'frame' has cells of type datetime64.*expected numbers"),
     "durations": (PLAIN.assign(time_s=pd.Timedelta(seconds=1)), "'time_s' has cells of type timedelta64"),
     "periods": (PLAIN.assign(track=pd.period_range("2020", periods=6)), "'track' has a cell of type Period: 2020"),
-    "lists": (PLAIN.assign(method=[["a", "b"]] * 6), "'method' has a cell of type (list|ndarray): .*'a'"),
+    "lists": (PLAIN.assign(forgery=[["a", "b"]] * 6), "'forgery' has a cell of type (list|ndarray): .*'a'"),
     "records": (PLAIN.assign(group=[{"a": 1}] * 6), "'group' has a cell of type dict"),
     "soft labels": (
         PLAIN.assign(label=PLAIN["fake_probability"]),

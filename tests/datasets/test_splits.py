@@ -105,7 +105,7 @@ def pictures(counts, groups=None):
     """Generated pictures of each kind; each is its own group unless `groups` names how many share one."""
     rows = [
         {"video_id": f"d/{kind}/{i}", "dataset": "d", "path": f"{kind}/{i}", "label": int(kind != "real"),
-         "method": "" if kind == "real" else kind, "carrier": f"d/p{i // groups}" if groups else ""}
+         "forgery": "" if kind == "real" else kind, "carrier": f"d/p{i // groups}" if groups else ""}
         for kind, count in counts.items() for i in range(count)
     ]  # fmt: skip
     videos = VIDEOS.complete(rows)
@@ -123,7 +123,7 @@ def pictures(counts, groups=None):
 )
 def test_every_generator_has_its_share_in_every_split(counts, groups, seed):
     videos = assign_splits(pictures(counts, groups), "identity", seed=seed)
-    kinds = videos["method"].where(videos["label"] == 1, "real")
+    kinds = videos["forgery"].where(videos["label"] == 1, "real")
     found = pd.crosstab(kinds, videos["split"])
     assert (found[["train", "val", "test"]] > 0).all(axis=None)
     size = groups or 1

@@ -145,14 +145,14 @@ NAMES = [
 def test_names_that_look_like_nothing_come_back(tmp_path, kind):
     table = VIDEOS if kind == "video" else SCORES
     plain = table.complete([
-        {table.key: f"d/{name}", "video_id": f"d/{name}", "dataset": name, "path": name, "label": 1, "method": name, "group": name}
+        {table.key: f"d/{name}", "video_id": f"d/{name}", "dataset": name, "path": name, "label": 1, "forgery": name, "group": name}
         for name in NAMES if kind == "score" or name != "-"
     ])  # fmt: skip
     for name in ("t.csv", "t.parquet"):
         back = read_table(kind, write_table(kind, plain, tmp_path / name))
         pd.testing.assert_frame_equal(back, plain)
     alone = read_table(kind, write_table(kind, plain.iloc[:1], tmp_path / "one.csv"))
-    assert alone["method"].tolist() == ["NA"]
+    assert alone["forgery"].tolist() == ["NA"]
 
 
 def test_words_for_no_number_are_none_in_columns_of_numbers(tmp_path):
@@ -162,7 +162,7 @@ def test_words_for_no_number_are_none_in_columns_of_numbers(tmp_path):
     )
     back = read_table("score", path)
     assert back["fake_probability"].isna().tolist() == [True, False]
-    assert back["method"].tolist() == ["NA", ""]
+    assert back["forgery"].tolist() == ["NA", ""]
     assert back["status"].tolist() == ["ok", "ok"]
     assert back["age"].isna().tolist() == [True, False]
 

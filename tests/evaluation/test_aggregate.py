@@ -69,8 +69,8 @@ def test_an_ok_row_without_number_is_missing():
 
 
 def test_one_forged_person_makes_the_file_fake_and_names_the_kind():
-    scores = TWO_PEOPLE.assign(label=[0, 0, 1, 1, 1], method=["", "", "FaceSwap", "FaceSwap", "FaceSwap"])
-    assert to_level(scores)[["label", "method"]].to_numpy().tolist() == [[1, "FaceSwap"]]
+    scores = TWO_PEOPLE.assign(label=[0, 0, 1, 1, 1], forgery=["", "", "FaceSwap", "FaceSwap", "FaceSwap"])
+    assert to_level(scores)[["label", "forgery"]].to_numpy().tolist() == [[1, "FaceSwap"]]
     assert to_level(scores, "track")["label"].tolist() == [0, 1]
 
 
@@ -166,8 +166,8 @@ def test_a_track_without_score_does_not_silence_the_doubtful_one():
 
 def test_a_doubtful_track_still_makes_its_file_fake():
     rows = with_a_false_box("", "", DOUBT)
-    rows.loc[rows["track"] == 2, ["label", "method"]] = [1, "FaceSwap"]
-    assert to_level(rows)[["label", "method"]].to_numpy().tolist() == [[1, "FaceSwap"]]
+    rows.loc[rows["track"] == 2, ["label", "forgery"]] = [1, "FaceSwap"]
+    assert to_level(rows)[["label", "forgery"]].to_numpy().tolist() == [[1, "FaceSwap"]]
 
 
 def test_files_are_doubted_one_by_one():

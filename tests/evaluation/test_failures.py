@@ -17,7 +17,7 @@ from dfworkbench.show.plots.style import FAKE_COLOUR, REAL_COLOUR
 
 def table(rows):
     """Rows (video, label, method, fake probability); the frame is the place in the file."""
-    frame = pd.DataFrame(rows, columns=["video_id", "label", "method", "fake_probability"])
+    frame = pd.DataFrame(rows, columns=["video_id", "label", "forgery", "fake_probability"])
     frame["frame"], frame["track"] = frame.groupby("video_id").cumcount(), 0
     frame["row_id"] = frame["video_id"] + "#" + frame["frame"].astype(str)
     frame["group"] = frame["video_id"].str[:2]
@@ -158,7 +158,7 @@ def test_the_sheet_shows_every_cluster_with_labels_and_scores():
         assert f"cluster {row.cluster}: {'5 of ' if row.cases > 5 else ''}{row.cases}" in text
         assert row.kinds in text
     first = atlas.cases.iloc[0]
-    assert f"{first['method']}\n{first['fake_probability']:.3f}" in text
+    assert f"{first['forgery']}\n{first['fake_probability']:.3f}" in text
     assert "drawn by seed, not by score" in text
     assert f"{atlas.counts['cases'][0]} of {atlas.counts['files'][0]} files with a miss" in text
     frames = [axes.spines["left"].get_edgecolor()[:3] for part in figure.subfigs for axes in part.axes if axes.images]

@@ -107,7 +107,7 @@ def test_equal_names_of_several_methods_are_not_pooled(tmp_path):
         ("path,label,score\na,0,3.5\n", {}, r"from 3.5 to 3.5; expected probability from 0 to 1.*--scale logit"),
         ("path,label,score\na,0,0.5\nb,1,high\n", {}, r"'score' has 'high' in line 3"),
         ("path,label,score\na,0,inf\n", {}, "expected a finite number"),
-        ("path,label,score\na,3,0.5\n", {}, r"line 2 has the label '3'.*'method'"),
+        ("path,label,score\na,3,0.5\n", {}, r"line 2 has the label '3'.*'forgery'"),
         ("path,label,score\na,0,0.5\na,1,0.5\n", {}, r"'a' has rows that are real and rows that are fake"),
         (
             "path,frame,label,score\na,1,0,0.5\na,1,0,0.6\n",
@@ -160,9 +160,9 @@ def random_scores(seed=0, videos=40, frames=4):
 def test_what_is_written_is_read_as_the_same(tmp_path):
     scores = random_scores()
     path = write_score_csv(scores, tmp_path / "out.csv")
-    assert path.read_text().partition("\n")[0] == "path,label,score,dataset,split,method,track,frame,status"
+    assert path.read_text().partition("\n")[0] == "path,label,score,dataset,split,forgery,track,frame,status"
     again = read_scores(path)
-    same = ["video_id", "row_id", "label", "method", "split", "track", "frame", "status", "fake_probability"]
+    same = ["video_id", "row_id", "label", "forgery", "split", "track", "frame", "status", "fake_probability"]
     pd.testing.assert_frame_equal(again[same], scores[same])
     pd.testing.assert_frame_equal(
         evaluate(again, judging=Judging(draws=50)), evaluate(scores, judging=Judging(draws=50))
@@ -289,8 +289,8 @@ def test_equally_named_videos_of_deepfakebench_stay_apart(bench, caplog):
         table = read_scores(folder)
     assert not caplog.text
     assert table["video_id"].nunique() == 100
-    assert set(table.loc[table["label"] == 1, "method"]) == set(METHODS)
-    assert set(table.loc[table["label"] == 0, "method"]) == {""}
+    assert set(table.loc[table["label"] == 1, "forgery"]) == set(METHODS)
+    assert set(table.loc[table["label"] == 0, "forgery"]) == {""}
     assert table["fake_probability"].to_numpy() == pytest.approx(pred.astype(float))
     first = table.iloc[0]
     assert first["row_id"] == "FaceForensics++/" + names[0].partition("/")[2]
@@ -313,7 +313,7 @@ def test_what_is_written_for_deepfakebench_is_read_as_the_same_frames(bench, tmp
     unscored = scores.iloc[[0]].assign(row_id="x", fake_probability=np.nan, logit=np.nan, status="no_face", frame=99)
     again_at = write_deepfakebench(pd.concat([scores, unscored]), tmp_path / "again" / "FaceForensics++")
     again = read_scores(again_at)
-    same = ["label", "method", "frame", "fake_probability"]
+    same = ["label", "forgery", "frame", "fake_probability"]
     pd.testing.assert_frame_equal(again[same], scores[same])
     assert again["video_id"].nunique() == scores["video_id"].nunique()
     metrics = pickle.loads((again_at / "metric_dict_best.pickle").read_bytes())
@@ -348,7 +348,7 @@ def test_one_file_clips_and_windows_paths(tmp_path):
     table = read_scores(file, dataset="D")
     assert table["video_id"].tolist() == ["D/fake/v0", "D/fake/v1", "D/real/v0"]
     assert table["label"].tolist() == [1, 1, 0]
-    assert table["method"].tolist() == ["fake", "fake", ""]
+    assert table["forgery"].tolist() == ["fake", "fake", ""]
 
 
 def test_files_that_do_not_belong_together_are_refused(bench, caplog):

@@ -22,7 +22,7 @@ def table(seed=0, dataset="demo", kinds=("A", "B"), files=30):
             video = f"{dataset}/{kind or 'real'}/{n:03d}.mp4"
             probability = float(np.clip(rng.normal(0.3 + shift, 0.2), 0, 1))
             rows.append({
-                "row_id": video, "video_id": video, "dataset": dataset, "method": kind, "group": f"p{n % 10}",
+                "row_id": video, "video_id": video, "dataset": dataset, "forgery": kind, "group": f"p{n % 10}",
                 "label": int(kind != ""), "track": 0, "frame": 0, "fake_probability": probability,
             })  # fmt: skip
     return SCORES.complete(pd.DataFrame(rows))
@@ -39,7 +39,7 @@ def test_cells_are_the_metric_of_their_files(metric, slow):
     scores = table()
     cells = score_matrix({"d": scores}, metric=metric, judging=Judging(draws=200))
     for kind in ("A", "B", ALL_KINDS):
-        part = scores if kind == ALL_KINDS else scores[scores["method"].isin(["", kind])]
+        part = scores if kind == ALL_KINDS else scores[scores["forgery"].isin(["", kind])]
         row = cell(cells, kind=kind)
         assert row["value"] == pytest.approx(slow(part["label"], part["fake_probability"]))
         assert row["low"] < row["value"] < row["high"]
@@ -79,7 +79,7 @@ def test_one_class_says_why():
 
 def test_a_genuine_person_beside_a_forged_one_belongs_to_that_file():
     scores = table()
-    beside = scores[scores["method"] == "A"].assign(track=1, label=0, method="", fake_probability=0.0)
+    beside = scores[scores["forgery"] == "A"].assign(track=1, label=0, forgery="", fake_probability=0.0)
     beside["row_id"] += "#t1"
     mixed = SCORES.complete(pd.concat([scores, beside], ignore_index=True))
     assert (
@@ -159,7 +159,7 @@ def test_guessing_is_white(metric):
 def test_coverage_stands_in_every_cell_unless_it_is_whole_everywhere():
     whole, gaps = table(1), table(2)
     gaps.loc[30:32, ["fake_probability", "status"]] = [np.nan, "no_face"]  # of kind A
-    assert set(gaps.loc[30:32, "method"]) == {"A"}
+    assert set(gaps.loc[30:32, "forgery"]) == {"A"}
     figure = plot_matrix(score_matrix({"d": gaps}, judging=Judging(draws=0)))
     assert [words.strip() for words in inside(figure)[1::2]] == ["n = 57, 95%", "n = 60, 100%", "n = 87, 97%"]
     assert "coverage: share of files with a score" in said(figure)

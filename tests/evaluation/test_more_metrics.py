@@ -138,7 +138,7 @@ def table(seed=0, videos=24, folders=("Deepfakes", "FaceSwap")):
             name, label = f"d/{folder}/{v:03}.mp4", int(folder != "real")
             mean = rng.normal(0.4 + 0.2 * label, 0.15)
             rows += [
-                {"row_id": f"{name}#{f}", "video_id": name, "label": label, "method": folder if label else "", "track": 0,
+                {"row_id": f"{name}#{f}", "video_id": name, "label": label, "forgery": folder if label else "", "track": 0,
                  "frame": f, "fake_probability": float(np.clip(mean + rng.normal(0, 0.05), 0.01, 0.99)), "group": f"d/{v}"}
                 for f in range(3)
             ]  # fmt: skip

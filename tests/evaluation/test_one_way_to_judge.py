@@ -36,7 +36,7 @@ def scores(seed=0, videos=60):
             "row_id": f"d/{v}.mp4#{f}", "video_id": f"d/{v}.mp4", "label": v // 2 % 2, "track": 0, "frame": f,
             "group": f"p{v // 2}",
             "fake_probability": np.nan if v in (7, 12) else float(np.clip(rng.normal(0.4 + 0.15 * (v // 2 % 2), 0.2), 0, 1)),
-            "status": "no_face" if v in (7, 12) else "ok", "dataset": "d", "split": "test", "method": "x" if v // 2 % 2 else "",
+            "status": "no_face" if v in (7, 12) else "ok", "dataset": "d", "split": "test", "forgery": "x" if v // 2 % 2 else "",
         }
         for v in range(videos)
         for f in range(2)

@@ -21,7 +21,7 @@ from dfworkbench.evaluation.metrics.interval import Judging
 OTHER = {
     "dataset": "other", "split": "val", "split_hash": "0" * 64, "videos": 9, "crop": "box x1.3", "frames_per_video": 8,
     "level": "frame", "rule": "mean", "missing": "drop", "selection": "last", "metrics": ("eer", "auc"), "unit": "group",
-    "draws": 10, "seed": 3,
+    "draws": 10, "seed": 3, "confidence": 0.9,
 }  # fmt: skip
 
 
@@ -74,7 +74,7 @@ def test_the_split_hash_knows_content_and_no_order(locked):
     shuffled = videos.sample(frac=1, random_state=2)[sorted(videos.columns)]
     assert split_hash(shuffled) == split_hash(videos) == locked[0].split_hash
     assert split_hash(videos.assign(frames=99)) == split_hash(videos)  # says nothing about which files these are
-    for name, value in (("video_id", "x"), ("split", "val"), ("label", 1), ("group", "x"), ("method", "x")):
+    for name, value in (("video_id", "x"), ("split", "val"), ("label", 1), ("group", "x"), ("forgery", "x")):
         changed = videos.copy()
         changed.loc[0, name] = value
         assert split_hash(changed) != split_hash(videos), name

@@ -20,7 +20,7 @@ class Settings(NamedTuple):
     [(["A"], [True, True, False], [True, False, True]), ([], [True] * 3, [True, False, False])],
 )
 def test_real_rows_belong_to_both_conditions(kinds, seen, unseen):
-    rows = pd.DataFrame({"label": [0, 1, 1], "method": ["", "A", "B"]})
+    rows = pd.DataFrame({"label": [0, 1, 1], "forgery": ["", "A", "B"]})
     assert in_condition(SEEN, rows, kinds).tolist() == seen
     assert in_condition(UNSEEN, rows, kinds).tolist() == unseen
 

@@ -45,24 +45,24 @@ def test_parts_of_time_are_by_extracted_frames():
 
 def test_chosen_are_late_frames_of_fakes_of_the_split_each_of_other_people(data, tmp_path):
     found = choose_pictures(data, loaded(tmp_path), per_kind=3)
-    assert found.rows["method"].tolist() == ["fake0"] * 3 + ["fake1"] * 3
+    assert found.rows["forgery"].tolist() == ["fake0"] * 3 + ["fake1"] * 3
     assert set(found.rows["split"]) == {"test"}
     assert found.rows["frame"].min() >= 8
-    assert found.rows.groupby("method")["group"].nunique().tolist() == [3, 3]
+    assert found.rows.groupby("forgery")["group"].nunique().tolist() == [3, 3]
     assert found.images.shape == (6, 32, 32, 3)
     assert not found.has_mask.any()  # the toy set has no masks
     videos = data.videos.set_index("video_id")
     assert found.rows["carrier"].tolist() == videos.loc[found.rows["video_id"], "carrier"].tolist()
     again = choose_pictures(data, loaded(tmp_path), per_kind=3)
     assert again.rows.equals(found.rows)
-    assert found.take(found.rows["method"].to_numpy() == "fake1").rows.index.tolist() == [0, 1, 2]
+    assert found.take(found.rows["forgery"].to_numpy() == "fake1").rows.index.tolist() == [0, 1, 2]
     assert np.array_equal(found.take(np.array([4])).images[0], found.images[4])
 
 
 def test_the_choice_follows_the_seed_and_the_kinds(data, tmp_path):
     drawn = {tuple(choose_pictures(data, loaded(tmp_path), per_kind=1, seed=s).rows["video_id"]) for s in range(8)}
     assert len(drawn) > 1
-    assert set(choose_pictures(data, loaded(tmp_path), kinds=["fake1"]).rows["method"]) == {"fake1"}
+    assert set(choose_pictures(data, loaded(tmp_path), kinds=["fake1"]).rows["forgery"]) == {"fake1"}
     with pytest.raises(UnknownNameError, match="Did you mean"):
         choose_pictures(data, loaded(tmp_path), kinds=["fakes1"])
     with pytest.raises(InputError, match="none of 8 fakes of the test split has a face in its last frames"):
@@ -86,7 +86,7 @@ def test_hidden_is_black_and_the_rest_as_it_was():
 
 
 def test_shown_pictures_are_of_all_kinds():
-    rows = pd.DataFrame({"method": list("aaaab")})
+    rows = pd.DataFrame({"forgery": list("aaaab")})
     assert 4 in pick(rows, 2)
     assert len(pick(rows, 9)) == 5
 

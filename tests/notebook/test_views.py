@@ -17,7 +17,7 @@ def video(number, label, method, split, status="ok", faces=4):
         "dataset": "d",
         "path": f"{method or 'real'}/{number}.mp4",
         "label": label,
-        "method": method,
+        "forgery": method,
         "group": f"d/{number}",
         "split": split,
         "status": status,

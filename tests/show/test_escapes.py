@@ -33,7 +33,7 @@ class Tags(HTMLParser):
 
 
 def videos() -> pd.DataFrame:
-    names = {"dataset": "x", "carrier": EVIL, "group": EVIL, "method": EVIL}
+    names = {"dataset": "x", "carrier": EVIL, "group": EVIL, "forgery": EVIL}
     rows = [{**names, "video_id": f"x/{EVIL.replace('/', '')}{i}", "path": f"{i}", "label": i % 2} for i in range(3)]
     return VIDEOS.complete([{**row, "split": split} for row, split in zip(rows, ("train", "test", "val"), strict=True)])
 

@@ -39,7 +39,7 @@ def scores(videos=24, kinds=("", "Deepfakes", "FaceSwap")):
     return SCORES.complete(
         [
             {
-                "row_id": f"d/{v}#{f}", "video_id": f"d/{v}", "label": int(v % len(kinds) > 0), "method": kinds[v % len(kinds)],
+                "row_id": f"d/{v}#{f}", "video_id": f"d/{v}", "label": int(v % len(kinds) > 0), "forgery": kinds[v % len(kinds)],
                 "track": 0, "frame": f, "fake_probability": float(np.clip(0.3 + 0.2 * (v % len(kinds)) + rng.normal(0, 0.2), 0, 1)),
             }
             for v in range(videos)

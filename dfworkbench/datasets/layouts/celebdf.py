@@ -49,7 +49,7 @@ def read_celebdf(root: Path, dataset: str) -> list[dict[str, Any]]:
         rows.append(
             video_row(
                 dataset, root, file, label,
-                method=folder if label == FAKE else "", carrier=carrier, donor=donor,
+                forgery=folder if label == FAKE else "", carrier=carrier, donor=donor,
                 genuine_id=f"{dataset}/{_genuine(file.stem, originals)}" if label == FAKE else "",
                 split="test" if _key(folder, file.stem) in test_names else "",
             )

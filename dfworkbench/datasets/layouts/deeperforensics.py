@@ -36,7 +36,7 @@ def read_deeperforensics(root: Path, dataset: str) -> list[dict[str, Any]]:
         target, _, actor = file.stem.partition("_")
         rows.append(
             video_row(
-                dataset, root, file, FAKE, method=file.parent.name, carrier=f"{dataset}/{target}",
+                dataset, root, file, FAKE, forgery=file.parent.name, carrier=f"{dataset}/{target}",
                 donor=f"{dataset}/{actor}" if actor else "", split=split_of.get(file.stem.casefold(), ""),
             )
         )  # fmt: skip

@@ -69,15 +69,15 @@ def _row(dataset: str, root: Path, file: Path, name: str, entry: dict[str, Any])
     if "target_id" in entry:  # preview
         carrier = f"{dataset}/{entry['target_id']}"
         donor = f"{dataset}/{entry['swapped_id']}" if entry.get("swapped_id") is not None else ""
-        method = name.split("/")[0] if label == FAKE else ""
+        forgery = name.split("/")[0] if label == FAKE else ""
     else:
         carrier = f"{dataset}/{entry.get('original') or name}" if label == FAKE else f"{dataset}/{name}"
-        donor, method = "", "DFDC" if label == FAKE else ""
+        donor, forgery = "", "DFDC" if label == FAKE else ""
     original = entry.get("original") if label == FAKE else None
     genuine = video_row(dataset, root, file.parent / str(original), REAL)["video_id"] if original else ""
     return video_row(
         dataset, root, file.parent / name, label,
-        method=method, carrier=carrier, donor=donor, genuine_id=genuine,
+        forgery=forgery, carrier=carrier, donor=donor, genuine_id=genuine,
         split=_split(root, file, entry),
     )  # fmt: skip
 

@@ -26,7 +26,7 @@ def read_faceforensics(root: Path, dataset: str, *, compression: str = "c23") ->
     """Rows for all originals and all manipulated videos at one compression.
 
     Identities are `<data set>/000` for the YouTube originals and `<data set>/actor01` for the actors of
-    DeepFakeDetection. The same file name exists in every manipulation method, so the path is the key, not the name.
+    DeepFakeDetection. The same file name exists in every forgery, so the path is the key, not the name.
 
     Raises:
         DataNotFoundError: There are no such videos, or the official splits name nobody who is in them.
@@ -49,7 +49,7 @@ def read_faceforensics(root: Path, dataset: str, *, compression: str = "c23") ->
         rows.append(
             video_row(
                 dataset, root, file, FAKE if forged else REAL,
-                method=kind if forged else "", compression=compression, carrier=carrier, donor=donor,
+                forgery=kind if forged else "", compression=compression, carrier=carrier, donor=donor,
                 genuine_id=_genuine(dataset, kind, file, compression) if forged else "",
                 split=pairs.get(carrier.split("/")[-1], ""),
                 mask_path=mask.relative_to(root).as_posix() if forged and mask.is_file() else "",
@@ -70,7 +70,7 @@ def _videos(root: Path, compression: str) -> Iterator[tuple[str, Path]]:
 def values_of_path(dataset: str, path: PurePath) -> dict[str, str]:
     """Method, compression, carrier and donor as the folders above a video, or above a folder of its frames, tell them.
 
-    Empty where the path does not run through original_sequences or manipulated_sequences; the method is "" for originals.
+    Empty where the path does not run through original_sequences or manipulated_sequences; the forgery is "" for originals.
     """
     for part, kind in pairwise(path.parts[:-1]):
         if part in ("original_sequences", _FORGED):
@@ -78,7 +78,7 @@ def values_of_path(dataset: str, path: PurePath) -> dict[str, str]:
             carrier, donor = _identities(dataset, kind, path.stem, forged)
             compression = next((name for name in path.parts if name in COMPRESSIONS), "")
             return {
-                "method": kind if forged else "", "compression": compression, "carrier": carrier, "donor": donor
+                "forgery": kind if forged else "", "compression": compression, "carrier": carrier, "donor": donor
             }  # fmt: skip
     return {}
 

@@ -11,7 +11,7 @@ from dfworkbench.media import list_folder
 def read_folders(root: Path, dataset: str) -> list[dict[str, Any]]:
     """Rows for every video and picture below `root/real` and `root/fake` (upper or lower case).
 
-    The first folder below fake/ is the forgery method. Pictures of one further folder are taken for one source (a person,
+    The first folder below fake/ names the forgery. Pictures of one further folder are taken for one source (a person,
     or the frames of a video) and form an identity group, together with those of an equally named folder of the other class.
     Nothing else says who is in a file, so any other file is a group of its own; where the same person is in several, write
     the identity into the column `carrier` of the video table.
@@ -25,10 +25,10 @@ def read_folders(root: Path, dataset: str) -> list[dict[str, Any]]:
         pictures = set(found.pictures)
         for file in found.media:
             folders = file.relative_to(entry).parts[:-1]
-            method = (folders[0] if folders else "fake") if label == FAKE else ""
+            forgery = (folders[0] if folders else "fake") if label == FAKE else ""
             source = "/".join(folders[1:] if label == FAKE else folders) if file in pictures else ""
             carrier = f"{dataset}/{source}" if source else ""
-            rows.append(video_row(dataset, root, file, label, method=method, carrier=carrier))
+            rows.append(video_row(dataset, root, file, label, forgery=forgery, carrier=carrier))
     if not rows:
         raise nothing_found("folders", root, "real/ and fake/ with videos or pictures", *listings)
     return rows
@@ -44,7 +44,7 @@ FOLDERS = Layout(
         licence="Yours.",
         traps=(
             "Identities are not known: the same person may stand in training and test unless you say who is who.",
-            "Pictures of one folder stay in one split: real/<person>/1.png, fake/<method>/<person>/1.png. A single folder "
+            "Pictures of one folder stay in one split: real/<person>/1.png, fake/<forgery>/<person>/1.png. A single folder "
             "real/<source>/ with all real pictures would put them all into one split: put them into real/ itself.",
             "Folders with the frames of one video each are read as sequences by the layout frame_folders.",
             "Face crops that somebody else cut are taken as they are with crops=true; otherwise faces are looked for in them.",

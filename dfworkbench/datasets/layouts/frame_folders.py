@@ -1,6 +1,6 @@
 """Folders of frames: real/ and fake/, or real_train/, fake_test/ …, in which every folder with pictures is a sequence.
 
-real/<sequence>/0001.png                          at any depth; fake/<method>/<sequence>/0001.png
+real/<sequence>/0001.png                          at any depth; fake/<forgery>/<sequence>/0001.png
 fake_train/<video>/fake/<sequence>/0.png          WildDeepfake (Zi et al., ACM MM 2020): one archive per source video
 """
 
@@ -27,7 +27,7 @@ def read_frame_folders(root: Path, dataset: str) -> list[dict[str, Any]]:
     """Rows for every folder with pictures below folders of `root` that are named after a label, and maybe a split.
 
     Sequences of one source video of WildDeepfake form an identity group; any other sequence is a group of its own. The
-    first folder below fake/ is the method, as in the layout `folders`.
+    first folder below fake/ is the forgery, as in the layout `folders`.
 
     Raises:
         TableError: A folder holds pictures and also sequences, or a path says both real and fake.
@@ -70,9 +70,9 @@ def _row(dataset: str, root: Path, top: Path, folder: Path, label: int) -> dict[
             "move or rename the folder."
         )
     source = "/".join(between[: inner[0]]) if inner else ""
-    method = "" if label == REAL else between[0] if between and not inner else "fake"
+    forgery = "" if label == REAL else between[0] if between and not inner else "fake"
     carrier = f"{dataset}/{top.name}/{source}" if source else ""
-    return video_row(dataset, root, folder, label, method=method, carrier=carrier, split=split_in(top.name))
+    return video_row(dataset, root, folder, label, forgery=forgery, carrier=carrier, split=split_in(top.name))
 
 
 FRAME_FOLDERS = Layout(

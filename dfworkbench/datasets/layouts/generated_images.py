@@ -39,10 +39,10 @@ def read_generated_images(root: Path, dataset: str) -> list[dict[str, Any]]:
             "generated_images", root, "real/ and fake/<generator>/ with pictures, or these in train/, …", listing
         )
     groups, rows = _read_groups(root), []
-    for path, label, method, split in labelled:
+    for path, label, forgery, split in labelled:
         group = groups.get(path.relative_to(root).as_posix(), "")
         carrier = f"{dataset}/{group}" if group else ""
-        rows.append(video_row(dataset, root, path, label, method=method, carrier=carrier, split=split))
+        rows.append(video_row(dataset, root, path, label, forgery=forgery, carrier=carrier, split=split))
     if groups and not any(row["carrier"] for row in rows):
         raise TableError(
             f"reading {root / _GROUPS}: not one of its {len(groups)} paths (first: {next(iter(groups))}) is that of a picture. "
@@ -54,15 +54,15 @@ def read_generated_images(root: Path, dataset: str) -> list[dict[str, Any]]:
 
 
 def _place(folders: tuple[str, ...]) -> tuple[int, str, str] | None:
-    """Label, method and split of a picture in these folders; None where none of them is named after a label."""
+    """Label, forgery and split of a picture in these folders; None where none of them is named after a label."""
     labels = [_LABELS.get(re.sub("^[01]_", "", folder.lower())) for folder in folders]
     at = next((at for at, label in enumerate(labels) if label is not None), None)
     if at is None:
         return None
     label, splits = labels[at], [split_in(folder) for folder in folders[:at]]
     above = [folder for folder, split in zip(folders, splits, strict=False) if not split]
-    method = next(iter([*folders[at + 1 :], *above]), "fake") if label == FAKE else ""
-    return int(label == FAKE), method, next(filter(None, splits), "")
+    forgery = next(iter([*folders[at + 1 :], *above]), "fake") if label == FAKE else ""
+    return int(label == FAKE), forgery, next(filter(None, splits), "")
 
 
 def _read_groups(root: Path) -> dict[str, str]:

@@ -84,7 +84,7 @@ def _sequences(file: Path, odd: list[str]) -> dict[PurePosixPath, _Sequence]:
             mixed.add(folder)
     for folder, sequence in list(sequences.items()):
         values = values_of_path("", folder)
-        if values and bool(values["method"]) != (sequence.label == FAKE):
+        if values and bool(values["forgery"]) != (sequence.label == FAKE):
             odd.append(f"{folder}: label {sequence.label} against the folders of its path")
             mixed.add(folder)
     return {folder: sequence for folder, sequence in sequences.items() if folder not in mixed}
@@ -137,7 +137,7 @@ def _values_of_entry(dataset: str, listed: PurePosixPath, sequence: _Sequence) -
     carrier = _identity(entry.get("source_label")) or (source if label == FAKE else listed.name)
     donor = _identity(entry.get("target_label")) if label == FAKE else ""
     names = {"carrier": carrier, "donor": donor}
-    return {"method": "fake" if label == FAKE else "", **{k: f"{dataset}/{v}" if v else "" for k, v in names.items()}}
+    return {"forgery": "fake" if label == FAKE else "", **{k: f"{dataset}/{v}" if v else "" for k, v in names.items()}}
 
 
 def _identity(value: Any) -> str:

@@ -132,10 +132,10 @@ def _entries(file: Path, root: Path) -> Iterator[_Entry]:
 
 def _row(dataset: str, root: Path, path: PurePosixPath, entry: _Entry, split: str) -> dict[str, Any]:
     values = values_of_path(dataset, entry.path)
-    if values and bool(values["method"]) != (entry.label == FAKE):
+    if values and bool(values["forgery"]) != (entry.label == FAKE):
         raise entry.error(f"has the label {entry.label}, against the folders of its path")
-    method = "fake" if entry.label == FAKE else ""
-    return video_row(dataset, root, root / path, entry.label, **{"method": method, **values, "split": split})
+    forgery = "fake" if entry.label == FAKE else ""
+    return video_row(dataset, root, root / path, entry.label, **{"forgery": forgery, **values, "split": split})
 
 
 LIST_FILES = Layout(

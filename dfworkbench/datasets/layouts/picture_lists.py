@@ -39,14 +39,14 @@ def read_picture_lists(root: Path, dataset: str) -> list[dict[str, Any]]:
     rows: dict[str, dict[str, Any]] = {}
     seen: dict[str, ListedLine] = {}
     for file, label in lists:
-        method = _generator(file.stem) if label == FAKE else ""
+        forgery = _generator(file.stem) if label == FAKE else ""
         lines = listed_lines(file)
         paths = [_path(line, root) for line in lines]
         dropped = leading_parts("picture_lists", file, root, paths, Path.is_file)
         for line, listed in zip(lines, paths, strict=True):
             if not (parts := listed.parts[dropped:]):
                 raise line.error(f"does not lie below the first {dropped} folder(s) of the others", _EXPECTED)
-            row = video_row(dataset, root, root.joinpath(*parts), label, method=method, split=split_in(file.stem))
+            row = video_row(dataset, root, root.joinpath(*parts), label, forgery=forgery, split=split_in(file.stem))
             if (first := seen.setdefault(row["path"], line)) is not line:
                 raise line.error(f"names the same picture as line {first.number} of {first.file.name}", _EXPECTED)
             rows[row["path"]] = row

@@ -18,6 +18,8 @@ from dfworkbench.datasets.tables.plain_columns import plain_column
 
 LANDMARKS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")  # as seen in the picture, MTCNN's order
 LANDMARK_COLUMNS = tuple(f"{name}_{axis}" for name in LANDMARKS for axis in "xy")
+#: Former column -> today's: tables that were written before still load.
+RENAMED = {"method": "forgery"}
 BOX_COLUMNS = ("box_x0", "box_y0", "box_x1", "box_y1")
 
 #: Column -> (dtype, default). A column without default (None) must be given.
@@ -26,7 +28,7 @@ VIDEO_COLUMNS: dict[str, tuple[str, Any]] = {
     "dataset": ("str", None),
     "path": ("str", None),  # POSIX, below the root of the data set
     "label": ("int64", None),  # REAL, FAKE, or -1 where it is not known
-    "method": ("str", ""),  # forgery kind; "" for real files
+    "forgery": ("str", ""),  # forgery kind; "" for real files
     "compression": ("str", ""),  # raw, c23, c40, or ""
     "carrier": ("str", ""),  # identity whose video it is (the target of a swap), "<data set>/<identity>"
     "donor": ("str", ""),  # identity whose face or expression was put in; "" for real files
@@ -70,7 +72,7 @@ SCORE_COLUMNS: dict[str, tuple[str, Any]] = {
     "video_id": ("str", None),
     "dataset": ("str", ""),
     "split": ("str", ""),
-    "method": ("str", ""),
+    "forgery": ("str", ""),
     "group": ("str", ""),
     "label": ("int64", -1),
     "track": ("int64", -1),
@@ -108,6 +110,8 @@ class Table:
         frame: Any = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows)
         if frame.empty and not len(frame.columns):
             return self.empty()
+        former = {old: new for old, new in RENAMED.items() if new in self.columns and old in frame and new not in frame}
+        frame = frame.rename(columns=former)
         twice = frame.columns[frame.columns.duplicated()]
         if len(twice):
             raise TableError(

@@ -12,7 +12,7 @@ import pandas as pd
 
 from dfworkbench.core.errors import DataNotFoundError, TableError, WorkbenchError
 from dfworkbench.core.workspace import atomic_path
-from dfworkbench.datasets.tables.schemas import TABLES
+from dfworkbench.datasets.tables.schemas import RENAMED, TABLES
 from dfworkbench.datasets.tables.spreadsheet import holds_returns, plain_cells, safe_cells
 from dfworkbench.datasets.tables.strict_csv import csv_headers, strict_csv
 from dfworkbench.media.foreign import MOST_EXTRA_BYTES, bounded_memory, require_cells
@@ -149,7 +149,8 @@ def read_parquet(path: Path, doing: str) -> pd.DataFrame:
 
 def table_hash(frame: pd.DataFrame) -> str:
     """SHA-256 of a table's content as CSV: the same rows in the same order give the same hash on every machine."""
-    return hashlib.sha256(frame.to_csv(index=False).encode()).hexdigest()
+    former = {new: old for old, new in RENAMED.items()}  # so that stored runs and protocols keep their hashes
+    return hashlib.sha256(frame.rename(columns=former).to_csv(index=False).encode()).hexdigest()
 
 
 def _columns(kind: str, *types: str) -> list[str]:

@@ -47,7 +47,7 @@ def read_workbench_csv(path: Path | str, *, where: Sequence[str] = ()) -> pd.Dat
     keys = cells["dataset"] + "/" + cells["key"] + ("@" + cells["compression"]).where(cells["compression"] != "", "")
     table = pd.DataFrame({
         "row_id": keys, "video_id": keys, "dataset": cells["dataset"], "label": labels, "status": cells["status"],
-        "method": cells["method"] if "method" in cells else "", "fake_probability": scores, "logit": log_odds(scores),
+        "forgery": cells["method"] if "method" in cells else "", "fake_probability": scores, "logit": log_odds(scores),
     })  # fmt: skip
     key = cells["dataset"] + "/" + cells["key"]
     require_one_condition(table.assign(video_id=key), key, cells[["compression"]], path)
@@ -77,7 +77,7 @@ def write_workbench_csv(scores: pd.DataFrame, path: Path | str, *, rule: Rule = 
     )  # fmt: skip
     failed = videos["status"].where(videos["status"].isin((STATUS_OK, "missing")), "error")
     out = pd.DataFrame({
-        **parts, "label": videos["label"], "score": videos["fake_probability"], "status": failed, "method": videos["method"],
+        **parts, "label": videos["label"], "score": videos["fake_probability"], "status": failed, "method": videos["forgery"],
     })  # fmt: skip
     write_csv(out, path, "a score file")
     return Path(path)

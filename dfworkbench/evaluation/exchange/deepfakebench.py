@@ -169,7 +169,7 @@ def _table(names: Any, pred: Any, label: Any, other: Any, dataset: str, file: Pa
     below = [PurePosixPath(*name.parts[above:]) for name in first]
     rows = pd.DataFrame({
         "video_id": [f"{dataset}/{name.parent}" for name in below], "dataset": dataset, "split": "test", "label": labels,
-        "method": [_method(name) if fake else "" for name, fake in zip(below, labels, strict=True)],
+        "forgery": [_method(name) if fake else "" for name, fake in zip(below, labels, strict=True)],
         "frame": [int(name.stem) if name.stem.isdecimal() else -1 for name in below],
         "fake_probability": scores, "logit": log_odds(scores),
     })  # fmt: skip

@@ -30,7 +30,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "score": ("score", "scores", "probability", "prob", "pred", "prediction", "y_score", "y_pred", *SAYS_FAKE, *SAYS_REAL),
     "logit": ("logit", "logits"),
     "split": ("split", "subset", "partition"),
-    "method": ("method", "forgery", "forgery_kind", "manipulation", "generator"),
+    "forgery": ("forgery", "method", "forgery_kind", "manipulation", "generator"),
     "track": ("track", "track_id", "person"),
     "frame": (
         "frame", "frame_index", "frame_idx", "frame_number", "frame_no", "frame_num", "frame_id", "clip", "clip_id", "clip_index",

@@ -93,7 +93,7 @@ def read_score_csv(
     if frames_in_folders or "frame" in found or {"path", "video"} <= set(found):
         cells = _without_copies(cells, notes)
     rows = {role: cells[header].str.strip() for role, header in found.items()}
-    kept = ("split", "method", "group", "status", "reason")
+    kept = ("split", "forgery", "group", "status", "reason")
     table = pd.DataFrame({role: rows[role] for role in kept if role in rows}, index=cells.index)
     table["dataset"] = rows["dataset"] if "dataset" in rows else dataset
     table["label"] = parse_labels(rows["label"], fake_label, source) if "label" in rows else -1
@@ -134,7 +134,7 @@ def write_score_csv(scores: pd.DataFrame, path: Path | str) -> Path:
     table = SCORES.complete(scores, "the scores to be written")
     out = pd.DataFrame({"path": table["video_id"], "label": table["label"], "score": table["fake_probability"]})
     empty = {"track": -1, "frame": -1, "status": STATUS_OK}
-    for name in ("dataset", "split", "method", "group", "track", "frame", "status", "reason"):
+    for name in ("dataset", "split", "forgery", "group", "track", "frame", "status", "reason"):
         if (table[name] != empty.get(name, "")).any():
             out[name] = table[name]
     if table.duplicated(["video_id", "track", "frame"]).any():

@@ -64,7 +64,7 @@ def add_keys(
 
 def _apart(video: pd.Series, table: pd.DataFrame, source: Path) -> pd.Series:
     """Names that stand under several methods or data sets, told apart by these."""
-    for name in ("method", "dataset"):
+    for name in ("forgery", "dataset"):
         if name not in table:
             continue
         several = table[name].groupby([video, table["track"]], sort=False).transform("nunique") > 1
@@ -81,5 +81,5 @@ def _require_one_label(table: pd.DataFrame, source: Path) -> None:
         video = labels.index[int((labels > 1).to_numpy().argmax())][0]
         raise TableError(
             f"reading scores from {source}: {video!r} has rows that are real and rows that are fake; expected one label per "
-            "file and person. If they are different files of the same name, give their paths, or a column 'method'."
+            "file and person. If they are different files of the same name, give their paths, or a column 'forgery'."
         )

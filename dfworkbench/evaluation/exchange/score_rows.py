@@ -68,11 +68,11 @@ def require_other_files(table: pd.DataFrame, video: pd.Series, name: str, source
     Raises:
         TableError: It names a condition.
     """
-    rows = table[table["label"] == REAL] if name == "method" else table
+    rows = table[table["label"] == REAL] if name == "forgery" else table
     groups = rows.groupby(video[rows.index])
     several = groups[name].nunique() > 1
     one_label = bool((groups["label"].nunique() == 1).all())
-    if len(several) and one_label and (several.mean() >= 0.5 if name == "method" else several.all()):
+    if len(several) and one_label and (several.mean() >= 0.5 if name == "forgery" else several.all()):
         _refuse({name: table[name]}, video, video, source)
 
 

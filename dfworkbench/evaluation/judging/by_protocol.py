@@ -13,7 +13,7 @@ from dfworkbench.datasets.tables import SCORES
 from dfworkbench.evaluation.judging.protocol import ANY_CROP, Protocol, split_hash
 from dfworkbench.evaluation.metrics.evaluate import evaluate, metrics_text
 
-_OWN = ("dataset", "split", "method", "group")  # what the protocol's files say of themselves
+_OWN = ("dataset", "split", "forgery", "group")  # what the protocol's files say of themselves
 
 #: In one order, equal scores draw equal files and get equal intervals.
 ROW_ORDER = ("video_id", "track", "frame", "row_id")

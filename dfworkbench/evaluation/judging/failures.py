@@ -21,7 +21,7 @@ from dfworkbench.core.names import FAKE, REAL, STATUS_OK
 MISS, ALARM = "miss", "false alarm"
 FOUND, PASSED = "fake found", "real passed"
 
-_KEPT = ("row_id", "video_id", "dataset", "method", "group", "label", "track", "frame", "time_s", "fake_probability")
+_KEPT = ("row_id", "video_id", "dataset", "forgery", "group", "label", "track", "frame", "time_s", "fake_probability")
 _FEWEST = 4  # cases per cluster on average: pairs of cases are no pattern
 _DIRECTIONS = 20  # principal components that clusters are looked for in: distances in more of them are all alike
 
@@ -156,7 +156,7 @@ def _controls(rows: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
 def _described(cases: pd.DataFrame) -> NDArray[np.float64]:
     """Kind and person as columns of 0 and 1, and the log-odds."""
     probability = cases["fake_probability"].clip(1e-6, 1 - 1e-6)
-    words = pd.get_dummies(cases[["method", "group"]].astype(str), dtype=float)
+    words = pd.get_dummies(cases[["forgery", "group"]].astype(str), dtype=float)
     return np.column_stack([words, np.log(probability / (1 - probability))])
 
 
@@ -177,7 +177,7 @@ def _k_means(columns: NDArray[np.float64], clusters: int, seed: int) -> tuple[ND
 
 
 def _summary(number: int, part: pd.DataFrame) -> dict[str, object]:
-    kinds = part["method"].where(part["method"] != "", part["label"].map({REAL: "real", FAKE: "fake"})).value_counts()
+    kinds = part["forgery"].where(part["forgery"] != "", part["label"].map({REAL: "real", FAKE: "fake"})).value_counts()
     probability = part["fake_probability"]
     return {
         "cluster": number, "outcome": part["outcome"].iloc[0], "cases": len(part),

@@ -26,7 +26,7 @@ from dfworkbench.media.foreign import read_json
 
 ANY_CROP = "any"
 _CUSTOMARY = 0.95
-_IDENTIFYING = ("video_id", "split", "label", "group", "method")
+_IDENTIFYING = ("video_id", "split", "label", "group", "forgery")
 
 
 class Protocol(Judging):
@@ -99,9 +99,9 @@ class Protocol(Judging):
 
     def save(self, workspace: Workspace | None = None) -> Path:
         """Write `labels/<data set>/protocols/<id>.json`."""
-        folder = DataSet(self.dataset, workspace or find_workspace()).folder
-        path = folder / "protocols" / f"{self.id}.json"
-        require_below(path, folder.parent, "saving a protocol")  # the name may come from a file
+        space = workspace or find_workspace()
+        path = DataSet(self.dataset, space).folder / "protocols" / f"{self.id}.json"
+        require_below(path, space.labels, "saving a protocol")  # the name may come from a file
         record = {"sha256": self.sha256, "protocol": self._record()}
         with atomic_path(path, "a protocol") as temporary:
             temporary.write_text(json.dumps(record, indent=2) + "\n")

@@ -66,7 +66,7 @@ def score_matrix(
 
 
 def _kinds(tables: Sequence[pd.DataFrame]) -> list[str]:
-    return sorted({kind for table in tables for kind in table.loc[table["label"] == FAKE, "method"]})
+    return sorted({kind for table in tables for kind in table.loc[table["label"] == FAKE, "forgery"]})
 
 
 def _against(table: pd.DataFrame, kind: str) -> pd.DataFrame:
@@ -74,7 +74,7 @@ def _against(table: pd.DataFrame, kind: str) -> pd.DataFrame:
     if kind == ALL_KINDS:
         return table
     fakes = table[table["label"] == FAKE]
-    of_kind, of_any = set(fakes.loc[fakes["method"] == kind, "video_id"]), set(fakes["video_id"])
+    of_kind, of_any = set(fakes.loc[fakes["forgery"] == kind, "video_id"]), set(fakes["video_id"])
     return table[table["video_id"].isin(of_kind) | ~table["video_id"].isin(of_any)]
 
 

@@ -30,7 +30,7 @@ Rule = Literal["max_track_mean", "mean", "max_frame", "top_quarter"]  # the same
 DEFAULT_RULE: Rule = "max_track_mean"
 
 _NEEDED = ("row_id", "video_id", "label", "track", "frame", "fake_probability", "status")
-_KEPT = ("dataset", "split", "group", "method")
+_KEPT = ("dataset", "split", "group", "forgery")
 _OPTIONAL = (*_KEPT, "reason", "doubt")
 
 
@@ -112,7 +112,7 @@ def _summary(rows: pd.DataFrame, level: str) -> dict[str, tuple[str, str]]:
     out = {name: (name, "first") for name in _KEPT}
     if level == "video":
         # "max" finds the forgery kind of a file that also holds real tracks, whose method is ""
-        out |= {"method": ("method", "max"), "label": ("label", "max")}
+        out |= {"forgery": ("forgery", "max"), "label": ("label", "max")}
     else:
         out["label"] = ("label", "first")
     return out | {"faces": ("faces", "sum"), "status": ("status", "first"), "reason": ("reason", "first")}

@@ -217,7 +217,7 @@ def _without_sample(videos: pd.DataFrame | None, dataset: FaceDataset) -> pd.Dat
     if videos is None:
         return SCORES.empty()
     lost = videos[~videos["video_id"].isin(dataset.rows["video_id"])]
-    columns = ["video_id", "dataset", "split", "method", "group", "label", "status", "reason"]
+    columns = ["video_id", "dataset", "split", "forgery", "group", "label", "status", "reason"]
     rows = lost[columns].assign(row_id=lost["video_id"])
     unexplained = rows["status"].isin(["", STATUS_OK])  # it has faces, but none made a sample
     rows.loc[unexplained, ["status", "reason"]] = ["missing", "no sample: its tracks are too short, or were left out"]

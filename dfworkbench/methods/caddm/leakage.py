@@ -69,7 +69,7 @@ def gap_measures(
         frames: Per video.
         progress: Whether to show bars.
     """
-    videos = data.videos[(data.videos["label"] == REAL) | data.videos["method"].isin(kinds)]
+    videos = data.videos[(data.videos["label"] == REAL) | data.videos["forgery"].isin(kinds)]
     fresh = data.with_tables(faces=data.faces[~data.faces["face_id"].isin(trained_on)])
     sides = (fresh, "train"), (data, "test")
     tables = [

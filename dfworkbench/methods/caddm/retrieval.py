@@ -134,7 +134,7 @@ def _group_means(x: NDArray, codes: NDArray, groups: int) -> NDArray[np.float64]
 
 
 def _describe(fakes: pd.DataFrame) -> pd.DataFrame:
-    known = {name: fakes[name] if name in fakes else "" for name in ("method", "group")}
+    known = {name: fakes[name] if name in fakes else "" for name in ("forgery", "group")}
     columns = {"video_id": fakes["video_id"], **known, "carrier": fakes["identity"], "donor": fakes["donor"]}
     return pd.DataFrame(columns, index=fakes.index)
 

@@ -88,7 +88,7 @@ class Study(study.Study[LeakageSettings]):
         """The forgery kinds that a run was trained on; of a run that does not say, those of the study."""
         own = run.settings.forgeries if run.settings and run.settings.dataset == self.data.name else self.settings.kinds
         fakes = self.data.videos["label"] == FAKE
-        return own or sorted(self.data.videos["method"][fakes].unique())
+        return own or sorted(self.data.videos["forgery"][fakes].unique())
 
     def results(self) -> pd.DataFrame:
         """AUC of every detector, condition and seed, for `plot_comparison`; the interval is that of the mean over seeds."""

@@ -65,7 +65,7 @@ class Study(study.Study[HypothesisSettings]):
     @cached_property
     def named(self) -> pd.DataFrame:
         """One row per chosen picture: method, carrier, donor, whom the encoders named, and whether both were right."""
-        rows = self.chosen.rows[["row_id", "method", "carrier", "donor"]].copy()
+        rows = self.chosen.rows[["row_id", "forgery", "carrier", "donor"]].copy()
         for role in (CARRIER, DONOR):
             rows[f"named_{role}"] = named(self.models[role], self.chosen.images)
             rows[f"right_{role}"] = rows[f"named_{role}"] == rows[role]
@@ -105,7 +105,7 @@ class Study(study.Study[HypothesisSettings]):
 
     def used_table(self) -> ReadableTable:
         """How many fakes of each kind are analysed, and how many were left out because an encoder was wrong."""
-        found = self.named.groupby("method")["used"].agg(["size", "sum"])
+        found = self.named.groupby("forgery")["used"].agg(["size", "sum"])
         table = pd.DataFrame(
             {"fakes": found["size"], "analysed": found["sum"], "left out": found["size"] - found["sum"]}
         )
@@ -132,7 +132,7 @@ class Study(study.Study[HypothesisSettings]):
 
     def groups(self) -> dict[str, NDArray[np.bool_]]:
         """All fakes, swaps and reenactments among the pictures; a reenacted face keeps the carrier's looks."""
-        reenacted = self.pictures.rows["method"].isin(REENACTMENTS).to_numpy()
+        reenacted = self.pictures.rows["forgery"].isin(REENACTMENTS).to_numpy()
         parts = {ALL: np.ones(len(reenacted), bool), SWAPS: ~reenacted, EXPRESSIONS: reenacted}
         return {name: part for name, part in parts.items() if part.any()}
 

@@ -181,7 +181,7 @@ class Study(study.Study[ClueStudySettings]):
         return {
             "images": images,
             "maps": np.stack([self._maps(detector, images, rows, index) for index in range(self.settings.blocks)]),
-            "titles": rows["method"].tolist(),
+            "titles": rows["forgery"].tolist(),
             "masks": [mask if there else None for mask, there in zip(masks, known, strict=True)],
         }
 

@@ -148,7 +148,7 @@ def picture_errors(
                     columns.setdefault(column, []).append(values)
                 if min(maps.shape[1:]) >= _SMALLEST:
                     profiles.setdefault(name, []).append(azimuthal_average(maps))
-    method = dataset.rows["method"]
+    method = dataset.rows["forgery"]
     kind = method.where(dataset.rows["label"] == FAKE, "real").where(lambda names: names != "", "fake")
     rows = dataset.rows.assign(kind=kind, **{name: np.concatenate(parts) for name, parts in columns.items()})
     spectra = {name: Spectra(p[0].frequency, np.concatenate([s.power for s in p])) for name, p in profiles.items()}

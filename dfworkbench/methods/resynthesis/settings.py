@@ -76,7 +76,7 @@ class ReconstructionSettings(Settings):
             if self.dataset == DEMO_SET and not (made / "manifest.json").is_file():
                 make_demo_pictures(made)
             extract(ExtractSettings(name=self.dataset, layout="generated_images", whole=True))
-        counts = data.videos["method"].where(data.videos["label"] == FAKE, "real").value_counts(sort=False)
+        counts = data.videos["forgery"].where(data.videos["label"] == FAKE, "real").value_counts(sort=False)
         return f"{self.dataset}: " + ", ".join(f"{n} {kind}" for kind, n in counts.items())
 
     def trainings(self) -> dict[str, TrainSettings]:

@@ -112,7 +112,7 @@ class Study(study.Study[ReconstructionSettings]):
 
     def auc_table(self) -> ReadableTable:
         """AUC on new people: the generator that was trained on, each other one, and those together."""
-        generators = sorted(set(self.test["method"][self.test["label"] == FAKE]), key=lambda g: g != self._trained)
+        generators = sorted(set(self.test["forgery"][self.test["label"] == FAKE]), key=lambda g: g != self._trained)
         kinds = {f"{g} (trained on)" if g == self._trained else g: [g] for g in generators}
         kinds[OTHERS] = self._others()
         found = {
@@ -127,7 +127,7 @@ class Study(study.Study[ReconstructionSettings]):
         return self.settings.generator
 
     def _auc(self, name: str, table: pd.DataFrame, generators: list[str]) -> Measure:
-        return drawn_metric(name, table[(table["label"] == REAL) | table["method"].isin(generators)], PEOPLE)[0]
+        return drawn_metric(name, table[(table["label"] == REAL) | table["forgery"].isin(generators)], PEOPLE)[0]
 
     @cached_property
     def robustness(self) -> Robustness:
@@ -174,13 +174,13 @@ class Study(study.Study[ReconstructionSettings]):
         return OTHERS if self._others() else f"{self._trained} (trained on)"
 
     def _others(self) -> list[str]:
-        return sorted(set(self.test["method"][self.test["label"] == FAKE]) - {self._trained})
+        return sorted(set(self.test["forgery"][self.test["label"] == FAKE]) - {self._trained})
 
     @property
     def _perturbed(self) -> pd.DataFrame:
         """Real test pictures, and those of `tested`."""
         wanted = self._others() or [self._trained]
-        return self.test[(self.test["label"] == REAL) | self.test["method"].isin(wanted)]
+        return self.test[(self.test["label"] == REAL) | self.test["forgery"].isin(wanted)]
 
 
 def fuse(pixel: LoadedDetector, stage5: LoadedDetector) -> LoadedDetector:

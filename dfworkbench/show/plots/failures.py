@@ -115,7 +115,7 @@ def _face(axes: Axes, row, pictures: Mapping[str, NDArray[np.uint8]]) -> None:
     else:
         axes.imshow(picture)
     axes.spines[:].set(visible=True, color=colour, linewidth=2)
-    kind = row.method or ("fake" if row.label == FAKE else "real")
+    kind = row.forgery or ("fake" if row.label == FAKE else "real")
     axes.set_title(
         f"{kind}\n{row.fake_probability:.3f}", fontsize=7, loc="center", fontweight="normal", pad=2, linespacing=1.05
     )

@@ -104,7 +104,7 @@ def _kinds(rows: pd.DataFrame) -> list[tuple[str, int, np.ndarray]]:
     out = []
     for label, word in ((REAL, "real"), (FAKE, "fake")):
         part = rows[rows["label"] == label]
-        names = part["method"].where((part["method"] != "") & (label == FAKE), word)
+        names = part["forgery"].where((part["forgery"] != "") & (label == FAKE), word)
         out += [
             (str(name), label, group.to_numpy()) for name, group in part["fake_probability"].groupby(names, sort=True)
         ]

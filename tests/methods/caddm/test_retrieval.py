@@ -16,8 +16,8 @@ def swap_rows(frames=4, videos=1):
         for f in range(frames):
             rows += [{"video_id": f"r{p}_{v}", "label": 0, "donor": "", "frame": f, **known} for v in range(videos)]
             donor = f"p{(p + 2) % PEOPLE:02d}"
-            rows.append({"video_id": f"f{p}", "label": 1, "donor": donor, "frame": f, "method": "FaceSwap", **known})
-    return pd.DataFrame(rows).fillna({"method": ""})
+            rows.append({"video_id": f"f{p}", "label": 1, "donor": donor, "frame": f, "forgery": "FaceSwap", **known})
+    return pd.DataFrame(rows).fillna({"forgery": ""})
 
 
 def planted(rows, role="identity", noise=0.05, seed=0, width=24, offset=0.0):

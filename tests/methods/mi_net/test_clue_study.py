@@ -157,8 +157,8 @@ def test_auc_of_every_condition_beside_none(study):
     table = study.auc_table()
     assert list(table) == ["both", "global", "none", "both minus none", "global minus none"]
     assert list(table.index) == [SEEN, UNSEEN, "toy2"]
-    assert set(study.scores["both"][SEEN]["method"]) == {"", "fake0"}
-    assert set(study.scores["both"][UNSEEN]["method"]) == {"", "fake1"}
+    assert set(study.scores["both"][SEEN]["forgery"]) == {"", "fake0"}
+    assert set(study.scores["both"][UNSEEN]["forgery"]) == {"", "fake1"}
     results = study.results().set_index(["detector", "condition"])["value"]
     difference = float(table.loc["toy2", "both minus none"].split(" ")[0])
     assert difference == pytest.approx(results["both", "toy2"] - results["none", "toy2"], abs=6e-4)

@@ -21,6 +21,6 @@ def test_titles_name_the_generators_that_are_shown(fakes, title, shown):
     study = Study.__new__(Study)  # nothing is trained
     values: dict[str, Any] = {"generator": "nearest"}
     study.settings = ReconstructionSettings(**values)
-    study.test = pd.DataFrame({"method": ["", *fakes], "label": [0, *(1 for _ in fakes)]})
+    study.test = pd.DataFrame({"forgery": ["", *fakes], "label": [0, *(1 for _ in fakes)]})
     assert study.tested == title
-    assert set(study._perturbed["method"]) == shown
+    assert set(study._perturbed["forgery"]) == shown
