@@ -21,7 +21,7 @@ from dfworkbench.evaluation.metrics.interval import Judging
 OTHER = {
     "dataset": "other", "split": "val", "split_hash": "0" * 64, "videos": 9, "crop": "box x1.3", "frames_per_video": 8,
     "level": "frame", "rule": "mean", "missing": "drop", "selection": "last", "metrics": ("eer", "auc"), "unit": "group",
-    "draws": 10, "seed": 3,
+    "confidence": 0.9, "draws": 10, "seed": 3,
 }  # fmt: skip
 
 
