@@ -9,6 +9,7 @@ from typing import Any
 import nbformat
 
 from dfworkbench.core.workspace import Workspace, atomic_path, find_workspace
+from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.evaluation.metrics.evaluate import evaluate
 from dfworkbench.notebook.report.page import write_report
 from dfworkbench.notebook.report.runs import read_runs, runs_on
@@ -90,13 +91,14 @@ def _summary(run: Run) -> str:
     metrics = evaluate(run.scores("test"), levels=("video",))
     row = metrics[metrics["metric"] == "auc"].iloc[0]
     space = Workspace(run.folder.parent.parent)
+    data = DataSet(run.trained_on, space)
     return (
         f"\nHeld-out people: video AUC {row['value']:.3f} (95 % interval {row['low']:.3f} to {row['high']:.3f}, "
         f"{row['n']:.0f} videos, {row['n_fake']:.0f} of them fake)\n"
         f"run          {run.folder}   ({len(run.history)} epochs, {len(run.epochs)} checkpoints)\n"
         f"score table  {score_file(run.weights(), 'test', run.trained_on)}\n"
-        f"tables       {space.labels / run.trained_on}\n"
-        f"face crops   {space.extracted / run.trained_on}\n"
+        f"tables       {data.folder}\n"
+        f"face crops   {data.crops_folder}\n"
         f"notebooks    {space.root / 'report' / 'notebooks'}\n"
         f"figures      {space.root / 'report' / 'figures'}"
     )
