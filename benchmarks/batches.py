@@ -1,6 +1,6 @@
 """How fast are batches read for training? Images per second and core: our FaceDataset against PIL and torchvision.
 
-Both read the same context crops (lossless PNG, as extraction leaves them), cut the face with a box that is moved a little,
+Both read the same face tiles (lossless PNG, as extraction leaves them), cut the face with a box that is moved a little,
 resize, mirror, change the colours, degrade 30 % of the pictures (JPEG, blur, shrinking or noise), and give normalised float
 batches of 32. One thread, no worker processes. Nothing is kept in memory unless it says so.
 

@@ -100,7 +100,7 @@ class PlainWay:
 
 
 class OurWay:
-    """`faces_in_file`, as extraction and scoring call it, and lossless context crops."""
+    """`faces_in_file`, as extraction and scoring call it, and lossless face tiles."""
 
     def __init__(self, settings: FaceSettings, threads: int = 0) -> None:
         self.finder, self.threads = FaceFinder(settings), threads
@@ -109,7 +109,7 @@ class OurWay:
         """Boxes per frame; crops go to `out`."""
         faces = faces_in_file(path, self.finder.settings, self.finder, self.threads, png=True).detections
         for face in faces:
-            (out / f"t{face.track:02d}_f{face.frame:06d}.png").write_bytes(face.context.png)
+            (out / f"t{face.track:02d}_f{face.frame:06d}.png").write_bytes(face.tile.png)
         total = VideoSource(path).frames_expected
         found = {index: [f.box for f in faces if f.frame == index] for index in sample_indices(total, count)}
         return {index: np.reshape(boxes, (-1, 4)) for index, boxes in found.items()}
@@ -174,7 +174,7 @@ def stopwatches() -> Iterator[dict[str, float]]:
     watch(mtcnn, "judge", lambda net, crops: "R-Net" if crops.shape[1] == 24 else "O-Net")
     watch(mtcnn, "_nms", lambda *_: "suppress overlaps")
     watch(search, "colour_histogram", lambda *_: "colours (cuts)")
-    watch(search, "cut_context", lambda *_: "cut crops")
+    watch(search, "cut_tile", lambda *_: "cut crops")
     watch(crops, "encode_png", lambda *_: "write PNG")
     try:
         yield seconds

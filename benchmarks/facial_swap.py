@@ -44,7 +44,7 @@ from dfworkbench.datasets.facial_swap import (
 from dfworkbench.datasets.facial_swap.masks import REFERENCE_HEIGHT_PX
 from dfworkbench.datasets.facial_swap.quality import motion_kernel
 from dfworkbench.datasets.sample import FaceSample
-from dfworkbench.faces import ContextCrop
+from dfworkbench.faces import FaceTile
 from dfworkbench.faces.alignment import five_points
 from dfworkbench.synthetic.clip import make_person, record
 from dfworkbench.synthetic.forgeries import forge
@@ -94,7 +94,7 @@ class PlainWay:
 
     def __call__(self, sample: FaceSample, rng: np.random.Generator) -> NDArray[np.uint8]:
         """A finished crop; every random number is drawn where ours draws it."""
-        fake, genuine, dense, five = sample.contexts[0].image, sample.genuine[0], sample.dense[0], sample.landmarks[0]
+        fake, genuine, dense, five = sample.tiles[0].image, sample.genuine[0], sample.dense[0], sample.landmarks[0]
         assert genuine is not None
         if rng.random() < self.settings.halve:
             fake, genuine, dense, five = self.half(fake), self.half(genuine), dense / 2, five / 2
@@ -266,11 +266,11 @@ def make_samples(size_px: int) -> list[FaceSample]:
 
 def scaled(sample: FaceSample, size_px: int) -> FaceSample:
     """The sample at another resolution."""
-    ratio = size_px / sample.contexts[0].side
-    fake, genuine = (cv2.resize(image, (size_px, size_px)) for image in (sample.contexts[0].image, sample.genuine[0]))
-    context = ContextCrop(fake, 0.0, 0.0, float(size_px))
+    ratio = size_px / sample.tiles[0].side
+    fake, genuine = (cv2.resize(image, (size_px, size_px)) for image in (sample.tiles[0].image, sample.genuine[0]))
+    tile = FaceTile(fake, 0.0, 0.0, float(size_px))
     boxes, five, dense = (points * ratio for points in (sample.boxes, sample.landmarks, sample.dense))
-    return FaceSample(SPEC, 1, [context], boxes, five, [genuine], dense)
+    return FaceSample(SPEC, 1, [tile], boxes, five, [genuine], dense)
 
 
 def make_sample(size_px: int) -> FaceSample:
@@ -278,9 +278,9 @@ def make_sample(size_px: int) -> FaceSample:
     carrier, donor = (record(make_person(seed, size_px), 0, size_px, 1, 25.0) for seed in (3, 4))
     forged = forge("FaceSwap", carrier, donor, 0)
     dense = np.asarray(forged.landmarks, dtype=np.float64)[:1]
-    context = ContextCrop(forged.frames[0], 0.0, 0.0, float(size_px))
+    tile = FaceTile(forged.frames[0], 0.0, 0.0, float(size_px))
     box = np.concatenate([dense[0].min(axis=0), dense[0].max(axis=0)])[None]
-    return FaceSample(SPEC, 1, [context], box, five_points(dense[0])[None], [carrier.frames[0]], dense)
+    return FaceSample(SPEC, 1, [tile], box, five_points(dense[0])[None], [carrier.frames[0]], dense)
 
 
 def check(samples: list[FaceSample], settings: SwapSettings, count: int) -> tuple[dict[str, float], int, float]:
@@ -293,7 +293,7 @@ def check(samples: list[FaceSample], settings: SwapSettings, count: int) -> tupl
     levels, shares = 0, []
     for seed in range(count):
         sample = samples[seed % len(samples)]
-        fake, genuine, dense = sample.contexts[0].image, sample.genuine[0], sample.dense[0]
+        fake, genuine, dense = sample.tiles[0].image, sample.genuine[0], sample.dense[0]
         assert genuine is not None
         if seed < len(samples):
             off = np.abs(facial_swap.dssim(fake, genuine) - plain.dssim(fake, genuine))

@@ -61,7 +61,7 @@ def main() -> int:
 
         def look() -> None:
             for file in files:
-                _ = [face.context.png for face in faces_in_file(file, finder=finder, threads=1, png=True).detections]
+                _ = [face.tile.png for face in faces_in_file(file, finder=finder, threads=1, png=True).detections]
 
         before, scored, after = cpu_s(look), cpu_s(lambda: score(files, loaded, progress=False)), cpu_s(look)
     looked = (before + after) / 2

@@ -1,4 +1,4 @@
-"""A tiny extracted data set, made without video or face detector: tables, splits and context crops."""
+"""A tiny extracted data set, made without video or face detector: tables, splits and face tiles."""
 
 from pathlib import Path
 
@@ -72,7 +72,7 @@ def make_pictures(rng: np.random.Generator, frames: int, signal: float) -> np.nd
 def _face(workspace: Workspace, name: str, video_id: str, path: str, frame: int, image: np.ndarray) -> dict:
     crop = f"{name}/{path}/t00_f{frame:06d}.png"
     write_png(workspace.extracted / crop, image)
-    # a face of 32 px in the middle of a context crop of 64 px that starts at (100, 50) of the frame
+    # a face of 32 px in the middle of a face tile of 64 px that starts at (100, 50) of the frame
     box = (116.0, 66.0, 148.0, 98.0)
     return {
         "face_id": f"{video_id}#t0f{frame}", "video_id": video_id, "track": 0, "frame": frame, "time_s": frame / 25,

@@ -1,6 +1,6 @@
 """FaceDataset: a torch Dataset of face crops or clips, cut for one detector.
 
-One extraction serves every detector: a sample is cut from the stored context crops by the detector's `InputSpec`, and clips
+One extraction serves every detector: a sample is cut from the stored face tiles by the detector's `InputSpec`, and clips
 are assembled when they are read.
 """
 
@@ -24,7 +24,7 @@ from dfworkbench.datasets.people import identity_classes
 from dfworkbench.datasets.rows import choose_samples, in_video_order, main_tracks, without_bystanders, without_doubtful
 from dfworkbench.datasets.sample import FaceSample, Transform
 from dfworkbench.datasets.tables import BOX_COLUMNS, LANDMARK_COLUMNS
-from dfworkbench.faces import ContextCrop, cut_for, spec_for
+from dfworkbench.faces import FaceTile, cut_for, spec_for
 from dfworkbench.media import read_image
 
 _log = logging.getLogger(__name__)
@@ -149,7 +149,7 @@ class FaceDataset(Dataset):
             if self.transform is None:
                 self._cut_unchanged(int(face))
             else:
-                self._context(int(face))
+                self._tile(int(face))
 
     def _read(self, row: int) -> dict[str, Any]:
         faces = self._samples[row]
@@ -161,16 +161,16 @@ class FaceDataset(Dataset):
 
     def _sample(self, row: int) -> FaceSample:
         faces = self._samples[row]
-        contexts = [self._context(int(face)) for face in faces]
+        tiles = [self._tile(int(face)) for face in faces]
         genuine = [
-            None if at < 0 else cut_alike(self._context(int(at)), context)
-            for at, context in zip(self._genuine[faces], contexts, strict=True)
+            None if at < 0 else cut_alike(self._tile(int(at)), tile)
+            for at, tile in zip(self._genuine[faces], tiles, strict=True)
         ]
         dense = np.stack([self._dense.get(int(face), _NO_LANDMARKS) for face in faces])
         return FaceSample(
             self._specs[faces[0]],
             int(self._labels[row]),
-            contexts,
+            tiles,
             self._boxes[faces],
             self._landmarks[faces],
             genuine,
@@ -199,20 +199,20 @@ class FaceDataset(Dataset):
         # without random changes the finished crop can be kept, which is smaller than what it is cut from
         image = self._cache.get(face)
         if image is None:
-            image = cut_for(self._specs[face], self._read_context(face), self._boxes[face], self._landmarks[face])
+            image = cut_for(self._specs[face], self._read_tile(face), self._boxes[face], self._landmarks[face])
             self._keep(face, image)
         return image
 
-    def _context(self, face: int) -> ContextCrop:
+    def _tile(self, face: int) -> FaceTile:
         image = self._cache.get(face)
         if image is None:
-            context = self._read_context(face)
-            self._keep(face, context.image)
-            return context
-        return ContextCrop(image, *self._places[face], frame_px=self._frame_px[face])
+            tile = self._read_tile(face)
+            self._keep(face, tile.image)
+            return tile
+        return FaceTile(image, *self._places[face], frame_px=self._frame_px[face])
 
-    def _read_context(self, face: int) -> ContextCrop:
-        return ContextCrop(
+    def _read_tile(self, face: int) -> FaceTile:
+        return FaceTile(
             read_image(self.crops_root / self._paths[face]), *self._places[face], frame_px=self._frame_px[face]
         )
 

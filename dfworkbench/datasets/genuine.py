@@ -15,7 +15,7 @@ from dfworkbench.core.errors import TableError
 from dfworkbench.core.geometry import paired_iou
 from dfworkbench.core.names import FAKE
 from dfworkbench.datasets.tables import BOX_COLUMNS
-from dfworkbench.faces import ContextCrop
+from dfworkbench.faces import FaceTile
 
 _log = logging.getLogger(__name__)
 _SAME_FACE = 0.3  # least IoU of the two boxes: both frames show one face at one place
@@ -96,8 +96,8 @@ def genuine_rows(chosen: pd.DataFrame, videos: pd.DataFrame, faces: pd.DataFrame
     return rows
 
 
-def cut_alike(genuine: ContextCrop, like: ContextCrop) -> NDArray[np.uint8]:
-    """The genuine frame in the place and size of another context crop, `(S, S, 3)` uint8.
+def cut_alike(genuine: FaceTile, like: FaceTile) -> NDArray[np.uint8]:
+    """The genuine frame in the place and size of another face tile, `(S, S, 3)` uint8.
 
     What the genuine crop does not hold is filled with the pixels of the other one, which are the same outside the face.
     """

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.datasets.tables import BOX_COLUMNS, LANDMARK_COLUMNS
-from dfworkbench.faces import context_at, cut_for, spec_for
+from dfworkbench.faces import cut_for, spec_for, tile_at
 
 
 def cut_again(rgb: NDArray[np.uint8], face: pd.Series, spec: InputSpec) -> NDArray[np.uint8]:
@@ -23,4 +23,4 @@ def cut_again(rgb: NDArray[np.uint8], face: pd.Series, spec: InputSpec) -> NDArr
     place = (round(float(face[name])) for name in ("crop_x0", "crop_y0", "crop_side", "crop_size_px"))
     box = face[list(BOX_COLUMNS)].to_numpy(np.float64)
     landmarks = face[list(LANDMARK_COLUMNS)].to_numpy(np.float64).reshape(5, 2)
-    return cut_for(spec_for(spec, face.get("shows", "")), context_at(rgb, *place), box, landmarks)
+    return cut_for(spec_for(spec, face.get("shows", "")), tile_at(rgb, *place), box, landmarks)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dfworkbench.core.geometry import square_around
 from dfworkbench.core.input_spec import InputSpec
-from dfworkbench.faces import ContextCrop, cut_for
+from dfworkbench.faces import FaceTile, cut_for
 
 
 @dataclass(frozen=True)
@@ -18,17 +18,17 @@ class FaceSample:
     Attributes:
         spec: How the detector's faces are cut.
         label: Label of the file.
-        contexts: The stored context crops, T of them.
+        tiles: The stored face tiles, T of them.
         boxes: `(T, 4)` face boxes in pixels of the frame.
         landmarks: `(T, 5, 2)` in pixels of the frame: eyes, nose, corners of the mouth.
-        genuine: The frames that a forged file was made from, each cut out exactly as its context crop (same pixels, same
+        genuine: The frames that a forged file was made from, each cut out exactly as its face tile (same pixels, same
             size); None for real files, and where there is no such frame or nobody asked for it.
         dense: `(T, 81, 2)` dense landmarks in pixels of the frame; NaN where the data set has none.
     """
 
     spec: InputSpec
     label: int
-    contexts: list[ContextCrop]
+    tiles: list[FaceTile]
     boxes: NDArray[np.float64]
     landmarks: NDArray[np.float64]
     genuine: list[NDArray[np.uint8] | None]
@@ -39,20 +39,20 @@ class FaceSample:
 
         Args:
             moved: `(T, 4)` boxes to cut by in place of `boxes`; landmarks move with them. A box whose crop would reach beyond
-                the stored context is not moved.
+                the stored tile is not moved.
         """
         boxes = self.boxes if moved is None else np.where(self._inside(moved)[:, None], moved, self.boxes)
         points = self.landmarks if moved is None else _move(self.landmarks, self.boxes, boxes)
-        crops = zip(self.contexts, boxes, points, strict=True)
-        images = [cut_for(self.spec, context, box, landmarks) for context, box, landmarks in crops]
+        crops = zip(self.tiles, boxes, points, strict=True)
+        images = [cut_for(self.spec, tile, box, landmarks) for tile, box, landmarks in crops]
         return images[0][None] if len(images) == 1 else np.stack(images)
 
     def _inside(self, boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
         squares = [square_around(box, self.spec.crop_scale) for box in boxes]
         return np.array([
-            context.x0 <= x0 and context.y0 <= y0
-            and x0 + side <= context.x0 + context.side and y0 + side <= context.y0 + context.side
-            for context, (x0, y0, side) in zip(self.contexts, squares, strict=True)
+            tile.x0 <= x0 and tile.y0 <= y0
+            and x0 + side <= tile.x0 + tile.side and y0 + side <= tile.y0 + tile.side
+            for tile, (x0, y0, side) in zip(self.tiles, squares, strict=True)
         ])  # fmt: skip
 
 

@@ -150,7 +150,7 @@ def _extract(job: Job, threads: int) -> Part:
         job.crops_folder.mkdir(parents=True, exist_ok=True)
         for row, face in zip(rows, found.detections, strict=True):
             with (job.extracted / row["crop_path"]).open("xb") as file:  # never through a link that lies there
-                file.write(face.context.png)
+                file.write(face.tile.png)
     tracks = len({face.track for face in found.detections})
     return Part(
         {"status": STATUS_OK, "reason": found.notice, **_file_columns(found), "tracks": tracks, "faces": len(rows)},
@@ -174,7 +174,7 @@ def _finder(settings: FaceSettings) -> FaceFinder:
 
 
 def _face_row(job: Job, face: TrackedFace) -> dict[str, Any]:
-    context = face.context
+    tile = face.tile
     return {
         "face_id": f"{job.video_id}#t{face.track}f{face.frame}",
         "video_id": job.video_id,
@@ -185,10 +185,10 @@ def _face_row(job: Job, face: TrackedFace) -> dict[str, Any]:
         "probability": face.probability,
         **dict(zip(LANDMARK_COLUMNS, face.landmarks.ravel().tolist(), strict=True)),
         "crop_path": f"{job.dataset}/{job.path}/t{face.track:02d}_f{face.frame:06d}.png",
-        "crop_x0": context.x0,
-        "crop_y0": context.y0,
-        "crop_side": context.side,
-        "crop_size_px": context.image.shape[0],
+        "crop_x0": tile.x0,
+        "crop_y0": tile.y0,
+        "crop_side": tile.side,
+        "crop_size_px": tile.image.shape[0],
         "doubt": face.doubt,
         "shows": face.shows,
     }

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 from dfworkbench.faces.settings import FaceSettings
 
 if TYPE_CHECKING:
-    from dfworkbench.faces.context_crop import ContextCrop as ContextCrop
-    from dfworkbench.faces.context_crop import context_at as context_at
-    from dfworkbench.faces.context_crop import cut_context as cut_context
-    from dfworkbench.faces.context_crop import cut_whole as cut_whole
     from dfworkbench.faces.crops import cut_for as cut_for
     from dfworkbench.faces.crops import spec_for as spec_for
     from dfworkbench.faces.crops import window_in as window_in
     from dfworkbench.faces.embedding import describe_weights as describe_weights
     from dfworkbench.faces.embedding import resolve_weights as resolve_weights
+    from dfworkbench.faces.face_tile import FaceTile as FaceTile
+    from dfworkbench.faces.face_tile import cut_tile as cut_tile
+    from dfworkbench.faces.face_tile import cut_whole as cut_whole
+    from dfworkbench.faces.face_tile import tile_at as tile_at
     from dfworkbench.faces.faces import FileFaces as FileFaces
     from dfworkbench.faces.faces import NoFaceError as NoFaceError
     from dfworkbench.faces.faces import TrackedFace as TrackedFace
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # loaded when first used: the settings must not need torch, nor the crops the detector
 _NAMES = {
-    "context_crop": ("ContextCrop", "context_at", "cut_context", "cut_whole"),
+    "face_tile": ("FaceTile", "tile_at", "cut_tile", "cut_whole"),
     "crops": ("cut_for", "spec_for", "window_in"),
     "embedding": ("describe_weights", "resolve_weights"),
     "faces": ("FileFaces", "NoFaceError", "TrackedFace"),
@@ -32,7 +32,7 @@ _NAMES = {
 }
 _HOMES = {name: f"dfworkbench.faces.{module}" for module, names in _NAMES.items() for name in names}
 __all__ = [
-    "ContextCrop", "FaceFinder", "FaceSettings", "FileFaces", "NoFaceError", "TrackedFace", "context_at", "cut_context",
+    "FaceTile", "FaceFinder", "FaceSettings", "FileFaces", "NoFaceError", "TrackedFace", "tile_at", "cut_tile",
     "cut_for", "cut_whole", "describe_weights", "faces_in_file", "resolve_weights", "spec_for", "window_in",
 ]  # fmt: skip
 

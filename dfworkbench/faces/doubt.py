@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dfworkbench.core.input_spec import InputSpec
-from dfworkbench.faces.context_crop import ContextCrop
 from dfworkbench.faces.crops import cut_for
+from dfworkbench.faces.face_tile import FaceTile
 
 STILL = "still picture"
 
@@ -34,7 +34,7 @@ _SMOOTH_PX = 5
 def explain_doubt(
     times: ArrayLike,
     sampled: ArrayLike,
-    contexts: Sequence[ContextCrop],
+    tiles: Sequence[FaceTile],
     boxes: Sequence[NDArray[np.float64]],
     apart_s: float = _APART_S,
 ) -> str:
@@ -43,7 +43,7 @@ def explain_doubt(
     Args:
         times: Seconds at which the track was seen, of sampled frames only, in order.
         sampled: Seconds of all sampled frames of the video, in order.
-        contexts: Context crops of the track, one per entry of `times`.
+        tiles: Face tiles of the track, one per entry of `times`.
         boxes: Face boxes of the track, likewise.
         apart_s: Frames closer than this count once; 0 where the times are not known, as in a folder of frames.
     """
@@ -51,10 +51,10 @@ def explain_doubt(
     needed = min(LEAST_SEEN, ceil(_moments(possible, apart_s) / _ENOUGH_SHARE))
     if _moments(seen, apart_s) < needed:
         return f"seen in {len(seen)} of {len(possible)} sampled frames"
-    return STILL if is_still(seen, contexts, boxes) else ""
+    return STILL if is_still(seen, tiles, boxes) else ""
 
 
-def is_still(times: NDArray[np.float64], contexts: Sequence[ContextCrop], boxes: Sequence[NDArray[np.float64]]) -> bool:
+def is_still(times: NDArray[np.float64], tiles: Sequence[FaceTile], boxes: Sequence[NDArray[np.float64]]) -> bool:
     """Whether a face has no motion of its own for at least a second: a poster, a photograph, a frozen picture.
 
     The faces are registered to one another by affine maps, so a camera that moves makes no difference. What is left between
@@ -63,7 +63,7 @@ def is_still(times: NDArray[np.float64], contexts: Sequence[ContextCrop], boxes:
     if len(times) < LEAST_SEEN or times[-1] - times[0] < _STILL_SPAN_S:
         return False
     chosen = np.unique(np.linspace(0, len(times) - 1, _COMPARED).round().astype(int))
-    faces = [_grey(contexts[i], boxes[i]) for i in chosen]
+    faces = [_grey(tiles[i], boxes[i]) for i in chosen]
     middle = faces.pop(len(faces) // 2)
     alive = 0
     for face in faces:
@@ -82,8 +82,8 @@ def _moments(times: NDArray[np.float64], apart_s: float) -> int:
     return count
 
 
-def _grey(context: ContextCrop, box: NDArray[np.float64]) -> NDArray[np.float32]:
-    return cv2.cvtColor(cut_for(_LOOK, context, box), cv2.COLOR_RGB2GRAY).astype(np.float32)
+def _grey(tile: FaceTile, box: NDArray[np.float64]) -> NDArray[np.float32]:
+    return cv2.cvtColor(cut_for(_LOOK, tile, box), cv2.COLOR_RGB2GRAY).astype(np.float32)
 
 
 def _difference(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:

@@ -21,8 +21,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from dfworkbench.core.errors import CheckpointError, DataNotFoundError, InputError
 from dfworkbench.core.input_spec import InputSpec
-from dfworkbench.faces.context_crop import ContextCrop
 from dfworkbench.faces.crops import cut_for
+from dfworkbench.faces.face_tile import FaceTile
 from dfworkbench.faces.settings import FaceSettings
 from dfworkbench.media.foreign import load_torch
 
@@ -80,21 +80,21 @@ def load_embedder(weights: str | Path = "auto") -> Embedder | None:
     return None if file is None else load_file(file)
 
 
-def cut_face(context: ContextCrop, box: ArrayLike) -> NDArray[np.uint8]:
+def cut_face(tile: FaceTile, box: ArrayLike) -> NDArray[np.uint8]:
     """Cut the embedder's crop, `(160, 160, 3)` uint8 RGB, as MTCNN(image_size=160, margin=14) of facenet-pytorch does.
 
-    The face box is stretched to a square, which the network saw in training, and less margin is taken where the context
+    The face box is stretched to a square, which the network saw in training, and less margin is taken where the tile
     crop holds less.
 
     Args:
-        context: The face's context crop.
+        tile: The face's face tile.
         box: x0, y0, x1, y1 in pixels of the frame.
     """
     x0, y0, x1, y1 = np.asarray(box, dtype=np.float64)
     longer = max(x1 - x0, y1 - y0)
-    scale = min(_SIZE_PX / (_SIZE_PX - _MARGIN_PX), context.side / longer)
+    scale = min(_SIZE_PX / (_SIZE_PX - _MARGIN_PX), tile.side / longer)
     twice = 2 * _SIZE_PX  # a box half as wide as high still has all the pixels it needs
-    square = cut_for(InputSpec(size_px=twice, crop_scale=scale), context, box)
+    square = cut_for(InputSpec(size_px=twice, crop_scale=scale), tile, box)
     width, height = (max(round(twice * side / longer), 1) for side in (x1 - x0, y1 - y0))
     left, top = (twice - width) // 2, (twice - height) // 2
     face = square[top : top + height, left : left + width]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfworkbench.core.errors import MediaError
-from dfworkbench.faces.context_crop import ContextCrop
+from dfworkbench.faces.face_tile import FaceTile
 
 
 class Faces(NamedTuple):
@@ -36,7 +36,7 @@ class TrackedFace:
             ready-made crop, all of it.
         probability: What the face detector gives; 1 for a whole picture.
         landmarks: `(5, 2)` in pixels of the frame; NaN for a whole picture and for a ready-made crop.
-        context: The crop that is stored.
+        tile: The crop that is stored.
         doubt: Why its track should not decide the file's verdict (`faces.doubt`); "" if it may.
         shows: What was taken: a face that was found, a ready-made face crop, or a whole picture.
     """
@@ -47,7 +47,7 @@ class TrackedFace:
     box: NDArray[np.float64]
     probability: float
     landmarks: NDArray[np.float64]
-    context: ContextCrop
+    tile: FaceTile
     doubt: str = ""
     shows: Literal["face", "crop", "picture"] = "face"
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from dfworkbench.core.errors import MediaError
 from dfworkbench.faces import search
-from dfworkbench.faces.context_crop import cut_whole, take_crop
 from dfworkbench.faces.doubt import explain_doubt
+from dfworkbench.faces.face_tile import cut_whole, take_crop
 from dfworkbench.faces.faces import FileFaces, NoFaceError, TrackedFace
 from dfworkbench.faces.identity import people
 from dfworkbench.faces.mtcnn import FaceFinder
@@ -39,7 +39,7 @@ def faces_in_file(
         settings: Defaults of `FaceSettings` if left out.
         finder: To be used again for many files; made from the settings if left out. Not needed where no face is looked for.
         threads: With more than one, a video is decoded while faces are looked for; 0 for one per core.
-        png: The crops will be stored: compress them (`ContextCrop.png`) while the search goes on.
+        png: The crops will be stored: compress them (`FaceTile.png`) while the search goes on.
         reference_length: Sample a video as if it had this many frames, which aligns a fake with its source; 0: its own length.
 
     Raises:
@@ -86,10 +86,10 @@ def follow_faces(source: FrameSource, finder: FaceFinder) -> tuple[list[KeyFrame
 def _read_image(path: Path, finder: FaceFinder) -> tuple[FileFaces, list[KeyFrame]]:
     rgb, notice = read_picture(path)
     faces = finder.find(rgb)
-    contexts = [search.cut_context(rgb, box, finder.settings) for box in faces.boxes]
+    tiles = [search.cut_tile(rgb, box, finder.settings) for box in faces.boxes]
     notice = _join(notice, _explain_limit(finder.settings, rgb.shape[1], rgb.shape[0]))
     file = FileFaces("image", 1, float("nan"), rgb.shape[1], rgb.shape[0], [], notice)
-    return file, [KeyFrame(0, 0.0, faces, colour_histogram(rgb), contexts)]
+    return file, [KeyFrame(0, 0.0, faces, colour_histogram(rgb), tiles)]
 
 
 def _read_video(
@@ -126,12 +126,12 @@ def _taken_as_they_are(path: Path, settings: FaceSettings, threads: int, referen
         frames = ((frame.index, frame.time_s, frame.rgb) for frame in source.iterate(wanted, threads))
     for index, time_s, rgb in frames:
         if settings.crops:
-            context, box = take_crop(rgb, settings.context_max_px)
-            file.detections.append(TrackedFace(index, time_s, 0, box, 1.0, _NO_LANDMARKS, context, shows="crop"))
+            tile, box = take_crop(rgb, settings.context_max_px)
+            file.detections.append(TrackedFace(index, time_s, 0, box, 1.0, _NO_LANDMARKS, tile, shows="crop"))
         elif min(rgb.shape[:2]) >= _LEAST_WHOLE_PX:  # the pictures of a folder may differ in size
-            context = cut_whole(rgb, settings.context_max_px)
-            square = context.square
-            file.detections.append(TrackedFace(index, time_s, 0, square, 1.0, _NO_LANDMARKS, context, shows="picture"))
+            tile = cut_whole(rgb, settings.context_max_px)
+            square = tile.square
+            file.detections.append(TrackedFace(index, time_s, 0, square, 1.0, _NO_LANDMARKS, tile, shows="picture"))
     if not file.detections:
         raise MediaError(
             f"taking {path} whole: it is {file.width_px} x {file.height_px} px. Expected at least {_LEAST_WHOLE_PX} px "
@@ -145,11 +145,11 @@ def _long_enough(tracks: list[Track], keys: list[KeyFrame], settings: FaceSettin
 
     How long a torn track lives is not known: it is kept, and marked as doubtful where it is short.
     """
-    least = min(settings.min_track_frames, sum(key.contexts is not None for key in keys))
+    least = min(settings.min_track_frames, sum(key.tiles is not None for key in keys))
     return [
         track
         for track in tracks
-        if (track.torn or len(track.keys) >= least) and any(keys[number].contexts is not None for number in track.keys)
+        if (track.torn or len(track.keys) >= least) and any(keys[number].tiles is not None for number in track.keys)
     ]
 
 
@@ -157,12 +157,12 @@ def _tracked(number: int, track: Track, keys: list[KeyFrame]) -> list[TrackedFac
     found = []
     for at, face in zip(track.keys, track.faces, strict=True):
         key = keys[at]
-        if key.contexts is not None:
+        if key.tiles is not None:
             faces = key.faces
             found.append(
                 TrackedFace(
                     key.index, key.time_s, number, faces.boxes[face], float(faces.probabilities[face]),
-                    faces.landmarks[face], key.contexts[face],
+                    faces.landmarks[face], key.tiles[face],
                 )
             )  # fmt: skip
     return found
@@ -184,13 +184,13 @@ def _join(*notices: str) -> str:
 
 def _doubted(faces: list[TrackedFace], keys: list[KeyFrame], timed: bool) -> list[TrackedFace]:
     """The same faces, those of doubtful tracks marked; without `timed` every sampled frame counts."""
-    sampled = [key.time_s for key in keys if key.contexts is not None]
+    sampled = [key.time_s for key in keys if key.tiles is not None]
     out: list[TrackedFace] = []
     for _, track in groupby(faces, key=lambda face: face.track):
         own = list(track)
         apart = {} if timed else {"apart_s": 0.0}
-        times, contexts, boxes = ([getattr(face, name) for face in own] for name in ("time_s", "context", "box"))
-        doubt = explain_doubt(times, sampled, contexts, boxes, **apart)
+        times, tiles, boxes = ([getattr(face, name) for face in own] for name in ("time_s", "tile", "box"))
+        doubt = explain_doubt(times, sampled, tiles, boxes, **apart)
         out += [replace(face, doubt=doubt) for face in own] if doubt else own
     return out
 

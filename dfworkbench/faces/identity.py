@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dfworkbench.faces.context_crop import ContextCrop
 from dfworkbench.faces.embedding import cut_face, find_weights, load_file
+from dfworkbench.faces.face_tile import FaceTile
 from dfworkbench.faces.settings import FaceSettings
 from dfworkbench.faces.tracking import KeyFrame, Track
 
@@ -41,7 +41,7 @@ def join_tracks(
 
     A track's embedding is the mean over up to five of its faces, spread evenly, at unit length; the distance of two persons
     is the mean cosine distance between their tracks (average linkage). Nobody is in one key frame twice: neither two
-    tracks that share one nor what has been joined from such tracks is ever joined. Tracks without a context crop stay as
+    tracks that share one nor what has been joined from such tracks is ever joined. Tracks without a face tile stay as
     they are, and a track that can be joined with no other is not embedded.
 
     Args:
@@ -89,12 +89,12 @@ def _merge(tracks: Sequence[Track]) -> Track:
     return Track([key for key, _ in pairs], [face for _, face in pairs], any(track.torn for track in tracks))
 
 
-def _seen(track: Track, keys: Sequence[KeyFrame]) -> list[tuple[ContextCrop, NDArray[np.float64]]]:
-    """The context crops and boxes of a track, where there are crops."""
+def _seen(track: Track, keys: Sequence[KeyFrame]) -> list[tuple[FaceTile, NDArray[np.float64]]]:
+    """The face tiles and boxes of a track, where there are crops."""
     return [
-        (contexts[face], keys[number].faces.boxes[face])
+        (tiles[face], keys[number].faces.boxes[face])
         for number, face in zip(track.keys, track.faces, strict=True)
-        if (contexts := keys[number].contexts) is not None
+        if (tiles := keys[number].tiles) is not None
     ]
 
 

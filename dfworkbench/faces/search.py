@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfworkbench.core.cores import available_cores
-from dfworkbench.faces.context_crop import cut_context
+from dfworkbench.faces.face_tile import cut_tile
 from dfworkbench.faces.faces import Faces
 from dfworkbench.faces.mtcnn import FaceFinder
 from dfworkbench.faces.tracking import KeyFrame, colour_histogram, is_clear, is_settled, likeness
@@ -30,14 +30,14 @@ _AHEAD_FRAMES = 8
 def sampled(
     source: FrameSource, wanted: Sequence[int], finder: FaceFinder, threads: int = 1, png: bool = False
 ) -> list[KeyFrame]:
-    """Key frames with faces and context crops for all wanted frames.
+    """Key frames with faces and face tiles for all wanted frames.
 
     Args:
         source: The video, or a folder of frames.
         wanted: Frame indices.
         finder: Its settings say how often the whole picture is searched.
         threads: Number of threads that decode and search; 0 for one per core.
-        png: Compress the context crops meanwhile.
+        png: Compress the face tiles meanwhile.
     """
     keys: list[KeyFrame] = []
     anchor: KeyFrame | None = None  # the last frame that was searched whole
@@ -157,11 +157,11 @@ def _between_two(left: KeyFrame, right: KeyFrame, frames: dict[int, AnyFrame], f
 
 
 def _key(frame: AnyFrame, faces: Faces, finder: FaceFinder, png: bool) -> KeyFrame:
-    contexts = [cut_context(frame.rgb, box, finder.settings) for box in faces.boxes]
+    tiles = [cut_tile(frame.rgb, box, finder.settings) for box in faces.boxes]
     if png:
-        for context in contexts:
-            _ = context.png  # compressed here, where other threads go on
-    return KeyFrame(frame.index, frame.time_s, faces, colour_histogram(frame.rgb), contexts)
+        for tile in tiles:
+            _ = tile.png  # compressed here, where other threads go on
+    return KeyFrame(frame.index, frame.time_s, faces, colour_histogram(frame.rgb), tiles)
 
 
 def _plain_key(frame: AnyFrame, faces: Faces) -> KeyFrame:

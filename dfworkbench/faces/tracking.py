@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfworkbench.core.geometry import iou_matrix
-from dfworkbench.faces.context_crop import ContextCrop
+from dfworkbench.faces.face_tile import FaceTile
 from dfworkbench.faces.faces import Faces
 
 _MIN_IOU = 0.2  # gate: overlap, or …
@@ -35,14 +35,14 @@ class KeyFrame:
         time_s: Seconds since its first frame.
         faces: What was found.
         colours: `colour_histogram` of the frame.
-        contexts: A context crop for each face, or None for a frame that only served to connect others.
+        tiles: A face tile for each face, or None for a frame that only served to connect others.
     """
 
     index: int
     time_s: float
     faces: Faces
     colours: NDArray[np.float32]
-    contexts: list[ContextCrop] | None = None
+    tiles: list[FaceTile] | None = None
 
 
 @dataclass

@@ -98,7 +98,7 @@ def _summary(run: Run) -> str:
         f"run          {run.folder}   ({len(run.history)} epochs, {len(run.epochs)} checkpoints)\n"
         f"score table  {score_file(run.weights(), 'test', run.trained_on)}\n"
         f"tables       {data.folder}\n"
-        f"face crops   {data.crops_folder}\n"
+        f"face crops   {data.crops_root / data.name}\n"
         f"notebooks    {space.root / 'report' / 'notebooks'}\n"
         f"figures      {space.root / 'report' / 'figures'}"
     )

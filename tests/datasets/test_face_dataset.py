@@ -35,7 +35,7 @@ def test_item_is_the_crop_of_the_stored_picture(toy, tables):
     item = data[5]
     row = data.rows.iloc[5]
     face = tables[0].set_index("face_id").loc[row["row_id"]]
-    # the face box is the middle half of the context crop, and crop_scale is 1
+    # the face box is the middle half of the face tile, and crop_scale is 1
     expected = read_image(toy.extracted / face["crop_path"])[16:48, 16:48]
     assert np.array_equal(item["images"].permute(1, 2, 0).numpy(), expected)
     assert item["label"] == row["label"]

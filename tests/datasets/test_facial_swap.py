@@ -25,7 +25,7 @@ from dfworkbench.datasets.facial_swap.masks import elastic, hull_mask, smooth_fi
 from dfworkbench.datasets.facial_swap.quality import change_quality
 from dfworkbench.datasets.facial_swap.windows import best_window
 from dfworkbench.datasets.sample import FaceSample
-from dfworkbench.faces import ContextCrop
+from dfworkbench.faces import FaceTile
 from dfworkbench.faces.alignment import canvas_points, five_points
 from dfworkbench.faces.dense import fit_dense
 
@@ -56,12 +56,12 @@ def make_sample(
 ) -> FaceSample:
     # the crop was stored at half the resolution of the frame, and starts at (100, 50)
     side = 2.0 * fake.shape[0]
-    context = ContextCrop(fake, 100.0, 50.0, side)
+    tile = FaceTile(fake, 100.0, 50.0, side)
     landmarks = FIVE / SIZE * side + (100, 50)
     box = np.array([[100, 50, 100 + side, 50 + side]])
     dense = np.full((t, 81, 2), np.nan)
     return FaceSample(
-        spec, label, [context] * t, np.repeat(box, t, 0), np.repeat(landmarks[None], t, 0), [genuine] * t, dense
+        spec, label, [tile] * t, np.repeat(box, t, 0), np.repeat(landmarks[None], t, 0), [genuine] * t, dense
     )
 
 

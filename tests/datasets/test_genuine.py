@@ -14,7 +14,7 @@ from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.datasets.genuine import cut_alike, genuine_rows
 from dfworkbench.datasets.rows import in_video_order
 from dfworkbench.datasets.tables import read_table
-from dfworkbench.faces import ContextCrop
+from dfworkbench.faces import FaceTile
 from dfworkbench.media.pictures.images import read_image, write_png
 
 SPEC = InputSpec(size_px=32, crop_scale=1.0)
@@ -45,13 +45,13 @@ def square(x0, y0, side, size=None, scene=SCENE):
     image = scene[y0 : y0 + side, x0 : x0 + side]
     if size:
         image = image.reshape(size, side // size, size, side // size, 3).mean(axis=(1, 3)).astype(np.uint8)
-    return ContextCrop(image, float(x0), float(y0), float(side))
+    return FaceTile(image, float(x0), float(y0), float(side))
 
 
 @pytest.mark.parametrize(("dx", "dy"), [(0, 0), (7, -5), (-30, 12)])
 def test_genuine_crop_lies_on_the_fake_pixel_for_pixel(dx, dy):
     like, genuine = square(100, 100, 64), square(100 + dx, 100 + dy, 80)
-    like = ContextCrop(np.zeros_like(like.image), like.x0, like.y0, like.side)
+    like = FaceTile(np.zeros_like(like.image), like.x0, like.y0, like.side)
     found = cut_alike(genuine, like)
     rows, columns = np.mgrid[100:164, 100:164]
     there = (columns >= 100 + dx) & (columns < 180 + dx) & (rows >= 100 + dy) & (rows < 180 + dy)

@@ -23,7 +23,7 @@ from dfworkbench.evaluation.scoring import score as scoring
 from dfworkbench.evaluation.scoring.media_files import find_files
 from dfworkbench.evaluation.scoring.score import score, score_rows
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
-from dfworkbench.faces import FaceSettings, FileFaces, TrackedFace, cut_context, cut_for
+from dfworkbench.faces import FaceSettings, FileFaces, TrackedFace, cut_for, cut_tile
 from dfworkbench.media import VideoWriter, read_image, write_png
 from dfworkbench.methods.caddm.artifacts import ArtifactBoxes
 from dfworkbench.models import build_detector
@@ -69,7 +69,7 @@ def stub_faces(monkeypatch, per_frame, kind="video"):
         for number, reds in enumerate(per_frame):
             rgb, boxes = frame_with(*[r or 0 for r in reds])
             faces += [
-                TrackedFace(number * 5, number / 5, t, box, 0.99, np.zeros((5, 2)), cut_context(rgb, box, settings))
+                TrackedFace(number * 5, number / 5, t, box, 0.99, np.zeros((5, 2)), cut_tile(rgb, box, settings))
                 for t, (red, box) in enumerate(zip(reds, boxes, strict=True))
                 if red is not None
             ]
@@ -158,7 +158,7 @@ def test_the_detector_sees_what_its_spec_says(monkeypatch, clip):
     detector = loaded(spec)
     score(clip, detector)
     rgb, boxes = frame_with(200)
-    crop = cut_for(spec, cut_context(rgb, boxes[0], FaceSettings()), boxes[0])
+    crop = cut_for(spec, cut_tile(rgb, boxes[0], FaceSettings()), boxes[0])
     expected = (crop[..., ::-1].astype(np.float32) - [1, 2, 3]) / 2
     got = detector.detector.seen[0][0].permute(1, 2, 0).numpy()
     assert np.abs(got - expected).max() < 1e-4

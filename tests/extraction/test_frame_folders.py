@@ -36,7 +36,7 @@ def assert_same(a, b):
         assert (x.frame, x.time_s, x.track, x.probability) == (y.frame, pytest.approx(y.time_s), y.track, y.probability)
         np.testing.assert_array_equal(x.box, y.box)
         np.testing.assert_array_equal(x.landmarks, y.landmarks)
-        np.testing.assert_array_equal(x.context.image, y.context.image)
+        np.testing.assert_array_equal(x.tile.image, y.tile.image)
 
 
 @pytest.mark.parametrize("threads", [0, 1])
@@ -55,7 +55,7 @@ def test_a_talking_head_is_one_track_with_the_sampled_frames(folder, finder):
     assert [(f.track, f.frame, f.time_s) for f in found.detections] == [(0, at, at / 25) for at in range(0, 12, 2)]
     still = faces_in_file(folder / "frame_0.png", finder=finder).detections[0]  # the first is searched as a still is
     np.testing.assert_array_equal(found.detections[0].box, still.box)
-    np.testing.assert_array_equal(found.detections[0].context.image, still.context.image)
+    np.testing.assert_array_equal(found.detections[0].tile.image, still.tile.image)
 
 
 def test_a_damaged_picture_costs_its_own_face_and_no_other(folder, finder):

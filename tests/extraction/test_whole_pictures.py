@@ -27,10 +27,10 @@ from dfworkbench.extraction import ExtractSettings, extract, extract_table
 from dfworkbench.extraction import part as part_module
 from dfworkbench.extraction.part import Job, extract_video, read_part
 from dfworkbench.faces import (
-    ContextCrop,
     FaceSettings,
-    cut_context,
+    FaceTile,
     cut_for,
+    cut_tile,
     cut_whole,
     faces_in_file,
     files,
@@ -109,9 +109,9 @@ def test_the_middle_square_is_kept_pixel_for_pixel(tmp_path, size, square):
     (face,) = found.detections
     x0, y0, x1, y1 = square
     assert (face.track, face.frame, face.time_s, face.probability) == (0, 0, 0.0, 1.0)
-    assert tuple(face.box) == square == tuple(face.context.square)
+    assert tuple(face.box) == square == tuple(face.tile.square)
     assert np.isnan(face.landmarks).all()
-    np.testing.assert_array_equal(face.context.image, rgb[y0:y1, x0:x1])
+    np.testing.assert_array_equal(face.tile.image, rgb[y0:y1, x0:x1])
     assert (y1 - y0) % 4 == 0
 
 
@@ -119,7 +119,7 @@ def test_context_max_px_cuts_and_does_not_scale(tmp_path):
     rgb = noise(100, 100)
     write_png(tmp_path / "a.png", rgb)
     (face,) = faces_in_file(tmp_path / "a.png", FaceSettings(whole=True, context_max_px=50)).detections
-    np.testing.assert_array_equal(face.context.image, rgb[24:72, 24:72])
+    np.testing.assert_array_equal(face.tile.image, rgb[24:72, 24:72])
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "I;16"])
@@ -136,7 +136,7 @@ def test_grey_transparent_palette_and_deep_pictures_become_rgb(tmp_path, mode):
     picture.save(tmp_path / "a.png")
     (face,) = faces_in_file(tmp_path / "a.png", WHOLE).detections
     shown = 255 - (255.0 - rgb) * alpha / 255 if mode == "RGBA" else rgb  # over white
-    np.testing.assert_allclose(face.context.image, shown, rtol=0, atol=1 if mode == "RGBA" else 0)
+    np.testing.assert_allclose(face.tile.image, shown, rtol=0, atol=1 if mode == "RGBA" else 0)
 
 
 def test_tiny_and_missing_pictures_say_so(tmp_path):
@@ -163,56 +163,56 @@ def test_a_video_is_one_track_of_whole_frames(tmp_path):
     assert [(face.track, face.frame) for face in found.detections] == [(0, 0), (0, 3), (0, 6), (0, 9)]
     assert found.detections[1].time_s == pytest.approx(3 / 25)
     for face, frame in zip(found.detections, VideoSource(path).iterate([0, 3, 6, 9]), strict=True):
-        np.testing.assert_array_equal(face.context.image, frame.rgb)
+        np.testing.assert_array_equal(face.tile.image, frame.rgb)
 
 
 def test_a_folder_of_frames_leaves_out_the_tiny_ones(tmp_path):
     for at, size in enumerate((40, 20, 48)):
         write_png(tmp_path / "clip" / f"{at}.png", noise(size, size, at))
     found = faces_in_file(tmp_path / "clip", WHOLE, threads=1)
-    assert [(face.frame, face.context.image.shape[0]) for face in found.detections] == [(0, 40), (2, 48)]
+    assert [(face.frame, face.tile.image.shape[0]) for face in found.detections] == [(0, 40), (2, 48)]
 
 
 def test_windows_are_copies_of_pixels():
     rgb = noise(40, 40)
-    context = cut_whole(rgb, 512)
+    tile = cut_whole(rgb, 512)
     for size, at in ((32, 4), (40, 0), (33, 4), (20, 12)):
-        crop = cut_for(whole_spec(size), context, context.square)
+        crop = cut_for(whole_spec(size), tile, tile.square)
         np.testing.assert_array_equal(crop, rgb[at : at + size, at : at + size])
-        assert not np.shares_memory(crop, context.image)
+        assert not np.shares_memory(crop, tile.image)
     for share, (left, top) in (
         ((0.0, 0.0), (0, 0)),
         ((0.999, 0.0), (8, 0)),
         ((0.4, 0.0), (4, 0)),
         ((0.3, 0.5), (0, 4)),
     ):
-        box = window_in(whole_spec(), context, context.square, share)
-        np.testing.assert_array_equal(cut_for(whole_spec(), context, box), rgb[top : top + 32, left : left + 32])
+        box = window_in(whole_spec(), tile, tile.square, share)
+        np.testing.assert_array_equal(cut_for(whole_spec(), tile, box), rgb[top : top + 32, left : left + 32])
 
 
 def test_faces_and_small_pictures_are_refused():
-    context = cut_whole(noise(60, 60), 512)
+    tile = cut_whole(noise(60, 60), 512)
     with pytest.raises(InputError, match=r"only 60 x 60 px are kept of it.* smaller size_px.* context_max_px=64"):
-        cut_for(whole_spec(64), context, context.square)
+        cut_for(whole_spec(64), tile, tile.square)
     with pytest.raises(InputError, match="reaches beyond the 60 px"):
-        cut_for(whole_spec(), context, [40, 0, 72, 32])
+        cut_for(whole_spec(), tile, [40, 0, 72, 32])
     face = [20.5, 20, 41, 45]
     with pytest.raises(InputError, match=r'whole=true, or build the detector with alignment="box"'):
-        cut_for(whole_spec(), cut_context(noise(90, 90), face, FaceSettings()), face)
-    scaled = ContextCrop(context.image, 0, 0, 120)  # a context crop that was made smaller has lost the finest pixels
+        cut_for(whole_spec(), cut_tile(noise(90, 90), face, FaceSettings()), face)
+    scaled = FaceTile(tile.image, 0, 0, 120)  # a face tile that was made smaller has lost the finest pixels
     with pytest.raises(InputError, match="is a face of a picture"):
         cut_for(whole_spec(), scaled, scaled.square)
 
 
 def test_whole_pictures_have_no_landmarks_and_nothing_around_them():
-    context = cut_whole(noise(60, 60), 512)
+    tile = cut_whole(noise(60, 60), 512)
     with pytest.raises(InputError, match="whole pictures have none: extract faces"):
-        cut_for(InputSpec(alignment="five_points"), context, context.square, np.full((5, 2), np.nan))
+        cut_for(InputSpec(alignment="five_points"), tile, tile.square, np.full((5, 2), np.nan))
     with pytest.raises(
         InputError, match=r"of whole pictures there is no more: build the detector with crop_scale=1\.0"
     ):
-        cut_for(InputSpec(), context, context.square)
-    assert cut_for(InputSpec(size_px=24, crop_scale=1.0), context, context.square).shape == (24, 24, 3)
+        cut_for(InputSpec(), tile, tile.square)
+    assert cut_for(InputSpec(size_px=24, crop_scale=1.0), tile, tile.square).shape == (24, 24, 3)
 
 
 def test_ten_pictures_give_ten_items(extracted):
@@ -242,10 +242,10 @@ def test_faces_are_refused_as_data(toy):
 
 
 def sample_of(rgb, spec, frames=1):
-    contexts = [cut_whole(rgb, 512)] * frames
+    tiles = [cut_whole(rgb, 512)] * frames
     nothing = np.full((frames, 5, 2), np.nan)
-    boxes = np.stack([context.square for context in contexts])
-    return FaceSample(spec, 0, contexts, boxes, nothing, [None] * frames, np.full((frames, 81, 2), np.nan))
+    boxes = np.stack([tile.square for tile in tiles])
+    return FaceSample(spec, 0, tiles, boxes, nothing, [None] * frames, np.full((frames, 81, 2), np.nan))
 
 
 def places(rgb):

@@ -6,10 +6,10 @@ import pytest
 from heads import portrait
 
 from dfworkbench.core.input_spec import InputSpec
-from dfworkbench.faces import FaceSettings, cut_context
-from dfworkbench.faces.context_crop import take_crop
+from dfworkbench.faces import FaceSettings, cut_tile
 from dfworkbench.faces.crops import spec_for
 from dfworkbench.faces.doubt import STILL, explain_doubt, is_still
+from dfworkbench.faces.face_tile import take_crop
 
 BOX = np.array([181.0, 120.0, 331.0, 310.0])  # of the face in the portrait
 
@@ -21,16 +21,16 @@ def sightings(seen: int, sampled: int, step_s: float = 1.0, apart_s: float = 0.1
 
 
 def _living(times, sampled, apart_s):
-    contexts, boxes = zip(*(face(talking(i)) for i in range(len(times))), strict=True)
-    return explain_doubt(times, sampled, contexts, boxes, apart_s)
+    tiles, boxes = zip(*(face(talking(i)) for i in range(len(times))), strict=True)
+    return explain_doubt(times, sampled, tiles, boxes, apart_s)
 
 
 def face(rgb, move=None):
-    """Context crop and box of the portrait's face after a move of the camera."""
+    """Face tile and box of the portrait's face after a move of the camera."""
     move = np.eye(2, 3) if move is None else move
     moved = cv2.warpAffine(rgb, move, rgb.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
     corners = BOX.reshape(2, 2) @ move[:, :2].T + move[:, 2]
-    return cut_context(moved, corners.ravel(), FaceSettings()), corners.ravel()
+    return cut_tile(moved, corners.ravel(), FaceSettings()), corners.ravel()
 
 
 def talking(number: int) -> np.ndarray:
@@ -70,41 +70,41 @@ def test_adjacent_frames_count_once():
 @pytest.mark.parametrize("kind", ["static", "pan", "zoom"])
 def test_a_still_picture_has_no_motion_of_its_own(kind):
     faces = [face(portrait(), camera(kind, i)) for i in range(5)]
-    contexts, boxes = zip(*faces, strict=True)
+    tiles, boxes = zip(*faces, strict=True)
     times = 0.4 * np.arange(5)
-    assert is_still(times, contexts, boxes)
-    assert explain_doubt(times, times, contexts, boxes) == STILL
-    assert not is_still(0.2 * np.arange(5), contexts, boxes)  # 0.8 s: people hold still for as long
+    assert is_still(times, tiles, boxes)
+    assert explain_doubt(times, times, tiles, boxes) == STILL
+    assert not is_still(0.2 * np.arange(5), tiles, boxes)  # 0.8 s: people hold still for as long
 
 
 @pytest.mark.parametrize("kind", ["static", "pan", "zoom"])
 def test_whoever_talks_is_no_picture(kind):
-    contexts, boxes = zip(*(face(talking(i), camera(kind, i)) for i in range(5)), strict=True)
-    assert not is_still(0.4 * np.arange(5), contexts, boxes)
+    tiles, boxes = zip(*(face(talking(i), camera(kind, i)) for i in range(5)), strict=True)
+    assert not is_still(0.4 * np.arange(5), tiles, boxes)
 
 
 def test_noise_and_light_are_no_motion():
     rng = np.random.default_rng(0)
     rgb = portrait()
     pictures = [np.clip(rgb * (1 - 0.04 * i) + rng.normal(0, 3, rgb.shape), 0, 255) for i in range(5)]
-    contexts, boxes = zip(*(face(picture.astype(np.uint8)) for picture in pictures), strict=True)
-    assert is_still(0.4 * np.arange(5), contexts, boxes)
+    tiles, boxes = zip(*(face(picture.astype(np.uint8)) for picture in pictures), strict=True)
+    assert is_still(0.4 * np.arange(5), tiles, boxes)
 
 
 def test_a_face_without_texture_breaks_nothing():
-    contexts, boxes = zip(*[face(np.full((606, 512, 3), 90, np.uint8))] * 4, strict=True)
-    assert not is_still(0.5 * np.arange(4), contexts, boxes)
+    tiles, boxes = zip(*[face(np.full((606, 512, 3), 90, np.uint8))] * 4, strict=True)
+    assert not is_still(0.5 * np.arange(4), tiles, boxes)
 
 
 @pytest.mark.parametrize(("height", "width"), [(40, 40), (50, 40), (41, 64), (900, 700)])
 def test_a_ready_made_crop_is_all_face(height, width):
     rgb = np.random.default_rng(0).integers(0, 255, (height, width, 3), dtype=np.uint8)
-    context, box = take_crop(rgb, 512)
+    tile, box = take_crop(rgb, 512)
     assert box.tolist() == [0, 0, width, height]
-    assert (context.side, context.image.shape[0]) == (max(height, width), min(max(height, width), 512))
-    if context.image.shape[0] == context.side:
-        left, top = -int(context.x0), -int(context.y0)
-        assert np.array_equal(context.image[top : top + height, left : left + width], rgb)
+    assert (tile.side, tile.image.shape[0]) == (max(height, width), min(max(height, width), 512))
+    if tile.image.shape[0] == tile.side:
+        left, top = -int(tile.x0), -int(tile.y0)
+        assert np.array_equal(tile.image[top : top + height, left : left + width], rgb)
 
 
 def test_only_a_box_takes_all_of_a_crop():

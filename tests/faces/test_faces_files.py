@@ -38,7 +38,7 @@ def test_a_picture_gives_every_face_its_own_track(tmp_path):
     assert (found.kind, found.frames, found.width_px, found.height_px) == ("image", 1, 320, 200)
     assert math.isnan(found.fps)
     assert [(f.track, f.frame, f.time_s) for f in found.detections] == [(0, 0, 0.0), (1, 0, 0.0)]
-    sides = [f.context.side for f in found.detections]
+    sides = [f.tile.side for f in found.detections]
     assert sides[0] > sides[1]
 
 
@@ -52,7 +52,7 @@ def test_a_talking_head_is_one_track_and_mostly_looked_for_where_it_was(tmp_path
     assert finder.looks == 8
     for face in found.detections:
         assert face.probability >= 0.9
-        assert face.context.image.shape[0] == face.context.side <= 512
+        assert face.tile.image.shape[0] == face.tile.side <= 512
 
 
 def test_the_same_file_gives_the_same_faces(tmp_path):
@@ -60,7 +60,7 @@ def test_the_same_file_gives_the_same_faces(tmp_path):
     first, second = (faces_in_file(path).detections for _ in range(2))
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a.box, b.box)
-        np.testing.assert_array_equal(a.context.image, b.context.image)
+        np.testing.assert_array_equal(a.tile.image, b.tile.image)
 
 
 def test_two_people_are_two_tracks_although_only_every_tenth_frame_is_sampled(tmp_path):
@@ -126,11 +126,11 @@ def test_other_files_are_refused_with_a_status(tmp_path):
 def test_crops_come_from_the_full_resolution(tmp_path):
     write_png(tmp_path / "a.png", portrait())
     face = faces_in_file(tmp_path / "a.png", FaceSettings(detect_long_side_px=128)).detections[0]
-    x, y, side = int(face.context.x0), int(face.context.y0), int(face.context.side)
+    x, y, side = int(face.tile.x0), int(face.tile.y0), int(face.tile.side)
     beyond = 64  # the square may reach beyond the picture, whose border is repeated there
     picture = np.pad(portrait(), ((beyond, beyond), (beyond, beyond), (0, 0)), mode="edge")
     x, y = x + beyond, y + beyond
-    np.testing.assert_array_equal(face.context.image, picture[y : y + side, x : x + side])
+    np.testing.assert_array_equal(face.tile.image, picture[y : y + side, x : x + side])
 
 
 def test_threads_change_nothing(tmp_path):
@@ -140,7 +140,7 @@ def test_threads_change_nothing(tmp_path):
     for a, b in zip(one.detections, many.detections, strict=True):
         assert (a.frame, a.track, a.probability) == (b.frame, b.track, b.probability)
         np.testing.assert_array_equal(a.box, b.box)
-        np.testing.assert_array_equal(a.context.image, b.context.image)
+        np.testing.assert_array_equal(a.tile.image, b.tile.image)
 
 
 # identities in the clip that were checked by eye: frame -> box (specification of DeepfakeForensics-v1, check 13)

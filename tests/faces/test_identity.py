@@ -3,8 +3,8 @@ import itertools
 import numpy as np
 import pytest
 
-from dfworkbench.faces.context_crop import ContextCrop, cut_context
 from dfworkbench.faces.embedding import cut_face
+from dfworkbench.faces.face_tile import FaceTile, cut_tile
 from dfworkbench.faces.faces import Faces
 from dfworkbench.faces.identity import join_tracks
 from dfworkbench.faces.settings import FaceSettings
@@ -16,15 +16,15 @@ BOX = (100.0, 100.0, 180.0, 180.0)
 ANNA, BEN, CARA = (250, 0, 0), (0, 250, 0), (0, 0, 250)
 
 
-def key(index, *colours, contexts=True, cut=False):
+def key(index, *colours, tiles=True, cut=False):
     """A key frame with a face per colour, side by side; a person is a colour."""
     boxes = np.array([(100 + 200 * n, 100, 180 + 200 * n, 180) for n in range(len(colours))], float).reshape(-1, 4)
     crops = [
-        ContextCrop(np.full((160, 160, 3), colour, np.uint8), box[0] - 40, box[1] - 40, 160)
+        FaceTile(np.full((160, 160, 3), colour, np.uint8), box[0] - 40, box[1] - 40, 160)
         for colour, box in zip(colours, boxes, strict=True)
     ]
     faces = Faces(boxes, np.ones(len(boxes)), np.zeros((len(boxes), 5, 2)))
-    return KeyFrame(index, index / 25, faces, WHITE if cut else GREY, crops if contexts else None)
+    return KeyFrame(index, index / 25, faces, WHITE if cut else GREY, crops if tiles else None)
 
 
 def embed(crops):
@@ -64,7 +64,7 @@ def test_three_people_in_changing_places_are_three_tracks():
     tracks = link(keys)
     assert len(tracks) == 9
     joined = join_tracks(tracks, keys, embed)
-    seen = [{tuple(keys[k].contexts[f].image[0, 0]) for k, f in pairs} for pairs in members(joined)]
+    seen = [{tuple(keys[k].tiles[f].image[0, 0]) for k, f in pairs} for pairs in members(joined)]
     assert seen == [{ANNA}, {BEN}, {CARA}]  # in order of first appearance, larger faces first
     assert [track.keys[0] for track in joined] == [0, 0, 3]
     assert all(track.keys == sorted(set(track.keys)) for track in joined)
@@ -110,7 +110,7 @@ def test_at_the_threshold_two_are_not_one():
 
 
 def test_a_track_without_crops_stays_alone():
-    keys = [*scenes([ANNA], [BEN]), *(key(6 + i, ANNA, contexts=False) for i in range(3))]
+    keys = [*scenes([ANNA], [BEN]), *(key(6 + i, ANNA, tiles=False) for i in range(3))]
     assert [track.keys for track in join_tracks(link(keys), keys, embed)] == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
     # where some frames have crops, those decide and the others come along
     keys = [*keys, key(9, ANNA)]
@@ -157,7 +157,7 @@ def test_random_crowds_keep_every_face_once_and_no_frame_twice():
         assert sorted(p for m in members(joined) for p in m) == sorted(p for m in members(tracks) for p in m)
         assert all(track.keys == sorted(set(track.keys)) for track in joined)
         assert [(t.keys[0], t.faces[0]) for t in joined] == sorted((t.keys[0], t.faces[0]) for t in joined)
-        shown = {colour for key in keys for c in key.contexts for colour in [tuple(c.image[0, 0])]}
+        shown = {colour for key in keys for c in key.tiles for colour in [tuple(c.image[0, 0])]}
         assert len(joined) == len(shown)  # one per person, which link alone does not reach
         assert len(tracks) >= len(joined)
         assert members(join_tracks(tracks, keys, embed, threshold=-1.0)) == members(tracks)
@@ -166,7 +166,7 @@ def test_random_crowds_keep_every_face_once_and_no_frame_twice():
 def test_the_crop_is_the_box_with_its_margin_stretched_to_a_square():
     frame = np.zeros((300, 300, 3), np.uint8)
     frame[90:210, 110:190] = 200  # a face box of 80 x 120 px around (150, 150)
-    face = cut_face(cut_context(frame, (110, 90, 190, 210), FaceSettings()), (110, 90, 190, 210))
+    face = cut_face(cut_tile(frame, (110, 90, 190, 210), FaceSettings()), (110, 90, 190, 210))
     # 14 of 160 px are margin, 7 on each side, in both directions
     assert face.shape == (160, 160, 3)
     np.testing.assert_array_equal(face[9:-9, 9:-9], 200)
@@ -174,9 +174,9 @@ def test_the_crop_is_the_box_with_its_margin_stretched_to_a_square():
     np.testing.assert_array_equal(face[:, :5], 0)
 
 
-def test_a_context_crop_without_margin_still_gives_a_face():
+def test_a_face_tile_without_margin_still_gives_a_face():
     rng = np.random.default_rng(0)
     frame = rng.integers(0, 256, (300, 300, 3), dtype=np.uint8)
-    assert cut_face(cut_context(frame, BOX, FaceSettings(context_scale=1.0)), BOX).shape == (160, 160, 3)
-    tiny = cut_context(frame, BOX, FaceSettings(context_max_px=32))
+    assert cut_face(cut_tile(frame, BOX, FaceSettings(context_scale=1.0)), BOX).shape == (160, 160, 3)
+    tiny = cut_tile(frame, BOX, FaceSettings(context_max_px=32))
     assert cut_face(tiny, BOX).shape == (160, 160, 3)

@@ -9,7 +9,7 @@ from facenet_pytorch.models.utils.detect_face import extract_face
 from heads import Head, frame_of, portrait
 
 from dfworkbench.core.errors import CheckpointError, DataNotFoundError, InputError
-from dfworkbench.faces import FaceFinder, FaceSettings, cut_context
+from dfworkbench.faces import FaceFinder, FaceSettings, cut_tile
 from dfworkbench.faces.embedding import (
     WEIGHT_URLS,
     Embedder,
@@ -60,7 +60,7 @@ def faces():
     """Seven different crops."""
     frames = [frame_of([Head(96, 100, 0.5, mirrored=bool(n % 2), speed=n)], n, 192, 192, n) for n in range(7)]
     box = (56, 50, 136, 150)
-    return np.stack([cut_face(cut_context(frame, box, FaceSettings()), box) for frame in frames])
+    return np.stack([cut_face(cut_tile(frame, box, FaceSettings()), box) for frame in frames])
 
 
 def test_embeddings_are_those_of_facenet_pytorch(net, weights, faces):
@@ -103,7 +103,7 @@ def test_the_crop_is_that_of_mtcnn_with_margin_14():
     picture = portrait()
     box = np.array([180.0, 110.0, 330.0, 310.0])
     theirs = extract_face(picture, box, image_size=160, margin=14).permute(1, 2, 0).numpy()
-    ours = cut_face(cut_context(picture, box, FaceSettings()), box).astype(np.float32)
+    ours = cut_face(cut_tile(picture, box, FaceSettings()), box).astype(np.float32)
     assert np.abs(ours - theirs).mean() < 2  # of 255: the edges are rounded differently
     without = extract_face(picture, box, image_size=160, margin=0).permute(1, 2, 0).numpy()
     assert np.abs(ours - without).mean() > 6

@@ -105,7 +105,7 @@ def owners(people, keys, track, *, sampled_only=True):
     found = []
     for number, face in zip(track.keys, track.faces, strict=True):
         key = keys[number]
-        if key.contexts is not None or not sampled_only:
+        if key.tiles is not None or not sampled_only:
             found.append(
                 next(p for p, person in enumerate(people) if (person.box(key.index) == key.faces.boxes[face]).all())
             )

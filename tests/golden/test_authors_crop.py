@@ -12,7 +12,7 @@ from heads import Head, frame_of
 from PIL import Image
 
 from dfworkbench.core.input_spec import InputSpec
-from dfworkbench.faces import FaceFinder, FaceSettings, cut_context, cut_for
+from dfworkbench.faces import FaceFinder, FaceSettings, cut_for, cut_tile
 from dfworkbench.media import VideoSource
 from dfworkbench.methods.mesonet.weights_dfforensics import CROP_SCALE, authors_spec
 
@@ -32,7 +32,7 @@ def compare(theirs, rgb, settings=SETTINGS) -> int:
     """The largest difference of two pixels."""
     expected = theirs(Image.fromarray(rgb)).permute(1, 2, 0).numpy()
     box = FaceFinder(settings).find(rgb).boxes[0]
-    crop = cut_for(SPEC, cut_context(rgb, box, settings), box)
+    crop = cut_for(SPEC, cut_tile(rgb, box, settings), box)
     return int(np.abs(crop.astype(int) - expected).max())
 
 
@@ -56,8 +56,8 @@ def test_other_boxes_and_the_square_crop_are_not_the_authors(theirs):
     rgb = frame_of([Head(90, 100, 0.5)], 0, 320, 240, seed=3)
     assert compare(theirs, rgb, FaceSettings(context_max_px=2048)) > 0
     box = FaceFinder(SETTINGS).find(rgb).boxes[0]
-    square = cut_for(InputSpec(crop_scale=CROP_SCALE), cut_context(rgb, box, SETTINGS), box)
-    assert np.abs(square.astype(int) - cut_for(SPEC, cut_context(rgb, box, SETTINGS), box)).max() > 20
+    square = cut_for(InputSpec(crop_scale=CROP_SCALE), cut_tile(rgb, box, SETTINGS), box)
+    assert np.abs(square.astype(int) - cut_for(SPEC, cut_tile(rgb, box, SETTINGS), box)).max() > 20
 
 
 def test_a_context_that_was_scaled_down_is_the_limit(theirs):
@@ -65,7 +65,7 @@ def test_a_context_that_was_scaled_down_is_the_limit(theirs):
     rgb = frame_of([Head(160, 120, 1.3)], 0, 320, 240, seed=3)
     expected = theirs(Image.fromarray(rgb)).permute(1, 2, 0).numpy()
     box = FaceFinder(SETTINGS).find(rgb).boxes[0]
-    crop = cut_for(SPEC, cut_context(rgb, box, SETTINGS.replace(context_max_px=256)), box)
+    crop = cut_for(SPEC, cut_tile(rgb, box, SETTINGS.replace(context_max_px=256)), box)
     assert np.abs(crop.astype(int) - expected).max() > 0
     assert np.corrcoef(crop.ravel(), expected.ravel())[0, 1] > 0.97
 

@@ -37,7 +37,7 @@ class FrameHashes(NamedTuple):
 def hash_frames(
     videos: pd.DataFrame, faces: pd.DataFrame, extracted: Path, frames_per_video: int, *, progress: bool = False
 ) -> FrameHashes:
-    """Read and hash stored context crops, as many of each file, evenly over its frames.
+    """Read and hash stored face tiles, as many of each file, evenly over its frames.
 
     Args:
         videos: Video table; files without a split are left out.

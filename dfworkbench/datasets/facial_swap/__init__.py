@@ -22,7 +22,7 @@ Differences from the released code. With `mode="released"` those marked (*) are 
 - (*) The rescaling among the changes of quality is made; likewise thrown away in the released code.
 - (*) Landmarks of halved pictures keep their fractions.
 - (*) Distorted masks keep fractions of levels.
-- (*) The amplitude of the distortion is multiplied by (height / 384)². Frames here are the stored context crops, a face and its
+- (*) The amplitude of the distortion is multiplied by (height / 384)². Frames here are the stored face tiles, a face and its
   surroundings, not whole video frames, and the published numbers let an outline move farther the smaller the picture is (the
   smoothed noise moves it by 0.163 amplitude / sigma pixels, and sigma is 0.08 x height): by 13 px in a crop of 64 px. With the
   square, the outline moves by the same share of the face at every resolution, and at 384 px exactly as published; that is about
@@ -34,7 +34,7 @@ Differences from the released code. With `mode="released"` those marked (*) are 
   The size of the face in the crop, a normal number, is cut at four standard deviations.
 - Crops are aligned by the detector's five points, as for scoring, and not by means of 81 points cut to whole pixels. Where a
   data set has no dense landmarks, `faces.dense.fit_dense` guesses them.
-- Outside the stored context crop (twice the face) aligned crops are black; the released code has the rest of the frame there.
+- Outside the stored face tile (twice the face) aligned crops are black; the released code has the rest of the frame there.
 - Changes of quality give whole levels after each step; the released code keeps fractions through some of them.
 - The window is returned alone; that the whole crop of a fake is fake too, the first box of the released code, is left to the
   method that makes targets.

@@ -120,9 +120,9 @@ def draw_alignment(
 
 
 def _check(sample: FaceSample) -> None:
-    if len(sample.contexts) != 1:
+    if len(sample.tiles) != 1:
         raise ParameterError(
-            f"facial swap: the sample is a clip of {len(sample.contexts)} frames, but swaps are made in single frames. Train "
+            f"facial swap: the sample is a clip of {len(sample.tiles)} frames, but swaps are made in single frames. Train "
             "with a detector whose InputSpec has clip_length=1."
         )
     if sample.spec.alignment != "five_points":
@@ -135,11 +135,11 @@ def _check(sample: FaceSample) -> None:
 
 def _in_crop(sample: FaceSample) -> tuple[Pixels, Pixels | None, NDArray[np.float64], NDArray[np.float64]]:
     """The stored crop, its genuine counterpart, five and dense landmarks in pixels of the crop."""
-    context, dense = sample.contexts[0], sample.dense[0]
+    tile, dense = sample.tiles[0], sample.dense[0]
     if not np.isfinite(dense).all():
         dense = fit_dense(sample.landmarks[0])
-    five, dense = context.from_frame(sample.landmarks[0]), context.from_frame(dense)
-    return context.image, sample.genuine[0], five, dense
+    five, dense = tile.from_frame(sample.landmarks[0]), tile.from_frame(dense)
+    return tile.image, sample.genuine[0], five, dense
 
 
 def _halve(

@@ -54,6 +54,6 @@ def random_windows(sample: FaceSample, rng: np.random.Generator) -> NDArray[np.f
     """
     across, down = rng.random(2)
     return np.stack([
-        window_in(sample.spec, context, box, (across, down))
-        for context, box in zip(sample.contexts, sample.boxes, strict=True)
+        window_in(sample.spec, tile, box, (across, down))
+        for tile, box in zip(sample.tiles, sample.boxes, strict=True)
     ])  # fmt: skip

@@ -57,7 +57,7 @@ FACE_COLUMNS: dict[str, tuple[str, Any]] = {
     "probability": ("float64", None),  # of the face detector
     **{column: ("float64", None) for column in LANDMARK_COLUMNS},  # pixels of the full frame; NaN in whole pictures
     "crop_path": ("str", None),  # POSIX, below extracted/
-    "crop_x0": ("float64", None),  # the stored context crop, in pixels of the full frame
+    "crop_x0": ("float64", None),  # the stored face tile, in pixels of the full frame
     "crop_y0": ("float64", None),
     "crop_side": ("float64", None),
     "crop_size_px": ("int64", None),  # its height and width as stored

@@ -23,7 +23,7 @@ class CaseFrames(NamedTuple):
     Attributes:
         rows: A row per extracted face of its person in its file, in order of time: face_id, frame, time_s, fake_probability (NaN
             where that face has no row of its own in the score table), crop_path (below extracted/).
-        images: The context crops, `(S, S, 3)` uint8 RGB, of different sizes.
+        images: The face tiles, `(S, S, 3)` uint8 RGB, of different sizes.
     """
 
     rows: pd.DataFrame
@@ -89,7 +89,7 @@ def case_features(
 
 
 def case_pictures(cases: pd.DataFrame, data: DataSet) -> dict[str, NDArray[np.uint8]]:
-    """row_id -> the context crop of its (first) face, for `plots.plot_failures`.
+    """row_id -> the face tile of its (first) face, for `plots.plot_failures`.
 
     Raises:
         TableError: A case is no face of this data set.

@@ -39,7 +39,7 @@ _OPEN = float("nan")  # probabilities of files and tracks: by the rule, once all
 def face_settings(settings: ScoreSettings, spec: InputSpec) -> FaceSettings:
     """How faces must be found and cut in files, so that a detector with this input gets its crops."""
     values = {name: getattr(settings, name) for name in FaceSettings.model_fields}
-    # a detector that looks further than the default context still gets its crops
+    # a detector that looks further than the default tile still gets its crops
     values["context_scale"] = max(settings.context_scale, spec.crop_scale)
     if spec.exact:  # pixels of large faces must not be averaged before the crop is cut
         values |= {"exact": True, "context_max_px": max(settings.context_max_px, _EXACT_CONTEXT_PX)}
@@ -161,7 +161,7 @@ def forward(detector: nn.Module, spec: InputSpec, name: str, images: torch.Tenso
 
 
 def _cut(spec: InputSpec, face: TrackedFace) -> NDArray[np.uint8]:
-    return cut_for(spec_for(spec, face.shows), face.context, face.box, face.landmarks)
+    return cut_for(spec_for(spec, face.shows), face.tile, face.box, face.landmarks)
 
 
 def _failed(known: dict[str, Any], status: str, reason: str) -> Finished:

@@ -1,6 +1,6 @@
 """Scoring: from a picture, a video or a folder to one fake probability per person and per file.
 
-A face goes from the frame to the detector exactly as in training: `faces_in_file` -> context crop -> `cut_for` by the
+A face goes from the frame to the detector exactly as in training: `faces_in_file` -> face tile -> `cut_for` by the
 checkpoint's InputSpec -> `prepare`. For a detector of whole pictures, or with `settings.whole` or `settings.crops`, no face is
 looked for: the picture goes the same way.
 """

@@ -63,9 +63,9 @@ class ClueAugment:
         Raises:
             ParameterError: The sample is a clip: its frames would be changed differently.
         """
-        if len(sample.contexts) != 1:
+        if len(sample.tiles) != 1:
             raise ParameterError(
-                f"changing a crop: the sample is a clip of {len(sample.contexts)} frames, but these changes are made for "
+                f"changing a crop: the sample is a clip of {len(sample.tiles)} frames, but these changes are made for "
                 "single frames. Train with a detector whose InputSpec has clip_length=1."
             )
         return {"images": self.change(sample.cut()[0], rng)[None]}

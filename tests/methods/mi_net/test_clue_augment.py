@@ -8,7 +8,7 @@ import torch
 from dfworkbench.core.errors import ParameterError
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.datasets.sample import FaceSample
-from dfworkbench.faces import ContextCrop
+from dfworkbench.faces import FaceTile
 from dfworkbench.media.pictures.images import read_image, write_png
 from dfworkbench.media.pictures.operations import add_noise, jpeg
 from dfworkbench.methods.mi_net.augment import (
@@ -45,9 +45,9 @@ def distance(a, b):
 def sample(image, clip=1, size_px=24):
     side = image.shape[0]
     box = np.array([[side / 4, side / 4, side * 3 / 4, side * 3 / 4]] * clip)
-    context = ContextCrop(image, 0.0, 0.0, float(side))
+    tile = FaceTile(image, 0.0, 0.0, float(side))
     nothing = np.zeros((clip, 5, 2)), [None] * clip, np.full((clip, 81, 2), np.nan)
-    return FaceSample(InputSpec(size_px=size_px, crop_scale=1.5), 1, [context] * clip, box, *nothing)
+    return FaceSample(InputSpec(size_px=size_px, crop_scale=1.5), 1, [tile] * clip, box, *nothing)
 
 
 def test_nothing_happens_when_all_is_off(image):

@@ -1,4 +1,4 @@
-"""From a frame to the context crop that is stored: around a face, of a whole picture, or of a ready-made face crop."""
+"""From a frame to the face tile that is stored: around a face, of a whole picture, or of a ready-made face crop."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +18,7 @@ WHOLE_STEP_PX = 4
 
 
 @dataclass(frozen=True)
-class ContextCrop:
+class FaceTile:
     """A square around a face, at the resolution of the frame unless it was larger than `context_max_px`; or a whole picture.
 
     Attributes:
@@ -52,8 +52,8 @@ class ContextCrop:
         return encode_png(self.image)
 
 
-def cut_context(rgb: NDArray[np.uint8], box: ArrayLike, settings: FaceSettings) -> ContextCrop:
-    """Cut the context crop of a face box from a frame.
+def cut_tile(rgb: NDArray[np.uint8], box: ArrayLike, settings: FaceSettings) -> FaceTile:
+    """Cut the face tile of a face box from a frame.
 
     Args:
         rgb: `(H, W, 3)` uint8 frame.
@@ -64,10 +64,10 @@ def cut_context(rgb: NDArray[np.uint8], box: ArrayLike, settings: FaceSettings) 
     side = max(round(length), 1)
     # the centre of the square is kept to half a pixel
     x0, y0 = round(left + (length - side) / 2), round(top + (length - side) / 2)
-    return context_at(rgb, x0, y0, side, min(side, settings.context_max_px))
+    return tile_at(rgb, x0, y0, side, min(side, settings.context_max_px))
 
 
-def cut_whole(rgb: NDArray[np.uint8], max_px: int) -> ContextCrop:
+def cut_whole(rgb: NDArray[np.uint8], max_px: int) -> FaceTile:
     """What is kept of a whole picture: the largest square near its middle, pixel for pixel; place and side are multiples of 4.
 
     Args:
@@ -77,24 +77,24 @@ def cut_whole(rgb: NDArray[np.uint8], max_px: int) -> ContextCrop:
     height, width = rgb.shape[:2]
     side = min(height, width, max_px) // WHOLE_STEP_PX * WHOLE_STEP_PX
     left, top = ((length - side) // 2 // WHOLE_STEP_PX * WHOLE_STEP_PX for length in (width, height))
-    return context_at(rgb, left, top, side, side)
+    return tile_at(rgb, left, top, side, side)
 
 
-def take_crop(rgb: NDArray[np.uint8], max_px: int) -> tuple[ContextCrop, NDArray[np.float64]]:
-    """A ready-made face crop `(H, W, 3)` as a context crop, and its face box `(4,)`, which is all of the picture.
+def take_crop(rgb: NDArray[np.uint8], max_px: int) -> tuple[FaceTile, NDArray[np.float64]]:
+    """A ready-made face crop `(H, W, 3)` as a face tile, and its face box `(4,)`, which is all of the picture.
 
     A picture that is not square is filled up to a square by repeating its border; above `max_px` it is stored scaled down.
     """
     height, width = rgb.shape[:2]
     side = max(height, width)
-    context = context_at(rgb, (width - side) // 2, (height - side) // 2, side, min(side, max_px))
-    return context, np.array([0, 0, width, height], np.float64)
+    tile = tile_at(rgb, (width - side) // 2, (height - side) // 2, side, min(side, max_px))
+    return tile, np.array([0, 0, width, height], np.float64)
 
 
-def context_at(rgb: NDArray[np.uint8], x0: int, y0: int, side: int, size_px: int) -> ContextCrop:
-    """The context crop of a known place: a square of `side` pixels of the frame at (x0, y0), stored with `size_px`."""
+def tile_at(rgb: NDArray[np.uint8], x0: int, y0: int, side: int, size_px: int) -> FaceTile:
+    """The face tile of a known place: a square of `side` pixels of the frame at (x0, y0), stored with `size_px`."""
     image = resize(cut_square(rgb, x0, y0, side), size_px).copy()  # never a view that keeps the frame
-    return ContextCrop(image, float(x0), float(y0), float(side), (rgb.shape[1], rgb.shape[0]))
+    return FaceTile(image, float(x0), float(y0), float(side), (rgb.shape[1], rgb.shape[0]))
 
 
 def cut_square(rgb: NDArray[np.uint8], x0: int, y0: int, side: int) -> NDArray[np.uint8]:
