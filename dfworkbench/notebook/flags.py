@@ -67,8 +67,8 @@ def parse_command(words: list[str], pairs: dict[str, str], commands: Mapping[str
         if words[:1] != [name]:  # only the chosen command's settings class is imported: the others may load torch
             continue
         for argument, options in command.arguments.items():
-            text = options["help"]
-            added.add_argument(argument, **{**options, "help": text() if callable(text) else text})
+            text, shown = options["help"], {} if argument.startswith("-") else {"metavar": argument.upper()}
+            added.add_argument(argument, **{**shown, **options, "help": text() if callable(text) else text})
         if name in SUBCOMMANDS:
             _add_flags(added, name)
     if words and not words[0].startswith("-"):

@@ -169,10 +169,9 @@ def _detector(file: Path) -> Any:
 
 
 def _resume(file: Path) -> Any:
-    from dfworkbench.runs.run import Run
-    from dfworkbench.training.settings import TrainSettings
+    from dfworkbench.runs.writer import RunWriter
 
-    return Run(file.parent, TrainSettings(), {}, {}).load()
+    return RunWriter(file.parent, "mesonet4", {}, "binary", {}, {}).resume()
 
 
 def _picture(suffix: str) -> Callable[[Path], bytes]:

@@ -190,7 +190,7 @@ def test_other_networks_than_that_of_stage_1_are_refused(tmp_path):
     path = save_detector(tmp_path / "detector.safetensors", detector_of(), "resynthesis_pixel", SMALL)
     with pytest.raises(CheckpointError, match=r"holds the detector 'resynthesis_pixel'.*detector = 'rdn'"):
         trial(resynthesiser=str(path))
-    with pytest.raises(DataNotFoundError, match="'nowhere' is no file"):
+    with pytest.raises(DataNotFoundError, match="'nowhere': it is no file"):
         trial(resynthesiser="nowhere")
 
 
