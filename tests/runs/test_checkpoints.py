@@ -136,5 +136,5 @@ def test_gpu_that_is_not_there(saved):
     with pytest.raises(DeviceError, match=r"'cuda' was asked for, but torch .* sees 0 GPU"):
         load_detector(saved[1], device="cuda")
     assert load_detector(saved[1], device="auto").path == saved[1]
-    with pytest.raises(DeviceError, match="'gpu' is none"):
+    with pytest.raises(DeviceError, match="'gpu' is not a device"):
         load_detector(saved[1], device="gpu")
