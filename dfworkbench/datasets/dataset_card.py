@@ -16,10 +16,12 @@ _GENERATED = (
 
 def dataset_html(data: DataSet) -> str:
     """Plain HTML without scripts."""
-    title = f"<b>{escape(data.name)}</b>"
+    title = f"Data set {escape(data.name)}"
     if not data.is_extracted:
         words = f"not extracted: there are no tables in {data.folder}. Run 01_data_extraction."
-        return wrap(f'{title} <span class="dfw-hint">{escape(words)}</span>', "dfw-card plain")
+        return wrap(
+            f'<div class="dfw-title">{title}</div><div class="dfw-hint">{escape(words)}</div>', "dfw-card plain"
+        )
     counts = data.counts()
     rows = [(split, *values) for split, values in zip(counts.index, counts.to_numpy().tolist(), strict=True)]
     if len(rows) > 1:
@@ -31,7 +33,8 @@ def dataset_html(data: DataSet) -> str:
             "There are no splits yet, so nothing can be trained or tested on it. Run 01_data_extraction."
         )
     table = html_table(("split", *map(str, counts.columns)), rows, bold)
-    head = f'{title} {verdict_html(data.audit, "audit: ")}<div class="dfw-hint">{escape(_summary(data))}</div>'
+    verdict = f"<small>{verdict_html(data.audit, 'audit: ')}</small>"
+    head = f'<div class="dfw-title">{title} {verdict}</div><div class="dfw-hint">{escape(_summary(data))}</div>'
     return wrap(f"{head}{table}{notes}", "dfw-card plain")
 
 
