@@ -11,6 +11,7 @@ from dfworkbench.core.errors import DataNotFoundError, ParameterError
 from dfworkbench.core.settings import hash_values, parse_options, write_options
 from dfworkbench.datasets.perturb.augment import AugmentSettings
 from dfworkbench.media.foreign import read_json
+from dfworkbench.runs.run import Run
 from dfworkbench.training.registry import load_method, own_method
 
 #: Fields that cannot change what is learned, so a run may be continued with other values.
@@ -183,7 +184,7 @@ class TrainSettings(AugmentSettings):
                 f"reading settings: {path} holds a {type(values).__name__}, expected an object of names and values."
             )
         folder = path.resolve().parent
-        own_name = values.get("name") or (folder.name if (folder / "provenance.json").is_file() else "")
+        own_name = values.get("name") or (folder.name if Run(folder).provenance else "")
         return cls(**{**values, "name": own_name}).replace(**changes)
 
     @classmethod

@@ -153,5 +153,5 @@ def test_settings_of_a_run_name_its_folder(tmp_path):
     folder.mkdir()
     (folder / "settings.json").write_text(json.dumps(stored_before({})))
     assert not TrainSettings.read(folder / "settings.json").name
-    (folder / "provenance.json").write_text("{}")
+    (folder / "provenance.json").write_text('{"git_commit": "x"}')
     assert TrainSettings.read(folder / "settings.json").name == folder.name

@@ -21,6 +21,7 @@ from dfworkbench.evaluation.metrics.evaluate import row_interval
 from dfworkbench.notebook.benchmark import LEVELS, first_tables, kinds_matrix, leaderboard, pair_table, seed_table
 from dfworkbench.notebook.report import tables
 from dfworkbench.notebook.report.runs import LeftOut, ReportRun, judge_command, run_names, tested_on
+from dfworkbench.runs.run import Run
 from dfworkbench.show.plots.matrix import plot_matrix
 from dfworkbench.show.plots.scores import plot_roc
 from dfworkbench.show.plots.training import training_curves
@@ -163,9 +164,9 @@ def _figures(
 def _training(runs: Sequence[ReportRun]) -> str:
     names, body = run_names(runs), ""
     for run in runs:
-        history = run.folder / "history.csv"
-        if history.is_file():
-            figure = training_curves(pd.read_csv(history), title=names[run.folder])
+        history = Run(run.folder).history
+        if len(history):
+            figure = training_curves(history, title=names[run.folder])
             body += figure_html(figure, f"Training of {run.folder.name}.", broad=True) + _made_by(run.command)
     return body
 
