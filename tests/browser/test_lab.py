@@ -87,7 +87,7 @@ def test_widgets_decide_what_is_trained(lab, space, detector):
 
     lab.run_below("data = prepare(settings).train", 500)
     live = lab.wait(".dfw-title", text="epoch 2 of 2, finished")
-    lab.wait(".jp-OutputArea-output td b", text="video")  # the table of the test split
+    lab.wait(".jp-OutputArea-output td", text="video")  # the table of the test split
     assert lab.all("img[alt='training curves']")
     lab.show(live)
     lab.shot("02_curves")
@@ -121,7 +121,7 @@ def test_each_of_two_people_gets_a_timeline(lab, space, trained):
     assert all(len(lab.inside(bar, "rect")) == 1 + 8 for bar in bars)  # the ground, and a stretch per frame looked at
     verdict = lab.wait(".jp-OutputArea-output span", text=" fake").text
     assert 0 <= float(verdict.removesuffix(" fake")) <= 1
-    lab.wait(".jp-OutputArea-output td b", text="video")  # how good it is on the test split
+    lab.wait(".jp-OutputArea-output td", text="video")  # how good it is on the test split
     lab.show(lab.wait(".jp-CodeCell", text="plot_tracks(file)"))
     lab.shot("03_figure")
 
