@@ -139,12 +139,7 @@ class _Loop:
             with _seeded(settings.seed, number, fabric.device):
                 share = 0.5 ** halvings([done["val"]["loss"] for done in history]) if settings.halve_rate else 1.0
                 rate, trained = self._train(model, wrapped, number, share)
-            if not math.isfinite(trained["loss"]):
-                raise ParameterError(
-                    f"training {settings.model_name}: the mean loss of epoch {number} is {trained['loss']}; this epoch is not "
-                    f"kept, those before it are. Lower learning_rate (now {settings.learning_rate:g}) or limit gradients, such "
-                    "as gradient_clip=1."
-                )
+            self._require_finite(number, trained["loss"])
             validated, scores = self._validate()
             entry = {"epoch": number, "learning_rate": rate, "train": trained, "val": validated, "best": False}
             history.append({**entry, "seconds": time.perf_counter() - began})
@@ -153,6 +148,20 @@ class _Loop:
                 run.commit(history, scores, method, optimizer)
             fabric.barrier()
             yield self._epoch(history[-1])
+
+    def _require_finite(self, number: int, loss: float) -> None:
+        settings, found = self.settings, f"the mean loss of epoch {number} is {loss}"
+        if math.isfinite(loss):  # the last step of an epoch can break weights that no loss has seen yet
+            weights = self.prepared.method.named_parameters()
+            broken = next((name for name, weight in weights if not torch.isfinite(weight).all()), "")
+            if not broken:
+                return
+            found = f"after epoch {number}, weights are not finite (first: {broken})"
+        reduced = "" if settings.precision == "32-true" else ", precision=32-true"
+        raise ParameterError(
+            f"training {settings.model_name}: {found}; this epoch is not kept, those before it are. Lower learning_rate (now "
+            f"{settings.learning_rate:g}) or limit gradients, such as gradient_clip=1{reduced}."
+        )
 
     def _train(self, model: Any, optimizer: Any, number: int, share: float) -> tuple[float, dict[str, float]]:
         """Train one epoch with learning rates scaled by `share`; returns the last rate and the means over the epoch."""

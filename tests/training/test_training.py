@@ -25,7 +25,7 @@ from dfworkbench.datasets.tables import read_table, write_table
 from dfworkbench.evaluation.metrics.evaluate import metric_of
 from dfworkbench.runs.checkpoints import load_detector
 from dfworkbench.runs.writer import best_entry
-from dfworkbench.training import TrainSettings, prepare, train
+from dfworkbench.training import TrainSettings, loop, prepare, train
 from dfworkbench.training.batches import epoch_order, split_batches
 from dfworkbench.training.binary import Binary
 from dfworkbench.training.loop import _seeded, score_table
@@ -210,6 +210,20 @@ def test_learning_rate_schedules():
     assert cosine[5] == pytest.approx(SETTINGS.learning_rate / 2)
     assert cosine == sorted(cosine, reverse=True)
     assert learning_rate(SETTINGS.replace(schedule="constant"), 9, 10) == SETTINGS.learning_rate
+
+
+def test_weights_that_the_last_step_breaks_end_the_run(toy, monkeypatch):
+    trained = loop._Loop._train
+
+    def broken(self, model, optimizer, number, share):
+        found = trained(self, model, optimizer, number, share)
+        next(self.prepared.method.parameters()).data.fill_(float("inf"))
+        return found  # whose loss is finite
+
+    monkeypatch.setattr(loop._Loop, "_train", broken)
+    with pytest.raises(ParameterError, match=r"after epoch 1, weights are not finite \(first: .*not kept"):
+        list(train(SETTINGS, toy, progress=False))
+    assert not list((toy.checkpoints / "run").glob("epoch_*"))
 
 
 def test_a_loss_that_is_no_number_ends_the_run_and_keeps_what_is_done(toy, monkeypatch):

@@ -47,7 +47,7 @@ def add_keys(
     for role in ("track", "frame"):
         numbers = parse_numbers(rows[role], role, source) if role in rows else np.full(len(table), -1.0)
         table[role] = np.where(np.isnan(numbers), -1, numbers).astype("int64")
-    table["video_id"] = _apart(video, table, source)
+    table["video_id"] = _apart(video, table, source, rows)
     _require_one_label(table, source)
     seen = table.groupby(["video_id", "track"], sort=False)
     if "frame" not in rows:
@@ -62,7 +62,7 @@ def add_keys(
     return require_one_condition(table, key, unknown, source)
 
 
-def _apart(video: pd.Series, table: pd.DataFrame, source: Path) -> pd.Series:
+def _apart(video: pd.Series, table: pd.DataFrame, source: Path, rows: Mapping[str, pd.Series]) -> pd.Series:
     """Names that stand under several methods or data sets, told apart by these."""
     for name in ("forgery", "dataset"):
         if name not in table:
@@ -70,7 +70,8 @@ def _apart(video: pd.Series, table: pd.DataFrame, source: Path) -> pd.Series:
         several = table[name].groupby([video, table["track"]], sort=False).transform("nunique") > 1
         several = several.groupby(video).transform("any")
         if several.any():
-            require_other_files(table, video, name, source)
+            header = rows[name].name if name in rows else name  # what the file calls it
+            require_other_files(table, video, name, str(header), source)
         video = video.where(~several, table[name].where(table[name] != "", "real") + "/" + video)
     return video
 

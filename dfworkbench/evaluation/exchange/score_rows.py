@@ -59,10 +59,10 @@ def _holds(column: pd.Series, values: list[str]) -> pd.Series:
     return same | numbers.isin(pd.to_numeric(pd.Series(values), errors="coerce").dropna())  # 1 and 1.0
 
 
-def require_other_files(table: pd.DataFrame, video: pd.Series, name: str, source: object) -> None:
-    """Refuse a method or data set column (`name`) that is a condition, such as a detector or a version.
+def require_other_files(table: pd.DataFrame, video: pd.Series, name: str, header: str, source: object) -> None:
+    """Refuse a forgery or data set column (`name`; `header` in the file) that is a condition, such as a detector or a version.
 
-    Equal names under several methods of forgery are different files. But where most genuine files too stand under several methods,
+    Equal names under several forgeries are different files. But where most genuine files too stand under several forgeries,
     or every file stands under several data sets with one label, the column says something else.
 
     Raises:
@@ -73,7 +73,7 @@ def require_other_files(table: pd.DataFrame, video: pd.Series, name: str, source
     several = groups[name].nunique() > 1
     one_label = bool((groups["label"].nunique() == 1).all())
     if len(several) and one_label and (several.mean() >= 0.5 if name == "forgery" else several.all()):
-        _refuse({name: table[name]}, video, video, source)
+        _refuse({header: table[name]}, video, video, source)
 
 
 def require_one_condition(

@@ -59,7 +59,8 @@ class ReconstructionSettings(Settings):
     levels: list[int] = Field([1, 3, 5], description="How strongly, 1 to 5.")
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Fixes weights, order and random changes.")
     precision: Literal["auto", "32-true", "bf16-mixed"] = Field(
-        "auto", description="Numbers to train with; auto takes bf16 where the hardware has it."
+        "32-true",
+        description="Numbers to train with; auto takes bf16 where the hardware has it, which can break stage 5 on CPUs with AMX.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where to compute; auto takes a GPU if there is one."
