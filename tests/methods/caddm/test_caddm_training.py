@@ -108,7 +108,7 @@ def test_mistakes_are_named(toy, changes, message):
 def test_only_some_kinds_are_trained_on(toy):
     both, one = prepare(SETTINGS, toy), prepare(SETTINGS.replace(forgeries=["fake1"]), toy)
     assert set(both.train.rows["forgery"]) == {"", "fake0", "fake1"}
-    assert set(one.train.rows["forgery"]) == set(one.val.rows["method"]) == {"", "fake1"}
+    assert set(one.train.rows["forgery"]) == set(one.val.rows["forgery"]) == {"", "fake1"}
     assert (one.train.rows["label"] == 0).sum() == (both.train.rows["label"] == 0).sum()
     with pytest.raises(UnknownNameError, match="fake1"):
         prepare(SETTINGS.replace(forgeries=["fake2"]), toy)
