@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dfworkbench.core.errors import DataNotFoundError
+from dfworkbench.core.errors import DataNotFoundError, UnknownNameError
 from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.zoo.cache import find_cached, require_hash, sha256_of, target_path, write_record
 from dfworkbench.zoo.card import get_card
@@ -62,6 +62,34 @@ def find_run(
         if wanted is None or len(files) == 1 or wanted.name == source.get("file"):
             return folder
     return None
+
+
+def require_no_bare_card(name: str, workspace: Workspace | None = None) -> None:
+    """Refuse the name of a card where a run is expected, and say how to get one; any other name passes.
+
+    Raises:
+        DataNotFoundError: The name is that of a card, and of no file and no run.
+    """
+    if Path(name).exists() or ((workspace or find_workspace()).checkpoints / name).is_dir():
+        return
+    try:
+        card, file = split_name(name)
+    except UnknownNameError:
+        return
+    run = find_run(card, file, workspace)
+    as_run = (
+        f"It was imported as the run {run.name!r}: use that name"
+        if run
+        else "Import it once: "
+        + (
+            f"dfworkbench zoo get {name}, then dfworkbench zoo score {name} PATH"
+            if card.files
+            else f"dfworkbench zoo import {card.name} PATH"
+        )
+    )
+    raise DataNotFoundError(
+        f"opening the run {name!r}: it is the card of a published detector ({card.title}), and no run. Expected a run. {as_run}."
+    )
 
 
 def import_file(
