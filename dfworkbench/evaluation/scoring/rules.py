@@ -46,6 +46,10 @@ DEFAULT_RULE: Rule = "max_track_mean"
 #: Column of score tables: side in pixels of the square with the area of the face box; NaN, or no column, where it is not known.
 FACE_PX = "face_px"
 
+#: Policy for missing scores -> fake probability that a file or row without score gets; None takes it out.
+MISSING = {"drop": None, "as_chance": 0.5, "as_real": 0.0, "as_fake": 1.0}
+Missing = Literal["drop", "as_chance", "as_real", "as_fake"]
+
 #: (rule over people, rule over frames) -> the rule of a file that both make.
 _MADE_OF: dict[tuple[str, str], Rule] = {
     ("tracks", "mean"): "max_track_mean",
