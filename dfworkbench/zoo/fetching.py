@@ -50,6 +50,7 @@ def get(
         OutputError: The disk is full, or another process fetches the file.
     """
     card = get_card(card) if isinstance(card, str) else card
+    require_files(card)
     item = card.file(file)
     target = target_path(card, item, workspace)
     require_accepted(card, accept, workspace)
@@ -62,6 +63,19 @@ def get(
         about = {"bytes": target.stat().st_size, "address": "put there by hand"}
         write_record(target, item.sha256 or sha256_of(target), about)
     return found
+
+
+def require_files(card: "Card") -> None:
+    """Refuse a card that stands for a kind of release, and names no file.
+
+    Raises:
+        DataNotFoundError: It names none; says how to import one.
+    """
+    if not card.files:
+        raise DataNotFoundError(
+            f"getting the weights of {card.title}: the card {card.name!r} stands for any release of its kind and names no file. "
+            f"Expected one that you chose: download it, and import it with dfworkbench zoo import {card.name} PATH."
+        )
 
 
 def by_hand_text(card: "Card", file: "CardFile", target: Path) -> str:

@@ -8,7 +8,7 @@ from dfworkbench.core.errors import DataNotFoundError, UnknownNameError
 from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.zoo.cache import find_cached, require_hash, sha256_of, target_path, write_record
 from dfworkbench.zoo.card import get_card
-from dfworkbench.zoo.fetching import get
+from dfworkbench.zoo.fetching import get, require_files
 from dfworkbench.zoo.licences import require_accepted
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def run_of(
         The folder of the run.
 
     Raises:
-        DataNotFoundError: Its file is not on this machine, and `fetch` is false, or nobody can fetch it.
+        DataNotFoundError: Its file is not on this machine, and `fetch` is false, or no program can fetch it.
         ParameterError: The terms were not accepted.
         DownloadError: It could not be fetched.
         CheckpointError: It cannot be imported.
@@ -166,11 +166,6 @@ def run_of(
     if (run := find_run(card, file, workspace)) is not None:
         return run
     require_accepted(card, accept, workspace)
-    if not card.files:
-        raise DataNotFoundError(
-            f"using the card {card.name!r}: it stands for any file of its kind, and none was imported. Import one with "
-            f"dfworkbench zoo import {card.name} PATH, and use the name of the run that this makes."
-        )
     paths = [_path(card, item, fetch, progress, workspace) for item in with_parts(card, file)]
     parts = {item.part: path for item, path in zip(with_parts(card, file), paths, strict=True) if path != paths[0]}
     return import_card(card, paths[0], "", workspace, **parts)
@@ -178,6 +173,7 @@ def run_of(
 
 def with_parts(card: "Card", file: str = "") -> list["CardFile"]:
     """A file of a card, the first by default, and the first file of each further part that it needs."""
+    require_files(card)
     first = card.file(file)
     further = {item.part: item for item in reversed(card.files) if item.part != first.part}
     return [first, *reversed(further.values())]
