@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dfworkbench.core.errors import DataNotFoundError, UnknownNameError
+from dfworkbench.core.provenance import file_hash
 from dfworkbench.core.workspace import Workspace, find_workspace
-from dfworkbench.zoo.cache import find_cached, require_hash, sha256_of, target_path, write_record
+from dfworkbench.zoo.cache import find_cached, require_hash, target_path, write_record
 from dfworkbench.zoo.card import get_card
 from dfworkbench.zoo.fetching import get, require_files
 from dfworkbench.zoo.licences import require_accepted
@@ -124,7 +125,7 @@ def import_file(
     require_accepted(card, accept, workspace)
     path, item = Path(path), _item_of(card, Path(path))
     if item is not None and path.is_file():
-        target, sha256 = target_path(card, item, workspace), sha256_of(path)
+        target, sha256 = target_path(card, item, workspace), file_hash(path)
         cure = "Get it again, from the address that `dfworkbench zoo show` gives; dfworkbench.zoo.import_card takes any file."
         require_hash(card, item, target, sha256, cure)
         if not item.sha256:
