@@ -78,18 +78,14 @@ def require_no_bare_card(name: str, workspace: Workspace | None = None) -> None:
     except UnknownNameError:
         return
     run = find_run(card, file, workspace)
-    as_run = (
-        f"It was imported as the run {run.name!r}: use that name"
+    steps = f"dfworkbench zoo {f'get {name}' if card.files else f'import {card.name} PATH'}"
+    cure = (
+        f"It was imported as the run {run.name!r}: use that name."
         if run
-        else "Import it once: "
-        + (
-            f"dfworkbench zoo get {name}, then dfworkbench zoo score {name} PATH"
-            if card.files
-            else f"dfworkbench zoo import {card.name} PATH"
-        )
+        else f"{steps}, then dfworkbench zoo score {name} PATH."
     )
     raise DataNotFoundError(
-        f"opening the run {name!r}: it is the card of a published detector ({card.title}), and no run. Expected a run. {as_run}."
+        f"opening the run {name!r}: it is the card of a published detector ({card.title}), and no run. Expected a run. {cure}"
     )
 
 

@@ -254,6 +254,37 @@ def test_a_web_page_is_no_weight_file(server):
         fetched(card_of(f"{server.url}/w.bin", sha256=None, bytes=None))
 
 
+def test_a_web_page_in_between_costs_nothing(server):
+    """A hotel's login page is no reason to give up a gigabyte."""
+    card = card_of(f"{server.url}/w.bin", bytes=None)
+    part = left_part(card, BYTES[:200_000], server)
+    server.ranges, server.headers["/w.bin"] = False, {"Content-Type": "text/html"}
+    with pytest.raises(DownloadError, match="web page"):
+        fetched(card)
+    assert part.stat().st_size == 200_000
+    server.ranges = True
+    server.headers.clear()
+    assert fetched(card).read_bytes() == BYTES
+    assert server.ranges_asked[-1] == "bytes=200000-"
+
+
+def test_another_mirror_continues_where_the_hash_is_known(server, monkeypatch):
+    server.cut_after["/w.bin"] = [100_000] + [0] * 4
+    with pytest.raises(DownloadError):
+        fetched(card_of(f"{server.url}/w.bin"))
+    with serving() as other:
+        other.files["/copy.bin"] = BYTES
+        assert fetched(card_of(f"{other.url}/copy.bin")).read_bytes() == BYTES
+        assert other.ranges_asked == ["bytes=100000-"]
+        assert "if-range" not in other.asked[0][1]
+
+
+def test_half_a_file_must_not_look_whole(server):
+    server.lengths = False
+    with pytest.raises(DownloadError, match="does not say how long"):
+        fetched(card_of(f"{server.url}/w.bin", bytes=None, sha256=None))
+
+
 def test_nobody_answers():
     with serving() as gone:
         pass
