@@ -51,8 +51,9 @@ class TimmNetwork(nn.Module):
         super().__init__()
         self.name = PREFIX + require_network(network)
         config = timm.get_pretrained_cfg(network)
-        own_px = int(config.input_size[-1])
-        arguments = {} if size_px in (None, own_px) else _size_arguments(network, size_px or own_px)
+        _, height, own_px = config.input_size
+        native = size_px in (None, own_px) and height == own_px  # a few networks were made for upright pictures
+        arguments = {} if native else _size_arguments(network, size_px or own_px)
         self.trunk: Any = timm.create_model(network, num_classes=0, **arguments)
         if weights:
             from dfworkbench.models.timm_weights import load_weights
@@ -78,8 +79,10 @@ class TimmNetwork(nn.Module):
         self.input_spec.check(images.shape, self.name)
         return self.trunk.forward_head(self._through_map(self.trunk.forward_features(images)))
 
-    def _through_map(self, found: Tensor) -> Tensor:
+    def _through_map(self, found: Any) -> Any:
         """The same numbers, led through `last_map` as `(B, C, h, w)` where they have places in the picture."""
+        if not isinstance(found, Tensor):  # a network with several branches
+            return found
         if found.ndim == 4 and getattr(self.trunk, "output_fmt", None) == "NHWC":
             return self.last_map(found.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         if found.ndim == 4:
