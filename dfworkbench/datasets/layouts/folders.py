@@ -43,7 +43,9 @@ def read_folders(root: Path, dataset: str, *, folder_groups: bool = True) -> lis
         ParameterError: `folder_groups` is neither true nor false.
     """
     if not isinstance(folder_groups, bool):
-        raise ParameterError(f"reading {root} as 'folders': folder_groups is {folder_groups!r}; expected true or false.")
+        raise ParameterError(
+            f"reading {root} as 'folders': folder_groups is {folder_groups!r}; expected true or false."
+        )
     rows, listings = [], []
     for folder, label, split in _classes(root):
         listings.append(found := list_folder(folder))
