@@ -164,7 +164,9 @@ def checkpoint_table(loaded: Any) -> ReadableTable:
     spec = loaded.input_spec
     origin = loaded.provenance
     kind = f"clips of {spec.clip_length} faces" if spec.clip_length > 1 else "single faces"
-    fed = "windows of whole pictures" if spec.alignment == "whole" else f"{kind}, {spec.crop_scale} x the face box"
+    whole = {"whole": "windows of whole pictures", "whole_resized": "whole pictures, resized"}
+    widened = f"margins of {', '.join(f'{share:.3g}' for share in spec.margins)}" if spec.margins else ""
+    fed = whole.get(spec.alignment) or f"{kind}, {widened or f'{spec.crop_scale} x the face box'}"
     commit = (origin.get("git_commit") or "not known")[:10] + (
         " with uncommitted changes" if origin.get("git_dirty") else ""
     )
