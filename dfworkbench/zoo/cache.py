@@ -103,10 +103,10 @@ def size_of(file: "CardFile") -> str:
 
 
 def size_text(size: int) -> str:
-    """A number of bytes for people, such as 1.2 GB."""
+    """A number of bytes for people, such as 1.22 GB."""
     for unit, step in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if size >= step:
-            return f"{size / step:.{1 if size < 100 * step else 0}f} {unit}"
+        if size >= 0.9995 * step:  # which three digits round up
+            return f"{size / step:.3g} {unit}"
     return f"{size} bytes"
 
 
