@@ -36,7 +36,9 @@ def require_network(network: str) -> str:
         )
     if tag and network not in (known := timm.list_pretrained(f"{base}.*")):
         names = ", ".join(known) or "none: leave the tag out"
-        raise UnknownNameError(f"{doing}: timm {timm.__version__} knows no weights {tag!r} of it. Expected one of: {names}.")
+        raise UnknownNameError(
+            f"{doing}: timm {timm.__version__} knows no weights {tag!r} of it. Expected one of: {names}."
+        )
     return network
 
 
