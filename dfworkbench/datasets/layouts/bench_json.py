@@ -81,7 +81,7 @@ class BenchFile:
         """An entry by itself; None, and a note, where it makes no sense."""
         kind = entry.get("label") if isinstance(entry, dict) else None
         if not isinstance(kind, str):
-            self.odd["no entry with a label and frames"].append(place)
+            self.odd["no label"].append(place)
         elif (label := _label(kind)) is None:
             self.odd["a label that is neither real nor fake"].append(f"{place} ({kind[:40]!r})")
         elif isinstance(found := _path(entry.get("frames"), root), str):

@@ -29,7 +29,7 @@ _FORGERIES = {
     "FF-SH": "FaceShifter", "DFD_fake": "DeepFakeDetection", "CelebDFv1_fake": "Celeb-synthesis",
     "CelebDFv2_fake": "Celeb-synthesis", "DFDCP_FakeA": "method_A", "DFDCP_FakeB": "method_B",
 }  # fmt: skip
-_NESTED, _REPEATED = "folders inside another sequence", "folders that another video has"
+_NESTED, _REPEATED = "a folder inside another sequence", "the folder of another video"
 
 
 def read_deepfakebench(
@@ -107,7 +107,7 @@ def _merge(
     for video in videos:
         parts = video.path.parts[dropped:]
         if not parts:
-            odd["paths that do not lie below the first folders of the others"].append(str(video.path))
+            odd["a path that does not lie below the first folders of the others"].append(str(video.path))
             continue
         there = _on_disk(root.joinpath(*parts)) or root.joinpath(*parts)
         path = PurePosixPath(there.relative_to(root).as_posix())
