@@ -82,13 +82,13 @@ def test_paths_of_another_machine(tmp_path, above):
 def celeb(tmp_path, slash="/"):
     """As rearrange.py writes it: the training split holds everything, val and test the official list."""
     names = {
-        "CelebDFv2_real": {"Celeb-real": ["id0_0000", "id1_0000"], "YouTube-real": ["00170", "00171"]},
+        "CelebDFv2_real": {"Celeb-real": ["id0_0000", "id1_0000"], "YouTube-real": ["90170", "90171"]},
         "CelebDFv2_fake": {"Celeb-synthesis": ["id0_id1_0000", "id1_id0_0000"]},
     }
     content = {"Celeb-DF-v2": {}}
     for label, folders in names.items():
         all_of = {n: entry(label, f"Celeb-DF-v2/{f}/frames/{n}", 2, slash) for f, ns in folders.items() for n in ns}
-        tested = {n: one for n, one in all_of.items() if n in ("id0_0000", "00170", "id0_id1_0000")}
+        tested = {n: one for n, one in all_of.items() if n in ("id0_0000", "90170", "id0_id1_0000")}
         content["Celeb-DF-v2"][label] = {"train": all_of, "val": tested, "test": tested}
         touch(tmp_path, *(f"Celeb-DF-v2/{f}/frames/{n}/000.png" for f, ns in folders.items() for n in ns))
     save(tmp_path, content, "Celeb-DF-v2.json")
@@ -99,14 +99,14 @@ def test_a_test_video_is_no_training_video_and_people_of_both_do_not_train(tmp_p
     videos = read(tmp_path)
     assert videos.index[videos["split"] == "test"].tolist() == [
         "Celeb-DF-v2/Celeb-real/frames/id0_0000",
-        "Celeb-DF-v2/YouTube-real/frames/00170",
+        "Celeb-DF-v2/YouTube-real/frames/90170",
         "Celeb-DF-v2/Celeb-synthesis/frames/id0_id1_0000",
     ]
     assert set(videos["split"]) == {"test", ""}
     fake = videos.loc["Celeb-DF-v2/Celeb-synthesis/frames/id1_id0_0000"]
     assert (fake.forgery, fake.carrier, fake.donor) == ("Celeb-synthesis", "b/id1", "b/id0")
     assert fake.genuine_id == "b/Celeb-DF-v2/Celeb-real/frames/id1_0000"
-    assert videos.loc["Celeb-DF-v2/YouTube-real/frames/00171", "carrier"] == "b/youtube00171"
+    assert videos.loc["Celeb-DF-v2/YouTube-real/frames/90171", "carrier"] == "b/youtube90171"
     assert "videos stand in several splits (3 in train and val and test)" in caplog.text
     assert "the splits of CelebDFv2 share people. Its test split is kept; 3 videos" in caplog.text
 

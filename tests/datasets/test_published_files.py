@@ -55,7 +55,7 @@ def require_celeb(root, lines, end):
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_the_list_of_celebdf_calls_real_videos_1_and_may_lack_its_last_line_end(tmp_path, end):
-    lines = ["1 Celeb-real/id1_0007.mp4", "1 YouTube-real/00170.mp4", "0 Celeb-synthesis/id17_id2_0003.mp4"]
+    lines = ["1 Celeb-real/id80_0001.mp4", "1 YouTube-real/90001.mp4", "0 Celeb-synthesis/id80_id81_0001.mp4"]
     require_celeb(tmp_path, lines, end)
 
 

@@ -284,7 +284,7 @@ _SOUND = "train_mp4,label,original,split,audio_altered\nb.mp4,FAKE,a.mp4,train,T
 _BENCH = (
     '{"FF-DF":{"FF-real":{"train":{"c23":{"000":{"label":"FF-real","frames":["a/frames/000/0.png","a/frames/000/1.png"]}}}},'
     '"FF-DF":{"test":{"c23":{"000_001":{"label":"FF-DF","frames":["a\\\\frames\\\\000_001\\\\0.png","a\\\\frames\\\\000_001\\\\1.png"]}}}}},'
-    '"x":{"y":{"val":{"id0_id1_0000":{"label":"CelebDFv2_fake","frames":"b.mp4"}},"test":{"00170":{"label":"x_real","frames":[]}}}}}'
+    '"x":{"y":{"val":{"id0_id1_0000":{"label":"CelebDFv2_fake","frames":"b.mp4"}},"test":{"90170":{"label":"x_real","frames":[]}}}}}'
 )
 _FF = "original_sequences/youtube/c23/videos/000.mp4", "manipulated_sequences/Deepfakes/c23/videos/000_001.mp4"
 
@@ -311,7 +311,7 @@ READERS: dict[str, Reader] = {
     ),
     "youtube_clips": Reader(
         "conversion_dict.json",
-        _text('{"000":"--b1Ua-kWJE 0","001":"--b1Ua-kWJE 1","002":"x 0"}', *_FF),
+        _text('{"000":"ab_CD-12345 0","001":"ab_CD-12345 1","002":"x 0"}', *_FF),
         _layout("faceforensics"),
     ),
     "bench_set": Reader("set.json", _text(_BENCH, "a/frames/000/0.png", "b.mp4"), _layout("deepfakebench")),
