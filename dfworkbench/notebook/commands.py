@@ -17,6 +17,8 @@ SUBCOMMANDS: dict[str, str] = {
     "extract": "dfworkbench.extraction:ExtractSettings",
     "train": "dfworkbench.training:TrainSettings",
     "score": "dfworkbench.evaluation.scoring.score:ScoreSettings",
+    "zoo score": "dfworkbench.evaluation.scoring.score:ScoreSettings",
+    "zoo check": "dfworkbench.evaluation.scoring.score:ScoreSettings",
     "judge": "dfworkbench.evaluation.exchange.judge_file:JudgeSettings",
 }
 
