@@ -15,6 +15,7 @@ from dfworkbench.evaluation.scoring.aggregate import Rule
 from dfworkbench.evaluation.scoring.heldout import score_split
 from dfworkbench.evaluation.scoring.results import FileScore, Scored
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
+from dfworkbench.notebook.published import run_of
 from dfworkbench.notebook.views import auc_sentence, example_videos, metric_table
 from dfworkbench.runs.checkpoints import LoadedDetector
 from dfworkbench.runs.run import Run
@@ -26,11 +27,17 @@ from dfworkbench.show.tables import ReadableTable
 class InferenceSettings(ScoreSettings):
     """`ScoreSettings`, and what to score with them."""
 
-    checkpoint: str = Field("", description="Run in checkpoints/, its best epoch; empty takes the run trained last.")
+    checkpoint: str = Field(
+        "",
+        description="Run in checkpoints/, its best epoch, or a published detector (zoo:CARD); empty takes the run trained last.",
+    )
     path: str = Field(
         "",
         description="A picture, a video or a folder; empty takes test videos of the data set.",
         json_schema_extra={"media": True},
+    )
+    compare: list[str] = Field(
+        [], description="Further runs or published detectors (zoo:CARD) that score the same files, side by side."
     )
     dataset: str = Field("demo", description="Extracted data set whose test split gives the figures.")
     annotate: bool = Field(False, description="Also write videos with boxes and scores drawn in.")
@@ -39,9 +46,14 @@ class InferenceSettings(ScoreSettings):
         """The part that scoring takes."""
         return ScoreSettings(**{name: getattr(self, name) for name in ScoreSettings.model_fields})
 
-    def run(self) -> str:
-        """The checkpoint, or the newest one."""
-        return self.checkpoint or Run.newest().name
+    def runs(self) -> list[str]:
+        """The run of the checkpoint (by default the newest), then those of `compare`; see `published.run_of`.
+
+        Raises:
+            DataNotFoundError: There is no run; or the file of a published detector is not on this machine.
+        """
+        first = run_of(self.checkpoint) if self.checkpoint else Run.newest().name
+        return list(dict.fromkeys([first, *map(run_of, self.compare)]))
 
     def files(self) -> Path | list[Path]:
         """What to score: `path`, or one test video of each kind from the data set."""

@@ -7,6 +7,7 @@ from pathlib import Path, PureWindowsPath
 from dfworkbench.core.names import require_name
 from dfworkbench.core.workspace import Workspace, atomic_path, find_workspace
 from dfworkbench.models.registry import ENCODERS
+from dfworkbench.notebook.published import checkpoint_labels, checkpoints
 from dfworkbench.runs.run import Run
 
 
@@ -18,11 +19,13 @@ class Choice:
         kind: What is named, for messages.
         names: Called when the panel is built, so that it shows what exists now.
         closed: Whether a name outside the list is an error. Data sets and runs come and go, so they are open.
+        labels: What a dropdown shows for these names.
     """
 
     kind: str
     names: Callable[[], Sequence[str]]
     closed: bool = True
+    labels: Callable[[Sequence[str]], Sequence[str]] = list
 
     def options(self, current: str) -> list[str]:
         """Names for a dropdown, the current one included.
@@ -78,7 +81,7 @@ def datasets(workspace: Workspace | None = None) -> list[str]:
 #: Field name -> what it may be. A field of another name with plain text stays a text box.
 CHOICES: dict[str, Choice] = {
     "caddm": Choice("CADDM detector", lambda: [name for name in detectors() if name.startswith("caddm_")]),
-    "checkpoint": Choice("checkpoint", Run.names, closed=False),
+    "checkpoint": Choice("checkpoint", checkpoints, closed=False, labels=checkpoint_labels),
     "dataset": Choice("data set", datasets, closed=False),
     "detector": Choice("detector", detectors),
     "encoder": Choice("encoder of identity", encoders),
