@@ -44,6 +44,7 @@ class PublishedDetectors:
     def __init__(self, panel: SettingsPanel) -> None:
         self._checkpoint = panel["checkpoint"]
         self._thread: threading.Thread | None = None
+        self._busy = False
         options = [("all of them", "")] + [(f"{card.name}: {card.title}", card.name) for card in list_cards()]
         wide = w.Layout(width="auto", flex="1 1 auto")
         self.card = w.Dropdown(options=options, value="", layout=wide)
@@ -103,14 +104,12 @@ class PublishedDetectors:
         files = whole_files(card) if card and card.files else ()
         self.file.options = [(file.name, file.name) for file in files] or [("", "")]
         self.file.layout.display = "" if len(files) > 1 else "none"
-        self.accept.value = False
-        self._message.value = ""
+        self.accept.value, self._hand_box.selected_index = False, None
         self._about.value = _dfw(card_html(card) if card else list_html(cards_table()))
         self._show_state()
 
     def _show_state(self, _: Any = None) -> None:
         card = self.chosen
-        busy = self._thread is not None and self._thread.is_alive()
         wanted = with_parts(card, self.file.value) if card and card.files else []
         run = find_run(card, self.file.value) if card else None
         lacking = [] if run else [item for item in wanted if not target_path(card, item).is_file()]
@@ -119,15 +118,15 @@ class PublishedDetectors:
         self.accept.description = "I accept these terms"
         _show(self.accept, asks)
         self.get.description = "Take it as checkpoint" if run else f"Get ({_size(lacking)})" if lacking else "Import"
-        self.get.disabled = busy or (asks and not self.accept.value)
-        self.take.disabled = self.path.disabled = busy or (asks and not self.accept.value)
+        self.get.disabled = self._busy or (asks and not self.accept.value)
+        self.take.disabled = self.path.disabled = self._busy or (asks and not self.accept.value)
         _show(self.get, bool(run or wanted))
-        _show(self.stop, busy)
+        _show(self.stop, self._busy)
         _show(self._hand_box, card is not None and run is None)
         self._by_hand.value = _dfw("".join(file_html(card, item) for item in wanted)) if card else ""
-        if lacking and (why := _why_by_hand(lacking)):
+        if why := _why_by_hand(lacking):
             self._hand_box.selected_index = 0
-            self._say(f"The file is not on this machine, and {why}. Bring it by hand, as described below.")
+        self._say(f"The file is not on this machine, and {why}. Bring it by hand, as described below." if why else "")
 
     def _say(self, text: str, bad: bool = False) -> None:
         kind = "dfw-bad" if bad else "dfw-good" if text.startswith("✓") else "dfw-hint"
@@ -177,12 +176,13 @@ class PublishedDetectors:
 
     def _start(self, work: Callable[[Card, str], Path]) -> None:
         card, file = self.chosen, self.file.value
-        if card is None or (self._thread is not None and self._thread.is_alive()):
+        if card is None or self._busy:
             return
+        self._busy = True
         self.progress.clear()
+        self._show_state()
         self._thread = threading.Thread(target=self._run, args=(work, card, file), daemon=True)
         self._thread.start()
-        self._show_state()
 
     def _run(self, work: Callable[[Card, str], Path], card: Card, file: str) -> None:
         """In the thread: every end of the work is shown, because nobody sees an error that is raised here."""
@@ -199,7 +199,7 @@ class PublishedDetectors:
             self._end(f"✓ {card.title} is here as the run {folder.name}, and is the checkpoint of the panel now.")
 
     def _end(self, text: str, bad: bool = False) -> None:
-        self._thread = None
+        self._busy = False
         self.progress.clear()
         self._show_state()
         self._say(text, bad)
@@ -239,7 +239,7 @@ def _show(widget: Any, shown: bool) -> None:
 
 def _why_by_hand(files: list[Any]) -> str:
     """Why no program can fetch these files; "" if one can."""
-    if switch := offline():
+    if files and (switch := offline()):
         return f"{switch} forbids connections"
     return "only people can fetch it, from its page" if any(file.by_hand for file in files) else ""
 

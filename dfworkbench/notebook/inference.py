@@ -6,6 +6,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from pydantic import Field
 
+from dfworkbench.core.errors import InputError
 from dfworkbench.core.safe_paths import require_below
 from dfworkbench.core.workspace import explain_write, find_workspace
 from dfworkbench.datasets.dataset import DataSet
@@ -66,7 +67,10 @@ class InferenceSettings(ScoreSettings):
 
 
 class HeldOut:
-    """Figures of a detector on the test split of a data set; where none is extracted, a sentence that says so.
+    """Figures of a detector on the test split of a data set; where there can be none, a sentence that says why.
+
+    That is so where no such data set is extracted, or it was not extracted as this detector needs it: whole pictures for one
+    that looks at them, exact face boxes for DeepfakeForensics-v1.
 
     Args:
         loaded: The detector, as `load_detector` returns it.
@@ -75,19 +79,22 @@ class HeldOut:
     """
 
     def __init__(self, loaded: LoadedDetector, dataset: str, rule: Rule) -> None:
-        self.dataset = dataset
         self.rule: Rule = rule
-        extracted = DataSet(dataset).is_extracted
-        self.scores = score_split(loaded, dataset, "test") if extracted else None
+        self.scores, self._why = None, ""
+        if not DataSet(dataset).is_extracted:
+            self._why = (
+                f"the data set {dataset!r} is not extracted in this workspace. Extract one with notebook 01_data_extraction, and "
+                "name it as dataset."
+            )
+        else:
+            try:
+                self.scores = score_split(loaded, dataset, "test")
+            except InputError as error:
+                self._why = str(error)
         self.metrics = None if self.scores is None else evaluate(self.scores, judging=Judging(rule=rule))
 
     def __str__(self) -> str:
-        if self.metrics is None:
-            return (
-                f"No held-out figures: the data set {self.dataset!r} is not extracted in this workspace. Extract one with notebook "
-                "01_data_extraction, and name it as dataset."
-            )
-        return auc_sentence(self.metrics)
+        return f"No held-out figures: {self._why}" if self.metrics is None else auc_sentence(self.metrics)
 
     def table(self) -> ReadableTable | None:
         """All metrics on all levels; nothing without figures."""
