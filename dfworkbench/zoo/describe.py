@@ -47,7 +47,7 @@ def cards_table(workspace: Workspace | None = None) -> pd.DataFrame:
             "name": card.name,
             "title": card.title,
             "size": size_text(card.files[0].bytes) if card.files else "",
-            "licence": card.licence_weights,
+            "licence": card.licence_weights.partition(" (")[0],
             "terms": "to accept" if card.accept else "",
             "looks at": looks_at(card),
             "trained on": card.trained_on,
@@ -135,7 +135,7 @@ def _input_words(spec: "InputSpec") -> Iterator[str]:
     elif spec.alignment == "whole_resized":
         yield "whole picture"
     elif spec.alignment == "five_points":
-        yield f"face aligned by five landmarks{' on the authors template' if spec.template else ''}"
+        yield "face aligned by five landmarks" + (" onto the authors' template" if spec.template else "")
     elif spec.margins:
         shares = " ".join(f"{margin:.3g}" for margin in spec.margins)
         yield f"face box widened by {shares} (left, top, right, bottom) of its {spec.margin_of.replace('_', ' ')}"
@@ -143,18 +143,13 @@ def _input_words(spec: "InputSpec") -> Iterator[str]:
         yield f"face box, {'each side' if spec.region == 'sides' else 'a square of'} {spec.crop_scale:g} times its side"
     if spec.square_after_margins:
         yield "made square"
-    if spec.alignment in ("box", "five_points"):
-        yield {
-            "repeat": "border repeated",
-            "black": "black outside",
-            "clip": "cut at the frame",
-            "shift": "moved inside",
-        }[spec.border]
+    if spec.of_faces:
+        beyond = {"repeat": "border repeated", "black": "black", "clip": "clipped", "shift": "moved inside"}
+        yield f"{beyond[spec.border]} at the edge of the frame"
     if spec.alignment != "whole":
-        yield (
-            {"stretch": "stretched", "letterbox": "letterboxed", "shortest_edge": "shortest side"}[spec.fit]
-            + f" to {spec.resize_px or spec.size_px} px ({spec.interpolation}{' with antialiasing' if spec.antialias else ''})"
-        )
+        fit = {"stretch": "resized", "letterbox": "letterboxed", "shortest_edge": "shortest side"}[spec.fit]
+        how = f"{spec.interpolation.replace('_', ' ')}{' with antialiasing' if spec.antialias else ''}"
+        yield f"{fit} to {spec.resize_px or spec.size_px} px ({how})"
     if spec.resize_px or spec.alignment == "whole":
         yield f"centre crop {spec.size_px} px"
     yield spec.channel_order.upper()
@@ -162,12 +157,13 @@ def _input_words(spec: "InputSpec") -> Iterator[str]:
 
 
 def _numbers(values: tuple[float, ...]) -> str:
-    return " ".join(f"{value:.4g}" for value in dict.fromkeys(values))
+    shown = values[:1] if len(set(values)) == 1 else values
+    return " ".join(f"{value:.4g}" for value in shown)
 
 
 def _file_facts(file: "CardFile") -> str:
     sha256 = f"SHA-256 {file.sha256}" if file.sha256 else "SHA-256 not known: that of the first download is recorded"
-    source = f"; stated by {file.says}" if file.says else ""
+    source = f" (source: {file.says})" if file.says else ""
     return f"{size_text(file.bytes)}, {sha256}{source}{'; by hand only' if file.by_hand else ''}"
 
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from dfworkbench.core.errors import DataNotFoundError, DownloadError
 from dfworkbench.core.locks import held
+from dfworkbench.core.provenance import file_hash
 from dfworkbench.core.workspace import Workspace, explain_write
 from dfworkbench.zoo.addresses import fetch_address, offline, require_safe
-from dfworkbench.zoo.cache import find_cached, require_hash, sha256_of, size_text, target_path, write_record
+from dfworkbench.zoo.cache import find_cached, require_hash, size_text, target_path, write_record
 from dfworkbench.zoo.card import get_card
 from dfworkbench.zoo.licences import require_accepted
 
@@ -50,6 +51,7 @@ def get(
         OutputError: The disk is full, or another process fetches the file.
     """
     card = get_card(card) if isinstance(card, str) else card
+    require_files(card)
     item = card.file(file)
     target = target_path(card, item, workspace)
     require_accepted(card, accept, workspace)
@@ -60,8 +62,21 @@ def get(
         return target
     if found == target:  # perhaps carried over by hand
         about = {"bytes": target.stat().st_size, "address": "put there by hand"}
-        write_record(target, item.sha256 or sha256_of(target), about)
+        write_record(target, item.sha256 or file_hash(target), about)
     return found
+
+
+def require_files(card: "Card") -> None:
+    """Refuse a card that stands for a kind of release, and names no file.
+
+    Raises:
+        DataNotFoundError: It names none; says how to import one.
+    """
+    if not card.files:
+        raise DataNotFoundError(
+            f"getting the weights of {card.title}: the card {card.name!r} stands for any release of its kind and names no file. "
+            f"Expected one that you chose: download it, and import it with dfworkbench zoo import {card.name} PATH."
+        )
 
 
 def by_hand_text(card: "Card", file: "CardFile", target: Path) -> str:
@@ -96,7 +111,7 @@ def _fetch(card: "Card", file: "CardFile", target: Path, progress: "Progress", p
     with held(lock, f"fetching {file.name} of the card {card.name!r}"):
         try:
             if target.is_file():  # another process was faster
-                require_hash(card, file, target, sha256_of(target), f"Delete {target} and get it again.")
+                require_hash(card, file, target, file_hash(target), f"Delete {target} and get it again.")
                 return
             wanted = Wanted(fetch_address(file.url), target, file.bytes, file.sha256 or "")
             fetched = transfer(wanted, progress=progress, patience=patience or Patience())

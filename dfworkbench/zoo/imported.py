@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dfworkbench.core.errors import DataNotFoundError
+from dfworkbench.core.errors import DataNotFoundError, UnknownNameError
+from dfworkbench.core.provenance import file_hash
 from dfworkbench.core.workspace import Workspace, find_workspace
-from dfworkbench.zoo.cache import find_cached, require_hash, sha256_of, target_path, write_record
+from dfworkbench.zoo.cache import find_cached, require_hash, target_path, write_record
 from dfworkbench.zoo.card import get_card
-from dfworkbench.zoo.fetching import by_hand_text, get
+from dfworkbench.zoo.fetching import by_hand_text, get, require_files
 from dfworkbench.zoo.licences import require_accepted
 
 if TYPE_CHECKING:
@@ -64,6 +65,30 @@ def find_run(
     return None
 
 
+def require_no_bare_card(name: str, workspace: Workspace | None = None) -> None:
+    """Refuse the name of a card where a run is expected, and say how to get one; any other name passes.
+
+    Raises:
+        DataNotFoundError: The name is that of a card, and of no file and no run.
+    """
+    if Path(name).exists() or ((workspace or find_workspace()).checkpoints / name).is_dir():
+        return
+    try:
+        card, file = split_name(name)
+    except UnknownNameError:
+        return
+    run = find_run(card, file, workspace)
+    steps = f"dfworkbench zoo {f'get {name}' if card.files else f'import {card.name} PATH'}"
+    cure = (
+        f"It was imported as the run {run.name!r}: use that name."
+        if run
+        else f"{steps}, then dfworkbench zoo score {name} PATH."
+    )
+    raise DataNotFoundError(
+        f"opening the run {name!r}: it is the card of a published detector ({card.title}), and no run. Expected a run. {cure}"
+    )
+
+
 def import_file(
     card: "Card | str",
     path: Path,
@@ -96,7 +121,7 @@ def import_file(
     require_accepted(card, accept, workspace)
     path, item = Path(path), _item_of(card, Path(path))
     if item is not None and path.is_file():
-        target, sha256 = target_path(card, item, workspace), sha256_of(path)
+        target, sha256 = target_path(card, item, workspace), file_hash(path)
         cure = "Get it again, from the address that `dfworkbench zoo show` gives; dfworkbench.zoo.import_card takes any file."
         require_hash(card, item, target, sha256, cure)
         if not item.sha256:
@@ -127,7 +152,7 @@ def run_of(
         The folder of the run.
 
     Raises:
-        DataNotFoundError: Its file is not on this machine, and `fetch` is false, or nobody can fetch it.
+        DataNotFoundError: Its file is not on this machine, and `fetch` is false, or no program can fetch it.
         ParameterError: The terms were not accepted.
         DownloadError: It could not be fetched.
         CheckpointError: It cannot be imported.
@@ -138,11 +163,6 @@ def run_of(
     if (run := find_run(card, file, workspace)) is not None:
         return run
     require_accepted(card, accept, workspace)
-    if not card.files:
-        raise DataNotFoundError(
-            f"using the card {card.name!r}: it stands for any file of its kind, and none was imported. Import one with "
-            f"dfworkbench zoo import {card.name} PATH, and use the name of the run that this makes."
-        )
     paths = [_path(card, item, fetch, progress, workspace) for item in with_parts(card, file)]
     parts = {item.part: path for item, path in zip(with_parts(card, file), paths, strict=True) if path != paths[0]}
     return import_card(card, paths[0], "", workspace, **parts)
@@ -150,6 +170,7 @@ def run_of(
 
 def with_parts(card: "Card", file: str = "") -> list["CardFile"]:
     """A file of a card, the first by default, and the first file of each further part that it needs."""
+    require_files(card)
     first = card.file(file)
     further = {item.part: item for item in reversed(card.files) if item.part != first.part}
     return [first, *reversed(further.values())]

@@ -171,5 +171,5 @@ def check(
         prefix = f"{'fake' if label == FAKE else 'real'}/"
         tables.append(table.assign(label=label, video_id=prefix + table["video_id"], row_id=prefix + table["row_id"]))
     scores = pd.concat(tables, ignore_index=True)
-    metrics = evaluate(scores, ["video"], Judging(rule=settings.rule), metrics=["auc"])
+    metrics = evaluate(scores, ["video"], Judging(rule=settings.rule, missing=settings.missing), metrics=["auc"])
     return Check(loaded.run, metrics, scores)
