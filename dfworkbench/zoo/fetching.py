@@ -16,7 +16,7 @@ from dfworkbench.zoo.licences import require_accepted
 
 if TYPE_CHECKING:
     from dfworkbench.zoo.card import Card, CardFile
-    from dfworkbench.zoo.transfer import Fetched, Patience, Wanted
+    from dfworkbench.zoo.transfer import Fetched, Patience, Progress, Wanted
 
 
 def get(
@@ -24,7 +24,7 @@ def get(
     file: str = "",
     *,
     accept: bool = False,
-    progress: bool = True,
+    progress: "Progress" = True,
     workspace: Workspace | None = None,
     patience: "Patience | None" = None,
 ) -> Path:
@@ -37,7 +37,7 @@ def get(
         card: A card or its name.
         file: Name of one of its files; the first one by default.
         accept: Accept the terms that the card asks for; remembered.
-        progress: Whether to show a bar with the time that is left.
+        progress: Whether to show a bar with the time that is left; or what makes one, as `tqdm` does.
         workspace: Whose weights folder is used; DFWORKBENCH_WEIGHTS names another one.
         patience: How long to wait for the server.
 
@@ -103,7 +103,7 @@ def _require_possible(card: "Card", file: "CardFile", target: Path) -> None:
     require_safe(fetch_address(file.url))
 
 
-def _fetch(card: "Card", file: "CardFile", target: Path, progress: bool, patience: "Patience | None") -> None:
+def _fetch(card: "Card", file: "CardFile", target: Path, progress: "Progress", patience: "Patience | None") -> None:
     from dfworkbench.zoo.transfer import Patience, Wanted, transfer  # httpx is only needed here
 
     lock = target.with_name(f".fetch-{target.name}")

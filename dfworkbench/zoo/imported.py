@@ -9,7 +9,7 @@ from dfworkbench.core.provenance import file_hash
 from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.zoo.cache import find_cached, require_hash, target_path, write_record
 from dfworkbench.zoo.card import get_card
-from dfworkbench.zoo.fetching import get, require_files
+from dfworkbench.zoo.fetching import by_hand_text, get, require_files
 from dfworkbench.zoo.licences import require_accepted
 
 if TYPE_CHECKING:
@@ -181,9 +181,11 @@ def _path(card: "Card", item: "CardFile", fetch: bool, progress: bool, workspace
         return get(card, item.name, progress=progress, workspace=workspace)
     found = find_cached(card, item, workspace)
     if found is None:
+        named = card.name if item == card.files[0] else f"{card.name}:{item.name}"
         raise DataNotFoundError(
             f"using the card {card.name!r}: {item.name} is not on this machine, and nothing is fetched unasked. Get it with "
-            f"dfworkbench zoo get {card.name}{'' if item == card.files[0] else ':' + item.name}, or add --get."
+            f"`dfworkbench zoo get {named}`, with --get, or with the button in notebook 03. "
+            f"{by_hand_text(card, item, target_path(card, item, workspace))}"
         )
     return found
 

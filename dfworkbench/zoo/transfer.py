@@ -69,12 +69,16 @@ class Fetched:
     announced: dict[str, str] = field(default_factory=dict)
 
 
-def transfer(wanted: Wanted, *, progress: bool = True, patience: Patience = Patience()) -> Fetched:
+#: Whether to show a bar with the time that is left; or what makes one, as `tqdm` does, to show it elsewhere.
+Progress = bool | Callable[..., tqdm]
+
+
+def transfer(wanted: Wanted, *, progress: Progress = True, patience: Patience = Patience()) -> Fetched:
     """Bring a file into `TARGET.part`, beginning with what is there of it.
 
     Args:
         wanted: The file. Its folder must exist, and be locked against other processes.
-        progress: Whether to show a bar with the time that is left.
+        progress: Whether and how to show a bar.
         patience: When to give up.
 
     Returns:
@@ -230,8 +234,8 @@ def _require_same_bytes(wanted: Wanted, found: Fetched) -> None:
         )
 
 
-def _bar(wanted: Wanted, part: PartFile, progress: bool) -> tqdm:
-    name = wanted.target.name
-    return tqdm(
+def _bar(wanted: Wanted, part: PartFile, progress: Progress) -> tqdm:
+    name, bar = wanted.target.name, tqdm if isinstance(progress, bool) else progress
+    return bar(
         total=wanted.size, initial=part.size, desc=name, unit="B", unit_scale=True, disable=not progress, leave=False
     )
