@@ -72,8 +72,8 @@ class FaceSettings(Settings):
 
     sampling: Literal["even", "both_ends"] = Field(
         default="even",
-        description="Frames of a video: even (the first one of as many equal parts) or both_ends (evenly from the first to the last "
-        "frame, as most authors of published detectors sample)",
+        description="Frames of a video: even (the first one of as many equal parts) or both_ends (evenly from the first to the "
+        "last frame, as most authors of published detectors sample)",
     )
 
     @model_validator(mode="after")
