@@ -91,7 +91,7 @@ class PublishedDetectors:
             self._message,
             self._hand_box,
         ]
-        return w.VBox(parts, layout=w.Layout(grid_gap="6px", overflow="visible")).add_class("dfw-card")
+        return w.VBox(parts, layout=w.Layout(grid_gap="6px", overflow="visible")).add_class("dfw-card").add_class("dfw-published")
 
     def _hand(self) -> w.VBox:
         self.upload.tooltip = _UPLOAD_HINT
