@@ -97,7 +97,11 @@ class FaceSettings(Settings):
         }
         unused = {name for name, chosen in ways.items() if not chosen}
         if not self.finds_faces:
-            unused = set(type(self).model_fields) - {"frames", "context_max_px", *({"whole", "crops", "sampling"} - unused)}
+            unused = set(type(self).model_fields) - {
+                "frames",
+                "context_max_px",
+                *({"whole", "crops", "sampling"} - unused),
+            }
         return self.content_hash(without=tuple(unused))
 
     def smallest_face_px(self, width_px: int, height_px: int) -> float:

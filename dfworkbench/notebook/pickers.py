@@ -6,7 +6,8 @@ from pathlib import Path, PureWindowsPath
 
 from dfworkbench.core.names import require_name
 from dfworkbench.core.workspace import Workspace, atomic_path, find_workspace
-from dfworkbench.models.registry import ENCODERS
+from dfworkbench.models.registry import ENCODERS, load_builder
+from dfworkbench.models.timm_names import PREFIX, SUGGESTED
 from dfworkbench.notebook.published import checkpoint_labels, checkpoints
 from dfworkbench.runs.run import Run
 
@@ -19,12 +20,14 @@ class Choice:
         kind: What is named, for messages.
         names: Called when the panel is built, so that it shows what exists now.
         closed: Whether a name outside the list is an error. Data sets and runs come and go, so they are open.
+        prefix: What names outside a closed list may begin with; they are typed, and looked up by `check`.
         labels: What a dropdown shows for these names.
     """
 
     kind: str
     names: Callable[[], Sequence[str]]
     closed: bool = True
+    prefix: str = ""
     labels: Callable[[Sequence[str]], Sequence[str]] = list
 
     def options(self, current: str) -> list[str]:
@@ -36,9 +39,15 @@ class Choice:
         names = list(self.names())
         if current in names:
             return names
-        if self.closed:
-            require_name(self.kind, current, names)
+        self.check(current)
         return [current, *names]
+
+    def check(self, name: str) -> None:
+        """Raise `UnknownNameError` where the list is closed, does not hold `name`, and no network of timm is called so."""
+        if self.prefix and name.startswith(self.prefix):
+            load_builder(name)
+        elif self.closed:
+            require_name(self.kind, name, self.names())
 
 
 #: Beginnings of the names of detectors that a method of their own trains.
@@ -50,6 +59,16 @@ def detectors() -> list[str]:
     from dfworkbench.models import list_detectors
 
     return list(list_detectors())
+
+
+def detectors_and_timm() -> list[str]:
+    """Names of all detectors, and of some networks of timm."""
+    return [*detectors(), *SUGGESTED]
+
+
+def plain_detectors() -> list[str]:
+    """Names of all detectors that no method of their own trains, and of some networks of timm."""
+    return [name for name in detectors_and_timm() if not name.startswith(_OWN_METHOD)]
 
 
 def encoders() -> list[str]:
@@ -83,11 +102,11 @@ CHOICES: dict[str, Choice] = {
     "caddm": Choice("CADDM detector", lambda: [name for name in detectors() if name.startswith("caddm_")]),
     "checkpoint": Choice("checkpoint", checkpoints, closed=False, labels=checkpoint_labels),
     "dataset": Choice("data set", datasets, closed=False),
-    "detector": Choice("detector", detectors),
+    "detector": Choice("detector", detectors_and_timm, prefix=PREFIX),
     "encoder": Choice("encoder of identity", encoders),
     "layout": Choice("dataset layout", layouts),
     "method": Choice("training method", methods),
-    "plain": Choice("plain detector", lambda: [name for name in detectors() if not name.startswith(_OWN_METHOD)]),
+    "plain": Choice("plain detector", plain_detectors, prefix=PREFIX),
     "second": Choice("data set", datasets, closed=False),
     "second_layout": Choice("dataset layout", layouts),
     "start_from": Choice("checkpoint", Run.names, closed=False),

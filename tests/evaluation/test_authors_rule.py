@@ -92,7 +92,11 @@ def test_a_file_without_score_counts_only_in_benchmark_mode(pictures):
     ("video", "rule", "words"),
     [
         ({"people": "frame_maximum"}, "frame_maximum", "mean over 32 frames of the maximum over faces of at least"),
-        ({"people": "pooled", "rule": "confident"}, "confident", "confident mean over all faces, at most 127, 32 frames"),
+        (
+            {"people": "pooled", "rule": "confident"},
+            "confident",
+            "confident mean over all faces, at most 127, 32 frames",
+        ),
         ({"people": "most_confident", "rule": "mean_logit"}, "largest_mean_logit", "stands in for the face"),
         ({"people": "maximum"}, "max_track_mean", "maximum over tracks of the mean over 32 frames"),
         ({"people": "none", "frames": 8}, "mean", "mean over 8 frames"),
