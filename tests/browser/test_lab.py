@@ -1,5 +1,5 @@
-"""What a person does in JupyterLab: trains in 02 with the widgets and sees the curves, asks 03 about a video with two people, gets a
-published detector there, moves the slider of 04.
+"""What a person does in JupyterLab: trains in 02 with the widgets and sees the curves, asks 03 about a video with two people,
+gets a published detector there, moves the slider of 04.
 
 Needs Chromium, its driver and selenium (Debian: `apt-get install chromium chromium-driver`; `pip install selenium`); skipped
 with a reason where they are missing. Pictures of the pages are kept in the folder named by DFWORKBENCH_SCREENSHOTS.
