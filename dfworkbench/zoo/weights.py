@@ -84,7 +84,8 @@ def _stripped(network: CardNetwork, tensors: Mapping[str, Tensor]) -> dict[str, 
 def folded(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Weights W + U diag(S) V of layers that hold `weight_main` (W) and a low-rank residual; nothing is decomposed.
 
-    Yan et al.: Orthogonal Subspace Decomposition for Generalizable AI-Generated Image Detection. ICML 2025, arXiv:2411.15633 (Effort).
+    Yan et al.: Orthogonal Subspace Decomposition for Generalizable AI-Generated Image Detection (Effort). ICML 2025,
+    arXiv:2411.15633.
     """
     main = [name.removesuffix("weight_main") for name in tensors if name.endswith(".weight_main")]
     found = {name: value for name, value in tensors.items() if name.rsplit(".", 1)[-1] not in _FOLDED}
