@@ -49,8 +49,8 @@ def list_html(table: pd.DataFrame) -> str:
     Args:
         table: Of `zoo.describe.cards_table`.
     """
-    rows = table[_SHOWN].to_numpy().tolist()
-    return f'<div style="max-height:340px;overflow-y:auto">{html_table(_SHOWN, rows)}</div>'
+    shown = table[_SHOWN].assign(size=table["size"].replace(size_text(None), "-"))
+    return f'<div style="max-height:420px;overflow-y:auto">{html_table(_SHOWN, shown.to_numpy().tolist())}</div>'
 
 
 def _link(address: str) -> Link | str:

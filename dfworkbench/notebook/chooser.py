@@ -48,13 +48,12 @@ class PublishedDetectors:
         self._thread: threading.Thread | None = None
         self._busy = False
         options = [("all of them", "")] + [(f"{card.name}: {card.title}", card.name) for card in list_cards()]
-        wide = w.Layout(width="auto", flex="1 1 auto")
-        self.card = w.Dropdown(options=options, value="", layout=wide)
-        self.file = w.Dropdown(options=[("", "")], layout=wide)
-        self.accept = w.Checkbox(indent=False, layout=wide)
+        self.card = w.Dropdown(options=options, value="", layout=_wide())
+        self.file = w.Dropdown(options=[("", "")], layout=_wide())
+        self.accept = w.Checkbox(indent=False, layout=_wide())
         self.get = w.Button(button_style="primary", layout=w.Layout(width="auto"))
         self.stop = w.Button(description="Stop", layout=w.Layout(width="auto", display="none"))
-        self.path = w.Text(placeholder="path of the file on this machine", continuous_update=False, layout=wide)
+        self.path = w.Text(placeholder="path of the file on this machine", continuous_update=False, layout=_wide())
         self.take = w.Button(description="Import this file", layout=w.Layout(width="auto"))
         self.upload = w.FileUpload(multiple=False, description="Upload", layout=w.Layout(width="110px"))
         self.progress = LiveProgress()
@@ -239,6 +238,10 @@ class PublishedDetectors:
 
 def _dfw(inner: str) -> str:
     return f'<div class="dfw">{inner}</div>'
+
+
+def _wide() -> w.Layout:
+    return w.Layout(width="auto", flex="1 1 auto")  # one each: a widget is hidden by its layout
 
 
 def _show(widget: Any, shown: bool) -> None:
