@@ -36,7 +36,7 @@ def xception(head: str, logits: int) -> Shapes:
     return {name.replace("fc.", f"{head}."): shape for name, shape in found.items()}
 
 
-def _norm(name: str, width: int) -> Shapes:
+def batch_norm(name: str, width: int) -> Shapes:
     values = {f"{name}.{part}": (width,) for part in ("weight", "bias", "running_mean", "running_var")}
     return values | {f"{name}.num_batches_tracked": ()}
 
@@ -46,14 +46,14 @@ def adjust_channel(width_in: int = 2048, width_out: int = 512) -> Shapes:
     return {
         "adjust_channel.0.weight": (width_out, width_in, 1, 1),
         "adjust_channel.0.bias": (width_out,),
-    } | _norm("adjust_channel.1", width_out)
+    } | batch_norm("adjust_channel.1", width_out)
 
 
 def dfb_meso4() -> Shapes:
     convolutions = {"conv1": (8, 3, 3, 3), "conv2": (8, 8, 5, 5), "conv3": (16, 8, 5, 5), "conv4": (16, 16, 5, 5)}
     return {
         **{f"{name}.weight": shape for name, shape in convolutions.items()},
-        **_norm("bn1", 8), **_norm("bn2", 16), **linear("fc1", 16, 1024), **linear("fc2", 2, 16),
+        **batch_norm("bn1", 8), **batch_norm("bn2", 16), **linear("fc1", 16, 1024), **linear("fc2", 2, 16),
     }  # fmt: skip
 
 
@@ -66,7 +66,7 @@ def dfb_mesoinception4() -> Shapes:
             convolutions[f"{name}_conv{branch}_2"] = (width, width, 3, 3)
     return {
         **{f"{name}.weight": shape for name, shape in convolutions.items()},
-        **_norm("Incption1_bn", 11), **_norm("Incption2_bn", 12), **_norm("bn1", 16),
+        **batch_norm("Incption1_bn", 11), **batch_norm("Incption2_bn", 12), **batch_norm("bn1", 16),
         **linear("fc1", 16, 1024), **linear("fc2", 2, 16),
     }  # fmt: skip
 
@@ -113,7 +113,7 @@ def openai_clip_vision() -> Shapes:
     return shapes
 
 
-def dinov3(prefix: str, layers: int = 24) -> Shapes:
+def dinov3(layers: int = 24) -> Shapes:
     """DINOv3 ViT-L/16 in the names of transformers 4."""
     shapes: Shapes = {
         "embeddings.cls_token": (1, 1, 1024),
@@ -132,7 +132,7 @@ def dinov3(prefix: str, layers: int = 24) -> Shapes:
             shapes |= {f"layer.{i}.{part}.weight": (1024,), f"layer.{i}.{part}.bias": (1024,)}
         shapes |= {f"layer.{i}.layer_scale{n}.lambda1": (1024,) for n in (1, 2)}
         shapes |= linear(f"layer.{i}.mlp.up_proj", 4096, 1024) | linear(f"layer.{i}.mlp.down_proj", 1024, 4096)
-    return prefixed(shapes, prefix)
+    return shapes
 
 
 def effort() -> Shapes:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from dfworkbench.core.errors import ParameterError
@@ -22,7 +21,7 @@ from dfworkbench.runs.writer import new_run, write_imported
 from dfworkbench.zoo.card import Card, CardNetwork, get_card
 from dfworkbench.zoo.detector import PublishedDetector
 from dfworkbench.zoo.hf_classifier import describe
-from dfworkbench.zoo.weights import fit, require_finite
+from dfworkbench.zoo.weights import fit
 
 HF_CLASSIFIER = "hf_image_classifier"
 
@@ -80,7 +79,7 @@ def load_card(card: Card | str, file: Path | str, **options: Any) -> LoadedDetec
     tensors: dict[str, Tensor] = {}
     for part, file_of_part in parts.items():
         prefix = f"{part}." if part else ""  # names of several files do not mix
-        tensors |= {prefix + key: value for key, value in _read(card, network, file_of_part).items()}
+        tensors |= {prefix + key: value for key, value in _read(card, network, file_of_part, part).items()}
     fill(detector, network, tensors, _unfit(card, path), _expected(card))
     detector.input_spec = card.input
     built = detector_options(network, card.input.size_px)
@@ -118,16 +117,13 @@ def fill(detector: nn.Module, network: CardNetwork, tensors: Mapping[str, Tensor
         CheckpointError: Names or shapes differ, or values are no numbers.
     """
     own = detector.state_dict()
-    state = fit(network, tensors, shapes_of(own), unfit, expected)
-    require_finite(state, unfit, expected)
-    with torch.no_grad():
-        for name, value in own.items():
-            value.copy_(state.pop(name))
+    for name, value in fit(network, tensors, shapes_of(own), unfit, expected):
+        own[name].copy_(value)
 
 
-def _read(card: Card, network: CardNetwork, path: Path) -> dict[str, Tensor]:
+def _read(card: Card, network: CardNetwork, path: Path, part: str) -> dict[str, Tensor]:
     """Tensors of a file, in the format that it has: others may have written the published ones in another."""
-    words = {"doing": f"importing {card.name}", "where_to_get": _where(card), "expected": _expected(card)}
+    words = {"doing": f"importing {card.name}", "where_to_get": _where(card, part), "expected": _expected(card, part)}
     safe = is_safetensors(path) if path.is_file() else network.container == "safetensors"
     if safe or (network.container == "safetensors" and not zipfile.is_zipfile(path)):
         return read_safetensors(path, **words)
@@ -180,13 +176,16 @@ def _run_name(card: Card, path: Path) -> str:
     return default_run_name(card.name, path) if len(whole) > 1 else card.name
 
 
-def _where(card: Card) -> str:
-    return f"Get it with dfworkbench zoo get {card.name}" if card.files else f"See {card.code}"
+def _where(card: Card, part: str) -> str:
+    if not card.files:
+        return f"See {card.code}"
+    file = next(file for file in card.files if file.part == part)
+    return f"Get {file.name} from {file.url}, or with dfworkbench zoo get {card.name}"
 
 
-def _expected(card: Card) -> str:
-    names = ", ".join(file.name for file in card.files[:3])
-    return f"{names}{', …' if len(card.files) > 3 else ''} of {card.code}"
+def _expected(card: Card, part: str = "") -> str:
+    names = [file.name for file in card.files if not part or file.part == part]
+    return f"{', '.join(names[:3])}{', …' if len(names) > 3 else ''} of the card {card.name}"
 
 
 def _unfit(card: Card, path: Path) -> str:
