@@ -6,7 +6,7 @@ import pandas as pd
 
 from dfworkbench.core.html import Link, html_table, note_html
 from dfworkbench.zoo.addresses import fetch_address
-from dfworkbench.zoo.cache import size_text, target_path
+from dfworkbench.zoo.cache import file_size, size_text, target_path
 from dfworkbench.zoo.card import Card, CardFile
 from dfworkbench.zoo.describe import input_text, looks_at, video_text
 
@@ -35,7 +35,7 @@ def file_html(card: Card, file: CardFile) -> str:
     facts = {
         "file": file.name + (f" ({file.part})" if file.part else ""),
         "address": Link(file.url, file.url) if fetch_address(file.url) == file.url else fetch_address(file.url),
-        "size": size_text(file.bytes),
+        "size": file_size(file),
         "SHA-256": known,
         "stated by": file.says,
         "belongs at": str(target_path(card, file)),

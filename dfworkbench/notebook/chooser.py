@@ -17,7 +17,7 @@ from dfworkbench.notebook.panel import SettingsPanel
 from dfworkbench.notebook.pickers import save_upload
 from dfworkbench.notebook.published import PREFIX, checkpoint_labels, checkpoints
 from dfworkbench.zoo.addresses import offline
-from dfworkbench.zoo.cache import size_text, target_path
+from dfworkbench.zoo.cache import file_size, size_text, target_path
 from dfworkbench.zoo.card import Card, get_card, list_cards
 from dfworkbench.zoo.describe import cards_table
 from dfworkbench.zoo.fetching import get
@@ -261,5 +261,7 @@ def _card_of_run(name: str) -> str:
 
 
 def _size(files: list[Any]) -> str:
-    known = [file.bytes for file in files]
-    return size_text(None if None in known else sum(known))
+    if len(files) == 1:
+        return file_size(files[0])
+    known = [file.bytes or file.about_bytes for file in files]
+    return size_text(None) if None in known else f"about {size_text(sum(known))}"

@@ -105,6 +105,11 @@ def size_text(size: int | None) -> str:
     return f"{size} bytes"
 
 
+def file_size(file: "CardFile") -> str:
+    """The size of a card's file for people: 156 kB, about 88 MB, or size not known."""
+    return size_text(file.bytes) if file.bytes or not file.about_bytes else f"about {size_text(file.about_bytes).replace('.0 ', ' ')}"
+
+
 def today() -> str:
     """The date as records have it."""
     return f"{datetime.now(UTC):%Y-%m-%d}"

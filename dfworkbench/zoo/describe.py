@@ -9,7 +9,7 @@ import pandas as pd
 
 from dfworkbench.core.workspace import Workspace
 from dfworkbench.zoo.addresses import fetch_address
-from dfworkbench.zoo.cache import size_text, target_path
+from dfworkbench.zoo.cache import file_size, target_path
 from dfworkbench.zoo.card import list_cards
 from dfworkbench.zoo.imported import find_run, imported_runs, whole_files
 
@@ -46,7 +46,7 @@ def cards_table(workspace: Workspace | None = None) -> pd.DataFrame:
         {
             "name": card.name,
             "title": card.title,
-            "size": size_text(card.files[0].bytes) if card.files else "",
+            "size": file_size(card.files[0]) if card.files else "",
             "licence": card.licence_weights.partition(" (")[0],
             "terms": "to accept" if card.accept else "",
             "looks at": looks_at(card),
@@ -164,7 +164,7 @@ def _numbers(values: tuple[float, ...]) -> str:
 def _file_facts(file: "CardFile") -> str:
     sha256 = f"SHA-256 {file.sha256}" if file.sha256 else "SHA-256 not known: that of the first download is recorded"
     source = f" (source: {file.says})" if file.says else ""
-    return f"{size_text(file.bytes)}, {sha256}{source}{'; by hand only' if file.by_hand else ''}"
+    return f"{file_size(file)}, {sha256}{source}{'; by hand only' if file.by_hand else ''}"
 
 
 def _where(card: "Card", file: "CardFile", workspace: Workspace | None) -> str:
