@@ -107,7 +107,9 @@ def size_text(size: int | None) -> str:
 
 def file_size(file: "CardFile") -> str:
     """The size of a card's file for people: 156 kB, about 88 MB, or size not known."""
-    return size_text(file.bytes) if file.bytes or not file.about_bytes else f"about {size_text(file.about_bytes).replace('.0 ', ' ')}"
+    if file.bytes is None and file.about_bytes:
+        return f"about {size_text(file.about_bytes).replace('.0 ', ' ')}"
+    return size_text(file.bytes)
 
 
 def today() -> str:
