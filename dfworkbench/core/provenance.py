@@ -13,7 +13,7 @@ import dfworkbench
 
 PACKAGES = (
     "torch", "torchvision", "facenet-pytorch", "lightning-fabric", "safetensors", "numpy", "pandas", "opencv-python-headless",
-    "scikit-learn",
+    "scikit-learn", "timm",
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from dfworkbench.models import build_detector
 from dfworkbench.models.devices import choose_device
 from dfworkbench.models.empty import empty_weights
 from dfworkbench.models.registry import BUILT_IN, ENTRY_POINTS, home_of
+from dfworkbench.models.timm_names import PREFIX
 from dfworkbench.runs.run import Run, find_checkpoint
 from dfworkbench.runs.weight_file import FORMAT, Shapes, fill_from, read_header, write_weights
 
@@ -162,6 +163,8 @@ def _built(name: str, options: dict[str, Any]) -> Any:
 def _how_to_register(record: dict[str, Any]) -> str:
     """What to do about a detector that is not known here."""
     name, home = record["detector"], str(record.get("registered_from", ""))
+    if name.startswith(PREFIX):
+        return "Install the timm that it was trained with; provenance.json of its run has the version."
     module, _, builder = home.partition(":")
     if not home:
         return f"If it is one of your own, call register_detector({name!r}, …) before loading."

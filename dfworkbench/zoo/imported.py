@@ -78,12 +78,12 @@ def require_no_bare_card(name: str, workspace: Workspace | None = None) -> None:
     except UnknownNameError:
         return
     run = find_run(card, file, workspace)
-    steps = f"dfworkbench zoo {f'get {name}' if card.files else f'import {card.name} PATH'}"
-    cure = (
-        f"It was imported as the run {run.name!r}: use that name."
-        if run
-        else f"{steps}, then dfworkbench zoo score {name} PATH."
-    )
+    if run:
+        cure = f"It was imported as the run {run.name!r}: use that name."
+    elif card.files:
+        cure = f"Get it with dfworkbench zoo get {name}; dfworkbench zoo score {name} PATH then imports and scores it."
+    else:
+        cure = f"Import one with dfworkbench zoo import {card.name} PATH, and use the name of the run that this makes."
     raise DataNotFoundError(
         f"opening the run {name!r}: it is the card of a published detector ({card.title}), and no run. Expected a run. {cure}"
     )
