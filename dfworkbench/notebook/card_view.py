@@ -23,6 +23,7 @@ def card_html(card: Card) -> str:
         "looks at": f"{looks_at(card)}" + (f": {input_text(card.input)}" if card.network else ""),
         "face finder of its authors": card.detector,
         "rule of its authors": video_text(card),
+        "files": ", ".join(f"{file.name} ({file_size(file)}{_here(card, file)})" for file in card.files),
     }
     body = html_table((), [(name, value) for name, value in facts.items() if value])
     notes = "".join(note_html(text) for text in card.caveats)
@@ -55,6 +56,10 @@ def list_html(table: pd.DataFrame) -> str:
 
 def _link(address: str) -> Link | str:
     return Link(address, address.removeprefix("https://")) if address.startswith("https://") else address
+
+
+def _here(card: Card, file: CardFile) -> str:
+    return ", here" if target_path(card, file).is_file() else ""
 
 
 def _figures_html(card: Card) -> str:
