@@ -6,7 +6,7 @@ import pandas as pd
 
 from dfworkbench.core.html import Link, html_table, note_html
 from dfworkbench.zoo.addresses import fetch_address
-from dfworkbench.zoo.cache import file_size, size_text, target_path
+from dfworkbench.zoo.cache import size_of, target_path
 from dfworkbench.zoo.card import Card, CardFile
 from dfworkbench.zoo.describe import input_text, looks_at, video_text
 
@@ -23,7 +23,7 @@ def card_html(card: Card) -> str:
         "looks at": f"{looks_at(card)}" + (f": {input_text(card.input)}" if card.network else ""),
         "face finder of its authors": card.detector,
         "rule of its authors": video_text(card),
-        "files": ", ".join(f"{file.name} ({file_size(file)}{_here(card, file)})" for file in card.files),
+        "files": ", ".join(f"{file.name} ({size_of(file)}{_here(card, file)})" for file in card.files),
     }
     body = html_table((), [(name, value) for name, value in facts.items() if value])
     notes = "".join(note_html(text) for text in card.caveats)
@@ -36,7 +36,7 @@ def file_html(card: Card, file: CardFile) -> str:
     facts = {
         "file": file.name + (f" ({file.part})" if file.part else ""),
         "address": Link(file.url, file.url) if fetch_address(file.url) == file.url else fetch_address(file.url),
-        "size": file_size(file),
+        "size": size_of(file),
         "SHA-256": known,
         "stated by": file.says,
         "belongs at": str(target_path(card, file)),
@@ -50,7 +50,7 @@ def list_html(table: pd.DataFrame) -> str:
     Args:
         table: Of `zoo.describe.cards_table`.
     """
-    shown = table[_SHOWN].assign(size=table["size"].replace(size_text(None), "-"))
+    shown = table[_SHOWN].assign(size=table["size"].replace("size not known", "-"))
     return f'<div style="max-height:420px;overflow-y:auto">{html_table(_SHOWN, shown.to_numpy().tolist())}</div>'
 
 

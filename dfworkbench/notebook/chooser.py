@@ -10,14 +10,14 @@ import ipywidgets as w
 
 from dfworkbench.core.errors import ParameterError, WorkbenchError
 from dfworkbench.core.html import STYLE, wrap
+from dfworkbench.core.offline import offline
 from dfworkbench.core.workspace import find_workspace
 from dfworkbench.notebook.card_view import card_html, file_html, list_html
 from dfworkbench.notebook.live import LiveProgress, StoppedError
 from dfworkbench.notebook.panel import SettingsPanel
 from dfworkbench.notebook.pickers import save_upload
 from dfworkbench.notebook.published import PREFIX, checkpoint_labels, checkpoints
-from dfworkbench.zoo.addresses import offline
-from dfworkbench.zoo.cache import file_size, size_text, target_path
+from dfworkbench.zoo.cache import size_of, target_path
 from dfworkbench.zoo.card import Card, get_card, list_cards
 from dfworkbench.zoo.describe import cards_table
 from dfworkbench.zoo.fetching import get
@@ -261,7 +261,4 @@ def _card_of_run(name: str) -> str:
 
 
 def _size(files: list[Any]) -> str:
-    if len(files) == 1:
-        return file_size(files[0])
-    known = [file.bytes or file.about_bytes for file in files]
-    return size_text(None) if None in known else f"about {size_text(sum(known))}"
+    return " + ".join(map(size_of, files))
