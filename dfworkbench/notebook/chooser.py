@@ -10,14 +10,14 @@ import ipywidgets as w
 
 from dfworkbench.core.errors import ParameterError, WorkbenchError
 from dfworkbench.core.html import STYLE, wrap
+from dfworkbench.core.offline import offline
 from dfworkbench.core.workspace import find_workspace
 from dfworkbench.notebook.card_view import card_html, file_html, list_html
 from dfworkbench.notebook.live import LiveProgress, StoppedError
 from dfworkbench.notebook.panel import SettingsPanel
 from dfworkbench.notebook.pickers import save_upload
 from dfworkbench.notebook.published import PREFIX, checkpoint_labels, checkpoints
-from dfworkbench.zoo.addresses import offline
-from dfworkbench.zoo.cache import size_text, target_path
+from dfworkbench.zoo.cache import size_of, target_path
 from dfworkbench.zoo.card import Card, get_card, list_cards
 from dfworkbench.zoo.describe import cards_table
 from dfworkbench.zoo.fetching import get
@@ -28,7 +28,9 @@ _HINT = (
     "Detectors that others have trained and published. Choose one to see what it is, where it comes from, and what its score is "
     "worth. Nothing is downloaded before you press <i>Get</i>."
 )
-_UPLOAD_HINT = "Small files (up to about 10 MB) can be uploaded; put larger ones into the folder above, and press the button."
+_UPLOAD_HINT = (
+    "Small files (up to about 10 MB) can be uploaded; put larger ones into the folder above, and press the button."
+)
 
 
 class PublishedDetectors:
@@ -46,13 +48,12 @@ class PublishedDetectors:
         self._thread: threading.Thread | None = None
         self._busy = False
         options = [("all of them", "")] + [(f"{card.name}: {card.title}", card.name) for card in list_cards()]
-        wide = w.Layout(width="auto", flex="1 1 auto")
-        self.card = w.Dropdown(options=options, value="", layout=wide)
-        self.file = w.Dropdown(options=[("", "")], layout=wide)
-        self.accept = w.Checkbox(indent=False, layout=wide)
+        self.card = w.Dropdown(options=options, value="", layout=_wide())
+        self.file = w.Dropdown(options=[("", "")], layout=_wide())
+        self.accept = w.Checkbox(indent=False, layout=_wide())
         self.get = w.Button(button_style="primary", layout=w.Layout(width="auto"))
         self.stop = w.Button(description="Stop", layout=w.Layout(width="auto", display="none"))
-        self.path = w.Text(placeholder="path of the file on this machine", continuous_update=False, layout=wide)
+        self.path = w.Text(placeholder="path of the file on this machine", continuous_update=False, layout=_wide())
         self.take = w.Button(description="Import this file", layout=w.Layout(width="auto"))
         self.upload = w.FileUpload(multiple=False, description="Upload", layout=w.Layout(width="110px"))
         self.progress = LiveProgress()
@@ -91,7 +92,11 @@ class PublishedDetectors:
             self._message,
             self._hand_box,
         ]
-        return w.VBox(parts, layout=w.Layout(grid_gap="6px", overflow="visible")).add_class("dfw-card")
+        return (
+            w.VBox(parts, layout=w.Layout(grid_gap="6px", overflow="visible"))
+            .add_class("dfw-card")
+            .add_class("dfw-published")
+        )
 
     def _hand(self) -> w.VBox:
         self.upload.tooltip = _UPLOAD_HINT
@@ -216,7 +221,9 @@ class PublishedDetectors:
     def _import_given(self, card: Card, file: str) -> Path:
         text = self.path.value.strip()
         if not text:
-            raise ParameterError("importing a file: no path was given. Type where it lies on this machine, or upload it.")
+            raise ParameterError(
+                "importing a file: no path was given. Type where it lies on this machine, or upload it."
+            )
         path = find_workspace().root / Path(text).expanduser()
         self._say(f"importing {path} …")
         return import_file(card, path, accept=self.accept.value)
@@ -231,6 +238,10 @@ class PublishedDetectors:
 
 def _dfw(inner: str) -> str:
     return f'<div class="dfw">{inner}</div>'
+
+
+def _wide() -> w.Layout:
+    return w.Layout(width="auto", flex="1 1 auto")  # one each: a widget is hidden by its layout
 
 
 def _show(widget: Any, shown: bool) -> None:
@@ -250,5 +261,4 @@ def _card_of_run(name: str) -> str:
 
 
 def _size(files: list[Any]) -> str:
-    known = [file.bytes for file in files]
-    return size_text(None if None in known else sum(known))
+    return " + ".join(map(size_of, files))
