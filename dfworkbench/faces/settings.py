@@ -66,8 +66,8 @@ class FaceSettings(Settings):
 
     sampling: Literal["even", "both_ends"] = Field(
         default="even",
-        description="Frames of a video: even (the first one of as many equal parts) or both_ends (evenly from the first to the last "
-        "frame, as most authors of published detectors sample)",
+        description="Frames of a video: even (the first one of as many equal parts) or both_ends (evenly from the first to the "
+        "last frame, as most authors of published detectors sample)",
     )
 
     @model_validator(mode="after")
@@ -87,7 +87,8 @@ class FaceSettings(Settings):
         """Hash of the settings that can change a file's crops.
 
         It is the hash of all settings but `whole`, `crops`, `exact` and `sampling` where they are as ever: they were added later
-        and must not make anyone extract faces again. Where no face is looked for, it knows the settings that decide the pictures only.
+        and must not make anyone extract faces again. Where no face is looked for, it knows the settings that decide the pictures
+        only.
         """
         ways = {
             "whole": self.whole,
@@ -97,7 +98,11 @@ class FaceSettings(Settings):
         }
         unused = {name for name, chosen in ways.items() if not chosen}
         if not self.finds_faces:
-            unused = set(type(self).model_fields) - {"frames", "context_max_px", *({"whole", "crops", "sampling"} - unused)}
+            unused = set(type(self).model_fields) - {
+                "frames",
+                "context_max_px",
+                *({"whole", "crops", "sampling"} - unused),
+            }
         return self.content_hash(without=tuple(unused))
 
     def smallest_face_px(self, width_px: int, height_px: int) -> float:

@@ -16,7 +16,8 @@ from dfworkbench.evaluation.scoring.authors import authors_rule
 from dfworkbench.evaluation.scoring.score import score
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
 from dfworkbench.evaluation.scoring.side_by_side import side_by_side
-from dfworkbench.media import write_png
+from dfworkbench.media import VideoWriter, write_png
+from dfworkbench.models import build_detector
 from dfworkbench.models.prediction import Prediction
 from dfworkbench.runs.checkpoints import LoadedDetector
 
@@ -92,7 +93,11 @@ def test_a_file_without_score_counts_only_in_benchmark_mode(pictures):
     ("video", "rule", "words"),
     [
         ({"people": "frame_maximum"}, "frame_maximum", "mean over 32 frames of the maximum over faces of at least"),
-        ({"people": "pooled", "rule": "confident"}, "confident", "confident mean over all faces, at most 127, 32 frames"),
+        (
+            {"people": "pooled", "rule": "confident"},
+            "confident",
+            "confident mean over all faces, at most 127, 32 frames",
+        ),
         ({"people": "most_confident", "rule": "mean_logit"}, "largest_mean_logit", "stands in for the face"),
         ({"people": "maximum"}, "max_track_mean", "maximum over tracks of the mean over 32 frames"),
         ({"people": "none", "frames": 8}, "mean", "mean over 8 frames"),
@@ -136,3 +141,27 @@ def test_what_authors_trained_on_and_caveats_stand_beside_every_number(pictures)
     assert table_note(scored.table) == note
     assert any(note in text for text in side_by_side([scored]).notes)
     assert "not stated" in unknown_note(published(trained_on="", caveats=None).metadata)
+
+
+def test_frames_can_be_sampled_as_authors_do(tmp_path):
+    with VideoWriter(tmp_path / "a.mp4", 10.0, 64, 64, crf=20) as writer:
+        for grey in range(20):
+            writer.write(np.full((64, 64, 3), 10 * grey, np.uint8))
+    settings = CROPS.replace(crops=False, whole=True, frames=4)
+    frames = [
+        score(tmp_path / "a.mp4", published(), settings.replace(sampling=way), progress=False).table["frame"].tolist()
+        for way in ("even", "both_ends")
+    ]
+    assert frames == [[0, 5, 10, 15], [0, 6, 12, 19]]
+
+
+def test_scores_in_bfloat16_leave_the_given_detector_as_it_is(pictures):
+    torch.manual_seed(0)
+    network = build_detector("mesonet4", size_px=64).eval()
+    given = LoadedDetector(network, "mesonet4", network.input_spec, {}, Path("none"))
+    exact, half, again = (
+        score(pictures, given, CROPS.replace(precision=precision), progress=False).table["logit"]
+        for precision in ("auto", "bf16-true", "32-true")
+    )
+    assert 0 < (exact - half).abs().max() < 0.01
+    pd.testing.assert_series_equal(exact, again)

@@ -47,7 +47,9 @@ def _published_note(card: Mapping[str, Any]) -> str:
     caveats = card.get("caveats")
     caveats = [caveats] if isinstance(caveats, str) else caveats if isinstance(caveats, list | tuple) else []
     sentences = [f"Published weights '{card['title']}', {origin}", *map(str, caveats)]
-    return " ".join(text if text.endswith((".", "!", "?")) else f"{text}." for text in map(str.strip, sentences) if text)
+    return " ".join(
+        text if text.endswith((".", "!", "?")) else f"{text}." for text in map(str.strip, sentences) if text
+    )
 
 
 def leak_note(metadata: Mapping[str, Any]) -> str:

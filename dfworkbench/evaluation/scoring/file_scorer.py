@@ -24,6 +24,7 @@ from dfworkbench.evaluation.scoring.rules import FACE_PX
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
 from dfworkbench.faces import FaceFinder, FaceSettings, TrackedFace, cut_for, faces_in_file, spec_for
 from dfworkbench.media import media_kind
+from dfworkbench.models.half_precision import own_precision
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.memory import reuse_memory
 from dfworkbench.models.modes import device_of
@@ -138,7 +139,8 @@ class FileScorer:
         if not hasattr(network, "artifact_boxes") or not len(crops):
             return ()
         images = torch.from_numpy(crops).movedim(-1, -3).to(device_of(network))
-        found = network.artifact_boxes(prepare(images, self.loaded.input_spec, self.loaded.name), whole=False)
+        with own_precision(network, self.loaded.name):
+            found = network.artifact_boxes(prepare(images, self.loaded.input_spec, self.loaded.name), whole=False)
         return tuple(torch.cat([f.boxes, f.scores[:, None]], dim=1).double().cpu().numpy() for f in found)
 
     def _logits(self, crops: NDArray[np.uint8], samples: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -156,7 +158,7 @@ def forward(detector: nn.Module, spec: InputSpec, name: str, images: torch.Tenso
     device = device_of(detector)
     if device.type == "cpu":
         reuse_memory()
-    with torch.inference_mode():
+    with torch.inference_mode(), own_precision(detector, name):
         logit = detector(prepare(images.to(device), spec, name)).logit
     return logit.double().cpu().numpy()
 
