@@ -30,7 +30,7 @@ class Redness(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.input_spec = InputSpec(size_px=32)
+        self.input_spec = InputSpec(size_px=32, crop_scale=1.0)
 
     def forward(self, images):
         logit = 10 * (images.mean(dim=(-1, -2))[:, 0] - 0.5)
@@ -122,6 +122,12 @@ def test_rules_of_cards(video, rule, words):
 @pytest.mark.parametrize("video", [None, "text", {}, {"people": "largest"}, {**VIDEO, "rule": "median"}])
 def test_a_rule_that_is_not_known_is_left_out(video):
     assert authors_rule(published(video=video).metadata) is None
+
+
+def test_a_file_that_was_not_imported_has_its_rule_too():
+    source = published().metadata["provenance"]["source"]
+    assert authors_rule({"source": source}) == authors_rule(published().metadata)
+    assert unknown_note({"source": source}) == unknown_note(published().metadata)
 
 
 @pytest.mark.parametrize("metadata", [{}, {"provenance": None}, {"provenance": {"source": {"card": "x"}}}])
