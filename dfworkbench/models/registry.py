@@ -55,8 +55,11 @@ ENCODERS: dict[str, Any] = {"identity_resnet18": "dfworkbench.methods.fst_matchi
 #: Networks that other networks are made with; they cannot tell real from fake.
 HELPERS: dict[str, Any] = {**ENCODERS, "rdn": "dfworkbench.methods.resynthesis.resynthesiser:Resynthesiser"}
 
+#: Detectors that cannot be built without options, so that no list offers them: an imported run gives the options.
+DESCRIBED: dict[str, Any] = {"published": "dfworkbench.zoo.detector:PublishedDetector"}
+
 #: Names that no plug-in can take.
-BUILT_IN = frozenset((*DETECTORS, *HELPERS))
+BUILT_IN = frozenset((*DETECTORS, *HELPERS, *DESCRIBED))
 #: Entry point group of detectors in installed packages.
 ENTRY_POINTS = "dfworkbench.detectors"
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")  # it becomes part of a folder's name
@@ -105,7 +108,7 @@ def load_builder(name: str) -> Callable[..., Any]:
     Raises:
         UnknownNameError: No detector has this name.
     """
-    known = installed_detectors() | DETECTORS | HELPERS
+    known = installed_detectors() | DETECTORS | HELPERS | DESCRIBED
     if name.startswith(PREFIX):
         network = require_network(name.removeprefix(PREFIX))
         known = {name: (_TIMM, {"network": network})}
