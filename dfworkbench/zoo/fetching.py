@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from dfworkbench.core.errors import DataNotFoundError, DownloadError
 from dfworkbench.core.locks import held
+from dfworkbench.core.offline import offline
 from dfworkbench.core.workspace import Workspace, explain_write
-from dfworkbench.zoo.addresses import fetch_address, offline, require_safe
+from dfworkbench.zoo.addresses import fetch_address, require_safe
 from dfworkbench.zoo.cache import find_cached, require_hash, sha256_of, size_text, target_path, write_record
 from dfworkbench.zoo.card import get_card
 from dfworkbench.zoo.licences import require_accepted
