@@ -141,6 +141,9 @@ def test_a_network_of_timm_is_chosen_or_typed():
     box = panel["detector"]
     assert box.value == "mesonet4"
     assert box.text.layout.display == "none"
+    assert panel["dataset"].layout.display != "none"  # it hides alone
+    assert "tooltip" not in box.keys  # the browser's boxes fail on one
+    assert "list_detectors" in box.dropdown.tooltip
     box.dropdown.value = "timm:convnext_tiny"
     assert panel.settings.detector == "timm:convnext_tiny"
     box.dropdown.value = box.other
