@@ -1,5 +1,6 @@
 """Published detectors as HTML in a notebook: the card of one, and the list of all."""
 
+from collections.abc import Sequence
 from html import escape
 
 import pandas as pd
@@ -52,6 +53,11 @@ def list_html(table: pd.DataFrame) -> str:
     """
     shown = table[_SHOWN].assign(size=table["size"].replace("size not known", "-"))
     return f'<div style="max-height:420px;overflow-y:auto">{html_table(_SHOWN, shown.to_numpy().tolist())}</div>'
+
+
+def sizes(files: Sequence[CardFile]) -> str:
+    """How much is to be fetched: "156 kB", or "4.1 kB + about 1.7 GB" for a detector in two parts."""
+    return " + ".join(map(size_of, files))
 
 
 def _link(address: str) -> Link | str:

@@ -10,18 +10,17 @@ import ipywidgets as w
 
 from dfworkbench.core.errors import ParameterError, WorkbenchError
 from dfworkbench.core.html import STYLE, wrap
-from dfworkbench.core.offline import offline
 from dfworkbench.core.workspace import find_workspace
-from dfworkbench.notebook.card_view import card_html, file_html, list_html
+from dfworkbench.notebook.card_view import card_html, file_html, list_html, sizes
 from dfworkbench.notebook.live import LiveProgress, StoppedError
 from dfworkbench.notebook.panel import SettingsPanel
 from dfworkbench.notebook.pickers import save_upload
-from dfworkbench.notebook.published import PREFIX, checkpoint_labels, checkpoints
-from dfworkbench.zoo.cache import size_of, target_path
+from dfworkbench.notebook.published import PREFIX, card_of_run, checkpoint_labels, checkpoints, why_by_hand
+from dfworkbench.zoo.cache import target_path
 from dfworkbench.zoo.card import Card, get_card, list_cards
 from dfworkbench.zoo.describe import cards_table
 from dfworkbench.zoo.fetching import get
-from dfworkbench.zoo.imported import find_run, import_file, imported_runs, run_of, split_name, whole_files, with_parts
+from dfworkbench.zoo.imported import find_run, import_file, run_of, split_name, whole_files, with_parts
 from dfworkbench.zoo.licences import is_accepted
 
 _HINT = (
@@ -122,14 +121,14 @@ class PublishedDetectors:
         self._terms.value = _dfw(f"<b>Terms:</b> {html.escape(card.accept)}") if card and asks else ""
         self.accept.description = "I accept these terms"
         _show(self.accept, asks)
-        self.get.description = "Take it as checkpoint" if run else f"Get ({_size(lacking)})" if lacking else "Import"
+        self.get.description = "Take it as checkpoint" if run else f"Get ({sizes(lacking)})" if lacking else "Import"
         self.get.disabled = self._busy or (asks and not self.accept.value)
         self.take.disabled = self.path.disabled = self._busy or (asks and not self.accept.value)
         _show(self.get, bool(run or wanted))
         _show(self.stop, self._busy)
         _show(self._hand_box, card is not None and run is None)
         self._by_hand.value = _dfw("".join(file_html(card, item) for item in wanted)) if card else ""
-        if why := _why_by_hand(lacking):
+        if why := why_by_hand(lacking):
             self._hand_box.selected_index = 0
         self._say(f"The file is not on this machine, and {why}. Bring it by hand, as described below." if why else "")
 
@@ -170,7 +169,7 @@ class PublishedDetectors:
             self.card.value = card.name
             if file:
                 self.file.value = file
-        elif (card_name := _card_of_run(name)) in [card.name for card in list_cards()]:
+        elif (card_name := card_of_run(name)) in [card.name for card in list_cards()]:
             self.card.value = card_name
         if not self._about.value:
             self._show_card()
@@ -246,19 +245,3 @@ def _wide() -> w.Layout:
 
 def _show(widget: Any, shown: bool) -> None:
     widget.layout.display = "" if shown else "none"
-
-
-def _why_by_hand(files: list[Any]) -> str:
-    """Why no program can fetch these files; "" if one can."""
-    if files and (switch := offline()):
-        return f"{switch} forbids connections"
-    return "only people can fetch it, from its page" if any(file.by_hand for file in files) else ""
-
-
-def _card_of_run(name: str) -> str:
-    sources = {folder.name: source for folder, source in imported_runs().items()}
-    return str(sources[name]["card"].get("name", "")) if name in sources else ""
-
-
-def _size(files: list[Any]) -> str:
-    return " + ".join(map(size_of, files))

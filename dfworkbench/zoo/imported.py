@@ -185,7 +185,7 @@ def _path(card: "Card", item: "CardFile", fetch: bool, progress: bool, workspace
         named = card.name if item == card.files[0] else f"{card.name}:{item.name}"
         raise DataNotFoundError(
             f"using the card {card.name!r}: {item.name} is not on this machine, and nothing is fetched unasked. Get it with "
-            f"`dfworkbench zoo get {named}`, with --get, or with the button in notebook 03. "
+            f"dfworkbench zoo get {named}, or add --get; in notebook 03, choose it and press Get. "
             f"{by_hand_text(card, item, target_path(card, item, workspace))}"
         )
     return found
