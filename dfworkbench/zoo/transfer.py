@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 from tqdm.auto import tqdm
@@ -70,7 +71,7 @@ class Fetched:
 
 
 #: Whether to show a bar with the time that is left; or what makes one, as `tqdm` does, to show it elsewhere.
-Progress = bool | Callable[..., tqdm]
+Progress = bool | Callable[..., Any]
 
 
 def transfer(wanted: Wanted, *, progress: Progress = True, patience: Patience = Patience()) -> Fetched:
