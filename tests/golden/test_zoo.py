@@ -6,6 +6,7 @@ normalises by the batch of two; G2: eval mode, and the same where there is no ba
 Where a number is given for a wrong way to build or feed a network, it is tested that the card does not go that way.
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from authors_files import (
     efficientnet_b4,
     effort,
     linear,
+    openai_clip_vision,
     prefixed,
     timm_shapes,
     xception,
@@ -31,6 +33,8 @@ from safetensors.torch import save_file
 from seeded_weights import Shapes, by_batch, seeded, seeded_file, two_pictures
 from torch import Tensor, nn
 
+from dfworkbench.core.provenance import file_hash
+from dfworkbench.media.foreign import read_tensors
 from dfworkbench.models.inputs import prepare
 from dfworkbench.zoo.card import Card, CardNetwork, get_card
 from dfworkbench.zoo.detector import PublishedDetector
@@ -234,6 +238,27 @@ def test_univfd_and_with_plain_gelu():
     for block in detector.trunk.blocks:
         block.mlp.act = nn.GELU()
     assert float((_logits(detector, card) - torch.tensor(GOLDEN["univfd"][0])).abs().max()) > 0.01
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("shapes", "expected"),
+    [
+        (openai_clip_vision, [[-1.450064], [1.010440]]),
+        (lambda: clip_vision() | {"visual_projection.weight": (768, 1024)}, [[10.204476], [14.174088]]),
+    ],
+    ids=["OpenAI's names", "names of transformers"],
+)
+def test_univfd_with_the_published_head(shapes, expected):
+    card = get_card("univfd")
+    path = Path(os.environ.get("DFWORKBENCH_TRIALS", "")) / "weights" / "univfd" / card.file().name
+    if not path.is_file():
+        pytest.skip(f"DFWORKBENCH_TRIALS does not name a folder with weights/univfd/{path.name}: get {card.file().url}")
+    assert file_hash(path) == card.file().sha256
+    head = read_tensors(path, doing="testing", entries=(), where_to_get="", expected="weight and bias")
+    tensors = {f"backbone.{key}": value for key, value in seeded_file(shapes()).items()}
+    detector = _loaded(card, tensors | {f"classifier.{key}": value for key, value in head.items()})
+    _require(_logits(detector, card), expected)
 
 
 @pytest.mark.slow
