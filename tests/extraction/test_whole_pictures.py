@@ -351,6 +351,8 @@ def test_faces_that_were_extracted_before_there_were_whole_pictures_still_hold(t
     assert FaceSettings().crops_hash() == old == "f8fa4551"
     assert FaceSettings(frames=7).crops_hash() != old
     assert FaceSettings(exact=True).crops_hash() != old
+    assert FaceSettings(whole_part="all").crops_hash() == old, "it is of whole pictures"
+    assert FaceSettings(whole=True, whole_part="all").crops_hash() != WHOLE.crops_hash()
     assert FaceSettings(sampling="both_ends").crops_hash() != old
     assert FaceSettings(sampling="both_ends", whole=True).crops_hash() != WHOLE.crops_hash()
     assert FaceSettings(exact=True, whole=True).crops_hash() == WHOLE.crops_hash()
