@@ -86,8 +86,8 @@ class TimmNetwork(nn.Module):
             return self.last_map(found.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         if found.ndim == 4:
             return self.last_map(found)
-        before: Any = getattr(self.trunk, "num_prefix_tokens", None)  # a class token, say; unknown for other sequences
-        side = math.isqrt(found.shape[1] - before) if found.ndim == 3 and before is not None else 0
+        before = getattr(self.trunk, "num_prefix_tokens", -1)  # a class token, say; unknown for other sequences
+        side = math.isqrt(found.shape[1] - before) if found.ndim == 3 and before >= 0 else 0
         if not side or side**2 != found.shape[1] - before:
             return found
         tokens = found[:, before:]

@@ -28,9 +28,7 @@ _HINT = (
     "Detectors that others have trained and published. Choose one to see what it is, where it comes from, and what its score is "
     "worth. Nothing is downloaded before you press <i>Get</i>."
 )
-_UPLOAD_HINT = (
-    "Small files (up to about 10 MB) can be uploaded; put larger ones into the folder above, and press the button."
-)
+_UPLOAD_HINT = "Small files (up to about 10 MB) can be uploaded; put larger ones into the folder above, and press the button."
 
 
 class PublishedDetectors:
@@ -218,9 +216,7 @@ class PublishedDetectors:
     def _import_given(self, card: Card, file: str) -> Path:
         text = self.path.value.strip()
         if not text:
-            raise ParameterError(
-                "importing a file: no path was given. Type where it lies on this machine, or upload it."
-            )
+            raise ParameterError("importing a file: no path was given. Type where it lies on this machine, or upload it.")
         path = find_workspace().root / Path(text).expanduser()
         self._say(f"importing {path} …")
         return import_file(card, path, accept=self.accept.value)
