@@ -29,6 +29,8 @@ class CardFile(_Frozen):
     """Address of the file, or of the page it is fetched from by hand."""
     bytes: int | None = None
     """Size; None where nobody states it."""
+    about_bytes: int | None = None
+    """Size, roughly, where only that is stated; shown, and compared with nothing."""
     sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     """SHA-256; None where nobody states it: the first download records it."""
     says: str = ""
