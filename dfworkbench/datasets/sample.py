@@ -50,7 +50,7 @@ class FaceSample:
     def _inside(self, boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
         edges = np.stack([self._edges(tile, box) for tile, box in zip(self.tiles, boxes, strict=True)])
         stored = np.stack([tile.square for tile in self.tiles])
-        return ((stored[:, :2] <= edges[:, :2]) & (edges[:, 2:] <= stored[:, 2:])).all(axis=1)
+        return np.asarray(((stored[:, :2] <= edges[:, :2]) & (edges[:, 2:] <= stored[:, 2:])).all(axis=1))
 
     def _edges(self, tile: FaceTile, box: NDArray[np.float64]) -> NDArray[np.float64]:
         if self.spec.margins is not None or self.spec.border == "shift":

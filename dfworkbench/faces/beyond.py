@@ -41,7 +41,9 @@ def share_beyond(spec: InputSpec, place: Place) -> float:
     A frame of unknown size is taken to go on for ever around an aligned face.
     """
     frame = (-math.inf, -math.inf, math.inf, math.inf) if place.frame_px is None else (0, 0, *place.frame_px)
-    if spec.alignment == "five_points" and np.isfinite(place.landmarks).all():
+    if spec.alignment == "five_points":
+        if not np.isfinite(place.landmarks).all() or np.ptp(place.landmarks, axis=0).max() < 1e-3:
+            return 0.0  # no crop can be cut, and whoever cuts it is told so
         to_frame = np.asarray(np.linalg.inv(crop_matrix(spec, place.landmarks, 1)), np.float64)
         corners = transform_points(to_frame, [(0, 0), (1, 0), (1, 1), (0, 1)])
         if _inside(corners, place.square).all():

@@ -71,10 +71,13 @@ def context_scale_for(spec: InputSpec) -> float:
 
 
 def needs_frame_pixels(spec: InputSpec) -> bool:
-    """Whether a detector should be cut from the frame's own pixels, because its authors resized those themselves."""
-    plain = spec.region == "square" and spec.border == "repeat" and spec.fit == "stretch"
-    special = not plain or spec.template is not None or spec.interpolation != "auto" or spec.resize_px is not None
-    return special and spec.alignment != "whole"
+    """Whether a detector should be cut from the frame's own pixels, because its authors resized those themselves.
+
+    Not so specs of before 2026-12 without `exact`: what they were cut from in scoring stays what it was.
+    """
+    cut = spec.margins is not None or spec.template is not None or spec.border in ("black", "shift")
+    resized = spec.fit != "stretch" or spec.resize_px is not None or spec.interpolation not in ("auto", "bilinear")
+    return cut or resized or spec.alignment == "whole_resized"
 
 
 def _square(box: Edges, scale: float) -> Edges:

@@ -92,17 +92,13 @@ class FaceSettings(Settings):
     def crops_hash(self) -> str:
         """Hash of the settings that can change a file's crops.
 
-        It is the hash of all settings but `whole`, `whole_part`, `crops`, `exact` and `sampling` where they are as ever: they were
-        added later and must not make anyone extract faces again. Where no face is looked for, it knows the settings that decide
-        the pictures only.
+        It is the hash of all settings but `whole`, `whole_part`, `crops`, `exact` and `sampling` where they change nothing: they
+        were added later and must not make anyone extract faces again. Where no face is looked for, it knows the settings that
+        decide the pictures only.
         """
-        ways = {
-            "whole": self.whole,
-            "whole_part": self.whole and self.whole_part != "grid",
-            "crops": self.crops,
-            "exact": self.exact,
-            "sampling": self.sampling != "even",
-        }
+        ways = {"whole": self.whole, "crops": self.crops, "exact": self.exact}
+        ways["whole_part"] = self.whole and self.whole_part != "grid"
+        ways["sampling"] = self.sampling != "even"
         unused = {name for name, chosen in ways.items() if not chosen}
         if not self.finds_faces:
             decide = {"whole", "whole_part", "crops", "sampling"} - unused

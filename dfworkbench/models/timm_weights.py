@@ -176,7 +176,7 @@ def _whole(network: str) -> set[str]:
 
 
 def _filter(trunk: nn.Module) -> Any:
-    """timm's function that renames entries of other people's files, and fits position tables to another size."""
+    """The function of timm that renames entries of other people's files, and fits position tables to another size."""
     return getattr(sys.modules[type(trunk).__module__], "checkpoint_filter_fn", None)
 
 

@@ -152,7 +152,7 @@ def _build(record: dict[str, Any], path: Path) -> Any:
 
 def _built(name: str, options: dict[str, Any]) -> Any:
     """A detector for weights that follow. Random ones first take seconds for the largest networks, so ours go without."""
-    if name in BUILT_IN:
+    if name in BUILT_IN or name.startswith(PREFIX):
         with empty_weights():
             detector = build_detector(name, **options)
         if {key for key, _ in detector.named_parameters(remove_duplicate=False)} <= detector.state_dict().keys():

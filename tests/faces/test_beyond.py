@@ -1,7 +1,5 @@
 """Faces that reach beyond their tiles although the frame goes on: the share of the crop, and the sentence that counts them."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -69,5 +67,6 @@ def test_the_sentence_counts_them_and_says_what_to_do():
     assert "no larger context_scale is possible" in beyond_notice(ALIGNED, places, 4.0, "score")
     assert beyond_notice(ALIGNED, places[:1], 2.0, "score") == ""
     assert beyond_notice(InputSpec(), places, 2.0, "score") == "", "boxes are refused when they are cut"
-    without = places[1]._replace(landmarks=np.full((5, 2), np.nan))
-    assert beyond_notice(dataclasses.replace(ALIGNED), [without], 2.0, "score") == ""
+    for value in (np.nan, 0.0):
+        without = places[1]._replace(landmarks=np.full((5, 2), value))
+        assert beyond_notice(ALIGNED, [without], 2.0, "score") == ""

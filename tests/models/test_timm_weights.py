@@ -134,10 +134,10 @@ def test_offline_takes_what_the_caches_hold(monkeypatch, tmp_path, resnet):
     (folder / "refs/main").write_text("1234")
     save_file(resnet, folder / "snapshots/1234/model.safetensors")
     assert same(build("imagenet").trunk, resnet)
-    state = timm.create_model("legacy_xception").state_dict()
+    state = timm.create_model("legacy_seresnet18").state_dict()
     (tmp_path / "torch/hub/checkpoints").mkdir(parents=True)
-    torch.save(state, tmp_path / "torch/hub/checkpoints/xception-43020ad28.pth")
-    assert same(build("imagenet", "legacy_xception").trunk, state)
+    torch.save(state, tmp_path / "torch/hub/checkpoints/seresnet18-4bb0ce65.pth")
+    assert same(build("imagenet", "legacy_seresnet18").trunk, state)
 
 
 def test_online_timm_loads_them(monkeypatch, resnet):

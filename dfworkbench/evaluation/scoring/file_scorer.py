@@ -27,6 +27,7 @@ from dfworkbench.faces.beyond import Place, beyond_notice
 from dfworkbench.faces.face_tile import resize
 from dfworkbench.faces.regions import needs_frame_pixels
 from dfworkbench.media import media_kind
+from dfworkbench.models.half_precision import own_precision
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.memory import reuse_memory
 from dfworkbench.models.modes import device_of
@@ -159,7 +160,8 @@ class FileScorer:
         if not hasattr(network, "artifact_boxes") or not len(crops):
             return ()
         images = torch.from_numpy(crops).movedim(-1, -3).to(device_of(network))
-        found = network.artifact_boxes(prepare(images, self.loaded.input_spec, self.loaded.name), whole=False)
+        with own_precision(network, self.loaded.name):
+            found = network.artifact_boxes(prepare(images, self.loaded.input_spec, self.loaded.name), whole=False)
         return tuple(torch.cat([f.boxes, f.scores[:, None]], dim=1).double().cpu().numpy() for f in found)
 
     def _logits(self, crops: NDArray[np.uint8], samples: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -177,7 +179,7 @@ def forward(detector: nn.Module, spec: InputSpec, name: str, images: torch.Tenso
     device = device_of(detector)
     if device.type == "cpu":
         reuse_memory()
-    with torch.inference_mode():
+    with torch.inference_mode(), own_precision(detector, name):
         logit = detector(prepare(images.to(device), spec, name)).logit
     return logit.double().cpu().numpy()
 
