@@ -116,7 +116,7 @@ class PublishedDetectors:
         card = self.chosen
         wanted = with_parts(card, self.file.value) if card and card.files else []
         run = find_run(card, self.file.value) if card else None
-        lacking = [] if run else [item for item in wanted if not target_path(card, item).is_file()]
+        lacking = [item for item in wanted if card and not run and not target_path(card, item).is_file()]
         asks = bool(card) and run is None and not is_accepted(card)
         self._terms.value = _dfw(f"<b>Terms:</b> {html.escape(card.accept)}") if card and asks else ""
         self.accept.description = "I accept these terms"
