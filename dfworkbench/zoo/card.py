@@ -98,6 +98,8 @@ class CardNetwork(_Frozen):
     """How the trunk's output becomes one vector, see `PublishedDetector`."""
     before_head: Literal["none", "l2", "batch_norm"] = "none"
     """What happens to that vector before the head."""
+    head_words: dict[str, Literal["none", "l2", "batch_norm"]] = {}
+    """What `before_head` is by the word for the head in config.json, where that file is beside the weights."""
     logits: int = 2
     """Number of logits."""
     fake: int | tuple[int, ...] = 1

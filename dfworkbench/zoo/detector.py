@@ -53,7 +53,9 @@ class PublishedDetector(nn.Module):
         self.input_spec = InputSpec(size_px=size_px)
         self.pooling, self.before_head, self.fake = pooling, before_head, fake
         self.trunk: Any = build_trunk(library, trunk, trunk_options or {})
-        self.last_map = nn.Identity()  # where Grad-CAM finds the map: after the last activation, which is no module of its own
+        self.last_map = (
+            nn.Identity()
+        )  # where Grad-CAM finds the map: after the last activation, which is no module of its own
         if before_head == "batch_norm":
             self.norm = nn.BatchNorm1d(self.trunk.width)
         self.head = nn.Linear(self.trunk.width, logits)

@@ -18,6 +18,7 @@ from dfworkbench.runs.checkpoints import LoadedDetector
 from dfworkbench.runs.matching import shapes_of
 from dfworkbench.runs.released import code_record, default_run_name, load_released, require_run_name
 from dfworkbench.runs.writer import new_run, write_imported
+from dfworkbench.zoo.beside import with_files_beside
 from dfworkbench.zoo.card import Card, CardNetwork, get_card
 from dfworkbench.zoo.detector import PublishedDetector
 from dfworkbench.zoo.hf_classifier import describe
@@ -73,6 +74,8 @@ def load_card(card: Card | str, file: Path | str, **options: Any) -> LoadedDetec
         loaded = load_released(card.importer, path, **card.importer_options | options)
         source = _source(card, {"": path}, loaded.metadata["options"])
         return dataclasses.replace(loaded, metadata={**loaded.metadata, "source": source})
+    if card.importer != HF_CLASSIFIER:
+        card = with_files_beside(card, path)
     network: Any = card.network
     parts = _parts(card, path, options)
     detector = build_network(network, card.input.size_px)
