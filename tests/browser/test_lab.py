@@ -127,7 +127,7 @@ def test_each_of_two_people_gets_a_timeline(lab, space, trained):
     lab.show(lab.wait(".dfw-card"))
     lab.shot("03_panel_changed")
 
-    lab.run_below("runs = settings.runs()", 200)
+    lab.run_below("PublishedDetectors(panel)", 200)
     assert lab.troubles() == []
     lab.show(lab.wait(".jp-CodeCell", text="results = [score("))
     lab.shot("03_timelines")

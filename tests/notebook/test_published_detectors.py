@@ -1,5 +1,6 @@
 """Published detectors in notebook 03: in the list of checkpoints, got and imported by the chooser, and as parameters."""
 
+import html
 import io
 import time
 
@@ -17,7 +18,7 @@ from dfworkbench.notebook.panel import SettingsPanel
 from dfworkbench.notebook.published import checkpoint_labels, checkpoints, run_of
 from dfworkbench.runs.run import Run
 from dfworkbench.zoo.cache import target_path
-from dfworkbench.zoo.card import get_card
+from dfworkbench.zoo.card import get_card, list_cards
 from dfworkbench.zoo.licences import is_accepted, require_accepted
 
 CARD = get_card("dfb_meso4")
@@ -168,6 +169,18 @@ def test_a_damaged_file_leaves_a_message_and_no_run(tmp_path):
     assert "other.pth" in chooser.message
     assert panel["checkpoint"].value == NAME
     assert not list(Run.names())
+
+
+def test_every_card_can_be_chosen():
+    _, chooser = chooser_of()
+    for card in list_cards():
+        chooser.card.value = card.name
+        assert card.title in html.unescape(chooser._about.value)
+        for caveat in card.caveats:
+            assert caveat in html.unescape(chooser._about.value)
+        by_hand = any(file.by_hand for file in card.files)
+        assert ("from its page" in chooser.message) == by_hand, "only people can fetch it"
+        assert (chooser.accept.layout.display == "") == bool(card.accept)
 
 
 def test_a_page_without_widgets_shows_the_card_or_the_list():
