@@ -1,0 +1,78 @@
+"""The audit as text for a terminal: the three findings that matter most, then the rest by kind, then the figures."""
+
+import textwrap
+from collections.abc import Iterable
+
+import numpy as np
+
+from dfworkbench.evaluation.score_audit.audit import Audit, codes_found
+from dfworkbench.evaluation.score_audit.findings import KINDS, Finding, by_weight
+
+_WIDTH = 118
+#: Kinds whose notes are in the table of figures.
+_IN_TABLE = ("F8", "F11")
+
+
+def audit_text(audit: Audit) -> str:
+    """What a person reads first."""
+    parts = [_head(audit), "", "WHAT MATTERS MOST"]
+    for at, one in enumerate(audit.headlines, 1):
+        parts += [_wrapped(f"{one.severity.upper()}, {one.code} {one.title}. {one.sentence}{_others(audit, one)}", f"  {at}. ")]
+    parts += ["", "ALL FINDINGS"]
+    for code in codes_found(audit):
+        parts += [f"  {code} {KINDS[code].title}"]
+        shown = [one for one in by_weight(audit.of(code)) if one.severity != "note" or code not in _IN_TABLE]
+        parts += [_wrapped(one.sentence, f"    {one.severity:<5}  ") for one in shown]
+        if len(shown) < len(audit.of(code)):
+            rest = f"{len(audit.of(code)) - len(shown)} notes: see the figures below."
+            parts += [_wrapped(rest if shown else f"Nothing but {rest}", "           ")]
+    parts += ["", "FIGURES", *_figures(audit)]
+    if audit.left_out:
+        parts += ["", "NOT JUDGED", *(_wrapped(f"{name} {why}", "  ") for name, why in audit.left_out.items())]
+    parts += [_wrapped(f"NOTE: {note}", "") for note in audit.table.notes]
+    return "\n".join(parts)
+
+
+def _head(audit: Audit) -> str:
+    fakes, reals = audit.table.counts()
+    counts, judged = audit.counts(), len(audit.figures)
+    where = ", ".join(audit.table.read.get("where", ()))
+    lines = [
+        f"Audit of {audit.table.title}{f' ({where})' if where else ''}: {len(audit.table):,} rows, {fakes:,} fake and {reals:,} real; "
+        f"{judged} {'detector' if judged == 1 else 'detectors'}{f' judged, {len(audit.left_out)} not' if audit.left_out else ''}.",
+        f"Clusters: {audit.clusters}.",
+        f"Findings: {counts['red']} red, {counts['amber']} amber, {counts['note']} notes. Red: a figure does not mean what it seems to.",
+    ]
+    return "\n".join(_wrapped(line, "") for line in lines)
+
+
+def _others(audit: Audit, one: Finding) -> str:
+    """Further detectors of which the same is said as severely."""
+    same = [other.detector for other in audit.of(one.code) if other.severity == one.severity and other is not one]
+    names = [name for name in dict.fromkeys(same) if name and name != one.detector]
+    return f" Likewise: {', '.join(names)}." if names else ""
+
+
+def _figures(audit: Audit) -> Iterable[str]:
+    """A line per detector."""
+    table = audit.figure_table()
+    width = max([8, *(len(str(name)) for name in table.index)])
+    yield f"  {'':<{width}}  {'scored':>9}  {'AUC':>5}  {'95 % over files':>16}  {'95 % over clusters':>18}  {'Cllr':>6}  {'other gen.':>10}  {'best':>5}"
+    for name, row in table.iterrows():
+        files, clusters = ((row[f"{kind}_low"], row[f"{kind}_high"]) for kind in ("file", "cluster"))
+        yield (
+            f"  {name!s:<{width}}  {int(row['scored']):>9,}  {row['auc']:.3f}  {_ends(files):>16}  {_ends(clusters):>18}  "
+            f"{row['cllr']:>6.3f}  {_number(row['cllr_new_generators']):>10}  {row['cllr_min']:>5.3f}"
+        )
+
+
+def _ends(pair: tuple[float, float]) -> str:
+    return "-" if np.isnan(pair[0]) else f"[{pair[0]:.3f}, {pair[1]:.3f}]"
+
+
+def _number(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.3f}"
+
+
+def _wrapped(text: str, before: str) -> str:
+    return textwrap.fill(text, _WIDTH, initial_indent=before, subsequent_indent=" " * len(before), break_long_words=False)
