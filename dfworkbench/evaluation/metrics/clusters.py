@@ -16,7 +16,7 @@ from dfworkbench.evaluation.metrics.ranked import Ranked
 
 Floats = NDArray[np.float64]
 
-_CHUNK = 2_000_000  # multiplicities that are drawn at a time
+_CHUNK = 2_000_000  # multiplicities that are worked off at a time
 
 
 class Wins(NamedTuple):
@@ -114,6 +114,16 @@ def draw_within_classes(fakes: int, reals: int, draws: int, seed: int) -> Multip
     """As many clusters of each class as there are, with replacement, for every draw."""
     rng = np.random.default_rng(seed)
     return Multiplicities(_draw(fakes, draws, rng), _draw(reals, draws, rng))
+
+
+def draw_in_turn(fakes: int, reals: int, draws: int, seed: int) -> Multiplicities:
+    """Like `draw_within_classes`, one draw after the other, fakes before reals: the stream of most published bootstraps."""
+    rng = np.random.default_rng(seed)
+    drawn = Multiplicities(np.empty((draws, fakes), np.int16), np.empty((draws, reals), np.int16))
+    for row in zip(*drawn, strict=True):
+        for part in row:
+            part[:] = np.bincount(rng.integers(0, len(part), len(part)), minlength=len(part))
+    return drawn
 
 
 def draw_together(clusters: int, draws: int, seed: int) -> Multiplicities:

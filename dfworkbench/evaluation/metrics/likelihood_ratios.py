@@ -12,10 +12,12 @@ International: Synergy 3 (2021), argues against figures from PAV in casework, be
 them alone.
 """
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
@@ -96,7 +98,9 @@ def fit_lr(scores: ArrayLike, labels: ArrayLike, groups: ArrayLike | None = None
             "Give scores of both classes."
         )
     model = LogisticRegression(C=1.0, solver="newton-cholesky", tol=1e-12, max_iter=1000)
-    model.fit(x[:, None], y, sample_weight=group_weights(y, groups))
+    with warnings.catch_warnings():  # where most scores are equal it goes on with lbfgs, to the same tolerance, and says so
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(x[:, None], y, sample_weight=group_weights(y, groups))
     return LrMap(float(model.coef_[0, 0]), float(model.intercept_[0]))
 
 

@@ -41,6 +41,7 @@ class Audit:
         left_out: Detector that cannot be judged -> why.
         clusters: What was drawn, in words.
         pairs: F12, a row per pair of detectors.
+        against: Detector -> real source -> AUC of all fakes against its reals.
     """
 
     table: WideScores
@@ -50,6 +51,7 @@ class Audit:
     left_out: Mapping[str, str]
     clusters: str
     pairs: pd.DataFrame
+    against: Mapping[str, Mapping[str, float]]
 
     @property
     def headlines(self) -> list[Finding]:
@@ -81,7 +83,7 @@ class Audit:
         return _plain({
             "format": FORMAT, "read": {**self.table.read, "title": self.table.title, "rows": len(self.table), "fakes": fakes,
             "reals": reals, "notes": list(self.table.notes)}, "settings": self.settings.model_dump(), "clusters": self.clusters,
-            "detectors": dict(self.figures), "left_out": dict(self.left_out), "counts": self.counts(),
+            "detectors": dict(self.figures), "against_real_sources": dict(self.against), "left_out": dict(self.left_out), "counts": self.counts(),
             "headlines": [self.findings.index(one) for one in self.headlines],
             "findings": [
                 {
@@ -115,11 +117,13 @@ def audit_scores(table: WideScores, settings: AuditSettings = AuditSettings()) -
     good, left_out = judgeable(table)
     clusters, why = find_clusters(table)
     places = calibration.name_places(table)
-    found: list[Finding] = [*coverage.coverage(table)]
+    found: list[Finding] = [*coverage.coverage(table, good)]
     figures: dict[str, dict[str, Any]] = {}
+    against: dict[str, dict[str, float]] = {}
     for name in good:  # one at a time: ranks and wins of the others need no memory meanwhile
         one = Judged(name, table, clusters)
         figures[name], more = _of_detector(one, settings, places)
+        against[name] = sources.against_sources(one)
         found += more
     found += [*sources.one_label(table), *hints.table_hints(table, good, clusters)]
     found += baselines.baselines(table, {name: row["auc"] for name, row in figures.items()})
@@ -131,9 +135,8 @@ def audit_scores(table: WideScores, settings: AuditSettings = AuditSettings()) -
         for name, share in compared.on_top.items():
             figures[name]["on_top"] = share
     words = why if clusters is None else clusters.counted(*clusters.sizes)
-    return Audit(
-        table, settings, tuple(by_weight(found)), figures, left_out, words, pd.DataFrame(pairs, columns=differences.Pair._fields)
-    )
+    frame = pd.DataFrame(pairs, columns=list(differences.Pair._fields))
+    return Audit(table, settings, tuple(by_weight(found)), figures, left_out, words, frame, against)
 
 
 def _of_detector(

@@ -59,13 +59,18 @@ def _winner(name: str, auc: float, aucs: Mapping[str, float], top: str) -> Findi
     whom = (
         f"more than {'all ' + str(len(aucs)) + ' detectors' if len(aucs) > 1 else 'the detector'} (best: {top}, {aucs[top]:.3f})"
         if len(beaten) == len(aucs)
-        else f"more than {len(beaten)} of {len(aucs)} detectors ({listed(beaten)})"
+        else f"more than {len(beaten)} of {len(aucs)} detectors ({_named(beaten, [*aucs])})"
     )
     what = "The length of the path" if name == PATH else f"The column {name}"
     return Finding(
         "F9", "red", f"{what}, which is no detector, has AUC {auc:.3f}: {whom}.",
         numbers={"column": name, "auc": auc, "beats": beaten}, weight=auc - min(aucs.values()) + len(beaten),
     )  # fmt: skip
+
+
+def _named(beaten: list[str], all_of: list[str]) -> str:
+    rest = [name for name in all_of if name not in beaten]
+    return f"all but {listed(rest)}" if len(rest) < len(beaten) else listed(beaten)
 
 
 def _auc(table: WideScores, values: np.ndarray) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dfworkbench.core.errors import InputError
 from dfworkbench.core.names import FAKE, REAL
 from dfworkbench.evaluation.exchange.wide_scores import CLIP, WideScores
-from dfworkbench.evaluation.metrics.clusters import Multiplicities, draw_together, draw_within_classes
+from dfworkbench.evaluation.metrics.clusters import Multiplicities, draw_in_turn, draw_together
 from dfworkbench.evaluation.metrics.curves import Ranking
 from dfworkbench.evaluation.metrics.interval import NAN, interval_ends
 from dfworkbench.evaluation.metrics.likelihood_ratios import (
@@ -152,7 +152,7 @@ def _interval(cost: Floats, one: Judged, clusters: Clusters, seed: int) -> tuple
         drawn = draw_together(int(some.sum()), DRAWS, seed)
     else:
         kept = (sizes[0] > 0, sizes[1] > 0)
-        drawn = draw_within_classes(int(kept[0].sum()), int(kept[1].sum()), DRAWS, seed)
+        drawn = draw_in_turn(int(kept[0].sum()), int(kept[1].sum()), DRAWS, seed)
     if min(len(drawn.fakes[0]), len(drawn.reals[0])) < 2:
         return NAN, NAN
     return interval_ends(_drawn_cost(sums, sizes, kept, drawn))
@@ -176,17 +176,16 @@ def calibration(one: Judged, found: LrFigures) -> list[Finding]:
     people = one.clusters is not None and one.clusters.together
     others = "people" if people else "generators" if one.clusters is not None else "files"
     interval = "" if np.isnan(low) else f" [{low:.3f}, {high:.3f}]"
-    fitted = "" if np.isnan(found.new_generators) else f", {found.new_generators:.3f}{interval} calibrated on other {others}"
-    fitted += "" if np.isnan(found.new_sources) else f", {found.new_sources:.3f} on other real sources too"
-    words = f"{one.name}: Cllr {found.raw:.3f} as it is (clipped at {CLIP:g}){fitted}, {found.least:.3f} at best."
-    if found.raw > 1:
-        words += " Read as probabilities, its scores cost more than saying nothing."
-    if worse and not np.isnan(found.new_generators):
-        words += " Calibrated, it is not shown to be better than saying nothing."
+    fitted = "" if np.isnan(found.new_generators) else f", calibrated {found.new_generators:.3f}{interval} on other {others}"
+    fitted += "" if np.isnan(found.new_sources) else f" and {found.new_sources:.3f} on other real sources"
+    words = f"{one.name}: Cllr {found.raw:.3f}{fitted}, {found.least:.3f} at best"
     if not np.isnan(found.bounds.low):
-        words += (
-            f" A likelihood ratio could reach {10**found.bounds.high:.3g} for fake and {10**-found.bounds.low:.3g} for real at most."
-        )
+        words += f"; a likelihood ratio of at most {10**found.bounds.high:.3g} for fake, {10**-found.bounds.low:.3g} for real"
+    if found.raw > 1:
+        words += ". As probabilities, its scores cost more than saying nothing"
+    if worse and not np.isnan(found.new_generators):
+        words += ". Calibrated, it is not shown to be better than saying nothing"
+    words += "."
     return [Finding("F11", severity, words, one.name, numbers_of(found), weight=found.raw)]
 
 

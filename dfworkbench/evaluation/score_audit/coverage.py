@@ -1,5 +1,7 @@
 """F1: which rows a detector scored."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from dfworkbench.core.names import FAKE, REAL
@@ -9,17 +11,16 @@ from dfworkbench.evaluation.score_audit.findings import Finding, Severity, perce
 _RED, _AMBER = 0.05, 0.95  # difference between labels; scored share
 
 
-def coverage(table: WideScores) -> list[Finding]:
-    """A finding for every detector that scored some of the rows, but not all."""
+def coverage(table: WideScores, detectors: Sequence[str]) -> list[Finding]:
+    """A finding for every one of these detectors that did not score all rows."""
     out = []
-    for name, one in table.detectors.items():
-        scored = ~np.isnan(one.values)
-        if scored.all() or not scored.any():
+    for name in detectors:
+        scored = ~np.isnan(table.detectors[name].values)
+        if scored.all():
             continue
         of_fakes, of_reals = (float(scored[table.labels == label].mean()) for label in (FAKE, REAL))
         differ = abs(of_fakes - of_reals)
-        half = scored.mean() >= 0.5  # of those with less, nothing else is said
-        severity: Severity = "red" if differ > _RED and half else "amber" if scored.mean() < _AMBER else "note"
+        severity: Severity = "red" if differ > _RED else "amber" if scored.mean() < _AMBER else "note"
         out.append(Finding(
             "F1", severity,
             f"{name} scored {int(scored.sum()):,} of {len(scored):,} rows: {percent(of_fakes)} of the fakes, {percent(of_reals)} of "

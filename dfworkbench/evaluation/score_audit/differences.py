@@ -143,7 +143,8 @@ def differences(found: Differences, clusters: Clusters | None) -> list[Finding]:
         return [Finding("F12", "note", f"Detectors cannot be compared: all of them scored {found.rows:,} rows in common.")]
     survive, count = found.survive(), len(found.pairs)
     words = f"Of {count} {'pair' if count == 1 else 'pairs'} of detectors ({found.rows:,} rows that all scored), "
-    words += f"{survive['delong_holm_p']} differ by DeLong's test with Holm's correction, which takes files for independent"
+    sure = survive["delong_holm_p"]
+    words += f"{sure or 'none'} {'differs' if sure == 1 else 'differ'} by DeLong's test with Holm's correction, which takes files for independent"
     numbers = {
         "rows": found.rows, "pairs": count, "draws": found.draws, **survive,
         "smallest_cluster_p": min((pair.cluster_p for pair in found.pairs), default=NAN),
@@ -152,7 +153,9 @@ def differences(found: Differences, clusters: Clusters | None) -> list[Finding]:
     if not found.on_top or clusters is None:
         return [Finding("F12", "note", words + ".", numbers=numbers)]
     left = survive["cluster_holm_p"]
-    words += f". Over {clusters.words}, {survive['cluster_p']} differ before the correction and {left or 'none'} after it."
+    before = survive["cluster_p"]
+    words += f". Over {clusters.words}, {before or 'none'} {'differs' if before == 1 else 'differ'} before the correction and "
+    words += f"{left or 'none'} after it."
     lost = survive["delong_holm_p"] - left
     severity: Severity = (
         "red" if not left and 2 * survive["delong_holm_p"] >= count and count > 1 else "amber" if lost > 0 else "note"

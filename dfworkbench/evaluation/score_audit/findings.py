@@ -80,8 +80,8 @@ KINDS: dict[str, Kind] = {
     ),
     "F11": Kind(
         "calibration and likelihood ratios",
-        "Cllr is the cost of scores read as likelihood ratios; 1 is the cost of saying nothing. Calibration is tested on generators "
-        "that it was not fitted on.",
+        "Cllr is the cost of scores read as likelihood ratios; 1 is the cost of saying nothing. Probabilities are clipped at 1e-6. "
+        "Calibration is tested on generators and sources that it was not fitted on.",
         "That such a likelihood ratio holds for another population of files.",
     ),
     "F12": Kind(

@@ -104,9 +104,10 @@ def _rows(table: WideScores, detectors: Sequence[str], clusters: Clusters | None
     if table.source is not None:
         crossing = apart | _several(sets, table.source.code[found], len(apart))
     words = f"Hint: {len(found):,} rows in {len(apart):,} sets are equal in the scores of all {len(detectors)} detectors"
-    words += f"; {int(crossing.sum()):,} of these sets hold several sources or generators" if table.source else ""
-    words += f", {int(apart.sum()):,} both labels" if apart.any() else ""
-    numbers = {"rows": len(found), "sets": len(apart), "across_sources": int(crossing.sum()), "across_labels": int(apart.sum())}
+    across = int(crossing[sets].sum())
+    words += f"; {across:,} of these rows are in sets of several sources or generators" if table.source else ""
+    words += f", {int(apart[sets].sum()):,} in sets of both labels" if apart.any() else ""
+    numbers = {"rows": len(found), "sets": len(apart), "rows_across_sources": across, "rows_across_labels": int(apart[sets].sum())}
     return [Finding("F10", "amber" if crossing.any() else "note", words + ".", numbers=numbers, rows=found, weight=0.8)]
 
 

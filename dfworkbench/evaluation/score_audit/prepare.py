@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dfworkbench.core.errors import TableError
 from dfworkbench.core.names import FAKE, REAL
-from dfworkbench.evaluation.exchange.wide_scores import Codes, WideScores
+from dfworkbench.evaluation.exchange.wide_scores import WideScores
 from dfworkbench.evaluation.metrics.clusters import (
     Multiplicities,
     Wins,
@@ -18,9 +18,10 @@ from dfworkbench.evaluation.metrics.clusters import (
 )
 from dfworkbench.evaluation.metrics.interval import Interval
 from dfworkbench.evaluation.metrics.ranked import Ranked
+from dfworkbench.evaluation.score_audit.findings import percent
 
 _MOST_CLUSTERS = 2000  # of a class: a column with more names does not group rows
-_LEAST_SCORED = 0.5
+_LEAST_SCORED, _ONE_VALUE = 0.5, 0.95
 
 
 @dataclass(frozen=True)
@@ -146,8 +147,9 @@ def judgeable(table: WideScores) -> tuple[list[str], dict[str, str]]:
             bad[name] = f"scored {fakes} fakes and {reals} reals: at least two of each are needed"
         elif len(seen) < _LEAST_SCORED * len(table):
             bad[name] = f"scored {len(seen):,} of {len(table):,} rows: under half"
-        elif seen.min() == seen.max():
-            bad[name] = f"gave the value {seen[0]:g} to every row"
+        elif (most := _most_frequent(seen))[1] >= _ONE_VALUE * len(seen):
+            all_of = "every row" if most[1] == len(seen) else f"{percent(most[1] / len(seen))} of its rows"
+            bad[name] = f"gave the value {most[0]:g} to {all_of}"
         else:
             good.append(name)
     if not good:
@@ -159,6 +161,6 @@ def judgeable(table: WideScores) -> tuple[list[str], dict[str, str]]:
     return good, bad
 
 
-def code_names(codes: Codes, rows: NDArray) -> tuple[str, ...]:
-    """Names that stand in some rows."""
-    return tuple(codes.names[at] for at in np.unique(codes.code[rows]))
+def _most_frequent(values: NDArray[np.float64]) -> tuple[float, int]:
+    distinct, counts = np.unique(values, return_counts=True)
+    return float(distinct[counts.argmax()]), int(counts.max())

@@ -22,10 +22,9 @@ def polarity(one: Judged, by_cluster: Interval) -> list[Finding]:
             f"{one.name} ranks reals above fakes: AUC {by_cluster.text()} over {_words(one)}, all of it below 0.5.",
             one.name, {"auc": one.auc, "low": by_cluster.low, "high": by_cluster.high}, weight=0.5 - by_cluster.high,
         )]  # fmt: skip
-    source = one.table.source
-    if source is None:
+    against = against_sources(one)
+    if not against:
         return []
-    against = _against_sources(one, source)
     low, high = min(against, key=against.__getitem__), max(against, key=against.__getitem__)
     if not against[low] < 0.5 < against[high]:
         return []
@@ -38,8 +37,11 @@ def polarity(one: Judged, by_cluster: Interval) -> list[Finding]:
     )]  # fmt: skip
 
 
-def _against_sources(one: Judged, source: Codes) -> dict[str, float]:
-    """AUC of all fakes against the reals of each source."""
+def against_sources(one: Judged) -> dict[str, float]:
+    """AUC of all fakes against the reals of each source, of 50 at most; empty where no source is named."""
+    source = one.table.source
+    if source is None:
+        return {}
     if one.clusters is not None and not one.clusters.together:
         values = dict(zip(one.clusters.reals, one.wins.against_reals().tolist(), strict=True))
         return {name: value for name, value in values.items() if not np.isnan(value)}

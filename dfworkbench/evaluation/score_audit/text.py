@@ -22,13 +22,17 @@ def audit_text(audit: Audit) -> str:
     for code in codes_found(audit):
         parts += [f"  {code} {KINDS[code].title}"]
         shown = [one for one in by_weight(audit.of(code)) if one.severity != "note" or code not in _IN_TABLE]
-        parts += [_wrapped(one.sentence, f"    {one.severity:<5}  ") for one in shown]
+        parts += [_wrapped(sentence, f"    {severity:<5}  ") for severity, sentence in _grouped(shown)]
         if len(shown) < len(audit.of(code)):
-            rest = f"{len(audit.of(code)) - len(shown)} notes: see the figures below."
+            count = len(audit.of(code)) - len(shown)
+            rest = f"{count} {'note' if count == 1 else 'notes'}: see the figures below."
             parts += [_wrapped(rest if shown else f"Nothing but {rest}", "           ")]
     parts += ["", "FIGURES", *_figures(audit)]
     if audit.left_out:
-        parts += ["", "NOT JUDGED", *(_wrapped(f"{name} {why}", "  ") for name, why in audit.left_out.items())]
+        by_reason: dict[str, list[str]] = {}
+        for name, why in audit.left_out.items():
+            by_reason.setdefault(why, []).append(name)
+        parts += ["", "NOT JUDGED", *(_wrapped(f"{', '.join(names)} {why}", "  ") for why, names in by_reason.items())]
     parts += [_wrapped(f"NOTE: {note}", "") for note in audit.table.notes]
     return "\n".join(parts)
 
@@ -44,6 +48,15 @@ def _head(audit: Audit) -> str:
         f"Findings: {counts['red']} red, {counts['amber']} amber, {counts['note']} notes. Red: a figure does not mean what it seems to.",
     ]
     return "\n".join(_wrapped(line, "") for line in lines)
+
+
+def _grouped(findings: Iterable[Finding]) -> list[tuple[str, str]]:
+    """Severity and sentence; detectors of which exactly the same is said share one."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for one in findings:
+        sentence = one.sentence.removeprefix(one.detector) if one.detector else one.sentence
+        names.setdefault((one.severity, sentence), []).append(one.detector)
+    return [(severity, f"{', '.join(who)}{sentence}") for (severity, sentence), who in names.items()]
 
 
 def _others(audit: Audit, one: Finding) -> str:

@@ -8,34 +8,42 @@ from dfworkbench.evaluation.metrics.ranked import Ranked
 from dfworkbench.evaluation.score_audit.findings import Finding, percent
 from dfworkbench.evaluation.score_audit.prepare import Judged
 
-_SHARE, _TIMES = 0.05, 10  # of rows with one value; more frequent than the next
+_SHARE, _TIMES, _MOST_DEFAULTS = 0.05, 10, 3  # of rows with one value; as frequent as the next; values looked at
 _SATURATED, _MOVED = 0.2, 0.02
 _TIED_NOTE, _TIED_AMBER = 0.01, 0.1
 
 
 def default_value(one: Judged) -> list[Finding]:
-    """F2: an exact value on 5 % of the rows or more, at least ten times as frequent as the next."""
+    """F2: exact values on 5 % of the rows or more, at least ten times as frequent as any other but 0 and 1, where scores pile up."""
     ranked = one.ranked
     counts = ranked.fakes_at + ranked.reals_at
-    most = int(counts.argmax())
-    next_most = int(np.delete(counts, most).max(initial=0))
-    if counts[most] < _SHARE * len(one.rows) or counts[most] < _TIMES * next_most:
-        return []
-    value = float(ranked.distinct[most])
-    of_fakes, of_reals = float(ranked.fakes_at[most] / ranked.fakes), float(ranked.reals_at[most] / ranked.reals)
+    ends = np.isin(ranked.distinct, (0.0, 1.0)) if one.scores.scale == "probability" else np.zeros(len(counts), bool)
+    out = []
+    for at in np.argsort(-counts, kind="stable")[:_MOST_DEFAULTS]:
+        others = np.where(ends, 0, counts)
+        others[at] = 0
+        if counts[at] >= _SHARE * len(one.rows) and counts[at] >= _TIMES * others.max(initial=0):
+            out.append(_default(one, int(at), bool(ends[at])))
+    return out
+
+
+def _default(one: Judged, at: int, end: bool) -> Finding:
+    ranked, value = one.ranked, float(one.ranked.distinct[at])
+    share = float((ranked.fakes_at[at] + ranked.reals_at[at]) / len(one.rows))
+    of_fakes, of_reals = float(ranked.fakes_at[at] / ranked.fakes), float(ranked.reals_at[at] / ranked.reals)
     indicator, without = 0.5 + (of_fakes - of_reals) / 2, ranked.auc_without(value)
     beats = max(indicator, 1 - indicator) > one.auc
-    rest = "without these rows no pair is left" if np.isnan(without) else f"without these rows it is {without:.3f}"
-    return [Finding(
+    rest = "without these rows no pair is left" if np.isnan(without) else f"without these rows it has {without:.3f}"
+    return Finding(
         "F2", "red" if beats else "amber",
-        f"{one.name} gives exactly {value:g}, a default, to {percent(counts[most] / len(one.rows))} of its rows "
-        f"({percent(of_fakes)} of the fakes, {percent(of_reals)} of the reals). Merely whether a score is {value:g} has AUC "
-        f"{indicator:.3f}{', which beats the detector' if beats else ''}; the detector has {one.auc:.3f}, {rest}.",
+        f"{one.name} gives exactly {value:g}{'' if end else ', a default,'} to {percent(share)} of its rows ({percent(of_fakes)} of "
+        f"the fakes, {percent(of_reals)} of the reals). Merely whether a score is {value:g} has AUC {indicator:.3f}"
+        f"{', which beats the detector' if beats else ''}; the detector has {one.auc:.3f}, {rest}.",
         one.name,
-        {"value": value, "share": float(counts[most] / len(one.rows)), "share_of_fakes": of_fakes, "share_of_reals": of_reals,
-         "auc": one.auc, "auc_of_indicator": indicator, "auc_without": without},
-        one.rows[ranked.rank == most], max(indicator, 1 - indicator) - one.auc,
-    )]  # fmt: skip
+        {"value": value, "share": share, "share_of_fakes": of_fakes, "share_of_reals": of_reals, "auc": one.auc,
+         "auc_of_indicator": indicator, "auc_without": without},
+        one.rows[ranked.rank == at], max(indicator, 1 - indicator) - one.auc,
+    )  # fmt: skip
 
 
 def saturation(one: Judged) -> list[Finding]:
