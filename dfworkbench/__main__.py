@@ -155,7 +155,9 @@ def _audit(given: argparse.Namespace, settings: Any) -> int:
     from dfworkbench.show.score_audit_page import require_audit_folder, write_audit
 
     if given.write:
-        raise ParameterError("dfworkbench judge: --write is for one score file without an audit. Leave one of them out.")
+        raise ParameterError(
+            "dfworkbench judge: --write is for one score file without an audit. Leave one of them out."
+        )
     if settings.audit is not None:  # before anything is computed
         require_audit_folder(settings.audit)
     found = audit_files(given.file, settings)
@@ -224,7 +226,8 @@ COMMANDS: dict[str, Command] = {
             "file": {
                 "nargs": "+",
                 "type": Path,
-                "help": "scores of any detector: CSV (also .gz), Parquet, or a result pickle; several files, or runs in checkpoints/, "
+                "help": "scores of any detector: CSV (also .gz), Parquet, or a result pickle; several files, or runs "
+                "in checkpoints/, "
                 "are audited together",
             },
             "--write": {

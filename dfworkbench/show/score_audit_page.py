@@ -57,12 +57,14 @@ def audit_html(audit: Audit) -> str:
     counts = audit.counts()
     where = ", ".join(audit.table.read.get("where", ()))
     lead = (
-        f"{len(audit.table):,} rows, {fakes:,} fake and {reals:,} real{f' ({where})' if where else ''}; {len(audit.figures)} detectors "
-        f"judged. {counts['red']} red findings, {counts['amber']} amber, {counts['note']} notes. Red: a figure does not mean what it "
+        f"{len(audit.table):,} rows, {fakes:,} fake and {reals:,} real{f' ({where})' if where else ''}; "
+        f"{len(audit.figures)} detectors "
+        f"judged. {counts['red']} red findings, {counts['amber']} amber, {counts['note']} notes. Red: a figure does "
+        "not mean what it "
         "seems to mean."
     )
     sections = {
-        "What matters most": "".join(_headline(one) for one in audit.headlines),
+        "What matters most": "".join(_headline(audit, one) for one in audit.headlines),
         "The detectors": _detectors(audit),
         "All findings": "".join(_kind(audit, code) for code in codes_found(audit)),
     }
@@ -78,13 +80,23 @@ def audit_html(audit: Audit) -> str:
     return f"<header>{head}<nav>{links}</nav></header><main>{body}</main>"
 
 
-def _headline(one: Finding) -> str:
-    return note_html(f"{one.code}, {one.title}: {one.sentence}", bad=one.severity == "red")
+def _headline(audit: Audit, one: Finding) -> str:
+    return note_html(f"{one.code}, {one.title}: {one.sentence}{audit.likewise(one)}", bad=one.severity == "red")
 
 
 def _detectors(audit: Audit) -> str:
     table = audit.figure_table()
-    names = ["detector", "scored", "AUC", "95 % over files", "95 % over clusters", "one left out", "Cllr", "other generators", "best"]
+    names = [
+        "detector",
+        "scored",
+        "AUC",
+        "95 % over files",
+        "95 % over clusters",
+        "one left out",
+        "Cllr",
+        "other generators",
+        "best",
+    ]
     rows = [
         [
             name, f"{int(row['scored']):,}", f"{row['auc']:.3f}", _ends(row["file_low"], row["file_high"]),
@@ -94,7 +106,8 @@ def _detectors(audit: Audit) -> str:
         for name, row in table.iterrows()
     ]  # fmt: skip
     words = (
-        f"Clusters: {audit.clusters}. Cllr: cost of the scores as likelihood ratios as they are, calibrated on other generators, and after "
+        f"Clusters: {audit.clusters}. Cllr: cost of the scores as likelihood ratios as they are, calibrated on other "
+        "generators, and after "
         "the best possible calibration; 1 is the cost of saying nothing."
     )
     picture = figure_html(plot_audit(audit), "AUC of every detector with 95 % intervals over files and over clusters.")
@@ -133,7 +146,10 @@ def _pairs(audit: Audit) -> str:
 
 
 def _reading(audit: Audit) -> str:
-    facts = {str(name): ", ".join(map(str, value)) if isinstance(value, list) else value for name, value in audit.table.read.items()}
+    facts = {
+        str(name): ", ".join(map(str, value)) if isinstance(value, list) else value
+        for name, value in audit.table.read.items()
+    }
     facts |= {"draws of clusters": f"{audit.settings.draws:,} or more", "seed": audit.settings.seed}
     notes = "".join(note_html(note) for note in audit.table.notes)
     return html_table([], [[name, str(value)] for name, value in facts.items() if value not in ("", None)]) + notes

@@ -61,7 +61,8 @@ class JudgeSettings(Settings):
         "one says what its scores mean. They are audited.",
     )
     same_source: list[str] = Field(
-        default=[], description="Names that are one source, as NAME=OTHER,OTHER; names are never merged by guess. For audits."
+        default=[],
+        description="Names that are one source, as NAME=OTHER,OTHER; names are never merged by guess. For audits.",
     )
     audit: Path | None = Field(default=None, description="Folder for the audit: a page and audit.json.")
     cluster_draws: int = Field(

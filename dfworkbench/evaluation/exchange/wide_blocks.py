@@ -55,7 +55,8 @@ class WideFile(NamedTuple):
             yield from self._parquet(names) if not self.separator else self._text(names)
         except (pa.ArrowException, OSError, EOFError, UnicodeError) as error:
             raise TableError(
-                f"{_DOING}: {self.path} cannot be read ({str(error).splitlines()[0][:300]}). Expected a table with as many cells in "
+                f"{_DOING}: {self.path} cannot be read ({str(error).splitlines()[0][:300]}). Expected a table with as "
+                "many cells in "
                 "every row as there are headers: correct the row, or write the file again."
             ) from None
 
@@ -130,7 +131,8 @@ def _encoding(path: Path) -> tuple[str, list[str]]:
             seen += len(block)
             if seen > _MOST_BYTES:
                 raise TableError(
-                    f"{_DOING}: {path} holds more than {_MOST_BYTES / 1e9:.0f} GB of text. Expected less: split it, or write Parquet."
+                    f"{_DOING}: {path} holds more than {_MOST_BYTES / 1e9:.0f} GB of text. Expected less: split it, "
+                    "or write Parquet."
                 )
             try:
                 decoder.decode(block)

@@ -47,7 +47,7 @@ class Codes(NamedTuple):
     @classmethod
     def of(cls, texts: Iterable[str] | pa.Array) -> "Codes":
         """Of a text per row."""
-        coded = pa.array(texts, pa.string()) if not isinstance(texts, pa.Array | pa.ChunkedArray) else texts
+        coded: Any = texts if isinstance(texts, pa.Array | pa.ChunkedArray) else pa.array(texts, pa.string())
         parts = coded.dictionary_encode()
         whole = parts.combine_chunks() if isinstance(parts, pa.ChunkedArray) else parts
         names = [str(name) for name in whole.dictionary.to_pylist()]
@@ -141,7 +141,8 @@ class WideScores:
         odd = sorted(({*equal} | {*equal.values()}) - {*known})
         if odd or (equal and self.source is None):
             raise TableError(
-                f"declaring sources equal: no row of {self.title} is of {', '.join(map(repr, odd[:_SHOWN]))}; expected names out of "
+                f"declaring sources equal: no row of {self.title} is of {', '.join(map(repr, odd[:_SHOWN]))}; "
+                "expected names out of "
                 f"{', '.join(known[:40]) or 'a column with sources, which there is not'}. Correct --same-source."
             )
         return replace(self, merged=None if self.source is None else self.source.merged(equal))
@@ -178,7 +179,7 @@ class Reading(NamedTuple):
     fake_label: int = FAKE
 
 
-def read_wide(path: Path | str, how: Reading = Reading()) -> WideScores:
+def read_wide(path: Path | str, how: Reading | None = None) -> WideScores:
     """Read a table with a row per file and a column per detector.
 
     Raises:
@@ -186,7 +187,7 @@ def read_wide(path: Path | str, how: Reading = Reading()) -> WideScores:
         TableError: It cannot be understood; says which column or row, and what to do.
         ParameterError: A pattern fits no column, or a role or filter names none.
     """
-    file = open_wide(path)
+    file, how = open_wide(path), how or Reading()
     chosen = choose_detectors(file.headers, how.detectors, how.columns, (how.polarity, how.scale), file.path)
     rest = [name for name in file.headers if not any(name == one.header for one in chosen)]
     needed = ("path", "label") if chosen else ("path", "label", "score")
@@ -224,7 +225,8 @@ class _Reader:
             self._add(block)
             if sum(map(len, self.labels)) * (len(self.scores) + len(self.others)) > _MOST_CELLS:
                 raise TableError(
-                    f"reading {self.file.path}: more than {_MOST_CELLS:,} numbers. Expected fewer: choose rows with --where, or split "
+                    f"reading {self.file.path}: more than {_MOST_CELLS:,} numbers. Expected fewer: choose rows with "
+                    "--where, or split "
                     "the table."
                 )
         if not sum(map(len, self.labels)):
@@ -290,14 +292,17 @@ class _Reader:
         if blank.any():
             row = int(blank.to_numpy().argmax())
             raise TableError(
-                f"reading {self.file.path}: {int(blank.sum())} rows name no file (first: row {row + 1}); expected a path or an id in "
+                f"reading {self.file.path}: {int(blank.sum())} rows name no file (first: row {row + 1}); expected a "
+                "path or an id in "
                 "every row. Fill it in."
             )
         detectors = {}
         for one in self.chosen:
             values = np.concatenate(self.scores.pop(one.header))
             require_scale(values, one.scale, f"{self.file.path}, column {one.header!r}")
-            detectors[one.name] = DetectorScores(_oriented(values, one), "logit" if one.scale == "logit" else "probability")
+            detectors[one.name] = DetectorScores(
+                _oriented(values, one), "logit" if one.scale == "logit" else "probability"
+            )
         columns = {name: np.concatenate(parts) for name, parts in self.others.items()}
         columns = {name: values for name, values in columns.items() if not np.isnan(values).all()}
         unread = [name for name in self.dropped if name]

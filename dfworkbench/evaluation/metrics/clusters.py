@@ -53,18 +53,23 @@ class Wins(NamedTuple):
         """AUC of each fake cluster against all reals, `(C1,)`; NaN where it has no row."""
         return _ratios(self.won.sum(axis=1), self.fakes * self.reals.sum())
 
-    def leave_one_out(self) -> Floats:
-        """AUC without each fake cluster, then without each real one, `(C1 + C0,)`; NaN where nothing would be left."""
-        pairs = np.outer(self.fakes, self.reals)
-        won = self.won.sum() - np.concatenate([self.won.sum(axis=1), self.won.sum(axis=0)])
-        return _ratios(won, pairs.sum() - np.concatenate([pairs.sum(axis=1), pairs.sum(axis=0)]))
+    def leave_one_out(self, together: bool = False) -> list[Floats]:
+        """AUC without each fake cluster `(C1,)`, and without each real one `(C0,)`; NaN where no pair would be left.
 
-    def jackknife_error(self) -> float:
-        """Standard error by leaving out one cluster at a time within each class; NaN with under two clusters of a class."""
+        Args:
+            together: Whether a cluster goes with its rows of both classes, as a person does; then one array.
+        """
+        pairs = np.outer(self.fakes, self.reals)
+        if together:
+            return [_ratios(_without_both(self.won), _without_both(pairs))]
+        return [_ratios(self.won.sum() - self.won.sum(axis=k), pairs.sum() - pairs.sum(axis=k)) for k in (1, 0)]
+
+    def jackknife_error(self, together: bool = False) -> float:
+        """Standard error by leaving out one cluster at a time, within each class; NaN with under two clusters of a class."""
         if min(self.won.shape) < 2:
             return NAN
-        without = np.split(self.leave_one_out(), [len(self.fakes)])
-        return float(np.sqrt(sum((len(x) - 1) / len(x) * ((x - x.mean()) ** 2).sum() for x in without)))
+        parts = [part[~np.isnan(part)] for part in self.leave_one_out(together)]
+        return float(np.sqrt(sum((len(x) - 1) / len(x) * ((x - x.mean()) ** 2).sum() for x in parts if len(x))))
 
 
 def cluster_wins(ranked: Ranked, cluster: NDArray[np.integer], sizes: tuple[int, int]) -> Wins:
@@ -96,6 +101,11 @@ def _won(ranked: Ranked, cluster: NDArray, many: int, few: int, *, flip: bool) -
         below = np.cumsum(at) - at / 2
         row[:] = np.bincount(of, weights=(len(ranks) - below if flip else below)[rank], minlength=many)
     return won
+
+
+def _without_both(matrix: Floats) -> Floats:
+    """What is left of the sum without each row and the column of the same number."""
+    return matrix.sum() - matrix.sum(axis=1) - matrix.sum(axis=0) + np.diag(matrix)
 
 
 class Multiplicities(NamedTuple):

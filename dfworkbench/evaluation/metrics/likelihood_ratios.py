@@ -98,7 +98,9 @@ def fit_lr(scores: ArrayLike, labels: ArrayLike, groups: ArrayLike | None = None
             "Give scores of both classes."
         )
     model = LogisticRegression(C=1.0, solver="newton-cholesky", tol=1e-12, max_iter=1000)
-    with warnings.catch_warnings():  # where most scores are equal it goes on with lbfgs, to the same tolerance, and says so
+    with (
+        warnings.catch_warnings()
+    ):  # where most scores are equal it goes on with lbfgs, to the same tolerance, and says so
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(x[:, None], y, sample_weight=group_weights(y, groups))
     return LrMap(float(model.coef_[0, 0]), float(model.intercept_[0]))
@@ -139,9 +141,7 @@ def cllr(llr: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) ->
     return cross_entropy(llr, labels, 0.0, weights)
 
 
-def cross_entropy(
-    llr: ArrayLike, labels: ArrayLike, log_prior_odds: float, weights: ArrayLike | None = None
-) -> float:
+def cross_entropy(llr: ArrayLike, labels: ArrayLike, log_prior_odds: float, weights: ArrayLike | None = None) -> float:
     """Empirical cross-entropy in bits at log10 prior odds; at 0 it is Cllr. NaN without both classes."""
     y, cost = np.asarray(labels), costs(llr, labels, log_prior_odds)
     w = np.ones(len(y)) if weights is None else np.asarray(weights, dtype=np.float64)
@@ -156,10 +156,10 @@ def _mean(values: Floats, weights: Floats) -> float:
 
 def pav(llr: ArrayLike, labels: ArrayLike) -> Floats:
     """Log10 LRs after the best monotone calibration on the very same rows (pool adjacent violators); may be infinite, `(n,)`."""
-    l, y = np.asarray(llr, dtype=np.float64), np.asarray(labels)
+    x, y = np.asarray(llr, dtype=np.float64), np.asarray(labels)
     share = float((y == FAKE).mean())
     weights = np.where(y == FAKE, 1 - share, share)
-    p = IsotonicRegression(out_of_bounds="clip").fit(l, y, sample_weight=weights).predict(l)
+    p = IsotonicRegression(out_of_bounds="clip").fit(x, y, sample_weight=weights).predict(x)
     with np.errstate(divide="ignore"):
         return np.log10(p) - np.log10(1 - p)
 
@@ -185,20 +185,20 @@ def devpav(llr: ArrayLike, labels: ArrayLike) -> float:
 
 def misleading(llr: ArrayLike, labels: ArrayLike, beyond: float = 0.0) -> tuple[float, float]:
     """Share of fakes with log10 LR below `-beyond`, and of reals with one above `beyond`."""
-    l, y = np.asarray(llr), np.asarray(labels)
-    return float(np.mean(l[y == FAKE] < -beyond)), float(np.mean(l[y == REAL] > beyond))
+    x, y = np.asarray(llr), np.asarray(labels)
+    return float(np.mean(x[y == FAKE] < -beyond)), float(np.mean(x[y == REAL] > beyond))
 
 
 def lr_bounds(llr: ArrayLike, labels: ArrayLike, groups: ArrayLike | None = None) -> Bounds:
     """Bounds of log10 LRs from the normalised Bayes error, one misleading group added to each class (ELUB).
 
-    A threshold is bad where the expected cost of deciding by the LRs exceeds that of deciding by the prior alone. The upper bound is
-    the grid point before the first bad threshold from 0 up, the lower one that after the last bad one from 0 down. So no LR exceeds
-    about the number of real groups, nor 1/LR that of fake ones.
+    A threshold is bad where the expected cost of deciding by the LRs exceeds that of deciding by the prior alone. The upper bound
+    is the grid point before the first bad threshold from 0 up, the lower one that after the last bad one from 0 down. So no LR
+    exceeds about the number of real groups, nor 1/LR that of fake ones.
     """
-    l, y = np.asarray(llr, dtype=np.float64), np.asarray(labels)
-    (l1, w1, n1), (l0, w0, n0) = (_by_llr(l, y == label, groups) for label in (FAKE, REAL))
-    low, high = max(float(l.min()), -np.log10(n1 + 1)), min(float(l.max()), np.log10(n0 + 1))
+    x, y = np.asarray(llr, dtype=np.float64), np.asarray(labels)
+    (l1, w1, n1), (l0, w0, n0) = (_by_llr(x, y == label, groups) for label in (FAKE, REAL))
+    low, high = max(float(x.min()), -np.log10(n1 + 1)), min(float(x.max()), np.log10(n0 + 1))
     first, last = min(0, int(low // STEP)), max(0, int(high // STEP) + 1)
     k = np.linspace(first * STEP, last * STEP, last - first + 1)
     odds = 10.0**k

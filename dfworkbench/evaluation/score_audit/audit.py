@@ -10,7 +10,16 @@ from pydantic import Field
 
 from dfworkbench.core.settings import Settings
 from dfworkbench.evaluation.exchange.wide_scores import WideScores
-from dfworkbench.evaluation.score_audit import baselines, calibration, coverage, differences, hints, intervals, sources, values
+from dfworkbench.evaluation.score_audit import (
+    baselines,
+    calibration,
+    coverage,
+    differences,
+    hints,
+    intervals,
+    sources,
+    values,
+)
 from dfworkbench.evaluation.score_audit.findings import CODES, SEVERITIES, Finding, by_weight, headlines
 from dfworkbench.evaluation.score_audit.prepare import Judged, find_clusters, judgeable
 
@@ -58,6 +67,12 @@ class Audit:
         """The three findings that matter most, of different kinds."""
         return headlines(self.findings)
 
+    def likewise(self, one: Finding) -> str:
+        """A sentence that names the further detectors of which the same kind of finding is as severe; "" if there are none."""
+        same = [other.detector for other in self.of(one.code) if other.severity == one.severity and other is not one]
+        names = [name for name in dict.fromkeys(same) if name and name != one.detector]
+        return f" Likewise: {', '.join(names)}." if names else ""
+
     def counts(self) -> dict[str, int]:
         """Findings of each severity."""
         return {name: sum(one.severity == name for one in self.findings) for name in SEVERITIES}
@@ -83,7 +98,8 @@ class Audit:
         return _plain({
             "format": FORMAT, "read": {**self.table.read, "title": self.table.title, "rows": len(self.table), "fakes": fakes,
             "reals": reals, "notes": list(self.table.notes)}, "settings": self.settings.model_dump(), "clusters": self.clusters,
-            "detectors": dict(self.figures), "against_real_sources": dict(self.against), "left_out": dict(self.left_out), "counts": self.counts(),
+            "detectors": dict(self.figures), "against_real_sources": dict(self.against), 
+            "left_out": dict(self.left_out), "counts": self.counts(),
             "headlines": [self.findings.index(one) for one in self.headlines],
             "findings": [
                 {
@@ -104,7 +120,7 @@ class Audit:
         return audit_text(self)
 
 
-def audit_scores(table: WideScores, settings: AuditSettings = AuditSettings()) -> Audit:
+def audit_scores(table: WideScores, settings: AuditSettings | None = None) -> Audit:
     """Look for everything that a table of AUCs hides.
 
     Args:
@@ -114,6 +130,7 @@ def audit_scores(table: WideScores, settings: AuditSettings = AuditSettings()) -
     Raises:
         TableError: No detector can be judged.
     """
+    settings = settings or AuditSettings()
     good, left_out = judgeable(table)
     clusters, why = find_clusters(table)
     places = calibration.name_places(table)
@@ -139,9 +156,7 @@ def audit_scores(table: WideScores, settings: AuditSettings = AuditSettings()) -
     return Audit(table, settings, tuple(by_weight(found)), figures, left_out, words, frame, against)
 
 
-def _of_detector(
-    one: Judged, settings: AuditSettings, places: np.ndarray
-) -> tuple[dict[str, Any], list[Finding]]:
+def _of_detector(one: Judged, settings: AuditSettings, places: np.ndarray) -> tuple[dict[str, Any], list[Finding]]:
     by_cluster = intervals.over_clusters(one, settings.draws, settings.seed)
     lr = calibration.lr_figures(one, places, settings.seed)
     found = [

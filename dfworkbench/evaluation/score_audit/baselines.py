@@ -37,7 +37,10 @@ def baselines(table: WideScores, aucs: Mapping[str, float]) -> list[Finding]:
     winners = [name for name in best if plain[name][0] > worst and plain[name][0] - 0.5 > limit * plain[name][1]]
     top = max(aucs, key=aucs.__getitem__)
     out = [_winner(name, plain[name][0], aucs, top) for name in winners[:_MOST]]
-    numbers = {"auc": {name: plain[name][0] for name in best}, "further_scores": {name: ranks[name][0] for name in scores}}
+    numbers = {
+        "auc": {name: plain[name][0] for name in best},
+        "further_scores": {name: ranks[name][0] for name in scores},
+    }
     words = [f"the best column is {best[0]} with AUC {plain[best[0]][0]:.3f}"] if best and not winners else []
     if len(winners) > _MOST:
         words.append(f"{len(winners) - _MOST} further columns beat a detector: {listed(winners[_MOST:])}")

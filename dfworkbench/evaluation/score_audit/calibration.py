@@ -76,14 +76,16 @@ def name_places(table: WideScores) -> NDArray[np.int64]:
 def folds_of(one: Judged, places: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
     """Folds A and B of a detector's rows; B is None where there are not two real sources.
 
-    A (5): a fake by the place of its generator among the sorted names, a real by the place of its name within its source. B (as many
-    as real sources, at most 10): a real by the place of its source, a fake by that of its generator. People go by their place
-    in A. Places count over the rows that the detector scored.
+    A (5): a fake by the place of its generator among the sorted names, a real by the place of its name within its source. B (as
+    many as real sources, at most 10): a real by the place of its source, a fake by that of its generator. People go by their
+    place in A. Places count over the rows that the detector scored.
     """
     fake = one.labels == FAKE
     if one.clusters is not None and one.clusters.together:
         return _dense(one.clusters.code[one.rows]) % FOLDS, None
-    cluster = np.zeros(len(one.rows), np.int64) if one.clusters is None else one.clusters.code[one.rows].astype(np.int64)
+    cluster = (
+        np.zeros(len(one.rows), np.int64) if one.clusters is None else one.clusters.code[one.rows].astype(np.int64)
+    )
     within = np.empty(len(one.rows), dtype=np.int64)
     for label in (True, False):
         rows = np.flatnonzero(fake == label)
@@ -176,7 +178,9 @@ def calibration(one: Judged, found: LrFigures) -> list[Finding]:
     people = one.clusters is not None and one.clusters.together
     others = "people" if people else "generators" if one.clusters is not None else "files"
     interval = "" if np.isnan(low) else f" [{low:.3f}, {high:.3f}]"
-    fitted = "" if np.isnan(found.new_generators) else f", calibrated {found.new_generators:.3f}{interval} on other {others}"
+    fitted = (
+        "" if np.isnan(found.new_generators) else f", calibrated {found.new_generators:.3f}{interval} on other {others}"
+    )
     fitted += "" if np.isnan(found.new_sources) else f" and {found.new_sources:.3f} on other real sources"
     words = f"{one.name}: Cllr {found.raw:.3f}{fitted}, {found.least:.3f} at best"
     if not np.isnan(found.bounds.low):

@@ -94,7 +94,8 @@ def compare_all(
         wins, aucs = [*wins, one.wins], [*aucs, one.auc]
         for part, values in zip(placed, one.ranked.placements(), strict=True):
             part.append(values)
-    covariance = sum(_covariance(np.stack(part)) for part in placed)
+    of_fakes, of_reals = (_covariance(np.stack(part)) for part in placed)
+    covariance = of_fakes + of_reals
     delong = [_delong_p(aucs, covariance, i, j) for i, j in pairs]
     drawn = _draw(wins, clusters, max(draws, DRAWS_PER_PAIR * len(pairs)) if draws else 0, seed)
     by_cluster = [NAN if drawn is None else bootstrap_p(drawn[:, i], drawn[:, j]) for i, j in pairs]
@@ -140,11 +141,16 @@ def _draw(wins: Sequence[Wins], clusters: Clusters | None, draws: int, seed: int
 def differences(found: Differences, clusters: Clusters | None) -> list[Finding]:
     """F12: how many pairs differ by which test."""
     if not found.pairs:
-        return [Finding("F12", "note", f"Detectors cannot be compared: all of them scored {found.rows:,} rows in common.")]
+        return [
+            Finding("F12", "note", f"Detectors cannot be compared: all of them scored {found.rows:,} rows in common.")
+        ]
     survive, count = found.survive(), len(found.pairs)
     words = f"Of {count} {'pair' if count == 1 else 'pairs'} of detectors ({found.rows:,} rows that all scored), "
     sure = survive["delong_holm_p"]
-    words += f"{sure or 'none'} {'differs' if sure == 1 else 'differ'} by DeLong's test with Holm's correction, which takes files for independent"
+    words += (
+        f"{sure or 'none'} {'differs' if sure == 1 else 'differ'} by DeLong's test with Holm's correction, which takes "
+    )
+    words += "files for independent"
     numbers = {
         "rows": found.rows, "pairs": count, "draws": found.draws, **survive,
         "smallest_cluster_p": min((pair.cluster_p for pair in found.pairs), default=NAN),
@@ -174,4 +180,13 @@ def best_of(found: Differences, clusters: Clusters | None) -> list[Finding]:
         f"{clusters.words}; next is {others[0]} with {percent(found.on_top[others[0]])}."
     )
     severity: Severity = "note" if found.on_top[first] >= _SURE else "amber"
-    return [Finding("F13", severity, words, first, {"on_top": found.on_top, "draws": found.draws}, weight=1 - found.on_top[first])]
+    return [
+        Finding(
+            "F13",
+            severity,
+            words,
+            first,
+            {"on_top": found.on_top, "draws": found.draws},
+            weight=1 - found.on_top[first],
+        )
+    ]

@@ -39,7 +39,8 @@ def _table(files: Sequence[Path | str], settings: JudgeSettings) -> WideScores:
         ))  # fmt: skip
     elif settings.detectors:
         raise ParameterError(
-            f"auditing {len(files)} files: --detectors names columns of one table. Expected one file: leave --detectors out, or audit "
+            f"auditing {len(files)} files: --detectors names columns of one table. Expected one file: leave "
+            "--detectors out, or audit "
             "the tables one by one."
         )
     else:

@@ -71,7 +71,9 @@ def _names(table: WideScores) -> list[Finding]:
         if len(rows):
             count, first = int(several.sum()), bare.names[int(np.flatnonzero(several)[0])]
             words = f"Hint: {count:,} file names stand under two {what} (first: {first}; {len(rows):,} rows)."
-            out.append(Finding("F10", "amber", words, numbers={f"names_under_two_{what}": count}, rows=rows, weight=1.0))
+            out.append(
+                Finding("F10", "amber", words, numbers={f"names_under_two_{what}": count}, rows=rows, weight=1.0)
+            )
     return out
 
 
@@ -103,11 +105,18 @@ def _rows(table: WideScores, detectors: Sequence[str], clusters: Clusters | None
     crossing = apart
     if table.source is not None:
         crossing = apart | _several(sets, table.source.code[found], len(apart))
-    words = f"Hint: {len(found):,} rows in {len(apart):,} sets are equal in the scores of all {len(detectors)} detectors"
+    words = (
+        f"Hint: {len(found):,} rows in {len(apart):,} sets are equal in the scores of all {len(detectors)} detectors"
+    )
     across = int(crossing[sets].sum())
     words += f"; {across:,} of these rows are in sets of several sources or generators" if table.source else ""
     words += f", {int(apart[sets].sum()):,} in sets of both labels" if apart.any() else ""
-    numbers = {"rows": len(found), "sets": len(apart), "rows_across_sources": across, "rows_across_labels": int(apart[sets].sum())}
+    numbers = {
+        "rows": len(found),
+        "sets": len(apart),
+        "rows_across_sources": across,
+        "rows_across_labels": int(apart[sets].sum()),
+    }
     return [Finding("F10", "amber" if crossing.any() else "note", words + ".", numbers=numbers, rows=found, weight=0.8)]
 
 
@@ -138,5 +147,3 @@ def _columns(table: WideScores, detectors: Sequence[str]) -> list[Finding]:
             words = f"Hint: the columns {listed(names)} are equal in every row."
             out.append(Finding("F10", "amber", words, numbers={"columns": names}, weight=0.9))
     return out
-
-

@@ -42,11 +42,12 @@ def over_clusters(one: Judged, draws: int, seed: int) -> ByCluster:
         return ByCluster(nothing, (NAN, NAN), NAN, fakes, reals, why)
     there, drawn = drawn_clusters(one.clusters, wins, draws, seed)
     low, high = interval_ends(drawn_aucs([there], drawn)[:, 0])
-    without = there.leave_one_out()
+    together = one.clusters.together
+    without = np.concatenate(there.leave_one_out(together))
     without = without[~np.isnan(without)]
     interval = Interval(one.auc, low, high, len(one.rows))
     return ByCluster(
-        interval, (float(without.min()), float(without.max())), wins.there().jackknife_error(), fakes, reals
+        interval, (float(without.min()), float(without.max())), there.jackknife_error(together), fakes, reals
     )
 
 

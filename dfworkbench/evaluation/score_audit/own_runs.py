@@ -16,9 +16,9 @@ from dfworkbench.evaluation.scoring.aggregate import to_level
 def wide_of_tables(tables: Mapping[str, pd.DataFrame], judging: Judging = Judging(), title: str = "") -> WideScores:
     """A row per file that any of the tables has, and a detector per table.
 
-    Reals are of their data set as a source, fakes of a data set and a kind of forgery. Kinds of one data set count as one source with
-    its reals, for they were made from them. Identity groups, where named, are the clusters. How many faces the first table has
-    of a file is kept as a column.
+    Reals are of their data set as a source, fakes of a data set and a kind of forgery. Kinds of one data set count as one source
+    with its reals, for they were made from them. Identity groups, where named, are the clusters. How many faces the first table
+    has of a file is kept as a column.
 
     Args:
         tables: Detector -> its score table.
@@ -36,18 +36,22 @@ def wide_of_tables(tables: Mapping[str, pd.DataFrame], judging: Judging = Judgin
     if (labels["min"] != labels["max"]).any():
         odd = labels.index[(labels["min"] != labels["max"]).to_numpy()]
         raise TableError(
-            f"auditing scores: {len(odd)} files have two labels (first: {odd[0]!r}); expected one each. Give tables of one data set."
+            f"auditing scores: {len(odd)} files have two labels (first: {odd[0]!r}); expected one each. Give tables "
+            "of one data set."
         )
     rows = known.drop_duplicates("video_id").reset_index(drop=True)
     if not {REAL, FAKE} <= set(rows["label"]):
         raise TableError(
-            f"auditing scores: {int((rows['label'] == FAKE).sum())} fake and {int((rows['label'] == REAL).sum())} real files; expected "
+            f"auditing scores: {int((rows['label'] == FAKE).sum())} fake and {int((rows['label'] == REAL).sum())} "
+            "real files; expected "
             "both. Score files of both labels."
         )
     dataset = rows["dataset"].where(rows["dataset"] != "", "files")
     kind = rows["forgery"].where(rows["label"] == FAKE, "")
     source = dataset.where(kind == "", dataset + "/" + kind)
-    people = rows["group"].where(rows["group"] != "", "file " + rows["video_id"]) if (rows["group"] != "").any() else None
+    people = (
+        rows["group"].where(rows["group"] != "", "file " + rows["video_id"]) if (rows["group"] != "").any() else None
+    )
     faces = files[next(iter(files))].set_index("video_id")["faces"].reindex(rows["video_id"]).to_numpy(np.float64)
     return WideScores(
         title or (next(iter(tables)) if len(tables) == 1 else f"{len(tables)} detectors"),

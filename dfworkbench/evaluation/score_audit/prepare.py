@@ -73,7 +73,8 @@ def find_clusters(table: WideScores) -> tuple[Clusters | None, str]:
         out = Clusters(code, *names)
     if max(out.sizes) > _MOST_CLUSTERS:
         return None, (
-            f"{max(out.sizes):,} names of {'people' if out.together else 'sources'} are more than {_MOST_CLUSTERS:,}: they are not taken "
+            f"{max(out.sizes):,} names of {'people' if out.together else 'sources'} are more than {_MOST_CLUSTERS:,}: "
+            "they are not taken "
             "for clusters"
         )
     return out, ""
@@ -127,7 +128,7 @@ def drawn_clusters(clusters: Clusters, wins: Wins, draws: int, seed: int) -> tup
         some = np.flatnonzero((wins.fakes > 0) | (wins.reals > 0))
         return wins.of(some, some), draw_together(len(some), draws, seed)
     there = wins.there()
-    return there, draw_within_classes(*there.won.shape, draws, seed)
+    return there, draw_within_classes(len(there.fakes), len(there.reals), draws, seed)
 
 
 def judgeable(table: WideScores) -> tuple[list[str], dict[str, str]]:

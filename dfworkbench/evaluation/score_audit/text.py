@@ -17,7 +17,11 @@ def audit_text(audit: Audit) -> str:
     """What a person reads first."""
     parts = [_head(audit), "", "WHAT MATTERS MOST"]
     for at, one in enumerate(audit.headlines, 1):
-        parts += [_wrapped(f"{one.severity.upper()}, {one.code} {one.title}. {one.sentence}{_others(audit, one)}", f"  {at}. ")]
+        parts += [
+            _wrapped(
+                f"{one.severity.upper()}, {one.code} {one.title}. {one.sentence}{audit.likewise(one)}", f"  {at}. "
+            )
+        ]
     parts += ["", "ALL FINDINGS"]
     for code in codes_found(audit):
         parts += [f"  {code} {KINDS[code].title}"]
@@ -42,10 +46,12 @@ def _head(audit: Audit) -> str:
     counts, judged = audit.counts(), len(audit.figures)
     where = ", ".join(audit.table.read.get("where", ()))
     lines = [
-        f"Audit of {audit.table.title}{f' ({where})' if where else ''}: {len(audit.table):,} rows, {fakes:,} fake and {reals:,} real; "
+        f"Audit of {audit.table.title}{f' ({where})' if where else ''}: {len(audit.table):,} rows, {fakes:,} fake and "
+        f"{reals:,} real; "
         f"{judged} {'detector' if judged == 1 else 'detectors'}{f' judged, {len(audit.left_out)} not' if audit.left_out else ''}.",
         f"Clusters: {audit.clusters}.",
-        f"Findings: {counts['red']} red, {counts['amber']} amber, {counts['note']} notes. Red: a figure does not mean what it seems to.",
+        f"Findings: {counts['red']} red, {counts['amber']} amber, {counts['note']} notes. Red: a figure does not mean "
+        "what it seems to.",
     ]
     return "\n".join(_wrapped(line, "") for line in lines)
 
@@ -59,18 +65,14 @@ def _grouped(findings: Iterable[Finding]) -> list[tuple[str, str]]:
     return [(severity, f"{', '.join(who)}{sentence}") for (severity, sentence), who in names.items()]
 
 
-def _others(audit: Audit, one: Finding) -> str:
-    """Further detectors of which the same is said as severely."""
-    same = [other.detector for other in audit.of(one.code) if other.severity == one.severity and other is not one]
-    names = [name for name in dict.fromkeys(same) if name and name != one.detector]
-    return f" Likewise: {', '.join(names)}." if names else ""
-
-
 def _figures(audit: Audit) -> Iterable[str]:
     """A line per detector."""
     table = audit.figure_table()
     width = max([8, *(len(str(name)) for name in table.index)])
-    yield f"  {'':<{width}}  {'scored':>9}  {'AUC':>5}  {'95 % over files':>16}  {'95 % over clusters':>18}  {'Cllr':>6}  {'other gen.':>10}  {'best':>5}"
+    yield (
+        f"  {'':<{width}}  {'scored':>9}  {'AUC':>5}  {'95 % over files':>16}  {'95 % over clusters':>18}  {'Cllr':>6}  "
+        f"{'other gen.':>10}  {'best':>5}"
+    )
     for name, row in table.iterrows():
         files, clusters = ((row[f"{kind}_low"], row[f"{kind}_high"]) for kind in ("file", "cluster"))
         yield (
@@ -88,4 +90,6 @@ def _number(value: float) -> str:
 
 
 def _wrapped(text: str, before: str) -> str:
-    return textwrap.fill(text, _WIDTH, initial_indent=before, subsequent_indent=" " * len(before), break_long_words=False)
+    return textwrap.fill(
+        text, _WIDTH, initial_indent=before, subsequent_indent=" " * len(before), break_long_words=False
+    )

@@ -14,7 +14,7 @@ _TIED_NOTE, _TIED_AMBER = 0.01, 0.1
 
 
 def default_value(one: Judged) -> list[Finding]:
-    """F2: exact values on 5 % of the rows or more, at least ten times as frequent as any other but 0 and 1, where scores pile up."""
+    """F2: values on 5 % of the rows or more, ten times as frequent as any other but 0 and 1, where scores pile up."""
     ranked = one.ranked
     counts = ranked.fakes_at + ranked.reals_at
     ends = np.isin(ranked.distinct, (0.0, 1.0)) if one.scores.scale == "probability" else np.zeros(len(counts), bool)
@@ -36,7 +36,8 @@ def _default(one: Judged, at: int, end: bool) -> Finding:
     rest = "without these rows no pair is left" if np.isnan(without) else f"without these rows it has {without:.3f}"
     return Finding(
         "F2", "red" if beats else "amber",
-        f"{one.name} gives exactly {value:g}{'' if end else ', a default,'} to {percent(share)} of its rows ({percent(of_fakes)} of "
+        f"{one.name} gives exactly {value:g}{'' if end else ', a default,'} to {percent(share)} of its rows "
+        f"({percent(of_fakes)} of "
         f"the fakes, {percent(of_reals)} of the reals). Merely whether a score is {value:g} has AUC {indicator:.3f}"
         f"{', which beats the detector' if beats else ''}; the detector has {one.auc:.3f}, {rest}.",
         one.name,

@@ -23,7 +23,15 @@ def plot_audit(audit: Audit, title: str = "AUC of every detector, with both inte
         axes.plot([row["cluster_low"], row["cluster_high"]], [y, y], color=_CLUSTERS, linewidth=1.6)
         axes.plot([row["file_low"], row["file_high"]], [y, y], color=_FILES, linewidth=5)
         axes.plot(row["auc"], y, "o", color=INK, markersize=5)
-        axes.annotate(f"{row['auc']:.3f}", (row["auc"], y), (0, 6), textcoords="offset points", ha="center", fontsize=8, bbox=GROUND)
+        axes.annotate(
+            f"{row['auc']:.3f}",
+            (row["auc"], y),
+            (0, 6),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8,
+            bbox=GROUND,
+        )
     axes.axvline(0.5, color=INK, linestyle=DOTTED, linewidth=1)
     name_rows(axes, [str(name) for name in table.index])
     handles = [
