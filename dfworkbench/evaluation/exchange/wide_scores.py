@@ -68,7 +68,7 @@ class Codes(NamedTuple):
         return Codes(place[self.code], kept)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DetectorScores:
     """One detector.
 
@@ -91,7 +91,7 @@ class DetectorScores:
         return np.log(p) - np.log1p(-p)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class WideScores:
     """Scores of K detectors for n labelled rows.
 

@@ -38,7 +38,7 @@ class AuditSettings(Settings):
     seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Seed of the draws.")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Audit:
     """What was found in a table of scores.
 

@@ -101,7 +101,7 @@ CODES = tuple(KINDS)
 _FIRST = ("F7", "F9", "F2", "F12", "F6", "F5", "F3", "F1", "F10", "F8", "F11", "F13", "F4")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Finding:
     """One finding.
 

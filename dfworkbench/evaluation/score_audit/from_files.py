@@ -50,7 +50,7 @@ def _table(files: Sequence[Path | str], settings: JudgeSettings) -> WideScores:
             if not Path(file).is_file():
                 name = Path(file).name
             tables[name if name not in tables else str(file)] = _score_table(Path(file), settings)
-        table = wide_of_tables(tables, settings.judging)
+        table = wide_of_tables(tables, settings.rule)
     return table.same_source(settings.equal_sources) if settings.same_source else table
 
 

@@ -9,11 +9,10 @@ import pyarrow as pa
 from dfworkbench.core.errors import TableError
 from dfworkbench.core.names import FAKE, REAL
 from dfworkbench.evaluation.exchange.wide_scores import Codes, DetectorScores, WideScores
-from dfworkbench.evaluation.metrics.interval import Judging
-from dfworkbench.evaluation.scoring.aggregate import to_level
+from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, Rule, to_level
 
 
-def wide_of_tables(tables: Mapping[str, pd.DataFrame], judging: Judging = Judging(), title: str = "") -> WideScores:
+def wide_of_tables(tables: Mapping[str, pd.DataFrame], rule: Rule = DEFAULT_RULE, title: str = "") -> WideScores:
     """A row per file that any of the tables has, and a detector per table.
 
     Reals are of their data set as a source, fakes of a data set and a kind of forgery. Kinds of one data set count as one source
@@ -22,7 +21,7 @@ def wide_of_tables(tables: Mapping[str, pd.DataFrame], judging: Judging = Judgin
 
     Args:
         tables: Detector -> its score table.
-        judging: Its rule makes one number per file; level and missing scores are as the audit has them.
+        rule: How the faces of a file become one number.
         title: What they are called together.
 
     Raises:
@@ -30,7 +29,7 @@ def wide_of_tables(tables: Mapping[str, pd.DataFrame], judging: Judging = Judgin
     """
     if not tables:
         raise TableError("auditing scores: there is no score table; expected at least one. Name runs or files.")
-    files = {name: _labelled(table, judging) for name, table in tables.items()}
+    files = {name: _labelled(table, rule) for name, table in tables.items()}
     known = pd.concat(files.values())
     labels = known.groupby("video_id")["label"].agg(["min", "max"])
     if (labels["min"] != labels["max"]).any():
@@ -60,12 +59,12 @@ def wide_of_tables(tables: Mapping[str, pd.DataFrame], judging: Judging = Judgin
         source=Codes.of(source.tolist()), merged=Codes.of(dataset.tolist()),
         people=None if people is None else Codes.of(people.tolist()),
         split=Codes.of(rows["split"].tolist()) if (rows["split"] != "").any() else None, columns={"faces": faces},
-        read={"tables": list(tables), "rule": judging.rule},
+        read={"tables": list(tables), "rule": rule},
     )  # fmt: skip
 
 
-def _labelled(table: pd.DataFrame, judging: Judging) -> pd.DataFrame:
-    rows = to_level(table, "video", judging.rule)
+def _labelled(table: pd.DataFrame, rule: Rule) -> pd.DataFrame:
+    rows = to_level(table, "video", rule)
     return rows[rows["label"].isin((REAL, FAKE))]
 
 
