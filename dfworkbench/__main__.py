@@ -1,4 +1,4 @@
-"""The command line: `dfworkbench doctor | demo | demo-data | extract | train | score | judge | import | run`.
+"""The command line: `dfworkbench doctor | demo | demo-data | extract | train | score | zoo | judge | import | run`.
 
 Every command does what a notebook does, with the same settings: where a command has a settings class
 (`notebook.commands.SUBCOMMANDS`), its fields are the flags. Heavy imports stand inside the command that needs them.
@@ -16,7 +16,8 @@ from dfworkbench.core.errors import ParameterError, WorkbenchError
 from dfworkbench.core.outputs import SCORE_TABLE, require_replaceable
 from dfworkbench.core.safe_paths import printable
 from dfworkbench.core.settings import parse_options
-from dfworkbench.notebook.flags import Command, given_settings, parse_command, settings_class, take_pairs
+from dfworkbench.notebook.flags import Command, given_settings, parse_command, say, settings_class, take_pairs
+from dfworkbench.notebook.zoo_commands import ZOO_COMMANDS
 
 #: Exit codes: a doctor's finding, and an error that the user can put right.
 FOUND, REFUSED = 1, 2
@@ -48,16 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _say(text: str) -> None:
-    sys.stdout.write(printable(text) + "\n")
-    sys.stdout.flush()  # long commands are watched through pipes
-
-
 def _doctor(given: argparse.Namespace) -> int:
     from dfworkbench.notebook.doctor import examine
 
     doctor = examine()
-    _say(str(doctor))
+    say(str(doctor))
     return 0 if doctor.healthy else FOUND
 
 
@@ -65,14 +61,14 @@ def _run(given: argparse.Namespace) -> int:
     from dfworkbench.notebook.runner import run_notebook
 
     executed = run_notebook(given.notebook, given.p, given.output)
-    _say(f"executed notebook: {executed}\npage:              {executed.with_suffix('.html')}")
+    say(f"executed notebook: {executed}\npage:              {executed.with_suffix('.html')}")
     return 0
 
 
 def _demo(given: argparse.Namespace) -> int:
     from dfworkbench.notebook.demo import run_demo
 
-    run_demo(_say)
+    run_demo(say)
     return 0
 
 
@@ -81,7 +77,7 @@ def _demo_data(given: argparse.Namespace) -> int:
     from dfworkbench.core.workspace import find_workspace
     from dfworkbench.synthetic import make_demo
 
-    _say(f"generated: {make_demo(given.folder or find_workspace().data / 'demo', settings)}")
+    say(f"generated: {make_demo(given.folder or find_workspace().data / 'demo', settings)}")
     return 0
 
 
@@ -91,9 +87,7 @@ def _extract(given: argparse.Namespace) -> int:
 
     found = extract(settings)
     counts = found.videos["status"].value_counts()
-    _say(
-        f"{len(found.faces)} faces from {len(found.videos)} files: " + ", ".join(f"{n} {s}" for s, n in counts.items())
-    )
+    say(f"{len(found.faces)} faces from {len(found.videos)} files: " + ", ".join(f"{n} {s}" for s, n in counts.items()))
     return 0
 
 
@@ -113,7 +107,7 @@ def _train(given: argparse.Namespace) -> int:
         }
         words = ", ".join(f"{name} {value:.4f}" for name, value in values.items() if value is not None)
         if os.environ.get("RANK", "0") == "0":  # under torchrun one process speaks for all
-            _say(
+            say(
                 f"epoch {epoch.number}/{epoch.epochs}: {words}{' (best so far)' if epoch.best else ''} -> {epoch.checkpoint}"
             )
     if os.environ.get("WORLD_SIZE", "1") != "1":
@@ -128,11 +122,13 @@ def _score(given: argparse.Namespace) -> int:
     if given.table:  # before anything is computed
         require_replaceable(given.table, SCORE_TABLE)
     from dfworkbench.evaluation.scoring.score import score_to_table
+    from dfworkbench.zoo.imported import require_no_bare_card
 
+    require_no_bare_card(given.checkpoint)
     scored, table = score_to_table(given.path, given.checkpoint, settings, given.table)
-    _say(repr(scored))
+    say(repr(scored))
     if table:
-        _say(f"score table: {table}")
+        say(f"score table: {table}")
     return 0
 
 
@@ -144,9 +140,9 @@ def _judge(given: argparse.Namespace) -> int:
     if settings.audits or len(given.file) > 1:
         return _audit(given, settings)
     judgement = judge(given.file[0], settings)
-    _say(str(judgement))
+    say(str(judgement))
     if given.write:
-        _say(f"written: {write_scores(judgement.scores, given.write)}")
+        say(f"written: {write_scores(judgement.scores, given.write)}")
     return 0
 
 
@@ -161,10 +157,10 @@ def _audit(given: argparse.Namespace, settings: Any) -> int:
     if settings.audit is not None:  # before anything is computed
         require_audit_folder(settings.audit)
     found = audit_files(given.file, settings)
-    _say(str(found))
+    say(str(found))
     if settings.audit is not None:
         page, record = write_audit(found, settings.audit)
-        _say(f"page:   {page}\nrecord: {record}")
+        say(f"page:   {page}\nrecord: {record}")
     return 0
 
 
@@ -182,10 +178,10 @@ def _import(given: argparse.Namespace) -> int:
     options = parse_options([f"{name}={value}" for name, value in given.p.items()])
     folder = save_released(given.kind, given.file, given.name, **options)
     loaded = load_detector(folder)
-    _say(f"imported: {folder} ({loaded.name})")
+    say(f"imported: {folder} ({loaded.name})")
     if loaded.name in HELPERS:  # scores nothing
         return 0
-    _say(
+    say(
         f"score:    dfworkbench score PATH --checkpoint {folder.name}\n"
         f"train on: dfworkbench train --start-from {folder.name} --detector {loaded.name} --learning-rate 0.0001"
     )
@@ -219,6 +215,7 @@ COMMANDS: dict[str, Command] = {
             },
         },
     ),
+    **ZOO_COMMANDS,
     "judge": Command(
         "metrics with intervals for anybody's score file, and the audit of a table of detectors",
         _judge,
@@ -227,8 +224,7 @@ COMMANDS: dict[str, Command] = {
                 "nargs": "+",
                 "type": Path,
                 "help": "scores of any detector: CSV (also .gz), Parquet, or a result pickle; several files, or runs "
-                "in checkpoints/, "
-                "are audited together",
+                "in checkpoints/, are audited together",
             },
             "--write": {
                 "type": Path,

@@ -55,6 +55,10 @@ class OutputError(WorkbenchError, OSError):
     """A result cannot be written: read-only folder, full disk."""
 
 
+class DownloadError(WorkbenchError):
+    """A file cannot be fetched, or what came is not what was expected."""
+
+
 class MissingDependencyError(WorkbenchError, ImportError):
     """An optional package is not installed."""
 

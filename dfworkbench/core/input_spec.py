@@ -6,25 +6,27 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from dfworkbench.core.errors import InputError, ParameterError
+from dfworkbench.core.input_checks import require_fitting
 
-#: Fields that are one of a few words.
-_CHOICES = {
-    "channel_order": ("rgb", "bgr"), "alignment": ("box", "five_points", "whole"), "region": ("square", "sides"),
-    "border": ("repeat", "clip"), "fit": ("stretch",), "interpolation": ("auto", "bilinear"),
-}  # fmt: skip
+_TUPLES = ("value_range", "mean", "std", "margins")
 
 
 @dataclass(frozen=True)
 class InputSpec:
     """Everything between a video frame and a detector's first layer.
 
+    Lists are taken for tuples, as they come from JSON and TOML. Fields that contradict each other are refused
+    (`core.input_checks`).
+
     Attributes:
         size_px: Height and width of the square input.
-        alignment: How a face is cut. "box": a square centred on the face box. "five_points": turned, scaled and moved so that
-            eyes, nose and corners of the mouth come to lie as in `faces.alignment`. "whole": no face at all, but a window of
-            `size_px` of the picture at its own resolution, for what shows in the finest pixels only; nothing is resized.
+        alignment: What is cut. "box": a region around the face box. "five_points": the face turned, scaled and moved so that
+            eyes, nose and corners of the mouth come to lie as in `faces.alignment`, or as in `template`. "whole": no face at
+            all, but a window of `size_px` of the picture at its own resolution, for what shows in the finest pixels only;
+            nothing is resized. "whole_resized": the whole picture, resized; faces are not looked for either.
         crop_scale: Side of the crop: over the longer side of the face box for "box" (with `region` "sides", each side over
-            that side of the box), over that of the authors' canvas for "five_points"; 1 for "whole".
+            that side of the box), over that of the authors' canvas for "five_points" (1.2 shows 1.2 times as much); 1 for
+            whole pictures and with `margins`.
         clip_length: Frames per sample. 1 means images `(B, 3, H, W)`, more means clips `(B, T, 3, H, W)`.
         clip_stride: Distance between the frames of a clip, counted in extracted frames of the track.
         channel_order: "rgb" or "bgr".
@@ -32,19 +34,37 @@ class InputSpec:
         mean: Per channel, in `channel_order`, in units of `value_range`.
         std: Per channel, likewise.
         region: Refines `alignment` "box". "square": the square around the longer side of the box. "sides": each side of the
-            box by itself, its edges cut to whole pixels.
-        border: Where the region reaches beyond the frame. "repeat": its border pixels are repeated. "clip": the region ends
-            there; only with `region` "sides".
-        fit: How the region becomes square. "stretch": both sides are resized to `size_px`.
-        interpolation: Of the resizing. "auto": area where it shrinks by more than 1.4, else bilinear. "bilinear".
-        antialias: Average over the pixels that become one when it shrinks, as Pillow does; needs `interpolation` "bilinear".
+            box by itself; without `margins`, its edges are cut to whole pixels.
+        border: Where the region reaches beyond the frame. "repeat": its border pixels are repeated. "black". "clip": the
+            region ends there; only with `region` "sides". "shift": a square is moved inside at the left and the top, and
+            shortened at the right and the bottom; in whole pixels, see `faces.regions`. A `template` needs "black".
+        fit: How the region becomes square. "stretch": both sides are resized to `size_px`. "letterbox": the longer side is,
+            and the rest is black. "shortest_edge": the shorter side is, and the middle is taken.
+        interpolation: Of the resizing. "auto": area where it shrinks by more than 1.4, else bilinear. "bilinear", "bicubic",
+            "area". "area_down_cubic_up": area where it shrinks, bicubic where it grows. OpenCV's, without `antialias`.
+        antialias: Average over the pixels that become one when it shrinks, as Pillow does, whose resizing is used; needs
+            `interpolation` "bilinear" or "bicubic".
         exact: The face boxes must be those of facenet-pytorch's MTCNN itself (`FaceSettings.exact`): scoring looks for faces
             so, and a data set that was extracted otherwise is refused.
+        margins: What `region` "sides" adds at the left, top, right and bottom, as shares of `margin_of`; None: `crop_scale`.
+        margin_of: What the margins are shares of. "own_side": left and right of the width of the box, top and bottom of its
+            height. "height" of the box. "longer_side" of the box.
+        margin_rounding: "floor": the edges of the box and the margins are cut to whole pixels. "outward": the widened edges
+            are cut to whole pixels and 1 is added at the right and the bottom. "round": margins are rounded, the widened edges
+            cut to whole pixels. "none".
+        square_after_margins: The region is the square around the longer side of the widened box.
+        resize_px: Size to which `fit` resizes; the middle of `size_px` is cut out of it. None: `size_px`.
+        template: Where the five points lie in the crop, (x, y) as shares of it: left and right eye, nose, left and right
+            corner of the mouth, left being left in the picture. None: CADDM's.
+        warp_px: Size of the crop that five points are brought into. "size": `size_px`. "native": the resolution of the face,
+            and it is resized from there.
+        pad: What "whole" does with a picture that is smaller than the window. "none": it is refused, and windows begin at
+            multiples of 4 px. "black": it lies in the middle on black; the window is exactly the middle of a larger one.
     """
 
     size_px: int = 224
     crop_scale: float = 1.3
-    alignment: Literal["box", "five_points", "whole"] = "box"
+    alignment: Literal["box", "five_points", "whole", "whole_resized"] = "box"
     clip_length: int = 1
     clip_stride: int = 1
     channel_order: Literal["rgb", "bgr"] = "rgb"
@@ -52,37 +72,37 @@ class InputSpec:
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
     region: Literal["square", "sides"] = "square"
-    border: Literal["repeat", "clip"] = "repeat"
-    fit: Literal["stretch"] = "stretch"
-    interpolation: Literal["auto", "bilinear"] = "auto"
+    border: Literal["repeat", "black", "clip", "shift"] = "repeat"
+    fit: Literal["stretch", "letterbox", "shortest_edge"] = "stretch"
+    interpolation: Literal["auto", "bilinear", "bicubic", "area", "area_down_cubic_up"] = "auto"
     antialias: bool = False
     exact: bool = False
+    margins: tuple[float, float, float, float] | None = None
+    margin_of: Literal["own_side", "height", "longer_side"] = "own_side"
+    margin_rounding: Literal["floor", "outward", "round", "none"] = "none"
+    square_after_margins: bool = False
+    resize_px: int | None = None
+    template: tuple[tuple[float, float], ...] | None = None
+    warp_px: Literal["size", "native"] = "size"
+    pad: Literal["none", "black"] = "none"
 
     def __post_init__(self) -> None:
+        for name in _TUPLES:
+            if isinstance(getattr(self, name), list):
+                object.__setattr__(self, name, tuple(getattr(self, name)))
+        if self.template is not None:
+            points = cast("Sequence[Sequence[float]]", self.template)
+            object.__setattr__(self, "template", tuple(tuple(map(float, point)) for point in points))
         if self.size_px < 1 or self.clip_length < 1 or self.clip_stride < 1:
             raise ParameterError(f"sizes, clip length and stride of an InputSpec must be at least 1; got {self}")
-        for name, allowed in _CHOICES.items():
-            if getattr(self, name) not in allowed:
-                words = " or ".join(filter(None, (", ".join(map(repr, allowed[:-1])), repr(allowed[-1]))))
-                raise ParameterError(f"{name} must be {words}, not {getattr(self, name)!r}")
-        self._require_fitting_choices()
-        if self.alignment == "whole" and self.crop_scale != 1:
-            raise ParameterError(
-                f"crop_scale must be 1 for alignment 'whole', not {self.crop_scale}: a window of a picture is never resized. "
-                "Leave out the crop scale, or choose another alignment."
-            )
+        require_fitting(self)
         if self.crop_scale <= 0 or min(self.std) <= 0 or self.value_range[0] >= self.value_range[1]:
             raise ParameterError(f"crop_scale and std must be positive and value_range increasing; got {self}")
 
-    def _require_fitting_choices(self) -> None:
-        if self.region == "sides" and self.alignment != "box":
-            raise ParameterError(f"region 'sides' is of a face box: alignment must be 'box', not {self.alignment!r}")
-        if self.border == "clip" and self.region != "sides":
-            raise ParameterError("border 'clip' gives regions that are not square: it needs region='sides'")
-        if self.antialias and self.interpolation == "auto":
-            raise ParameterError(
-                "antialias needs interpolation='bilinear': 'auto' averages by itself where it shrinks by much"
-            )
+    @property
+    def of_faces(self) -> bool:
+        """Whether faces are cut, not whole pictures."""
+        return self.alignment in ("box", "five_points")
 
     def sample_shape(self) -> tuple[int, ...]:
         """Shape of one sample: `(3, H, W)`, or `(T, 3, H, W)` for a clip."""
@@ -110,7 +130,8 @@ class InputSpec:
         differences = [f"{key} {theirs[key]!r} instead of {ours[key]!r}" for key in ours if ours[key] != theirs[key]]
         if differences:
             raise InputError(
-                f"{doing}: it was cut with {', '.join(differences)}. Build the FaceDataset with spec=detector.input_spec."
+                f"{doing}: it was cut with {', '.join(differences)}. Build the FaceDataset with spec=detector.input_spec: "
+                "crops are cut from the stored face tiles when they are read, so nothing is extracted again."
             )
 
     def to_dict(self) -> dict[str, Any]:
@@ -126,7 +147,4 @@ class InputSpec:
             raise ParameterError(
                 f"an InputSpec has no field {sorted(unknown)}; it was saved by a newer dfworkbench. Known: {sorted(known)}"
             )
-        lists_to_tuples: dict[str, Any] = {
-            k: tuple(cast("list[float]", v)) if isinstance(v, list) else v for k, v in values.items()
-        }
-        return cls(**lists_to_tuples)
+        return cls(**values)

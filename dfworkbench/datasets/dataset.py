@@ -1,16 +1,6 @@
-"""DataSet: an extracted data set. The only code that knows the files of labels/<set>/ and the folder of its crops.
-
-* labels/<set>/videos.csv: one row per file, see `tables.schemas`
-* labels/<set>/faces.parquet: one row per stored face crop
-* labels/<set>/splits.csv: video_id, group, split; training and scoring go by it, and people may edit it
-* labels/<set>/splits.json: how the splits were drawn
-* labels/<set>/source.json: the folder and layout that the set was extracted from, and whether it is generated
-* labels/<set>/audit.json: what `DataSet.run_audit` found
-* extracted/<set>/: the crops
-"""
+"""DataSet: an extracted data set; its files are named in `dataset_files` and written by `dataset_writer`."""
 
 import contextlib
-import hashlib
 import json
 import logging
 from collections.abc import Iterator
@@ -31,11 +21,13 @@ from dfworkbench.core.provenance import file_hash
 from dfworkbench.core.safe_paths import require_below, require_folder_name
 from dfworkbench.core.workspace import Workspace, atomic_path, find_workspace, require_writable
 from dfworkbench.datasets.audit.audit import Audit, AuditSettings, audit, audit_tables, from_record, to_record
-from dfworkbench.datasets.domain import DOMAIN_KEY, GENERATED, UNKNOWN, is_generated
+from dfworkbench.datasets.dataset_files import AUDIT, FACES, SOURCE, SPLITS_TABLE, VIDEOS
+from dfworkbench.datasets.dataset_writer import DataSetWriter
+from dfworkbench.datasets.domain import DOMAIN_KEY, UNKNOWN
 from dfworkbench.datasets.layouts import LAYOUTS, DataCard
 from dfworkbench.datasets.masks import mask_crops
 from dfworkbench.datasets.splits import with_splits
-from dfworkbench.datasets.tables import read_table, table_hash, write_csv, write_table
+from dfworkbench.datasets.tables import read_table, table_hash
 from dfworkbench.media.foreign import read_json
 
 if TYPE_CHECKING:  # it needs torch, which takes seconds to import
@@ -43,8 +35,6 @@ if TYPE_CHECKING:  # it needs torch, which takes seconds to import
     from dfworkbench.datasets.sample import Transform
 
 _log = logging.getLogger(__name__)
-_VIDEOS, _FACES, _SPLITS, _SPLITS_RECORD = "videos.csv", "faces.parquet", "splits.csv", "splits.json"
-_SOURCE, _AUDIT = "source.json", "audit.json"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -73,7 +63,7 @@ class DataSet:
         data = cls(require_folder_name("opening a data set", name), workspace or find_workspace())
         if not data.is_extracted:
             raise DataNotFoundError(
-                f"opening the data set {name!r}: there is no file {data.folder / _VIDEOS}. Extracted data sets: "
+                f"opening the data set {name!r}: there is no file {data.folder / VIDEOS}. Extracted data sets: "
                 f"{', '.join(cls.names(data.workspace)) or 'none'}. Choose one of them, or run 01_data_extraction, which makes it."
             )
         return data
@@ -81,7 +71,7 @@ class DataSet:
     @staticmethod
     def names(workspace: Workspace | None = None) -> list[str]:
         """Names of all extracted data sets, in alphabetical order."""
-        return sorted(file.parent.name for file in (workspace or find_workspace()).labels.glob(f"*/{_VIDEOS}"))
+        return sorted(file.parent.name for file in (workspace or find_workspace()).labels.glob(f"*/{VIDEOS}"))
 
     @property
     def folder(self) -> Path:
@@ -96,23 +86,23 @@ class DataSet:
     @property
     def is_extracted(self) -> bool:
         """Whether there is a video table."""
-        return (self.folder / _VIDEOS).is_file()
+        return (self.folder / VIDEOS).is_file()
 
     # -- tables --------------------------------------------------------------------------------------------------------
 
     @cached_property
     def videos(self) -> pd.DataFrame:
         """The video table; `group` and `split` are those of splits.csv where there is one."""
-        return with_splits(self._videos, self.folder / _SPLITS) if self.has_splits else self._videos
+        return with_splits(self._videos, self.folder / SPLITS_TABLE) if self.has_splits else self._videos
 
     @cached_property
     def faces(self) -> pd.DataFrame:
         """The face table."""
-        return read_table("face", self.folder / _FACES)
+        return read_table("face", self.folder / FACES)
 
     @cached_property
     def _videos(self) -> pd.DataFrame:
-        return read_table("video", self.folder / _VIDEOS)
+        return read_table("video", self.folder / VIDEOS)
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -123,7 +113,7 @@ class DataSet:
     def faces_time_ns(self) -> int:
         """When the face table was written, in nanoseconds since 1970; -1 if it is not there."""
         with contextlib.suppress(OSError):
-            return (self.folder / _FACES).stat().st_mtime_ns
+            return (self.folder / FACES).stat().st_mtime_ns
         return -1
 
     def with_tables(self, videos: pd.DataFrame | None = None, faces: pd.DataFrame | None = None) -> "DataSet":
@@ -153,7 +143,7 @@ class DataSet:
     @property
     def has_splits(self) -> bool:
         """Whether there is a splits.csv."""
-        return (self.folder / _SPLITS).is_file()
+        return (self.folder / SPLITS_TABLE).is_file()
 
     @property
     def splits(self) -> pd.DataFrame:
@@ -168,13 +158,13 @@ class DataSet:
     @property
     def splits_hash(self) -> str:
         """SHA-256 of splits.csv, for the provenance of a run; "" where there is none."""
-        return file_hash(self.folder / _SPLITS) if self.has_splits else ""
+        return file_hash(self.folder / SPLITS_TABLE) if self.has_splits else ""
 
     def require_splits(self) -> None:
         """Raise `DataNotFoundError` if there is no splits.csv."""
         if not self.has_splits:
             raise DataNotFoundError(
-                f"reading splits: there is no {self.folder / _SPLITS}. Run 01_data_extraction, which writes it."
+                f"reading splits: there is no {self.folder / SPLITS_TABLE}. Run 01_data_extraction, which writes it."
             )
 
     def split(self, name: str) -> pd.DataFrame:
@@ -257,7 +247,7 @@ class DataSet:
 
     def _source(self, key: str) -> str:
         try:
-            return str(read_json(self.folder / _SOURCE)[key])
+            return str(read_json(self.folder / SOURCE)[key])
         except (OSError, ValueError, KeyError, TypeError):
             return ""
 
@@ -291,13 +281,13 @@ class DataSet:
             progress=progress,
         )
         record = to_record(found, self.videos, self.faces, settings)
-        with atomic_path(self.folder / _AUDIT, "the audit") as temporary:
+        with atomic_path(self.folder / AUDIT, "the audit") as temporary:
             temporary.write_text(json.dumps(record, indent=1) + "\n")
         return found
 
     def _kept_audit(self, settings: AuditSettings | None) -> Audit | None:
         try:
-            record = read_json(self.folder / _AUDIT)
+            record = read_json(self.folder / AUDIT)
         except (OSError, ValueError):
             return None
         return from_record(record, self.videos, self.faces, settings, self.name)
@@ -305,7 +295,7 @@ class DataSet:
     # -- writing -------------------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def writing(self, doing: str) -> "Iterator[DataSetWriter]":
+    def writing(self, doing: str) -> Iterator[DataSetWriter]:
         """Hold the set for writing until the block ends.
 
         Args:
@@ -334,34 +324,3 @@ class DataSet:
         from dfworkbench.datasets.dataset_card import dataset_html
 
         return dataset_html(self)
-
-
-class DataSetWriter:
-    """Writes the files of a data set while `DataSet.writing` holds it."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def tables(self, videos: pd.DataFrame, faces: pd.DataFrame) -> None:
-        """Write both tables."""
-        write_table("face", faces, self._folder / _FACES)
-        write_table("video", videos, self._folder / _VIDEOS)
-
-    def source(self, root: Path | str, layout: str) -> None:
-        """Note where the set came from, and whether it is generated."""
-        root = Path(root).expanduser().absolute()  # a later command may start elsewhere
-        domain = GENERATED if is_generated(root) else UNKNOWN
-        self._json(_SOURCE, {"root": str(root), "layout": layout, DOMAIN_KEY: domain})
-
-    def splits(self, videos: pd.DataFrame, *, rule: str, seed: int) -> str:
-        """Write video_id, group and split of every video, and how they were drawn; returns the SHA-256 of the table."""
-        table = videos[["video_id", "group", "split"]].sort_values("video_id")
-        digest = hashlib.sha256(table.to_csv(index=False).encode()).hexdigest()
-        counts = {split: int((videos["split"] == split).sum()) for split in (*SPLITS, "")}
-        write_csv(table, self._folder / _SPLITS, "the splits")
-        self._json(_SPLITS_RECORD, {"sha256": digest, "rule": rule, "seed": seed, "videos": counts})
-        return digest
-
-    def _json(self, name: str, record: dict[str, object]) -> None:
-        with atomic_path(self._folder / name, f"{name} of a data set") as temporary:
-            temporary.write_text(json.dumps(record, indent=2) + "\n")

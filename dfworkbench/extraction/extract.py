@@ -12,7 +12,8 @@ from dfworkbench.core.names import STATUS_OK
 from dfworkbench.core.safe_paths import require_below, require_folder_name
 from dfworkbench.core.settings import parse_options
 from dfworkbench.core.workspace import Workspace, find_workspace, require_writable
-from dfworkbench.datasets.dataset import DataSet, DataSetWriter
+from dfworkbench.datasets.dataset import DataSet
+from dfworkbench.datasets.dataset_writer import DataSetWriter
 from dfworkbench.datasets.layouts import read_layout
 from dfworkbench.datasets.splits import assign_splits
 from dfworkbench.datasets.tables import FACES, VIDEOS

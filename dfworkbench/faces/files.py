@@ -109,7 +109,8 @@ def _video_keys(
 
 
 def _wanted(source: FrameSource, settings: FaceSettings, reference_length: int) -> list[int]:
-    wanted = sample_indices(reference_length or source.frames_expected, settings.frames)
+    length = reference_length or source.frames_expected
+    wanted = sample_indices(length, settings.frames, both_ends=settings.sampling == "both_ends")
     return [index for index in wanted if index < source.frames_expected] or [0]
 
 

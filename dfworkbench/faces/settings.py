@@ -1,6 +1,6 @@
 """FaceSettings: how faces are found, connected and cut."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -64,6 +64,12 @@ class FaceSettings(Settings):
         description="The pictures are face crops already: take all of each as a face, without looking for one.",
     )
 
+    sampling: Literal["even", "both_ends"] = Field(
+        default="even",
+        description="Frames of a video: even (the first one of as many equal parts) or both_ends (evenly from the first to the last "
+        "frame, as most authors of published detectors sample)",
+    )
+
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if self.whole and self.crops:
@@ -80,13 +86,22 @@ class FaceSettings(Settings):
     def crops_hash(self) -> str:
         """Hash of the settings that can change a file's crops.
 
-        It is the hash of all settings but `whole`, `crops` and `exact` where they are off: they were added later and must not make
-        anyone extract faces again. Where no face is looked for, it knows the settings that decide the pictures only.
+        It is the hash of all settings but `whole`, `crops`, `exact` and `sampling` where they are as ever: they were added later
+        and must not make anyone extract faces again. Where no face is looked for, it knows the settings that decide the pictures only.
         """
-        ways = {"whole": self.whole, "crops": self.crops, "exact": self.exact}
+        ways = {
+            "whole": self.whole,
+            "crops": self.crops,
+            "exact": self.exact,
+            "sampling": self.sampling != "even",
+        }
         unused = {name for name, chosen in ways.items() if not chosen}
         if not self.finds_faces:
-            unused = set(type(self).model_fields) - {"frames", "context_max_px", *({"whole", "crops"} - unused)}
+            unused = set(type(self).model_fields) - {
+                "frames",
+                "context_max_px",
+                *({"whole", "crops", "sampling"} - unused),
+            }
         return self.content_hash(without=tuple(unused))
 
     def smallest_face_px(self, width_px: int, height_px: int) -> float:

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from dfworkbench.core.errors import CheckpointError, UnknownNameError
+from dfworkbench.core.offline import offline
 from dfworkbench.media.foreign import load_torch
 
 _EFFICIENTNET = "https://github.com/lukemelas/EfficientNet-PyTorch/releases/download/1.0/"
@@ -34,7 +36,7 @@ def load_imagenet(net: nn.Module, name: str, weights: str = "imagenet", names: M
     Args:
         net: The backbone; classifier weights in the file are ignored.
         name: A key of `IMAGENET_URLS`.
-        weights: "imagenet" (torch's cache, else download) or the path of a file.
+        weights: "imagenet" (torch's cache, else download) or the path of a file, safetensors or written by torch.save.
         names: An entry's name in the file -> its name in `net`, where they differ.
 
     Raises:
@@ -44,7 +46,7 @@ def load_imagenet(net: nn.Module, name: str, weights: str = "imagenet", names: M
         raise UnknownNameError(f"there are no known ImageNet weights for {name!r}. Known: {', '.join(IMAGENET_URLS)}.")
     file = _cached(name) if weights == "imagenet" else Path(weights).expanduser()
     try:
-        state: Mapping[str, Tensor] = load_torch(file)
+        state: Mapping[str, Tensor] = load_file(file) if file.suffix == ".safetensors" else load_torch(file)
     except FileNotFoundError:
         raise CheckpointError(
             f"loading ImageNet weights for {name}: there is no file {file}. Get {IMAGENET_URLS[name]}, or train from scratch "
@@ -64,6 +66,8 @@ def _cached(name: str) -> Path:
     file = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
     if not file.is_file():
         try:
+            if switch := offline():
+                raise OSError(f"{switch} forbids connections")
             file.parent.mkdir(parents=True, exist_ok=True)
             prefix = file.stem.rsplit("-", 1)[-1]
             torch.hub.download_url_to_file(url, str(file), hash_prefix=prefix, progress=False)

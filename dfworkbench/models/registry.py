@@ -17,15 +17,17 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from dfworkbench.core.errors import ParameterError
+from dfworkbench.core.errors import ParameterError, UnknownNameError
 from dfworkbench.core.names import did_you_mean, require_name
 from dfworkbench.models.prediction import Detector
+from dfworkbench.models.timm_names import PREFIX, is_network, require_network
 
 _log = logging.getLogger(__name__)
 
 _CADDM = "dfworkbench.methods.caddm.network:Caddm"
 _EFFICIENTNET = "dfworkbench.models.efficientnet:EfficientNet"
 _MI_NET = "dfworkbench.methods.mi_net.network:MiNet"
+_TIMM = "dfworkbench.models.timm_network:TimmNetwork"
 _RESYNTHESIS = "dfworkbench.methods.resynthesis.network:Resynthesis"
 
 #: Name -> "module:Class", with the arguments that make this variant where a class has several. A class may stand here too, see
@@ -53,8 +55,11 @@ ENCODERS: dict[str, Any] = {"identity_resnet18": "dfworkbench.methods.fst_matchi
 #: Networks that other networks are made with; they cannot tell real from fake.
 HELPERS: dict[str, Any] = {**ENCODERS, "rdn": "dfworkbench.methods.resynthesis.resynthesiser:Resynthesiser"}
 
+#: Detectors that cannot be built without options, so that no list offers them: an imported run gives the options.
+DESCRIBED: dict[str, Any] = {"published": "dfworkbench.zoo.detector:PublishedDetector"}
+
 #: Names that no plug-in can take.
-BUILT_IN = frozenset((*DETECTORS, *HELPERS))
+BUILT_IN = frozenset((*DETECTORS, *HELPERS, *DESCRIBED))
 #: Entry point group of detectors in installed packages.
 ENTRY_POINTS = "dfworkbench.detectors"
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")  # it becomes part of a folder's name
@@ -82,7 +87,7 @@ def build_detector(name: str, **options: Any) -> Any:
     """Build a detector, or one of `HELPERS`, with fresh weights.
 
     Args:
-        name: One of `list_detectors()` or of `HELPERS`.
+        name: One of `list_detectors()` or of `HELPERS`, or "timm:NAME" for a network of timm.
         **options: Arguments of its constructor, see `detector_options(name)`.
 
     Returns:
@@ -98,8 +103,20 @@ def build_detector(name: str, **options: Any) -> Any:
 
 
 def load_builder(name: str) -> Callable[..., Any]:
-    """The builder of a detector or helper: its class, or a `functools.partial` of it."""
-    return load_entry("detector", installed_detectors() | DETECTORS | HELPERS, name)
+    """The builder of a detector or helper: its class, or a `functools.partial` of it.
+
+    Raises:
+        UnknownNameError: No detector has this name.
+    """
+    known = installed_detectors() | DETECTORS | HELPERS | DESCRIBED
+    if name.startswith(PREFIX):
+        network = require_network(name.removeprefix(PREFIX))
+        known = {name: (_TIMM, {"network": network})}
+    elif name not in known and is_network(name):
+        raise UnknownNameError(
+            f"no detector is called {name!r}, but timm has a network of this name. Expected '{PREFIX}{name}' for it: write that."
+        )
+    return load_entry("detector", known, name)
 
 
 def detector_options(name: str) -> dict[str, Any]:

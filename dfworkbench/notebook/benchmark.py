@@ -6,7 +6,6 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import Field, field_validator
 
-from dfworkbench.core.names import require_name
 from dfworkbench.core.settings import Settings
 from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.evaluation.judging.by_protocol import judge_by
@@ -16,8 +15,7 @@ from dfworkbench.evaluation.metrics.compare import compare_detectors
 from dfworkbench.evaluation.metrics.evaluate import evaluate_seeds
 from dfworkbench.evaluation.metrics.interval import Judging
 from dfworkbench.evaluation.metrics.matrix import score_matrix
-from dfworkbench.models.registry import HELPERS
-from dfworkbench.notebook.pickers import detectors as all_detectors
+from dfworkbench.notebook.pickers import CHOICES
 from dfworkbench.notebook.report.runs import LeftOut, ReportRun, by_label, read_runs, run_names
 from dfworkbench.notebook.sweep import DONE, short_reason
 from dfworkbench.show.tables import ReadableTable
@@ -31,7 +29,7 @@ LEVELS: tuple[Level, ...] = ("video", "frame")
 class BenchmarkSettings(Settings):
     """Which detectors are trained on which data with how many seeds, and how."""
 
-    detectors: list[str] = Field(["mesonet4"], min_length=1, description="Networks, of list_detectors().")
+    detectors: list[str] = Field(["mesonet4"], min_length=1, description="Networks, of list_detectors() or timm:NAME.")
     datasets: list[str] = Field(
         ["demo"], min_length=1, description="Extracted data sets; each run is trained on one and tested on all."
     )
@@ -52,7 +50,7 @@ class BenchmarkSettings(Settings):
     @classmethod
     def _are_known(cls, names: list[str]) -> list[str]:
         for name in names:
-            require_name("detector", name, [known for known in all_detectors() if known not in HELPERS])
+            CHOICES["detector"].check(name)
         return names
 
     def grid(self) -> dict[str, Any]:

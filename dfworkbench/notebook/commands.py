@@ -9,7 +9,6 @@ from dfworkbench.core.errors import DataNotFoundError
 from dfworkbench.core.settings import Settings
 from dfworkbench.core.workspace import find_workspace
 from dfworkbench.notebook.fields import default_values, flat_values, read_fields, write_value
-from dfworkbench.notebook.parameters import find_notebook, read_notebook, read_parameters
 
 #: Subcommand -> settings class whose fields are its flags. Loaded when used.
 SUBCOMMANDS: dict[str, str] = {
@@ -17,6 +16,8 @@ SUBCOMMANDS: dict[str, str] = {
     "extract": "dfworkbench.extraction:ExtractSettings",
     "train": "dfworkbench.training:TrainSettings",
     "score": "dfworkbench.evaluation.scoring.score:ScoreSettings",
+    "zoo score": "dfworkbench.evaluation.scoring.score:ScoreSettings",
+    "zoo check": "dfworkbench.evaluation.scoring.score:ScoreSettings",
     "judge": "dfworkbench.evaluation.exchange.judge_file:JudgeSettings",
 }
 
@@ -84,6 +85,8 @@ def notebook_defaults(notebook: str | None) -> dict[str, Any] | None:
     """Name -> default of a notebook's parameters; None where there is no such notebook."""
     if notebook is None:
         return None
+    from dfworkbench.notebook.parameters import find_notebook, read_notebook, read_parameters  # nbformat takes seconds
+
     try:
         path = find_notebook(notebook)
     except DataNotFoundError:  # the package was installed without its notebooks

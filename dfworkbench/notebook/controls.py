@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import ipywidgets as w
+import traitlets
 
 from dfworkbench.notebook.fields import Field, write_value
 from dfworkbench.notebook.pickers import Choice, save_upload
@@ -19,11 +20,50 @@ _FULL = w.Layout(width="auto")
 
 @dataclass(frozen=True)
 class Control:
-    """A widget and how to read it; `read` returns a value for the settings class to validate."""
+    """A widget and how to read it; `read` returns a value for the settings class to validate.
+
+    `check` raises a `WorkbenchError` for a value that the settings class would take, but nothing else: a name that nobody has.
+    """
 
     field: Field
     widget: Any
     read: Callable[[], Any]
+    check: Callable[[Any], None] | None = None
+
+
+class NameBox(w.VBox):
+    """A dropdown of names whose last entry opens a text box for another one; `value` is the name.
+
+    Args:
+        options: Names in the dropdown.
+        value: The name that is shown first.
+        prefix: What a typed name begins with; it is added where it was left out.
+    """
+
+    value = traitlets.Unicode()
+
+    def __init__(self, options: list[str], value: str, prefix: str) -> None:
+        self.prefix, self.other = prefix, f"another {prefix}…"
+        self.dropdown = w.Dropdown(options=[*options, self.other], layout=_FULL)
+        self.text = w.Text(placeholder=f"{prefix}NAME", continuous_update=False, layout=_FULL)
+        super().__init__([self.dropdown, self.text])
+        self.observe(lambda _: self._show(), names="value")
+        self.dropdown.observe(lambda _: self._take(), names="value")
+        self.text.observe(lambda _: self._take(), names="value")
+        self.value = value
+
+    def _show(self) -> None:
+        listed = self.value in self.dropdown.options[:-1]
+        self.text.layout.display = "none" if listed else ""
+        if listed:
+            self.dropdown.value = self.value
+        else:
+            self.text.value, self.dropdown.value = self.value, self.other
+
+    def _take(self) -> None:
+        typed = self.text.value.strip()
+        other = typed if typed.startswith(self.prefix) else self.prefix + typed
+        self.value = other if self.dropdown.value == self.other else self.dropdown.value
 
 
 def make_control(field: Field, value: Any, choice: Choice | None = None) -> Control:
@@ -34,6 +74,9 @@ def make_control(field: Field, value: Any, choice: Choice | None = None) -> Cont
         return _dropdown(field, list(field.choices) + ([None] if field.optional else []), value)
     if field.kind == "list":
         return _list(field, value)
+    if field.kind == "text" and choice is not None and choice.prefix and not field.optional:
+        box = NameBox(choice.options(str(value)), str(value), choice.prefix)
+        return Control(field, box, lambda: box.value, choice.check)
     if field.kind == "text" and choice is not None and (value or not field.optional):
         return _dropdown(field, choice.options(str(value)) + ([None] if field.optional else []), value)
     if field.kind in ("int", "float") and not field.optional:

@@ -4,6 +4,7 @@ import argparse
 import importlib
 import logging
 import re
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, NoReturn
 
@@ -31,6 +32,12 @@ class Command(NamedTuple):
     arguments: Mapping[str, dict[str, Any]] = {}
 
 
+def say(text: str) -> None:
+    """Print a line of a command's answer."""
+    sys.stdout.write(printable(text) + "\n")
+    sys.stdout.flush()  # long commands are watched through pipes
+
+
 class _PrintableFormatter(logging.Formatter):
     """A formatter for a terminal: names of files of strangers may hold control characters."""
 
@@ -51,11 +58,12 @@ def parse_command(words: list[str], pairs: dict[str, str], commands: Mapping[str
     Args:
         words: Without `-p NAME VALUE`, see `take_pairs`.
         pairs: These pairs; they become `p`.
-        commands: Name -> command.
+        commands: Name -> command; the names of a group, such as "zoo list" and "zoo get", have two words.
 
     Raises:
         ParameterError: A command or flag does not exist (names the closest one), or a value is missing.
     """
+    words, commands = _one_command(words, commands)
     parser = _Parser(
         prog="dfworkbench", description="An interactive workbench for deepfake forensics.", allow_abbrev=False
     )
@@ -92,6 +100,16 @@ def parse_command(words: list[str], pairs: dict[str, str], commands: Mapping[str
     return given
 
 
+def _one_command(words: list[str], commands: Mapping[str, Command]) -> tuple[list[str], Mapping[str, Command]]:
+    """The words with a name of two words as one; and the commands, of which only the group is left where it stands alone."""
+    group = {name: command for name, command in commands.items() if words and name.split()[0] == words[0]}
+    if not group or words[0] in group:
+        return words, commands
+    if words[1:2] in ([], ["-h"], ["--help"]):
+        return [], group
+    return [" ".join(words[:2]), *words[2:]], commands
+
+
 def _require_known(kind: str, name: str, known: list[str]) -> None:
     if name not in known:
         hint = did_you_mean(name, known).strip() or f"Known: {', '.join(sorted(known))}."
@@ -106,9 +124,10 @@ def take_pairs(words: list[str]) -> tuple[list[str], dict[str, str]]:
     """
     rest: list[str] = []
     pairs: dict[str, str] = {}
-    command = next((word for word in words if not word.startswith("-")), "")
-    if command not in ("run", "import"):
+    named = [word for word in words if not word.startswith("-")]
+    if named[:1] not in (["run"], ["import"]) and named[:2] != ["zoo", "import"]:
         return words, pairs
+    command = named[0]
     left = iter(words)
     for word in left:
         if word != "-p":

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 import ipywidgets as w
 
-from dfworkbench.core.errors import ParameterError, WorkbenchError
+from dfworkbench.core.errors import ParameterError, UnknownNameError, WorkbenchError
 from dfworkbench.core.html import STYLE, wrap
 from dfworkbench.core.names import require_name
 from dfworkbench.core.settings import Settings
@@ -78,6 +78,7 @@ class SettingsPanel(Generic[S]):
 
         Raises:
             ParameterError: A widget holds a value that the settings refuse; the panel shows the same message.
+            UnknownNameError: The name that was typed is of no detector.
         """
         if isinstance(self._result, WorkbenchError):
             raise self._result
@@ -101,8 +102,11 @@ class SettingsPanel(Generic[S]):
     def _refresh(self) -> None:
         values = {**self._values, **{name: control.read() for name, control in self._controls.items()}}
         try:
+            for name, control in self._controls.items():
+                if control.check is not None:
+                    control.check(values[name])
             self._result = build_settings(self._class, values)
-        except ParameterError as error:
+        except (ParameterError, UnknownNameError) as error:
             self._result = error
         for name, note in self._notes.items():
             exists, words = describe_path(str(values[name] or ""))

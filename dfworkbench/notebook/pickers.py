@@ -6,7 +6,8 @@ from pathlib import Path, PureWindowsPath
 
 from dfworkbench.core.names import require_name
 from dfworkbench.core.workspace import Workspace, atomic_path, find_workspace
-from dfworkbench.models.registry import ENCODERS
+from dfworkbench.models.registry import ENCODERS, load_builder
+from dfworkbench.models.timm_names import PREFIX, SUGGESTED
 from dfworkbench.runs.run import Run
 
 
@@ -18,11 +19,13 @@ class Choice:
         kind: What is named, for messages.
         names: Called when the panel is built, so that it shows what exists now.
         closed: Whether a name outside the list is an error. Data sets and runs come and go, so they are open.
+        prefix: What names outside a closed list may begin with; they are typed, and looked up by `check`.
     """
 
     kind: str
     names: Callable[[], Sequence[str]]
     closed: bool = True
+    prefix: str = ""
 
     def options(self, current: str) -> list[str]:
         """Names for a dropdown, the current one included.
@@ -33,9 +36,15 @@ class Choice:
         names = list(self.names())
         if current in names:
             return names
-        if self.closed:
-            require_name(self.kind, current, names)
+        self.check(current)
         return [current, *names]
+
+    def check(self, name: str) -> None:
+        """Raise `UnknownNameError` where the list is closed, does not hold `name`, and no network of timm is called so."""
+        if self.prefix and name.startswith(self.prefix):
+            load_builder(name)
+        elif self.closed:
+            require_name(self.kind, name, self.names())
 
 
 #: Beginnings of the names of detectors that a method of their own trains.
@@ -47,6 +56,16 @@ def detectors() -> list[str]:
     from dfworkbench.models import list_detectors
 
     return list(list_detectors())
+
+
+def detectors_and_timm() -> list[str]:
+    """Names of all detectors, and of some networks of timm."""
+    return [*detectors(), *SUGGESTED]
+
+
+def plain_detectors() -> list[str]:
+    """Names of all detectors that no method of their own trains, and of some networks of timm."""
+    return [name for name in detectors_and_timm() if not name.startswith(_OWN_METHOD)]
 
 
 def encoders() -> list[str]:
@@ -80,11 +99,11 @@ CHOICES: dict[str, Choice] = {
     "caddm": Choice("CADDM detector", lambda: [name for name in detectors() if name.startswith("caddm_")]),
     "checkpoint": Choice("checkpoint", Run.names, closed=False),
     "dataset": Choice("data set", datasets, closed=False),
-    "detector": Choice("detector", detectors),
+    "detector": Choice("detector", detectors_and_timm, prefix=PREFIX),
     "encoder": Choice("encoder of identity", encoders),
     "layout": Choice("dataset layout", layouts),
     "method": Choice("training method", methods),
-    "plain": Choice("plain detector", lambda: [name for name in detectors() if not name.startswith(_OWN_METHOD)]),
+    "plain": Choice("plain detector", plain_detectors, prefix=PREFIX),
     "second": Choice("data set", datasets, closed=False),
     "second_layout": Choice("dataset layout", layouts),
     "start_from": Choice("checkpoint", Run.names, closed=False),

@@ -27,6 +27,7 @@ IMPORTERS = {
 }
 
 _NAME = r"[A-Za-z0-9][\w.+-]*"  # as TrainSettings.name, which this floor cannot import
+_READERS = ("h5py", "timm", "efficientnet-pytorch")
 _ABOUT_CODE = ("dfworkbench", "git_commit", "git_dirty", "python", "platform", "packages")
 
 
@@ -81,21 +82,33 @@ def save_released(
         OutputError: Another process imports this run, or it cannot be written.
         UnknownNameError: As `load_released`; so are DataNotFoundError and CheckpointError.
     """
-    folder = (workspace or find_workspace()).checkpoints / _run_name(name, kind, Path(path))
+    name = require_run_name(name, Path(path)) if name else default_run_name(kind, Path(path))
+    folder = (workspace or find_workspace()).checkpoints / name
     with new_run(folder) as made:
         loaded = load_released(kind, path, **options)
         source = {**loaded.metadata["source"], "sha256": file_hash(loaded.path), "options": _described(options)}
-        code = provenance({}, seed=0, tables={}, splits="")
-        code["packages"]["h5py"] = package_version("h5py")
-        write_imported(
-            made, loaded, {key: code[key] for key in _ABOUT_CODE} | {"detector": loaded.name, "source": source}
-        )
+        write_imported(made, loaded, code_record() | {"detector": loaded.name, "source": source})
     return folder
 
 
-def _run_name(name: str, kind: str, path: Path) -> str:
-    if not name:
-        return f"{kind}_" + re.sub(r"[^\w+-]", "_", path.name.split(".")[0], flags=re.ASCII)
+def code_record() -> dict[str, Any]:
+    """Code and packages that a file was imported with, for its provenance."""
+    code = provenance({}, seed=0, tables={}, splits="")
+    code["packages"] |= {name: package_version(name) for name in _READERS}
+    return {key: code[key] for key in _ABOUT_CODE}
+
+
+def default_run_name(kind: str, path: Path) -> str:
+    """Kind and file name, such as mesonet_Meso4_DF."""
+    return f"{kind}_" + re.sub(r"[^\w+-]", "_", path.name.split(".")[0], flags=re.ASCII)
+
+
+def require_run_name(name: str, path: Path) -> str:
+    """Return a name that can be that of a run's folder.
+
+    Raises:
+        ParameterError: It cannot.
+    """
     if not re.fullmatch(_NAME, name):
         raise ParameterError(
             f"importing {path.name} as a run: name = {name!r}; expected a folder name of letters, digits and . _ + -, which "

@@ -15,6 +15,7 @@ from dfworkbench.core.errors import MediaError
 from dfworkbench.core.outputs import ANNOTATED, require_other, require_replaceable
 from dfworkbench.core.palette import NOTHING_RGB, score_rgb
 from dfworkbench.core.timeline import spans, stretches
+from dfworkbench.evaluation.scoring.aggregate import RULES
 from dfworkbench.evaluation.scoring.results import FileScore, TrackScore, probability_text
 from dfworkbench.media import VideoSource, VideoWriter, read_image, write_png
 
@@ -150,7 +151,8 @@ class Panel:
         self.unit = max(10, round(width / 64))
         self.tracks = file.tracks[:_MAX_ROWS] if file.kind == "video" else []
         self._lines = [f"{file.title}   {probability_text(file.fake_probability)}   (green: real, orange: fake)"]
-        self._lines += _wrap(file.note, self._font(0.62), width - 2 * self.unit)
+        for text in (f"{RULES[file.rule]}; {file.authors}" if file.authors else "", file.note):
+            self._lines += _wrap(text, self._font(0.62), width - 2 * self.unit)
         self.height = round(self.unit * (1.9 + 0.95 * (len(self._lines) - 1) + 0.85 * len(self.tracks)))
         self._left, self._right = round(2.2 * self.unit), width - self.unit
         self._image = self._draw(file, width)

@@ -29,7 +29,7 @@ class TrainSettings(AugmentSettings):
     dataset: str = Field(
         default="demo", min_length=1, description="Data set: a folder of labels/ with tables and splits."
     )
-    detector: str = Field(default="mesonet4", description="Network, one of list_detectors().")
+    detector: str = Field(default="mesonet4", description="Network, one of list_detectors() or timm:NAME.")
     method: str = Field(
         default="auto", description="Training method, one of list_methods(); auto: the one made for the detector."
     )
@@ -207,7 +207,8 @@ class TrainSettings(AugmentSettings):
             if name not in FREE_FIELDS and value != (_EPOCHS_BEFORE if name == "epochs" else _DEFAULTS[name])
         }
         end = "_leaky" if self.allow_leaks else ""
-        return f"{self.detector}_{self.dataset}_{hash_values(self._in_former_names(changed))}{end}"
+        detector = self.detector.replace(":", "-")  # timm:NAME; not every file system takes a colon
+        return f"{detector}_{self.dataset}_{hash_values(self._in_former_names(changed))}{end}"
 
     def _in_former_names(self, changed: Mapping[str, Any]) -> dict[str, Any]:
         """Settings as runs were named by from the beginning: former names of fields, options as text."""

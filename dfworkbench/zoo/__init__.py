@@ -1,1 +1,35 @@
-"""Published detectors: a card per release, its weights fetched and checked, scored like our own."""
+"""Published detectors: a card per release, its weights fetched and checked, scored like our own.
+
+The names below are loaded when they are first used: cards can be read without torch.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dfworkbench.zoo.card import get_card as get_card
+    from dfworkbench.zoo.card import list_cards as list_cards
+    from dfworkbench.zoo.fetching import get as get
+    from dfworkbench.zoo.importing import import_card as import_card
+    from dfworkbench.zoo.scoring import check as check
+    from dfworkbench.zoo.scoring import score as score
+
+_HOMES = {
+    "check": "dfworkbench.zoo.scoring",
+    "get": "dfworkbench.zoo.fetching",
+    "get_card": "dfworkbench.zoo.card",
+    "import_card": "dfworkbench.zoo.importing",
+    "list_cards": "dfworkbench.zoo.card",
+    "score": "dfworkbench.zoo.scoring",
+}
+__all__ = sorted(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'dfworkbench.zoo' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

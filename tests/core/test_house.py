@@ -80,9 +80,9 @@ def test_specs_that_were_saved_before_there_were_regions_mean_what_they_meant():
     ("values", "message"),
     [
         ({"region": "oval"}, "region must be 'square' or 'sides', not 'oval'"),
-        ({"border": "shift"}, "border must be 'repeat' or 'clip', not 'shift'"),
-        ({"fit": "letterbox"}, "fit must be 'stretch', not 'letterbox'"),
-        ({"interpolation": "bicubic"}, "interpolation must be 'auto' or 'bilinear', not 'bicubic'"),
+        ({"border": "wrap"}, "border must be 'repeat', 'black', 'clip' or 'shift', not 'wrap'"),
+        ({"fit": "crop"}, "fit must be 'stretch', 'letterbox' or 'shortest_edge', not 'crop'"),
+        ({"interpolation": "lanczos"}, "interpolation must be 'auto', .* or 'area_down_cubic_up', not 'lanczos'"),
         ({"antialias": True}, "antialias needs interpolation='bilinear'"),
         ({"border": "clip"}, "border 'clip' .* needs region='sides'"),
         ({"region": "sides", "alignment": "five_points"}, "region 'sides' is of a face box"),

@@ -126,6 +126,7 @@ def with_a_false_box(*doubts):
             "label": 0,
             "fake_probability": p,
             "doubt": doubts[t],
+            "face_px": 50.0 - t,
         }
         for t, f, p in tracks
     ]

@@ -303,7 +303,7 @@ def test_the_command_writes_text_page_and_record(tmp_path, capsys):
     record = json.loads((tmp_path / "out/audit.json").read_text())
     assert record["read"]["rows"] == len(y)
     assert set(record["findings"][0]) == {"code", "about", "severity", "detector", "sentence", "numbers", "rows"}
-    assert [record["findings"][at]["severity"] for at in record["headlines"]][0] == "red"
+    assert record["findings"][record["headlines"][0]]["severity"] == "red"
     page = (tmp_path / "out/audit.html").read_text()
     assert "What matters most" in page
     assert "<script" not in page

@@ -47,6 +47,10 @@ def test_sampling_vectors_of_the_specification():
     assert sample_indices(105, 10) == [0, 10, 21, 31, 42, 52, 63, 73, 84, 94]
     assert sample_indices(7, 16) == list(range(7))
     assert sample_indices(0, 3) == []
+    assert sample_indices(300, 10, both_ends=True) == [0, 33, 66, 99, 132, 166, 199, 232, 265, 299]
+    assert sample_indices(300, 1, both_ends=True) == [0]
+    assert sample_indices(7, 16, both_ends=True) == list(range(7))
+    assert sample_indices(0, 3, both_ends=True) == []
     for frame_count in (1, 49, 52, 98, 105, 2000):
         for n in range(1, frame_count + 1):
             indices = sample_indices(frame_count, n)

@@ -60,7 +60,11 @@ def test_one_typed_parameters_cell_with_comments(path, notebook):
 def test_parameters_are_fields_of_the_settings(path, notebook):
     """A click and a parameter are the same thing; so are their types and bounds."""
     fields = {}
-    for home in notebook.metadata["dfworkbench"]["settings"]:
+    homes = notebook.metadata.get("dfworkbench", {}).get("settings")
+    assert homes, (
+        f'{path.name}: its metadata must name the settings: {{"dfworkbench": {{"settings": ["module:Class"]}}}}'
+    )
+    for home in homes:
         module, _, name = home.partition(":")
         cls = getattr(importlib.import_module(module), name)
         fields |= {key.rpartition(".")[2]: field for key, field in read_fields(cls).items()}
@@ -72,7 +76,7 @@ def test_parameters_are_fields_of_the_settings(path, notebook):
         "list": ("list",),
     }
     for name, parameter in read_parameters(notebook, path.name).items():
-        assert name in fields, f"{path.name}: {name!r} is no field of {notebook.metadata['dfworkbench']['settings']}"
+        assert name in fields, f"{path.name}: {name!r} is no field of {homes}"
         assert fields[name].kind in kinds[parameter.type.__name__]
 
 

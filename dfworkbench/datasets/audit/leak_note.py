@@ -1,4 +1,4 @@
-"""Warnings attached to every result of a run: trained despite a red audit, or imported with unknown training data.
+"""Notes attached to every result of a run: trained despite a red audit, imported with unknown training data, or published.
 
 Like the mark of generated data (`datasets.domain`), it travels in the provenance of the weights: into the score tables of the
 run, as a column `note`, and from there into every report.
@@ -23,14 +23,32 @@ def run_note(metadata: Mapping[str, Any]) -> str:
 
 
 def unknown_note(metadata: Mapping[str, Any]) -> str:
-    """The sentence for weights that were imported: their training data are not on record; "" for runs that were trained here."""
+    """What is said of imported weights; "" for runs that were trained here.
+
+    For a published detector with a card, what its authors trained it on and its caveats; for others, that their training data
+    are not on record.
+    """
     record = metadata.get("provenance")
     source = (record if isinstance(record, Mapping) else metadata).get("source")
     if not isinstance(source, Mapping):
         return ""
+    card = source.get("card")
+    if isinstance(card, Mapping) and card.get("title"):
+        return _published_note(card)
     return (
         f"Imported weights ({source.get('file', 'file not known')}) with unknown training data: they may have seen the files that "
         "they score here, and on footage of another kind their number is no verdict."
+    )
+
+
+def _published_note(card: Mapping[str, Any]) -> str:
+    data = str(card.get("trained_on") or "").strip().rstrip(".")
+    origin = f"trained by their authors on {data}" if data else "whose training data are not stated"
+    caveats = card.get("caveats")
+    caveats = [caveats] if isinstance(caveats, str) else caveats if isinstance(caveats, list | tuple) else []
+    sentences = [f"Published weights '{card['title']}', {origin}", *map(str, caveats)]
+    return " ".join(
+        text if text.endswith((".", "!", "?")) else f"{text}." for text in map(str.strip, sentences) if text
     )
 
 

@@ -14,7 +14,7 @@ from dfworkbench.datasets.layouts.deeperforensics import DEEPERFORENSICS
 from dfworkbench.datasets.layouts.dfdc import DFDC
 from dfworkbench.datasets.layouts.faceforensics import FACEFORENSICS
 from dfworkbench.datasets.layouts.folders import FOLDERS
-from dfworkbench.datasets.layouts.found import report_found, storable
+from dfworkbench.datasets.layouts.found import report_found, storable, taken
 from dfworkbench.datasets.layouts.frame_folders import FRAME_FOLDERS
 from dfworkbench.datasets.layouts.generated_images import GENERATED_IMAGES
 from dfworkbench.datasets.layouts.layout import DataCard, Layout, to_table
@@ -72,7 +72,8 @@ def read_layout(layout: str, root: Path | str, name: str, **options: Any) -> pd.
         )
     root = Path(root).expanduser()
     require_utf8(root)
-    videos = to_table(storable(chosen.read(root, name, **options)), root)
-    report_found(chosen, root, videos)
+    rows, left_out = taken(storable(chosen.read(root, name, **options)), root)
+    videos = to_table(rows, root)
+    report_found(chosen, root, videos, left_out)
     videos["group"] = identity_groups(videos)
     return videos

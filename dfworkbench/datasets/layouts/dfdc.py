@@ -2,36 +2,89 @@
 
 dfdc_train_part_0/metadata.json   {"abc.mp4": {"label": "FAKE", "split": "train", "original": "xyz.mp4"}, …}
 test/metadata.json                {"abc.mp4": {"is_fake": 1, "original": "xyz.mp4", …}, …}
+metadata_audio_altered.csv        train_mp4,label,…,audio_altered: fakes with altered sound, as users have found them
 dataset.json (preview)            {"method_A/…/a.mp4": {"label": "fake", "set": "train", "target_id": 1, "swapped_id": 2}, …}
 """
 
+import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from dfworkbench.core.errors import TableError
-from dfworkbench.core.names import FAKE, REAL
-from dfworkbench.datasets.layouts.layout import DataCard, Layout, nothing_found, split_in, video_row
+from dfworkbench.core.names import FAKE, REAL, require_name
+from dfworkbench.datasets.layouts.layout import LEFT_OUT, DataCard, Layout, nothing_found, split_in, video_row
+from dfworkbench.datasets.tables import read_cells
 from dfworkbench.media import walk
 from dfworkbench.media.foreign import read_json
 
+_log = logging.getLogger(__name__)
+_SOUND_LIST = "metadata_audio_altered.csv"
+_SOUND_RULES = ("leave_out", "fake")
+_TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no", "")
 _LABELS = {"REAL": REAL, "FAKE": FAKE}
 _FLAGS = {"0": REAL, "1": FAKE, "0.0": REAL, "1.0": FAKE, "false": REAL, "true": FAKE}
 _SPLITS = {"train": "train", "validation": "val", "val": "val", "test": "test"}
 
 
-def read_dfdc(root: Path, dataset: str) -> list[dict[str, Any]]:
+def read_dfdc(root: Path, dataset: str, *, audio_altered: str = "leave_out") -> list[dict[str, Any]]:
     """Rows for every file that a metadata.json or dataset.json below `root` names; a named file may be missing on disk.
 
     The full set does not say who is in a video, but which original a fake was made from: a fake and its original form
     one group. The preview names carrier and swapped-in identity.
+
+    Args:
+        root: Folder of the data set.
+        dataset: Its name.
+        audio_altered: What becomes of fakes that a metadata_audio_altered.csv below `root` names: "leave_out", because their
+            pictures may be genuine, and a detector that looks at pictures would learn them as fakes; or "fake", as the
+            metadata label them.
+
+    Raises:
+        DataNotFoundError: There is no metadata.json or dataset.json.
+        TableError: A file is damaged, or does not label every entry.
+        UnknownNameError: `audio_altered` is something else.
     """
-    rows = []
-    for file in walk(root).files if root.is_dir() else []:
+    require_name("way to treat fakes whose sound was altered", audio_altered, _SOUND_RULES)
+    rows, files = [], walk(root).files if root.is_dir() else []
+    for file in files:
         if file.name in ("metadata.json", "dataset.json"):
             rows += [_row(dataset, root, file, name, entry) for name, entry in _entries(file).items()]
     if not rows:
         raise nothing_found("dfdc", root, "metadata.json (full set) or dataset.json (preview) at any depth")
+    if audio_altered == "leave_out":
+        _leave_out_sound(root, rows, (file for file in files if file.name.lower() == _SOUND_LIST))
     return rows
+
+
+def _leave_out_sound(root: Path, rows: list[dict[str, Any]], lists: Iterable[Path]) -> None:
+    """Mark the fakes that a list of altered sound names, wherever they lie: names are unique over all parts of the full set."""
+    for file in lists:
+        names = _altered(file)
+        found = [row for row in rows if row["label"] == FAKE and row["path"].rpartition("/")[2] in names]
+        for row in found:
+            row[LEFT_OUT] = "fake(s) whose sound was altered, and perhaps nothing else (audio_altered=fake takes them)"
+        if not found:
+            _log.warning("%s: none of the %d names in %s is a fake that metadata name", root, len(names), file.name)
+
+
+def _altered(file: Path) -> set[str]:
+    """Names of files in a table with the column train_mp4; rows that say "audio_altered: False" do not count."""
+    cells = read_cells(file, "reading which DFDC fakes have altered sound")
+    if "train_mp4" not in cells:
+        raise TableError(
+            f"reading which DFDC fakes have altered sound: {file} has the columns {', '.join(map(str, cells))[:200]}. Expected "
+            "train_mp4 with names of files, and audio_altered: correct or remove the file."
+        )
+    flags = cells["audio_altered"].str.strip().str.lower() if "audio_altered" in cells else None
+    if flags is None:
+        return set(cells["train_mp4"].str.strip())
+    if len(odd := flags[~flags.isin((*_TRUE, *_FALSE))]):
+        raise TableError(
+            f"reading which DFDC fakes have altered sound: line {odd.index[0]} of {file} has the value {odd.iloc[0][:80]!r} in "
+            "the column audio_altered. Expected True or False: correct the line."
+        )
+    return set(cells.loc[flags.isin(_TRUE), "train_mp4"].str.strip())
 
 
 def _entries(file: Path) -> dict[str, dict[str, Any]]:
@@ -92,7 +145,10 @@ DFDC = Layout(
         licence="DFDC licence, on acceptance; research.",
         traps=(
             "The full set marks every file of the training parts 'train': draw a split by identity group.",
-            "Many clips show several people of whom one is forged; fakes by audio only look like real videos.",
+            "Many clips show several people of whom one is forged.",
+            "Some fakes differ from their originals in sound alone, and look like real videos. The metadata do not tell which. "
+            "With a metadata_audio_altered.csv (columns train_mp4, audio_altered) anywhere below the folder, those that it names "
+            "are left out, although the pictures of some may be forged too; audio_altered=fake takes them.",
         ),
     ),
 )

@@ -4,9 +4,12 @@ original_sequences/{youtube,actors}/{raw,c23,c40}/videos/000.mp4
 manipulated_sequences/{kind}/{raw,c23,c40}/videos/000_003.mp4     target (carrier) first, source (donor) second
 manipulated_sequences/{kind}/masks/videos/000_003.mp4             true forgery masks, where downloaded
 splits/{train,val,test}.json                                      lists of identity pairs
+conversion_dict.json                                              000 -> YouTube video and number of the clip: "--b1Ua-kWJE 0"
 """
 
-from collections.abc import Iterator
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path, PurePath
 from typing import Any
@@ -15,9 +18,11 @@ from dfworkbench.core.errors import TableError
 from dfworkbench.core.names import COMPRESSIONS, FAKE, REAL, require_name
 from dfworkbench.datasets.layouts.layout import DataCard, Layout, nothing_found, video_row
 from dfworkbench.datasets.layouts.official import official_splits
-from dfworkbench.media import list_folder
+from dfworkbench.media import first_names, list_folder
 from dfworkbench.media.foreign import read_json
 
+_log = logging.getLogger(__name__)
+_CLIPS = ("conversion_dict.json", "splits/conversion_dict.json")
 _FORGED = "manipulated_sequences"
 _ACTOR_SETS = ("actors", "DeepFakeDetection")
 
@@ -28,9 +33,12 @@ def read_faceforensics(root: Path, dataset: str, *, compression: str = "c23") ->
     Identities are `<data set>/000` for the YouTube originals and `<data set>/actor01` for the actors of
     DeepFakeDetection. The same file name exists in every forgery, so the path is the key, not the name.
 
+    Where the authors' conversion_dict.json lies in `root` or in splits/, clips of one YouTube video count as one identity, that
+    of the first clip. Official splits are kept as they are: where they part such clips, a warning names them.
+
     Raises:
         DataNotFoundError: There are no such videos, or the official splits name nobody who is in them.
-        TableError: A split file is damaged, or two of them name the same identity.
+        TableError: A split file or the conversion dictionary is damaged, or two split files name the same identity.
     """
     require_name("compression", compression, COMPRESSIONS)
     found = list(_videos(root, compression))
@@ -41,8 +49,10 @@ def read_faceforensics(root: Path, dataset: str, *, compression: str = "c23") ->
     people = [_identities(dataset, kind, file.stem, file.is_relative_to(root / _FORGED)) for kind, file in found]
     names = [name.split("/")[-1] for pair in people for name in pair if name]
     pairs = official_splits(root, "splits/{}.json", _names, dict(zip(names, names, strict=True)))
+    first = _first_clips(root, dataset, names, pairs)
     rows = []
-    for (kind, file), (carrier, donor) in zip(found, people, strict=True):
+    for (kind, file), pair in zip(found, people, strict=True):
+        carrier, donor = (first.get(name, name) for name in pair)
         forged = file.is_relative_to(root / _FORGED)
         mask = root / _FORGED / kind / "masks" / "videos" / file.name
         landmarks = (root / file.relative_to(root)).parent.parent.parent / "landmarks" / f"{file.stem}.npz"
@@ -98,6 +108,47 @@ def _identities(dataset: str, kind: str, stem: str, forged: bool) -> tuple[str, 
     carrier = f"{dataset}/{prefix}{names[0]}"
     donor = f"{dataset}/{prefix}{names[1]}" if forged and len(names) > 1 else ""
     return carrier, donor
+
+
+def _first_clips(root: Path, dataset: str, names: Iterable[str], split_of: Mapping[str, str]) -> dict[str, str]:
+    """Identity -> identity of the first clip of the same YouTube video, where it is another one of the same split."""
+    file = next((root / name for name in _CLIPS if (root / name).is_file()), None)
+    if file is None:
+        return {}
+    videos: defaultdict[str, list[str]] = defaultdict(list)
+    youtube = _youtube_videos(file)
+    for name in sorted(set(names) & set(youtube)):
+        videos[youtube[name]].append(name)
+    parted = []
+    first: dict[str, str] = {}
+    for clips in videos.values():
+        if len({split_of.get(clip, "") for clip in clips}) > 1:
+            parted.append(" and ".join(f"{clip} ({split_of.get(clip) or 'no split'})" for clip in clips))
+        else:
+            first |= {f"{dataset}/{clip}": f"{dataset}/{clips[0]}" for clip in clips[1:]}
+    if parted:
+        _log.warning(
+            "%s: the official splits part clips of %d YouTube video(s), which may show the same person: %s. They are kept, so that "
+            "figures stay comparable with published ones.", root, len(parted), first_names(parted),
+        )  # fmt: skip
+    return first
+
+
+def _youtube_videos(file: Path) -> dict[str, str]:
+    """Identity -> YouTube video, from "000": "--b1Ua-kWJE 0"."""
+    try:
+        entries = read_json(file)
+        problem = (
+            "" if isinstance(entries, dict) and all(isinstance(text, str) for text in entries.values()) else "no texts"
+        )
+    except ValueError as error:
+        problem, entries = str(error), {}
+    if problem:
+        raise TableError(
+            f"reading which YouTube videos clips are from: {file} does not map names of clips to texts such as '--b1Ua-kWJE 0' "
+            f"({problem}). Download it again, or remove it."
+        )
+    return {name: text.rpartition(" ")[0] or text for name, text in entries.items()}
 
 
 def _names(file: Path) -> list[str]:

@@ -1,14 +1,15 @@
 """Report files that a layout did not take, and rows without a file."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from dfworkbench.core.errors import DataNotFoundError
+from dfworkbench.core.errors import DataNotFoundError, TableError
 from dfworkbench.core.names import GENERATED_MARKER
-from dfworkbench.datasets.layouts.layout import Layout
+from dfworkbench.datasets.layouts.layout import LEFT_OUT, Layout
 from dfworkbench.media import NO_UTF8, Listing, first_names, is_missing, list_folder, readable
 
 _log = logging.getLogger(__name__)
@@ -22,10 +23,28 @@ def storable(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def report_found(layout: Layout, root: Path, videos: pd.DataFrame) -> None:
+def taken(rows: list[dict[str, Any]], root: Path) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """The rows that are taken, and of the others path -> reason.
+
+    Raises:
+        TableError: No row is taken.
+    """
+    left = {row["path"]: row[LEFT_OUT] for row in rows if row.get(LEFT_OUT)}
+    kept = [{key: value for key, value in row.items() if key != LEFT_OUT} for row in rows if not row.get(LEFT_OUT)]
+    if left and not kept:
+        reasons = "; ".join(sorted(set(left.values())))
+        raise TableError(
+            f"reading {root}: all {len(left)} file(s) that are named are left out: {reasons}. Expected some that are taken: check "
+            "the lists, or the options of the layout."
+        )
+    return kept, left
+
+
+def report_found(layout: Layout, root: Path, videos: pd.DataFrame, left_out: Mapping[str, str] | None = None) -> None:
     """Log which rows have no file, and which files have no row and why.
 
-    A walk through all of `root`; known suffixes are believed, so only strange files are opened.
+    A walk through all of `root`; known suffixes are believed, so only strange files are opened. `left_out` has the reasons for
+    files that the layout knows and does not take, by their paths.
 
     Raises:
         DataNotFoundError: Not one file of the table is there.
@@ -35,6 +54,7 @@ def report_found(layout: Layout, root: Path, videos: pd.DataFrame) -> None:
     rows = set(videos["path"])
     beside = {path for column in ("mask_path", "landmarks_path") for path in videos[column] if path}
     not_taken = f"picture(s) or video(s) that are no part of the layout '{layout.name}'"
+    reasons = left_out or {}
     own = (root / GENERATED_MARKER).is_file()  # what else a generator wrote is known to it
 
     def why_not(path: str) -> str | None:
@@ -43,6 +63,8 @@ def report_found(layout: Layout, root: Path, videos: pd.DataFrame) -> None:
             return ""
         if path in beside or folder in beside:
             return None
+        if reason := reasons.get(path) or reasons.get(folder):
+            return reason
         return _OTHER if any(f"/{name}/" in path for name in layout.compressions) else not_taken
 
     listing.without(why_not).report(expected=(_OTHER, not_taken) if own else (_OTHER,))

@@ -16,6 +16,8 @@ from dfworkbench.media import Listing, readable
 
 _log = logging.getLogger(__name__)
 _SHOWN = 3
+#: Key of a row that is not taken; its value says why, as "video(s) that nobody has labelled".
+LEFT_OUT = "left_out"
 _LABEL_WORDS = {"real": REAL, "fake": FAKE}
 _SPLIT_WORDS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
                 "testing": "test"}  # fmt: skip
@@ -39,7 +41,8 @@ class Layout:
     Attributes:
         name: The key in `LAYOUTS`.
         card: For people.
-        read: `read(root, dataset, **options)` gives rows for the video table; options are the layout's own.
+        read: `read(root, dataset, **options)` gives rows for the video table; options are the layout's own. A row with the
+            value `left_out` is not taken, and its file is reported with this reason.
         compressions: Values of the option `compression` that the layout knows; empty if it has none.
     """
 
@@ -90,10 +93,11 @@ def leading_parts(
     root: Path,
     paths: Sequence[PurePosixPath],
     is_there: Callable[[Path], bool] = Path.is_dir,
+    what: str = "folder(s) of pictures",
 ) -> int:
     """How many leading parts of listed paths do not belong below `root`: lists keep paths of where they were written.
 
-    The smallest number after which at least one path is there, by `Path.is_dir` or `Path.is_file`.
+    The smallest number after which at least one path is there, by `is_there`. `what` says what they should be.
 
     Raises:
         DataNotFoundError: None is there, whatever is left out.
@@ -102,7 +106,6 @@ def leading_parts(
         tails = (path.parts[dropped:] for path in paths)
         if not paths or any(tail and is_there(root.joinpath(*tail)) for tail in tails):
             return dropped
-    what = "folder(s) of pictures" if is_there is Path.is_dir else "picture(s)"
     raise DataNotFoundError(
         f"reading {root} as '{layout}': {source} names {len(paths)} {what}; the first is {paths[0]}. None lies below {root}, "
         "with or without its leading parts. Give the folder that holds them."

@@ -42,7 +42,7 @@ def read_picture_lists(root: Path, dataset: str) -> list[dict[str, Any]]:
         forgery = _generator(file.stem) if label == FAKE else ""
         lines = listed_lines(file)
         paths = [_path(line, root) for line in lines]
-        dropped = leading_parts("picture_lists", file, root, paths, Path.is_file)
+        dropped = leading_parts("picture_lists", file, root, paths, Path.is_file, "picture(s)")
         for line, listed in zip(lines, paths, strict=True):
             if not (parts := listed.parts[dropped:]):
                 raise line.error(f"does not lie below the first {dropped} folder(s) of the others", _EXPECTED)

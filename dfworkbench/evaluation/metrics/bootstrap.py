@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from dfworkbench.core.names import FAKE, REAL, require_name
 from dfworkbench.evaluation.metrics.curve_metrics import METRICS
 from dfworkbench.evaluation.metrics.curves import Floats, Ranking, draw_counts
-from dfworkbench.evaluation.metrics.interval import MISSING, NAN, Interval, Judging, interval_ends
+from dfworkbench.evaluation.metrics.interval import NAN, Interval, Judging, interval_ends
 from dfworkbench.evaluation.scoring.aggregate import to_level
+from dfworkbench.evaluation.scoring.rules import MISSING
 
 #: Files (or groups) of a class below which there is no interval and no calibration: docs/decisions/0018-small-samples.md.
 FEWEST = 5

@@ -14,12 +14,9 @@ from scipy.stats import beta as beta_distribution
 
 from dfworkbench.core.settings import Settings
 from dfworkbench.evaluation.scoring.aggregate import ALIASES, DEFAULT_RULE, Rule
+from dfworkbench.evaluation.scoring.rules import Missing
 
 NAN = float("nan")
-
-#: Policy for missing scores -> fake probability that a row without score gets; None takes it out.
-MISSING = {"drop": None, "as_chance": 0.5, "as_real": 0.0, "as_fake": 1.0}
-Missing = Literal["drop", "as_chance", "as_real", "as_fake"]
 
 
 class Judging(Settings):

@@ -4,13 +4,14 @@ The key of a file is its `video_id`, a path: equally named videos of different f
 tracks (column `doubt`, see `faces.doubt`) do not decide a file that has others with a score.
 """
 
-from typing import Literal
-
 import numpy as np
 import pandas as pd
 
 from dfworkbench.core.errors import TableError
 from dfworkbench.core.names import STATUS_OK, require_name
+from dfworkbench.evaluation.scoring.rules import DEFAULT_RULE, RULES, Rule, scores_by_rule
+
+__all__ = ["ALIASES", "DEFAULT_RULE", "LEVELS", "RULES", "Rule", "decides", "to_level"]
 
 LEVELS = ("frame", "track", "video")
 
@@ -18,16 +19,6 @@ LEVELS = ("frame", "track", "video")
 #: the table. A person is a track, which goes on over gaps and cuts where identity weights were at hand at extraction; without
 #: them, a person who returns is two (docs/decisions/0006-identity.md).
 ALIASES = {"clip": "frame", "person": "track"}
-
-#: Rule -> what it does, in words for reports.
-RULES = {
-    "max_track_mean": "maximum over tracks of the mean over frames",
-    "mean": "mean over all faces",
-    "max_frame": "maximum over all faces",
-    "top_quarter": "mean of the highest quarter of all faces",
-}
-Rule = Literal["max_track_mean", "mean", "max_frame", "top_quarter"]  # the same names, for settings and their widgets
-DEFAULT_RULE: Rule = "max_track_mean"
 
 _NEEDED = ("row_id", "video_id", "label", "track", "frame", "fake_probability", "status")
 _KEPT = ("dataset", "split", "group", "forgery")
@@ -42,7 +33,8 @@ def to_level(scores: pd.DataFrame, level: str = "video", rule: str = DEFAULT_RUL
         level: "frame" or "clip" (one row per scored face or clip), "track" or "person" (one per person and file), or "video"
             (one per file).
         rule: How the rows of a file become one number, see `RULES`. On track level the rule is applied within the track,
-            where "max_track_mean" is the mean. On video level doubtful tracks count only where a file has no others with a score.
+            where "max_track_mean" and "largest_mean" are the mean. On video level doubtful tracks count only where a file has
+            no others with a score.
 
     Returns:
         One row per entry in order of first appearance: row_id, video_id, dataset, split, group, method, label, track,
@@ -51,7 +43,8 @@ def to_level(scores: pd.DataFrame, level: str = "video", rule: str = DEFAULT_RUL
 
     Raises:
         UnknownNameError: For a level or rule that does not exist.
-        TableError: A column is missing, or the rows of one track have different labels.
+        TableError: A column is missing, the rows of one track have different labels, or the rule needs sizes of faces that the
+            table does not have.
     """
     level = ALIASES.get(require_name("level", level, (*LEVELS, *ALIASES)), level)
     require_name("aggregation rule", rule, RULES)
@@ -62,7 +55,7 @@ def to_level(scores: pd.DataFrame, level: str = "video", rule: str = DEFAULT_RUL
     groups = rows.groupby(keys, sort=False)
     out = groups.agg(**_summary(rows, level)).reset_index()
     deciding = rows if level == "track" else rows[decides(rows)]
-    score = _scores_by_rule(deciding, keys, rule if level == "video" else rule.replace("max_track_mean", "mean"))
+    score = scores_by_rule(deciding[deciding["faces"] > 0], keys, rule)
     index = pd.MultiIndex.from_frame(out[keys]) if len(keys) > 1 else pd.Index(out["video_id"])
     out["doubt"] = deciding.groupby(keys, sort=False)["doubt"].max().reindex(index).to_numpy()
     out["fake_probability"] = score.reindex(index).to_numpy()
@@ -116,16 +109,3 @@ def _summary(rows: pd.DataFrame, level: str) -> dict[str, tuple[str, str]]:
     else:
         out["label"] = ("label", "first")
     return out | {"faces": ("faces", "sum"), "status": ("status", "first"), "reason": ("reason", "first")}
-
-
-def _scores_by_rule(rows: pd.DataFrame, keys: list[str], rule: str) -> pd.Series:
-    scored = rows[rows["faces"] > 0]
-    if rule == "max_track_mean":
-        tracks = scored.groupby(["video_id", "track"], sort=False)["fake_probability"].mean()
-        return tracks.groupby(level="video_id", sort=False).max()
-    if rule == "top_quarter":
-        scored = scored.sort_values("fake_probability", ascending=False, kind="stable")
-        groups = scored.groupby(keys, sort=False)["fake_probability"]
-        scored = scored[groups.cumcount() < np.ceil(groups.transform("size") / 4)]
-    values = scored.groupby(keys, sort=False)["fake_probability"]
-    return values.max() if rule == "max_frame" else values.mean()

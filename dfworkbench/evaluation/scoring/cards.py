@@ -34,15 +34,20 @@ def file_html(file: FileScore) -> str:
 def _card(file: FileScore, note: str) -> str:
     name = f"<b>{escape(file.video_id)}</b>"
     if not file.ok:
-        return f'<div class="dfw-card plain">{name} · no score: {escape(file.status)}{_soft(file.reason)}</div>'
+        said = f"{escape(file.without_score)}{_soft(file.reason)}{_soft(str(file.authors or ''))}"
+        return f'<div class="dfw-card plain">{name} · {said}</div>'
     head = (
         f'<div style="display:flex;flex-wrap:wrap;align-items:baseline;gap:0 12px">{name}'
         f'<span class="dfw-hint" style="white-space:nowrap">{file.describe()}</span>'
         f'<span style="margin-left:auto">{_chip(file.fake_probability)}</span></div>'
-        f'<div class="dfw-hint" style="text-align:right">{RULES[file.rule]}</div>{_soft(file.notice)}'
+        f'<div class="dfw-hint" style="text-align:right">{RULES[file.rule]}{_theirs(file)}</div>{_soft(file.notice)}'
     )
     rows = "".join(_track_html(track, file) for track in file.tracks[:_MAX_TRACKS])
     return f'<div class="dfw-card plain">{head}{note_html(note)}{rows}{_more(len(file.tracks) - _MAX_TRACKS, "tracks")}</div>'
+
+
+def _theirs(file: FileScore) -> str:
+    return f"<br>{escape(str(file.authors))}" if file.authors else ""
 
 
 def _soft(text: str) -> str:

@@ -20,6 +20,7 @@ from dfworkbench.core.names import STATUS_OK
 from dfworkbench.datasets.rows import choose_samples
 from dfworkbench.evaluation.scoring.journal import Finished
 from dfworkbench.evaluation.scoring.results import FileScore, TrackScore
+from dfworkbench.evaluation.scoring.rules import FACE_PX
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
 from dfworkbench.faces import FaceFinder, FaceSettings, TrackedFace, cut_for, faces_in_file, spec_for
 from dfworkbench.media import media_kind
@@ -96,7 +97,7 @@ class FileScorer:
             {
                 "row_id": f"{video_id}#t{faces[i].track}f{faces[i].frame}", **_ids(video_id), "track": faces[i].track,
                 "frame": faces[i].frame, "time_s": faces[i].time_s, "logit": float(logit),
-                "fake_probability": float(expit(logit)), "doubt": faces[i].doubt,
+                "fake_probability": float(expit(logit)), "doubt": faces[i].doubt, FACE_PX: _side_px(faces[i].box),
                 **(NO_NUMBER if np.isnan(logit) else {}),
             }
             for i, logit in zip(samples[:, 0], self._logits(crops, samples), strict=True)
@@ -162,6 +163,11 @@ def forward(detector: nn.Module, spec: InputSpec, name: str, images: torch.Tenso
 
 def _cut(spec: InputSpec, face: TrackedFace) -> NDArray[np.uint8]:
     return cut_for(spec_for(spec, face.shows), face.tile, face.box, face.landmarks)
+
+
+def _side_px(box: NDArray[np.float64]) -> float:
+    """Side of the square with the area of a box `(4,)`, to a hundredth of a pixel."""
+    return round(float(max(box[2] - box[0], 0) * max(box[3] - box[1], 0)) ** 0.5, 2)
 
 
 def _failed(known: dict[str, Any], status: str, reason: str) -> Finished:

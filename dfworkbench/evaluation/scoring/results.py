@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from dfworkbench.core.names import STATUS_OK
 from dfworkbench.evaluation.scoring.aggregate import RULES
+from dfworkbench.evaluation.scoring.authors import AuthorsScore
 from dfworkbench.media.pictures.scored_boxes import draw_boxes
 
 
@@ -85,7 +86,7 @@ class FileScore:
         kind: "image" or "video".
         status: "ok", or what became of the file (`names.STATUSES`).
         reason: Why it has no score.
-        fake_probability: By `rule`; NaN without score.
+        fake_probability: By `rule`; without score NaN, or what `ScoreSettings.missing` makes such a file count as.
         rule: Name in `aggregate.RULES`.
         tracks: One per person.
         caveat: Disclaimer beside the number, see `datasets.domain`, or "".
@@ -96,6 +97,7 @@ class FileScore:
         notice: Remarks about the file itself (`FileFaces.notice`).
         name: What it is called in listings: the end of its video_id that tells it from the files scored with it; empty for
             the name of the file.
+        authors: The number by the rule of the authors of imported weights; None where none is on record.
     """
 
     path: Path
@@ -113,6 +115,7 @@ class FileScore:
     height_px: int = 0
     notice: str = ""
     name: str = ""
+    authors: AuthorsScore | None = None
 
     @property
     def title(self) -> str:
@@ -146,6 +149,12 @@ class FileScore:
         """Length of the video in seconds; 0 for a picture."""
         return self.frames / self.fps if self.kind == "video" and self.fps > 0 else 0.0
 
+    @property
+    def without_score(self) -> str:
+        """What became of a file without score, and what it counts as in a benchmark."""
+        counted = "" if np.isnan(self.fake_probability) else f"; counted as fake probability {self.fake_probability:g}"
+        return f"no score ({self.status}){counted}"
+
     def describe(self) -> str:
         """Kind, size and number of people in words, or that it was taken whole."""
         tracks = f"{len(self.tracks)} {'track' if len(self.tracks) == 1 else 'tracks'}"
@@ -156,9 +165,10 @@ class FileScore:
         return f"{self.kind} {size}{length}, {people}"
 
     def __repr__(self) -> str:
+        authors = f"\n  {self.authors}" if self.authors else ""
         if not self.ok:
-            return f"{self.title}: no score ({self.status})\n  {self.reason}"
-        head = f"{self.title}: {probability_text(self.fake_probability)} ({RULES[self.rule]})"
+            return f"{self.title}: {self.without_score}\n  {self.reason}{authors}"
+        head = f"{self.title}: {probability_text(self.fake_probability)} ({RULES[self.rule]}){authors}"
         about = filter(None, (self.describe(), self.notice))
         lines = [head, *(f"  {text}" for text in about), *(f"  {track!r}" for track in self.tracks)]
         return "\n".join(lines + ([f"  NOTE: {self.note}"] if self.note else []))
@@ -194,7 +204,10 @@ class Scored:
 
     @property
     def summary(self) -> pd.DataFrame:
-        """One row per file: video_id, kind, status, fake_probability, tracks, doubtful (of these), faces, reason (or notice)."""
+        """One row per file: video_id, kind, status, fake_probability, tracks, doubtful (of these), faces, reason (or notice).
+
+        Where the weights' authors have a rule of their own, `authors_probability` is the number by theirs.
+        """
         columns = ["video_id", "kind", "status", "fake_probability", "tracks", "doubtful", "faces", "reason"]
         rows = [
             (
@@ -203,7 +216,11 @@ class Scored:
             )
             for f in self.files
         ]  # fmt: skip
-        return pd.DataFrame(rows, columns=columns)
+        summary = pd.DataFrame(rows, columns=columns)
+        if any(f.authors for f in self.files):
+            theirs = [f.authors.fake_probability if f.authors else float("nan") for f in self.files]
+            summary.insert(4, "authors_probability", theirs)
+        return summary
 
     def __repr__(self) -> str:
         scored = sum(file.ok for file in self.files)

@@ -25,10 +25,12 @@ from dfworkbench.datasets.domain import caveat, is_generated
 from dfworkbench.datasets.face_dataset import FaceDataset, collate
 from dfworkbench.datasets.tables import SCORES, write_table
 from dfworkbench.evaluation.scoring.aggregate import to_level
+from dfworkbench.evaluation.scoring.authors import authors_rule
 from dfworkbench.evaluation.scoring.file_scorer import ERROR, NO_NUMBER, FileScorer, face_settings, forward
 from dfworkbench.evaluation.scoring.journal import Finished, Journal, default_table, journal_path
 from dfworkbench.evaluation.scoring.media_files import as_paths, find_files
 from dfworkbench.evaluation.scoring.results import FileScore, Scored, distinct_names
+from dfworkbench.evaluation.scoring.rules import MISSING
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
 from dfworkbench.faces import FaceFinder, resolve_weights
 from dfworkbench.models.modes import evaluating
@@ -81,7 +83,8 @@ def score(
             rows.extend(own)
         note = run_note(loaded.metadata)
         scores = with_note(SCORES.complete(rows).assign(run=loaded.run), note)
-        scored = Scored(_with_verdicts(found, scores, caveat(loaded.metadata), note), scores, loaded.run)
+        judged = _with_verdicts(found, scores, caveat(loaded.metadata), note)
+        scored = Scored(_beside(judged, scores, loaded, settings), scores, loaded.run)
         if table is not None:
             write_table("score", scores, table)
         journal.remove()
@@ -149,6 +152,18 @@ def _with_verdicts(files: list[FileScore], table: pd.DataFrame, elsewhere: str, 
             dataclasses.replace(file, **verdict, tracks=own, name=names[key], caveat=" ".join(filter(None, notes)))
         )
     return out
+
+
+def _beside(
+    files: list[FileScore], table: pd.DataFrame, loaded: LoadedDetector, settings: ScoreSettings
+) -> list[FileScore]:
+    """The files with the number of their authors' rule, and what a file without score counts as."""
+    counts, rule = MISSING[settings.missing], authors_rule(loaded.metadata)
+    theirs = rule.scores(table, settings.frames, benchmark=counts is not None) if rule else {}
+    out = [dataclasses.replace(file, authors=theirs.get(file.video_id)) for file in files]
+    if counts is None:
+        return out
+    return [file if file.ok else dataclasses.replace(file, fake_probability=counts) for file in out]
 
 
 def _require_landmarks(loaded: LoadedDetector, settings: ScoreSettings) -> None:

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, RULES, Rule
+from dfworkbench.evaluation.scoring.rules import Missing
 from dfworkbench.faces.settings import FaceSettings
 
 
@@ -13,6 +14,11 @@ class ScoreSettings(FaceSettings):
     rule: Rule = Field(
         default=DEFAULT_RULE,
         description="File score: " + "; ".join(f"{name}: {words}" for name, words in RULES.items()),
+    )
+    missing: Missing = Field(
+        default="drop",
+        description="Benchmark mode: what a file without score (no face, unreadable) counts as; drop: nothing, as_chance: 0.5 as "
+        "most authors have it, as_real: 0, as_fake: 1. Its status stays, and the score table keeps measured scores only",
     )
     batch_size: int = Field(default=32, ge=1, description="Faces or clips per forward pass")
     device: str = Field(default="auto", description="auto (a GPU if there is one), cpu, cuda or cuda:1")

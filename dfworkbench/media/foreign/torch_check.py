@@ -42,6 +42,10 @@ class _Inert:
         pass
 
 
+class _Namespace(_Inert):
+    """Stands for argparse.Namespace; a class, because a pickle makes it without calling it."""
+
+
 class _Storage:
     """Stands for the values of tensors: how many there are, and how wide."""
 
@@ -107,6 +111,7 @@ _KNOWN: dict[str, object] = {
     "numpy.core.multiarray.scalar": _scalar,
     "numpy._core.multiarray.scalar": _scalar,
     "_codecs.encode": _scalar,
+    "argparse.Namespace": _Namespace,  # arguments of the program that wrote the file
     **{f"torch.{name}Storage": _Inert(width) for name, width in _BYTES.items()},
     **{f"torch.cuda.{name}Storage": _Inert(width) for name, width in _BYTES.items()},
     **{f"torch.{name}": _Inert() for name in _DTYPES},
@@ -136,6 +141,9 @@ def check_torch_file(path: Path) -> None:
 
 
 def _check_archive(archive: zipfile.ZipFile, size: int) -> None:
+    parts = [entry.filename.partition("/")[2] for entry in archive.infolist()]
+    if code := next((part for part in parts if part == "constants.pkl" or part.startswith("code/")), ""):
+        raise RefusedError(f"a TorchScript archive, which is a program ({code[:80]!r}) and not only tensors")
     entries: dict[str, int] = {}
     end = 0
     for entry in sorted(archive.infolist(), key=lambda entry: entry.header_offset):

@@ -1,5 +1,6 @@
 """Files that torch.save has written, read without executing anything."""
 
+import argparse
 import re
 import zipfile
 from collections.abc import Sequence
@@ -27,13 +28,14 @@ _FLOAT64: list[Any] = [
 ]
 
 
-def load_torch(path: Path, *, mmap: bool = False, numpy_scalars: bool = False) -> Any:
+def load_torch(path: Path, *, mmap: bool = False, numpy_scalars: bool = False, namespaces: bool = False) -> Any:
     """What `torch.load` makes of a file that `check_torch_file` has passed: tensors, numbers, texts, lists and dicts of them.
 
     Args:
         path: The file, in the zip format or the older one.
         mmap: Map a file in the zip format instead of reading it; its tensors are then views of the file.
         numpy_scalars: Let NumPy's float64 stand beside the tensors, as a learning rate does that was taken from an array.
+        namespaces: Let `argparse.Namespace` stand beside the tensors, as the arguments of a program do. It does nothing.
 
     Raises:
         Exception: The file is damaged, or holds anything else; of any type.
@@ -41,13 +43,21 @@ def load_torch(path: Path, *, mmap: bool = False, numpy_scalars: bool = False) -
     import torch  # not needed where only JSON or pictures are read
 
     check_torch_file(path)
-    with torch.serialization.safe_globals(_FLOAT64 if numpy_scalars else []):
+    allowed = (_FLOAT64 if numpy_scalars else []) + ([argparse.Namespace] if namespaces else [])
+    with torch.serialization.safe_globals(allowed):
         mapped = mmap and zipfile.is_zipfile(path)
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
 
 
 def read_tensors(
-    path: Path, *, doing: str, entries: Sequence[str], where_to_get: str, expected: str, numpy_scalars: bool = False
+    path: Path,
+    *,
+    doing: str,
+    entries: Sequence[str],
+    where_to_get: str,
+    expected: str,
+    numpy_scalars: bool = False,
+    namespaces: bool = False,
 ) -> "dict[str, Tensor]":
     """Tensors of the network in a file, by name, without the prefixes of wrappers; unpickles nothing but tensors.
 
@@ -62,6 +72,7 @@ def read_tensors(
         where_to_get: A sentence without full stop on how to come by the file.
         expected: What such a file holds.
         numpy_scalars: See `load_torch`.
+        namespaces: See `load_torch`.
 
     Raises:
         DataNotFoundError: There is no such file; says where to get it.
@@ -70,7 +81,7 @@ def read_tensors(
     words = {"doing": doing, "expected": expected, "where_to_get": where_to_get}
     with explain_reading(path, "written by torch.save", **words):
         try:
-            content = load_torch(path, mmap=True, numpy_scalars=numpy_scalars)
+            content = load_torch(path, mmap=True, numpy_scalars=numpy_scalars, namespaces=namespaces)
         except Exception as error:
             if not (code := _code_in(error)):
                 raise

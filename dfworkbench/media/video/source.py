@@ -10,6 +10,7 @@ are decoded once on opening, to know their frames. The frames that are yielded a
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 from av.container import InputContainer
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
@@ -31,10 +32,19 @@ _HDR = {16: "PQ", 18: "HLG"}
 _STAMPED = {"mov", "matroska", "webm", "flv"}
 
 
-def sample_indices(frame_count: int, n: int) -> list[int]:
-    """`n` frame indices spread evenly, `floor(i * frame_count / n)`; all frames where there are not more than `n`."""
+def sample_indices(frame_count: int, n: int, *, both_ends: bool = False) -> list[int]:
+    """`n` frame indices spread evenly; all frames where there are not more than `n`.
+
+    Args:
+        frame_count: Frames of the video.
+        n: How many of them.
+        both_ends: From the first to the last frame, `numpy.linspace(0, frame_count - 1, n)` cut to integers, as most authors of
+            published detectors sample; without it `floor(i * frame_count / n)`, the first frame of each of `n` equal parts.
+    """
     if n >= frame_count:
         return list(range(max(frame_count, 0)))
+    if both_ends:
+        return np.linspace(0, frame_count - 1, n).astype(int).tolist()
     return [i * frame_count // n for i in range(n)]
 
 

@@ -68,7 +68,7 @@ def plot_tracks(file: FileScore, *, max_tracks: int = 12, title: str = "") -> Fi
     hidden = len(file.tracks) - len(tracks)
     figure.supxlabel(
         f"{file.describe()}{f' (the {hidden} with the lowest scores are not shown)' if hidden else ''}. "
-        f"The file's score is the {RULES[file.rule]}.",
+        f"The file's score is the {RULES[file.rule]}.{f' {str(file.authors).capitalize()}.' if file.authors else ''}",
         x=0.012, ha="left", fontsize=8.5, color=SOFT,
     )  # fmt: skip
     return figure

@@ -1,0 +1,14 @@
+"""File names in the folder of a data set; no module outside `datasets/` spells them.
+
+labels/<set>/
+    videos.csv     one row per file, see `tables.schemas`
+    faces.parquet  one row per stored face tile
+    splits.csv     video_id, group, split; training and scoring go by it, and people may edit it
+    splits.json    how the splits were drawn
+    source.json    the folder and layout that the set was extracted from, and whether it is generated
+    audit.json     what `DataSet.run_audit` found
+extracted/<set>/   the face tiles
+"""
+
+VIDEOS, FACES, SPLITS_TABLE, SPLITS_RECORD = "videos.csv", "faces.parquet", "splits.csv", "splits.json"
+SOURCE, AUDIT = "source.json", "audit.json"

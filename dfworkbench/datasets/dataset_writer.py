@@ -1,0 +1,44 @@
+"""DataSetWriter: writes the files of a data set while `DataSet.writing` holds it."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from dfworkbench.core.names import SPLITS
+from dfworkbench.core.workspace import atomic_path
+from dfworkbench.datasets.dataset_files import FACES, SOURCE, SPLITS_RECORD, SPLITS_TABLE, VIDEOS
+from dfworkbench.datasets.domain import DOMAIN_KEY, GENERATED, UNKNOWN, is_generated
+from dfworkbench.datasets.tables import write_csv, write_table
+
+
+class DataSetWriter:
+    """Writes tables, splits and source of a data set; `DataSet.writing` makes it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def tables(self, videos: pd.DataFrame, faces: pd.DataFrame) -> None:
+        """Write both tables."""
+        write_table("face", faces, self._folder / FACES)
+        write_table("video", videos, self._folder / VIDEOS)
+
+    def source(self, root: Path | str, layout: str) -> None:
+        """Note where the set came from, and whether it is generated."""
+        root = Path(root).expanduser().absolute()  # a later command may start elsewhere
+        domain = GENERATED if is_generated(root) else UNKNOWN
+        self._json(SOURCE, {"root": str(root), "layout": layout, DOMAIN_KEY: domain})
+
+    def splits(self, videos: pd.DataFrame, *, rule: str, seed: int) -> str:
+        """Write video_id, group and split of every video, and how they were drawn; returns the SHA-256 of the table."""
+        table = videos[["video_id", "group", "split"]].sort_values("video_id")
+        digest = hashlib.sha256(table.to_csv(index=False).encode()).hexdigest()
+        counts = {split: int((videos["split"] == split).sum()) for split in (*SPLITS, "")}
+        write_csv(table, self._folder / SPLITS_TABLE, "the splits")
+        self._json(SPLITS_RECORD, {"sha256": digest, "rule": rule, "seed": seed, "videos": counts})
+        return digest
+
+    def _json(self, name: str, record: dict[str, object]) -> None:
+        with atomic_path(self._folder / name, f"{name} of a data set") as temporary:
+            temporary.write_text(json.dumps(record, indent=2) + "\n")

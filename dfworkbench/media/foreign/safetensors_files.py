@@ -1,0 +1,36 @@
+"""safetensors files of other programs: tensors by name, without the record that dfworkbench's own files have."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dfworkbench.media.foreign.refusals import RefusedError, explain_reading
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_TORCH_ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF"
+
+
+def read_safetensors(path: Path, *, doing: str, where_to_get: str, expected: str) -> "dict[str, Tensor]":
+    """All tensors of a safetensors file. The library holds length of the header (100 MB) and all offsets against the file.
+
+    The tensors are views of the file, which is mapped; copy those that are kept, because the file may change. Words: see
+    `refusals.explain_reading`.
+
+    Raises:
+        DataNotFoundError: There is no such file; says where to get it.
+        CheckpointError: The file is damaged, of another format, or holds no tensors; says what was seen.
+    """
+    with explain_reading(path, "a safetensors file", doing=doing, expected=expected, where_to_get=where_to_get):
+        with path.open("rb") as file:
+            beginning = file.read(4)
+        if beginning in (_TORCH_ZIP, _HDF5):
+            kind = "torch.save, or another zip archive" if beginning == _TORCH_ZIP else "HDF5"
+            raise RefusedError(f"data in another format ({kind})")
+        from safetensors import safe_open
+
+        with safe_open(path, "pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        if not tensors:
+            raise RefusedError("no tensors")
+        return tensors

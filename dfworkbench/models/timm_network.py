@@ -1,0 +1,129 @@
+"""Any network of timm as a detector: its trunk, and one linear layer to one logit.
+
+Wightman: PyTorch Image Models. https://github.com/huggingface/pytorch-image-models (Apache-2.0; weights have licences of their
+own, see timm's `pretrained_cfg["license"]`).
+"""
+
+import math
+from typing import Annotated, Any
+
+import timm
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from dfworkbench.core.errors import ParameterError
+from dfworkbench.core.input_spec import InputSpec
+from dfworkbench.models.options import Alignment, Dropout
+from dfworkbench.models.prediction import Prediction
+from dfworkbench.models.timm_names import PREFIX, require_network
+
+
+class TimmNetwork(nn.Module):
+    """A network of timm as a detector. Mean and std are those that its pretrained weights were trained with.
+
+    Args:
+        network: Name in timm, with or without the tag of weights: "convnext_tiny", "convnext_tiny.fb_in22k".
+        size_px: Height and width of the input; None: the network's own.
+        dropout: Before the linear layer.
+        crop_scale: Side of the crop over the longer side of the face box, or, with `alignment="five_points"`, over that of
+            the canvas of CADDM's authors.
+        alignment: "box", "five_points" or, for generated pictures and with `crop_scale=1.0`, "whole"; see `InputSpec`.
+        weights: "" for random weights, "imagenet" (or "pretrained") for those that timm has for this name, whatever they were
+            trained on, the path of a file with them, or "package:NAME" for those of an installed package, see
+            `models.timm_weights`.
+
+    Raises:
+        UnknownNameError: timm has no such network.
+        ParameterError: The network does not take pictures of this size.
+        CheckpointError: The weights cannot be had, or belong to another network.
+    """
+
+    def __init__(
+        self,
+        network: str,
+        size_px: Annotated[int, Field(ge=16)] | None = None,
+        dropout: Dropout = 0.0,
+        crop_scale: float = 1.3,
+        alignment: Alignment = "box",
+        weights: str = "",
+    ) -> None:
+        super().__init__()
+        self.name = PREFIX + require_network(network)
+        config = timm.get_pretrained_cfg(network)
+        _, height, own_px = config.input_size
+        native = size_px in (None, own_px) and height == own_px  # a few networks were made for upright pictures
+        arguments = {} if native else _size_arguments(network, size_px or own_px)
+        self.trunk: Any = timm.create_model(network, num_classes=0, **arguments)
+        if weights:
+            from dfworkbench.models.timm_weights import load_weights
+
+            load_weights(self.trunk, network, weights, arguments)
+        self.input_spec = InputSpec(
+            size_px=size_px or own_px,
+            crop_scale=crop_scale,
+            alignment=alignment,
+            mean=_three(config.mean),
+            std=_three(config.std),
+        )
+        self.last_map = nn.Identity()  # a name for the last map, channels first, where Grad-CAM finds it
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(self.trunk.head_hidden_size, 1)
+
+    def forward(self, images: Tensor) -> Prediction:
+        """Score prepared images, `(B, 3, S, S)` float32."""
+        return Prediction(self.head(self.dropout(self.features(images))).squeeze(1))
+
+    def features(self, images: Tensor) -> Tensor:
+        """What the network's own pooling makes of its last map or tokens: `(B, F)`."""
+        self.input_spec.check(images.shape, self.name)
+        return self.trunk.forward_head(self._through_map(self.trunk.forward_features(images)))
+
+    def _through_map(self, found: Any) -> Any:
+        """The same numbers, led through `last_map` as `(B, C, h, w)` where they have places in the picture."""
+        if not isinstance(found, Tensor):  # a network with several branches
+            return found
+        if found.ndim == 4 and getattr(self.trunk, "output_fmt", None) == "NHWC":
+            return self.last_map(found.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        if found.ndim == 4:
+            return self.last_map(found)
+        before = getattr(self.trunk, "num_prefix_tokens", None)  # a class token, say; unknown for other sequences
+        side = math.isqrt(found.shape[1] - before) if found.ndim == 3 and before is not None else 0
+        if not side or side**2 != found.shape[1] - before:
+            return found
+        tokens = found[:, before:]
+        grid = self.last_map(tokens.transpose(1, 2).unflatten(2, (side, side))).flatten(2).transpose(1, 2)
+        if not before:
+            return grid
+        first = found[:, :before]
+        # a mean over places leaves them out; detached, the map is all that the logit sees
+        unused = self.trunk.global_pool == "avg" and not getattr(self.trunk, "pool_include_prefix", False)
+        return torch.cat([first.detach() if unused else first, grid], dim=1)
+
+
+def _size_arguments(network: str, size_px: int) -> dict[str, Any]:
+    """Arguments with which timm builds the network for another size; tried out without memory for weights.
+
+    Raises:
+        ParameterError: It takes no such size.
+    """
+    config = timm.get_pretrained_cfg(network)
+    fixed = {"img_size": size_px}
+    seen = ""
+    for arguments in (fixed,) if config.fixed_input_size else ({}, fixed):
+        try:
+            with torch.device("meta"), torch.inference_mode():
+                trunk: Any = timm.create_model(network, num_classes=0, **arguments).eval()
+                trunk(torch.zeros(2, 3, size_px, size_px))
+            return arguments
+        except Exception as error:  # networks refuse in many ways
+            seen = seen or (str(error).splitlines() or [""])[0][:200]
+    raise ParameterError(
+        f"building the detector '{PREFIX}{network}' for {size_px} px: this network does not take such pictures ({seen}). Expected "
+        f"a size that it can divide as it needs, such as its own, {config.input_size[-1]} px: set size_px to that, or leave it out."
+    )
+
+
+def _three(values: Any) -> tuple[float, float, float]:
+    red, green, blue = map(float, values)
+    return red, green, blue

@@ -1,0 +1,41 @@
+"""Read the tensors of somebody else's weight file, safetensors or written by torch, without running anything."""
+
+from pathlib import Path
+
+from safetensors.torch import load_file
+from torch import Tensor
+
+from dfworkbench.core.errors import CheckpointError
+from dfworkbench.media.foreign import read_tensors
+from dfworkbench.media.foreign.refusals import explain_reading
+
+#: Where training scripts put the network's tensors, averaged weights first.
+_ENTRIES = ("state_dict_ema", "model_ema", "state_dict", "model")
+
+
+def read_weights(path: Path, *, doing: str, expected: str, where_to_get: str) -> dict[str, Tensor]:
+    """Tensors of a file by name, without the prefixes of wrappers.
+
+    Args:
+        path: Ends with .safetensors, or was written by torch.save.
+        doing: What is being done, as messages begin.
+        expected: What such a file holds.
+        where_to_get: A sentence without full stop on how to come by the file.
+
+    Raises:
+        DataNotFoundError: There is no such file.
+        CheckpointError: It is damaged, holds code or no network, or values that are no numbers.
+    """
+    words = {"doing": doing, "expected": expected, "where_to_get": where_to_get}
+    if path.suffix == ".safetensors":
+        with explain_reading(path, "a safetensors file", **words):
+            state = load_file(path)
+    else:
+        state = read_tensors(path, entries=_ENTRIES, **words)
+    bad = [name for name, value in state.items() if value.is_floating_point() and not value.isfinite().all()]
+    if bad:
+        raise CheckpointError(
+            f"{doing}: {len(bad)} of the {len(state)} tensors in {path} hold values that are no numbers (first: {bad[0]!r}). "
+            f"Expected {expected}, all finite. {where_to_get}."
+        )
+    return state

@@ -1,0 +1,68 @@
+"""Which address a file is fetched from: mirrors, Hugging Face's endpoint and token, the offline switch, and what is refused."""
+
+import os
+from urllib.parse import SplitResult, urlsplit
+
+from dfworkbench.core.errors import DownloadError
+
+HUB = "https://huggingface.co"
+MIRROR_VARIABLE = "DFWORKBENCH_MIRROR"
+OFFLINE_VARIABLES = ("DFWORKBENCH_OFFLINE", "HF_HUB_OFFLINE")
+
+_YES = ("1", "true", "yes", "on")
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def offline() -> str:
+    """The switch that forbids every connection, as NAME=VALUE; "" if none is set."""
+    given = {name: os.environ.get(name, "") for name in OFFLINE_VARIABLES}
+    return next((f"{name}={value}" for name, value in given.items() if value.strip().lower() in _YES), "")
+
+
+def fetch_address(url: str) -> str:
+    """The address to ask for a file that a card says is at `url`.
+
+    DFWORKBENCH_MIRROR=https://mirror.example serves all hosts, each below its name: what `wget --force-directories` makes
+    of the addresses. HF_ENDPOINT takes the place of huggingface.co.
+    """
+    mirror, endpoint = os.environ.get(MIRROR_VARIABLE, "").rstrip("/"), _endpoint()
+    if mirror:
+        return f"{mirror}/{url.partition('://')[2]}"
+    return endpoint + url.removeprefix(HUB) if url.startswith(HUB + "/") else url
+
+
+def authorization(address: str) -> dict[str, str]:
+    """The header with HF_TOKEN, if `address` is one of Hugging Face (or of HF_ENDPOINT); redirects must not get it."""
+    token = os.environ.get("HF_TOKEN", "").strip()
+    if not token or os.environ.get(MIRROR_VARIABLE) or _origin(urlsplit(address)) != _origin(urlsplit(_endpoint())):
+        return {}
+    return {"Authorization": f"Bearer {token}"}
+
+
+def require_safe(address: str, before: str = "") -> None:
+    """Refuse an address that is not https.
+
+    Args:
+        address: Where the next request goes. Plain http is allowed on this machine, for mirrors and tests.
+        before: The address that redirects there; one of another machine may not lead back to this one.
+
+    Raises:
+        DownloadError: It is refused.
+    """
+    parts = urlsplit(address)
+    local = parts.hostname in _LOOPBACK and (not before or urlsplit(before).hostname in _LOOPBACK)
+    if parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and local)):
+        return
+    came = f", to which {before} redirects" if before else ""
+    raise DownloadError(
+        f"fetching {address}{came}: the address begins with {parts.scheme or 'nothing'!r}; expected https, or http on this "
+        "machine (localhost). Nothing was fetched: use an https mirror, or carry the file over by hand."
+    )
+
+
+def _endpoint() -> str:
+    return os.environ.get("HF_ENDPOINT", "").rstrip("/") or HUB
+
+
+def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
+    return parts.scheme, parts.hostname, parts.port

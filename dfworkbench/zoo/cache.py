@@ -1,0 +1,161 @@
+"""Where downloaded weights lie, what is known of each file, and where other programs may have put it.
+
+```
+<weights>/<card>/FILE                 as its authors published it
+<weights>/<card>/FILE.record.json     its SHA-256 and size when it was first seen, from which address, and when
+<weights>/<card>/licence.json         the terms that were accepted (`zoo.licences`)
+```
+
+`<weights>` is the folder named by DFWORKBENCH_WEIGHTS, else weights/ in the workspace. The caches of torch and of Hugging Face
+are read and never written.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from dfworkbench.core.errors import DownloadError
+from dfworkbench.core.workspace import Workspace, atomic_path, find_workspace
+
+if TYPE_CHECKING:
+    from dfworkbench.zoo.card import Card, CardFile
+
+WEIGHTS_VARIABLE = "DFWORKBENCH_WEIGHTS"
+
+
+def card_folder(card: "Card", workspace: Workspace | None = None) -> Path:
+    """The folder that holds the downloaded files of a card; it need not exist."""
+    named = os.environ.get(WEIGHTS_VARIABLE)
+    root = Path(named).expanduser().absolute() if named else (workspace or find_workspace()).root / "weights"
+    return root / card.name
+
+
+def target_path(card: "Card", file: "CardFile", workspace: Workspace | None = None) -> Path:
+    """Where a file of a card belongs, whether it is there or not."""
+    return card_folder(card, workspace) / Path(file.name).name
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, read in pieces."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def find_cached(card: "Card", file: "CardFile", workspace: Workspace | None = None) -> Path | None:
+    """A file of a card that is on this machine already, with the right hash; None if there is none.
+
+    Raises:
+        DownloadError: The cache holds a file of this name with another hash than expected; it is left as it is.
+    """
+    target = target_path(card, file, workspace)
+    if target.is_file():
+        require_hash(card, file, target, sha256_of(target), f"Delete {target} and get it again.")
+        return target
+    return next((path for path in _elsewhere(file) if sha256_of(path) == file.sha256), None) if file.sha256 else None
+
+
+def require_hash(card: "Card", file: "CardFile", target: Path, found: str, cure: str) -> None:
+    """Compare a hash with that of the card; for a card without one, with what came first, which is recorded now.
+
+    Args:
+        card: The card.
+        file: One of its files.
+        target: Where the file belongs; the record lies beside it.
+        found: SHA-256 of what is there.
+        cure: What to do if it is another file.
+
+    Raises:
+        DownloadError: The hashes differ.
+    """
+    if file.sha256:
+        known, source = file.sha256, f"stated by {file.says}" if file.says else "of the card"
+    else:
+        record = read_record(target)
+        known = str(record.get("sha256", "")) or found
+        source = f"recorded {record.get('date', '')}; the card states none"
+        cure += f" If the authors published another file and you trust it, delete {record_path(target)} too."
+    if found.lower() != known.lower():
+        raise DownloadError(
+            f"checking {file.name} of the card {card.name!r}: its SHA-256 is {found}, expected {known} ({source}). {cure}"
+        )
+
+
+def record_path(target: Path) -> Path:
+    """Where the record of a downloaded file lies."""
+    return target.with_name(f"{target.name}.record.json")
+
+
+def read_record(target: Path) -> dict[str, Any]:
+    """What is known of a file since it was first seen; empty if it was not."""
+    return read_object(record_path(target))
+
+
+def write_record(target: Path, sha256: str, about: Mapping[str, Any]) -> None:
+    """Record a file that was seen for the first time; an older record stays."""
+    if not read_record(target):
+        write_object(record_path(target), {"sha256": sha256, "date": today(), **about})
+
+
+def size_text(size: int | None) -> str:
+    """A number of bytes for people, such as 1.2 GB."""
+    if size is None:
+        return "size not known"
+    for unit, step in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= step:
+            return f"{size / step:.{1 if size < 100 * step else 0}f} {unit}"
+    return f"{size} bytes"
+
+
+def today() -> str:
+    """The date as records have it."""
+    return f"{datetime.now(UTC):%Y-%m-%d}"
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """A JSON object of this cache; empty if there is none.
+
+    Raises:
+        DownloadError: The file is damaged: what it would refuse must not be let in.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        values = error
+    if not isinstance(values, dict):
+        raise DownloadError(
+            f"reading {path}: it is damaged ({values if isinstance(values, Exception) else type(values).__name__}); expected a "
+            "JSON object that dfworkbench wrote. Delete it; what it recorded is then asked or recorded anew."
+        )
+    return values
+
+
+def write_object(path: Path, values: Mapping[str, Any]) -> None:
+    """Write a JSON object into this cache."""
+    with atomic_path(path, "a record of downloaded weights") as temporary:
+        temporary.write_text(json.dumps(dict(values), indent=1) + "\n")
+
+
+def _elsewhere(file: "CardFile") -> Iterator[Path]:
+    """Files of this name in the caches of torch and Hugging Face, whatever they hold."""
+    name = Path(unquote(urlsplit(file.url).path)).name or file.name
+    user = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    torch_home = Path(os.environ.get("TORCH_HOME") or user / "torch").expanduser()
+    yield from filter(Path.is_file, [torch_home / "hub" / "checkpoints" / name])
+    parts = unquote(urlsplit(file.url).path).strip("/").split("/")
+    if urlsplit(file.url).netloc == "huggingface.co" and len(parts) > 4 and parts[2] == "resolve":
+        home = Path(os.environ.get("HF_HOME") or user / "huggingface").expanduser()
+        hub = Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser()
+        snapshots = hub / f"models--{parts[0]}--{parts[1]}" / "snapshots"
+        yield from filter(Path.is_file, sorted(snapshots.glob(f"*/{_literal('/'.join(parts[4:]))}")))
+
+
+def _literal(path: str) -> str:
+    """A path as a pattern that matches only itself."""
+    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in path)

@@ -1,0 +1,134 @@
+"""`get`: the file of a published detector, from this machine or from its authors, with its terms accepted and its hash checked."""
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dfworkbench.core.errors import DataNotFoundError, DownloadError
+from dfworkbench.core.locks import held
+from dfworkbench.core.workspace import Workspace, explain_write
+from dfworkbench.zoo.addresses import fetch_address, offline, require_safe
+from dfworkbench.zoo.cache import find_cached, require_hash, sha256_of, size_text, target_path, write_record
+from dfworkbench.zoo.card import get_card
+from dfworkbench.zoo.licences import require_accepted
+
+if TYPE_CHECKING:
+    from dfworkbench.zoo.card import Card, CardFile
+    from dfworkbench.zoo.transfer import Fetched, Patience, Wanted
+
+
+def get(
+    card: "Card | str",
+    file: str = "",
+    *,
+    accept: bool = False,
+    progress: bool = True,
+    workspace: Workspace | None = None,
+    patience: "Patience | None" = None,
+) -> Path:
+    """The file of a card on this machine, fetched if it is not here.
+
+    A download that was stopped continues when this is called again. What lies in the caches of torch or Hugging Face with the
+    right hash is used where it lies. `zoo.describe.file_text` says what would be fetched.
+
+    Args:
+        card: A card or its name.
+        file: Name of one of its files; the first one by default.
+        accept: Accept the terms that the card asks for; remembered.
+        progress: Whether to show a bar with the time that is left.
+        workspace: Whose weights folder is used; DFWORKBENCH_WEIGHTS names another one.
+        patience: How long to wait for the server.
+
+    Returns:
+        The file, as its authors published it.
+
+    Raises:
+        UnknownNameError: There is no such card or file.
+        ParameterError: The card's terms were not accepted.
+        DataNotFoundError: Its authors offer the file on a page only; says where it belongs.
+        DownloadError: There is no connection, or what came is another file.
+        OutputError: The disk is full, or another process fetches the file.
+    """
+    card = get_card(card) if isinstance(card, str) else card
+    require_files(card)
+    item = card.file(file)
+    target = target_path(card, item, workspace)
+    require_accepted(card, accept, workspace)
+    found = find_cached(card, item, workspace)
+    if found is None:
+        _require_possible(card, item, target)
+        _fetch(card, item, target, progress, patience)
+        return target
+    if found == target:  # perhaps carried over by hand
+        about = {"bytes": target.stat().st_size, "address": "put there by hand"}
+        write_record(target, item.sha256 or sha256_of(target), about)
+    return found
+
+
+def require_files(card: "Card") -> None:
+    """Refuse a card that stands for a kind of release, and names no file.
+
+    Raises:
+        DataNotFoundError: It names none; says how to import one.
+    """
+    if not card.files:
+        raise DataNotFoundError(
+            f"getting the weights of {card.title}: the card {card.name!r} stands for any release of its kind and names no file. "
+            f"Expected one that you chose: download it, and import it with dfworkbench zoo import {card.name} PATH."
+        )
+
+
+def by_hand_text(card: "Card", file: "CardFile", target: Path) -> str:
+    """What a person needs to bring a file here from another machine or a page: address, size, hash, and where it belongs."""
+    sha256 = f"SHA-256 {file.sha256}" if file.sha256 else "SHA-256 not known"
+    return (
+        f"To bring it by hand, get {file.url} ({size_text(file.bytes)}, {sha256}) in a browser or on another machine and put it at "
+        f"{target}, or import it from where it lies: dfworkbench zoo import {card.name} FILE"
+    )
+
+
+def _require_possible(card: "Card", file: "CardFile", target: Path) -> None:
+    if file.by_hand:
+        raise DataNotFoundError(
+            f"getting {file.name} of the card {card.name!r}: its authors offer it on a page for people only, {file.url}. "
+            f"{by_hand_text(card, file, target)}"
+        )
+    if switch := offline():
+        raise DownloadError(
+            f"getting {file.name} of the card {card.name!r}: it is not on this machine, and {switch} forbids connections. "
+            f"{by_hand_text(card, file, target)}"
+        )
+    require_safe(fetch_address(file.url))
+
+
+def _fetch(card: "Card", file: "CardFile", target: Path, progress: bool, patience: "Patience | None") -> None:
+    from dfworkbench.zoo.transfer import Patience, Wanted, transfer  # httpx is only needed here
+
+    lock = target.with_name(f".fetch-{target.name}")
+    with explain_write(target, "a download"):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    with held(lock, f"fetching {file.name} of the card {card.name!r}"):
+        try:
+            if target.is_file():  # another process was faster
+                require_hash(card, file, target, sha256_of(target), f"Delete {target} and get it again.")
+                return
+            wanted = Wanted(fetch_address(file.url), target, file.bytes, file.sha256 or "")
+            fetched = transfer(wanted, progress=progress, patience=patience or Patience())
+            _keep(card, file, wanted, fetched)
+        except DownloadError as error:
+            raise DownloadError(f"{error} {by_hand_text(card, file, target)}") from error
+        finally:
+            shutil.rmtree(lock, ignore_errors=True)
+
+
+def _keep(card: "Card", file: "CardFile", wanted: "Wanted", fetched: "Fetched") -> None:
+    """Put what came in its place, unless a hash that was recorded before says that it is another file."""
+    part = fetched.part
+    try:
+        require_hash(card, file, wanted.target, part.sha256, "What came was deleted.")
+    except DownloadError:
+        part.restart()
+        raise
+    revision = {"revision": fetched.announced["revision"]} if "revision" in fetched.announced else {}
+    write_record(wanted.target, part.sha256, {"bytes": part.size, "address": wanted.address, **revision})
+    part.become(wanted.target)

@@ -1,0 +1,205 @@
+"""From a card to its run: found among the imported ones, made from a file that is here, or from one that is fetched first."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dfworkbench.core.errors import DataNotFoundError, UnknownNameError
+from dfworkbench.core.workspace import Workspace, find_workspace
+from dfworkbench.zoo.cache import find_cached, require_hash, sha256_of, target_path, write_record
+from dfworkbench.zoo.card import get_card
+from dfworkbench.zoo.fetching import get, require_files
+from dfworkbench.zoo.licences import require_accepted
+
+if TYPE_CHECKING:
+    from dfworkbench.zoo.card import Card, CardFile
+
+_PROVENANCE = "provenance.json"  # runs.layout, which loads torch
+
+
+def whole_files(card: "Card") -> tuple["CardFile", ...]:
+    """The files of a card to choose from: each makes a run, with the further parts if there are any."""
+    return tuple(file for file in card.files if file.part == card.files[0].part)
+
+
+def split_name(text: str) -> tuple["Card", str]:
+    """A card, and the name of one of its files or "", from CARD or CARD:FILE.
+
+    Raises:
+        UnknownNameError: There is no such card, or it has no such file; names the closest.
+    """
+    name, _, file = text.partition(":")
+    card = get_card(name)
+    if file:
+        card.file(file)
+    return card, file
+
+
+def imported_runs(workspace: Workspace | None = None) -> dict[Path, dict[str, Any]]:
+    """Folder -> source of every run that was imported by a card, the newest first."""
+    paths = (workspace or find_workspace()).checkpoints.glob(f"*/{_PROVENANCE}")
+    found = {path.parent: source for path in paths if isinstance((source := _source(path)).get("card"), dict)}
+    return dict(sorted(found.items(), key=lambda item: (-item[0].stat().st_mtime, item[0].name)))
+
+
+def find_run(
+    card: "Card", file: str = "", workspace: Workspace | None = None, *, runs: dict[Path, dict[str, Any]] | None = None
+) -> Path | None:
+    """The newest run that was imported from a file of a card; None if there is none.
+
+    Args:
+        card: The card.
+        file: Name of one of its files; the first by default.
+        workspace: Where runs are looked for.
+        runs: Of `imported_runs`, where it was asked before.
+    """
+    files = whole_files(card)
+    wanted = card.file(file) if files else None
+    for folder, source in (imported_runs(workspace) if runs is None else runs).items():
+        if source["card"].get("name") != card.name:
+            continue
+        # where there is only one file, it may have had any name
+        if wanted is None or len(files) == 1 or wanted.name == source.get("file"):
+            return folder
+    return None
+
+
+def require_no_bare_card(name: str, workspace: Workspace | None = None) -> None:
+    """Refuse the name of a card where a run is expected, and say how to get one; any other name passes.
+
+    Raises:
+        DataNotFoundError: The name is that of a card, and of no file and no run.
+    """
+    if Path(name).exists() or ((workspace or find_workspace()).checkpoints / name).is_dir():
+        return
+    try:
+        card, file = split_name(name)
+    except UnknownNameError:
+        return
+    run = find_run(card, file, workspace)
+    as_run = (
+        f"It was imported as the run {run.name!r}: use that name"
+        if run
+        else "Import it once: "
+        + (
+            f"dfworkbench zoo get {name}, then dfworkbench zoo score {name} PATH"
+            if card.files
+            else f"dfworkbench zoo import {card.name} PATH"
+        )
+    )
+    raise DataNotFoundError(
+        f"opening the run {name!r}: it is the card of a published detector ({card.title}), and no run. Expected a run. {as_run}."
+    )
+
+
+def import_file(
+    card: "Card | str",
+    path: Path,
+    name: str = "",
+    *,
+    accept: bool = False,
+    workspace: Workspace | None = None,
+    **options: Any,
+) -> Path:
+    """Import a file that a person has, after its terms were accepted and its hash compared with that of the card.
+
+    Args:
+        card: A card or its name.
+        path: The file as its authors published it.
+        name: Name of the run; see `import_card`.
+        accept: Accept the terms of the card; remembered.
+        workspace: The workspace it is written to.
+        options: See `import_card`.
+
+    Returns:
+        The folder of the run.
+
+    Raises:
+        ParameterError: The terms were not accepted; or as `import_card`.
+        DownloadError: The file is not the one that the card knows.
+    """
+    from dfworkbench.zoo.importing import import_card  # torch
+
+    card = get_card(card) if isinstance(card, str) else card
+    require_accepted(card, accept, workspace)
+    path, item = Path(path), _item_of(card, Path(path))
+    if item is not None and path.is_file():
+        target, sha256 = target_path(card, item, workspace), sha256_of(path)
+        cure = "Get it again, from the address that `dfworkbench zoo show` gives; dfworkbench.zoo.import_card takes any file."
+        require_hash(card, item, target, sha256, cure)
+        if not item.sha256:
+            write_record(target, sha256, {"bytes": path.stat().st_size, "address": "imported by hand"})
+    return import_card(card, path, name, workspace, **options)
+
+
+def run_of(
+    card: "Card | str",
+    file: str = "",
+    *,
+    fetch: bool = False,
+    accept: bool = False,
+    progress: bool = True,
+    workspace: Workspace | None = None,
+) -> Path:
+    """The run of a card: imported once, from its file if that is on this machine.
+
+    Args:
+        card: A card or its name.
+        file: Name of one of its files; the first by default.
+        fetch: Whether to fetch what is not on this machine.
+        accept: Accept the terms of the card; remembered.
+        progress: Whether downloads show a bar.
+        workspace: The workspace.
+
+    Returns:
+        The folder of the run.
+
+    Raises:
+        DataNotFoundError: Its file is not on this machine, and `fetch` is false, or no program can fetch it.
+        ParameterError: The terms were not accepted.
+        DownloadError: It could not be fetched.
+        CheckpointError: It cannot be imported.
+    """
+    from dfworkbench.zoo.importing import import_card  # torch
+
+    card = get_card(card) if isinstance(card, str) else card
+    if (run := find_run(card, file, workspace)) is not None:
+        return run
+    require_accepted(card, accept, workspace)
+    paths = [_path(card, item, fetch, progress, workspace) for item in with_parts(card, file)]
+    parts = {item.part: path for item, path in zip(with_parts(card, file), paths, strict=True) if path != paths[0]}
+    return import_card(card, paths[0], "", workspace, **parts)
+
+
+def with_parts(card: "Card", file: str = "") -> list["CardFile"]:
+    """A file of a card, the first by default, and the first file of each further part that it needs."""
+    require_files(card)
+    first = card.file(file)
+    further = {item.part: item for item in reversed(card.files) if item.part != first.part}
+    return [first, *reversed(further.values())]
+
+
+def _path(card: "Card", item: "CardFile", fetch: bool, progress: bool, workspace: Workspace | None) -> Path:
+    if fetch:
+        return get(card, item.name, progress=progress, workspace=workspace)
+    found = find_cached(card, item, workspace)
+    if found is None:
+        raise DataNotFoundError(
+            f"using the card {card.name!r}: {item.name} is not on this machine, and nothing is fetched unasked. Get it with "
+            f"dfworkbench zoo get {card.name}{'' if item == card.files[0] else ':' + item.name}, or add --get."
+        )
+    return found
+
+
+def _item_of(card: "Card", path: Path) -> "CardFile | None":
+    """The file of a card that a path is: by its name, or the only one."""
+    files = whole_files(card)
+    return files[0] if len(files) == 1 else next((item for item in files if item.name == path.name), None)
+
+
+def _source(path: Path) -> dict[str, Any]:
+    try:
+        source = json.loads(path.read_text(encoding="utf-8")).get("source")
+    except (OSError, ValueError, AttributeError):  # a damaged run says so when it is opened
+        return {}
+    return source if isinstance(source, dict) else {}

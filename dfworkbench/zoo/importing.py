@@ -1,0 +1,177 @@
+"""Import a published file by its card: read it safely, fit it strictly, and write a run that needs neither card nor file."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dfworkbench.core.errors import ParameterError
+from dfworkbench.core.names import require_name
+from dfworkbench.core.provenance import file_hash
+from dfworkbench.core.workspace import Workspace, find_workspace
+from dfworkbench.media.foreign import read_safetensors, read_tensors
+from dfworkbench.models.empty import empty_weights
+from dfworkbench.runs.checkpoints import LoadedDetector
+from dfworkbench.runs.matching import shapes_of
+from dfworkbench.runs.released import code_record, default_run_name, load_released, require_run_name
+from dfworkbench.runs.writer import new_run, write_imported
+from dfworkbench.zoo.card import Card, CardNetwork, get_card
+from dfworkbench.zoo.detector import PublishedDetector
+from dfworkbench.zoo.weights import fit, require_finite
+
+
+def import_card(
+    card: Card | str, file: Path | str, name: str = "", workspace: Workspace | None = None, **options: Any
+) -> Path:
+    """Write a published file as a run that can be scored, compared and trained on.
+
+    Args:
+        card: A card, or its name.
+        file: The file as its authors published it; of "hf_image_classifier" a folder.
+        name: Name of the run; empty is the card's name, with that of the file where a card has several.
+        workspace: The workspace it is written to.
+        **options: Of the card: files of further parts (`backbone`), or options of its importer.
+
+    Returns:
+        The folder of the run.
+
+    Raises:
+        UnknownNameError: There is no such card, or it has no such option.
+        ParameterError: There is a run of this name, it cannot be the name of a folder, or a part is not given.
+        DataNotFoundError: There is no such file; says where to get it.
+        CheckpointError: The file is damaged, holds code, or is not what the card says.
+        OutputError: Another process imports this run, or it cannot be written.
+    """
+    card = get_card(card) if isinstance(card, str) else card
+    path = Path(file)
+    name = require_run_name(name, path) if name else _run_name(card, path)
+    folder = (workspace or find_workspace()).checkpoints / name
+    with new_run(folder) as made:
+        loaded = load_card(card, path, **options)
+        record = code_record()
+        write_imported(made, loaded, record | {"detector": loaded.name, "source": loaded.metadata["source"]})
+    return folder
+
+
+def load_card(card: Card | str, file: Path | str, **options: Any) -> LoadedDetector:
+    """A published detector from its file, without writing a run; see `import_card`."""
+    card = get_card(card) if isinstance(card, str) else card
+    path = Path(file)
+    if card.importer:
+        loaded = load_released(card.importer, path, **card.importer_options | options)
+        source = _source(card, {"": path}, loaded.metadata["options"])
+        return dataclasses.replace(loaded, metadata={**loaded.metadata, "source": source})
+    parts = _parts(card, path, options)
+    network: Any = card.network
+    detector = build_network(network, card.input.size_px)
+    tensors = {k: v for part in parts.values() for k, v in _read(card, network, part).items()}
+    fill(detector, network, tensors, _unfit(card, path), _expected(card))
+    detector.input_spec = card.input
+    built = detector_options(network, card.input.size_px)
+    record = {"detector": "published", "options": built, "source": _source(card, parts)}
+    return LoadedDetector(detector.eval(), "published", card.input, record, path)
+
+
+def detector_options(network: CardNetwork, size_px: int) -> dict[str, Any]:
+    """Options of `PublishedDetector` that build the network of a card: plain values, which a run stores."""
+    fake = network.fake if isinstance(network.fake, int) else list(network.fake)
+    return {
+        "trunk": network.trunk, "library": network.library, "trunk_options": dict(network.trunk_options),
+        "pooling": network.pooling, "before_head": network.before_head, "logits": network.logits, "fake": fake,
+        "size_px": size_px,
+    }  # fmt: skip
+
+
+def build_network(network: CardNetwork, size_px: int) -> PublishedDetector:
+    """The network of a card without values in its weights."""
+    with empty_weights():
+        return PublishedDetector(**detector_options(network, size_px))
+
+
+def fill(detector: nn.Module, network: CardNetwork, tensors: Mapping[str, Tensor], unfit: str, expected: str) -> None:
+    """Give a detector the tensors of a published file, which must be exactly its own; they are copied.
+
+    Args:
+        detector: Of `build_network`.
+        network: Of the card.
+        tensors: By their names in the file.
+        unfit: How a message begins.
+        expected: What such a file is.
+
+    Raises:
+        CheckpointError: Names or shapes differ, or values are no numbers.
+    """
+    own = detector.state_dict()
+    state = fit(network, tensors, shapes_of(own), unfit, expected)
+    require_finite(state, unfit, expected)
+    with torch.no_grad():
+        for name, value in own.items():
+            value.copy_(state.pop(name))
+
+
+def _read(card: Card, network: CardNetwork, path: Path) -> dict[str, Tensor]:
+    words = {"doing": f"importing {card.name}", "where_to_get": _where(card), "expected": _expected(card)}
+    if network.container == "safetensors" or path.suffix == ".safetensors":
+        return read_safetensors(path, **words)
+    return read_tensors(path, entries=network.entries, numpy_scalars=True, namespaces=True, **words)
+
+
+def _parts(card: Card, path: Path, options: Mapping[str, Any]) -> dict[str, Path]:
+    """The file of each part; a part that is not given is looked for beside the first, under the names that the card gives."""
+    wanted = sorted({file.part for file in card.files if file.part} - {card.files[0].part}) if card.files else []
+    for option in options:
+        require_name(f"option of the card {card.name!r}", option, wanted)
+    found = {card.files[0].part if card.files else "": path}
+    for part in wanted:
+        beside = [path.parent / file.name for file in card.files if file.part == part]
+        given = [Path(options[part])] if options.get(part) else [other for other in beside if other.is_file()]
+        if not given:
+            addresses = " or ".join(file.url for file in card.files if file.part == part)
+            raise ParameterError(
+                f"importing {card.name}: {path.name} is a part of this detector, and its {part} is not beside it. Expected the "
+                f"{part} too: get {addresses}, and give it as {part}= (on the command line -p {part}=FILE)."
+            )
+        found[part] = given[0]
+    return found
+
+
+def _source(card: Card, parts: Mapping[str, Path], options: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Where the weights come from, for the provenance; notes beside scores are made from it."""
+    first, *others = parts.values()
+    further = {path.name: file_hash(path) for path in others}
+    return {
+        "kind": "zoo",
+        "file": first.name,
+        "sha256": file_hash(first),
+        **({"further_files": further} if further else {}),
+        "card": {
+            "name": card.name,
+            "title": card.title,
+            "trained_on": card.trained_on,
+            "licence_weights": card.licence_weights,
+            "caveats": list(card.caveats),
+            "video": card.video.model_dump(mode="json"),
+        },
+    }
+
+
+def _run_name(card: Card, path: Path) -> str:
+    whole = [file for file in card.files if file.part in ("", card.files[0].part)]
+    several = len(whole) > 1 or card.importer == "hf_image_classifier"
+    return default_run_name(card.name, path) if several else card.name
+
+
+def _where(card: Card) -> str:
+    return f"Get it with dfworkbench zoo get {card.name}" if card.files else f"See {card.code}"
+
+
+def _expected(card: Card) -> str:
+    names = ", ".join(file.name for file in card.files[:3])
+    return f"{names}{', …' if len(card.files) > 3 else ''} of {card.code}"
+
+
+def _unfit(card: Card, path: Path) -> str:
+    return f"importing {card.name}: {path} is not the network of this card"

@@ -1,0 +1,175 @@
+"""Published detectors on files: several cards and runs one after the other, and a check of one on files whose truth is known."""
+
+import gc
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from dfworkbench.core.errors import UnknownNameError
+from dfworkbench.core.names import FAKE, REAL
+from dfworkbench.core.workspace import Workspace, find_workspace
+from dfworkbench.evaluation.metrics.evaluate import evaluate, metrics_text
+from dfworkbench.evaluation.metrics.interval import Judging
+from dfworkbench.evaluation.scoring.media_files import find_files
+from dfworkbench.evaluation.scoring.score import score as score_files
+from dfworkbench.evaluation.scoring.score import score_to_table
+from dfworkbench.evaluation.scoring.settings import ScoreSettings
+from dfworkbench.runs.checkpoints import load_detector
+from dfworkbench.runs.run import Run
+from dfworkbench.zoo.imported import run_of, split_name
+
+if TYPE_CHECKING:
+    from dfworkbench.evaluation.scoring.results import Scored
+
+#: An AUC below it is rather swapped labels than a bad detector.
+SWAPPED_AUC = 0.4
+
+
+def score(
+    cards: str | Sequence[str],
+    path: Path | str | Sequence[Path | str],
+    settings: ScoreSettings | None = None,
+    *,
+    fetch: bool = False,
+    accept: bool = False,
+    progress: bool = True,
+    workspace: Workspace | None = None,
+) -> "list[Scored]":
+    """Score files with published detectors, and with own runs beside them.
+
+    All weights are there and imported before the first file is read. Then one network after the other is in memory.
+    `evaluation.scoring.side_by_side` puts the results beside each other.
+
+    Args:
+        cards: Names of cards, CARD:FILE where a card has several files, or of runs.
+        path: As in `evaluation.scoring.score`.
+        settings: How faces are found and summed up.
+        fetch: Whether to fetch what is not on this machine.
+        accept: Accept the terms of the cards; remembered.
+        progress: Whether to show bars.
+        workspace: Where runs and weights lie.
+
+    Returns:
+        One result per name.
+
+    Raises:
+        UnknownNameError: A name is neither a card nor a run.
+        DataNotFoundError: Weights are not on this machine and `fetch` is false; or there are no such files to score.
+        ParameterError: Terms were not accepted.
+        DownloadError: Weights could not be fetched.
+    """
+    names = [cards] if isinstance(cards, str) else list(cards)
+    runs = [find_weights(name, fetch=fetch, accept=accept, progress=progress, workspace=workspace) for name in names]
+    found = []
+    for run in runs:
+        found.append(score_files(path, run, settings, progress=progress))
+        gc.collect()  # of the network, before the next one is loaded
+    return found
+
+
+def score_to_tables(
+    runs: Sequence[Path], paths: Sequence[Path], settings: ScoreSettings
+) -> "Iterator[tuple[Scored, Path | None]]":
+    """`score` for a command line: each result as it is there, with the score table that several files leave."""
+    for run in runs:
+        yield score_to_table(paths, str(run), settings)
+        gc.collect()
+
+
+def find_weights(name: str, **options: Any) -> Path:
+    """The folder of the run that a name stands for: a card (CARD or CARD:FILE), or a run of the workspace.
+
+    Args:
+        name: The name.
+        options: As `imported.run_of`.
+
+    Raises:
+        UnknownNameError: It is neither.
+    """
+    try:
+        card, file = split_name(name)
+    except UnknownNameError as error:
+        run = (options.get("workspace") or find_workspace()).checkpoints / name
+        if name == run.name and run.is_dir():
+            return Run.open(run).folder
+        raise UnknownNameError(f"{error} No run is called so either; `dfworkbench zoo list` lists the cards.") from None
+    return run_of(card, file, **options)
+
+
+@dataclass(frozen=True)
+class Check:
+    """A detector on files of known truth.
+
+    Attributes:
+        detector: Name of the run.
+        metrics: AUC per file, as `evaluate` gives it.
+        scores: The score table with labels.
+    """
+
+    detector: str
+    metrics: pd.DataFrame
+    scores: pd.DataFrame
+
+    @property
+    def auc(self) -> float:
+        """AUC over files; NaN where it is not defined."""
+        return float(self.metrics["value"].iloc[0])
+
+    @property
+    def seems_swapped(self) -> bool:
+        """Whether real files score so much higher than fakes that the labels of the release are probably swapped."""
+        return self.auc < SWAPPED_AUC
+
+    def __str__(self) -> str:
+        lines = [f"{self.detector} on real and fake files:", metrics_text(self.metrics)]
+        if self.seems_swapped:
+            lines.append(
+                f"WARNING: the AUC of {self.auc:.3f} is below {SWAPPED_AUC}: real files score higher than fakes. The labels of "
+                "this release may be swapped (its logit for fake is then that for real), or it fails on footage of this kind. "
+                "Compare with its authors' figures; import a classifier of others anew with the other index (-p fake INDEX)."
+            )
+        return "\n".join(lines)
+
+
+def check(
+    card: str,
+    real: Path | str,
+    fake: Path | str,
+    settings: ScoreSettings | None = None,
+    *,
+    fetch: bool = False,
+    accept: bool = False,
+    progress: bool = True,
+    workspace: Workspace | None = None,
+) -> Check:
+    """Whether a detector tells two folders apart, and in the right direction.
+
+    Args:
+        card: Name of a card or run, as for `score`.
+        real: Folder of real pictures and videos.
+        fake: Folder of fake ones.
+        settings: How faces are found and summed up.
+        fetch: Whether to fetch what is not on this machine.
+        accept: Accept the terms of the card; remembered.
+        progress: Whether to show bars.
+        workspace: Where runs and weights lie.
+
+    Raises:
+        DataNotFoundError: A folder does not exist or holds no media; or as `score`.
+    """
+    settings = (settings or ScoreSettings()).replace(thumbnails=0)
+    for folder in (real, fake):  # before hours go into the first
+        find_files(folder)
+    run = find_weights(card, fetch=fetch, accept=accept, progress=progress, workspace=workspace)
+    loaded = load_detector(run, settings.device)
+    tables = []
+    for label, folder in ((REAL, real), (FAKE, fake)):
+        table = score_files(folder, loaded, settings, progress=progress).table
+        prefix = f"{'fake' if label == FAKE else 'real'}/"
+        tables.append(table.assign(label=label, video_id=prefix + table["video_id"], row_id=prefix + table["row_id"]))
+    scores = pd.concat(tables, ignore_index=True)
+    metrics = evaluate(scores, ["video"], Judging(rule=settings.rule, missing=settings.missing), metrics=["auc"])
+    return Check(loaded.run, metrics, scores)

@@ -1,0 +1,231 @@
+"""Fetch one file over https: resumed where an earlier try stopped, hashed while it is written, tried again after a failure."""
+
+import logging
+import re
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+from tqdm.auto import tqdm
+
+from dfworkbench.core.errors import DownloadError, OutputError
+from dfworkbench.zoo.answers import FailedTry, answer, new_client
+from dfworkbench.zoo.cache import size_text
+from dfworkbench.zoo.part_file import PartFile
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a server may be silent, and how often it is asked again.
+
+    Attributes:
+        silence_s: Seconds without a byte, or for a connection, after which a try has failed.
+        waits_s: Seconds before the second, third, … try. Tries that brought new bytes are not counted.
+        sleep: Waits; replaced in tests.
+    """
+
+    silence_s: float = 30
+    waits_s: tuple[float, ...] = (1, 2, 4, 8)
+    sleep: Callable[[float], None] = time.sleep
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A file to fetch.
+
+    Attributes:
+        address: The first address to ask.
+        target: Where it goes.
+        size: Its bytes, where they are known.
+        sha256: Its hash, where it is known.
+    """
+
+    address: str
+    target: Path
+    size: int | None = None
+    sha256: str = ""
+
+    @property
+    def doing(self) -> str:
+        """What is being done, as messages begin."""
+        return f"fetching {self.target.name} from {self.address}"
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A whole file in its part.
+
+    Attributes:
+        part: The part, whose size and hash are compared already where they are known.
+        announced: What Hugging Face says of the file: "sha256", "size", "revision"; only compared, never believed.
+    """
+
+    part: PartFile
+    announced: dict[str, str] = field(default_factory=dict)
+
+
+def transfer(wanted: Wanted, *, progress: bool = True, patience: Patience = Patience()) -> Fetched:
+    """Bring a file into `TARGET.part`, beginning with what is there of it.
+
+    Args:
+        wanted: The file. Its folder must exist, and be locked against other processes.
+        progress: Whether to show a bar with the time that is left.
+        patience: When to give up.
+
+    Returns:
+        The part; `part.become(target)` puts it in its place.
+
+    Raises:
+        DownloadError: The server does not give the file, or another one. A part with a wrong hash is deleted.
+        OutputError: The disk is full, or the folder cannot be written.
+    """
+    part = PartFile(wanted.target, wanted.address, unmarked=bool(wanted.sha256))
+    if wanted.size and part.size > wanted.size:
+        part.restart()
+    announced: dict[str, str] = {}
+    if not (wanted.size and part.size == wanted.size):  # else it was stopped just before it was put in place
+        with new_client(patience.silence_s) as client, _bar(wanted, part, progress) as bar, part.writing():
+            announced = _try_until_whole(_Download(client, wanted, part, bar), patience)
+    found = Fetched(part, announced)
+    _require_same_bytes(wanted, found)
+    return found
+
+
+@dataclass
+class _Download:
+    """The state of one transfer over all its tries."""
+
+    client: httpx.Client
+    wanted: Wanted
+    part: PartFile
+    bar: tqdm
+
+    def ask(self) -> dict[str, str]:
+        """One try; returns what Hugging Face announced.
+
+        Raises:
+            FailedTry: The connection failed or broke.
+        """
+        with answer(self.client, self.wanted.address, self.wanted.doing, self.part.range_headers) as (
+            response,
+            announced,
+        ):
+            if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+                if self.part.size and response.headers.get("Content-Range") == f"bytes */{self.part.size}":
+                    return announced  # all bytes are there; their hash is compared by the caller
+                self.part.restart()
+                raise FailedTry("the server has no bytes beyond those that an earlier try left; beginning anew")
+            total = self._begin(response)
+            self._require_expected(response, total, announced)
+            for block in response.iter_raw():
+                self.part.append(block)
+                self.bar.update(len(block))
+                if total is not None and self.part.size > total:
+                    raise DownloadError(
+                        f"{self.wanted.doing}: the server sent more than the {total:,} bytes that were expected. "
+                        "Check the address, or carry the file over by hand."
+                    )
+            if total is not None and self.part.size < total:
+                raise FailedTry(f"the connection ended after {self.part.size:,} of {total:,} bytes")
+        return announced
+
+    def _begin(self, response: httpx.Response) -> int | None:
+        """Bring the part to where the answer begins; returns the size of the whole file, None if nobody knows it."""
+        if response.status_code == httpx.codes.PARTIAL_CONTENT:
+            match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
+            if not match or int(match[1]) != self.part.size:
+                self.part.restart()
+                raise FailedTry("the server sent another range than it was asked for; beginning anew")
+            length = match[2]
+        else:
+            self.part.restart()  # of a server without ranges, or of another version of the file
+            self.part.mark(response.headers)
+            length = response.headers.get("Content-Length", "")
+        total = int(length) if length.isdigit() else self.wanted.size
+        self.bar.reset(total)
+        self.bar.initial = self.bar.n = self.part.size  # what an earlier try brought says nothing of the speed now
+        return total
+
+    def _require_expected(self, response: httpx.Response, total: int | None, announced: dict[str, str]) -> None:
+        kind = response.headers.get("Content-Type", "")
+        if kind.startswith("text/html"):
+            raise DownloadError(
+                f"{self.wanted.doing}: the answer is a web page ({kind}); expected the file itself. Open the address in a browser "
+                "to see what the page asks for, and carry the file over by hand."
+            )
+        if (encoding := response.headers.get("Content-Encoding", "identity")) != "identity":
+            raise DownloadError(
+                f"{self.wanted.doing}: the answer is encoded as {encoding!r}; expected the bytes as they are. Check the mirror "
+                "or proxy, or carry the file over by hand."
+            )
+        size, sha256 = self.wanted.size, self.wanted.sha256
+        seen = [str(total) if total is not None else "", announced.get("size", "")]
+        if size and (other := next((text for text in seen if text.isdigit() and int(text) != size), "")):
+            raise DownloadError(
+                f"{self.wanted.doing}: the server offers {int(other):,} bytes; expected {size:,}. It is another file: nothing was "
+                "kept. Check the address, or whether a newer dfworkbench knows the file."
+            )
+        if sha256 and announced.get("sha256", sha256) != sha256.lower():
+            raise DownloadError(
+                f"{self.wanted.doing}: the server announces a file with SHA-256 {announced['sha256']}; expected {sha256}. Nothing "
+                "was kept. Check the address, or whether a newer dfworkbench knows the file."
+            )
+        _require_space(self.wanted, (total or 0) - self.part.size)
+
+
+def _try_until_whole(download: _Download, patience: Patience) -> dict[str, str]:
+    part, furthest, failed = download.part, download.part.size, 0
+    while True:
+        try:
+            return download.ask()
+        except FailedTry as error:
+            if part.size > furthest:  # an unsteady connection may break any number of times, as long as it gets on
+                furthest, failed = part.size, 0
+            failed += 1
+            if failed > len(patience.waits_s):
+                kept = f" {part.size:,} bytes are kept, and the next try continues there." if part.size else ""
+                raise DownloadError(
+                    f"{download.wanted.doing}: {error}, at the last of {failed} tries. Expected the file.{kept} Try again later, "
+                    "or carry the file over by hand."
+                ) from error
+            wait_s = max(patience.waits_s[failed - 1], error.wait_s)
+            _log.warning("%s: %s; trying again in %.0f s", download.wanted.target.name, error, wait_s)
+            patience.sleep(wait_s)
+
+
+def _require_space(wanted: Wanted, missing: int) -> None:
+    free = shutil.disk_usage(wanted.target.parent).free
+    if missing > free:
+        raise OutputError(
+            f"{wanted.doing}: {size_text(missing)} are still to come, and {size_text(free)} are free at "
+            f"{wanted.target.parent}. Expected room for all of it: free some space, or name another folder in DFWORKBENCH_WEIGHTS."
+        )
+
+
+def _require_same_bytes(wanted: Wanted, found: Fetched) -> None:
+    """Compare size and hash of what came with all that is known of them; on any difference the part is deleted."""
+    part = found.part
+    expected = wanted.sha256.lower() or found.announced.get("sha256", "")
+    problem = ""
+    if wanted.size and part.size != wanted.size:
+        problem = f"{part.size:,} bytes came, expected {wanted.size:,}"
+    elif expected and part.sha256 != expected:
+        problem = f"the SHA-256 of what came is {part.sha256}, expected {expected}"
+    if problem:
+        part.restart()
+        raise DownloadError(
+            f"{wanted.doing}: {problem}. It is another file or a damaged one, and was deleted. Try again; if it stays so, the "
+            "authors changed the file or the mirror is wrong: compare the hashes on their page."
+        )
+
+
+def _bar(wanted: Wanted, part: PartFile, progress: bool) -> tqdm:
+    name = wanted.target.name
+    return tqdm(
+        total=wanted.size, initial=part.size, desc=name, unit="B", unit_scale=True, disable=not progress, leave=False
+    )

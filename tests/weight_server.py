@@ -1,0 +1,117 @@
+"""A web server on the loopback address that serves weight files, as well or as badly as a test asks for."""
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+_PIECE = 1 << 14
+
+
+@dataclass
+class WeightServer:
+    """What is served, and what was asked.
+
+    Attributes:
+        url: Address of the server.
+        files: Path below it -> bytes.
+        redirects: Path -> address.
+        statuses: Path -> statuses to answer first, one per request.
+        headers: Path -> further headers.
+        cut_after: Path -> bytes after which the connections of the first requests break; one entry per request.
+        etags: Whether files have an ETag.
+        ranges: Whether ranges are served.
+        lengths: Whether the length is stated.
+        pause: Waited for after each piece, if it is set; lets a test look at half a file.
+        asked: Path and headers of every request.
+    """
+
+    url: str = ""
+    files: dict[str, bytes] = field(default_factory=dict)
+    redirects: dict[str, str] = field(default_factory=dict)
+    statuses: dict[str, list[int]] = field(default_factory=dict)
+    headers: dict[str, dict[str, str]] = field(default_factory=dict)
+    cut_after: dict[str, list[int]] = field(default_factory=dict)
+    etags: bool = True
+    ranges: bool = True
+    lengths: bool = True
+    pause_s: float = 0
+    asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+
+    @property
+    def ranges_asked(self) -> list[str]:
+        """The Range header of every request, "" where there was none."""
+        return [headers.get("range", "") for _, headers in self.asked]
+
+
+@contextmanager
+def serving() -> Iterator[WeightServer]:
+    """A server until the block ends."""
+    state = WeightServer()
+
+    class Handler(_Handler):
+        server_state = state
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    state.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield state
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_state: WeightServer
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        state, path = self.server_state, self.path
+        state.asked.append((path, {name.lower(): value for name, value in self.headers.items()}))
+        if state.statuses.get(path):
+            return self._answer(state.statuses[path].pop(0), {}, b"")
+        if path in state.redirects:
+            return self._answer(302, {"Location": state.redirects[path], **state.headers.get(path, {})}, b"")
+        if path not in state.files:
+            return self._answer(404, {}, b"")
+        return self._send_file(state.files[path])
+
+    def _send_file(self, whole: bytes) -> None:
+        state, begin, status = self.server_state, 0, 200
+        tag = f'"{hashlib.md5(whole).hexdigest()}"'
+        headers = {"Content-Type": "application/octet-stream", **({"ETag": tag} if state.etags else {})}
+        asked, only_if = self.headers.get("Range", ""), self.headers.get("If-Range", tag)
+        if state.ranges and asked and only_if == tag:
+            begin, status = int(asked.removeprefix("bytes=").partition("-")[0]), 206
+            if begin >= len(whole):
+                return self._answer(416, {"Content-Range": f"bytes */{len(whole)}"}, b"")
+            headers["Content-Range"] = f"bytes {begin}-{len(whole) - 1}/{len(whole)}"
+        return self._answer(status, headers | state.headers.get(self.path, {}), whole[begin:])
+
+    def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        state = self.server_state
+        self.send_response(status)
+        if state.lengths:
+            headers = {"Content-Length": str(len(body)), **headers}
+        for name, value in {**headers, "Connection": "close"}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        cuts = state.cut_after.get(self.path)
+        end = min(cuts.pop(0), len(body)) if cuts and body else len(body)
+        try:
+            for at in range(0, end, _PIECE):
+                self.wfile.write(body[at : min(at + _PIECE, end)])
+                if state.pause_s:
+                    threading.Event().wait(state.pause_s)
+        except OSError:  # the client went away
+            pass
+        self.close_connection = True
