@@ -16,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pyarrow import Table
+from pyarrow.csv import write_csv
 
 
 def write_table(path: Path, rows: int, detectors: int) -> None:
@@ -31,7 +33,7 @@ def write_table(path: Path, rows: int, detectors: int) -> None:
         shift = rng.normal(size=52)[source] / 2
         logit = rng.normal(size=rows) + shift + y * (0.5 + 2 * k / detectors)
         table[f"prob_{k:02d}"] = (1 / (1 + np.exp(-logit))).round(7)
-    table.to_csv(path, index=False)
+    write_csv(Table.from_pandas(table, preserve_index=False), path)
 
 
 def audit(path: Path) -> None:

@@ -1,6 +1,8 @@
 """The audit of scores: everything it looks for is planted in a made table and found, and in clean tables nothing is red."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -312,3 +314,14 @@ def test_the_command_writes_text_page_and_record(tmp_path, capsys):
     assert again == ((tmp_path / "out/audit.json").read_bytes(), (tmp_path / "out/audit.html").read_bytes())
     (tmp_path / "out/audit.json").write_text("[]")
     assert cli.main([*words, "--audit", str(tmp_path / "out")]) == 2, "a file of another origin stays"
+
+
+def test_the_guide_explains_every_kind_and_its_example_is_as_printed(tmp_path, monkeypatch, capsys):
+    guide = (Path(__file__).parents[2] / "docs/guides/judge_your_scores.md").read_text(encoding="utf-8")
+    for code, kind in KINDS.items():
+        assert f"| {code} | {kind.title} | {kind.says} | {kind.not_said} |" in guide
+    monkeypatch.chdir(tmp_path)
+    exec(re.search(r"```python\n(.*?)```", guide, re.DOTALL)[1], {})
+    assert cli.main(["judge", "scores.csv", "--detectors", "prob_*"]) == 0
+    said = capsys.readouterr().out.partition("ALL FINDINGS")[0].rstrip()
+    assert f"```\n{said}\n```" in guide

@@ -108,6 +108,7 @@ class WideScores:
         columns: Further columns of numbers, `(n,)` each, NaN where a cell is empty.
         notes: Sentences about how it was read.
         read: Facts for the record: file, rows, filter.
+        laid_out: Whether paths follow the layout of a data set, whose folders name the label; no detector sees them.
     """
 
     title: str
@@ -122,6 +123,7 @@ class WideScores:
     columns: dict[str, Floats] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     read: Mapping[str, Any] = field(default_factory=dict)
+    laid_out: bool = False
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.compute as pc
@@ -37,6 +38,8 @@ def baselines(table: WideScores, aucs: Mapping[str, float]) -> list[Finding]:
     winners = [name for name in best if plain[name][0] > worst and plain[name][0] - 0.5 > limit * plain[name][1]]
     top = max(aucs, key=aucs.__getitem__)
     out = [_winner(name, plain[name][0], aucs, top) for name in winners[:_MOST]]
+    if table.laid_out:
+        out = [replace(one, severity="note") if one.numbers["column"] == PATH else one for one in out]
     numbers = {
         "auc": {name: plain[name][0] for name in best},
         "further_scores": {name: ranks[name][0] for name in scores},
@@ -59,11 +62,10 @@ def baselines(table: WideScores, aucs: Mapping[str, float]) -> list[Finding]:
 
 def _winner(name: str, auc: float, aucs: Mapping[str, float], top: str) -> Finding:
     beaten = [one for one, value in aucs.items() if value < auc]
-    whom = (
-        f"more than {'all ' + str(len(aucs)) + ' detectors' if len(aucs) > 1 else 'the detector'} (best: {top}, {aucs[top]:.3f})"
-        if len(beaten) == len(aucs)
-        else f"more than {len(beaten)} of {len(aucs)} detectors ({_named(beaten, [*aucs])})"
-    )
+    every = {1: "the detector", 2: "both detectors"}.get(len(aucs), f"all {len(aucs)} detectors")
+    whom = f"more than {every} (best: {top}, {aucs[top]:.3f})"
+    if len(beaten) < len(aucs):
+        whom = f"more than {len(beaten)} of {len(aucs)} detectors ({_named(beaten, [*aucs])})"
     what = "The length of the path" if name == PATH else f"The column {name}"
     return Finding(
         "F9", "red", f"{what}, which is no detector, has AUC {auc:.3f}: {whom}.",

@@ -59,7 +59,7 @@ def wide_of_tables(tables: Mapping[str, pd.DataFrame], rule: Rule = DEFAULT_RULE
         source=Codes.of(source.tolist()), merged=Codes.of(dataset.tolist()),
         people=None if people is None else Codes.of(people.tolist()),
         split=Codes.of(rows["split"].tolist()) if (rows["split"] != "").any() else None, columns={"faces": faces},
-        read={"tables": list(tables), "rule": rule},
+        read={"tables": list(tables), "rule": rule}, laid_out=True,
     )  # fmt: skip
 
 
