@@ -1,11 +1,13 @@
 """A web server on the loopback address that serves weight files, as well or as badly as a test asks for."""
 
 import hashlib
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 _PIECE = 1 << 14
 
@@ -47,8 +49,8 @@ class WeightServer:
 
 
 @contextmanager
-def serving() -> Iterator[WeightServer]:
-    """A server until the block ends."""
+def serving(certificate: Path | None = None) -> Iterator[WeightServer]:
+    """A server until the block ends; of https where a file with a key and its certificate is given."""
     state = WeightServer()
 
     class Handler(_Handler):
@@ -56,7 +58,11 @@ def serving() -> Iterator[WeightServer]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    state.url = f"http://127.0.0.1:{server.server_address[1]}"
+    if certificate:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    state.url = f"http{'s' if certificate else ''}://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
@@ -73,6 +79,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         pass
+
+    def do_CONNECT(self) -> None:  # as a proxy that lets nothing through
+        self.server_state.asked.append((self.path, {}))
+        self._answer(403, {}, b"")
 
     def do_GET(self) -> None:
         state, path = self.server_state, self.path

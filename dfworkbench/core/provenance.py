@@ -13,7 +13,7 @@ import dfworkbench
 
 PACKAGES = (
     "torch", "torchvision", "facenet-pytorch", "lightning-fabric", "safetensors", "numpy", "pandas", "opencv-python-headless",
-    "scikit-learn",
+    "scikit-learn", "timm",
 )  # fmt: skip
 
 
@@ -61,8 +61,9 @@ def package_version(name: str) -> str | None:
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    """SHA-256 of a file's bytes, which are read piece by piece."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _git(root: Path, *arguments: str) -> str | None:

@@ -3,7 +3,9 @@
 The places and the random changes are those of CADDM (Dong et al., CVPR 2023, and its released code): a canvas of 224 px on
 which the eyes lie on row 224 / 2.42 and, at scale 0.9, 72 px apart. Other sizes are the same canvas, scaled.
 
-Differences from the released code: mapped landmarks are divided by their third, homogeneous coordinate, and a matrix that
+Other releases bring the same five points to places of their own (`InputSpec.template`); `crop_matrix` knows both.
+
+Differences from CADDM's released code: mapped landmarks are divided by their third, homogeneous coordinate, and a matrix that
 does not stretch keeps an exact last row (0, 0, 1), so that the faster affine warp serves.
 """
 
@@ -12,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dfworkbench.core.errors import InputError
+from dfworkbench.core.input_spec import InputSpec
 
 CANVAS_PX = 224  #: the size that translations are given for
 AUTHORS_SCALE = 0.9  #: size of the face on the canvas when CADDM is tested
@@ -88,6 +91,42 @@ def alignment_matrix(
     corners = canvas[_CORNERS]
     moved = _stretched(corners, eye_stretch, side_stretch) + shift
     return cv2.getPerspectiveTransform(corners.astype(np.float32), moved.astype(np.float32)) @ matrix
+
+
+def crop_matrix(spec: InputSpec, landmarks: ArrayLike, size_px: int) -> NDArray[np.float64]:
+    """The map `(3, 3)` from pixels of a picture to pixels of the aligned crop that a detector takes.
+
+    Args:
+        spec: `template` and `crop_scale` say where the five points come to lie.
+        landmarks: `(5, 2)` in pixels: left eye, right eye, nose, left and right corner of the mouth.
+        size_px: Side of the crop.
+
+    Raises:
+        InputError: The landmarks are not five finite points that differ.
+    """
+    if spec.template is None:
+        return alignment_matrix(landmarks, size_px, scale=AUTHORS_SCALE / spec.crop_scale)
+    shares = (np.array(spec.template) - 0.5) / spec.crop_scale + 0.5
+    return similarity(landmarks, shares * size_px)
+
+
+def native_size(spec: InputSpec, landmarks: ArrayLike) -> int:
+    """Side of the aligned crop in which a face keeps its resolution, in pixels, at least 1.
+
+    It is the mean over the ten pairs of points of their distance in the picture over that in a crop of side 1, as in GenD
+    (Yermakov et al., WACV 2026).
+
+    Args:
+        spec: With a `template`.
+        landmarks: `(5, 2)` in pixels of the picture.
+    """
+    pairs = np.triu_indices(5, 1)
+    shares = np.array(spec.template) / spec.crop_scale
+    seen, meant = (
+        np.linalg.norm(points[pairs[0]] - points[pairs[1]], axis=1)
+        for points in (np.asarray(landmarks, np.float64), shares)
+    )
+    return max(round(float((seen / meant).mean())), 1)
 
 
 def similarity(points: ArrayLike, targets: ArrayLike) -> NDArray[np.float64]:

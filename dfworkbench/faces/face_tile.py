@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dfworkbench.core.errors import InputError
 from dfworkbench.core.geometry import square_around
 from dfworkbench.faces.settings import FaceSettings
 from dfworkbench.media import encode_png
@@ -40,6 +41,42 @@ class FaceTile:
         """Its corners x0, y0, x1, y1 in pixels of the frame, `(4,)`."""
         return np.array([self.x0, self.y0, self.x0 + self.side, self.y0 + self.side], np.float64)
 
+    @property
+    def known_frame_px(self) -> tuple[int, int]:
+        """Width and height of the frame.
+
+        Raises:
+            InputError: They are not known.
+        """
+        if self.frame_px is None:
+            raise InputError(
+                "cutting a detector's input: this detector's crops end at the border of the frame, and the frame's size is not "
+                "known. Pass a FaceTile with frame_px=(width, height); in a data set, extract again where the video table has "
+                "none."
+            )
+        return self.frame_px
+
+    @property
+    def outside_frame(self) -> bool:
+        """Whether all of it is outside the frame; False if the frame's size is not known."""
+        size = (np.inf, np.inf) if self.frame_px is None else self.frame_px
+        return bool((self.square[2:] <= 0).any() or (self.square[:2] >= size).any())
+
+    def black_beyond_frame(self) -> NDArray[np.uint8]:
+        """The image with black in place of the repeated border; the image itself if all of it is in the frame.
+
+        Raises:
+            InputError: The size of the frame is not known.
+        """
+        size, ratio = self.image.shape[0], self.image.shape[0] / self.side
+        inside = np.concatenate([np.zeros(2), self.known_frame_px]) - np.tile((self.x0, self.y0), 2)
+        left, top, right, bottom = np.clip(np.rint(inside * ratio), 0, size).astype(int).tolist()
+        if (left, top, right, bottom) == (0, 0, size, size):
+            return self.image
+        image = np.zeros_like(self.image)
+        image[top:bottom, left:right] = self.image[top:bottom, left:right]
+        return image
+
     def from_frame(self, points: ArrayLike) -> NDArray[np.float64]:
         """Points in pixels of the frame, `(…, 2)`, in pixels of the image."""
         ratio = self.image.shape[0] / self.side
@@ -65,6 +102,21 @@ def cut_tile(rgb: NDArray[np.uint8], box: ArrayLike, settings: FaceSettings) -> 
     # the centre of the square is kept to half a pixel
     x0, y0 = round(left + (length - side) / 2), round(top + (length - side) / 2)
     return tile_at(rgb, x0, y0, side, min(side, settings.context_max_px))
+
+
+def keep_whole(rgb: NDArray[np.uint8], settings: FaceSettings) -> FaceTile:
+    """What is kept of a whole picture `(H, W, 3)`, by `whole_part` and `context_max_px`.
+
+    Only "square" and "all" are scaled down; "centre" and "all" repeat the border of a picture that is not square.
+    """
+    most_px, (height, width) = settings.context_max_px, rgb.shape[:2]
+    if settings.whole_part == "grid":
+        return cut_whole(rgb, most_px)
+    if settings.whole_part == "centre":
+        side = min(max(height, width), most_px)
+        return tile_at(rgb, centre_offset(width, side), centre_offset(height, side), side, side)
+    side = min(height, width) if settings.whole_part == "square" else max(height, width)
+    return tile_at(rgb, (width - side) // 2, (height - side) // 2, side, min(side, most_px))
 
 
 def cut_whole(rgb: NDArray[np.uint8], max_px: int) -> FaceTile:
@@ -109,6 +161,11 @@ def cut_square(rgb: NDArray[np.uint8], x0: int, y0: int, side: int) -> NDArray[n
     if not any(missing):
         return inner
     return np.asarray(cv2.copyMakeBorder(inner, *missing, borderType=cv2.BORDER_REPLICATE), dtype=np.uint8)
+
+
+def centre_offset(length: int, size: int) -> int:
+    """Where torchvision's `CenterCrop` of `size` begins in `length` pixels; negative where it pads."""
+    return round((length - size) / 2) if length >= size else -((size - length) // 2)
 
 
 def resize(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

@@ -9,7 +9,7 @@ import numpy as np
 from dfworkbench.core.errors import MediaError
 from dfworkbench.faces import search
 from dfworkbench.faces.doubt import explain_doubt
-from dfworkbench.faces.face_tile import cut_whole, take_crop
+from dfworkbench.faces.face_tile import keep_whole, take_crop
 from dfworkbench.faces.faces import FileFaces, NoFaceError, TrackedFace
 from dfworkbench.faces.identity import people
 from dfworkbench.faces.mtcnn import FaceFinder
@@ -130,7 +130,7 @@ def _taken_as_they_are(path: Path, settings: FaceSettings, threads: int, referen
             tile, box = take_crop(rgb, settings.context_max_px)
             file.detections.append(TrackedFace(index, time_s, 0, box, 1.0, _NO_LANDMARKS, tile, shows="crop"))
         elif min(rgb.shape[:2]) >= _LEAST_WHOLE_PX:  # the pictures of a folder may differ in size
-            tile = cut_whole(rgb, settings.context_max_px)
+            tile = keep_whole(rgb, settings)
             square = tile.square
             file.detections.append(TrackedFace(index, time_s, 0, square, 1.0, _NO_LANDMARKS, tile, shows="picture"))
     if not file.detections:

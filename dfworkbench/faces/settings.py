@@ -59,6 +59,12 @@ class FaceSettings(Settings):
         default=False,
         description="Take pictures whole, without looking for faces; for detectors of generated pictures.",
     )
+    whole_part: Literal["grid", "centre", "square", "all"] = Field(
+        default="grid",
+        description="What is kept of a picture taken whole: grid (a square in the middle, at multiples of 4 px, cut to "
+        "context_max_px), centre (exactly the middle, cut to context_max_px), square (the square in the middle) or all; the "
+        "last two are scaled down to context_max_px. Scoring a file takes what the detector needs",
+    )
     crops: bool = Field(
         default=False,
         description="The pictures are face crops already: take all of each as a face, without looking for one.",
@@ -66,8 +72,8 @@ class FaceSettings(Settings):
 
     sampling: Literal["even", "both_ends"] = Field(
         default="even",
-        description="Frames of a video: even (the first one of as many equal parts) or both_ends (evenly from the first to the last "
-        "frame, as most authors of published detectors sample)",
+        description="Frames of a video: even (the first one of as many equal parts) or both_ends (evenly from the first to the "
+        "last frame, as most authors of published detectors sample)",
     )
 
     @model_validator(mode="after")
@@ -86,22 +92,17 @@ class FaceSettings(Settings):
     def crops_hash(self) -> str:
         """Hash of the settings that can change a file's crops.
 
-        It is the hash of all settings but `whole`, `crops`, `exact` and `sampling` where they are as ever: they were added later
-        and must not make anyone extract faces again. Where no face is looked for, it knows the settings that decide the pictures only.
+        It is the hash of all settings but `whole`, `whole_part`, `crops`, `exact` and `sampling` where they change nothing: they
+        were added later and must not make anyone extract faces again. Where no face is looked for, it knows the settings that
+        decide the pictures only.
         """
-        ways = {
-            "whole": self.whole,
-            "crops": self.crops,
-            "exact": self.exact,
-            "sampling": self.sampling != "even",
-        }
+        ways = {"whole": self.whole, "crops": self.crops, "exact": self.exact}
+        ways["whole_part"] = self.whole and self.whole_part != "grid"
+        ways["sampling"] = self.sampling != "even"
         unused = {name for name, chosen in ways.items() if not chosen}
         if not self.finds_faces:
-            unused = set(type(self).model_fields) - {
-                "frames",
-                "context_max_px",
-                *({"whole", "crops", "sampling"} - unused),
-            }
+            decide = {"whole", "whole_part", "crops", "sampling"} - unused
+            unused = set(type(self).model_fields) - {"frames", "context_max_px", *decide}
         return self.content_hash(without=tuple(unused))
 
     def smallest_face_px(self, width_px: int, height_px: int) -> float:

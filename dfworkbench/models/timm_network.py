@@ -51,16 +51,15 @@ class TimmNetwork(nn.Module):
         super().__init__()
         self.name = PREFIX + require_network(network)
         config = timm.get_pretrained_cfg(network)
-        _, height, own_px = config.input_size
-        native = size_px in (None, own_px) and height == own_px  # a few networks were made for upright pictures
-        arguments = {} if native else _size_arguments(network, size_px or own_px)
+        size_px = size_px or int(config.input_size[-1])
+        arguments = _arguments(network, size_px)
         self.trunk: Any = timm.create_model(network, num_classes=0, **arguments)
         if weights:
             from dfworkbench.models.timm_weights import load_weights
 
             load_weights(self.trunk, network, weights, arguments)
         self.input_spec = InputSpec(
-            size_px=size_px or own_px,
+            size_px=size_px,
             crop_scale=crop_scale,
             alignment=alignment,
             mean=_three(config.mean),
@@ -101,26 +100,36 @@ class TimmNetwork(nn.Module):
         return torch.cat([first.detach() if unused else first, grid], dim=1)
 
 
-def _size_arguments(network: str, size_px: int) -> dict[str, Any]:
-    """Arguments with which timm builds the network for another size; tried out without memory for weights.
+def _arguments(network: str, size_px: int) -> dict[str, Any]:
+    """Arguments with which timm builds the network for a size; tried out without memory for weights.
 
     Raises:
-        ParameterError: It takes no such size.
+        ParameterError: It takes no such size, or does not describe pictures by a vector.
     """
     config = timm.get_pretrained_cfg(network)
-    fixed = {"img_size": size_px}
-    seen = ""
-    for arguments in (fixed,) if config.fixed_input_size else ({}, fixed):
+    _, height, own_px = config.input_size
+    fixed: dict[str, Any] = {"img_size": size_px}
+    tried: list[dict[str, Any]] = [fixed] if config.fixed_input_size else [{}, fixed]
+    if native := height == own_px == size_px:
+        tried = [{}]
+    errors = []
+    for arguments in tried:
         try:
             with torch.device("meta"), torch.inference_mode():
                 trunk: Any = timm.create_model(network, num_classes=0, **arguments).eval()
-                trunk(torch.zeros(2, 3, size_px, size_px))
-            return arguments
+                shape = tuple(trunk(torch.zeros(2, 3, size_px, size_px)).shape)
+            if shape == (2, trunk.head_hidden_size):
+                return arguments
+            errors.append(f"it gives {shape}")
         except Exception as error:  # networks refuse in many ways
-            seen = seen or (str(error).splitlines() or [""])[0][:200]
+            errors.append((str(error).splitlines() or [""])[0][:200] or type(error).__name__)
+    what = "such a picture" if native else f"pictures of {size_px} px"
+    expected = (
+        "a network that makes a vector of it" if native else f"a size that suits it, such as its own, {own_px} px"
+    )
     raise ParameterError(
-        f"building the detector '{PREFIX}{network}' for {size_px} px: this network does not take such pictures ({seen}). Expected "
-        f"a size that it can divide as it needs, such as its own, {config.input_size[-1]} px: set size_px to that, or leave it out."
+        f"building the detector '{PREFIX}{network}' for {size_px} px: timm {timm.__version__}'s network does not take {what} "
+        f"({errors[0]}). Expected {expected}: {'choose another one' if native else 'set size_px to that, or leave it out'}."
     )
 
 

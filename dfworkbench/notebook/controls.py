@@ -1,7 +1,7 @@
 """One widget per setting, and the conversion between its value and the setting."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,7 +78,8 @@ def make_control(field: Field, value: Any, choice: Choice | None = None) -> Cont
         box = NameBox(choice.options(str(value)), str(value), choice.prefix)
         return Control(field, box, lambda: box.value, choice.check)
     if field.kind == "text" and choice is not None and (value or not field.optional):
-        return _dropdown(field, choice.options(str(value)) + ([None] if field.optional else []), value)
+        names = choice.options(str(value))
+        return _dropdown(field, names + ([None] if field.optional else []), value, choice.labels(names))
     if field.kind in ("int", "float") and not field.optional:
         return _number(field, value)
     return _text(field, value)
@@ -103,9 +104,10 @@ def _plain(field: Field, widget: Any) -> Control:
     return Control(field, widget, lambda: widget.value)
 
 
-def _dropdown(field: Field, options: list[Any], value: Any) -> Control:
-    labels = [("automatic" if option in (None, "") else str(option), option) for option in options]
-    return _plain(field, w.Dropdown(options=labels, value=value, layout=_FULL))
+def _dropdown(field: Field, options: list[Any], value: Any, labels: Sequence[str] = ()) -> Control:
+    words = [*labels, *map(str, options[len(labels) :])]
+    shown = [("automatic" if o in (None, "") else word, o) for word, o in zip(words, options, strict=True)]
+    return _plain(field, w.Dropdown(options=shown, value=value, layout=_FULL))
 
 
 def _number(field: Field, value: float) -> Control:

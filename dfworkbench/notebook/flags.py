@@ -125,9 +125,9 @@ def take_pairs(words: list[str]) -> tuple[list[str], dict[str, str]]:
     rest: list[str] = []
     pairs: dict[str, str] = {}
     named = [word for word in words if not word.startswith("-")]
-    if named[:1] not in (["run"], ["import"]) and named[:2] != ["zoo", "import"]:
+    command = " ".join(named[: 2 if named[:1] == ["zoo"] else 1])
+    if command not in ("run", "import", "zoo import"):
         return words, pairs
-    command = named[0]
     left = iter(words)
     for word in left:
         if word != "-p":

@@ -6,6 +6,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from pydantic import Field
 
+from dfworkbench.core.errors import InputError
 from dfworkbench.core.safe_paths import require_below
 from dfworkbench.core.workspace import explain_write, find_workspace
 from dfworkbench.datasets.dataset import DataSet
@@ -15,6 +16,7 @@ from dfworkbench.evaluation.scoring.aggregate import Rule
 from dfworkbench.evaluation.scoring.heldout import score_split
 from dfworkbench.evaluation.scoring.results import FileScore, Scored
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
+from dfworkbench.notebook.published import run_of
 from dfworkbench.notebook.views import auc_sentence, example_videos, metric_table
 from dfworkbench.runs.checkpoints import LoadedDetector
 from dfworkbench.runs.run import Run
@@ -26,11 +28,17 @@ from dfworkbench.show.tables import ReadableTable
 class InferenceSettings(ScoreSettings):
     """`ScoreSettings`, and what to score with them."""
 
-    checkpoint: str = Field("", description="Run in checkpoints/, its best epoch; empty takes the run trained last.")
+    checkpoint: str = Field(
+        "",
+        description="Run in checkpoints/, its best epoch, or a published detector (zoo:CARD); empty takes the run trained last.",
+    )
     path: str = Field(
         "",
         description="A picture, a video or a folder; empty takes test videos of the data set.",
         json_schema_extra={"media": True},
+    )
+    compare: list[str] = Field(
+        [], description="Further runs or published detectors (zoo:CARD) that score the same files, side by side."
     )
     dataset: str = Field("demo", description="Extracted data set whose test split gives the figures.")
     annotate: bool = Field(False, description="Also write videos with boxes and scores drawn in.")
@@ -39,9 +47,14 @@ class InferenceSettings(ScoreSettings):
         """The part that scoring takes."""
         return ScoreSettings(**{name: getattr(self, name) for name in ScoreSettings.model_fields})
 
-    def run(self) -> str:
-        """The checkpoint, or the newest one."""
-        return self.checkpoint or Run.newest().name
+    def runs(self) -> list[str]:
+        """The run of the checkpoint (by default the newest), then those of `compare`; see `published.run_of`.
+
+        Raises:
+            DataNotFoundError: There is no run; or the file of a published detector is not on this machine.
+        """
+        first = run_of(self.checkpoint) if self.checkpoint else Run.newest().name
+        return list(dict.fromkeys([first, *map(run_of, self.compare)]))
 
     def files(self) -> Path | list[Path]:
         """What to score: `path`, or one test video of each kind from the data set."""
@@ -54,7 +67,10 @@ class InferenceSettings(ScoreSettings):
 
 
 class HeldOut:
-    """Figures of a detector on the test split of a data set; where none is extracted, a sentence that says so.
+    """Figures of a detector on the test split of a data set; where there can be none, a sentence that says why.
+
+    That is so where no such data set is extracted, or it was not extracted as this detector needs it: whole pictures for one
+    that looks at them, exact face boxes for DeepfakeForensics-v1.
 
     Args:
         loaded: The detector, as `load_detector` returns it.
@@ -63,19 +79,22 @@ class HeldOut:
     """
 
     def __init__(self, loaded: LoadedDetector, dataset: str, rule: Rule) -> None:
-        self.dataset = dataset
         self.rule: Rule = rule
-        extracted = DataSet(dataset).is_extracted
-        self.scores = score_split(loaded, dataset, "test") if extracted else None
+        self.scores, self._why = None, ""
+        if not DataSet(dataset).is_extracted:
+            self._why = (
+                f"the data set {dataset!r} is not extracted in this workspace. Extract one with notebook 01_data_extraction, and "
+                "name it as dataset."
+            )
+        else:
+            try:
+                self.scores = score_split(loaded, dataset, "test")
+            except InputError as error:
+                self._why = str(error)
         self.metrics = None if self.scores is None else evaluate(self.scores, judging=Judging(rule=rule))
 
     def __str__(self) -> str:
-        if self.metrics is None:
-            return (
-                f"No held-out figures: the data set {self.dataset!r} is not extracted in this workspace. Extract one with notebook "
-                "01_data_extraction, and name it as dataset."
-            )
-        return auc_sentence(self.metrics)
+        return f"No held-out figures: {self._why}" if self.metrics is None else auc_sentence(self.metrics)
 
     def table(self) -> ReadableTable | None:
         """All metrics on all levels; nothing without figures."""

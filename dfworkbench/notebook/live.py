@@ -1,10 +1,14 @@
-"""LiveCurves: one output that is redrawn after every epoch. Works in JupyterLab, under papermill and in a terminal."""
+"""What changes while something runs: LiveCurves, redrawn after every epoch, and LiveProgress, the bar of a job in a thread."""
 
+import io
 from collections.abc import Callable
+from html import escape
 from typing import Any
 
+import ipywidgets as w
 import pandas as pd
 from IPython.display import HTML, display
+from tqdm import tqdm
 
 from dfworkbench.core.html import picture, wrap
 from dfworkbench.show.tables import table_html
@@ -94,3 +98,67 @@ def _default_draw() -> Callable[[pd.DataFrame], Any]:
     from dfworkbench.show.plots.training import training_curves
 
     return training_curves
+
+
+class StoppedError(Exception):
+    """The person pressed Stop. No error of the job: what it has done so far is kept."""
+
+
+class LiveProgress:
+    """A progress bar with the time that is left, for a job that runs in a thread and may be stopped.
+
+    `bar` takes the place of the class `tqdm` in the job: whatever the job reports there is shown in `box`.
+    """
+
+    def __init__(self) -> None:
+        self._bar = w.FloatProgress(0, min=0, max=1, layout=w.Layout(width="260px"))
+        self._words = w.HTML()
+        self.box = w.HBox([self._bar, self._words], layout=w.Layout(align_items="center", grid_gap="10px"))
+        self.stopped = False
+        self.clear()
+
+    def clear(self) -> None:
+        """Hide the bar until something is reported, and take back a stop."""
+        self.stopped = False
+        self.box.layout.display = "none"
+
+    def stop(self) -> None:
+        """Let the job end with `StoppedError` at its next report."""
+        self.stopped = True
+
+    def bar(self, *args: Any, **kwargs: Any) -> tqdm:
+        """A `tqdm` bar that is shown here."""
+        return _WidgetBar(self, *args, **kwargs)
+
+    def show(self, done: float, total: float | None, words: str) -> None:
+        """Move the bar.
+
+        Args:
+            done: How much is done.
+            total: How much there is to do; None if nobody knows.
+            words: What stands beside the bar.
+        """
+        self.box.layout.display = ""
+        self._bar.value = done / total if total else 0
+        self._words.value = f'<span class="dfw-hint">{escape(words)}</span>'
+
+
+class _WidgetBar(tqdm):
+    """tqdm keeps the time and limits how often it is drawn; drawing is ours."""
+
+    def __init__(self, live: LiveProgress, *args: Any, **kwargs: Any) -> None:
+        self._live = live
+        super().__init__(*args, **kwargs | {"file": io.StringIO(), "leave": False, "mininterval": 0.2})
+
+    def update(self, n: float | None = 1) -> bool | None:
+        if self._live.stopped:
+            raise StoppedError
+        return super().update(n)
+
+    def display(self, *_: Any, **__: Any) -> bool:
+        state = self.format_dict
+        done, total, rate = state["n"], state["total"], state["rate"]
+        of = f" of {self.format_sizeof(total)}{self.unit}" if total else ""
+        left = f", about {_duration((total - done) / rate)} left" if total and rate else ""
+        self._live.show(done, total, f"{self.format_sizeof(done)}{self.unit}{of}{left}")
+        return True

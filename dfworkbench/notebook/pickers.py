@@ -8,6 +8,7 @@ from dfworkbench.core.names import require_name
 from dfworkbench.core.workspace import Workspace, atomic_path, find_workspace
 from dfworkbench.models.registry import ENCODERS, load_builder
 from dfworkbench.models.timm_names import PREFIX, SUGGESTED
+from dfworkbench.notebook.published import checkpoint_labels, checkpoints
 from dfworkbench.runs.run import Run
 
 
@@ -20,12 +21,14 @@ class Choice:
         names: Called when the panel is built, so that it shows what exists now.
         closed: Whether a name outside the list is an error. Data sets and runs come and go, so they are open.
         prefix: What names outside a closed list may begin with; they are typed, and looked up by `check`.
+        labels: What a dropdown shows for these names.
     """
 
     kind: str
     names: Callable[[], Sequence[str]]
     closed: bool = True
     prefix: str = ""
+    labels: Callable[[Sequence[str]], Sequence[str]] = list
 
     def options(self, current: str) -> list[str]:
         """Names for a dropdown, the current one included.
@@ -97,7 +100,7 @@ def datasets(workspace: Workspace | None = None) -> list[str]:
 #: Field name -> what it may be. A field of another name with plain text stays a text box.
 CHOICES: dict[str, Choice] = {
     "caddm": Choice("CADDM detector", lambda: [name for name in detectors() if name.startswith("caddm_")]),
-    "checkpoint": Choice("checkpoint", Run.names, closed=False),
+    "checkpoint": Choice("checkpoint", checkpoints, closed=False, labels=checkpoint_labels),
     "dataset": Choice("data set", datasets, closed=False),
     "detector": Choice("detector", detectors_and_timm, prefix=PREFIX),
     "encoder": Choice("encoder of identity", encoders),

@@ -16,6 +16,7 @@ from dfworkbench.datasets import LAYOUTS
 from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.evaluation.metrics.evaluate import lost_intervals, row_interval, table_notes
 from dfworkbench.show.tables import ReadableTable
+from dfworkbench.zoo.describe import input_text
 
 _METRICS = {
     "auc": "AUC",
@@ -163,8 +164,7 @@ def checkpoint_table(loaded: Any) -> ReadableTable:
     """The passport of a detector (`checkpoints.LoadedDetector`): what it is, on what it was trained, what it must be fed."""
     spec = loaded.input_spec
     origin = loaded.provenance
-    kind = f"clips of {spec.clip_length} faces" if spec.clip_length > 1 else "single faces"
-    fed = "windows of whole pictures" if spec.alignment == "whole" else f"{kind}, {spec.crop_scale} x the face box"
+    clips = f"clips of {spec.clip_length}: " if spec.clip_length > 1 else ""
     commit = (origin.get("git_commit") or "not known")[:10] + (
         " with uncommitted changes" if origin.get("git_dirty") else ""
     )
@@ -172,7 +172,7 @@ def checkpoint_table(loaded: Any) -> ReadableTable:
         "file": f"{loaded.path.parent.name}/{loaded.path.name}",
         "detector": f"{loaded.name}, {sum(p.numel() for p in loaded.detector.parameters()):,} parameters",
         **_training_rows(loaded),
-        "is fed with": f"{fed}, {spec.size_px} x {spec.size_px}, {spec.channel_order.upper()}",
+        "is fed with": clips + input_text(spec),
         "made with": f"dfworkbench {origin.get('dfworkbench', '?')}, commit {commit}, seed {origin.get('seed', '?')}",
     }
     return ReadableTable({"": rows})
@@ -181,9 +181,13 @@ def checkpoint_table(loaded: Any) -> ReadableTable:
 def _training_rows(loaded: Any) -> dict[str, str]:
     record, epochs = loaded.metadata, loaded.provenance.get("settings", {}).get("epochs", "?")
     if source := loaded.provenance.get("source"):
+        card = source.get("card") or {}
+        theirs = {"published as": card["title"], "licence of the weights": card["licence_weights"]} if card else {}
+        trained_on = f"{card['trained_on']}, by its authors" if card else "not known"
         return {
+            **theirs,
             "imported from": f"{source['file']} ({source['kind']}), SHA-256 {source['sha256'][:12]}…",
-            "trained on": "not known: no data set here is certain to be held out",
+            "trained on": f"{trained_on}: no data set here is certain to be held out",
         }
     return {
         "trained on": f"{loaded.trained_on or 'not known'}, method {record.get('method', 'not known')}",

@@ -20,6 +20,7 @@ from dfworkbench.media.foreign import parse_json
 from dfworkbench.models import build_detector
 from dfworkbench.models.devices import choose_device
 from dfworkbench.models.registry import ENTRY_POINTS, home_of
+from dfworkbench.models.timm_names import PREFIX
 from dfworkbench.runs.run import Run, find_checkpoint
 
 FORMAT = "dfworkbench-detector-1"
@@ -180,6 +181,8 @@ def _build(record: dict[str, Any], path: Path) -> Any:
 def _how_to_register(record: dict[str, Any]) -> str:
     """What to do about a detector that is not known here."""
     name, home = record["detector"], str(record.get("registered_from", ""))
+    if name.startswith(PREFIX):
+        return "Install the timm that it was trained with; provenance.json of its run has the version."
     module, _, builder = home.partition(":")
     if not home:
         return f"If it is one of your own, call register_detector({name!r}, …) before loading."

@@ -10,7 +10,6 @@
 are read and never written.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from dfworkbench.core.errors import DownloadError
+from dfworkbench.core.provenance import file_hash
 from dfworkbench.core.workspace import Workspace, atomic_path, find_workspace
 
 if TYPE_CHECKING:
@@ -40,12 +40,6 @@ def target_path(card: "Card", file: "CardFile", workspace: Workspace | None = No
     return card_folder(card, workspace) / Path(file.name).name
 
 
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's bytes, read in pieces."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def find_cached(card: "Card", file: "CardFile", workspace: Workspace | None = None) -> Path | None:
     """A file of a card that is on this machine already, with the right hash; None if there is none.
 
@@ -54,9 +48,9 @@ def find_cached(card: "Card", file: "CardFile", workspace: Workspace | None = No
     """
     target = target_path(card, file, workspace)
     if target.is_file():
-        require_hash(card, file, target, sha256_of(target), f"Delete {target} and get it again.")
+        require_hash(card, file, target, file_hash(target), f"Delete {target} and get it again.")
         return target
-    return next((path for path in _elsewhere(file) if sha256_of(path) == file.sha256), None) if file.sha256 else None
+    return next((path for path in _elsewhere(file) if file_hash(path) == file.sha256), None) if file.sha256 else None
 
 
 def require_hash(card: "Card", file: "CardFile", target: Path, found: str, cure: str) -> None:

@@ -157,7 +157,8 @@ def _input_words(spec: "InputSpec") -> Iterator[str]:
 
 
 def _numbers(values: tuple[float, ...]) -> str:
-    return " ".join(f"{value:.4g}" for value in dict.fromkeys(values))
+    shown = values[:1] if len(set(values)) == 1 else values
+    return " ".join(f"{value:.4g}" for value in shown)
 
 
 def _file_facts(file: "CardFile") -> str:

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 from dfworkbench.core.errors import DataNotFoundError, DownloadError
 from dfworkbench.core.locks import held
+from dfworkbench.core.provenance import file_hash
 from dfworkbench.core.workspace import Workspace, explain_write
 from dfworkbench.zoo.addresses import fetch_address, offline, require_safe
-from dfworkbench.zoo.cache import find_cached, require_hash, sha256_of, size_text, target_path, write_record
+from dfworkbench.zoo.cache import find_cached, require_hash, size_text, target_path, write_record
 from dfworkbench.zoo.card import get_card
 from dfworkbench.zoo.licences import require_accepted
 
 if TYPE_CHECKING:
     from dfworkbench.zoo.card import Card, CardFile
-    from dfworkbench.zoo.transfer import Fetched, Patience, Wanted
+    from dfworkbench.zoo.transfer import Fetched, Patience, Progress, Wanted
 
 
 def get(
@@ -22,7 +23,7 @@ def get(
     file: str = "",
     *,
     accept: bool = False,
-    progress: bool = True,
+    progress: "Progress" = True,
     workspace: Workspace | None = None,
     patience: "Patience | None" = None,
 ) -> Path:
@@ -35,7 +36,7 @@ def get(
         card: A card or its name.
         file: Name of one of its files; the first one by default.
         accept: Accept the terms that the card asks for; remembered.
-        progress: Whether to show a bar with the time that is left.
+        progress: Whether to show a bar with the time that is left; or what makes one, as `tqdm` does.
         workspace: Whose weights folder is used; DFWORKBENCH_WEIGHTS names another one.
         patience: How long to wait for the server.
 
@@ -61,7 +62,7 @@ def get(
         return target
     if found == target:  # perhaps carried over by hand
         about = {"bytes": target.stat().st_size, "address": "put there by hand"}
-        write_record(target, item.sha256 or sha256_of(target), about)
+        write_record(target, item.sha256 or file_hash(target), about)
     return found
 
 
@@ -101,7 +102,7 @@ def _require_possible(card: "Card", file: "CardFile", target: Path) -> None:
     require_safe(fetch_address(file.url))
 
 
-def _fetch(card: "Card", file: "CardFile", target: Path, progress: bool, patience: "Patience | None") -> None:
+def _fetch(card: "Card", file: "CardFile", target: Path, progress: "Progress", patience: "Patience | None") -> None:
     from dfworkbench.zoo.transfer import Patience, Wanted, transfer  # httpx is only needed here
 
     lock = target.with_name(f".fetch-{target.name}")
@@ -110,7 +111,7 @@ def _fetch(card: "Card", file: "CardFile", target: Path, progress: bool, patienc
     with held(lock, f"fetching {file.name} of the card {card.name!r}"):
         try:
             if target.is_file():  # another process was faster
-                require_hash(card, file, target, sha256_of(target), f"Delete {target} and get it again.")
+                require_hash(card, file, target, file_hash(target), f"Delete {target} and get it again.")
                 return
             wanted = Wanted(fetch_address(file.url), target, file.bytes, file.sha256 or "")
             fetched = transfer(wanted, progress=progress, patience=patience or Patience())

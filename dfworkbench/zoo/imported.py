@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dfworkbench.core.errors import DataNotFoundError, UnknownNameError
+from dfworkbench.core.provenance import file_hash
 from dfworkbench.core.workspace import Workspace, find_workspace
-from dfworkbench.zoo.cache import find_cached, require_hash, sha256_of, target_path, write_record
+from dfworkbench.zoo.cache import find_cached, require_hash, target_path, write_record
 from dfworkbench.zoo.card import get_card
-from dfworkbench.zoo.fetching import get, require_files
+from dfworkbench.zoo.fetching import by_hand_text, get, require_files
 from dfworkbench.zoo.licences import require_accepted
 
 if TYPE_CHECKING:
@@ -77,18 +78,14 @@ def require_no_bare_card(name: str, workspace: Workspace | None = None) -> None:
     except UnknownNameError:
         return
     run = find_run(card, file, workspace)
-    as_run = (
-        f"It was imported as the run {run.name!r}: use that name"
-        if run
-        else "Import it once: "
-        + (
-            f"dfworkbench zoo get {name}, then dfworkbench zoo score {name} PATH"
-            if card.files
-            else f"dfworkbench zoo import {card.name} PATH"
-        )
-    )
+    if run:
+        cure = f"It was imported as the run {run.name!r}: use that name."
+    elif card.files:
+        cure = f"Get it with dfworkbench zoo get {name}; dfworkbench zoo score {name} PATH then imports and scores it."
+    else:
+        cure = f"Import one with dfworkbench zoo import {card.name} PATH, and use the name of the run that this makes."
     raise DataNotFoundError(
-        f"opening the run {name!r}: it is the card of a published detector ({card.title}), and no run. Expected a run. {as_run}."
+        f"opening the run {name!r}: it is the card of a published detector ({card.title}), and no run. Expected a run. {cure}"
     )
 
 
@@ -124,7 +121,7 @@ def import_file(
     require_accepted(card, accept, workspace)
     path, item = Path(path), _item_of(card, Path(path))
     if item is not None and path.is_file():
-        target, sha256 = target_path(card, item, workspace), sha256_of(path)
+        target, sha256 = target_path(card, item, workspace), file_hash(path)
         cure = "Get it again, from the address that `dfworkbench zoo show` gives; dfworkbench.zoo.import_card takes any file."
         require_hash(card, item, target, sha256, cure)
         if not item.sha256:
@@ -184,9 +181,11 @@ def _path(card: "Card", item: "CardFile", fetch: bool, progress: bool, workspace
         return get(card, item.name, progress=progress, workspace=workspace)
     found = find_cached(card, item, workspace)
     if found is None:
+        named = card.name if item == card.files[0] else f"{card.name}:{item.name}"
         raise DataNotFoundError(
             f"using the card {card.name!r}: {item.name} is not on this machine, and nothing is fetched unasked. Get it with "
-            f"dfworkbench zoo get {card.name}{'' if item == card.files[0] else ':' + item.name}, or add --get."
+            f"`dfworkbench zoo get {named}`, with --get, or with the button in notebook 03. "
+            f"{by_hand_text(card, item, target_path(card, item, workspace))}"
         )
     return found
 

@@ -33,8 +33,8 @@ def require_accepted(card: "Card", accept: bool = False, workspace: Workspace | 
     if not accept:
         raise ParameterError(
             f"using the weights of {card.title}: their terms were not accepted yet. Licence of the weights: "
-            f"{card.licence_weights}. Expected that you confirm once: {card.accept!r} Add --accept-licence {card.name} on the "
-            "command line, or pass accept=True in Python."
+            f"{card.licence_weights}. Expected that you confirm once: {card.accept!r} Run `dfworkbench zoo get {card.name} "
+            f"--accept-licence {card.name}`, tick the box in notebook 03, or pass accept=True in Python."
         )
     record = {"card": card.name, "licence_weights": card.licence_weights, "accepted": card.accept, "date": today()}
     write_object(card_folder(card, workspace) / LICENCE, record)

@@ -16,7 +16,8 @@ class PartFile:
     """What came of a file so far. A killed download leaves it behind, and the next one continues.
 
     Beside FILE.part lies FILE.part.json with the address that it came from and the mark by which that server tells one version
-    of the file from another (ETag, else Last-Modified). Only the same address continues it.
+    of the file from another (ETag, else Last-Modified). Another address, such as that of a mirror, continues the file only where
+    the hash of the whole is known.
 
     Attributes:
         path: FILE.part.
@@ -36,8 +37,9 @@ class PartFile:
         self._note, self._address, self._stream = target.with_name(f"{target.name}.part.json"), address, None
         self.size, self.validator, self._hash = 0, "", hashlib.sha256()
         note = self._read_note()
-        self.validator = str(note.get("validator", ""))
-        if note.get("address") == address and (self.validator or unmarked) and self.path.is_file():
+        if note.get("address") == address:
+            self.validator = str(note.get("validator", ""))
+        if (self.validator or unmarked) and self.path.is_file():
             self._hash_what_is_there()
         else:
             self.restart()

@@ -69,12 +69,16 @@ class Fetched:
     announced: dict[str, str] = field(default_factory=dict)
 
 
-def transfer(wanted: Wanted, *, progress: bool = True, patience: Patience = Patience()) -> Fetched:
+#: Whether to show a bar with the time that is left; or what makes one, as `tqdm` does, to show it elsewhere.
+Progress = bool | Callable[..., tqdm]
+
+
+def transfer(wanted: Wanted, *, progress: Progress = True, patience: Patience = Patience()) -> Fetched:
     """Bring a file into `TARGET.part`, beginning with what is there of it.
 
     Args:
         wanted: The file. Its folder must exist, and be locked against other processes.
-        progress: Whether to show a bar with the time that is left.
+        progress: Whether and how to show a bar.
         patience: When to give up.
 
     Returns:
@@ -111,17 +115,16 @@ class _Download:
         Raises:
             FailedTry: The connection failed or broke.
         """
-        with answer(self.client, self.wanted.address, self.wanted.doing, self.part.range_headers) as (
-            response,
-            announced,
-        ):
+        headers = self.part.range_headers
+        with answer(self.client, self.wanted.address, self.wanted.doing, headers) as (response, announced):
             if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
                 if self.part.size and response.headers.get("Content-Range") == f"bytes */{self.part.size}":
                     return announced  # all bytes are there; their hash is compared by the caller
                 self.part.restart()
                 raise FailedTry("the server has no bytes beyond those that an earlier try left; beginning anew")
-            total = self._begin(response)
-            self._require_expected(response, total, announced)
+            total = self._total(response)
+            self._require_expected(response, total, announced)  # before anything that came earlier is given up
+            self._begin(response, total)
             for block in response.iter_raw():
                 self.part.append(block)
                 self.bar.update(len(block))
@@ -134,22 +137,25 @@ class _Download:
                 raise FailedTry(f"the connection ended after {self.part.size:,} of {total:,} bytes")
         return announced
 
-    def _begin(self, response: httpx.Response) -> int | None:
-        """Bring the part to where the answer begins; returns the size of the whole file, None if nobody knows it."""
+    def _total(self, response: httpx.Response) -> int | None:
+        """Size of the whole file; None if nobody knows it."""
+        length = response.headers.get("Content-Length", "")
         if response.status_code == httpx.codes.PARTIAL_CONTENT:
             match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
             if not match or int(match[1]) != self.part.size:
                 self.part.restart()
                 raise FailedTry("the server sent another range than it was asked for; beginning anew")
             length = match[2]
-        else:
-            self.part.restart()  # of a server without ranges, or of another version of the file
+        return int(length) if length.isdigit() else self.wanted.size
+
+    def _begin(self, response: httpx.Response, total: int | None) -> None:
+        """Bring part and bar to where the answer begins."""
+        if response.status_code != httpx.codes.PARTIAL_CONTENT:
+            self.part.restart()  # the server knows no ranges, or has another version of the file by now
             self.part.mark(response.headers)
-            length = response.headers.get("Content-Length", "")
-        total = int(length) if length.isdigit() else self.wanted.size
+        _require_space(self.wanted, (total or 0) - self.part.size)
         self.bar.reset(total)
         self.bar.initial = self.bar.n = self.part.size  # what an earlier try brought says nothing of the speed now
-        return total
 
     def _require_expected(self, response: httpx.Response, total: int | None, announced: dict[str, str]) -> None:
         kind = response.headers.get("Content-Type", "")
@@ -164,18 +170,22 @@ class _Download:
                 "or proxy, or carry the file over by hand."
             )
         size, sha256 = self.wanted.size, self.wanted.sha256
+        if total is None and not sha256 and "chunked" not in response.headers.get("Transfer-Encoding", ""):
+            raise DownloadError(
+                f"{self.wanted.doing}: the server does not say how long the file is, and no size or hash is known, so half a "
+                "file would look like a whole one. Expected one of them: use another mirror, or carry the file over by hand."
+            )
         seen = [str(total) if total is not None else "", announced.get("size", "")]
         if size and (other := next((text for text in seen if text.isdigit() and int(text) != size), "")):
             raise DownloadError(
-                f"{self.wanted.doing}: the server offers {int(other):,} bytes; expected {size:,}. It is another file: nothing was "
-                "kept. Check the address, or whether a newer dfworkbench knows the file."
+                f"{self.wanted.doing}: the server offers {int(other):,} bytes; expected {size:,}. It is another file, and was not "
+                "fetched. Check the address, or whether a newer dfworkbench knows the file."
             )
         if sha256 and announced.get("sha256", sha256) != sha256.lower():
             raise DownloadError(
-                f"{self.wanted.doing}: the server announces a file with SHA-256 {announced['sha256']}; expected {sha256}. Nothing "
-                "was kept. Check the address, or whether a newer dfworkbench knows the file."
+                f"{self.wanted.doing}: the server announces a file with SHA-256 {announced['sha256']}; expected {sha256}. It was "
+                "not fetched. Check the address, or whether a newer dfworkbench knows the file."
             )
-        _require_space(self.wanted, (total or 0) - self.part.size)
 
 
 def _try_until_whole(download: _Download, patience: Patience) -> dict[str, str]:
@@ -224,8 +234,8 @@ def _require_same_bytes(wanted: Wanted, found: Fetched) -> None:
         )
 
 
-def _bar(wanted: Wanted, part: PartFile, progress: bool) -> tqdm:
-    name = wanted.target.name
-    return tqdm(
+def _bar(wanted: Wanted, part: PartFile, progress: Progress) -> tqdm:
+    name, bar = wanted.target.name, tqdm if isinstance(progress, bool) else progress
+    return bar(
         total=wanted.size, initial=part.size, desc=name, unit="B", unit_scale=True, disable=not progress, leave=False
     )

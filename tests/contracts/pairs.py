@@ -15,12 +15,14 @@ SMALL = {
 #: Without chance of their own, and on weights that nothing has trained.
 METHOD_OPTIONS = {"mi_net": {"mixup": 0.0}, "resynthesis": {"allow_undertrained": True}}
 
+#: Of the networks of timm that can be named as detectors, a convolutional one and a transformer; both are small.
+OF_TIMM = ("timm:resnet10t", "timm:test_vit")
 
 #: The code of another detector, only wider or deeper, or of two others put together: they are built, scored and saved here;
 #: training, and that samples of a batch do not influence each other, is tested on the others.
 TWINS = {f"efficientnet_b{i}" for i in range(1, 8)} | {
     "caddm_efficientnet_b3", "caddm_efficientnet_b4", "efficientnet_b0_lstm", "efficientnet_b3_lstm",
-    "mi_net_resnet34", "resnet34"
+    "mi_net_resnet34", "resnet34", OF_TIMM[1]
 } | {f"mi_net_efficientnet_b{i}" for i in range(8)} | {f"resynthesis_stage{i}" for i in (1, 2, 3, 4)}  # fmt: skip
 
 #: Twins with up to 270 million parameters, seconds for each check. They show shapes and that scores repeat; the rest is shown by

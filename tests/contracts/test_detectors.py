@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from pairs import GIANTS, TWINS, make_batch, settle_norms, small_detector, small_options
+from pairs import GIANTS, OF_TIMM, TWINS, make_batch, settle_norms, small_detector, small_options
 
 from dfworkbench.core.errors import InputError
 from dfworkbench.core.input_spec import InputSpec
@@ -13,7 +13,7 @@ from dfworkbench.models.inputs import prepare
 from dfworkbench.runs.checkpoints import load_detector, save_detector
 
 
-@pytest.fixture(scope="module", params=list_detectors())
+@pytest.fixture(scope="module", params=[*list_detectors(), *OF_TIMM])
 def name(request):
     return request.param
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from pairs import TWINS, fits, make_batch, settle_norms, small_detector, small_method
+from pairs import OF_TIMM, TWINS, fits, make_batch, settle_norms, small_detector, small_method
 
 from dfworkbench.core.errors import InputError, ParameterError
 from dfworkbench.models import HELPERS, list_detectors
@@ -16,7 +16,7 @@ from dfworkbench.models.inputs import prepare
 from dfworkbench.training.registry import build_method, list_methods
 from dfworkbench.training.step import Step
 
-NETWORKS = [*list_detectors(), *HELPERS]
+NETWORKS = [*list_detectors(), *OF_TIMM, *HELPERS]
 #: Options without which a method does not let its loss come near 0, on purpose.
 TO_LEARN = {"mi_net": {"weighting": "sum", "local_loss": False}}
 PAIRS = [(m, d) for m in list_methods() for d in NETWORKS if d not in TWINS and fits(m, d)]

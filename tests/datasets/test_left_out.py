@@ -27,6 +27,10 @@ def write(root, name, content):
 SETS = {
     "celebdf": {"Celeb-real/id0_0000.mp4": "", "YouTube-real/00000.mp4": "", "Celeb-synthesis/id0_id1_0000.mp4": ""},
     "deeperforensics": {"manipulated_videos/end_to_end/000_M101.mp4": ""},
+    "deepfakebench": {
+        "f/0/0.png": "",
+        "set.json": {"x": {"y": {"test": {"0": {"label": "x_real", "frames": ["f/0/0.png"]}}}}},
+    },
     "dfdc": {"part_0/a.mp4": "", "part_0/metadata.json": {"a.mp4": {"label": "REAL", "split": "train"}}},
     "faceforensics": {"original_sequences/youtube/c23/videos/000.mp4": ""},
     "folders": {"real/a.mp4": "", "fake/b.png": ""},
@@ -161,6 +165,17 @@ def test_a_name_in_a_list_that_is_not_utf8_gets_a_row_too(tmp_path):
 # -- what lists name --------------------------------------------------------------------------------------------------
 
 LISTS = {
+    "deepfakebench": (
+        "set.json",
+        lambda names: json.dumps(
+            {
+                "x": {
+                    "y": {"test": {n: {"label": "x_real", "frames": [f"f/{n}/{i}.png" for i in (0, 1)]} for n in names}}
+                }
+            }
+        ),
+        "f/{}/0.png",
+    ),
     "dfdc": ("metadata.json", lambda names: json.dumps({f"{n}.mp4": {"label": "REAL"} for n in names}), "{}.mp4"),
     "ldm": ("ldm.json", lambda names: json.dumps({f"f/{n}/0": {"label": 0} for n in names}), "f/{}/0.png"),
     "list_files": ("test_real.txt", lambda names: "".join(f"0,f/{n},1\n" for n in names), "f/{}/0.png"),

@@ -2,8 +2,6 @@
 
 import json
 import logging
-import os
-import random
 from collections import Counter
 from pathlib import Path
 
@@ -201,46 +199,3 @@ def test_a_split_file_that_names_a_part_of_the_videos(celeb, tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         assert Counter(with_splits(videos, tmp_path / "splits.csv").split) == {"test": 20, "": 4}
     assert "names no split for 4 of 24 videos, which are left out: c/" in caplog.text
-
-
-# -- genuine files of the field ---------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def formats():
-    folder = Path(os.environ.get("DFWORKBENCH_TRIALS", "")) / "media" / "formats"
-    if "DFWORKBENCH_TRIALS" not in os.environ or not folder.is_dir():
-        pytest.skip("DFWORKBENCH_TRIALS names no folder with published lists")
-    return folder
-
-
-def test_trial_published_lists_of_celebdf(formats, tmp_path):
-    for file in sorted((formats / "celebdf").glob("*.txt")):
-        lines = file.read_text().split("\n")
-        root = tmp_path / file.stem
-        listed = [line.split()[1] for line in lines if line.strip()]
-        touch(root, *listed, *(f"Celeb-real/id{n}_9999.mp4" for n in range(20)))
-        save(root, [line.replace("/", "\\") for line in lines], end="\r\n")
-        videos = read_layout("celebdf", root, "c")
-        assert set(videos.path[videos.split == "test"]) == set(listed)
-        assert len(videos) == len(listed) + 20
-
-
-def test_trial_published_splits_of_faceforensics(formats, tmp_path, caplog):
-    names = random.Random(0).sample([f"{n:03d}" for n in range(1000)], 50)
-    touch(tmp_path, *(f"original_sequences/youtube/raw/videos/{name}.mp4" for name in names))
-    (tmp_path / "splits").symlink_to(formats / "faceforensics" / "splits")
-    videos = read_layout("faceforensics", tmp_path, "f", compression="raw")
-    assert set(videos.split) == {"train", "val", "test"}
-    assert "50 of the 1000 names in splits/*.json are there" in caplog.text
-
-
-def test_trial_published_metadata_of_dfdc(formats, tmp_path):
-    for file in sorted((formats / "dfdc").glob("*.json")):
-        entries = json.loads(file.read_text())
-        root = tmp_path / file.stem
-        touch(root, *entries)
-        (root / "metadata.json").symlink_to(file)
-        videos = read_layout("dfdc", root, "d")
-        assert len(videos) == len(entries)
-        assert (videos.label == 1).sum() == sum(entry["label"] == "FAKE" for entry in entries.values())

@@ -31,16 +31,16 @@ def _layout(layout: str) -> Callable[[Path], Any]:
     def read(file: Path) -> Any:
         from dfworkbench.datasets.layouts import read_layout
 
-        return read_layout(layout, file.parent if layout != "faceforensics" else file.parent.parent, "x")
+        return read_layout(layout, file.parent.parent if file.parent.name == "splits" else file.parent, "x")
 
     return read
 
 
-def _text(text: str, *beside: str) -> Callable[[Path], bytes]:
+def _text(text: str, *beside: str, files: dict[str, str] | None = None) -> Callable[[Path], bytes]:
     def seed(folder: Path) -> bytes:
-        for name in beside:
+        for name, content in {**dict.fromkeys(beside, "x"), **(files or {})}.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes(b"x")
+            (folder / name).write_text(content)
         return text.encode()
 
     return seed
@@ -280,10 +280,19 @@ _LDM = (
     '"f/3_4/f_1":{"det_label":1,"source_label":"035","target_label":36}}'
 )
 _LISTS = "1,FF++/manipulated_sequences/Deepfakes/c23/frames/071_054.mp4,92\n1,x/b.mp4,3\n"
+_SOUND = "train_mp4,label,original,split,audio_altered\nb.mp4,FAKE,a.mp4,train,True\nc.mp4,FAKE,a.mp4,train,False\n"
+_BENCH = (
+    '{"FF-DF":{"FF-real":{"train":{"c23":{"000":{"label":"FF-real","frames":["a/frames/000/0.png","a/frames/000/1.png"]}}}},'
+    '"FF-DF":{"test":{"c23":{"000_001":{"label":"FF-DF","frames":["a\\\\frames\\\\000_001\\\\0.png","a\\\\frames\\\\000_001\\\\1.png"]}}}}},'
+    '"x":{"y":{"val":{"id0_id1_0000":{"label":"CelebDFv2_fake","frames":"b.mp4"}},"test":{"90170":{"label":"x_real","frames":[]}}}}}'
+)
 _FF = "original_sequences/youtube/c23/videos/000.mp4", "manipulated_sequences/Deepfakes/c23/videos/000_001.mp4"
 
 READERS: dict[str, Reader] = {
     "dfdc": Reader("metadata.json", _text(_DFDC, "a.mp4", "b.mp4"), _layout("dfdc")),
+    "dfdc_sound": Reader(
+        "metadata_audio_altered.csv", _text(_SOUND, "a.mp4", "b.mp4", files={"metadata.json": _DFDC}), _layout("dfdc")
+    ),
     "dfdc_preview": Reader("dataset.json", _text(_PREVIEW, "method_A/1/a.mp4", "c.mp4"), _layout("dfdc")),
     "ldm": Reader("ldm.json", _text(_LDM, "r/1/f_0.png", "f/1_2/f_0.png", "f/3_4/f_1.png"), _layout("ldm")),
     "list_files": Reader("train_fake.txt", _text(_LISTS, "x/b.mp4/1.png"), _layout("list_files")),
@@ -300,6 +309,12 @@ READERS: dict[str, Reader] = {
         _text('[["000","001"],["002","003"]]', *(f"../{name}" for name in _FF)),
         _layout("faceforensics"),
     ),
+    "youtube_clips": Reader(
+        "conversion_dict.json",
+        _text('{"000":"ab_CD-12345 0","001":"ab_CD-12345 1","002":"x 0"}', *_FF),
+        _layout("faceforensics"),
+    ),
+    "bench_set": Reader("set.json", _text(_BENCH, "a/frames/000/0.png", "b.mp4"), _layout("deepfakebench")),
     "generated_images": Reader(
         "groups.csv",
         _text("path,group\nreal/a.png,p1\nfake/g/b.png,p2\n", "real/a.png", "fake/g/b.png"),

@@ -10,11 +10,16 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from weight_server import serving
 
 from dfworkbench.core.errors import DataNotFoundError, DownloadError, OutputError, ParameterError
@@ -249,6 +254,37 @@ def test_a_web_page_is_no_weight_file(server):
         fetched(card_of(f"{server.url}/w.bin", sha256=None, bytes=None))
 
 
+def test_a_web_page_in_between_costs_nothing(server):
+    """A hotel's login page is no reason to give up a gigabyte."""
+    card = card_of(f"{server.url}/w.bin", bytes=None)
+    part = left_part(card, BYTES[:200_000], server)
+    server.ranges, server.headers["/w.bin"] = False, {"Content-Type": "text/html"}
+    with pytest.raises(DownloadError, match="web page"):
+        fetched(card)
+    assert part.stat().st_size == 200_000
+    server.ranges = True
+    server.headers.clear()
+    assert fetched(card).read_bytes() == BYTES
+    assert server.ranges_asked[-1] == "bytes=200000-"
+
+
+def test_another_mirror_continues_where_the_hash_is_known(server, monkeypatch):
+    server.cut_after["/w.bin"] = [100_000] + [0] * 4
+    with pytest.raises(DownloadError):
+        fetched(card_of(f"{server.url}/w.bin"))
+    with serving() as other:
+        other.files["/copy.bin"] = BYTES
+        assert fetched(card_of(f"{other.url}/copy.bin")).read_bytes() == BYTES
+        assert other.ranges_asked == ["bytes=100000-"]
+        assert "if-range" not in other.asked[0][1]
+
+
+def test_half_a_file_must_not_look_whole(server):
+    server.lengths = False
+    with pytest.raises(DownloadError, match="does not say how long"):
+        fetched(card_of(f"{server.url}/w.bin", bytes=None, sha256=None))
+
+
 def test_nobody_answers():
     with serving() as gone:
         pass
@@ -400,6 +436,53 @@ def test_a_mirror_serves_all_hosts(server, monkeypatch):
 def test_without_mirror_and_endpoint_addresses_stay():
     for url in ("https://huggingface.co/a/b", "https://huggingface.company/a"):
         assert fetch_address(url) == url
+
+
+def test_proxies_of_the_environment_are_used(monkeypatch):
+    with serving() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        with pytest.raises(DownloadError, match="403"):
+            fetched(card_of("https://weights.example/w.bin"))
+        assert proxy.asked[0][0] == "weights.example:443"
+
+
+def test_a_proxy_is_not_asked_for_this_machine(server, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    assert fetched(card_of(f"{server.url}/w.bin")).is_file()
+
+
+def test_a_proxy_that_cannot_be_used(monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "nonsense://proxy")
+    with pytest.raises(DownloadError, match="HTTPS_PROXY"):
+        fetched(card_of("https://weights.example/w.bin"))
+
+
+def test_certificates_of_the_environment_are_trusted(tmp_path, monkeypatch):
+    certificate = own_certificate(tmp_path / "own.pem")
+    with serving(certificate) as server:
+        server.files["/w.bin"] = BYTES
+        monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+        monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+        with pytest.raises(DownloadError, match="SSL_CERT_FILE"):
+            fetched(card_of(f"{server.url}/w.bin"))
+        assert WAITS == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert fetched(card_of(f"{server.url}/w.bin")).read_bytes() == BYTES
+
+
+def own_certificate(path: Path) -> Path:
+    """A key and a certificate for 127.0.0.1 that it signed itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(
+        name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(1)
+    )
+    builder = builder.add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), False)
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
+    path.write_bytes(private + builder.sign(key, hashes.SHA256()).public_bytes(pem))
+    return path
 
 
 def test_a_full_disk_is_noticed_before(server, monkeypatch):

@@ -106,6 +106,22 @@ def test_groups_and_misspelt_commands(capsys):
     assert "dfworkbench zoo get --help" in capsys.readouterr().err
 
 
+def test_import_takes_options_of_the_card(monkeypatch, home, capsys):
+    seen = []
+
+    def import_file(card, path, name, *, accept, **options):
+        seen.append((card.name, path.name, name, accept, options))
+        return home / "checkpoints" / "made"
+
+    monkeypatch.setattr("dfworkbench.zoo.imported.import_file", import_file)
+    words = "zoo import gend_clip model.safetensors --name made -p fake 1 -p backbone -x.bin"
+    assert cli.main(words.split()) == 0
+    assert seen == [("gend_clip", "model.safetensors", "made", False, {"fake": 1, "backbone": "-x.bin"})]
+    assert "dfworkbench zoo score made PATH" in capsys.readouterr().out
+    assert cli.main("zoo import gend_clip model.safetensors -p fake".split()) == 2
+    assert "dfworkbench zoo import: -p fake is not complete" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("words", [["list"], ["show", "gend_clip"]])
 def test_cards_need_no_torch(words):
     code = f"import sys, dfworkbench.__main__ as m; m.main({['zoo', *words]!r}); sys.exit('torch' in sys.modules)"

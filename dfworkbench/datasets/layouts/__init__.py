@@ -11,6 +11,7 @@ from dfworkbench.core.names import require_name
 from dfworkbench.core.safe_paths import require_folder_name
 from dfworkbench.datasets.layouts.celebdf import CELEBDF
 from dfworkbench.datasets.layouts.deeperforensics import DEEPERFORENSICS
+from dfworkbench.datasets.layouts.deepfakebench import DEEPFAKEBENCH
 from dfworkbench.datasets.layouts.dfdc import DFDC
 from dfworkbench.datasets.layouts.faceforensics import FACEFORENSICS
 from dfworkbench.datasets.layouts.folders import FOLDERS
@@ -30,6 +31,7 @@ LAYOUTS: dict[str, Layout] = {
     for layout in (
         CELEBDF,
         DEEPERFORENSICS,
+        DEEPFAKEBENCH,
         DFDC,
         FACEFORENSICS,
         FOLDERS,

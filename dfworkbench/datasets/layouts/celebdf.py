@@ -45,7 +45,7 @@ def read_celebdf(root: Path, dataset: str) -> list[dict[str, Any]]:
     rows = []
     for folder, file in videos:
         label = _FOLDERS[folder]
-        carrier, donor = _identities(dataset, folder, file.stem)
+        carrier, donor = identities_of_name(dataset, folder, file.stem)
         rows.append(
             video_row(
                 dataset, root, file, label,
@@ -70,7 +70,8 @@ def _genuine(stem: str, originals: dict[str, str]) -> str:
     return originals.get(name, f"Celeb-real/{name}.mp4")
 
 
-def _identities(dataset: str, folder: str, stem: str) -> tuple[str, str]:
+def identities_of_name(dataset: str, folder: str, stem: str) -> tuple[str, str]:
+    """Carrier and donor ("" for none) of a video of one of the three folders, as its name tells them."""
     parts = stem.split("_")
     if folder == "YouTube-real":  # one unnamed person a clip
         return f"{dataset}/youtube{stem}", ""

@@ -4,7 +4,7 @@ original_sequences/{youtube,actors}/{raw,c23,c40}/videos/000.mp4
 manipulated_sequences/{kind}/{raw,c23,c40}/videos/000_003.mp4     target (carrier) first, source (donor) second
 manipulated_sequences/{kind}/masks/videos/000_003.mp4             true forgery masks, where downloaded
 splits/{train,val,test}.json                                      lists of identity pairs
-conversion_dict.json                                              000 -> YouTube video and number of the clip: "--b1Ua-kWJE 0"
+conversion_dict.json                                              000 -> YouTube video and number of the clip: "ab_CD-12345 0"
 """
 
 import logging
@@ -135,7 +135,7 @@ def _first_clips(root: Path, dataset: str, names: Iterable[str], split_of: Mappi
 
 
 def _youtube_videos(file: Path) -> dict[str, str]:
-    """Identity -> YouTube video, from "000": "--b1Ua-kWJE 0"."""
+    """Identity -> YouTube video, from "000": "ab_CD-12345 0"."""
     try:
         entries = read_json(file)
         problem = (
@@ -145,7 +145,7 @@ def _youtube_videos(file: Path) -> dict[str, str]:
         problem, entries = str(error), {}
     if problem:
         raise TableError(
-            f"reading which YouTube videos clips are from: {file} does not map names of clips to texts such as '--b1Ua-kWJE 0' "
+            f"reading which YouTube videos clips are from: {file} does not map names of clips to texts such as 'ab_CD-12345 0' "
             f"({problem}). Download it again, or remove it."
         )
     return {name: text.rpartition(" ")[0] or text for name, text in entries.items()}

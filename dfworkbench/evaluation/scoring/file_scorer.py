@@ -22,7 +22,8 @@ from dfworkbench.evaluation.scoring.journal import Finished
 from dfworkbench.evaluation.scoring.results import FileScore, TrackScore
 from dfworkbench.evaluation.scoring.rules import FACE_PX
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
-from dfworkbench.faces import FaceFinder, FaceSettings, TrackedFace, cut_for, faces_in_file, spec_for
+from dfworkbench.faces import FaceFinder, FaceSettings, TrackedFace, context_scale_for, cut_for, faces_in_file, spec_for
+from dfworkbench.faces.regions import needs_frame_pixels
 from dfworkbench.media import media_kind
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.memory import reuse_memory
@@ -33,7 +34,9 @@ ERROR = "error"
 #: What a row says whose score is NaN.
 NO_NUMBER = {"status": ERROR, "reason": "the detector gave no number (its weights or the pixels overflow)"}
 _log = logging.getLogger(__name__)
-_EXACT_CONTEXT_PX = 2048  # faces up to half as large are cut from the frame's own pixels
+#: Face tiles up to this size, and pictures that are resized whole, keep the frame's own pixels where a detector needs them:
+#: at most 12.6 MB each, which only faces of half the height of a 4K frame, or 4K pictures, take; 400 MB for 32 frames.
+_OWN_PIXELS_PX = 2048
 _OPEN = float("nan")  # probabilities of files and tracks: by the rule, once all rows are there
 
 
@@ -41,12 +44,18 @@ def face_settings(settings: ScoreSettings, spec: InputSpec) -> FaceSettings:
     """How faces must be found and cut in files, so that a detector with this input gets its crops."""
     values = {name: getattr(settings, name) for name in FaceSettings.model_fields}
     # a detector that looks further than the default tile still gets its crops
-    values["context_scale"] = max(settings.context_scale, spec.crop_scale)
-    if spec.exact:  # pixels of large faces must not be averaged before the crop is cut
-        values |= {"exact": True, "context_max_px": max(settings.context_max_px, _EXACT_CONTEXT_PX)}
+    values["context_scale"] = max(settings.context_scale, context_scale_for(spec))
+    least_px = 0
+    if spec.exact or needs_frame_pixels(spec):  # pixels of large faces must not be averaged before the crop is cut
+        values["exact"], least_px = settings.exact or spec.exact, _OWN_PIXELS_PX
+    if not spec.of_faces:
+        values |= {"whole": True, "crops": False}
     if spec.alignment == "whole":
         least_px = -(-spec.size_px // 4) * 4
-        values |= {"whole": True, "crops": False, "context_max_px": max(settings.context_max_px, least_px)}
+        values["whole_part"] = "centre" if spec.pad == "black" else settings.whole_part
+    elif spec.alignment == "whole_resized":
+        values["whole_part"] = "all" if spec.fit == "stretch" else "square"
+    values["context_max_px"] = max(settings.context_max_px, least_px)
     return FaceSettings(**values)
 
 

@@ -1,0 +1,65 @@
+"""Published detectors as HTML in a notebook: the card of one, and the list of all."""
+
+from html import escape
+
+import pandas as pd
+
+from dfworkbench.core.html import Link, html_table, note_html
+from dfworkbench.zoo.addresses import fetch_address
+from dfworkbench.zoo.cache import size_text, target_path
+from dfworkbench.zoo.card import Card, CardFile
+from dfworkbench.zoo.describe import input_text, looks_at, video_text
+
+_SHOWN = ["name", "licence", "size", "looks at", "trained on", "here"]
+
+
+def card_html(card: Card) -> str:
+    """What a published detector is: paper, licences, training data, input, the authors' rule, their figures, caveats."""
+    facts = {
+        "paper": _link(card.paper),
+        "code": _link(card.code),
+        "licence": f"code: {card.licence_code}; weights: {card.licence_weights}",
+        "trained on": card.trained_on,
+        "looks at": f"{looks_at(card)}" + (f": {input_text(card.input)}" if card.network else ""),
+        "face finder of its authors": card.detector,
+        "rule of its authors": video_text(card),
+    }
+    body = html_table((), [(name, value) for name, value in facts.items() if value])
+    notes = "".join(note_html(text) for text in card.caveats)
+    return f'<div class="dfw-title">{escape(card.title)}</div>{body}{_figures_html(card)}{notes}'
+
+
+def file_html(card: Card, file: CardFile) -> str:
+    """What a person needs to carry a file over: address, size, hash, and where it belongs."""
+    known = file.sha256 or "not known: that of the first download is recorded, and later ones must equal it"
+    facts = {
+        "file": file.name + (f" ({file.part})" if file.part else ""),
+        "address": Link(file.url, file.url) if fetch_address(file.url) == file.url else fetch_address(file.url),
+        "size": size_text(file.bytes),
+        "SHA-256": known,
+        "stated by": file.says,
+        "belongs at": str(target_path(card, file)),
+    }
+    return html_table((), [(name, value) for name, value in facts.items() if value])
+
+
+def list_html(table: pd.DataFrame) -> str:
+    """All published detectors, the first to try at the top, in a frame that scrolls.
+
+    Args:
+        table: Of `zoo.describe.cards_table`.
+    """
+    rows = table[_SHOWN].to_numpy().tolist()
+    return f'<div style="max-height:340px;overflow-y:auto">{html_table(_SHOWN, rows)}</div>'
+
+
+def _link(address: str) -> Link | str:
+    return Link(address, address.removeprefix("https://")) if address.startswith("https://") else address
+
+
+def _figures_html(card: Card) -> str:
+    if not card.figures:
+        return '<div class="dfw-hint">No figures of its authors are on record.</div>'
+    rows = [(f.data, f.level, f.measure, f"{f.value:g}", f.source) for f in card.figures]
+    table = html_table(("data", "level", "measure", "value", "source"), rows, right=(False, False, False, True, False))
+    return table + '<div class="dfw-hint">Figures as their source states them; none was measured here.</div>'

@@ -1,0 +1,42 @@
+"""Published detectors as checkpoints of a notebook: `zoo:CARD` or `zoo:CARD:FILE`, and the runs that they become."""
+
+from collections.abc import Sequence
+
+from dfworkbench.core.workspace import Workspace
+from dfworkbench.runs.run import Run
+from dfworkbench.zoo import imported
+from dfworkbench.zoo.describe import cards_table
+
+#: How a checkpoint that is a published detector begins; the rest is the name of its card, and perhaps of one of its files.
+PREFIX = "zoo:"
+
+
+def checkpoints(workspace: Workspace | None = None) -> list[str]:
+    """Runs, the newest first, and then the published detectors, the first to try at the top."""
+    return [*Run.names(workspace), *(PREFIX + name for name in cards_table(workspace)["name"])]
+
+
+def checkpoint_labels(names: Sequence[str], workspace: Workspace | None = None) -> list[str]:
+    """What a list shows for checkpoints: runs by their names, published detectors with what is here of them."""
+    here = cards_table(workspace).set_index("name")["here"].to_dict()
+    words = {"imported": "imported", "file": "file is here", "": "not fetched"}
+    return [f"{name} ({words[here.get(_card(name), '')]})" if name.startswith(PREFIX) else name for name in names]
+
+
+def run_of(name: str, workspace: Workspace | None = None) -> str:
+    """The run that a checkpoint stands for; a published detector whose file is here is imported first. Nothing is downloaded.
+
+    Raises:
+        UnknownNameError: There is no such card or file.
+        DataNotFoundError: The file of a published detector is not on this machine; says how to get it.
+        ParameterError: Its terms were not accepted yet.
+        CheckpointError: The file is damaged, or something else.
+    """
+    if not name.startswith(PREFIX):
+        return name
+    card, file = imported.split_name(name.removeprefix(PREFIX))
+    return imported.run_of(card, file, workspace=workspace).name
+
+
+def _card(name: str) -> str:
+    return name.removeprefix(PREFIX).partition(":")[0]
