@@ -13,6 +13,7 @@ from dfworkbench.core.outputs import PAGE, OutputKind, require_replaceable
 from dfworkbench.core.workspace import atomic_path, require_writable
 from dfworkbench.evaluation.score_audit.audit import Audit, codes_found
 from dfworkbench.evaluation.score_audit.findings import KINDS, Finding
+from dfworkbench.evaluation.score_audit.text import NOTHING
 from dfworkbench.show.plots.score_audit import plot_against_sources, plot_audit
 
 PAGE_NAME, RECORD_NAME = "audit.html", "audit.json"
@@ -64,7 +65,7 @@ def audit_html(audit: Audit) -> str:
         "seems to mean."
     )
     sections = {
-        "What matters most": "".join(_headline(audit, one) for one in audit.headlines),
+        "What matters most": "".join(_headline(audit, one) for one in audit.headlines) or f"<p>{NOTHING}</p>",
         "The detectors": _detectors(audit),
         "All findings": "".join(_kind(audit, code) for code in codes_found(audit)),
     }

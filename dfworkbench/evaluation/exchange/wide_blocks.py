@@ -7,6 +7,7 @@ import codecs
 import csv
 import gzip
 import io
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -53,7 +54,7 @@ class WideFile(NamedTuple):
         """
         try:
             yield from self._parquet(names) if not self.separator else self._text(names)
-        except (pa.ArrowException, OSError, EOFError, UnicodeError) as error:
+        except (pa.ArrowException, OSError, EOFError, UnicodeError, zlib.error) as error:
             raise TableError(
                 f"{_DOING}: {self.path} cannot be read ({str(error).splitlines()[0][:300]}). Expected a table with as "
                 "many cells in "
@@ -104,7 +105,7 @@ def open_wide(path: Path | str) -> WideFile:
         encoding, notes = _encoding(path)
         with _opened(path) as raw, io.TextIOWrapper(raw, encoding, newline="") as text:
             first = text.readline(10**6)
-    except (OSError, EOFError, UnicodeError) as error:
+    except (OSError, EOFError, UnicodeError, zlib.error) as error:
         raise TableError(f"{_DOING}: {path} cannot be read ({error}). Expected text or gzip: get it again.") from None
     checked = strict_csv(first, f"{_DOING} from {path}")
     width = len(next(csv.reader([first], delimiter=checked.separator)))

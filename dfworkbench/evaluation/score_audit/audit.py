@@ -64,7 +64,7 @@ class Audit:
 
     @property
     def headlines(self) -> list[Finding]:
-        """The three findings that matter most, of different kinds."""
+        """The three findings that matter most, of different kinds; none where nothing is red or amber."""
         return headlines(self.findings)
 
     def likewise(self, one: Finding) -> str:

@@ -135,10 +135,11 @@ def by_weight(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def headlines(findings: Sequence[Finding], count: int = 3) -> list[Finding]:
-    """The findings that matter most, of different kinds."""
+    """The red and amber findings that matter most, of different kinds; fewer where there are fewer."""
     out: dict[str, Finding] = {}
     for one in by_weight(findings):
-        out.setdefault(one.code, one)
+        if one.severity != "note":
+            out.setdefault(one.code, one)
     return by_weight(out.values())[:count]
 
 

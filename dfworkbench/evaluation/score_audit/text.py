@@ -9,6 +9,7 @@ from dfworkbench.evaluation.score_audit.audit import Audit, codes_found
 from dfworkbench.evaluation.score_audit.findings import KINDS, Finding, by_weight
 
 _WIDTH = 118
+NOTHING = "Nothing red or amber was found."
 #: Kinds whose notes are in the table of figures.
 _IN_TABLE = ("F8", "F11")
 
@@ -22,6 +23,7 @@ def audit_text(audit: Audit) -> str:
                 f"{one.severity.upper()}, {one.code} {one.title}. {one.sentence}{audit.likewise(one)}", f"  {at}. "
             )
         ]
+    parts += [] if audit.headlines else [f"  {NOTHING}"]
     parts += ["", "ALL FINDINGS"]
     for code in codes_found(audit):
         parts += [f"  {code} {KINDS[code].title}"]

@@ -20,9 +20,9 @@ def plot_audit(audit: Audit, title: str = "AUC of every detector, with both inte
     figure = new_figure(8.6, 1.3 + 0.34 * len(table), title)
     axes = figure.subplots()
     for y, (_, row) in enumerate(table.iterrows()):
-        axes.plot([row["cluster_low"], row["cluster_high"]], [y, y], color=_CLUSTERS, linewidth=1.6)
+        axes.plot([row["cluster_low"], row["cluster_high"]], [y, y], color=_CLUSTERS, linewidth=1.6, zorder=3)
         axes.plot([row["file_low"], row["file_high"]], [y, y], color=_FILES, linewidth=5)
-        axes.plot(row["auc"], y, "o", color=INK, markersize=5)
+        axes.plot(row["auc"], y, "o", color=INK, markersize=5, zorder=4)
         axes.annotate(
             f"{row['auc']:.3f}",
             (row["auc"], y),
