@@ -309,11 +309,12 @@ class _Reader:
         columns = {name: values for name, values in columns.items() if not np.isnan(values).all()}
         unread = [name for name in self.dropped if name]
         notes = [*self.file.notes, *([f"columns of text that were not used: {', '.join(unread)}"] if unread else [])]
-        codes = {"source": _sources(texts), "people": _named(texts.get("group")), "split": _named(texts.get("split"))}
+        source = _sources(texts)
         return WideScores(
             self.file.path.name, names.combine_chunks(), np.concatenate(self.labels), np.concatenate(self.order),  # pyright: ignore[reportOptionalMemberAccess]
-            detectors, merged=codes["source"], columns=columns, notes=tuple(notes),
-            read={"file": self.file.path.name, "rows in the file": self.rows, "where": list(self.how.where)}, **codes,
+            detectors, source=source, merged=source, people=_named(texts.get("group")), split=_named(texts.get("split")),
+            columns=columns, notes=tuple(notes),
+            read={"file": self.file.path.name, "rows in the file": self.rows, "where": list(self.how.where)},
         )  # fmt: skip
 
 
