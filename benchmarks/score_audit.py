@@ -38,7 +38,7 @@ def write_table(path: Path, rows: int, detectors: int) -> None:
 
 def audit(path: Path) -> None:
     """Audit a table and print the time of each part and the peak of memory."""
-    from dfworkbench.evaluation.exchange.wide_scores import Reading, read_wide
+    from dfworkbench.evaluation.exchange.wide_reader import Reading, read_wide
     from dfworkbench.evaluation.score_audit.audit import audit_scores
 
     base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -59,7 +59,7 @@ def compare(path: Path) -> None:
     """20,000 draws of clusters for one detector: the win matrix against weighting rows."""
     from sklearn.metrics import roc_auc_score
 
-    from dfworkbench.evaluation.exchange.wide_scores import Reading, read_wide
+    from dfworkbench.evaluation.exchange.wide_reader import Reading, read_wide
     from dfworkbench.evaluation.metrics.clusters import draw_within_classes, drawn_aucs
     from dfworkbench.evaluation.score_audit.prepare import Judged, find_clusters
 

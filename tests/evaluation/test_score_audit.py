@@ -11,7 +11,8 @@ from sklearn.metrics import roc_auc_score
 
 from dfworkbench import __main__ as cli
 from dfworkbench.core.errors import TableError
-from dfworkbench.evaluation.exchange.wide_scores import Codes, Reading, read_wide
+from dfworkbench.evaluation.exchange.wide_reader import Reading, read_wide
+from dfworkbench.evaluation.exchange.wide_scores import Codes
 from dfworkbench.evaluation.metrics.ranked import Ranked
 from dfworkbench.evaluation.score_audit.audit import AuditSettings, audit_scores
 from dfworkbench.evaluation.score_audit.findings import CODES, KINDS

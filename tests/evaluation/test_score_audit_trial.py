@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from dfworkbench import __main__ as cli
-from dfworkbench.evaluation.exchange.wide_scores import Reading, read_wide
+from dfworkbench.evaluation.exchange.wide_reader import Reading, read_wide
 from dfworkbench.evaluation.metrics.ranked import Ranked
 from dfworkbench.evaluation.score_audit.audit import audit_scores
 

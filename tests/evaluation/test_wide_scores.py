@@ -10,7 +10,7 @@ from dfworkbench import __main__ as cli
 from dfworkbench.core.errors import DataNotFoundError, ParameterError, TableError
 from dfworkbench.datasets.tables import SCORES, write_table
 from dfworkbench.evaluation.exchange.judge_file import JudgeSettings, judge
-from dfworkbench.evaluation.exchange.wide_scores import Reading, read_wide
+from dfworkbench.evaluation.exchange.wide_reader import Reading, read_wide
 from dfworkbench.evaluation.score_audit.audit import audit_scores
 from dfworkbench.evaluation.score_audit.from_files import audit_files
 from dfworkbench.evaluation.score_audit.own_runs import wide_of_tables

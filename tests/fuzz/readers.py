@@ -95,7 +95,7 @@ def _read_table(kind: str) -> Callable[[Path], Any]:
 
 
 def _many_scores(file: Path) -> Any:
-    from dfworkbench.evaluation.exchange.wide_scores import Reading, read_wide
+    from dfworkbench.evaluation.exchange.wide_reader import Reading, read_wide
 
     return read_wide(file, Reading(["p_*"]))
 

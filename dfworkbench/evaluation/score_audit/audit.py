@@ -124,7 +124,7 @@ def audit_scores(table: WideScores, settings: AuditSettings | None = None) -> Au
     """Look for everything that a table of AUCs hides.
 
     Args:
-        table: From `wide_scores.read_wide` or `own_runs.wide_of_tables`.
+        table: From `wide_reader.read_wide` or `own_runs.wide_of_tables`.
         settings: How clusters are drawn.
 
     Raises:

@@ -9,7 +9,8 @@ from dfworkbench.core.errors import ParameterError
 from dfworkbench.evaluation.exchange.interchange import read_scores, score_format
 from dfworkbench.evaluation.exchange.judge_file import JudgeSettings
 from dfworkbench.evaluation.exchange.unpack import unpacked
-from dfworkbench.evaluation.exchange.wide_scores import Reading, WideScores, read_wide
+from dfworkbench.evaluation.exchange.wide_reader import Reading, read_wide
+from dfworkbench.evaluation.exchange.wide_scores import WideScores
 from dfworkbench.evaluation.score_audit.audit import Audit, AuditSettings, audit_scores
 from dfworkbench.evaluation.score_audit.own_runs import wide_of_tables
 from dfworkbench.runs.run import Run
