@@ -110,6 +110,7 @@ def test_f5_a_detector_the_wrong_way_round(tmp_path):
     table, *_ = made()
     table["prob_a"] = 1 - table["prob_a"]
     assert "below 0.5" in only(audited(table, tmp_path), "F5", detector="a").sentence
+    assert "over files" in only(audited(table.drop(columns="source"), tmp_path), "F5", detector="a").sentence
 
 
 def test_f5_a_real_source_that_scores_above_the_fakes(tmp_path):

@@ -142,7 +142,7 @@ def audit_scores(table: WideScores, settings: AuditSettings | None = None) -> Au
         figures[name], more = _of_detector(one, settings, places)
         against[name] = sources.against_sources(one)
         found += more
-    found += [*sources.one_label(table), *hints.table_hints(table, good, clusters)]
+    found += [*sources.one_label(table), *hints.table_hints(table, good)]
     found += baselines.baselines(table, {name: row["auc"] for name, row in figures.items()})
     pairs: list[differences.Pair] = []
     if len(good) > 1:

@@ -8,16 +8,16 @@ from numpy.typing import NDArray
 
 from dfworkbench.evaluation.exchange.wide_scores import Codes, WideScores
 from dfworkbench.evaluation.score_audit.findings import Finding, listed, percent
-from dfworkbench.evaluation.score_audit.prepare import Clusters, Judged
+from dfworkbench.evaluation.score_audit.prepare import Judged
 
 _TRAINING = {"train", "training", "trn"}
 _FOUND, _ELSE = 0.995, 0.7
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
-def table_hints(table: WideScores, detectors: Sequence[str], clusters: Clusters | None) -> list[Finding]:
+def table_hints(table: WideScores, detectors: Sequence[str]) -> list[Finding]:
     """Hints that are about the table: rows of a training split, equal names, equal rows, equal columns."""
-    return [*_training(table), *_names(table), *_rows(table, detectors, clusters), *_columns(table, detectors)]
+    return [*_training(table), *_names(table), *_rows(table, detectors), *_columns(table, detectors)]
 
 
 def source_hints(one: Judged) -> list[Finding]:
@@ -85,8 +85,8 @@ def _several(name: NDArray, codes: NDArray, count: int) -> NDArray[np.bool_]:
     return low < high
 
 
-def _rows(table: WideScores, detectors: Sequence[str], clusters: Clusters | None) -> list[Finding]:
-    """Rows that are equal in the scores of at least two detectors, all of those that scored every row of the comparison."""
+def _rows(table: WideScores, detectors: Sequence[str]) -> list[Finding]:
+    """Rows that are equal in the scores of all detectors, of which there are two or more."""
     if len(detectors) < 2:
         return []
     rows = shared_rows(table, detectors)

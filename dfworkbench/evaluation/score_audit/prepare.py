@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dfworkbench.core.errors import TableError
 from dfworkbench.core.names import FAKE, REAL
-from dfworkbench.evaluation.exchange.wide_scores import WideScores
+from dfworkbench.evaluation.exchange.wide_scores import Codes, WideScores
 from dfworkbench.evaluation.metrics.clusters import (
     Multiplicities,
     Wins,
@@ -58,26 +58,24 @@ class Clusters:
 
 def find_clusters(table: WideScores) -> tuple[Clusters | None, str]:
     """People where they are named, or else sources and generators; and why there are none."""
-    codes = table.people if table.people is not None else table.source
-    if codes is None:
-        return None, "no column names sources or generators: nothing is said about clusters (--columns source=HEADER)"
-    if table.people is not None:
-        out = Clusters(codes.code, codes.names, codes.names, together=True)
-    else:
-        code = np.empty(len(table), dtype=np.int32)
-        names = []
-        for label in (FAKE, REAL):
-            rows = table.labels == label
-            present, code[rows] = np.unique(codes.code[rows], return_inverse=True)
-            names.append(tuple(codes.names[at] for at in present))
-        out = Clusters(code, *names)
-    if max(out.sizes) > _MOST_CLUSTERS:
-        return None, (
-            f"{max(out.sizes):,} names of {'people' if out.together else 'sources'} are more than {_MOST_CLUSTERS:,}: "
-            "they are not taken "
-            "for clusters"
-        )
-    return out, ""
+    why = "no column names sources or generators: nothing is said about clusters (--columns source=HEADER)"
+    for codes, together in ((table.people, True), (table.source, False)):
+        if codes is None:
+            continue
+        out = Clusters(codes.code, codes.names, codes.names, True) if together else _within_classes(table, codes)
+        if max(out.sizes) <= _MOST_CLUSTERS:
+            return out, ""
+        why = f"{max(out.sizes):,} {out.words} are more than {_MOST_CLUSTERS:,}: they are not taken for clusters"
+    return None, why
+
+
+def _within_classes(table: WideScores, codes: Codes) -> Clusters:
+    code, names = np.empty(len(table), dtype=np.int32), []
+    for label in (FAKE, REAL):
+        rows = table.labels == label
+        present, code[rows] = np.unique(codes.code[rows], return_inverse=True)
+        names.append(tuple(codes.names[at] for at in present))
+    return Clusters(code, *names)
 
 
 class Judged:

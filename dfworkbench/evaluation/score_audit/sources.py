@@ -15,12 +15,13 @@ _LOWER_AMBER, _LOWER_RED = 0.05, 0.1  # within against pooled
 
 
 def polarity(one: Judged, by_cluster: Interval) -> list[Finding]:
-    """F5: reals that score above fakes, in all or against single real sources."""
-    if by_cluster.high < 0.5:
+    """F5: reals that score above fakes, in all or against single real sources; without cluster interval, that over files counts."""
+    alone = one.clusters is None or np.isnan(by_cluster.high)
+    found, words = (one.by_file, "files") if alone else (by_cluster, one.clusters.words)  # pyright: ignore[reportOptionalMemberAccess]
+    if found.high < 0.5:
         return [Finding(
-            "F5", "red",
-            f"{one.name} ranks reals above fakes: AUC {by_cluster.text()} over {_words(one)}, all of it below 0.5.",
-            one.name, {"auc": one.auc, "low": by_cluster.low, "high": by_cluster.high}, weight=0.5 - by_cluster.high,
+            "F5", "red", f"{one.name} ranks reals above fakes: AUC {found.text()} over {words}, all of it below 0.5.",
+            one.name, {"auc": one.auc, "low": found.low, "high": found.high}, weight=0.5 - found.high,
         )]  # fmt: skip
     against = against_sources(one)
     if not against:
@@ -48,10 +49,6 @@ def against_sources(one: Judged) -> dict[str, float]:
     code, real = source.code[one.rows], one.labels == REAL
     present = np.unique(code[real])[:50]
     return {source.names[at]: one.ranked.auc_of(~real | (code == at)) for at in present}
-
-
-def _words(one: Judged) -> str:
-    return one.clusters.words if one.clusters else "files"
 
 
 class Parts(NamedTuple):
