@@ -16,8 +16,9 @@ _LOWER_AMBER, _LOWER_RED = 0.05, 0.1  # within against pooled
 
 def polarity(one: Judged, by_cluster: Interval) -> list[Finding]:
     """F5: reals that score above fakes, in all or against single real sources; without cluster interval, that over files counts."""
-    alone = one.clusters is None or np.isnan(by_cluster.high)
-    found, words = (one.by_file, "files") if alone else (by_cluster, one.clusters.words)  # pyright: ignore[reportOptionalMemberAccess]
+    found, words = one.by_file, "files"
+    if one.clusters is not None and not np.isnan(by_cluster.high):
+        found, words = by_cluster, one.clusters.words
     if found.high < 0.5:
         return [Finding(
             "F5", "red", f"{one.name} ranks reals above fakes: AUC {found.text()} over {words}, all of it below 0.5.",
