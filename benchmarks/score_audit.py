@@ -41,7 +41,6 @@ def audit(path: Path) -> None:
     from dfworkbench.evaluation.exchange.wide_reader import Reading, read_wide
     from dfworkbench.evaluation.score_audit.audit import audit_scores
 
-    base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.perf_counter(), time.process_time()
     table = read_wide(path, Reading(["prob_*"]))
     read_s = time.perf_counter() - start[0]
@@ -51,7 +50,7 @@ def audit(path: Path) -> None:
     print(
         f"{len(table):>9,} rows x {len(found.figures)} detectors: read {read_s:6.1f} s, all {wall:7.1f} s ({cpu:.1f} "
         "s of processor "
-        f"time), peak {peak / 1024:,.0f} MB, of which {base / 1024:,.0f} MB before"
+        f"time), peak {peak / 1024:,.0f} MB"
     )
 
 

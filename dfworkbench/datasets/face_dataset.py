@@ -1,7 +1,7 @@
 """FaceDataset: a torch Dataset of face crops or clips, cut for one detector.
 
 One extraction serves every detector: a sample is cut from the stored face tiles by the detector's `InputSpec`, and clips
-are assembled when they are read.
+are assembled when they are read. A warning says how many faces reach beyond their tiles (`faces.beyond`).
 """
 
 import logging
@@ -25,9 +25,11 @@ from dfworkbench.datasets.rows import choose_samples, in_video_order, main_track
 from dfworkbench.datasets.sample import FaceSample, Transform
 from dfworkbench.datasets.tables import BOX_COLUMNS, LANDMARK_COLUMNS
 from dfworkbench.faces import FaceTile, cut_for, spec_for
+from dfworkbench.faces.beyond import Place, beyond_notice
 from dfworkbench.media import read_image
 
 _log = logging.getLogger(__name__)
+_LOOKED_AT = 2000  # faces, about, of which it is counted how many reach beyond their tiles
 _NO_LANDMARKS = np.full((POINTS, 2), np.nan)
 
 #: Columns of `FaceDataset.rows`: those of a score table that are known before scoring.
@@ -116,6 +118,7 @@ class FaceDataset(Dataset):
         self._frame_px = _frame_sizes(chosen, videos)
         if spec.exact:
             _require_exact(chosen.iloc[np.unique(self._samples)])
+        self._warn_of_beyond()
         self._cache: dict[int, NDArray[np.uint8]] = {}
         self._cache_left = cache_mb * 2**20
         self._require_crops()
@@ -226,6 +229,18 @@ class FaceDataset(Dataset):
         faces = np.unique(self._samples)
         genuine = self._genuine[faces]
         return np.union1d(faces, genuine[genuine >= 0])
+
+    def _warn_of_beyond(self) -> None:
+        used = np.unique(self._samples)
+        known = len(used)
+        used = used[:: max(known // _LOOKED_AT, 1)]  # evenly: a tenth of a millisecond each
+        squares = self._places[:, [0, 1, 0, 1]] + self._places[:, 2:] * (0, 0, 1, 1)
+        places = (Place(squares[i], self._boxes[i], self._landmarks[i], self._frame_px[i]) for i in used)
+        longer = (self._boxes[used, 2:] - self._boxes[used, :2]).max(axis=1)
+        context_scale = float(np.median(self._places[used, 2] / longer)) if len(used) else 0.0
+        notice = beyond_notice(self.spec, places, round(context_scale, 1), "extract the data set again")
+        if notice:
+            _log.warning("reading faces (%d of %d looked at): %s", len(used), known, notice)
 
     def _require_crops(self) -> None:
         used = [self._paths[face] for face in self._used()]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dfworkbench.core.geometry import square_around
 from dfworkbench.core.input_spec import InputSpec
-from dfworkbench.faces import FaceTile, cut_for
+from dfworkbench.faces import FaceTile, cut_for, region_of
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,15 @@ class FaceSample:
         return images[0][None] if len(images) == 1 else np.stack(images)
 
     def _inside(self, boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
-        squares = [square_around(box, self.spec.crop_scale) for box in boxes]
-        return np.array([
-            tile.x0 <= x0 and tile.y0 <= y0
-            and x0 + side <= tile.x0 + tile.side and y0 + side <= tile.y0 + tile.side
-            for tile, (x0, y0, side) in zip(self.tiles, squares, strict=True)
-        ])  # fmt: skip
+        edges = np.stack([self._edges(tile, box) for tile, box in zip(self.tiles, boxes, strict=True)])
+        stored = np.stack([tile.square for tile in self.tiles])
+        return np.asarray(((stored[:, :2] <= edges[:, :2]) & (edges[:, 2:] <= stored[:, 2:])).all(axis=1))
+
+    def _edges(self, tile: FaceTile, box: NDArray[np.float64]) -> NDArray[np.float64]:
+        if self.spec.margins is not None or self.spec.border == "shift":
+            return region_of(self.spec, box, tile.frame_px or (np.inf, np.inf))
+        x0, y0, side = square_around(box, self.spec.crop_scale)
+        return np.array([x0, y0, x0 + side, y0 + side])
 
 
 def _move(points: NDArray[np.float64], old: NDArray[np.float64], new: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -27,9 +27,8 @@ def spec_for(spec: InputSpec, shows: str) -> InputSpec:
         return spec
     if spec.margins is not None:
         return dataclasses.replace(spec, margins=(0.0, 0.0, 0.0, 0.0))
-    border = (
-        "repeat" if spec.border == "shift" else spec.border
-    )  # a shifted square would end where the shorter side does
+    # a shifted square would end where the shorter side of the crop does
+    border = "repeat" if spec.border == "shift" else spec.border
     return dataclasses.replace(spec, crop_scale=1.0, border=border)
 
 

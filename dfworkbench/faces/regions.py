@@ -15,11 +15,11 @@ from numpy.typing import ArrayLike, NDArray
 from dfworkbench.core.geometry import square_around
 from dfworkbench.core.input_spec import InputSpec
 
+MOST_CONTEXT = 4.0  #: the bound of `FaceSettings.context_scale`
 Edges = NDArray[np.float64]  # (4,) x0, y0, x1, y1 in pixels of the frame
 _ENDLESS = (np.inf, np.inf)
 _ALMOST = 1e-9  # a third of 90 is 30, whatever float makes of it
 _TURNED_CONTEXT = 2.5  # holds a five-point crop of 1.6 box heights that is turned by 45 degrees
-_MOST = 4.0  # the bound of `FaceSettings.context_scale`
 _WHOLE_PIXELS = 0.2  # of a face: what rounding edges to whole pixels may add
 _INSIDE = 0.4  # twice the fifth of a face by which its middle is inside the frame
 
@@ -58,7 +58,7 @@ def context_scale_for(spec: InputSpec) -> float:
     if not spec.of_faces:
         return 1.0
     if spec.template is not None:
-        return min(_TURNED_CONTEXT * spec.crop_scale, _MOST)
+        return min(_TURNED_CONTEXT * spec.crop_scale, MOST_CONTEXT)
     scale, off_centre = spec.crop_scale, 0.0
     if spec.margins is not None:
         left, top, right, bottom = spec.margins
@@ -67,14 +67,17 @@ def context_scale_for(spec: InputSpec) -> float:
             scale = 1 + max(left + right, top + bottom)
             off_centre = max(abs(left - right), abs(top - bottom))
         off_centre += _WHOLE_PIXELS
-    return min(off_centre + 2 * scale - _INSIDE, _MOST) if spec.border == "shift" else off_centre + scale
+    return min(off_centre + 2 * scale - _INSIDE, MOST_CONTEXT) if spec.border == "shift" else off_centre + scale
 
 
 def needs_frame_pixels(spec: InputSpec) -> bool:
-    """Whether a detector should be cut from the frame's own pixels, because its authors resized those themselves."""
-    plain = spec.region == "square" and spec.border == "repeat" and spec.fit == "stretch"
-    special = not plain or spec.template is not None or spec.interpolation != "auto" or spec.resize_px is not None
-    return special and spec.alignment != "whole"
+    """Whether a detector should be cut from the frame's own pixels, because its authors resized those themselves.
+
+    Not so specs of before 2026-12 without `exact`: what they were cut from in scoring stays what it was.
+    """
+    cut = spec.margins is not None or spec.template is not None or spec.border in ("black", "shift")
+    resized = spec.fit != "stretch" or spec.resize_px is not None or spec.interpolation not in ("auto", "bilinear")
+    return cut or resized or spec.alignment == "whole_resized"
 
 
 def _square(box: Edges, scale: float) -> Edges:

@@ -10,7 +10,8 @@ _ENDS = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_
 _SQUEEZE = {"_se_reduce": "se.conv_reduce", "_se_expand": "se.conv_expand"}
 #: Parts of a block that widens its input first, and of one that does not.
 _WIDENING = _SQUEEZE | {
-    "_expand_conv": "conv_pw", "_bn0": "bn1", "_depthwise_conv": "conv_dw", "_bn1": "bn2", "_project_conv": "conv_pwl", "_bn2": "bn3"
+    "_expand_conv": "conv_pw", "_bn0": "bn1", "_depthwise_conv": "conv_dw", "_bn1": "bn2", "_project_conv": "conv_pwl",
+    "_bn2": "bn3",
 }  # fmt: skip
 _PLAIN = _SQUEEZE | {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
 _NAME = re.compile(r"(?:_blocks\.(\d+)\.)?(_[a-z0-9_]+)\.(\w+)")

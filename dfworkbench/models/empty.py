@@ -27,11 +27,14 @@ def empty_weights() -> Iterator[None]:
 
 
 class _NoFills(TorchFunctionMode):
-    """Passes over methods that fill a parameter in place; any other call goes through."""
+    """Passes over functions that fill a parameter in place; any other call goes through."""
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        if args and isinstance(args[0], nn.Parameter) and getattr(func, "__name__", "") in _FILLS:
-            return args[0]
-        return func(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        filled = args[0] if args else kwargs.get("tensor")  # functions of torch.nn.init name it
+        fills = getattr(func, "__name__", "") in _FILLS or getattr(func, "__module__", "") == "torch.nn.init"
+        if fills and isinstance(filled, nn.Parameter):
+            return filled
+        return func(*args, **kwargs)

@@ -50,7 +50,7 @@ class TimmNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.name = PREFIX + require_network(network)
-        config = timm.get_pretrained_cfg(network)
+        config: Any = timm.get_pretrained_cfg(network)
         size_px = size_px or int(config.input_size[-1])
         arguments = _arguments(network, size_px)
         self.trunk: Any = timm.create_model(network, num_classes=0, **arguments)
@@ -86,8 +86,8 @@ class TimmNetwork(nn.Module):
             return self.last_map(found.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         if found.ndim == 4:
             return self.last_map(found)
-        before = getattr(self.trunk, "num_prefix_tokens", None)  # a class token, say; unknown for other sequences
-        side = math.isqrt(found.shape[1] - before) if found.ndim == 3 and before is not None else 0
+        before = getattr(self.trunk, "num_prefix_tokens", -1)  # a class token, say; unknown for other sequences
+        side = math.isqrt(found.shape[1] - before) if found.ndim == 3 and before >= 0 else 0
         if not side or side**2 != found.shape[1] - before:
             return found
         tokens = found[:, before:]
@@ -106,7 +106,7 @@ def _arguments(network: str, size_px: int) -> dict[str, Any]:
     Raises:
         ParameterError: It takes no such size, or does not describe pictures by a vector.
     """
-    config = timm.get_pretrained_cfg(network)
+    config: Any = timm.get_pretrained_cfg(network)
     _, height, own_px = config.input_size
     fixed: dict[str, Any] = {"img_size": size_px}
     tried: list[dict[str, Any]] = [fixed] if config.fixed_input_size else [{}, fixed]

@@ -68,7 +68,7 @@ def _load_by_timm(trunk: Any, network: str, arguments: Mapping[str, Any], doing:
         )
     cached = _cached(config)
     if cached is not None:
-        _load_file(trunk, network, cached, doing)
+        _load_file(trunk, network, cached, doing, extras=True)  # what timm would leave out
         return
     why = f"{switch} forbids connections" if (switch := offline()) else _unreachable(address)
     try:
@@ -139,7 +139,7 @@ def _file_of_package(name: str, network: str) -> Path:
     return Path(spec.submodule_search_locations[0]) / inside
 
 
-def _load_file(trunk: nn.Module, network: str, file: Path, doing: str) -> None:
+def _load_file(trunk: nn.Module, network: str, file: Path, doing: str, *, extras: bool = False) -> None:
     address = _address(timm.get_pretrained_cfg(network))
     where = f"Get it from {address}" if address else "Get it where the network was trained"
     expected = f"the tensors of timm's {network} by name, with or without classifier"
@@ -151,7 +151,7 @@ def _load_file(trunk: nn.Module, network: str, file: Path, doing: str) -> None:
         pass
     if is_lukemelas(state):
         state = timm_names(state, own)
-    found = {name: value for name, value in state.items() if name in own or name not in whole}
+    found = {name: value for name, value in state.items() if name in own or not (extras or name in whole)}
     wrong = [
         *(f"missing {name}" for name in own if name not in found),
         *(f"unexpected {name[:80]}" for name in found if name not in own),
@@ -176,7 +176,7 @@ def _whole(network: str) -> set[str]:
 
 
 def _filter(trunk: nn.Module) -> Any:
-    """timm's function that renames entries of other people's files, and fits position tables to another size."""
+    """The function of timm that renames entries of other people's files, and fits position tables to another size."""
     return getattr(sys.modules[type(trunk).__module__], "checkpoint_filter_fn", None)
 
 

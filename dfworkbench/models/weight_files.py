@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-from safetensors.torch import load_file
 from torch import Tensor
 
 from dfworkbench.core.errors import CheckpointError
-from dfworkbench.media.foreign import read_tensors
-from dfworkbench.media.foreign.refusals import explain_reading
+from dfworkbench.media.foreign import read_safetensors, read_tensors
 
 #: Where training scripts put the network's tensors, averaged weights first.
 _ENTRIES = ("state_dict_ema", "model_ema", "state_dict", "model")
@@ -28,10 +26,9 @@ def read_weights(path: Path, *, doing: str, expected: str, where_to_get: str) ->
     """
     words = {"doing": doing, "expected": expected, "where_to_get": where_to_get}
     if path.suffix == ".safetensors":
-        with explain_reading(path, "a safetensors file", **words):
-            state = load_file(path)
+        state = read_safetensors(path, **words)
     else:
-        state = read_tensors(path, entries=_ENTRIES, **words)
+        state = read_tensors(path, entries=_ENTRIES, numpy_scalars=True, namespaces=True, **words)
     bad = [name for name, value in state.items() if value.is_floating_point() and not value.isfinite().all()]
     if bad:
         raise CheckpointError(

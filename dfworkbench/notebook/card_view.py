@@ -1,12 +1,13 @@
 """Published detectors as HTML in a notebook: the card of one, and the list of all."""
 
+from collections.abc import Sequence
 from html import escape
 
 import pandas as pd
 
 from dfworkbench.core.html import Link, html_table, note_html
 from dfworkbench.zoo.addresses import fetch_address
-from dfworkbench.zoo.cache import size_text, target_path
+from dfworkbench.zoo.cache import size_of, target_path
 from dfworkbench.zoo.card import Card, CardFile
 from dfworkbench.zoo.describe import input_text, looks_at, video_text
 
@@ -23,6 +24,7 @@ def card_html(card: Card) -> str:
         "looks at": f"{looks_at(card)}" + (f": {input_text(card.input)}" if card.network else ""),
         "face finder of its authors": card.detector,
         "rule of its authors": video_text(card),
+        "files": ", ".join(f"{file.name} ({size_of(file)}{_here(card, file)})" for file in card.files),
     }
     body = html_table((), [(name, value) for name, value in facts.items() if value])
     notes = "".join(note_html(text) for text in card.caveats)
@@ -35,7 +37,7 @@ def file_html(card: Card, file: CardFile) -> str:
     facts = {
         "file": file.name + (f" ({file.part})" if file.part else ""),
         "address": Link(file.url, file.url) if fetch_address(file.url) == file.url else fetch_address(file.url),
-        "size": size_text(file.bytes),
+        "size": size_of(file),
         "SHA-256": known,
         "stated by": file.says,
         "belongs at": str(target_path(card, file)),
@@ -49,12 +51,21 @@ def list_html(table: pd.DataFrame) -> str:
     Args:
         table: Of `zoo.describe.cards_table`.
     """
-    rows = table[_SHOWN].to_numpy().tolist()
-    return f'<div style="max-height:340px;overflow-y:auto">{html_table(_SHOWN, rows)}</div>'
+    shown = table[_SHOWN].assign(size=table["size"].replace("size not known", "-"))
+    return f'<div style="max-height:420px;overflow-y:auto">{html_table(_SHOWN, shown.to_numpy().tolist())}</div>'
+
+
+def sizes(files: Sequence[CardFile]) -> str:
+    """How much is to be fetched: "156 kB", or "4.1 kB + about 1.7 GB" for a detector in two parts."""
+    return " + ".join(map(size_of, files))
 
 
 def _link(address: str) -> Link | str:
     return Link(address, address.removeprefix("https://")) if address.startswith("https://") else address
+
+
+def _here(card: Card, file: CardFile) -> str:
+    return ", here" if target_path(card, file).is_file() else ""
 
 
 def _figures_html(card: Card) -> str:

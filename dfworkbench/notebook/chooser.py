@@ -11,24 +11,25 @@ import ipywidgets as w
 from dfworkbench.core.errors import ParameterError, WorkbenchError
 from dfworkbench.core.html import STYLE, wrap
 from dfworkbench.core.workspace import find_workspace
-from dfworkbench.notebook.card_view import card_html, file_html, list_html
+from dfworkbench.notebook.card_view import card_html, file_html, list_html, sizes
 from dfworkbench.notebook.live import LiveProgress, StoppedError
 from dfworkbench.notebook.panel import SettingsPanel
 from dfworkbench.notebook.pickers import save_upload
-from dfworkbench.notebook.published import PREFIX, checkpoint_labels, checkpoints
-from dfworkbench.zoo.addresses import offline
-from dfworkbench.zoo.cache import size_text, target_path
+from dfworkbench.notebook.published import PREFIX, card_of_run, checkpoint_labels, checkpoints, why_by_hand
+from dfworkbench.zoo.cache import target_path
 from dfworkbench.zoo.card import Card, get_card, list_cards
 from dfworkbench.zoo.describe import cards_table
 from dfworkbench.zoo.fetching import get
-from dfworkbench.zoo.imported import find_run, import_file, imported_runs, run_of, split_name, whole_files, with_parts
+from dfworkbench.zoo.imported import find_run, import_file, run_of, split_name, whole_files, with_parts
 from dfworkbench.zoo.licences import is_accepted
 
 _HINT = (
     "Detectors that others have trained and published. Choose one to see what it is, where it comes from, and what its score is "
     "worth. Nothing is downloaded before you press <i>Get</i>."
 )
-_UPLOAD_HINT = "Small files (up to about 10 MB) can be uploaded; put larger ones into the folder above, and press the button."
+_UPLOAD_HINT = (
+    "Small files (up to about 10 MB) can be uploaded; put larger ones into the folder above, and press the button."
+)
 
 
 class PublishedDetectors:
@@ -46,13 +47,12 @@ class PublishedDetectors:
         self._thread: threading.Thread | None = None
         self._busy = False
         options = [("all of them", "")] + [(f"{card.name}: {card.title}", card.name) for card in list_cards()]
-        wide = w.Layout(width="auto", flex="1 1 auto")
-        self.card = w.Dropdown(options=options, value="", layout=wide)
-        self.file = w.Dropdown(options=[("", "")], layout=wide)
-        self.accept = w.Checkbox(indent=False, layout=wide)
+        self.card = w.Dropdown(options=options, value="", layout=_wide())
+        self.file = w.Dropdown(options=[("", "")], layout=_wide())
+        self.accept = w.Checkbox(indent=False, layout=_wide())
         self.get = w.Button(button_style="primary", layout=w.Layout(width="auto"))
         self.stop = w.Button(description="Stop", layout=w.Layout(width="auto", display="none"))
-        self.path = w.Text(placeholder="path of the file on this machine", continuous_update=False, layout=wide)
+        self.path = w.Text(placeholder="path of the file on this machine", continuous_update=False, layout=_wide())
         self.take = w.Button(description="Import this file", layout=w.Layout(width="auto"))
         self.upload = w.FileUpload(multiple=False, description="Upload", layout=w.Layout(width="110px"))
         self.progress = LiveProgress()
@@ -91,7 +91,11 @@ class PublishedDetectors:
             self._message,
             self._hand_box,
         ]
-        return w.VBox(parts, layout=w.Layout(grid_gap="6px", overflow="visible")).add_class("dfw-card")
+        return (
+            w.VBox(parts, layout=w.Layout(grid_gap="6px", overflow="visible"))
+            .add_class("dfw-card")
+            .add_class("dfw-published")
+        )
 
     def _hand(self) -> w.VBox:
         self.upload.tooltip = _UPLOAD_HINT
@@ -112,19 +116,19 @@ class PublishedDetectors:
         card = self.chosen
         wanted = with_parts(card, self.file.value) if card and card.files else []
         run = find_run(card, self.file.value) if card else None
-        lacking = [] if run else [item for item in wanted if not target_path(card, item).is_file()]
+        lacking = [item for item in wanted if card and not run and not target_path(card, item).is_file()]
         asks = bool(card) and run is None and not is_accepted(card)
         self._terms.value = _dfw(f"<b>Terms:</b> {html.escape(card.accept)}") if card and asks else ""
         self.accept.description = "I accept these terms"
         _show(self.accept, asks)
-        self.get.description = "Take it as checkpoint" if run else f"Get ({_size(lacking)})" if lacking else "Import"
+        self.get.description = "Take it as checkpoint" if run else f"Get ({sizes(lacking)})" if lacking else "Import"
         self.get.disabled = self._busy or (asks and not self.accept.value)
         self.take.disabled = self.path.disabled = self._busy or (asks and not self.accept.value)
         _show(self.get, bool(run or wanted))
         _show(self.stop, self._busy)
         _show(self._hand_box, card is not None and run is None)
         self._by_hand.value = _dfw("".join(file_html(card, item) for item in wanted)) if card else ""
-        if why := _why_by_hand(lacking):
+        if why := why_by_hand(lacking):
             self._hand_box.selected_index = 0
         self._say(f"The file is not on this machine, and {why}. Bring it by hand, as described below." if why else "")
 
@@ -165,7 +169,7 @@ class PublishedDetectors:
             self.card.value = card.name
             if file:
                 self.file.value = file
-        elif (card_name := _card_of_run(name)) in [card.name for card in list_cards()]:
+        elif (card_name := card_of_run(name)) in [card.name for card in list_cards()]:
             self.card.value = card_name
         if not self._about.value:
             self._show_card()
@@ -216,7 +220,9 @@ class PublishedDetectors:
     def _import_given(self, card: Card, file: str) -> Path:
         text = self.path.value.strip()
         if not text:
-            raise ParameterError("importing a file: no path was given. Type where it lies on this machine, or upload it.")
+            raise ParameterError(
+                "importing a file: no path was given. Type where it lies on this machine, or upload it."
+            )
         path = find_workspace().root / Path(text).expanduser()
         self._say(f"importing {path} …")
         return import_file(card, path, accept=self.accept.value)
@@ -233,22 +239,9 @@ def _dfw(inner: str) -> str:
     return f'<div class="dfw">{inner}</div>'
 
 
+def _wide() -> w.Layout:
+    return w.Layout(width="auto", flex="1 1 auto")  # one each: a widget is hidden by its layout
+
+
 def _show(widget: Any, shown: bool) -> None:
     widget.layout.display = "" if shown else "none"
-
-
-def _why_by_hand(files: list[Any]) -> str:
-    """Why no program can fetch these files; "" if one can."""
-    if files and (switch := offline()):
-        return f"{switch} forbids connections"
-    return "only people can fetch it, from its page" if any(file.by_hand for file in files) else ""
-
-
-def _card_of_run(name: str) -> str:
-    sources = {folder.name: source for folder, source in imported_runs().items()}
-    return str(sources[name]["card"].get("name", "")) if name in sources else ""
-
-
-def _size(files: list[Any]) -> str:
-    known = [file.bytes for file in files]
-    return size_text(None if None in known else sum(known))

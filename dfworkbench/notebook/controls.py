@@ -41,15 +41,18 @@ class NameBox(w.VBox):
     """
 
     value = traitlets.Unicode()
+    tooltip = traitlets.Unicode(None, allow_none=True)  # not sent to the browser, whose boxes fail on one
 
     def __init__(self, options: list[str], value: str, prefix: str) -> None:
-        self.prefix, self.other = prefix, f"another {prefix}…"
+        self.prefix, self.other = prefix, f"other: {prefix}NAME"
         self.dropdown = w.Dropdown(options=[*options, self.other], layout=_FULL)
-        self.text = w.Text(placeholder=f"{prefix}NAME", continuous_update=False, layout=_FULL)
+        # a layout of its own: it is hidden and shown alone
+        self.text = w.Text(placeholder=f"{prefix}NAME", continuous_update=False, layout=w.Layout(width="auto"))
         super().__init__([self.dropdown, self.text])
         self.observe(lambda _: self._show(), names="value")
         self.dropdown.observe(lambda _: self._take(), names="value")
         self.text.observe(lambda _: self._take(), names="value")
+        traitlets.dlink((self, "tooltip"), (self.dropdown, "tooltip"))
         self.value = value
 
     def _show(self) -> None:

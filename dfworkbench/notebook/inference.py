@@ -12,7 +12,7 @@ from dfworkbench.core.workspace import explain_write, find_workspace
 from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.evaluation.metrics.evaluate import evaluate
 from dfworkbench.evaluation.metrics.interval import Judging
-from dfworkbench.evaluation.scoring.aggregate import Rule
+from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, Rule
 from dfworkbench.evaluation.scoring.heldout import score_split
 from dfworkbench.evaluation.scoring.results import FileScore, Scored
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
@@ -40,6 +40,7 @@ class InferenceSettings(ScoreSettings):
     compare: list[str] = Field(
         [], description="Further runs or published detectors (zoo:CARD) that score the same files, side by side."
     )
+    rule: Rule = Field(DEFAULT_RULE, description="How the scores of all faces of a file become one number.")
     dataset: str = Field("demo", description="Extracted data set whose test split gives the figures.")
     annotate: bool = Field(False, description="Also write videos with boxes and scores drawn in.")
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+from dfworkbench.core.offline import offline
 from dfworkbench.core.workspace import Workspace
 from dfworkbench.runs.run import Run
 from dfworkbench.zoo import imported
+from dfworkbench.zoo.card import CardFile
 from dfworkbench.zoo.describe import cards_table
 
 #: How a checkpoint that is a published detector begins; the rest is the name of its card, and perhaps of one of its files.
@@ -36,6 +38,19 @@ def run_of(name: str, workspace: Workspace | None = None) -> str:
         return name
     card, file = imported.split_name(name.removeprefix(PREFIX))
     return imported.run_of(card, file, workspace=workspace).name
+
+
+def card_of_run(name: str, workspace: Workspace | None = None) -> str:
+    """The card that a run was imported by; "" for other runs."""
+    sources = {folder.name: source for folder, source in imported.imported_runs(workspace).items()}
+    return str(sources[name]["card"].get("name", "")) if name in sources else ""
+
+
+def why_by_hand(files: Sequence[CardFile]) -> str:
+    """Why no program can fetch these files now; "" if one can, or there are none."""
+    if files and (switch := offline()):
+        return f"{switch} forbids connections"
+    return "only people can fetch it, from its page" if any(file.by_hand for file in files) else ""
 
 
 def _card(name: str) -> str:

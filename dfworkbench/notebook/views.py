@@ -78,6 +78,7 @@ def workspace_table(workspace: Workspace | None = None) -> ReadableTable:
         "extracted": "per data set: lossless face crops",
         "checkpoints": "per run: weights, history, scores, provenance",
         "report": "executed notebooks",
+        "weights": "published detectors: their files, as the authors released them",
     }
     rows = []
     for name, meaning in folders.items():

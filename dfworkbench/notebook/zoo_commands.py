@@ -57,15 +57,14 @@ def _import(given: argparse.Namespace) -> int:
 def _score(given: argparse.Namespace) -> int:
     settings = given_settings("zoo score", given)
     names = [name for name in given.card.split(",") if name]
-    accepted = given.accept_licence
     _accepts(given, [name.partition(":")[0] for name in names])
     from dfworkbench.evaluation.scoring.media_files import find_files
     from dfworkbench.evaluation.scoring.side_by_side import side_by_side
     from dfworkbench.runs.run import Run
-    from dfworkbench.zoo.scoring import find_weights, score_to_tables
+    from dfworkbench.zoo.scoring import find_all_weights, score_to_tables
 
     find_files(given.path)  # before anything is fetched
-    runs = [find_weights(name, fetch=given.get, accept=name.partition(":")[0] in accepted) for name in names]
+    runs = find_all_weights(names, fetch=given.get, accept=given.accept_licence)
     results = []
     for scored, table in score_to_tables(runs, given.path, settings):
         results.append(scored)

@@ -3,29 +3,23 @@
 Nothing is unpickled. A detector is built from the record in its own file, so it cannot be fed the crops of another one.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import nn
 
 from dfworkbench.core.errors import CheckpointError, UnknownNameError, WorkbenchError
 from dfworkbench.core.input_spec import InputSpec
-from dfworkbench.core.workspace import Workspace, atomic_path
-from dfworkbench.media.foreign import parse_json
+from dfworkbench.core.workspace import Workspace
 from dfworkbench.models import build_detector
 from dfworkbench.models.devices import choose_device
-from dfworkbench.models.registry import ENTRY_POINTS, home_of
+from dfworkbench.models.empty import empty_weights
+from dfworkbench.models.registry import BUILT_IN, ENTRY_POINTS, home_of
 from dfworkbench.models.timm_names import PREFIX
 from dfworkbench.runs.run import Run, find_checkpoint
-
-FORMAT = "dfworkbench-detector-1"
-#: One key holds all: safetensors writes its metadata in random order, and equal runs must give equal bytes.
-_KEY = "dfworkbench"
+from dfworkbench.runs.weight_file import FORMAT, Shapes, fill_from, read_header, write_weights
 
 
 @dataclass(frozen=True)
@@ -85,9 +79,7 @@ def save_detector(
         "input_spec": detector.input_spec.to_dict(),  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue]
         **({"registered_from": home} if (home := home_of(name)) else {}),
     }
-    weights = {key: value.detach().cpu().contiguous().clone() for key, value in detector.state_dict().items()}
-    with atomic_path(Path(path), "a checkpoint") as temporary:
-        save_file(weights, temporary, metadata={_KEY: json.dumps(record, sort_keys=True)})
+    write_weights(Path(path), detector.state_dict(), record)
     return Path(path)
 
 
@@ -97,7 +89,7 @@ def read_record(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: The file is damaged or not written by dfworkbench.
     """
-    return _read(Path(path), weights=False)[0]
+    return read_header(Path(path))[0]
 
 
 def load_detector(
@@ -108,7 +100,7 @@ def load_detector(
     expect: str | None = None,
     workspace: Workspace | None = None,
 ) -> LoadedDetector:
-    """Build the detector of a checkpoint and load its weights.
+    """Build the detector of a checkpoint and load its weights, which are in memory once.
 
     Args:
         source: A weight file, a run folder, or the name of a run in the workspace.
@@ -124,7 +116,7 @@ def load_detector(
     """
     target = choose_device(device)
     path = find_checkpoint(source, epoch=epoch, workspace=workspace)
-    record, weights = _read(path)
+    record, shapes = read_header(path)
     name = record["detector"]
     if expect is not None and name != expect:
         raise CheckpointError(
@@ -132,36 +124,16 @@ def load_detector(
             f"expect=, which reads the detector from the file, or choose a run of {expect!r}."
         )
     detector = _build(record, path)
-    _compare(detector, weights, name, path)
-    _require_finite(weights, path)
-    detector.load_state_dict(weights)
+    _compare(detector, shapes, name, path)
+    fill_from(path, detector)
     return LoadedDetector(detector.to(target).eval(), name, detector.input_spec, record, path)
-
-
-def _read(path: Path, *, weights: bool = True) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    try:
-        with safe_open(path, "pt") as file:
-            record = parse_json((file.metadata() or {}).get(_KEY, "null"))
-            tensors = {key: file.get_tensor(key) for key in file.keys()} if weights else {}
-    except (SafetensorError, OSError, ValueError) as error:
-        raise CheckpointError(
-            f"loading {path}: it is damaged or no safetensors file ({error}). Expected weights that dfworkbench saved, such as "
-            "checkpoints/<run>/epoch_001.safetensors."
-        ) from None
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        seen = record.get("format") if isinstance(record, dict) else None
-        raise CheckpointError(
-            f"loading {path}: it is a safetensors file, but its record says format {seen!r} instead of {FORMAT!r}. It was "
-            "written by another program or a newer dfworkbench; only weights saved by dfworkbench say what they must be fed."
-        )
-    return record, tensors
 
 
 def _build(record: dict[str, Any], path: Path) -> Any:
     try:
         # the file's own weights follow: those that training began with need not be at hand any more
         options = {name: value for name, value in record["options"].items() if not name.endswith("weights")}
-        detector = build_detector(record["detector"], **options)
+        detector = _built(record["detector"], options)
         spec = InputSpec.from_dict(record["input_spec"])
     except UnknownNameError as error:
         raise CheckpointError(f"loading {path}: {error} {_how_to_register(record)}") from None
@@ -176,6 +148,16 @@ def _build(record: dict[str, Any], path: Path) -> Any:
         )
     detector.input_spec = spec  # how it was fed in training rules, also where today's default differs
     return detector
+
+
+def _built(name: str, options: dict[str, Any]) -> Any:
+    """A detector for weights that follow. Random ones first take seconds for the largest networks, so ours go without."""
+    if name in BUILT_IN or name.startswith(PREFIX):
+        with empty_weights():
+            detector = build_detector(name, **options)
+        if {key for key, _ in detector.named_parameters(remove_duplicate=False)} <= detector.state_dict().keys():
+            return detector
+    return build_detector(name, **options)
 
 
 def _how_to_register(record: dict[str, Any]) -> str:
@@ -195,9 +177,8 @@ def _how_to_register(record: dict[str, Any]) -> str:
     )
 
 
-def _compare(detector: nn.Module, weights: dict[str, Tensor], name: str, path: Path) -> None:
+def _compare(detector: nn.Module, found: Shapes, name: str, path: Path) -> None:
     expected = {key: tuple(value.shape) for key, value in detector.state_dict().items()}
-    found = {key: tuple(value.shape) for key, value in weights.items()}
     wrong = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
     if wrong:
         key = wrong[0]
@@ -205,14 +186,4 @@ def _compare(detector: nn.Module, weights: dict[str, Tensor], name: str, path: P
             f"loading {path}: its weights are not those of {name!r} with its recorded options: {len(wrong)} of {len(expected)} "
             f"entries differ (first: {key!r} is {found.get(key, 'missing')}, expected {expected.get(key, 'none')}). It belongs to "
             "another detector or another version of it; use a checkpoint of this one, or train again."
-        )
-
-
-def _require_finite(weights: dict[str, Tensor], path: Path) -> None:
-    """Refuse weights of a training that diverged: each of their scores would be no number."""
-    bad = [key for key, value in weights.items() if value.is_floating_point() and not value.isfinite().all()]
-    if bad:
-        raise CheckpointError(
-            f"loading {path}: {len(bad)} of its {len(weights)} tensors hold values that are no numbers (first: {bad[0]!r}). "
-            "Expected finite weights: the training diverged or the file is damaged. Take an earlier epoch, or train again."
         )

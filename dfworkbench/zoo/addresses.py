@@ -1,4 +1,4 @@
-"""Which address a file is fetched from: mirrors, Hugging Face's endpoint and token, the offline switch, and what is refused."""
+"""Which address a file is fetched from: mirrors, Hugging Face's endpoint and token, and what is refused."""
 
 import os
 from urllib.parse import SplitResult, urlsplit
@@ -7,16 +7,8 @@ from dfworkbench.core.errors import DownloadError
 
 HUB = "https://huggingface.co"
 MIRROR_VARIABLE = "DFWORKBENCH_MIRROR"
-OFFLINE_VARIABLES = ("DFWORKBENCH_OFFLINE", "HF_HUB_OFFLINE")
 
-_YES = ("1", "true", "yes", "on")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-
-
-def offline() -> str:
-    """The switch that forbids every connection, as NAME=VALUE; "" if none is set."""
-    given = {name: os.environ.get(name, "") for name in OFFLINE_VARIABLES}
-    return next((f"{name}={value}" for name, value in given.items() if value.strip().lower() in _YES), "")
 
 
 def fetch_address(url: str) -> str:

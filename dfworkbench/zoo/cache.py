@@ -95,13 +95,18 @@ def write_record(target: Path, sha256: str, about: Mapping[str, Any]) -> None:
         write_object(record_path(target), {"sha256": sha256, "date": today(), **about})
 
 
-def size_text(size: int | None) -> str:
-    """A number of bytes for people, such as 1.2 GB."""
-    if size is None:
-        return "size not known"
+def size_of(file: "CardFile") -> str:
+    """Size of a file as far as it is known, such as "266 MB", "about 266 MB" or "size not known"."""
+    if file.bytes is not None:
+        return size_text(file.bytes)
+    return f"about {size_text(file.about_bytes)}" if file.about_bytes else "size not known"
+
+
+def size_text(size: int) -> str:
+    """A number of bytes for people, such as 1.22 GB."""
     for unit, step in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if size >= step:
-            return f"{size / step:.{1 if size < 100 * step else 0}f} {unit}"
+        if size >= 0.9995 * step:  # which three digits round up
+            return f"{size / step:.3g} {unit}"
     return f"{size} bytes"
 
 

@@ -29,6 +29,8 @@ class CardFile(_Frozen):
     """Address of the file, or of the page it is fetched from by hand."""
     bytes: int | None = None
     """Size; None where nobody states it."""
+    about_bytes: int | None = None
+    """Size, roughly, where only that is stated; shown, and compared with nothing."""
     sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     """SHA-256; None where nobody states it: the first download records it."""
     says: str = ""
@@ -96,6 +98,8 @@ class CardNetwork(_Frozen):
     """How the trunk's output becomes one vector, see `PublishedDetector`."""
     before_head: Literal["none", "l2", "batch_norm"] = "none"
     """What happens to that vector before the head."""
+    head_words: dict[str, Literal["none", "l2", "batch_norm"]] = {}
+    """What `before_head` is by the word for the head in config.json, where that file is beside the weights."""
     logits: int = 2
     """Number of logits."""
     fake: int | tuple[int, ...] = 1

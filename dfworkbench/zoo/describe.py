@@ -9,9 +9,9 @@ import pandas as pd
 
 from dfworkbench.core.workspace import Workspace
 from dfworkbench.zoo.addresses import fetch_address
-from dfworkbench.zoo.cache import size_text, target_path
+from dfworkbench.zoo.cache import size_of, target_path
 from dfworkbench.zoo.card import list_cards
-from dfworkbench.zoo.imported import find_run, imported_runs, whole_files
+from dfworkbench.zoo.imported import find_run, imported_runs, whole_files, with_parts
 
 if TYPE_CHECKING:
     from dfworkbench.core.input_spec import InputSpec
@@ -25,7 +25,7 @@ _PEOPLE = {
     "largest": "of each frame the largest face",
     "most_confident": "of each frame the face that its finder is most sure of",
     "pooled": "the faces of all people together",
-    "none": "whole frames",
+    "none": "each taken whole",
 }
 _RULES = {
     "mean": "mean of the fake probabilities",
@@ -38,7 +38,7 @@ def cards_table(workspace: Workspace | None = None) -> pd.DataFrame:
     """All cards, the most useful first.
 
     Returns:
-        One row per card: name, title, size (of the file that is fetched), licence (of the weights), terms ("to accept" where
+        One row per card: name, title, size (of what is fetched), licence (of the weights), terms ("to accept" where
         the card asks for it), looks at ("face", "aligned face", "whole picture"), trained on, here ("imported", "file", "").
     """
     runs = imported_runs(workspace)
@@ -46,7 +46,7 @@ def cards_table(workspace: Workspace | None = None) -> pd.DataFrame:
         {
             "name": card.name,
             "title": card.title,
-            "size": size_text(card.files[0].bytes) if card.files else "",
+            "size": " + ".join(map(size_of, with_parts(card))) if card.files else "",
             "licence": card.licence_weights.partition(" (")[0],
             "terms": "to accept" if card.accept else "",
             "looks at": looks_at(card),
@@ -131,7 +131,7 @@ def video_text(card: "Card") -> str:
 
 def _input_words(spec: "InputSpec") -> Iterator[str]:
     if spec.alignment == "whole":
-        yield "whole picture, its middle without resizing"
+        yield "whole picture without resizing"
     elif spec.alignment == "whole_resized":
         yield "whole picture"
     elif spec.alignment == "five_points":
@@ -164,7 +164,7 @@ def _numbers(values: tuple[float, ...]) -> str:
 def _file_facts(file: "CardFile") -> str:
     sha256 = f"SHA-256 {file.sha256}" if file.sha256 else "SHA-256 not known: that of the first download is recorded"
     source = f" (source: {file.says})" if file.says else ""
-    return f"{size_text(file.bytes)}, {sha256}{source}{'; by hand only' if file.by_hand else ''}"
+    return f"{size_of(file)}, {sha256}{source}{'; by hand only' if file.by_hand else ''}"
 
 
 def _where(card: "Card", file: "CardFile", workspace: Workspace | None) -> str:

@@ -53,6 +53,9 @@ class PublishedDetector(nn.Module):
         self.input_spec = InputSpec(size_px=size_px)
         self.pooling, self.before_head, self.fake = pooling, before_head, fake
         self.trunk: Any = build_trunk(library, trunk, trunk_options or {})
+        self.last_map = (
+            nn.Identity()
+        )  # where Grad-CAM finds the map: after the last activation, which is no module of its own
         if before_head == "batch_norm":
             self.norm = nn.BatchNorm1d(self.trunk.width)
         self.head = nn.Linear(self.trunk.width, logits)
@@ -74,7 +77,7 @@ class PublishedDetector(nn.Module):
             return self.trunk(images)
         maps = self.trunk.forward_features(images)
         if self.pooling == "mean":
-            return maps.mean(dim=(2, 3))
+            return self.last_map(maps).mean(dim=(2, 3))
         if self.pooling == "token":
             return maps[:, 0]
         return maps[:, self.trunk.num_prefix_tokens :].mean(dim=1)

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from dfworkbench.core.errors import DataNotFoundError, DownloadError
 from dfworkbench.core.locks import held
+from dfworkbench.core.offline import offline
 from dfworkbench.core.provenance import file_hash
 from dfworkbench.core.workspace import Workspace, explain_write
-from dfworkbench.zoo.addresses import fetch_address, offline, require_safe
-from dfworkbench.zoo.cache import find_cached, require_hash, size_text, target_path, write_record
+from dfworkbench.zoo.addresses import fetch_address, require_safe
+from dfworkbench.zoo.cache import find_cached, require_hash, size_of, target_path, write_record
 from dfworkbench.zoo.card import get_card
 from dfworkbench.zoo.licences import require_accepted
 
@@ -83,7 +84,7 @@ def by_hand_text(card: "Card", file: "CardFile", target: Path) -> str:
     """What a person needs to bring a file here from another machine or a page: address, size, hash, and where it belongs."""
     sha256 = f"SHA-256 {file.sha256}" if file.sha256 else "SHA-256 not known"
     return (
-        f"To bring it by hand, get {file.url} ({size_text(file.bytes)}, {sha256}) in a browser or on another machine and put it at "
+        f"To bring it by hand, get {file.url} ({size_of(file)}, {sha256}) in a browser or on another machine and put it at "
         f"{target}, or import it from where it lies: dfworkbench zoo import {card.name} FILE"
     )
 

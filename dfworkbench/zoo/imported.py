@@ -120,7 +120,8 @@ def import_file(
     card = get_card(card) if isinstance(card, str) else card
     require_accepted(card, accept, workspace)
     path, item = Path(path), _item_of(card, Path(path))
-    if item is not None and path.is_file():
+    # a file with another name may be somebody's own training of the same network, unless the card knows what it must be
+    if item is not None and path.is_file() and (item.sha256 or path.name == item.name):
         target, sha256 = target_path(card, item, workspace), file_hash(path)
         cure = "Get it again, from the address that `dfworkbench zoo show` gives; dfworkbench.zoo.import_card takes any file."
         require_hash(card, item, target, sha256, cure)
@@ -184,7 +185,7 @@ def _path(card: "Card", item: "CardFile", fetch: bool, progress: bool, workspace
         named = card.name if item == card.files[0] else f"{card.name}:{item.name}"
         raise DataNotFoundError(
             f"using the card {card.name!r}: {item.name} is not on this machine, and nothing is fetched unasked. Get it with "
-            f"`dfworkbench zoo get {named}`, with --get, or with the button in notebook 03. "
+            f"dfworkbench zoo get {named}, or add --get; in notebook 03, choose it and press Get. "
             f"{by_hand_text(card, item, target_path(card, item, workspace))}"
         )
     return found

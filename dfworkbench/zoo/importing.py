@@ -1,26 +1,30 @@
 """Import a published file by its card: read it safely, fit it strictly, and write a run that needs neither card nor file."""
 
 import dataclasses
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from dfworkbench.core.errors import ParameterError
 from dfworkbench.core.names import require_name
 from dfworkbench.core.provenance import file_hash
 from dfworkbench.core.workspace import Workspace, find_workspace
-from dfworkbench.media.foreign import read_safetensors, read_tensors
+from dfworkbench.media.foreign import is_safetensors, read_safetensors, read_tensors
 from dfworkbench.models.empty import empty_weights
 from dfworkbench.runs.checkpoints import LoadedDetector
 from dfworkbench.runs.matching import shapes_of
 from dfworkbench.runs.released import code_record, default_run_name, load_released, require_run_name
 from dfworkbench.runs.writer import new_run, write_imported
+from dfworkbench.zoo.beside import with_files_beside
 from dfworkbench.zoo.card import Card, CardNetwork, get_card
 from dfworkbench.zoo.detector import PublishedDetector
-from dfworkbench.zoo.weights import fit, require_finite
+from dfworkbench.zoo.hf_classifier import describe
+from dfworkbench.zoo.weights import fit
+
+HF_CLASSIFIER = "hf_image_classifier"
 
 
 def import_card(
@@ -60,14 +64,25 @@ def load_card(card: Card | str, file: Path | str, **options: Any) -> LoadedDetec
     """A published detector from its file, without writing a run; see `import_card`."""
     card = get_card(card) if isinstance(card, str) else card
     path = Path(file)
-    if card.importer:
+    if card.importer == HF_CLASSIFIER:
+        for option in options:
+            require_name(f"option of the card {card.name!r}", option, ("crop", "fake"))
+        found = describe(path, **options)
+        card = card.model_copy(update={"network": found.network, "input": found.input})
+        path, options = found.weights, {}
+    elif card.importer:
         loaded = load_released(card.importer, path, **card.importer_options | options)
         source = _source(card, {"": path}, loaded.metadata["options"])
         return dataclasses.replace(loaded, metadata={**loaded.metadata, "source": source})
-    parts = _parts(card, path, options)
+    if card.importer != HF_CLASSIFIER:
+        card = with_files_beside(card, path)
     network: Any = card.network
+    parts = _parts(card, path, options)
     detector = build_network(network, card.input.size_px)
-    tensors = {k: v for part in parts.values() for k, v in _read(card, network, part).items()}
+    tensors: dict[str, Tensor] = {}
+    for part, file_of_part in parts.items():
+        prefix = f"{part}." if part else ""  # names of several files do not mix
+        tensors |= {prefix + key: value for key, value in _read(card, network, file_of_part, part).items()}
     fill(detector, network, tensors, _unfit(card, path), _expected(card))
     detector.input_spec = card.input
     built = detector_options(network, card.input.size_px)
@@ -105,16 +120,15 @@ def fill(detector: nn.Module, network: CardNetwork, tensors: Mapping[str, Tensor
         CheckpointError: Names or shapes differ, or values are no numbers.
     """
     own = detector.state_dict()
-    state = fit(network, tensors, shapes_of(own), unfit, expected)
-    require_finite(state, unfit, expected)
-    with torch.no_grad():
-        for name, value in own.items():
-            value.copy_(state.pop(name))
+    for name, value in fit(network, tensors, shapes_of(own), unfit, expected):
+        own[name].copy_(value)
 
 
-def _read(card: Card, network: CardNetwork, path: Path) -> dict[str, Tensor]:
-    words = {"doing": f"importing {card.name}", "where_to_get": _where(card), "expected": _expected(card)}
-    if network.container == "safetensors" or path.suffix == ".safetensors":
+def _read(card: Card, network: CardNetwork, path: Path, part: str) -> dict[str, Tensor]:
+    """Tensors of a file, in the format that it has: others may have written the published ones in another."""
+    words = {"doing": f"importing {card.name}", "where_to_get": _where(card, part), "expected": _expected(card, part)}
+    safe = is_safetensors(path) if path.is_file() else network.container == "safetensors"
+    if safe or (network.container == "safetensors" and not zipfile.is_zipfile(path)):
         return read_safetensors(path, **words)
     return read_tensors(path, entries=network.entries, numpy_scalars=True, namespaces=True, **words)
 
@@ -160,17 +174,21 @@ def _source(card: Card, parts: Mapping[str, Path], options: Mapping[str, Any] | 
 
 def _run_name(card: Card, path: Path) -> str:
     whole = [file for file in card.files if file.part in ("", card.files[0].part)]
-    several = len(whole) > 1 or card.importer == "hf_image_classifier"
-    return default_run_name(card.name, path) if several else card.name
+    if card.importer == HF_CLASSIFIER:
+        return default_run_name(card.name, path.resolve() if path.is_dir() else path.resolve().parent)
+    return default_run_name(card.name, path) if len(whole) > 1 else card.name
 
 
-def _where(card: Card) -> str:
-    return f"Get it with dfworkbench zoo get {card.name}" if card.files else f"See {card.code}"
+def _where(card: Card, part: str) -> str:
+    if not card.files:
+        return f"See {card.code}"
+    file = next(file for file in card.files if file.part == part)
+    return f"Get {file.name} from {file.url}, or with dfworkbench zoo get {card.name}"
 
 
-def _expected(card: Card) -> str:
-    names = ", ".join(file.name for file in card.files[:3])
-    return f"{names}{', …' if len(card.files) > 3 else ''} of {card.code}"
+def _expected(card: Card, part: str = "") -> str:
+    names = [file.name for file in card.files if not part or file.part == part]
+    return f"{', '.join(names[:3])}{', …' if len(names) > 3 else ''} of the card {card.name}"
 
 
 def _unfit(card: Card, path: Path) -> str:

@@ -19,10 +19,12 @@ from dfworkbench.evaluation.scoring.score import score_to_table
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
 from dfworkbench.runs.checkpoints import load_detector
 from dfworkbench.runs.run import Run
-from dfworkbench.zoo.imported import run_of, split_name
+from dfworkbench.zoo.imported import find_run, run_of, split_name
+from dfworkbench.zoo.licences import require_accepted
 
 if TYPE_CHECKING:
     from dfworkbench.evaluation.scoring.results import Scored
+    from dfworkbench.zoo.card import Card
 
 #: An AUC below it is rather swapped labels than a bad detector.
 SWAPPED_AUC = 0.4
@@ -34,7 +36,7 @@ def score(
     settings: ScoreSettings | None = None,
     *,
     fetch: bool = False,
-    accept: bool = False,
+    accept: bool | Sequence[str] = False,
     progress: bool = True,
     workspace: Workspace | None = None,
 ) -> "list[Scored]":
@@ -48,7 +50,7 @@ def score(
         path: As in `evaluation.scoring.score`.
         settings: How faces are found and summed up.
         fetch: Whether to fetch what is not on this machine.
-        accept: Accept the terms of the cards; remembered.
+        accept: Accept the terms of the cards, or of those that are listed; remembered.
         progress: Whether to show bars.
         workspace: Where runs and weights lie.
 
@@ -79,6 +81,23 @@ def score_to_tables(
         gc.collect()
 
 
+def find_all_weights(names: Sequence[str], *, accept: bool | Sequence[str] = False, **options: Any) -> list[Path]:
+    """The runs that names stand for, see `find_weights`. Names and terms are looked at before anything is fetched.
+
+    Args:
+        names: Cards and runs.
+        accept: Accept the terms of all cards, or of those that are listed.
+        options: As `imported.run_of`.
+    """
+    accepted = {name: accept if isinstance(accept, bool) else name.partition(":")[0] in accept for name in names}
+    for name in names:
+        if (found := _card_or_none(name, options.get("workspace"))) and find_run(
+            *found, options.get("workspace")
+        ) is None:
+            require_accepted(found[0], accepted[name], options.get("workspace"))
+    return [find_weights(name, accept=accepted[name], **options) for name in names]
+
+
 def find_weights(name: str, **options: Any) -> Path:
     """The folder of the run that a name stands for: a card (CARD or CARD:FILE), or a run of the workspace.
 
@@ -89,14 +108,20 @@ def find_weights(name: str, **options: Any) -> Path:
     Raises:
         UnknownNameError: It is neither.
     """
+    found = _card_or_none(name, options.get("workspace"))
+    if found is None:
+        return Run.open(name, options.get("workspace")).folder
+    return run_of(*found, **options)
+
+
+def _card_or_none(name: str, workspace: Workspace | None) -> "tuple[Card, str] | None":
+    """The card and file that a name stands for; None for that of a run."""
     try:
-        card, file = split_name(name)
+        return split_name(name)
     except UnknownNameError as error:
-        run = (options.get("workspace") or find_workspace()).checkpoints / name
-        if name == run.name and run.is_dir():
-            return Run.open(run).folder
+        if name == Path(name).name and ((workspace or find_workspace()).checkpoints / name).is_dir():
+            return None
         raise UnknownNameError(f"{error} No run is called so either; `dfworkbench zoo list` lists the cards.") from None
-    return run_of(card, file, **options)
 
 
 @dataclass(frozen=True)

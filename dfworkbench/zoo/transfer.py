@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 from tqdm.auto import tqdm
+from tqdm.std import tqdm as Bar
 
 from dfworkbench.core.errors import DownloadError, OutputError
 from dfworkbench.zoo.answers import FailedTry, answer, new_client
@@ -70,7 +71,7 @@ class Fetched:
 
 
 #: Whether to show a bar with the time that is left; or what makes one, as `tqdm` does, to show it elsewhere.
-Progress = bool | Callable[..., tqdm]
+Progress = bool | Callable[..., Bar]
 
 
 def transfer(wanted: Wanted, *, progress: Progress = True, patience: Patience = Patience()) -> Fetched:
@@ -107,7 +108,7 @@ class _Download:
     client: httpx.Client
     wanted: Wanted
     part: PartFile
-    bar: tqdm
+    bar: Bar
 
     def ask(self) -> dict[str, str]:
         """One try; returns what Hugging Face announced.
@@ -234,7 +235,7 @@ def _require_same_bytes(wanted: Wanted, found: Fetched) -> None:
         )
 
 
-def _bar(wanted: Wanted, part: PartFile, progress: Progress) -> tqdm:
+def _bar(wanted: Wanted, part: PartFile, progress: Progress) -> Bar:
     name, bar = wanted.target.name, tqdm if isinstance(progress, bool) else progress
     return bar(
         total=wanted.size, initial=part.size, desc=name, unit="B", unit_scale=True, disable=not progress, leave=False

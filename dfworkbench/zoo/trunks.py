@@ -30,13 +30,19 @@ def build_trunk(library: str, name: str, options: Mapping[str, Any]) -> nn.Modul
         ) from error
 
 
-def _timm(name: str, num_classes: int = 0, **options: Any) -> nn.Module:
-    """A network of timm without its classifier; with `num_classes`, its own head is part of the trunk (CLIP's projection)."""
+def _timm(name: str, num_classes: int = 0, norm_eps: float = 0.0, **options: Any) -> nn.Module:
+    """A network of timm without its classifier; with `num_classes`, its own head is part of the trunk (CLIP's projection).
+
+    `norm_eps` is that of its layer norms, where it is not timm's own.
+    """
     try:
         import timm
     except ImportError:
         raise MissingDependencyError(f"building the trunk {name!r}: it needs timm: pip install timm") from None
     trunk: Any = timm.create_model(name, pretrained=False, num_classes=num_classes, **options)
+    for module in trunk.modules():
+        if norm_eps and isinstance(module, nn.LayerNorm):
+            module.eps = norm_eps
     trunk.width = num_classes or trunk.num_features
     return trunk
 

@@ -1,7 +1,7 @@
 """From the tensors of a published file to the state dict of a `PublishedDetector`: names, joins, folding, and strict comparison."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -28,63 +28,70 @@ class Source(NamedTuple):
 
 def fit(
     network: CardNetwork, tensors: Mapping[str, Tensor], own: Shapes, unfit: str, expected: str
-) -> dict[str, Tensor]:
-    """The state dict of a detector from the tensors of a file, which must hold all of it and nothing else.
+) -> Iterator[tuple[str, Tensor]]:
+    """The entries of a detector, one by one, from the tensors of a file, which must hold all of them and nothing else.
 
     Args:
         network: Of the card.
-        tensors: Of the file; those that are copied as they are stay views of it.
+        tensors: Of the file; entries that are copied as they are stay views of it.
         own: Shapes of the detector's state dict.
         unfit: How a message begins: "importing X: a.pth does not fit its card".
         expected: What such a file is.
 
+    Yields:
+        Name in our state dict, and tensor.
+
     Raises:
-        CheckpointError: Names or shapes differ; names the first five.
+        CheckpointError: Names or shapes differ; names the first five. Or a value is no number.
     """
-    stripped = _stripped(network, tensors)
+    stripped, originals = _stripped(network, tensors)
     if network.fold == "svd_residual":
         stripped = folded(stripped)
     sources = _sources(network, stripped)
     seen = {name: _shape(source, stripped, own.get(name)) for name, source in sources.items()}
     zeros = [f"trunk.{name}" for name in network.zeros if f"trunk.{name}" in own and f"trunk.{name}" not in seen]
     given = {name: shape for name, shape in own.items() if name not in zeros}
-    _require_fit(given, seen, sources, unfit, expected)
-    state = {name: _made(source, stripped, own[name]) for name, source in sources.items()}
-    return state | {name: torch.zeros(own[name]) for name in zeros}
-
-
-def require_finite(state: Mapping[str, Tensor], unfit: str, expected: str) -> None:
-    """Refuse weights of which some are no numbers.
-
-    Raises:
-        CheckpointError: Some are NaN or infinite; names the first.
-    """
-    bad = [name for name, value in state.items() if value.is_floating_point() and not value.isfinite().all()]
-    if bad:
-        shown = ", ".join(bad[:_SHOWN])
+    differences = shape_differences(given, seen)
+    if differences:
+        named = [_with_source(text, sources, originals) for text in differences[:_SHOWN]]
+        more = "; …" if len(differences) > _SHOWN else ""
         raise CheckpointError(
-            f"{unfit}: {len(bad)} of {len(state)} entries hold values that are no numbers ({shown}). Expected {expected}, with "
-            "finite weights: the file is damaged, or its training diverged. Get it again."
+            f"{unfit}: {len(differences)} of {len(own)} entries differ: {'; '.join(named)}{more}. Expected {expected}."
         )
+    for name, source in sources.items():
+        value = _made(source, stripped, own[name])
+        if value.is_floating_point() and not value.isfinite().all():
+            theirs = ", ".join(originals.get(part, part) for part in source.names)
+            raise CheckpointError(
+                f"{unfit}: its entry {theirs} holds values that are no numbers. Expected {expected}, with finite weights: the "
+                "file is damaged, or its training diverged. Get it again."
+            )
+        yield name, value
+    for name in zeros:
+        yield name, torch.zeros(own[name])
 
 
-def _stripped(network: CardNetwork, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors by their names without the beginnings of wrappers, and without what is not used."""
+def _stripped(network: CardNetwork, tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors by their names without the beginnings of wrappers and without what is not used; and the names in the file."""
     unused = [*network.ignore, *(name for key in network.schemes for name in SCHEMES[key].ignore)]
     unused += _FOLD_UNUSED if network.fold == "svd_residual" else ()
     found: dict[str, Tensor] = {}
-    for name, value in tensors.items():
+    originals: dict[str, str] = {}
+    for original, value in tensors.items():
+        name = original
         for beginning in network.strip:
             name = name.removeprefix(beginning)
         if not any(re.fullmatch(pattern, name) for pattern in unused):
-            found[name] = value
-    return found
+            name = name if name not in found else original  # the second of two is left over, and shown as a difference
+            found[name], originals[name] = value, original
+    return found, originals
 
 
 def folded(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Weights W + U diag(S) V of layers that hold `weight_main` (W) and a low-rank residual; nothing is decomposed.
 
-    Yan et al.: Orthogonal Subspace Decomposition for Generalizable AI-Generated Image Detection. ICML 2025, arXiv:2411.15633 (Effort).
+    Yan et al.: Orthogonal Subspace Decomposition for Generalizable AI-Generated Image Detection (Effort). ICML 2025,
+    arXiv:2411.15633.
     """
     main = [name.removesuffix("weight_main") for name in tensors if name.endswith(".weight_main")]
     found = {name: value for name, value in tensors.items() if name.rsplit(".", 1)[-1] not in _FOLDED}
@@ -139,22 +146,12 @@ def _shape(source: Source, tensors: Mapping[str, Tensor], own: tuple[int, ...] |
     return own if own and lacking > 0 and own == (1,) * lacking + shape else shape
 
 
-def _require_fit(own: Shapes, seen: Shapes, sources: Mapping[str, Source], unfit: str, expected: str) -> None:
-    differences = shape_differences(own, seen)
-    if not differences:
-        return
-    named = [_with_source(text, sources) for text in differences[:_SHOWN]]
-    more = "; …" if len(differences) > _SHOWN else ""
-    raise CheckpointError(
-        f"{unfit}: {len(differences)} of {len(own)} entries differ: {'; '.join(named)}{more}. Expected {expected}."
-    )
-
-
-def _with_source(difference: str, sources: Mapping[str, Source]) -> str:
-    """A difference with the name that the entry has in the file, where that is another one."""
+def _with_source(difference: str, sources: Mapping[str, Source], originals: Mapping[str, str]) -> str:
+    """A difference with the name that the entry has in the file."""
     for word in difference.split(" ")[:2]:
-        if word in sources and sources[word].names != (word,):
-            return difference.replace(word, f"{word} (in the file {', '.join(sources[word].names)})"[:200], 1)
+        if word in sources:
+            names = ", ".join(originals.get(name, name) for name in sources[word].names)
+            return difference.replace(word, f"{word} (in the file {names})"[:250], 1)
     return difference
 
 

@@ -184,6 +184,12 @@ class Lab:
         self.menu("Run", "Run Selected Cell")
         self.wait(".dfw-card .dfw-command", 120)
 
+    def run_cell(self, words: str) -> None:
+        """Run the cell that holds `words`, and wait until it has run."""
+        self.select_cell(words)
+        self.menu("Run", "Run Selected Cell")
+        self.wait(".jp-Notebook-ExecutionIndicator[data-status='idle']", 120)
+
     def run_below(self, words: str, seconds: float) -> None:
         """Run the cell that holds `words` and all below it, until every one has run."""
         self.select_cell(words)
@@ -228,6 +234,17 @@ class Lab:
         from selenium.webdriver.support.ui import Select
 
         Select(self.labelled(title).find_element(By.TAG_NAME, "select")).select_by_visible_text(option)
+
+    def choose_in(self, selector: str, option: str) -> None:
+        """Choose the option that begins with `option` in a dropdown outside of the panel."""
+        from selenium.webdriver.support.ui import Select
+
+        for element in self.all(f"{selector} select"):
+            for text in (found.text for found in Select(element).options):
+                if text.startswith(option):
+                    Select(element).select_by_visible_text(text)
+                    return
+        raise LookupError(f"no dropdown of {selector} offers {option!r}")
 
     def press(self, slider: str, *keys: str) -> None:
         """Press keys on the handle of the slider that is described as `slider`, as somebody without a mouse does."""

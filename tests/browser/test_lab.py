@@ -1,22 +1,28 @@
 """What a person does in JupyterLab: trains in 02 with the widgets and sees the curves, asks 03 about a video with two people,
-moves the slider of 04.
+gets a published detector there, moves the slider of 04.
 
 Needs Chromium, its driver and selenium (Debian: `apt-get install chromium chromium-driver`; `pip install selenium`); skipped
 with a reason where they are missing. Pictures of the pages are kept in the folder named by DFWORKBENCH_SCREENSHOTS.
 """
 
 import importlib.util
+import io
 import json
 import shutil
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import torch
+from authors_files import dfb_meso4, prefixed
 from demo_set import copy_source
 from lab import CHROMIUM, DRIVER, Lab, Server
+from seeded_weights import seeded_file
+from weight_server import serving
 
 from dfworkbench.notebook.evaluation import Evaluation, EvaluationSettings
 from dfworkbench.notebook.runner import run_notebook
+from dfworkbench.zoo.card import get_card
 
 _MISSING = [
     name
@@ -43,7 +49,18 @@ def space(demo_source, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def server(space, tmp_path_factory):
+def mirror():
+    """A server of this machine that has made-up weights of a published detector, and no other."""
+    buffer = io.BytesIO()
+    torch.save(seeded_file(prefixed(dfb_meso4(), "backbone.")), buffer)
+    with serving() as state, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DFWORKBENCH_MIRROR", state.url)
+        state.files["/" + get_card("dfb_meso4").files[0].url.partition("://")[2]] = buffer.getvalue()
+        yield state
+
+
+@pytest.fixture(scope="module")
+def server(space, mirror, tmp_path_factory):
     with Server(space.root, tmp_path_factory.mktemp("server")) as server:
         yield server
 
@@ -110,9 +127,9 @@ def test_each_of_two_people_gets_a_timeline(lab, space, trained):
     lab.show(lab.wait(".dfw-card"))
     lab.shot("03_panel_changed")
 
-    lab.run_below("loaded = load_detector", 200)
+    lab.run_below("runs = settings.runs()", 200)
     assert lab.troubles() == []
-    lab.show(lab.wait(".jp-CodeCell", text="scored = score("))
+    lab.show(lab.wait(".jp-CodeCell", text="results = [score("))
     lab.shot("03_timelines")
     for track in (0, 1):
         assert lab.all(f"img[alt='faces of track {track}']")
@@ -124,6 +141,43 @@ def test_each_of_two_people_gets_a_timeline(lab, space, trained):
     lab.wait(".jp-OutputArea-output td", text="video")  # how good it is on the test split
     lab.show(lab.wait(".jp-CodeCell", text="plot_tracks(file)"))
     lab.shot("03_figure")
+
+
+def test_a_published_detector_is_got_with_clicks_and_stands_beside_a_run(lab, space, trained, mirror):
+    lab.open("notebooks/03_inference.ipynb")
+    lab.run_panel()
+    lab.type_into("Compare", trained)
+    lab.type_into("Path", "data/demo/extras/two_people_one_forged.mp4")
+    lab.type_into("Frames", "4")
+    lab.run_cell("PublishedDetectors(panel)")
+    lab.wait(".dfw-published td", text="gend_clip")
+    lab.show(lab.wait(".dfw-published"))
+    lab.shot("03_published_list")
+
+    lab.choose_in(".dfw-published", "dfb_meso4:")
+    lab.wait(".dfw-published .dfw-title", text="DeepfakeBench, Meso4")
+    lab.show(lab.wait(".dfw-published"))
+    lab.shot("03_published_card")
+    get = lab.wait(".dfw-published button", text="Get")
+    assert not get.is_enabled()
+    lab.wait(".dfw-published input[type='checkbox']").click()
+    lab.until(get.is_enabled, 20, "the button that gets the file")
+    assert not mirror.asked
+    get.click()
+    lab.wait(".dfw-published .dfw-good", 120, text="is the checkpoint of the panel now")
+    assert len(mirror.asked) == 1
+    lab.wait(".dfw-command code", text=f"-p checkpoint dfb_meso4 -p compare {trained}")
+    lab.show(lab.wait(".dfw-published"))
+    lab.shot("03_published_got")
+
+    for words in ("runs = settings.runs()", "results = [score(", "side_by_side(results)"):
+        lab.run_cell(words)
+    heads = lab.wait(".dfw-side thead", 120).text
+    assert "dfb_meso4" in heads
+    assert trained in heads
+    assert lab.troubles() == []
+    lab.show(lab.wait(".jp-CodeCell", text="side_by_side(results)"))
+    lab.shot("03_side_by_side")
 
 
 def test_the_slider_moves_the_verdicts_and_runs_no_cell(lab, space, trained, monkeypatch):

@@ -57,6 +57,14 @@ def test_the_template_of_a_detector_is_trained_saved_and_scores(toy):
         load_detector("tiny_demo")
 
 
+def test_the_guide_to_networks_of_timm_trains_one(toy):
+    (code,) = blocks("networks_of_timm.md")
+    found = execute(code.replace('"demo"', '"toy"'))
+    assert found["epoch"].number == 1
+    (run,) = toy.checkpoints.iterdir()
+    assert run.name.startswith("timm-resnet10t_toy_")
+
+
 def test_the_template_of_a_method_trains(toy):
     (template,) = blocks("add_a_method.md")
     focal = execute(template)["Focal"]

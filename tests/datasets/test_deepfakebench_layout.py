@@ -163,26 +163,30 @@ def test_what_is_missing_or_odd_is_one_line_a_kind(tmp_path, caplog):
         "x6": entry("DFDC_Real", "a/../../b"),
         "x7": entry("DFDC_Fake", "DFDC/test/frames/0000"),
         "x8": entry("DFDC_Real", "DFDC/test/frames/0001/inner"),
+        "x9": entry("DFDC_Real", "DFDC/test/frames/0002"),
+        "y1": entry("DFDC_Real", "DFDC/manipulated_sequences/Deepfakes/frames/1"),
     }
     bug = entry(
         "DFDC_Real", "DFDC/test/frames/0399"
     )  # rearrange.py writes the last entry in place of the split val of DFDC
     save(tmp_path, {"DFDC": {"DFDC_Real": {"test": videos | odd, "val": bug, "train": {}, "extra": 3}, "x": None}})
     touch(tmp_path, *(f"DFDC/test/frames/{n:04d}/000.png" for n in range(0, 400, 20)))
-    assert len(read(tmp_path)) == 400
+    assert len(read(tmp_path)) == 399
     lines = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert len([line for line in lines if "380 of 400 listed files or folders are not there" in line]) == 1
+    assert len([line for line in lines if "380 of 399 listed files or folders are not there" in line]) == 1
     for part in (
-        "2 entries are left out, with no frames: DFDC_Real/test/x1, DFDC_Real/test/x2",
-        "1 entries are left out, with a label that is neither real nor fake: DFDC_Real/test/x3 ('maybe')",
-        "3 entries are left out, with no label: DFDC_Real/test/x4, DFDC_Real/val/label, DFDC_Real/val/frames",
+        "2 entry(s) left out, with no frames: DFDC_Real/test/x1, DFDC_Real/test/x2",
+        "1 entry(s) left out, with a label that is neither real nor fake: DFDC_Real/test/x3 ('maybe')",
+        "3 entry(s) left out, with no label: DFDC_Real/test/x4, DFDC_Real/val/label, DFDC_Real/val/frames",
         "frames in several folders: DFDC_Real/test/x5",
         "a path that is empty or climbs with '..': DFDC_Real/test/x6",
-        "the folder of another video: DFDC/test/frames/0000 (DFDC_Real 0000, DFDC_Fake x7)",
+        "1 entry(s) left out, with a folder that is named real and fake: DFDC/test/frames/0000",
+        "the folder of another video: DFDC/test/frames/0002 (0002, x9)",
+        "a label against the folders of its path: DFDC/manipulated_sequences/Deepfakes/frames/1 (DFDC_Real)",
         "a folder inside another sequence: DFDC/test/frames/0001/inner",
     ):
         assert len([line for line in lines if part in line]) == 1, (part, lines)
-    assert len(lines) == 8
+    assert len(lines) == 11  # and the picture of the folder that is named twice
 
 
 def test_files_that_cannot_be_used(frames):

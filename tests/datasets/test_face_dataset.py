@@ -14,7 +14,7 @@ from dfworkbench.datasets.face_dataset import FaceDataset, collate
 from dfworkbench.datasets.people import known_people
 from dfworkbench.datasets.perturb.augment import FaceAugment
 from dfworkbench.datasets.rows import choose_samples, main_tracks
-from dfworkbench.datasets.tables import read_table
+from dfworkbench.datasets.tables import LANDMARK_COLUMNS, read_table
 from dfworkbench.media.pictures.images import read_image
 from dfworkbench.training.batches import make_loader
 
@@ -66,6 +66,37 @@ def test_a_detector_that_needs_exact_boxes_refuses_faces_that_were_found_otherwi
     FaceDataset(faces.assign(exact=True, crop_side=900.0), videos, spec, toy.extracted)
     assert "stored scaled down" in caplog.text
     FaceDataset(faces.assign(exact=True), videos, SPEC, toy.extracted)  # others do not mind
+
+
+def test_aligned_faces_that_reach_beyond_their_tiles_are_counted_in_a_warning(toy, tables, caplog):
+    faces, videos = tables
+    videos = videos.assign(width_px=4000, height_px=3000)
+    spec = InputSpec(size_px=32, crop_scale=1.0, alignment="five_points", border="black",
+                     template=((0.377, 0.469), (0.623, 0.469), (0.5, 0.608), (0.4, 0.746), (0.6, 0.746)))  # fmt: skip
+    centre = faces[["box_x0", "box_y0"]].to_numpy() / 2 + faces[["box_x1", "box_y1"]].to_numpy() / 2
+    side = (faces["box_x1"] - faces["box_x0"]).to_numpy()[:, None, None]
+    points = centre[:, None] + side * np.array([(-0.2, -0.15), (0.2, -0.15), (0, 0.1), (-0.15, 0.3), (0.15, 0.3)])
+    upright = faces.assign(**dict(zip(LANDMARK_COLUMNS, points.reshape(-1, 10).T, strict=True)))
+    FaceDataset(upright, videos, spec, toy.extracted)
+    assert not caplog.records
+    points[3] = centre[3] + 4 * (points[3] - centre[3])
+    far = faces.assign(**dict(zip(LANDMARK_COLUMNS, points.reshape(-1, 10).T, strict=True)))
+    data = FaceDataset(far, videos, spec, toy.extracted)
+    assert f"1 of {len(data)} faces reach beyond" in caplog.text
+    assert "extract the data set again with context_scale=3" in caplog.text
+    assert data[3]["images"].shape == (3, 32, 32)
+
+
+def test_a_data_set_is_cut_for_a_card_from_its_stored_tiles(toy, tables):
+    faces, videos = tables
+    spec = InputSpec(40, 1.0, region="sides", margins=(1 / 3,) * 4, margin_rounding="floor", border="clip", fit="letterbox",
+                     interpolation="area_down_cubic_up")  # fmt: skip
+    data = FaceDataset(faces, videos.assign(width_px=400, height_px=300), spec, toy.extracted, transform=FaceAugment())
+    assert data[0]["images"].shape == (3, 40, 40)
+    near = faces.assign(crop_x0=faces["box_x0"], crop_y0=faces["box_y0"], crop_side=faces["box_x1"] - faces["box_x0"])
+    tight = FaceDataset(near, videos.assign(width_px=400, height_px=300), spec, toy.extracted)
+    with pytest.raises(InputError, match=r"margins .* Extract again with context_scale=1\.9"):
+        tight[0]
 
 
 def test_frames_are_chosen_evenly():

@@ -16,7 +16,8 @@ from dfworkbench.evaluation.scoring.authors import authors_rule
 from dfworkbench.evaluation.scoring.score import score
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
 from dfworkbench.evaluation.scoring.side_by_side import side_by_side
-from dfworkbench.media import write_png
+from dfworkbench.media import VideoWriter, write_png
+from dfworkbench.models import build_detector
 from dfworkbench.models.prediction import Prediction
 from dfworkbench.runs.checkpoints import LoadedDetector
 
@@ -29,7 +30,7 @@ class Redness(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.input_spec = InputSpec(size_px=32)
+        self.input_spec = InputSpec(size_px=32, crop_scale=1.0)
 
     def forward(self, images):
         logit = 10 * (images.mean(dim=(-1, -2))[:, 0] - 0.5)
@@ -123,6 +124,12 @@ def test_a_rule_that_is_not_known_is_left_out(video):
     assert authors_rule(published(video=video).metadata) is None
 
 
+def test_a_file_that_was_not_imported_has_its_rule_too():
+    source = published().metadata["provenance"]["source"]
+    assert authors_rule({"source": source}) == authors_rule(published().metadata)
+    assert unknown_note({"source": source}) == unknown_note(published().metadata)
+
+
 @pytest.mark.parametrize("metadata", [{}, {"provenance": None}, {"provenance": {"source": {"card": "x"}}}])
 def test_weights_without_a_card_have_no_rule(metadata):
     assert authors_rule(metadata) is None
@@ -140,3 +147,27 @@ def test_what_authors_trained_on_and_caveats_stand_beside_every_number(pictures)
     assert table_note(scored.table) == note
     assert any(note in text for text in side_by_side([scored]).notes)
     assert "not stated" in unknown_note(published(trained_on="", caveats=None).metadata)
+
+
+def test_frames_can_be_sampled_as_authors_do(tmp_path):
+    with VideoWriter(tmp_path / "a.mp4", 10.0, 64, 64, crf=20) as writer:
+        for grey in range(20):
+            writer.write(np.full((64, 64, 3), 10 * grey, np.uint8))
+    settings = CROPS.replace(crops=False, whole=True, frames=4)
+    frames = [
+        score(tmp_path / "a.mp4", published(), settings.replace(sampling=way), progress=False).table["frame"].tolist()
+        for way in ("even", "both_ends")
+    ]
+    assert frames == [[0, 5, 10, 15], [0, 6, 12, 19]]
+
+
+def test_scores_in_bfloat16_leave_the_given_detector_as_it_is(pictures):
+    torch.manual_seed(0)
+    network = build_detector("mesonet4", size_px=64).eval()
+    given = LoadedDetector(network, "mesonet4", network.input_spec, {}, Path("none"))
+    exact, half, again = (
+        score(pictures, given, CROPS.replace(precision=precision), progress=False).table["logit"]
+        for precision in ("auto", "bf16-true", "32-true")
+    )
+    assert 0 < (exact - half).abs().max() < 0.01
+    pd.testing.assert_series_equal(exact, again)

@@ -20,6 +20,7 @@ from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.datasets.tables import SCORES, read_table
 from dfworkbench.evaluation.scoring import file_scorer
 from dfworkbench.evaluation.scoring import score as scoring
+from dfworkbench.evaluation.scoring.file_scorer import face_settings
 from dfworkbench.evaluation.scoring.media_files import find_files
 from dfworkbench.evaluation.scoring.score import score, score_rows
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
@@ -167,6 +168,68 @@ def test_the_detector_sees_what_its_spec_says(monkeypatch, clip):
 def test_a_wide_crop_gets_a_wider_context(monkeypatch, clip):
     stub_faces(monkeypatch, [(200,)])
     assert score(clip, loaded(InputSpec(size_px=32, crop_scale=3.0)))[0].ok
+
+
+TEMPLATE = ((0.377, 0.469), (0.623, 0.469), (0.5, 0.608), (0.4, 0.746), (0.6, 0.746))
+ALIGNED = InputSpec(size_px=32, crop_scale=1.0, alignment="five_points", template=TEMPLATE, border="black")
+
+
+@pytest.mark.parametrize("spread", [0.2, 2.0])
+def test_faces_that_are_not_shown_whole_are_counted_in_the_notice(monkeypatch, clip, spread):
+    """Two of three faces with points far from their box: at the larger spread their crops leave the tile."""
+    rgb, boxes = frame_with(200, 200, 200)
+    points = np.array([(-0.2, -0.15), (0.2, -0.15), (0, 0.1), (-0.15, 0.3), (0.15, 0.3)])
+    spreads = (0.2, spread, spread)
+
+    def found(path, settings, finder):
+        faces = [
+            TrackedFace(
+                0, 0.0, t, box, 0.99, (box[:2] + box[2:]) / 2 + 40 * spreads[t] * points, cut_tile(rgb, box, settings)
+            )
+            for t, box in enumerate(boxes)
+        ]
+        return FileFaces("video", 1, 5.0, 300, 100, faces, "of the file")
+
+    monkeypatch.setattr(file_scorer, "faces_in_file", found)
+    scored = score(clip, loaded(ALIGNED), progress=False)
+    notice = scored[0].notice
+    assert notice.startswith("of the file")
+    assert ("2 of 3 faces reach beyond" in notice) == (spread == 2.0)
+    assert ("score with context_scale=4" in notice) == (spread == 2.0)
+    assert (scored.table["reason"] == notice).all()
+
+
+@pytest.mark.parametrize(
+    ("spec", "part", "side"),
+    [
+        (InputSpec(32, 1.0, "whole"), "grid", 512),
+        (InputSpec(700, 1.0, "whole", pad="black"), "centre", 700),
+        (
+            InputSpec(32, 1.0, "whole_resized", interpolation="bilinear", antialias=True, fit="shortest_edge"),
+            "square",
+            2048,
+        ),
+        (InputSpec(32, 1.0, "whole_resized", interpolation="bicubic", antialias=True), "all", 2048),
+    ],
+)
+def test_of_whole_pictures_is_kept_what_the_detector_sees(spec, part, side):
+    faces = face_settings(ScoreSettings(crops=True), spec)
+    assert (faces.whole, faces.crops, faces.whole_part, faces.context_max_px) == (True, False, part, side)
+
+
+def test_a_detector_of_resized_pictures_scores_a_picture(tmp_path):
+    rgb = np.zeros((90, 200, 3), np.uint8)
+    rgb[..., 0], rgb[:, :50, 2] = 120, 255  # the left quarter is blue
+    write_png(tmp_path / "a.png", rgb)
+    sees = {"fit": "shortest_edge", "interpolation": "bilinear", "antialias": True}
+    square = InputSpec(32, 1.0, "whole_resized", **sees)
+    everything = InputSpec(32, 1.0, "whole_resized", **{**sees, "fit": "stretch"})
+    for spec, blue in ((square, 0.0), (everything, 0.25)):
+        scored = score(tmp_path / "a.png", loaded(spec), progress=False)
+        (result,) = scored
+        assert result.ok, result.reason
+        assert scored.table["logit"][0] == pytest.approx(10 * (120 / 255 - blue), abs=0.1)
+        assert result.tracks[0].thumbnails.shape[1:] == (112, 112, 3)
 
 
 class Pointer(Redness):

@@ -50,6 +50,8 @@ def built(name, size_px, frames):
         ("efficientnet_b0", 64, 0),
         ("mesonet4_lstm", 64, 2),
         ("efficientnet_b0_lstm", 64, 2),
+        ("timm:resnet10t", 64, 0),
+        ("timm:test_vit", 64, 0),
     ],
 )
 def test_every_family_of_detectors_from_one_call(name, size_px, frames):

@@ -346,10 +346,13 @@ def test_extraction_goes_through_tables_and_is_not_done_twice(extracted, tmp_pat
 
 
 def test_faces_that_were_extracted_before_there_were_whole_pictures_still_hold(tmp_path):
-    old = FaceSettings().content_hash(without=("whole", "crops", "exact", "sampling"))  # all that was hashed then
+    later = ("whole", "whole_part", "crops", "exact", "sampling")
+    old = FaceSettings().content_hash(without=later)  # all that was hashed then
     assert FaceSettings().crops_hash() == old == "f8fa4551"
     assert FaceSettings(frames=7).crops_hash() != old
     assert FaceSettings(exact=True).crops_hash() != old
+    assert FaceSettings(whole_part="all").crops_hash() == old, "it is of whole pictures"
+    assert FaceSettings(whole=True, whole_part="all").crops_hash() != WHOLE.crops_hash()
     assert FaceSettings(sampling="both_ends").crops_hash() != old
     assert FaceSettings(sampling="both_ends", whole=True).crops_hash() != WHOLE.crops_hash()
     assert FaceSettings(exact=True, whole=True).crops_hash() == WHOLE.crops_hash()

@@ -14,12 +14,16 @@ import torch
 from PIL import Image
 from torchvision.transforms import functional
 
+from dfworkbench.core.errors import InputError
 from dfworkbench.core.input_spec import InputSpec
+from dfworkbench.evaluation.scoring.file_scorer import face_settings
+from dfworkbench.evaluation.scoring.settings import ScoreSettings
 from dfworkbench.faces.alignment import crop_matrix, native_size
-from dfworkbench.faces.crops import cut_for
-from dfworkbench.faces.face_tile import cut_tile, keep_whole, tile_at
+from dfworkbench.faces.crops import cut_for, spec_for
+from dfworkbench.faces.face_tile import cut_tile, cut_whole, keep_whole, take_crop, tile_at
 from dfworkbench.faces.regions import context_scale_for, region_of
 from dfworkbench.faces.settings import FaceSettings
+from dfworkbench.faces.windows import window_in
 
 BOX = (250.4, 90.7, 340.2, 215.9)
 POINTS = np.array([(270.3, 140.2), (318.9, 136.4), (296.1, 164.8), (276.2, 190.5), (315.7, 187.9)])
@@ -90,9 +94,6 @@ def stored(spec, frame, box=BOX):
 
 
 def settings_for(spec):
-    from dfworkbench.evaluation.scoring.file_scorer import face_settings
-    from dfworkbench.evaluation.scoring.settings import ScoreSettings
-
     return face_settings(ScoreSettings(), spec)
 
 
@@ -318,3 +319,55 @@ def test_context_that_is_asked_for_holds_every_region(name):
         region = region_of(spec, box, SIZE)
         assert (tile.square[:2] - region[:2]).max() <= 1.5
         assert (region[2:] - tile.square[2:]).max() <= 1.5
+
+
+@pytest.mark.parametrize("shape", [(360, 640), (100, 640), (300, 225)])
+def test_random_windows_of_padded_pictures_are_copies_of_what_is_kept(shape):
+    spec, frame = SPECS["univfd"], noise(*shape)
+    tile = keep_whole(frame, settings_for(spec).replace(context_max_px=400))
+    canvas = np.pad(frame, ((300, 300), (300, 300), (0, 0)))
+    starts = set()
+    for share in ((0.0, 0.0), (0.999, 0.999), (0.3, 0.8), (0.5, 0.5)):
+        box = window_in(spec, tile, tile.square, share)
+        left, top = (box[:2] + 300).astype(int)
+        starts.add((left, top))
+        np.testing.assert_array_equal(cut_for(spec, tile, box), canvas[top : top + 224, left : left + 224])
+    assert len(starts) > 1
+
+
+def test_pictures_that_were_kept_on_a_grid_serve_where_they_hold_enough():
+    """As data sets of whole pictures were extracted until there was `whole_part`."""
+    frame = noise(361, 643)
+    spec = SPECS["commfor"]
+    tile = cut_whole(frame, 512)
+    assert tile.side == 360
+    kept, expected = cut_for(spec, tile, tile.square).astype(int), crop_of(spec, frame)
+    assert np.abs(kept - expected).max() <= 1
+    with pytest.raises(InputError, match=r'whole=true and whole_part="square"'):
+        cut_for(spec, cut_whole(frame, 256), tile.square)
+    with pytest.raises(InputError, match=r'whole_part="all"'):
+        cut_for(SPECS["stretched"], tile, tile.square)
+    padded, small = SPECS["univfd"], cut_whole(frame[:100, :200], 512)
+    with pytest.raises(InputError, match=r'whole_part="centre" and context_max_px=224 or more'):
+        cut_for(padded, small, small.square)
+    with pytest.raises(InputError, match="the frame's size is not known"):
+        cut_for(spec, dataclasses.replace(tile, frame_px=None), tile.square)
+
+
+@pytest.mark.parametrize("name", ["dfb", "gend"])
+def test_useless_landmarks_are_refused(name):
+    tile, box = stored(SPECS[name], FRAME)
+    for points in (None, np.full((5, 2), np.nan), np.full((5, 2), 200.0)):
+        with pytest.raises(InputError, match="landmarks"):
+            cut_for(SPECS[name], tile, box, points)
+
+
+@pytest.mark.parametrize("name", ["dfdc", "sbi", "icpr", "fsvfm"])
+def test_of_a_ready_made_crop_all_is_taken(name):
+    frame = noise(90, 90)
+    tile, box = take_crop(frame, 512)
+    spec = spec_for(SPECS[name], "crop")
+    resized = dataclasses.replace(SPECS[name], region="square", crop_scale=1.0, border="repeat", margins=None, fit="stretch",
+                                  margin_of="own_side", margin_rounding="none", square_after_margins=False)  # fmt: skip
+    difference = np.abs(cut_for(spec, tile, box).astype(int) - cut_for(resized, tile, box))
+    assert difference.mean() < (8 if name == "icpr" else 1e-9), "of icpr a pixel is lost where its authors divide twice"

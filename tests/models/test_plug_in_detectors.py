@@ -12,7 +12,7 @@ from dfworkbench.core.errors import CheckpointError, InputError, ParameterError
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.models import Prediction, build_detector, detector_options, list_detectors, register_detector
 from dfworkbench.models.protocol import check_detector
-from dfworkbench.models.registry import BUILT_IN, DETECTORS, HELPERS, home_of, installed_detectors
+from dfworkbench.models.registry import BUILT_IN, DESCRIBED, DETECTORS, HELPERS, home_of, installed_detectors
 from dfworkbench.notebook.pickers import CHOICES
 from dfworkbench.runs.checkpoints import load_detector, save_detector
 
@@ -207,4 +207,4 @@ def test_installed_packages_bring_detectors(installed, tmp_path, caplog):
 
 
 def test_the_built_in_names_are_all_of_ours():
-    assert {*DETECTORS, *HELPERS} >= BUILT_IN >= {"mesonet4", "rdn", "identity_resnet18"}
+    assert {*DETECTORS, *HELPERS, *DESCRIBED} >= BUILT_IN >= {"mesonet4", "rdn", "identity_resnet18"}

@@ -9,9 +9,11 @@ from pydantic import Field
 from dfworkbench.core.errors import ParameterError, UnknownNameError
 from dfworkbench.core.settings import Settings
 from dfworkbench.core.workspace import Workspace
+from dfworkbench.notebook.benchmark import BenchmarkSettings
 from dfworkbench.notebook.inference import InferenceSettings
 from dfworkbench.notebook.panel import SettingsPanel
 from dfworkbench.notebook.pickers import Choice, describe_path
+from dfworkbench.training.settings import TrainSettings
 
 
 class Inner(Settings):
@@ -132,6 +134,50 @@ def test_open_choices_keep_a_name_that_is_not_there_yet():
     panel = SettingsPanel(Toy(detector="new"), choices={"detector": Choice("data set", lambda: ["old"], closed=False)})
     assert panel.settings.detector == "new"
     assert [value for _, value in panel["detector"].options] == ["new", "old"]
+
+
+def test_a_network_of_timm_is_chosen_or_typed():
+    panel = SettingsPanel(TrainSettings(), "02_train")
+    box = panel["detector"]
+    assert box.value == "mesonet4"
+    assert box.text.layout.display == "none"
+    assert panel["dataset"].layout.display != "none"  # it hides alone
+    assert "tooltip" not in box.keys  # the browser's boxes fail on one
+    assert "list_detectors" in box.dropdown.tooltip
+    box.dropdown.value = "timm:convnext_tiny"
+    assert panel.settings.detector == "timm:convnext_tiny"
+    box.dropdown.value = box.other
+    assert box.text.layout.display == ""
+    assert panel.command == ""  # nothing is typed yet
+    box.text.value = "resnet10tt"
+    assert "no network 'resnet10tt'" in panel.message
+    assert "resnet10t" in panel.message
+    with pytest.raises(UnknownNameError, match="resnet10tt"):
+        _ = panel.settings
+    box.text.value = "resnet10t"
+    assert panel.message == ""
+    assert panel.settings.detector == "timm:resnet10t"
+    assert "-p detector timm:resnet10t" in panel.command
+    box.dropdown.value = "resnet18"
+    assert (panel.settings.detector, box.text.layout.display) == ("resnet18", "none")
+
+
+def test_a_network_of_timm_as_the_notebook_s_parameter():
+    box = SettingsPanel(TrainSettings(detector="timm:resnet10t"), "02_train")["detector"]
+    assert (box.dropdown.value, box.text.layout.display) == ("timm:resnet10t", "none")
+    box.value = "timm:test_vit"  # by a program; the dropdown does not have it
+    assert (box.dropdown.value, box.text.value, box.text.layout.display) == (box.other, "timm:test_vit", "")
+    box.value = "mesonet4"
+    assert (box.dropdown.value, box.text.layout.display) == ("mesonet4", "none")
+    with pytest.raises(UnknownNameError, match="'convnext_tiny'"):
+        SettingsPanel(TrainSettings(detector="timm:convnext_tinny"), "02_train")
+
+
+def test_a_benchmark_takes_networks_of_timm():
+    assert BenchmarkSettings(detectors=["mesonet4", "timm:resnet10t"]).grid()["detector"][1] == "timm:resnet10t"
+    for wrong in ("timm:resnet10tt", "mesonet", "rdn"):
+        with pytest.raises(UnknownNameError, match=wrong):
+            BenchmarkSettings(detectors=[wrong])
 
 
 def test_display_without_a_browser(panel):

@@ -8,12 +8,19 @@ import json
 import nbformat
 import pandas as pd
 import pytest
+import torch
+from authors_files import dfb_meso4, prefixed
 from cells import pictures, run_cells
+from seeded_weights import seeded_file
 
+from dfworkbench.core.errors import DataNotFoundError
 from dfworkbench.core.workspace import Workspace
 from dfworkbench.datasets.tables import read_table
 from dfworkbench.notebook.runner import run_notebook
 from dfworkbench.training import TrainSettings, train
+from dfworkbench.zoo.cache import target_path
+from dfworkbench.zoo.card import get_card
+from dfworkbench.zoo.licences import require_accepted
 
 pytestmark = pytest.mark.notebook
 
@@ -150,3 +157,26 @@ def test_a_detector_of_clips_trains_and_infers(executed, tmp_path):
     scores = read_table("score", next((run / "scores").glob("test_demo_epoch_*.parquet")))
     assert scores["video_id"].nunique() == 12
     assert scores["fake_probability"].notna().mean() > 0.9
+
+
+def test_03_scores_with_a_published_detector_beside_a_run(executed, tmp_path, monkeypatch):
+    space, _ = executed
+    monkeypatch.delenv("DFWORKBENCH_WEIGHTS", raising=False)
+    card = get_card("dfb_meso4")
+    require_accepted(card, accept=True, workspace=space)
+    values = TINY["03_inference"] | {
+        "checkpoint": f"zoo:{card.name}",
+        "compare": ["tiny"],
+        "path": str(space.data / "demo" / "extras" / "two_people_one_forged.mp4"),
+        "annotate": False,
+    }
+    with pytest.raises(DataNotFoundError, match="dfworkbench zoo get dfb_meso4"):
+        run_cells("03_inference", values, space, tmp_path)
+    torch.save(
+        seeded_file(prefixed(dfb_meso4(), "backbone.")), target_path(card, card.files[0], space)
+    )  # in the authors' format
+    text, _ = run_cells("03_inference", values, space, tmp_path)
+    for words in (card.title, "dfb_meso4, authors' rule", "tiny", card.caveats[0], "perhaps not held out"):
+        assert words in text
+    scores = read_table("score", space.checkpoints / card.name / "scores" / "test_demo_epoch_000.parquet")
+    assert scores["video_id"].nunique() == 12

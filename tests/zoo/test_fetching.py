@@ -25,7 +25,7 @@ from weight_server import serving
 from dfworkbench.core.errors import DataNotFoundError, DownloadError, OutputError, ParameterError
 from dfworkbench.core.workspace import HOME_VARIABLE
 from dfworkbench.zoo.addresses import fetch_address, require_safe
-from dfworkbench.zoo.cache import find_cached, target_path
+from dfworkbench.zoo.cache import find_cached, size_of, size_text, target_path
 from dfworkbench.zoo.card import Card, CardFile
 from dfworkbench.zoo.fetching import get
 from dfworkbench.zoo.part_file import PartFile
@@ -549,6 +549,16 @@ def test_a_killed_download_continues_and_two_at_once_do_not_mix(server):
     assert fetched(card).read_bytes() == BYTES
     assert server.ranges_asked[-1] == f"bytes={came}-"
     assert left_beside(part) == ["w.bin", "w.bin.record.json"]
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(12, "12 bytes"), (4083, "4.08 kB"), (266_000_000, "266 MB"), (999_900_000, "1 GB"), (1_216_000_000, "1.22 GB")],
+)
+def test_sizes_in_words(size, text):
+    assert size_text(size) == text
+    assert size_of(CardFile(name="w", url="", about_bytes=size)) == f"about {text}"
+    assert size_of(CardFile(name="w", url="", bytes=size)) == text
 
 
 def test_other_programs_caches_are_read_and_not_written(server, tmp_path, caplog):

@@ -28,9 +28,8 @@ def unknown_note(metadata: Mapping[str, Any]) -> str:
     For a published detector with a card, what its authors trained it on and its caveats; for others, that their training data
     are not on record.
     """
-    record = metadata.get("provenance")
-    source = (record if isinstance(record, Mapping) else metadata).get("source")
-    if not isinstance(source, Mapping):
+    source = source_of(metadata)
+    if not source:
         return ""
     card = source.get("card")
     if isinstance(card, Mapping) and card.get("title"):
@@ -39,6 +38,13 @@ def unknown_note(metadata: Mapping[str, Any]) -> str:
         f"Imported weights ({source.get('file', 'file not known')}) with unknown training data: they may have seen the files that "
         "they score here, and on footage of another kind their number is no verdict."
     )
+
+
+def source_of(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the record of weights says of the file they were imported from; empty for runs that were trained here."""
+    record = metadata.get("provenance")
+    source = (record if isinstance(record, Mapping) else metadata).get("source")
+    return source if isinstance(source, Mapping) else {}
 
 
 def _published_note(card: Mapping[str, Any]) -> str:

@@ -131,6 +131,11 @@ def _check(sample: FaceSample) -> None:
             "crops aligned by five points. Build the detector with InputSpec(alignment='five_points'), or train with "
             "another method."
         )
+    if sample.spec.template is not None:
+        raise ParameterError(
+            "facial swap: the detector's InputSpec has a template of its own, but the windows are defined on CADDM's. Train with "
+            "a detector without a template, or with another method."
+        )
 
 
 def _in_crop(sample: FaceSample) -> tuple[Pixels, Pixels | None, NDArray[np.float64], NDArray[np.float64]]:

@@ -30,6 +30,10 @@ _FORGERIES = {
     "CelebDFv2_fake": "Celeb-synthesis", "DFDCP_FakeA": "method_A", "DFDCP_FakeB": "method_B",
 }  # fmt: skip
 _NESTED, _REPEATED = "a folder inside another sequence", "the folder of another video"
+_BOTH, _AGAINST = "a folder that is named real and fake", "a label against the folders of its path"
+_OUTSIDE = "a path that does not lie below the first folders of the others"
+#: Path below the root -> the entry that names it first, and all splits that name it.
+_Merged = dict[PurePosixPath, tuple[BenchVideo, set[str]]]
 
 
 def read_deepfakebench(
@@ -55,7 +59,7 @@ def read_deepfakebench(
     require_name("compression", compression, COMPRESSIONS)
     files = {found: BenchFile(found, compression) for found in _files(root, file)}
     odd: defaultdict[str, list[str]] = defaultdict(list)
-    merged: dict[PurePosixPath, tuple[BenchVideo, set[str]]] = {}
+    merged: _Merged = {}
     for found, bench in files.items():
         for problem, names in bench.odd.items():
             odd[problem] += names
@@ -90,37 +94,39 @@ def _on_disk(path: Path) -> Path | None:
     """The frames or the file if they are there, else a video such as videos/000.mp4 for frames/000/."""
     if not is_missing(path):
         return path
-    if path.parent.name == "frames":
-        videos = (path.parent.parent / "videos" / f"{path.name}{suffix}" for suffix in VIDEO_SUFFIXES)
-        return next((video for video in videos if video.is_file()), None)
-    return None
+    videos = path.parent.parent / "videos"
+    if path.parent.name != "frames" or not videos.is_dir():
+        return None
+    named = (videos / f"{path.name}{suffix}" for suffix in VIDEO_SUFFIXES)
+    return next((video for video in named if video.is_file()), None)
 
 
 def _merge(
-    root: Path,
-    videos: Iterable[BenchVideo],
-    dropped: int,
-    merged: dict[PurePosixPath, tuple[BenchVideo, set[str]]],
-    odd: Mapping[str, list[str]],
+    root: Path, videos: Iterable[BenchVideo], dropped: int, merged: _Merged, odd: Mapping[str, list[str]]
 ) -> None:
-    """One record per path, with all splits that name it."""
+    """Add entries to what other entries and files name already."""
+    both = set()
     for video in videos:
         parts = video.path.parts[dropped:]
-        if not parts:
-            odd["a path that does not lie below the first folders of the others"].append(str(video.path))
+        values = values_of_path("", video.path)
+        if not parts or (values and bool(values["forgery"]) != (video.label == FAKE)):
+            odd[_AGAINST if parts else _OUTSIDE].append(f"{video.path} ({video.kind})")
             continue
         there = _on_disk(root.joinpath(*parts)) or root.joinpath(*parts)
         path = PurePosixPath(there.relative_to(root).as_posix())
         first, splits = merged.setdefault(path, (video, set()))
-        if (first.name, first.label) == (video.name, video.label):
-            splits.add(video.split)
+        if first.label != video.label:
+            both.add(path)
+        elif first.name != video.name:
+            odd[_REPEATED].append(f"{path} ({first.name}, {video.name})")
         else:
-            odd[_REPEATED].append(f"{path} ({first.kind} {first.name}, {video.kind} {video.name})")
+            splits.add(video.split)
+    for path in sorted(both):
+        odd[_BOTH].append(str(path))
+        del merged[path]
 
 
-def _rows(
-    root: Path, dataset: str, merged: Mapping[PurePosixPath, tuple[BenchVideo, set[str]]]
-) -> list[dict[str, Any]]:
+def _rows(root: Path, dataset: str, merged: _Merged) -> list[dict[str, Any]]:
     genuine = {(video.family, video.name): path for path, (video, _) in merged.items() if video.label == REAL}
     rows, families = [], []
     for path, (video, splits) in merged.items():
@@ -143,8 +149,7 @@ def _rows(
 def _values(dataset: str, video: BenchVideo) -> dict[str, str]:
     """Forgery, compression, carrier and donor: from the folders of FaceForensics++, or else from label and name."""
     forgery = "" if video.label == REAL else _FORGERIES.get(video.kind) or video.kind.lower().removesuffix("_fake")
-    values = values_of_path(dataset, video.path)
-    if values and bool(values["forgery"]) == (video.label == FAKE):
+    if values := values_of_path(dataset, video.path):
         return values
     values = {"forgery": forgery, "compression": video.compression, "carrier": "", "donor": ""}
     if video.kind.startswith("CelebDF"):
@@ -192,7 +197,7 @@ def _report(root: Path, files: Mapping[Path, BenchFile], odd: Mapping[str, list[
         _log.info("%s: these name no video, and are not used: %s", root, first_names(others))
     for problem, names in odd.items():
         shown = readable(first_names(names))
-        _log.warning("%s: %d entries are left out, with %s: %s", root, len(names), problem, shown)
+        _log.warning("%s: %d entry(s) left out, with %s: %s", root, len(names), problem, shown)
 
 
 def _no_entry(

@@ -165,5 +165,12 @@ def crop_profile(spec: InputSpec) -> str:
     """How a detector's faces are cut, in words, such as "box x1.3"; its input size is its own affair."""
     if spec.alignment == "whole":
         return spec.alignment
+    if spec.alignment == "whole_resized":
+        return f"{spec.alignment} {spec.fit}"
     special = [spec.region] * (spec.region != "square") + [f"border {spec.border}"] * (spec.border != "repeat")
+    if spec.margins is not None:
+        special += ["margins", *(f"{share:.3g}" for share in spec.margins), f"of {spec.margin_of}"]
+        special += ["squared"] * spec.square_after_margins
+    if spec.template is not None:
+        special += ["template", *(f"{x:.3g},{y:.3g}" for x, y in spec.template)]
     return " ".join([f"{spec.alignment} x{spec.crop_scale:g}", *special, *["exact"] * spec.exact])

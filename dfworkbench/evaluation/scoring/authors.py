@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from dfworkbench.core.errors import TableError
+from dfworkbench.datasets.audit.leak_note import source_of
 from dfworkbench.evaluation.scoring.aggregate import RULES, Rule, to_level
 from dfworkbench.evaluation.scoring.rules import made_of
 
@@ -91,9 +92,8 @@ class AuthorsRule:
 
 def authors_rule(metadata: Mapping[str, Any]) -> AuthorsRule | None:
     """The authors' rule that the record of imported weights states; None where it states none, or one that is not known."""
-    video: Any = metadata
-    for key in ("provenance", "source", "card", "video"):
-        video = video.get(key) if isinstance(video, Mapping) else None
+    card = source_of(metadata).get("card")
+    video = card.get("video") if isinstance(card, Mapping) else None
     if not isinstance(video, Mapping):
         return None
     people, remark = _PEOPLE.get(str(video.get("people", "")), ("", ""))

@@ -23,8 +23,11 @@ from dfworkbench.evaluation.scoring.results import FileScore, TrackScore
 from dfworkbench.evaluation.scoring.rules import FACE_PX
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
 from dfworkbench.faces import FaceFinder, FaceSettings, TrackedFace, context_scale_for, cut_for, faces_in_file, spec_for
+from dfworkbench.faces.beyond import Place, beyond_notice
+from dfworkbench.faces.face_tile import resize
 from dfworkbench.faces.regions import needs_frame_pixels
 from dfworkbench.media import media_kind
+from dfworkbench.models.half_precision import own_precision
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.memory import reuse_memory
 from dfworkbench.models.modes import device_of
@@ -90,10 +93,15 @@ class FileScorer:
             # whatever one file does to a decoder must not cost the other files their scores
             _log.exception("scoring %s failed", file)
             return _failed(known, ERROR, f"{type(error).__name__}: {error}")
-        known |= {name: getattr(found, name) for name in ("kind", "frames", "fps", "width_px", "height_px", "notice")}
+        known |= {name: getattr(found, name) for name in ("kind", "frames", "fps", "width_px", "height_px")}
+        known["notice"] = "; ".join(filter(None, (found.notice, self._explain_beyond(detections))))
         rows, tracks = self._score_tracks(detections, crops, video_id)
-        rows = [{**row, "reason": row.get("reason") or found.notice} for row in rows]
+        rows = [{**row, "reason": row.get("reason") or known["notice"]} for row in rows]
         return FileScore(**known, tracks=tracks, status=STATUS_OK, reason="", fake_probability=_OPEN), rows
+
+    def _explain_beyond(self, faces: Sequence[TrackedFace]) -> str:
+        places = (Place(face.tile.square, face.box, face.landmarks, face.tile.frame_px) for face in faces)
+        return beyond_notice(self.loaded.input_spec, places, self.faces.context_scale, "score")
 
     def _score_tracks(
         self, faces: list[TrackedFace], crops: NDArray[np.uint8], video_id: str
@@ -117,17 +125,20 @@ class FileScorer:
         tracks = []
         for number in np.unique(numbers):
             own = np.flatnonzero(numbers == number)
-            track = self._track([faces[i] for i in own], per_face[own])
+            track = self._track([faces[i] for i in own], crops[own], per_face[own])
             tracks.append(dataclasses.replace(track, artifacts=self._artifacts(crops[own[track.shown]])))
         return rows, tracks
 
-    def _track(self, faces: Sequence[TrackedFace], values: NDArray[np.float64]) -> TrackScore:
+    def _track(self, faces: Sequence[TrackedFace], crops: NDArray[np.uint8], values: NDArray[np.float64]) -> TrackScore:
         # the middle of each of as many stretches of the track
         spec, count = self.loaded.input_spec, min(self.settings.thumbnails, len(faces))
         shown = ((np.arange(count) + 0.5) * len(faces) / max(count, 1)).astype(np.int64)
-        seen = "box" if spec.alignment == "whole" else spec.alignment  # all of a picture, not a window of it
-        look = InputSpec(size_px=self.settings.thumbnail_px, crop_scale=spec.crop_scale, alignment=seen)
-        pictures = [_cut(look, faces[i]) for i in shown]
+        if spec.margins is not None or spec.template is not None or spec.alignment == "whole_resized":
+            pictures = [resize(crops[i], self.settings.thumbnail_px) for i in shown]  # what the detector sees
+        else:
+            seen = "box" if spec.alignment == "whole" else spec.alignment  # all of a picture, not a window of it
+            look = InputSpec(size_px=self.settings.thumbnail_px, crop_scale=spec.crop_scale, alignment=seen)
+            pictures = [_cut(look, faces[i]) for i in shown]
         return TrackScore(
             track=int(faces[0].track),
             fake_probability=_OPEN,
@@ -135,7 +146,9 @@ class FileScorer:
             times=np.array([face.time_s for face in faces], dtype=np.float64),
             probabilities=values,
             boxes=np.array([face.box for face in faces], dtype=np.float64).reshape(-1, 4),
-            thumbnails=np.stack(pictures) if pictures else np.empty((0, look.size_px, look.size_px, 3), np.uint8),
+            thumbnails=np.stack(pictures)
+            if pictures
+            else np.empty((0, *[self.settings.thumbnail_px] * 2, 3), np.uint8),
             shown=shown,
             shows=faces[0].shows,
             doubt=faces[0].doubt,
@@ -147,7 +160,8 @@ class FileScorer:
         if not hasattr(network, "artifact_boxes") or not len(crops):
             return ()
         images = torch.from_numpy(crops).movedim(-1, -3).to(device_of(network))
-        found = network.artifact_boxes(prepare(images, self.loaded.input_spec, self.loaded.name), whole=False)
+        with own_precision(network, self.loaded.name):
+            found = network.artifact_boxes(prepare(images, self.loaded.input_spec, self.loaded.name), whole=False)
         return tuple(torch.cat([f.boxes, f.scores[:, None]], dim=1).double().cpu().numpy() for f in found)
 
     def _logits(self, crops: NDArray[np.uint8], samples: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -165,7 +179,7 @@ def forward(detector: nn.Module, spec: InputSpec, name: str, images: torch.Tenso
     device = device_of(detector)
     if device.type == "cpu":
         reuse_memory()
-    with torch.inference_mode():
+    with torch.inference_mode(), own_precision(detector, name):
         logit = detector(prepare(images.to(device), spec, name)).logit
     return logit.double().cpu().numpy()
 

@@ -33,6 +33,7 @@ from dfworkbench.evaluation.scoring.results import FileScore, Scored, distinct_n
 from dfworkbench.evaluation.scoring.rules import MISSING
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
 from dfworkbench.faces import FaceFinder, resolve_weights
+from dfworkbench.models.half_precision import in_bfloat16
 from dfworkbench.models.modes import evaluating
 from dfworkbench.models.registry import detector_trait
 from dfworkbench.runs.checkpoints import LoadedDetector, load_detector
@@ -64,14 +65,15 @@ def score(
     Raises:
         DataNotFoundError: A path does not exist, or a folder holds neither pictures nor videos.
         CheckpointError: The checkpoint cannot be used.
-        InputError: It is an encoder of identity, or needs landmarks and `settings.crops` says that there are none.
+        InputError: It is an encoder of identity, needs landmarks and `settings.crops` says that there are none, or cannot compute
+            in the precision of the settings.
         OutputError: The table cannot be written.
     """
     settings = settings or ScoreSettings()
     if table is not None:
         require_writable(Path(table).parent, "the score table")
     files = find_files(path)
-    loaded = checkpoint if isinstance(checkpoint, LoadedDetector) else load_detector(checkpoint, settings.device)
+    loaded = _in_precision(checkpoint, settings)
     _require_detector(loaded.detector, loaded.name)
     _require_landmarks(loaded, settings)
     faces = resolve_weights(face_settings(settings, loaded.input_spec))
@@ -107,10 +109,19 @@ def score_to_table(
         The result, and where its table was written.
     """
     several = len(find_files(paths)) > 1
-    loaded = load_detector(checkpoint, settings.device)
+    loaded = _in_precision(checkpoint, settings)
     if table is None and several:
         table = default_table(paths, loaded.run)
     return score(paths, loaded, settings.replace(thumbnails=0), table=table), table
+
+
+def _in_precision(checkpoint: Path | str | LoadedDetector, settings: ScoreSettings) -> LoadedDetector:
+    """The detector of a checkpoint in the precision of the settings; one that the caller holds stays as it is."""
+    given = isinstance(checkpoint, LoadedDetector)
+    loaded = checkpoint if given else load_detector(checkpoint, settings.device)
+    if settings.precision != "bf16-true":
+        return loaded
+    return dataclasses.replace(loaded, detector=in_bfloat16(loaded.detector, keep=given))
 
 
 def _score_files(files: dict[str, Path], scorer: FileScorer, journal: Journal, progress: bool) -> Iterator[Finished]:

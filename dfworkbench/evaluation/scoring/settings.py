@@ -1,5 +1,7 @@
 """Settings of scoring files."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, RULES, Rule
@@ -22,5 +24,10 @@ class ScoreSettings(FaceSettings):
     )
     batch_size: int = Field(default=32, ge=1, description="Faces or clips per forward pass")
     device: str = Field(default="auto", description="auto (a GPU if there is one), cpu, cuda or cuda:1")
+    precision: Literal["auto", "32-true", "bf16-true"] = Field(
+        default="auto",
+        description="Weights and arithmetic of the detector: 32-true, or bf16-true for half the memory of a large network, faster "
+        "on GPUs and on CPUs with AMX or AVX-512 BF16; auto takes 32-true",
+    )
     thumbnails: int = Field(default=6, ge=0, le=24, description="Pictures kept of each track")
     thumbnail_px: int = Field(default=112, ge=16, le=512, description="Height and width of these pictures")

@@ -63,7 +63,7 @@ class SideBySide:
 
     def _repr_html_(self) -> str:
         texts = self.texts()
-        heads = [name.replace(", ", ",\n", 1) for name in texts.columns]
+        heads = list(texts.columns)
         files = [not who for who in self.table["who"]]
         table = html_table(heads, texts.to_numpy().tolist(), files, right=[False, *[True] * (len(heads) - 1)])
         rules = "".join(f'<div class="dfw-hint">{escape(text)}</div>' for text in self.rules)

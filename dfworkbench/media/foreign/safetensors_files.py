@@ -11,6 +11,12 @@ if TYPE_CHECKING:
 _TORCH_ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF"
 
 
+def is_safetensors(path: Path) -> bool:
+    """Whether a file begins as safetensors files do: with the length of a JSON table."""
+    with path.open("rb") as file:
+        return file.read(9)[8:] == b"{"
+
+
 def read_safetensors(path: Path, *, doing: str, where_to_get: str, expected: str) -> "dict[str, Tensor]":
     """All tensors of a safetensors file. The library holds length of the header (100 MB) and all offsets against the file.
 

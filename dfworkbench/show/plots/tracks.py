@@ -30,6 +30,8 @@ _CELL = 96  # thumbnails are drawn at this size
 _GAP = 10
 _BORDER = 5
 _COLUMNS = 6
+#: Letters of the note and of the foot in an inch of the figure's width, and inches that a line of the note needs.
+_LETTERS, _LINE = 14, 0.21
 
 
 @house_style
@@ -43,16 +45,16 @@ def plot_tracks(file: FileScore, *, max_tracks: int = 12, title: str = "") -> Fi
     """
     tracks = _chosen(file, max_tracks)
     video = file.kind == "video"
-    row_height = 1.12 if video else 0.95
-    figure = new_figure(
-        11.0 if video else 9.2,
-        (1.1 if video else 1.5) + (0.35 if file.note else 0) + row_height * max(len(tracks), 1),
-    )
-    heights = [0.34 if file.note else 0.02, *[row_height] * max(len(tracks), 1)]
+    row_height, width = (1.12, 11.0) if video else (0.95, 9.2)
+    note = fill(file.note, int(_LETTERS * width))
+    note_height = 0.13 + _LINE * len(note.splitlines()) if note else 0.02
+    height = (1.1 if video else 1.5) + note_height + row_height * max(len(tracks), 1)
+    figure = new_figure(width, height)
+    heights = [note_height, *[row_height] * max(len(tracks), 1)]
     widths = (0.85, 4.7, 4.3) if video else (0.85, 0.8, 4.5)
     grid = figure.add_gridspec(len(heights), 3, width_ratios=widths, height_ratios=heights)
     figure.suptitle(title or _headline(file), x=0.012, ha="left", fontsize=12.5, fontweight="bold")
-    _note(bare(figure.add_subplot(grid[0, :])), file)
+    _note(bare(figure.add_subplot(grid[0, :])), note)
     if not tracks:
         say_instead(bare(figure.add_subplot(grid[1, :])), f"no face was scored ({file.status}). {file.reason[:160]}")
         return figure
@@ -66,11 +68,11 @@ def plot_tracks(file: FileScore, *, max_tracks: int = 12, title: str = "") -> Fi
         chart.tick_params(labelbottom=False)
     charts[-1].set_xlabel("time in s" if video else "fake probability")
     hidden = len(file.tracks) - len(tracks)
-    figure.supxlabel(
+    foot = (
         f"{file.describe()}{f' (the {hidden} with the lowest scores are not shown)' if hidden else ''}. "
-        f"The file's score is the {RULES[file.rule]}.{f' {str(file.authors).capitalize()}.' if file.authors else ''}",
-        x=0.012, ha="left", fontsize=8.5, color=SOFT,
-    )  # fmt: skip
+        f"The file's score is the {RULES[file.rule]}.{f' {str(file.authors).capitalize()}.' if file.authors else ''}"
+    )
+    figure.supxlabel(fill(foot, int(_LETTERS * width)), x=0.012, ha="left", fontsize=8.5, color=SOFT)
     return figure
 
 
@@ -87,10 +89,10 @@ def _headline(file: FileScore) -> str:
     return f"{file.title}: {probability_text(file.fake_probability)}"
 
 
-def _note(axes: Axes, file: FileScore) -> None:
-    if file.note:
+def _note(axes: Axes, note: str) -> None:
+    if note:
         axes.set_facecolor(NOTE_GROUND)
-        text = axes.text(0.006, 0.5, file.note, va="center", fontsize=9, color=NOTE_INK, transform=axes.transAxes)
+        text = axes.text(0.006, 0.5, note, va="center", fontsize=9, color=NOTE_INK, transform=axes.transAxes)
         text.set_in_layout(False)  # long words must not squeeze the charts
 
 

@@ -1,0 +1,263 @@
+"""Any ViT, SigLIP or Swin image classifier of Hugging Face: from the three files of its folder to a network and an input.
+
+Formats: config.json and preprocessor_config.json of transformers 4 and 5, which leave out what equals their defaults. Nothing
+of transformers is needed or run.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dfworkbench.core.errors import CheckpointError, DataNotFoundError, ParameterError
+from dfworkbench.core.input_spec import InputSpec
+from dfworkbench.core.names import require_name
+from dfworkbench.media.foreign import is_safetensors, read_json
+from dfworkbench.zoo.card import CardNetwork
+
+FAKE_WORDS = frozenset(("fake", "deepfake", "ai", "artificial", "generated", "synthetic", "manipulated"))
+REAL_WORDS = frozenset(("real", "realism", "human", "hum", "authentic", "natural"))
+#: Repositories whose labels are known to be swapped, and who says so.
+SWAPPED = {"prithivMLmods/Deep-Fake-Detector-v2-Model": "its author, in the discussion of the repository"}
+#: How faces are cut with crop="face": nothing in such a release says how its own were.
+FACE_SCALE = 1.3
+
+_CONFIG, _PREPROCESSOR = "config.json", "preprocessor_config.json"
+_DOING = "importing hf_image_classifier"
+_RESAMPLE = {2: "bilinear", 3: "bicubic"}
+
+
+class Description(NamedTuple):
+    """What the folder of a classifier says."""
+
+    network: CardNetwork
+    input: InputSpec
+    weights: Path
+
+
+def describe(folder: Path, fake: int | str | None = None, crop: str = "whole") -> Description:
+    """Read a classifier's folder.
+
+    Args:
+        folder: With config.json, preprocessor_config.json and one file of weights.
+        fake: Index of the fake class; None takes it from the words of its labels.
+        crop: "whole": pictures are fed whole, as the preprocessor says. "face": faces are cut and stretched to its size.
+
+    Raises:
+        DataNotFoundError: A file is not there.
+        UnknownNameError: `crop` is another word.
+        ParameterError: The labels do not say which class is fake, and neither does `fake`.
+        CheckpointError: The files need code of the repository, or describe a network or an input that is not known here.
+    """
+    require_name("crop of a classifier", crop, ("face", "whole"))
+    folder = folder if folder.is_dir() else folder.parent
+    config = _json(folder / _CONFIG)
+    if "auto_map" in config:
+        raise CheckpointError(
+            f"{_DOING}: {folder / _CONFIG} names code of its repository (auto_map). Expected a plain classifier of transformers "
+            "itself: code of a repository is never run. Choose another release."
+        )
+    architecture = str((config.get("architectures") or ["none"])[0])
+    if architecture not in _ARCHITECTURES:
+        raise CheckpointError(
+            f"{_DOING}: {folder / _CONFIG} describes a {architecture[:80]}. Expected {', '.join(_ARCHITECTURES)}: "
+            "other networks were not compared with their originals yet. Choose another release."
+        )
+    labels = _labels(config)
+    index = _fake_index(folder, labels, fake)
+    try:
+        size_px, parts = _ARCHITECTURES[architecture](config)
+        network = CardNetwork(
+            container="safetensors", head="classifier", logits=len(labels),
+            fake=(-1 if index == 0 else 1) if len(labels) == 1 else index, **parts,
+        )  # fmt: skip
+    except (TypeError, ValueError, KeyError) as error:
+        raise CheckpointError(
+            f"{_DOING}: {folder / _CONFIG} makes no sense ({error!r:.150}). Expected sizes of a {architecture}: get it again."
+        ) from None
+    return Description(network, input_of(_json(folder / _PREPROCESSOR), size_px, crop), _weights(folder))
+
+
+def fake_of(labels: Mapping[int, str]) -> int | None:
+    """Index of the one label with a word for fake, if exactly one other has a word for real; else None."""
+    words = {index: _words(label) for index, label in labels.items()}
+    fakes = [index for index, found in words.items() if found & FAKE_WORDS and not found & REAL_WORDS]
+    reals = [index for index, found in words.items() if found & REAL_WORDS and not found & FAKE_WORDS]
+    return fakes[0] if len(fakes) == len(reals) == 1 and len(labels) == 2 else None
+
+
+def input_of(preprocessor: Mapping[str, Any], size_px: int, crop: str) -> InputSpec:
+    """The input that a preprocessor_config.json describes.
+
+    Raises:
+        CheckpointError: It describes what an InputSpec cannot say, or another size than the network's.
+    """
+
+    def refuse(seen: str, expected: str) -> CheckpointError:
+        return CheckpointError(
+            f"{_DOING}: its {_PREPROCESSOR} says {seen}; expected {expected}. Such pictures cannot be prepared here; "
+            "choose another release."
+        )
+
+    size, resample = preprocessor.get("size", size_px), preprocessor.get("resample", 2)
+    size = {"height": size, "width": size} if isinstance(size, int) else dict(size)
+    if not preprocessor.get("do_resize", True):
+        raise refuse("do_resize = false", "pictures that are resized")
+    if resample not in _RESAMPLE:
+        raise refuse(f"resample = {resample!r}", "2 (bilinear) or 3 (bicubic)")
+    edge = size.get("shortest_edge")
+    final = preprocessor.get("crop_size", edge) if edge else size.get("height")
+    final = final.get("height") if isinstance(final, Mapping) else final
+    if final != size_px or (not edge and size.get("width") != final):
+        raise refuse(f"size = {size} and {final} px at the end", f"squares of {size_px} px, as the network needs")
+    scale = float(preprocessor.get("rescale_factor", 1 / 255)) if preprocessor.get("do_rescale", True) else 1.0
+    normal = preprocessor.get("do_normalize", True)
+    look: dict[str, Any] = {
+        "size_px": size_px,
+        "value_range": (0.0, 1.0) if abs(255 * scale - 1) < 1e-6 else (0.0, 255 * scale),
+        "mean": tuple(preprocessor.get("image_mean", (0.5,) * 3)) if normal else (0.0,) * 3,
+        "std": tuple(preprocessor.get("image_std", (0.5,) * 3)) if normal else (1.0,) * 3,
+        "interpolation": _RESAMPLE[resample],
+        "antialias": True,
+    }
+    if crop == "face":
+        return InputSpec(crop_scale=FACE_SCALE, **look)
+    fit = {"fit": "shortest_edge", "resize_px": edge} if edge else {"fit": "stretch"}
+    return InputSpec(alignment="whole_resized", crop_scale=1.0, **fit, **look)  # pyright: ignore[reportArgumentType]
+
+
+def _vit(config: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+    size_px, options = _transformer(config, eps=1e-12)
+    options |= {"act_layer": _activation(config, "gelu"), "qkv_bias": bool(config.get("qkv_bias", True))}
+    network = {"trunk": "vit_base_patch16_224", "trunk_options": options, "schemes": ("transformers_vit",)}
+    return size_px, network | {"pooling": "token"}
+
+
+def _siglip(config: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+    vision = config.get("vision_config", {})
+    size_px, options = _transformer(vision, eps=1e-6)
+    # timm's own GELU for this trunk differs by 2e-4; the classifier takes the mean of all tokens, not the pooling by attention
+    options |= {"act_layer": _activation(vision, "gelu_pytorch_tanh"), "global_pool": "avg", "fc_norm": False}
+    network = {"trunk": "vit_base_patch16_siglip_224", "trunk_options": options, "schemes": ("transformers_clip",)}
+    return size_px, network | {"ignore": (r"(vision_model\.)?head\..*", "logit_bias")}
+
+
+def _swin(config: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+    size_px = int(config.get("image_size", 224))
+    options = {
+        "img_size": size_px,
+        "patch_size": int(config.get("patch_size", 4)),
+        "embed_dim": int(config.get("embed_dim", 96)),
+        "depths": [int(depth) for depth in config.get("depths", (2, 2, 6, 2))],
+        "num_heads": [int(heads) for heads in config.get("num_heads", (3, 6, 12, 24))],
+        "window_size": int(config.get("window_size", 7)),
+        "mlp_ratio": float(config.get("mlp_ratio", 4.0)),
+        "norm_eps": float(config.get("layer_norm_eps", 1e-5)),
+    }
+    _activation(config, "gelu")
+    return size_px, {
+        "trunk": "swin_tiny_patch4_window7_224",
+        "trunk_options": options,
+        "schemes": ("transformers_swin",),
+    }
+
+
+_ARCHITECTURES: dict[str, Callable[[Mapping[str, Any]], tuple[int, dict[str, Any]]]] = {
+    "ViTForImageClassification": _vit,
+    "SiglipForImageClassification": _siglip,
+    "SwinForImageClassification": _swin,
+}
+
+
+def _transformer(config: Mapping[str, Any], eps: float) -> tuple[int, dict[str, Any]]:
+    """Picture size and timm's options of a vision transformer; what a config leaves out is ViT-B/16's."""
+    width, size_px = int(config.get("hidden_size", 768)), int(config.get("image_size", 224))
+    return size_px, {
+        "img_size": size_px,
+        "patch_size": int(config.get("patch_size", 16)),
+        "embed_dim": width,
+        "depth": int(config.get("num_hidden_layers", 12)),
+        "num_heads": int(config.get("num_attention_heads", 12)),
+        "mlp_ratio": int(config.get("intermediate_size", 3072)) / width,
+        "norm_eps": float(config.get("layer_norm_eps", eps)),
+    }
+
+
+def _activation(config: Mapping[str, Any], default: str) -> str:
+    name = str(config.get("hidden_act", default))
+    known = {"gelu": "gelu", "gelu_pytorch_tanh": "gelu_tanh", "quick_gelu": "quick_gelu"}
+    if name not in known or (default == "gelu" and name != "gelu"):
+        raise ValueError(f"hidden_act = {name!r}")
+    return known[name]
+
+
+def _labels(config: Mapping[str, Any]) -> dict[int, str]:
+    found = config.get("id2label")
+    count = int(config.get("num_labels", 2))
+    if isinstance(found, Mapping) and found:
+        labels = {int(index): str(label) for index, label in found.items()}
+    else:
+        labels = {index: f"LABEL_{index}" for index in range(count)}
+    if sorted(labels) != list(range(len(labels))):
+        raise CheckpointError(
+            f"{_DOING}: its labels have the indices {sorted(labels)[:10]}; expected 0 to {len(labels) - 1}. Get the file again."
+        )
+    return labels
+
+
+def _fake_index(folder: Path, labels: Mapping[int, str], fake: int | str | None) -> int:
+    """Index of the fake class; of one logit 0 where it says real."""
+    if fake is not None and str(fake) not in map(str, range(max(2, len(labels)))):
+        raise ParameterError(f"{_DOING}: fake = {fake!r}; expected an index of {dict(labels)}. Correct it.")
+    if fake is not None:
+        return int(fake)
+    advice = (
+        "Give the index of the fake class (fake=0 or fake=1; on the command line -p fake=1), and check it with files of known "
+        "truth"
+    )
+    place = folder.resolve().as_posix().replace("--", "/")
+    if known := next((name for name in SWAPPED if name in place), ""):
+        raise ParameterError(
+            f"{_DOING}: the labels of {known} are known to be swapped ({SWAPPED[known]}): {dict(labels)}. {advice}."
+        )
+    found = fake_of(labels)
+    if found is None:
+        raise ParameterError(
+            f"{_DOING}: its labels are {dict(labels)}; expected exactly one that says fake ({', '.join(sorted(FAKE_WORDS))}) "
+            f"and one that says real ({', '.join(sorted(REAL_WORDS))}). {advice}."
+        )
+    return found
+
+
+def _words(label: str) -> set[str]:
+    return {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", label)}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise DataNotFoundError(
+            f"{_DOING}: {path} does not exist. Expected the folder of a classifier with {_CONFIG}, {_PREPROCESSOR} and its "
+            "weights: get all files of the repository."
+        )
+    try:
+        found = read_json(path)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{_DOING}: {path} cannot be read ({error}). Expected JSON: get it again.") from None
+    if not isinstance(found, dict):
+        raise CheckpointError(f"{_DOING}: {path} holds a {type(found).__name__}, expected a table. Get it again.")
+    return found
+
+
+def _weights(folder: Path) -> Path:
+    """The one file of weights: safetensors if there is one, else a torch file, which the safe reader may refuse."""
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    found = [path for path in files if is_safetensors(path)] or [
+        path for path in files if path.suffix in (".bin", ".pth")
+    ]
+    if len(found) != 1:
+        names = ", ".join(path.name for path in found) or "none"
+        raise DataNotFoundError(
+            f"{_DOING}: {folder} has {len(found)} files of weights ({names}); expected one, as a safetensors file. Weights in "
+            "several shards are not read; leave only one file there."
+        )
+    return found[0]
