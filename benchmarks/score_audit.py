@@ -49,8 +49,7 @@ def audit(path: Path) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(
         f"{len(table):>9,} rows x {len(found.figures)} detectors: read {read_s:6.1f} s, all {wall:7.1f} s ({cpu:.1f} "
-        "s of processor "
-        f"time), peak {peak / 1024:,.0f} MB"
+        f"s of processor time), peak {peak / 1024:,.0f} MB"
     )
 
 

@@ -59,10 +59,8 @@ def audit_html(audit: Audit) -> str:
     where = ", ".join(audit.table.read.get("where", ()))
     lead = (
         f"{len(audit.table):,} rows, {fakes:,} fake and {reals:,} real{f' ({where})' if where else ''}; "
-        f"{len(audit.figures)} detectors "
-        f"judged. {counts['red']} red findings, {counts['amber']} amber, {counts['note']} notes. Red: a figure does "
-        "not mean what it "
-        "seems to mean."
+        f"{len(audit.figures)} detectors judged. {counts['red']} red findings, {counts['amber']} amber, "
+        f"{counts['note']} notes. Red: a figure does not mean what it seems to mean."
     )
     sections = {
         "What matters most": "".join(_headline(audit, one) for one in audit.headlines) or f"<p>{NOTHING}</p>",
@@ -108,8 +106,7 @@ def _detectors(audit: Audit) -> str:
     ]  # fmt: skip
     words = (
         f"Clusters: {audit.clusters}. Cllr: cost of the scores as likelihood ratios as they are, calibrated on other "
-        "generators, and after "
-        "the best possible calibration; 1 is the cost of saying nothing."
+        "generators, and after the best possible calibration; 1 is the cost of saying nothing."
     )
     picture = figure_html(plot_audit(audit), "AUC of every detector with 95 % intervals over files and over clusters.")
     lost = html_table(["not judged", "why"], [[name, f"it {why}"] for name, why in audit.left_out.items()])

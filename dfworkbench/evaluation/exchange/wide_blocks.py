@@ -57,8 +57,7 @@ class WideFile(NamedTuple):
         except (pa.ArrowException, OSError, EOFError, UnicodeError, zlib.error) as error:
             raise TableError(
                 f"{_DOING}: {self.path} cannot be read ({str(error).splitlines()[0][:300]}). Expected a table with as "
-                "many cells in "
-                "every row as there are headers: correct the row, or write the file again."
+                "many cells in every row as there are headers: correct the row, or write the file again."
             ) from None
 
     def _parquet(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:

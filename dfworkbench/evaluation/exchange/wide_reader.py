@@ -97,8 +97,7 @@ class _Reader:
             if sum(map(len, self.labels)) * (len(self.scores) + len(self.others)) > _MOST_CELLS:
                 raise TableError(
                     f"reading {self.file.path}: more than {_MOST_CELLS:,} numbers. Expected fewer: choose rows with "
-                    "--where, or split "
-                    "the table."
+                    "--where, or split the table."
                 )
         if not sum(map(len, self.labels)):
             self._refuse_empty()
@@ -164,8 +163,7 @@ class _Reader:
             row = int(blank.to_numpy().argmax())
             raise TableError(
                 f"reading {self.file.path}: {int(blank.sum())} rows name no file (first: row {row + 1}); expected a "
-                "path or an id in "
-                "every row. Fill it in."
+                "path or an id in every row. Fill it in."
             )
         detectors = {}
         for one in self.chosen:

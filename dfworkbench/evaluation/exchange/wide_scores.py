@@ -131,8 +131,8 @@ class WideScores:
         if odd or (equal and self.source is None):
             raise TableError(
                 f"declaring sources equal: no row of {self.title} is of {', '.join(map(repr, odd[:_SHOWN]))}; "
-                "expected names out of "
-                f"{', '.join(known[:40]) or 'a column with sources, which there is not'}. Correct --same-source."
+                f"expected names out of {', '.join(known[:40]) or 'a column with sources, which there is not'}. "
+                "Correct --same-source."
             )
         return replace(self, merged=None if self.source is None else self.source.merged(equal))
 

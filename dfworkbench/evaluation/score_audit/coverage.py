@@ -24,8 +24,7 @@ def coverage(table: WideScores, detectors: Sequence[str]) -> list[Finding]:
         out.append(Finding(
             "F1", severity,
             f"{name} scored {int(scored.sum()):,} of {len(scored):,} rows: {percent(of_fakes)} of the fakes, "
-            f"{percent(of_reals)} of "
-            "the reals.",
+            f"{percent(of_reals)} of the reals.",
             name, {"scored": int(scored.sum()), "rows": len(scored), "share_of_fakes": of_fakes, "share_of_reals": of_reals},
             np.flatnonzero(~scored), differ,
         ))  # fmt: skip

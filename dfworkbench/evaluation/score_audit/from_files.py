@@ -41,8 +41,7 @@ def _table(files: Sequence[Path | str], settings: JudgeSettings) -> WideScores:
     elif settings.detectors:
         raise ParameterError(
             f"auditing {len(files)} files: --detectors names columns of one table. Expected one file: leave "
-            "--detectors out, or audit "
-            "the tables one by one."
+            "--detectors out, or audit the tables one by one."
         )
     else:
         tables: dict[str, pd.DataFrame] = {}

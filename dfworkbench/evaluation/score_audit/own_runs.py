@@ -42,8 +42,7 @@ def wide_of_tables(tables: Mapping[str, pd.DataFrame], rule: Rule = DEFAULT_RULE
     if not {REAL, FAKE} <= set(rows["label"]):
         raise TableError(
             f"auditing scores: {int((rows['label'] == FAKE).sum())} fake and {int((rows['label'] == REAL).sum())} "
-            "real files; expected "
-            "both. Score files of both labels."
+            "real files; expected both. Score files of both labels."
         )
     dataset = rows["dataset"].where(rows["dataset"] != "", "files")
     kind = rows["forgery"].where(rows["label"] == FAKE, "")

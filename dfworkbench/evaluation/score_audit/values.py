@@ -37,9 +37,9 @@ def _default(one: Judged, at: int, end: bool) -> Finding:
     return Finding(
         "F2", "red" if beats else "amber",
         f"{one.name} gives exactly {value:g}{'' if end else ', a default,'} to {percent(share)} of its rows "
-        f"({percent(of_fakes)} of "
-        f"the fakes, {percent(of_reals)} of the reals). Merely whether a score is {value:g} has AUC {indicator:.3f}"
-        f"{', which beats the detector' if beats else ''}; the detector has {one.auc:.3f}, {rest}.",
+        f"({percent(of_fakes)} of the fakes, {percent(of_reals)} of the reals). Merely whether a score is {value:g} "
+        f"has AUC {indicator:.3f}{', which beats the detector' if beats else ''}; the detector has {one.auc:.3f}, "
+        f"{rest}.",
         one.name,
         {"value": value, "share": share, "share_of_fakes": of_fakes, "share_of_reals": of_reals, "auc": one.auc,
          "auc_of_indicator": indicator, "auc_without": without},
