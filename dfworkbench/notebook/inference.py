@@ -41,7 +41,9 @@ class InferenceSettings(ScoreSettings):
         [], description="Further runs or published detectors (zoo:CARD) that score the same files, side by side."
     )
     rule: Rule = Field(DEFAULT_RULE, description="How the scores of all faces of a file become one number.")
-    dataset: str = Field("demo", description="Extracted data set whose test split gives the figures.")
+    dataset: str = Field(
+        "demo", description="Extracted data set whose test split gives the figures; an empty name leaves them out."
+    )
     annotate: bool = Field(False, description="Also write videos with boxes and scores drawn in.")
 
     def scoring(self) -> ScoreSettings:
@@ -75,14 +77,16 @@ class HeldOut:
 
     Args:
         loaded: The detector, as `load_detector` returns it.
-        dataset: Name of the data set.
+        dataset: Name of the data set; "" for no figures.
         rule: How the faces of a file become one number.
     """
 
     def __init__(self, loaded: LoadedDetector, dataset: str, rule: Rule) -> None:
         self.rule: Rule = rule
         self.scores, self._why = None, ""
-        if not DataSet(dataset).is_extracted:
+        if not dataset:
+            self._why = "no data set is named. Name an extracted one as dataset."
+        elif not DataSet(dataset).is_extracted:
             self._why = (
                 f"the data set {dataset!r} is not extracted in this workspace. Extract one with notebook 01_data_extraction, and "
                 "name it as dataset."
