@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dfworkbench.core.errors import WorkbenchError
+from dfworkbench.core.errors import ParameterError, WorkbenchError
 from dfworkbench.core.outputs import SCORE_TABLE, require_replaceable
 from dfworkbench.core.safe_paths import printable
 from dfworkbench.core.settings import parse_options
@@ -136,10 +136,31 @@ def _judge(given: argparse.Namespace) -> int:
     from dfworkbench.evaluation.exchange.interchange import write_scores
     from dfworkbench.evaluation.exchange.judge_file import judge
 
-    judgement = judge(given.file, given_settings("judge", given))
+    settings = given_settings("judge", given)
+    if settings.audits or len(given.file) > 1:
+        return _audit(given, settings)
+    judgement = judge(given.file[0], settings)
     say(str(judgement))
     if given.write:
         say(f"written: {write_scores(judgement.scores, given.write)}")
+    return 0
+
+
+def _audit(given: argparse.Namespace, settings: Any) -> int:
+    from dfworkbench.evaluation.score_audit.from_files import audit_files
+    from dfworkbench.show.score_audit_page import require_audit_folder, write_audit
+
+    if given.write:
+        raise ParameterError(
+            "dfworkbench judge: --write is for one score file without an audit. Leave one of them out."
+        )
+    if settings.audit is not None:  # before anything is computed
+        require_audit_folder(settings.audit)
+    found = audit_files(given.file, settings)
+    say(str(found))
+    if settings.audit is not None:
+        page, record = write_audit(found, settings.audit)
+        say(f"page:   {page}\nrecord: {record}")
     return 0
 
 
@@ -196,10 +217,15 @@ COMMANDS: dict[str, Command] = {
     ),
     **ZOO_COMMANDS,
     "judge": Command(
-        "metrics with intervals for anybody's score file",
+        "metrics with intervals for anybody's score file, and the audit of a table of detectors",
         _judge,
         {
-            "file": {"type": Path, "help": "scores of any detector: CSV, Parquet, or a result pickle"},
+            "file": {
+                "nargs": "+",
+                "type": Path,
+                "help": "scores of any detector: CSV (also .gz), Parquet, or a result pickle; several files, or runs "
+                "in checkpoints/, are audited together",
+            },
             "--write": {
                 "type": Path,
                 "metavar": "PATH",

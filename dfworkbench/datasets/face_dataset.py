@@ -142,6 +142,12 @@ class FaceDataset(Dataset):
         return [self._face_ids[face] for face in self._used()]
 
     @property
+    def face_px(self) -> NDArray[np.float64]:
+        """Side in pixels of the square with the area of the face box, of the first face of each sample, `(N,)`."""
+        x0, y0, x1, y1 = self._boxes[self._samples[:, 0]].T
+        return np.sqrt(np.maximum(x1 - x0, 0) * np.maximum(y1 - y0, 0)).round(2)
+
+    @property
     def dense_faces(self) -> int:
         """How many of the faces have dense landmarks from the data set."""
         return len(self._dense)

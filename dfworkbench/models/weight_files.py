@@ -5,7 +5,7 @@ from pathlib import Path
 from torch import Tensor
 
 from dfworkbench.core.errors import CheckpointError
-from dfworkbench.media.foreign import read_safetensors, read_tensors
+from dfworkbench.media.foreign import is_safetensors, read_safetensors, read_tensors
 
 #: Where training scripts put the network's tensors, averaged weights first.
 _ENTRIES = ("state_dict_ema", "model_ema", "state_dict", "model")
@@ -15,7 +15,7 @@ def read_weights(path: Path, *, doing: str, expected: str, where_to_get: str) ->
     """Tensors of a file by name, without the prefixes of wrappers.
 
     Args:
-        path: Ends with .safetensors, or was written by torch.save.
+        path: In the format of safetensors, or written by torch.save.
         doing: What is being done, as messages begin.
         expected: What such a file holds.
         where_to_get: A sentence without full stop on how to come by the file.
@@ -25,7 +25,7 @@ def read_weights(path: Path, *, doing: str, expected: str, where_to_get: str) ->
         CheckpointError: It is damaged, holds code or no network, or values that are no numbers.
     """
     words = {"doing": doing, "expected": expected, "where_to_get": where_to_get}
-    if path.suffix == ".safetensors":
+    if path.is_file() and is_safetensors(path):
         state = read_safetensors(path, **words)
     else:
         state = read_tensors(path, entries=_ENTRIES, numpy_scalars=True, namespaces=True, **words)

@@ -11,7 +11,8 @@ import pandas as pd
 from IPython.display import HTML
 from pydantic import Field
 
-from dfworkbench.core.html import wrap
+from dfworkbench.core.errors import TableError
+from dfworkbench.core.html import note_html, wrap
 from dfworkbench.core.settings import Settings
 from dfworkbench.core.workspace import find_workspace
 from dfworkbench.datasets.audit.audit import Audit
@@ -26,9 +27,12 @@ from dfworkbench.evaluation.metrics.compare import compare_detectors, drawn_metr
 from dfworkbench.evaluation.metrics.evaluate import evaluate
 from dfworkbench.evaluation.metrics.interval import Interval, Judging, Missing
 from dfworkbench.evaluation.metrics.matrix import score_matrix
+from dfworkbench.evaluation.score_audit.audit import AuditSettings, audit_scores
+from dfworkbench.evaluation.score_audit.own_runs import wide_of_tables
 from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, Rule
 from dfworkbench.evaluation.scoring.heldout import score_split, stored_scores
 from dfworkbench.notebook.atlas import FailureAtlas
+from dfworkbench.notebook.audit_view import AuditExplorer
 from dfworkbench.notebook.operating import OperatingPointExplorer, Tables
 from dfworkbench.notebook.report.tables import p_text
 from dfworkbench.notebook.views import metric_table
@@ -204,6 +208,14 @@ class Evaluation:
             for row in found.itertuples()
         }  # fmt: skip
         return ReadableTable(pd.DataFrame.from_dict(rows, orient="index").rename_axis("pair"))
+
+    def score_audit(self) -> AuditExplorer | HTML:
+        """What the figures above may hide, for all runs together; a sentence where the test files are too few."""
+        try:
+            table = wide_of_tables(self.test, self.settings.rule, title=f"test split of {self.settings.dataset}")
+            return AuditExplorer(audit_scores(table, AuditSettings(seed=self.settings.seed)))
+        except TableError as error:  # a test split with a single real file, say
+            return HTML(wrap(note_html(str(error))))
 
     @cached_property
     def calibrators(self) -> dict[str, Calibrator]:

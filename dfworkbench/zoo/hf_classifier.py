@@ -4,26 +4,23 @@ Formats: config.json and preprocessor_config.json of transformers 4 and 5, which
 of transformers is needed or run.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dfworkbench.core.errors import CheckpointError, DataNotFoundError, ParameterError
+from dfworkbench.core.errors import CheckpointError, DataNotFoundError
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.core.names import require_name
 from dfworkbench.media.foreign import is_safetensors, read_json
 from dfworkbench.zoo.card import CardNetwork
+from dfworkbench.zoo.labels import fake_index, labels_of
 
-FAKE_WORDS = frozenset(("fake", "deepfake", "ai", "artificial", "generated", "synthetic", "manipulated"))
-REAL_WORDS = frozenset(("real", "realism", "human", "hum", "authentic", "natural"))
-#: Repositories whose labels are known to be swapped, and who says so.
-SWAPPED = {"prithivMLmods/Deep-Fake-Detector-v2-Model": "its author, in the discussion of the repository"}
 #: How faces are cut with crop="face": nothing in such a release says how its own were.
 FACE_SCALE = 1.3
 
 _CONFIG, _PREPROCESSOR = "config.json", "preprocessor_config.json"
 _DOING = "importing hf_image_classifier"
+_LARGEST = 10_000
 _RESAMPLE = {2: "bilinear", 3: "bicubic"}
 
 
@@ -63,8 +60,8 @@ def describe(folder: Path, fake: int | str | None = None, crop: str = "whole") -
             f"{_DOING}: {folder / _CONFIG} describes a {architecture[:80]}. Expected {', '.join(_ARCHITECTURES)}: "
             "other networks were not compared with their originals yet. Choose another release."
         )
-    labels = _labels(config)
-    index = _fake_index(folder, labels, fake)
+    labels = labels_of(config)
+    index = fake_index(folder, labels, fake)
     try:
         size_px, parts = _ARCHITECTURES[architecture](config)
         network = CardNetwork(
@@ -76,14 +73,6 @@ def describe(folder: Path, fake: int | str | None = None, crop: str = "whole") -
             f"{_DOING}: {folder / _CONFIG} makes no sense ({error!r:.150}). Expected sizes of a {architecture}: get it again."
         ) from None
     return Description(network, input_of(_json(folder / _PREPROCESSOR), size_px, crop), _weights(folder))
-
-
-def fake_of(labels: Mapping[int, str]) -> int | None:
-    """Index of the one label with a word for fake, if exactly one other has a word for real; else None."""
-    words = {index: _words(label) for index, label in labels.items()}
-    fakes = [index for index, found in words.items() if found & FAKE_WORDS and not found & REAL_WORDS]
-    reals = [index for index, found in words.items() if found & REAL_WORDS and not found & FAKE_WORDS]
-    return fakes[0] if len(fakes) == len(reals) == 1 and len(labels) == 2 else None
 
 
 def input_of(preprocessor: Mapping[str, Any], size_px: int, crop: str) -> InputSpec:
@@ -143,14 +132,14 @@ def _siglip(config: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
 
 
 def _swin(config: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
-    size_px = int(config.get("image_size", 224))
+    size_px = _size(config, "image_size", 224)
     options = {
         "img_size": size_px,
-        "patch_size": int(config.get("patch_size", 4)),
-        "embed_dim": int(config.get("embed_dim", 96)),
-        "depths": [int(depth) for depth in config.get("depths", (2, 2, 6, 2))],
-        "num_heads": [int(heads) for heads in config.get("num_heads", (3, 6, 12, 24))],
-        "window_size": int(config.get("window_size", 7)),
+        "patch_size": _size(config, "patch_size", 4),
+        "embed_dim": _size(config, "embed_dim", 96),
+        "depths": _sizes(config, "depths", (2, 2, 6, 2)),
+        "num_heads": _sizes(config, "num_heads", (3, 6, 12, 24)),
+        "window_size": _size(config, "window_size", 7),
         "mlp_ratio": float(config.get("mlp_ratio", 4.0)),
         "norm_eps": float(config.get("layer_norm_eps", 1e-5)),
     }
@@ -171,16 +160,31 @@ _ARCHITECTURES: dict[str, Callable[[Mapping[str, Any]], tuple[int, dict[str, Any
 
 def _transformer(config: Mapping[str, Any], eps: float) -> tuple[int, dict[str, Any]]:
     """Picture size and timm's options of a vision transformer; what a config leaves out is ViT-B/16's."""
-    width, size_px = int(config.get("hidden_size", 768)), int(config.get("image_size", 224))
+    width, size_px = _size(config, "hidden_size", 768), _size(config, "image_size", 224)
     return size_px, {
         "img_size": size_px,
-        "patch_size": int(config.get("patch_size", 16)),
+        "patch_size": _size(config, "patch_size", 16),
         "embed_dim": width,
-        "depth": int(config.get("num_hidden_layers", 12)),
-        "num_heads": int(config.get("num_attention_heads", 12)),
-        "mlp_ratio": int(config.get("intermediate_size", 3072)) / width,
+        "depth": _size(config, "num_hidden_layers", 12),
+        "num_heads": _size(config, "num_attention_heads", 12),
+        "mlp_ratio": _size(config, "intermediate_size", 3072) / width,
         "norm_eps": float(config.get("layer_norm_eps", eps)),
     }
+
+
+def _size(config: Mapping[str, Any], name: str, default: int) -> int:
+    """A size, within what a network can be built of: a file may state any number."""
+    value = config.get(name, default)
+    if not isinstance(value, int) or not 0 < value <= _LARGEST:
+        raise ValueError(f"{name} = {value!r:.40}")
+    return value
+
+
+def _sizes(config: Mapping[str, Any], name: str, default: tuple[int, ...]) -> list[int]:
+    values = config.get(name, default)
+    if not isinstance(values, list | tuple) or len(values) != 4:
+        raise ValueError(f"{name} = {values!r:.40}")
+    return [_size({name: value}, name, 0) for value in values]
 
 
 def _activation(config: Mapping[str, Any], default: str) -> str:
@@ -189,48 +193,6 @@ def _activation(config: Mapping[str, Any], default: str) -> str:
     if name not in known or (default == "gelu" and name != "gelu"):
         raise ValueError(f"hidden_act = {name!r}")
     return known[name]
-
-
-def _labels(config: Mapping[str, Any]) -> dict[int, str]:
-    found = config.get("id2label")
-    count = int(config.get("num_labels", 2))
-    if isinstance(found, Mapping) and found:
-        labels = {int(index): str(label) for index, label in found.items()}
-    else:
-        labels = {index: f"LABEL_{index}" for index in range(count)}
-    if sorted(labels) != list(range(len(labels))):
-        raise CheckpointError(
-            f"{_DOING}: its labels have the indices {sorted(labels)[:10]}; expected 0 to {len(labels) - 1}. Get the file again."
-        )
-    return labels
-
-
-def _fake_index(folder: Path, labels: Mapping[int, str], fake: int | str | None) -> int:
-    """Index of the fake class; of one logit 0 where it says real."""
-    if fake is not None and str(fake) not in map(str, range(max(2, len(labels)))):
-        raise ParameterError(f"{_DOING}: fake = {fake!r}; expected an index of {dict(labels)}. Correct it.")
-    if fake is not None:
-        return int(fake)
-    advice = (
-        "Give the index of the fake class (fake=0 or fake=1; on the command line -p fake=1), and check it with files of known "
-        "truth"
-    )
-    place = folder.resolve().as_posix().replace("--", "/")
-    if known := next((name for name in SWAPPED if name in place), ""):
-        raise ParameterError(
-            f"{_DOING}: the labels of {known} are known to be swapped ({SWAPPED[known]}): {dict(labels)}. {advice}."
-        )
-    found = fake_of(labels)
-    if found is None:
-        raise ParameterError(
-            f"{_DOING}: its labels are {dict(labels)}; expected exactly one that says fake ({', '.join(sorted(FAKE_WORDS))}) "
-            f"and one that says real ({', '.join(sorted(REAL_WORDS))}). {advice}."
-        )
-    return found
-
-
-def _words(label: str) -> set[str]:
-    return {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", label)}
 
 
 def _json(path: Path) -> dict[str, Any]:

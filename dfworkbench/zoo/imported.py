@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dfworkbench.core.errors import DataNotFoundError, UnknownNameError
 from dfworkbench.core.provenance import file_hash
 from dfworkbench.core.workspace import Workspace, find_workspace
+from dfworkbench.runs.layout import PROVENANCE
 from dfworkbench.zoo.cache import find_cached, require_hash, target_path, write_record
 from dfworkbench.zoo.card import get_card
 from dfworkbench.zoo.fetching import by_hand_text, get, require_files
@@ -14,8 +15,6 @@ from dfworkbench.zoo.licences import require_accepted
 
 if TYPE_CHECKING:
     from dfworkbench.zoo.card import Card, CardFile
-
-_PROVENANCE = "provenance.json"  # runs.layout, which loads torch
 
 
 def whole_files(card: "Card") -> tuple["CardFile", ...]:
@@ -38,7 +37,7 @@ def split_name(text: str) -> tuple["Card", str]:
 
 def imported_runs(workspace: Workspace | None = None) -> dict[Path, dict[str, Any]]:
     """Folder -> source of every run that was imported by a card, the newest first."""
-    paths = (workspace or find_workspace()).checkpoints.glob(f"*/{_PROVENANCE}")
+    paths = (workspace or find_workspace()).checkpoints.glob(f"*/{PROVENANCE}")
     found = {path.parent: source for path in paths if isinstance((source := _source(path)).get("card"), dict)}
     return dict(sorted(found.items(), key=lambda item: (-item[0].stat().st_mtime, item[0].name)))
 

@@ -20,6 +20,7 @@ from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.datasets.tables import SCORES, read_table
 from dfworkbench.evaluation.scoring import file_scorer
 from dfworkbench.evaluation.scoring import score as scoring
+from dfworkbench.evaluation.scoring.aggregate import to_level
 from dfworkbench.evaluation.scoring.file_scorer import face_settings
 from dfworkbench.evaluation.scoring.media_files import find_files
 from dfworkbench.evaluation.scoring.score import score, score_rows
@@ -456,6 +457,10 @@ def test_rows_of_a_data_set(toy):
     assert np.abs(table["logit"] - other["logit"]).max() < 1e-5
     assert table["logit"].std() > 0
     assert detector.training  # as it was
+    faces = read_table("face", toy.labels / "toy" / "faces.parquet").set_index("face_id").loc[table["row_id"]]
+    area = (faces["box_x1"] - faces["box_x0"]) * (faces["box_y1"] - faces["box_y0"])
+    np.testing.assert_allclose(table["face_px"] ** 2, area, rtol=1e-3)
+    assert to_level(table, "video", "largest_mean")["fake_probability"].notna().all()
 
 
 def test_frozen_parts_stay_frozen_also_where_scoring_fails(toy):

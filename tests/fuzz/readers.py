@@ -1,5 +1,6 @@
 """Every reader of files that strangers may have made: a small whole file for each, and the call that reads it."""
 
+import gzip
 import io
 import json
 import pickle
@@ -91,6 +92,16 @@ def _read_table(kind: str) -> Callable[[Path], Any]:
         return read_table(kind, file)
 
     return read
+
+
+def _many_scores(file: Path) -> Any:
+    from dfworkbench.evaluation.exchange.wide_reader import Reading, read_wide
+
+    return read_wide(file, Reading(["p_*"]))
+
+
+def _packed(text: str) -> Callable[[Path], bytes]:
+    return lambda folder: gzip.compress(text.encode(), mtime=0)
 
 
 def _scores(file: Path) -> Any:
@@ -270,6 +281,7 @@ def _load_map(file: Path) -> Any:
     return load_map(file)
 
 
+_WIDE = "path,label,source,p_one,p_two,ms\na.png,0,cam,0.5,,1\nb.png,1,gan,0.75,0.2,2\nc,fake,gan,,0.1,3\n"
 _DFDC = '{"a.mp4":{"label":"REAL","split":"train"},"b.mp4":{"label":"FAKE","split":"test","original":"a.mp4"}}'
 _PREVIEW = (
     '{"method_A/1/a.mp4":{"label":"fake","set":"train","target_id":1,"swapped_id":2},'
@@ -326,6 +338,8 @@ READERS: dict[str, Reader] = {
     "score_csv": Reader(
         "scores.csv", _text("path,label,score,frame\na.png,0,0.5,1\nb.png,1,0.75,2\nc,fake,,\n"), _scores
     ),
+    "wide_scores": Reader("wide.csv", _text(_WIDE), _many_scores),
+    "wide_scores_gz": Reader("wide.csv.gz", _packed(_WIDE), _many_scores),
     "own_score_csv": Reader("scores.csv", _table("score", "csv"), _scores),
     "score_parquet": Reader("scores.parquet", _table("score", "parquet"), _scores),
     "deepfakebench": Reader("metric_dict_best.pickle", _bench, _scores),

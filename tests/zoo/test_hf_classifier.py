@@ -12,8 +12,9 @@ from seeded_weights import Shapes, seeded_file
 from dfworkbench.core.errors import CheckpointError, DataNotFoundError, ParameterError, UnknownNameError
 from dfworkbench.core.workspace import Workspace
 from dfworkbench.runs.checkpoints import load_detector
-from dfworkbench.zoo.hf_classifier import describe, fake_of, input_of
+from dfworkbench.zoo.hf_classifier import describe, input_of
 from dfworkbench.zoo.importing import import_card, load_card
+from dfworkbench.zoo.labels import fake_of
 
 CONFIG = {
     "architectures": ["ViTForImageClassification"], "hidden_size": 32, "num_attention_heads": 2, "num_hidden_layers": 1,
@@ -47,7 +48,7 @@ def folder(where: Path, name: str = "owner--net", **changes) -> Path:
     made.mkdir(parents=True)
     (made / "config.json").write_text(json.dumps(CONFIG | changes))
     (made / "preprocessor_config.json").write_text(json.dumps(PREPROCESSOR))
-    save_file(seeded_file(vit(labels=len((CONFIG | changes)["id2label"]))), made / "model.safetensors")
+    save_file(seeded_file(vit(labels=max(1, len((CONFIG | changes)["id2label"])))), made / "model.safetensors")
     return made
 
 
@@ -135,6 +136,9 @@ def test_labels_that_are_known_to_be_swapped_are_not_trusted(tmp_path):
         ({"hidden_act": "relu"}, "relu"),
         ({"hidden_size": "wide"}, "wide"),
         ({"id2label": {"0": "real", "2": "fake"}}, "0, 2"),
+        ({"id2label": {"zero": "real", "one": "fake"}}, "zero"),
+        ({"id2label": {}, "num_labels": 10**12}, "1000"),
+        ({"num_hidden_layers": 10**9}, "num_hidden_layers"),
     ],
 )
 def test_configs_that_are_not_known_are_refused(changes, word, tmp_path):

@@ -90,7 +90,7 @@ def test_nothing_is_fetched_unasked(mirror, capsys, tmp_path):
     words = ["zoo", "score", "commfor_384", str(tmp_path / "a.png")]
     assert cli.main(words) == 2
     said = capsys.readouterr().err
-    assert "dfworkbench zoo get commfor_384`" in said
+    assert "dfworkbench zoo get commfor_384" in said
     assert "--get" in said
     assert not mirror.asked
     assert cli.main([*words, "--get"]) == 2

@@ -13,6 +13,7 @@ from dfworkbench.datasets.tables import NOTES
 from dfworkbench.evaluation.exchange.deepfakebench import pool_by_folder_name
 from dfworkbench.evaluation.exchange.interchange import FORMATS, Format, read_scores, score_format
 from dfworkbench.evaluation.exchange.score_columns import ROLES
+from dfworkbench.evaluation.exchange.unpack import unpacked
 from dfworkbench.evaluation.metrics.compare import drawn_metric
 from dfworkbench.evaluation.metrics.evaluate import evaluate, metrics_text
 from dfworkbench.evaluation.metrics.interval import Judging, Missing
@@ -54,11 +55,47 @@ class JudgeSettings(Settings):
     )
     draws: int = Field(default=1000, ge=0, le=100_000, description="Bootstrap resamplings; 0 for no intervals.")
     seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Seed of the resampling.")
+    detectors: list[str] = Field(
+        default=[],
+        description="Columns of a table of many detectors, as headers or patterns such as prob_*; :real, :logit or :percent after "
+        "one says what its scores mean. They are audited.",
+    )
+    same_source: list[str] = Field(
+        default=[],
+        description="Names that are one source, as NAME=OTHER,OTHER; names are never merged by guess. For audits.",
+    )
+    audit: Path | None = Field(default=None, description="Folder for the audit: a page and audit.json.")
+    cluster_draws: int = Field(
+        default=20_000, ge=0, le=1_000_000, description="Draws of sources and generators in an audit; 0 for none."
+    )
 
     @property
     def judging(self) -> Judging:
         """How the figures are computed, on whatever level."""
         return Judging(rule=self.rule, missing=self.missing, unit=self.unit, draws=self.draws, seed=self.seed)
+
+    @property
+    def audits(self) -> bool:
+        """Whether an audit is asked for."""
+        return bool(self.detectors or self.same_source or self.audit is not None)
+
+    @property
+    def equal_sources(self) -> dict[str, str]:
+        """Name -> the name of the source that it is one with."""
+        out: dict[str, str] = {}
+        source = ""
+        for text in self.same_source:  # commas part both the names of a source and the sources
+            first, sign, rest = text.partition("=")
+            source = first.strip() if sign else source
+            out |= {name.strip(): source for name in (rest if sign else text).split(",") if name.strip()}
+        return out
+
+    @field_validator("same_source")
+    @classmethod
+    def _begin_with_a_source(cls, values: list[str]) -> list[str]:
+        if values and "=" not in values[0]:
+            raise ValueError(f"{values[0]!r} is no NAME=OTHER,OTHER, such as lavdf=lavdf_audio,lavdf_video")
+        return values
 
     @field_validator("columns", "where")
     @classmethod
@@ -100,6 +137,11 @@ def judge(path: Path | str, settings: JudgeSettings | None = None) -> Judgement:
         ParameterError: A setting does not fit the file.
     """
     chosen = settings or JudgeSettings()
+    with unpacked(path) as plain_path:
+        return _judge(plain_path, chosen)
+
+
+def _judge(path: Path, chosen: JudgeSettings) -> Judgement:
     kind = score_format(path) if chosen.format == "auto" else chosen.format
     plain: dict[str, Any] = {
         name: getattr(chosen, name) for name in ("polarity", "scale", "fake_label", "frames_in_folders")

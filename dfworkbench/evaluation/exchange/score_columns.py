@@ -38,6 +38,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     ),
     "dataset": ("dataset", "data_set"),
     "group": ("group", "identity_group"),
+    "source": ("source",),
     "status": ("status",),
     "reason": ("reason",),
 }  # fmt: skip

@@ -102,7 +102,9 @@ def read_score_csv(
     texts = rows[scored].str.rstrip("%").str.rstrip() if scale == "percent" else rows[scored]
     values = parse_numbers(texts, found[scored], source, notes)
     table["fake_probability"], table["logit"] = _both(values, "logit" if scored == "logit" else scale, polarity, source)
-    others = cells[[header for header in cells if header not in found.values()]]
+    # a source is a role for audits of many detectors only: here it may tell several rows of one file apart
+    used = [header for role, header in found.items() if role != "source"]
+    others = cells[[header for header in cells if header not in used]]
     notes += add_keys(table, rows, frames_in_folders, source, others)
     if others.shape[1]:
         notes.append(f"columns that were not used: {', '.join(map(str, others))}")
@@ -160,10 +162,12 @@ def log_odds(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
     return logit(np.clip(probabilities, _EPSILON, 1 - _EPSILON))
 
 
-def _both(
-    values: NDArray[np.float64], scale: Scale, polarity: Polarity, source: Path
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Fake probabilities and log-odds."""
+def require_scale(values: NDArray[np.float64], scale: Scale, source: object) -> None:
+    """Refuse scores out of the range of their scale, and warn of those that look like another one; NaN is no score.
+
+    Raises:
+        TableError: Scores lie outside of 0..1, or 0..100 for percent.
+    """
     seen = values[~np.isnan(values)]
     low, high = (seen.min(), seen.max()) if len(seen) else (0.0, 1.0)
     if scale == "logit":
@@ -171,8 +175,7 @@ def _both(
             _log.warning(
                 "all scores of %s lie from 0 to 1, but were read as log-odds: they look like probabilities", source
             )
-        odds = values if polarity == "fake" else -values
-        return expit(odds), odds
+        return
     top = 100 if scale == "percent" else 1
     if low < 0 or high > top:
         looks = "log-odds, or any score whose middle is 0" if low < 0 or high > 100 else "percentages or log-odds"
@@ -186,6 +189,17 @@ def _both(
         )
     if scale == "percent" and len(seen) > 2 and high <= 1:
         _log.warning("all scores of %s are at most 1, but were read as percentages", source)
+
+
+def _both(
+    values: NDArray[np.float64], scale: Scale, polarity: Polarity, source: Path
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Fake probabilities and log-odds."""
+    require_scale(values, scale, source)
+    if scale == "logit":
+        odds = values if polarity == "fake" else -values
+        return expit(odds), odds
+    top = 100 if scale == "percent" else 1
     values = values / top
     probabilities = values if polarity == "fake" else 1 - values
     return probabilities, log_odds(probabilities)

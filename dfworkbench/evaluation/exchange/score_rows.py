@@ -32,19 +32,10 @@ def select_rows(rows: pd.DataFrame, where: Sequence[str], source: object) -> pd.
         ParameterError: One of `where` is no `column=value`, or there is no such column.
         TableError: No row holds the values.
     """
-    wanted: dict[str, list[str]] = {}
-    for pair in where:
-        header, sign, value = pair.partition("=")
-        name = next((name for name in rows if str(name).strip().lower() == header.strip().lower()), None)
-        if not sign or name is None:
-            raise ParameterError(
-                f"choosing rows of {source}: {pair!r} is no column=value with one of the columns {', '.join(map(str, rows))}. "
-                "Correct the pair."
-            )
-        wanted.setdefault(str(name), []).append(value.strip())
+    wanted = wanted_values(list(rows), where, source)
     kept = np.ones(len(rows), dtype=bool)
     for name, values in wanted.items():
-        kept &= _holds(rows[name], values)
+        kept &= holds(rows[name], values)
         if not kept.any():
             raise TableError(
                 f"choosing rows of {source}: no row has {name} = {' or '.join(values)}; its values are {_values(rows[name])}. "
@@ -53,7 +44,27 @@ def select_rows(rows: pd.DataFrame, where: Sequence[str], source: object) -> pd.
     return rows[kept] if wanted else rows
 
 
-def _holds(column: pd.Series, values: list[str]) -> pd.Series:
+def wanted_values(headers: Sequence[object], where: Sequence[str], source: object) -> dict[str, list[str]]:
+    """Header -> the values of which a row must hold one, from `column=value` pairs.
+
+    Raises:
+        ParameterError: A text is no `column=value`, or there is no such column.
+    """
+    wanted: dict[str, list[str]] = {}
+    for pair in where:
+        header, sign, value = pair.partition("=")
+        name = next((name for name in headers if str(name).strip().lower() == header.strip().lower()), None)
+        if not sign or name is None:
+            raise ParameterError(
+                f"choosing rows of {source}: {pair!r} is no column=value with one of the columns {', '.join(map(str, headers))}. "
+                "Correct the pair."
+            )
+        wanted.setdefault(str(name), []).append(value.strip())
+    return wanted
+
+
+def holds(column: pd.Series, values: list[str]) -> pd.Series:
+    """Which cells are one of some values, by their text in lower case or as numbers."""
     texts, numbers = column.astype("str").str.strip(), pd.to_numeric(column, errors="coerce")
     same = texts.str.lower().isin([value.lower() for value in values])
     return same | numbers.isin(pd.to_numeric(pd.Series(values), errors="coerce").dropna())  # 1 and 1.0

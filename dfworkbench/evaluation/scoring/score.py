@@ -30,7 +30,7 @@ from dfworkbench.evaluation.scoring.file_scorer import ERROR, NO_NUMBER, FileSco
 from dfworkbench.evaluation.scoring.journal import Finished, Journal, default_table, journal_path
 from dfworkbench.evaluation.scoring.media_files import as_paths, find_files
 from dfworkbench.evaluation.scoring.results import FileScore, Scored, distinct_names
-from dfworkbench.evaluation.scoring.rules import MISSING
+from dfworkbench.evaluation.scoring.rules import FACE_PX, MISSING
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
 from dfworkbench.faces import FaceFinder, resolve_weights
 from dfworkbench.models.half_precision import in_bfloat16
@@ -231,7 +231,8 @@ def score_rows(
         for start in starts:
             batch = collate([dataset[row] for row in range(start, min(start + batch_size, len(dataset)))])
             logits[batch["row"].numpy()] = forward(network, dataset.spec, name, batch["images"])
-    rows = SCORES.complete(dataset.rows.assign(logit=logits, fake_probability=expit(logits)))
+    found = {"logit": logits, "fake_probability": expit(logits), FACE_PX: dataset.face_px}
+    rows = SCORES.complete(dataset.rows.assign(**found))
     rows.loc[np.isnan(logits), list(NO_NUMBER)] = list(NO_NUMBER.values())
     table = SCORES.complete(pd.concat([rows, _without_sample(videos, dataset)], ignore_index=True))
     if not isinstance(detector, LoadedDetector):

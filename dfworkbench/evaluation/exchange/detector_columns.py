@@ -1,0 +1,82 @@
+"""Which columns of a wide table are detectors: headers or patterns, with polarity and scale where they differ."""
+
+import re
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import NamedTuple
+
+from dfworkbench.core.errors import ParameterError
+from dfworkbench.core.names import did_you_mean
+from dfworkbench.evaluation.exchange.score_csv import Polarity, Scale
+
+_POLARITIES: dict[str, Polarity] = {"fake": "fake", "real": "real"}
+_SCALES: dict[str, Scale] = {"probability": "probability", "percent": "percent", "logit": "logit"}
+
+
+class DetectorColumn(NamedTuple):
+    """A column of scores.
+
+    Attributes:
+        header: In the file.
+        name: In figures: without what stands before the star of its pattern.
+        polarity: What a high score means.
+        scale: Scale of its scores.
+    """
+
+    header: str
+    name: str
+    polarity: Polarity
+    scale: Scale
+
+
+def choose_detectors(
+    headers: Sequence[str],
+    patterns: Sequence[str],
+    columns: Mapping[str, str],
+    usual: tuple[Polarity, Scale],
+    source: Path,
+) -> list[DetectorColumn]:
+    """The columns that fit patterns, in the order of the file.
+
+    Args:
+        headers: Of the table.
+        patterns: Headers, or patterns such as "prob_*"; ":real", ":fake", ":logit", ":percent" or ":probability" after one say
+            what its scores mean. What stands later overrides what stands before.
+        columns: Role -> header; these are no detectors.
+        usual: Polarity and scale where a pattern says nothing.
+        source: The file, for messages.
+
+    Raises:
+        ParameterError: A pattern fits no column.
+    """
+    free = [header for header in headers if header and header not in columns.values()]
+    found: dict[str, DetectorColumn] = {}
+    for text in patterns:
+        pattern, (polarity, scale) = _parse(text, usual, free)
+        fitting = [header for header in free if header == pattern or fnmatchcase(header.lower(), pattern.lower())]
+        if not fitting:
+            raise ParameterError(
+                f"choosing detectors of {source}: no column fits {pattern!r}; there are {', '.join(map(repr, headers))}."
+                f"{did_you_mean(pattern, headers)} Correct --detectors."
+            )
+        prefix = re.match(r"[^*?\[]*", pattern)[0] if "*" in pattern else ""  # pyright: ignore[reportOptionalSubscript]
+        for header in fitting:
+            found[header] = DetectorColumn(header, header[len(prefix) :] or header, polarity, scale)
+    names = [one.name for one in found.values()]
+    plain = [one if names.count(one.name) == 1 else one._replace(name=one.header) for one in found.values()]
+    return sorted(plain, key=lambda one: headers.index(one.header))
+
+
+def _parse(text: str, usual: tuple[Polarity, Scale], headers: Sequence[str]) -> tuple[str, tuple[Polarity, Scale]]:
+    pattern, (polarity, scale) = text.strip(), usual
+    while ":" in pattern and pattern not in headers:
+        before, _, word = pattern.rpartition(":")
+        if word in _POLARITIES:
+            polarity = _POLARITIES[word]
+        elif word in _SCALES:
+            scale = _SCALES[word]
+        else:
+            break
+        pattern = before
+    return pattern, (polarity, scale)

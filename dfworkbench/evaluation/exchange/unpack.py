@@ -1,0 +1,41 @@
+"""Unpack a score file from gzip into a temporary file, within a limit of size."""
+
+import contextlib
+import gzip
+import tempfile
+import zlib
+from collections.abc import Generator
+from pathlib import Path
+
+from dfworkbench.core.errors import TableError
+from dfworkbench.media.foreign import MOST_EXTRA_BYTES
+
+
+@contextlib.contextmanager
+def unpacked(path: Path | str) -> Generator[Path]:
+    """The file itself, or while the context lasts a temporary copy of what a `.gz` holds, under its name without `.gz`.
+
+    Raises:
+        TableError: It is damaged, or holds more than 2 GB.
+    """
+    path = Path(path)
+    if path.suffix != ".gz" or not path.is_file():
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="dfworkbench-") as folder:
+        out, seen = Path(folder) / path.stem, 0
+        try:
+            with gzip.open(path) as packed, out.open("wb") as plain:
+                while block := packed.read(1 << 22):
+                    seen += len(block)
+                    if seen > MOST_EXTRA_BYTES:
+                        raise TableError(
+                            f"reading scores from {path}: it unpacks to more than {MOST_EXTRA_BYTES / 1e9:.0f} GB. Expected less: "
+                            "split the table, or audit it with --detectors, which reads it block by block."
+                        )
+                    plain.write(block)
+        except (OSError, EOFError, zlib.error) as error:
+            raise TableError(
+                f"reading scores from {path}: it is no readable gzip file ({error}). Expected a packed CSV: get it again."
+            ) from None
+        yield out

@@ -1,0 +1,87 @@
+"""F9: how well columns that are no detectors rank the rows, the length of the path among them."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pyarrow.compute as pc
+from scipy.stats import norm
+
+from dfworkbench.evaluation.exchange.wide_scores import WideScores
+from dfworkbench.evaluation.metrics.interval import NAN
+from dfworkbench.evaluation.metrics.ranked import Ranked, null_error
+from dfworkbench.evaluation.score_audit.findings import Finding, listed
+
+#: Headers that say that a column is itself a score of some detector: shown, but no trivial baseline.
+_SCORES = re.compile(r"(^|[\W_])(score|scores|prob|probability|logit|pred|prediction)($|[\W_])", re.IGNORECASE)
+_LEVEL = 0.01  # of the test that a column ranks at all, over all columns
+_MOST = 5
+_ORDER = 0.6
+PATH = "length of the path"
+
+
+def baselines(table: WideScores, aucs: Mapping[str, float]) -> list[Finding]:
+    """A red finding per column that beats a detector (the best five), and notes on the others and on the order of rows.
+
+    Args:
+        table: The table.
+        aucs: Detector -> its AUC.
+    """
+    columns = {**table.columns, PATH: pc.utf8_length(table.names).to_numpy(zero_copy_only=False).astype(float)}
+    scores = [name for name in columns if _SCORES.search(name)]
+    ranks = {name: _auc(table, values) for name, values in columns.items()}
+    plain = {name: pair for name, pair in ranks.items() if name not in scores and not np.isnan(pair[0])}
+    limit = float(norm.isf(_LEVEL / max(1, len(plain)) / 2))
+    best = sorted(plain, key=lambda name: -plain[name][0])
+    worst = min(aucs.values())
+    winners = [name for name in best if plain[name][0] > worst and plain[name][0] - 0.5 > limit * plain[name][1]]
+    top = max(aucs, key=aucs.__getitem__)
+    out = [_winner(name, plain[name][0], aucs, top) for name in winners[:_MOST]]
+    if table.laid_out:
+        out = [replace(one, severity="note") if one.numbers["column"] == PATH else one for one in out]
+    numbers = {
+        "auc": {name: plain[name][0] for name in best},
+        "further_scores": {name: ranks[name][0] for name in scores},
+    }
+    words = [f"the best column is {best[0]} with AUC {plain[best[0]][0]:.3f}"] if best and not winners else []
+    if len(winners) > _MOST:
+        words.append(f"{len(winners) - _MOST} further columns beat a detector: {listed(winners[_MOST:])}")
+    if scores:
+        shown = [f"{name} (AUC {ranks[name][0]:.3f})" for name in scores if not np.isnan(ranks[name][0])]
+        words += [f"not counted, for their names say that they are scores: {listed(shown)}"] if shown else []
+    if words:
+        text = "; ".join(words)
+        out.append(Finding("F9", "note", f"{text[0].upper()}{text[1:]}.", numbers=numbers))
+    order = _auc(table, table.order.astype(float))[0]
+    if order >= _ORDER:
+        words_of_order = f"The order of the rows has AUC {order:.3f}: the file is sorted, at least in part, by label."
+        out.append(Finding("F9", "note", words_of_order, numbers={"auc_of_order": order}))
+    return out
+
+
+def _winner(name: str, auc: float, aucs: Mapping[str, float], top: str) -> Finding:
+    beaten = [one for one, value in aucs.items() if value < auc]
+    every = {1: "the detector", 2: "both detectors"}.get(len(aucs), f"all {len(aucs)} detectors")
+    whom = f"more than {every} (best: {top}, {aucs[top]:.3f})"
+    if len(beaten) < len(aucs):
+        whom = f"more than {len(beaten)} of {len(aucs)} detectors ({_named(beaten, [*aucs])})"
+    what = "The length of the path" if name == PATH else f"The column {name}"
+    return Finding(
+        "F9", "red", f"{what}, which is no detector, has AUC {auc:.3f}: {whom}.",
+        numbers={"column": name, "auc": auc, "beats": beaten}, weight=auc - min(aucs.values()) + len(beaten),
+    )  # fmt: skip
+
+
+def _named(beaten: list[str], all_of: list[str]) -> str:
+    rest = [name for name in all_of if name not in beaten]
+    return f"all but {listed(rest)}" if len(rest) < len(beaten) else listed(beaten)
+
+
+def _auc(table: WideScores, values: np.ndarray) -> tuple[float, float]:
+    """AUC in the better direction, and the standard error of a column that says nothing; NaN for under half of the rows."""
+    there = ~np.isnan(values)
+    if there.mean() < 0.5 or not all(table.counts(there)):
+        return NAN, NAN
+    auc = Ranked(table.labels[there], values[there]).auc
+    return max(auc, 1 - auc), null_error(*table.counts(there))

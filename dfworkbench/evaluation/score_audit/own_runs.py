@@ -1,0 +1,71 @@
+"""Score tables, one per detector, as one table for the audit: the same files, judged by one rule."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from dfworkbench.core.errors import TableError
+from dfworkbench.core.names import FAKE, REAL
+from dfworkbench.evaluation.exchange.wide_scores import Codes, DetectorScores, WideScores
+from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, Rule, to_level
+
+
+def wide_of_tables(tables: Mapping[str, pd.DataFrame], rule: Rule = DEFAULT_RULE, title: str = "") -> WideScores:
+    """A row per file that any of the tables has, and a detector per table.
+
+    Reals are of their data set as a source, fakes of a data set and a kind of forgery. Kinds of one data set count as one source
+    with its reals, for they were made from them. Identity groups, where named, are the clusters. How many faces the first table
+    has of a file is kept as a column.
+
+    Args:
+        tables: Detector -> its score table.
+        rule: How the faces of a file become one number.
+        title: What they are called together.
+
+    Raises:
+        TableError: There is no table, no labelled row, or a file has two labels.
+    """
+    if not tables:
+        raise TableError("auditing scores: there is no score table; expected at least one. Name runs or files.")
+    files = {name: _labelled(table, rule) for name, table in tables.items()}
+    known = pd.concat(files.values())
+    labels = known.groupby("video_id")["label"].agg(["min", "max"])
+    if (labels["min"] != labels["max"]).any():
+        odd = labels.index[(labels["min"] != labels["max"]).to_numpy()]
+        raise TableError(
+            f"auditing scores: {len(odd)} files have two labels (first: {odd[0]!r}); expected one each. Give tables "
+            "of one data set."
+        )
+    rows = known.drop_duplicates("video_id").reset_index(drop=True)
+    if not {REAL, FAKE} <= set(rows["label"]):
+        raise TableError(
+            f"auditing scores: {int((rows['label'] == FAKE).sum())} fake and {int((rows['label'] == REAL).sum())} "
+            "real files; expected both. Score files of both labels."
+        )
+    dataset = rows["dataset"].where(rows["dataset"] != "", "files")
+    kind = rows["forgery"].where(rows["label"] == FAKE, "")
+    source = dataset.where(kind == "", dataset + "/" + kind)
+    people = (
+        rows["group"].where(rows["group"] != "", "file " + rows["video_id"]) if (rows["group"] != "").any() else None
+    )
+    faces = files[next(iter(files))].set_index("video_id")["faces"].reindex(rows["video_id"]).to_numpy(np.float64)
+    return WideScores(
+        title or (next(iter(tables)) if len(tables) == 1 else f"{len(tables)} detectors"),
+        pa.array(rows["video_id"], pa.string()), rows["label"].to_numpy(np.int8), np.arange(len(rows)),
+        {name: DetectorScores(_aligned(table, rows)) for name, table in files.items()},
+        source=Codes.of(source.tolist()), merged=Codes.of(dataset.tolist()),
+        people=None if people is None else Codes.of(people.tolist()),
+        split=Codes.of(rows["split"].tolist()) if (rows["split"] != "").any() else None, columns={"faces": faces},
+        read={"tables": list(tables), "rule": rule}, laid_out=True,
+    )  # fmt: skip
+
+
+def _labelled(table: pd.DataFrame, rule: Rule) -> pd.DataFrame:
+    rows = to_level(table, "video", rule)
+    return rows[rows["label"].isin((REAL, FAKE))]
+
+
+def _aligned(table: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:
+    return table.set_index("video_id")["fake_probability"].reindex(rows["video_id"]).to_numpy(np.float64)

@@ -1,0 +1,144 @@
+"""F5 to F7: polarity against each source, AUC within sources and between them, and sources that hold one label only."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from dfworkbench.core.names import FAKE, REAL
+from dfworkbench.evaluation.exchange.wide_scores import Codes, WideScores
+from dfworkbench.evaluation.metrics.interval import NAN, Interval
+from dfworkbench.evaluation.metrics.ranked import Ranked
+from dfworkbench.evaluation.score_audit.findings import Finding, Severity, percent
+from dfworkbench.evaluation.score_audit.prepare import Judged
+
+_LOWER_AMBER, _LOWER_RED = 0.05, 0.1  # within against pooled
+
+
+def polarity(one: Judged, by_cluster: Interval) -> list[Finding]:
+    """F5: reals that score above fakes, in all or against single real sources; without cluster interval, that over files counts."""
+    found, words = one.by_file, "files"
+    if one.clusters is not None and not np.isnan(by_cluster.high):
+        found, words = by_cluster, one.clusters.words
+    if found.high < 0.5:
+        return [Finding(
+            "F5", "red", f"{one.name} ranks reals above fakes: AUC {found.text()} over {words}, all of it below 0.5.",
+            one.name, {"auc": one.auc, "low": found.low, "high": found.high}, weight=0.5 - found.high,
+        )]  # fmt: skip
+    against = against_sources(one)
+    if not against:
+        return []
+    low, high = min(against, key=against.__getitem__), max(against, key=against.__getitem__)
+    if not against[low] < 0.5 < against[high]:
+        return []
+    below = sum(value < 0.5 for value in against.values())
+    return [Finding(
+        "F5", "amber",
+        f"{one.name}: AUC of all fakes against single real sources runs from {against[low]:.3f} ({low}) to {against[high]:.3f} "
+        f"({high}); it is below 0.5 against {below} of {len(against)}.",
+        one.name, {"auc": one.auc, "against": against}, weight=0.5 - against[low],
+    )]  # fmt: skip
+
+
+def against_sources(one: Judged) -> dict[str, float]:
+    """AUC of all fakes against the reals of each source, of 50 at most; empty where no source is named."""
+    source = one.table.source
+    if source is None:
+        return {}
+    if one.clusters is not None and not one.clusters.together:
+        values = dict(zip(one.clusters.reals, one.wins.against_reals().tolist(), strict=True))
+        return {name: value for name, value in values.items() if not np.isnan(value)}
+    code, real = source.code[one.rows], one.labels == REAL
+    present = np.unique(code[real])[:50]
+    return {source.names[at]: one.ranked.auc_of(~real | (code == at)) for at in present}
+
+
+class Parts(NamedTuple):
+    """An AUC, taken apart: auc = share x within + (1 - share) x between.
+
+    Attributes:
+        auc: Pooled.
+        within: Mean over sources of the AUC within them, weighted by their fake-real pairs; NaN where none has both labels.
+        between: AUC of the pairs of two sources; NaN where there are none.
+        share: Share of the pairs that are within a source.
+        error: A bound of the standard error of `within`: the variance of an AUC is at most A (1 - A) / min(fakes, reals).
+        pairs: Source -> (fakes, reals) of those with both labels.
+    """
+
+    auc: float
+    within: float
+    between: float
+    share: float
+    error: float
+    pairs: dict[str, tuple[int, int]]
+
+
+def take_apart(ranked: Ranked, source: Codes) -> Parts:
+    """Pooled AUC, within sources and between them; `source` is of the same rows."""
+    sizes = [np.bincount(source.code[ranked.fake == kind], minlength=len(source.names)) for kind in (True, False)]
+    both = np.flatnonzero(sizes[0].astype(float) * sizes[1])
+    won = pairs = variance = 0.0
+    by_source = np.split(np.argsort(source.code, kind="stable"), np.cumsum(sizes[0] + sizes[1])[:-1])
+    for here in (by_source[at] for at in both):
+        part = Ranked(ranked.fake[here], ranked.rank[here])
+        count = float(part.fakes) * part.reals
+        won, pairs = won + part.auc * count, pairs + count
+        variance += count**2 * part.auc * (1 - part.auc) / min(part.fakes, part.reals)
+    total = float(ranked.fakes) * ranked.reals
+    share = pairs / total
+    within = won / pairs if pairs else NAN
+    between = (ranked.auc - (share * within if pairs else 0.0)) / (1 - share) if share < 1 else NAN
+    named = {source.names[at]: (int(sizes[0][at]), int(sizes[1][at])) for at in both}
+    return Parts(ranked.auc, within, between, share, float(np.sqrt(variance)) / pairs if pairs else NAN, named)
+
+
+def pooled_and_within(one: Judged) -> list[Finding]:
+    """F6: AUC within sources that hold both labels, beside the pooled one."""
+    source = one.table.merged
+    if source is None:
+        return []
+    parts = take_apart(one.ranked, source.take(one.rows))
+    if np.isnan(parts.within) or np.isnan(parts.between):  # all pairs, or none, are within a source
+        return []
+    lower = parts.auc - parts.within
+    beyond = lower > 1.96 * parts.error
+    severity: Severity = "red" if beyond and lower > _LOWER_RED else "amber" if lower > _LOWER_AMBER else "note"
+    where = ", ".join(f"{name} ({fakes:,} x {reals:,})" for name, (fakes, reals) in list(parts.pairs.items())[:3])
+    more = f" and {len(parts.pairs) - 3} more" if len(parts.pairs) > 3 else ""
+    return [Finding(
+        "F6", severity,
+        f"{one.name}: pooled AUC {parts.auc:.3f}; within sources {parts.within:.3f} ({where}{more}; {percent(parts.share)} of all "
+        f"pairs), between sources {parts.between:.3f}.",
+        one.name,
+        {"pooled": parts.auc, "within": parts.within, "between": parts.between, "share_of_pairs": parts.share,
+         "error_of_within_at_most": parts.error, "sources": {name: list(pair) for name, pair in parts.pairs.items()}},
+        weight=lower,
+    )]  # fmt: skip
+
+
+def one_label(table: WideScores) -> list[Finding]:
+    """F7: share of rows whose source holds one label only."""
+    if table.source is None or table.merged is None:
+        return [Finding(
+            "F7", "note", "No column names sources or generators: whether they explain the figures cannot be seen in this table.",
+        )]  # fmt: skip
+    named, merged = (_one_label_rows(table, codes) for codes in (table.source, table.merged))
+    share, as_named = float(merged.mean()), float(named.mean())
+    numbers = {"share": share, "share_as_named": as_named, "sources": len(table.merged.names)}
+    rows, equal = np.flatnonzero(merged), table.source.names != table.merged.names
+    before = f" (with names as in the table: {percent(as_named)})" if equal and as_named != share else ""
+    if share == 1:
+        words = (
+            "Every row is in a source that holds one label only: every figure here is confounded with the source. If some sources "
+            "are one, say so with --same-source."
+        )
+        return [Finding("F7", "red", words, numbers=numbers, rows=rows, weight=1.0)]
+    if not share:
+        words = f"Every source holds both labels{before}."
+        return [Finding("F7", "note", words, numbers=numbers)]
+    words = f"{percent(share)} of the rows are in sources that hold one label only{before}."
+    return [Finding("F7", "amber" if share >= 0.5 else "note", words, numbers=numbers, rows=rows, weight=share)]
+
+
+def _one_label_rows(table: WideScores, codes: Codes) -> np.ndarray:
+    counts = [np.bincount(codes.code[table.labels == label], minlength=len(codes.names)) for label in (FAKE, REAL)]
+    return (np.minimum(*counts) == 0)[codes.code]

@@ -1,0 +1,97 @@
+"""The audit as text for a terminal: the three findings that matter most, then the rest by kind, then the figures."""
+
+import textwrap
+from collections.abc import Iterable
+
+import numpy as np
+
+from dfworkbench.evaluation.score_audit.audit import Audit, codes_found
+from dfworkbench.evaluation.score_audit.findings import KINDS, Finding, by_weight
+
+_WIDTH = 118
+NOTHING = "Nothing red or amber was found."
+#: Kinds whose notes are in the table of figures.
+_IN_TABLE = ("F8", "F11")
+
+
+def audit_text(audit: Audit) -> str:
+    """What a person reads first."""
+    parts = [_head(audit), "", "WHAT MATTERS MOST"]
+    for at, one in enumerate(audit.headlines, 1):
+        parts += [
+            _wrapped(
+                f"{one.severity.upper()}, {one.code} {one.title}. {one.sentence}{audit.likewise(one)}", f"  {at}. "
+            )
+        ]
+    parts += [] if audit.headlines else [f"  {NOTHING}"]
+    parts += ["", "ALL FINDINGS"]
+    for code in codes_found(audit):
+        parts += [f"  {code} {KINDS[code].title}"]
+        shown = [one for one in by_weight(audit.of(code)) if one.severity != "note" or code not in _IN_TABLE]
+        parts += [_wrapped(sentence, f"    {severity:<5}  ") for severity, sentence in _grouped(shown)]
+        if len(shown) < len(audit.of(code)):
+            count = len(audit.of(code)) - len(shown)
+            rest = f"{count} {'note' if count == 1 else 'notes'}: see the figures below."
+            parts += [_wrapped(rest if shown else f"Nothing but {rest}", "           ")]
+    parts += ["", "FIGURES", *_figures(audit)]
+    if audit.left_out:
+        by_reason: dict[str, list[str]] = {}
+        for name, why in audit.left_out.items():
+            by_reason.setdefault(why, []).append(name)
+        parts += ["", "NOT JUDGED", *(_wrapped(f"{', '.join(names)} {why}", "  ") for why, names in by_reason.items())]
+    parts += [_wrapped(f"NOTE: {note}", "") for note in audit.table.notes]
+    return "\n".join(parts)
+
+
+def _head(audit: Audit) -> str:
+    fakes, reals = audit.table.counts()
+    counts, judged = audit.counts(), len(audit.figures)
+    where = ", ".join(audit.table.read.get("where", ()))
+    lines = [
+        f"Audit of {audit.table.title}{f' ({where})' if where else ''}: {len(audit.table):,} rows, {fakes:,} fake and "
+        f"{reals:,} real; "
+        f"{judged} {'detector' if judged == 1 else 'detectors'}{f' judged, {len(audit.left_out)} not' if audit.left_out else ''}.",
+        f"Clusters: {audit.clusters}.",
+        f"Findings: {counts['red']} red, {counts['amber']} amber, {counts['note']} notes. Red: a figure does not mean "
+        "what it seems to.",
+    ]
+    return "\n".join(_wrapped(line, "") for line in lines)
+
+
+def _grouped(findings: Iterable[Finding]) -> list[tuple[str, str]]:
+    """Severity and sentence; detectors of which exactly the same is said share one."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for one in findings:
+        sentence = one.sentence.removeprefix(one.detector) if one.detector else one.sentence
+        names.setdefault((one.severity, sentence), []).append(one.detector)
+    return [(severity, f"{', '.join(who)}{sentence}") for (severity, sentence), who in names.items()]
+
+
+def _figures(audit: Audit) -> Iterable[str]:
+    """A line per detector."""
+    table = audit.figure_table()
+    width = max([8, *(len(str(name)) for name in table.index)])
+    yield (
+        f"  {'':<{width}}  {'scored':>9}  {'AUC':>5}  {'95 % over files':>16}  {'95 % over clusters':>18}  {'Cllr':>6}  "
+        f"{'other gen.':>10}  {'best':>5}"
+    )
+    for name, row in table.iterrows():
+        files, clusters = ((row[f"{kind}_low"], row[f"{kind}_high"]) for kind in ("file", "cluster"))
+        yield (
+            f"  {name!s:<{width}}  {int(row['scored']):>9,}  {row['auc']:.3f}  {_ends(files):>16}  {_ends(clusters):>18}  "
+            f"{row['cllr']:>6.3f}  {_number(row['cllr_new_generators']):>10}  {row['cllr_min']:>5.3f}"
+        )
+
+
+def _ends(pair: tuple[float, float]) -> str:
+    return "-" if np.isnan(pair[0]) else f"[{pair[0]:.3f}, {pair[1]:.3f}]"
+
+
+def _number(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.3f}"
+
+
+def _wrapped(text: str, before: str) -> str:
+    return textwrap.fill(
+        text, _WIDTH, initial_indent=before, subsequent_indent=" " * len(before), break_long_words=False
+    )

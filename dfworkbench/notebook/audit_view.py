@@ -1,0 +1,52 @@
+"""The audit of scores in a notebook: the findings that matter most, the figure, and all findings of a chosen detector."""
+
+from typing import Any
+
+import ipywidgets as w
+from IPython.display import HTML, display
+
+from dfworkbench.core.html import html_table, note_html, picture, wrap
+from dfworkbench.evaluation.score_audit.audit import Audit
+from dfworkbench.show.plots.score_audit import plot_audit
+
+_ALL = "all detectors"
+
+
+class AuditExplorer:
+    """A selector of detectors over what an audit found.
+
+    Shown as the last value of a cell; without a notebook, `audit` and `page` give the same.
+
+    Args:
+        audit: From `score_audit.audit.audit_scores`.
+    """
+
+    def __init__(self, audit: Audit) -> None:
+        self.audit = audit
+        names = [str(name) for name in audit.figure_table().index]
+        self.detector = w.Dropdown(options=[_ALL, *names], description="Detector")
+        self._shown: Any = None
+        self.detector.observe(self._draw, names="value")
+
+    def page(self) -> HTML:
+        """Headlines, figure, and the findings of the chosen detector with those about all."""
+        audit, chosen = self.audit, self.detector.value
+        first = "".join(
+            note_html(f"{one.code}, {one.title}: {one.sentence}{audit.likewise(one)}", bad=one.severity == "red")
+            for one in audit.headlines
+        )
+        rows = audit.frame("" if chosen == _ALL else chosen)
+        cells = [[row.severity, row.code, row.about, row.finding] for row in rows.itertuples()]
+        bold = [row.severity == "red" for row in rows.itertuples()]
+        figure = picture(plot_audit(audit), "AUC of every detector with 95 % intervals over files and over clusters")
+        clusters = f"<p class='dfw-hint'>Clusters: {audit.clusters}.</p>"
+        return HTML(wrap(f"{first}{figure}{clusters}{html_table(['', 'kind', 'about', 'finding'], cells, bold)}"))
+
+    def _draw(self, _: Any = None) -> None:
+        if self._shown is not None:
+            self._shown.update(self.page())
+
+    def _ipython_display_(self) -> None:
+        if len(self.audit.figures) > 1:
+            display(self.detector)
+        self._shown = display(self.page(), display_id=True)
