@@ -27,7 +27,10 @@ _HINT = (
     "Detectors that others have trained and published. Choose one to see what it is, where it comes from, and what its score is "
     "worth. Nothing is downloaded before you press <i>Get</i>."
 )
-_UPLOAD_HINT = "Small files (up to about 10 MB) can be uploaded. Put a larger one at the place above and press Get, or type where it lies."
+_UPLOAD_HINT = (
+    "Small files (up to about 10 MB) can be uploaded. Put a larger one at the place above and press Get, or type where it "
+    "lies."
+)
 
 
 class PublishedDetectors:
