@@ -21,7 +21,7 @@ def card_html(card: Card) -> str:
         "code": _link(card.code),
         "licence": f"code: {card.licence_code}; weights: {card.licence_weights}",
         "trained on": card.trained_on,
-        "looks at": f"{looks_at(card)}" + (f": {input_text(card.input)}" if card.network else ""),
+        "looks at": _input(card),
         "face finder of its authors": card.detector,
         "rule of its authors": video_text(card),
         "files": ", ".join(f"{file.name} ({size_of(file)}{_here(card, file)})" for file in card.files),
@@ -62,6 +62,12 @@ def sizes(files: Sequence[CardFile]) -> str:
 
 def _link(address: str) -> Link | str:
     return Link(address, address.removeprefix("https://")) if address.startswith("https://") else address
+
+
+def _input(card: Card) -> str:
+    """What it looks at, and how that is cut; of cards that an importer reads, the importer knows."""
+    kind, words = looks_at(card), input_text(card.input) if card.network else ""
+    return words if words.startswith(kind) else ": ".join(filter(None, [kind, words]))
 
 
 def _here(card: Card, file: CardFile) -> str:

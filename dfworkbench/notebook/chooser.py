@@ -28,7 +28,8 @@ _HINT = (
     "worth. Nothing is downloaded before you press <i>Get</i>."
 )
 _UPLOAD_HINT = (
-    "Small files (up to about 10 MB) can be uploaded; put larger ones into the folder above, and press the button."
+    "Small files (up to about 10 MB) can be uploaded. Put a larger one at the place above and press Get, or type where it "
+    "lies."
 )
 
 

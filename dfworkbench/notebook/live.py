@@ -158,7 +158,13 @@ class _WidgetBar(tqdm):
     def display(self, *_: Any, **__: Any) -> bool:
         state = self.format_dict
         done, total, rate = state["n"], state["total"], state["rate"]
-        of = f" of {self.format_sizeof(total)}{self.unit}" if total else ""
+        of = f" of {self._amount(total)}" if total else ""
         left = f", about {_duration((total - done) / rate)} left" if total and rate else ""
-        self._live.show(done, total, f"{self.format_sizeof(done)}{self.unit}{of}{left}")
+        self._live.show(done, total, f"{self._amount(done)}{of}{left}")
         return True
+
+    def _amount(self, number: float) -> str:
+        """A number with its unit, such as 1.52 MB."""
+        text = self.format_sizeof(number)
+        digits = text.rstrip("kMGTPEZY")
+        return f"{digits} {text[len(digits) :]}{self.unit}"
