@@ -98,7 +98,8 @@ def move_pixels(mask: Mask, field: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 def _draw_sizes(face_px: int, rng: np.random.Generator, settings: MaskSettings) -> tuple[int, int]:
     """Odd sizes of both filters; smaller ones for faces that are smaller than the published sizes are meant for."""
-    largest = max(min(settings.blur_px[1], int(face_px * _LARGEST_BLUR)), _SMALLEST_BLUR_PX)
-    smallest = min(settings.blur_px[0], largest)
-    first, second = rng.integers(smallest // 2, (largest - 1) // 2 + 1, size=2).tolist()
+    largest = min(settings.blur_px[1], max(int(face_px * _LARGEST_BLUR), _SMALLEST_BLUR_PX))
+    most = (largest - 1) // 2
+    least = min(settings.blur_px[0] // 2, most)
+    first, second = rng.integers(least, most + 1, size=2).tolist()
     return 2 * first + 1, 2 * second + 1

@@ -11,6 +11,7 @@ Differences from the publication are in the README of this folder.
 from collections.abc import Sequence
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from dfworkbench.core.errors import ParameterError
@@ -20,8 +21,6 @@ from dfworkbench.methods.sbi.settings import BlendSettings
 from dfworkbench.methods.sbi.transform import SelfBlending
 from dfworkbench.training.binary import Binary, ClassifierSettings
 from dfworkbench.training.step import Step
-
-from pydantic import Field
 
 
 def linear_tail(rate: float, epochs: int, begin: float = 0.75) -> list[str]:
@@ -65,19 +64,20 @@ class Sbi(Binary):
         """
         if "blended" not in batch:
             return super().forward(batch)
-        genuine, is_blended = batch["images"], batch["is_blended"] > 0
-        pictures = torch.cat([genuine, batch["blended"].movedim(-1, -3)])
-        label = torch.cat([torch.full_like(batch["label"], REAL), torch.where(is_blended, FAKE, REAL)])
+        is_blended = batch["is_blended"] > 0
+        # one pair after the other, so that processes which share a batch have the pictures in the order of one process
+        pictures = torch.stack([batch["images"], batch["blended"].movedim(-1, -3)], dim=1).flatten(0, 1)
+        label = torch.stack([torch.full_like(batch["label"], REAL), torch.where(is_blended, FAKE, REAL)], dim=1)
         logit = self.predict({"images": pictures}).logit
-        loss = self.cross_entropy(logit, label)
-        of_genuine, of_blended = logit.detach().chunk(2)
+        loss = self.cross_entropy(logit, label.flatten())
+        of_genuine, of_blended = logit.detach().unflatten(0, (-1, 2)).unbind(1)
         shares = {
-            "accuracy": ((logit.detach() > 0) == (label == FAKE)).double().mean(),
+            "accuracy": ((logit.detach() > 0) == (label.flatten() == FAKE)).double().mean(),
             "ordered": (of_blended > of_genuine).double().mean(),
             "not_blended": (~is_blended).double().mean(),
         }
         # in validation the logits of the genuine files are kept, which tell how many false alarms a threshold gives
-        return Step(loss, {"bce": loss}, None if self.training else logit[: len(genuine)], shares)
+        return Step(loss, {"bce": loss}, None if self.training else of_genuine, shares)
 
     def balance_classes(self, labels: Sequence[int]) -> None:
         """Nothing to do: every batch has as many self-blended images as genuine faces."""
