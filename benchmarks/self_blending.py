@@ -1,14 +1,14 @@
 """How fast are self-blended images made? Pairs per second on one core, by stage; and what fitted landmarks cost.
 
-The faces are generated (`synthetic`), in tiles of 41 sizes around `--size` px, twice the face; the detector's crop is 224 px. A pair is a
-genuine picture and its self-blended image, both cut, changed and half of them compressed: two samples. The plain way is measured
-in the same run for the mask, whose noise it smooths over the whole tile with SciPy, in double precision, before it reads the mask
+The faces are generated (`synthetic`), in tiles of 41 sizes around `--size` px, twice the face; the detector's crop is 224 px. A
+pair is a genuine picture and its self-blended image, two samples: both cut and changed, and half of them compressed. The mask is
+compared with the plain way in the same run, which smooths noise over the whole tile with SciPy, in double precision, reads the hull
 through it and filters it twice, as the method is described.
 
     python benchmarks/self_blending.py [--size 288] [--pairs 240] [--repeats 3] [--people 20]
 
-The second part compares masks from five points (`faces.dense.fit_dense`) with masks from the exact landmarks of generated people whom
-the mean face does not know, everything else being drawn alike. The program fails below 300 samples per second, or unless our
+The second part compares masks from five points (`faces.dense.fit_dense`) with masks from the exact landmarks of generated people
+whom the mean face does not know, everything else being drawn alike. The program fails below 300 samples per second, or unless our
 mask takes at most half of the plain way's time.
 """
 
@@ -64,7 +64,9 @@ def seconds_per_call(call: Callable[[int], object], count: int) -> float:
     return (time.thread_time() - began) / count
 
 
-def plain_mask(landmarks: NDArray, size_px: int, rng: np.random.Generator, settings: MaskSettings) -> NDArray[np.float64]:
+def plain_mask(
+    landmarks: NDArray, size_px: int, rng: np.random.Generator, settings: MaskSettings
+) -> NDArray[np.float64]:
     """The mask as the method is described, over the whole tile in double precision."""
     hull = hull_mask(landmarks, size_px, size_px).astype(np.float64) / 255
     noise = rng.uniform(-1, 1, size=(2, size_px, size_px))
@@ -129,7 +131,9 @@ def main() -> int:
     runs = [[seconds_per_call(way, options.pairs) for way in ways] for _ in range(options.repeats)]
     pair_s, plain_s, mask_s = np.min(runs, axis=0)
     per_s = 2 / pair_s
-    print(f"{options.pairs} pairs, tiles of about {options.size} px, crops of 224 px, one core, best of {options.repeats}")
+    print(
+        f"{options.pairs} pairs, tiles of about {options.size} px, crops of 224 px, one core, best of {options.repeats}"
+    )
     print(f"  {1 / pair_s:.0f} pairs/s, {per_s:.0f} samples/s, {1000 * pair_s:.2f} ms a pair")
     found = stages(ours, samples, options.pairs)
     for stage in STAGES:
@@ -138,9 +142,13 @@ def main() -> int:
     if options.people:
         ious, differences = landmark_cost(options.people, options.size)
         print(f"landmarks fitted from five points, {options.people} generated people, frames of {options.size} px")
-        print(f"  IoU of hulls {ious.mean():.3f} (least {ious.min():.3f}); masks differ by {differences.mean():.1%} of their area")
+        print(
+            f"  IoU of hulls {ious.mean():.3f} (least {ious.min():.3f}); masks differ by {differences.mean():.1%} of their area"
+        )
     passed = per_s >= WANTED_PER_S and plain_s / mask_s >= WANTED_RATIO
-    print(f"{'passed' if passed else 'FAILED'}: wanted {WANTED_PER_S:g} samples/s and a ratio of {WANTED_RATIO:g} for the mask")
+    print(
+        f"{'passed' if passed else 'FAILED'}: wanted {WANTED_PER_S:g} samples/s and a ratio of {WANTED_RATIO:g} for the mask"
+    )
     return 0 if passed else 1
 
 

@@ -191,7 +191,11 @@ class _Loop:
         return rate, means.over_processes(fabric)
 
     def _gradients(self, model: Any, optimizer: Any, batch: dict[str, Tensor]) -> Step:
-        """Compute the gradients of a batch, sharpness-aware where the settings say so; returns the step at the weights as they are."""
+        """Compute the gradients of a batch, at the weights that sharpness-aware minimisation asks for if it is on.
+
+        Returns:
+            The step at the weights as they are.
+        """
         fabric, rho = self.fabric, self.settings.sam_rho
         # with a second pass to come, the random numbers go back to where they were: both passes must see the same loss
         with _same_numbers_again(fabric.device) if rho else contextlib.nullcontext():

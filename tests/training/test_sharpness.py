@@ -89,14 +89,18 @@ def test_a_step_sees_one_loss_and_one_batch(toy, precision):
     plain = gradients()
     after_one = {name: value.clone() for name, value in method.named_buffers()}
     norm = np.sqrt(sum(float(g.double().square().sum()) for g in plain.values()))
-    method.load_state_dict({name: start[name] + 0.05 * plain[name] / norm if name in plain else start[name] for name in start})
+    method.load_state_dict(
+        {name: start[name] + 0.05 * plain[name] / norm if name in plain else start[name] for name in start}
+    )
     expected = gradients()
     method.load_state_dict(start)
 
     torch.manual_seed(7)
     step = loop._gradients(wrapped, wrapped_optimizer, batch)
     assert step.loss.isfinite()
-    tolerance = 1e-4 if precision == "32-true" else 0.05  # bfloat16 has 8 bits, and weights that differ by one of float32's
+    tolerance = (
+        1e-4 if precision == "32-true" else 0.05
+    )  # bfloat16 has 8 bits, and weights that differ by one of float32's
     for name, p in method.named_parameters():
         assert (p.grad - expected[name]).norm() <= tolerance * expected[name].norm() + 1e-6, name
     assert any(not torch.allclose(expected[name], plain[name], rtol=1e-2) for name in plain), "it does something"

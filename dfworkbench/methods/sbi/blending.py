@@ -13,7 +13,6 @@ from dfworkbench.methods.sbi.colour import change_sharpness, draw_colour
 from dfworkbench.methods.sbi.masks import blend_mask
 from dfworkbench.methods.sbi.settings import BlendSettings
 
-
 _NEIGHBOURS = 5  # pixels beyond the region that blurring by scaling down and up, or sharpening, takes from
 
 

@@ -73,8 +73,8 @@ def sharpen(image: Pixels, share: float) -> Pixels:
 
 def add_levels(image: Pixels, shift: ArrayLike) -> Pixels:
     """Add `(3,)` numbers to the channels; cut to 0..255 and to whole levels, so that only whole steps count."""
-    whole = np.floor(np.asarray(shift, dtype=np.float64))
-    return np.asarray(cv2.add(image, (*whole.tolist(), 0.0)), dtype=np.uint8)
+    red, green, blue = np.floor(np.asarray(shift, dtype=np.float64)).tolist()
+    return np.asarray(cv2.add(image, (red, green, blue, 0.0)), dtype=np.uint8)  # pyright: ignore[reportCallIssue, reportArgumentType]
 
 
 def shift_hsv(image: Pixels, shift: ArrayLike) -> Pixels:

@@ -33,8 +33,9 @@ def plot_self_blended(
     Raises:
         InputError: Not as many fakes or masks as pictures, or pictures that are not uint8 RGB.
     """
-    real = checked_pictures(genuine, blended=blended, masks=masks)
-    fake = checked_pictures(blended)
+    fake = [np.asarray(image) for image in blended]  # pyright: ignore[reportGeneralTypeIssues]
+    real = checked_pictures(genuine, blended=fake, masks=masks)
+    fake = checked_pictures(fake)
     columns = max(len(real), 1)
     figure = new_figure(_CELL * columns + 0.5, _CELL * len(_ROWS) + (0.6 if title else 0.2), title)
     grid = figure.subplots(len(_ROWS), columns, squeeze=False)

@@ -7,13 +7,17 @@ from numpy.typing import ArrayLike, NDArray
 from dfworkbench.datasets.facial_swap.masks import Mask, grow, hull_mask, mask_box
 from dfworkbench.methods.sbi.settings import MaskSettings
 
-_LARGEST_BLUR = 0.25  # of the face: the published sizes are for faces of 100 px and more, and would leave nothing of small ones
+_LARGEST_BLUR = (
+    0.25  # of the face: the published sizes are for faces of 100 px and more, and would leave nothing of small ones
+)
 _SMALLEST_BLUR_PX = 3
 _FARTHEST = 6.0  # standard deviations of a displacement; one in 5e8 is farther
 _GRID = 1.75  # sigma in steps of the coarse grid: a field that smooth has nothing to be lost between its points
 
 
-def blend_mask(landmarks: ArrayLike, size_px: int, rng: np.random.Generator, settings: MaskSettings) -> NDArray[np.float32]:
+def blend_mask(
+    landmarks: ArrayLike, size_px: int, rng: np.random.Generator, settings: MaskSettings
+) -> NDArray[np.float32]:
     """A random mask of a face, before the blend ratio.
 
     After the first filter only what is fully inside is kept, so that the mask shrinks if the first filter is larger than the
@@ -60,9 +64,7 @@ def soften_twice(mask: NDArray[np.uint8], first: int, second: int) -> NDArray[np
     return np.minimum(soft, 1, out=soft)
 
 
-def displacement(
-    shape: tuple[int, ...], alpha: float, sigma: float, rng: np.random.Generator
-) -> NDArray[np.float32]:
+def displacement(shape: tuple[int, ...], alpha: float, sigma: float, rng: np.random.Generator) -> NDArray[np.float32]:
     """A smooth random field of displacements in pixels, `(2, H, W)`: along x, along y.
 
     Its distribution is that of white noise in -1..1, smoothed by a Gaussian and multiplied by `alpha`; the standard deviation is

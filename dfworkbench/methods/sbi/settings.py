@@ -11,7 +11,9 @@ class ColourSettings(Settings):
     """Three changes of colour, each made with the same probability."""
 
     share: float = Field(default=0.3, ge=0, le=1, description="Probability of each of the three changes.")
-    rgb_levels: float = Field(default=20.0, ge=0, le=128, description="Largest shift of red, green and blue, in levels.")
+    rgb_levels: float = Field(
+        default=20.0, ge=0, le=128, description="Largest shift of red, green and blue, in levels."
+    )
     hsv_levels: float = Field(
         default=0.3,
         ge=0,
@@ -28,7 +30,10 @@ class MaskSettings(Settings):
     """How the hull of a face becomes the mask by which it is blended. Pixels are those of the video frame."""
 
     elastic_alpha: float = Field(
-        default=50.0, ge=0, le=500, description="Strength of the elastic change; it moves an outline by 0.163 alpha / sigma."
+        default=50.0,
+        ge=0,
+        le=500,
+        description="Strength of the elastic change; it moves an outline by 0.163 alpha / sigma.",
     )
     elastic_sigma: float = Field(default=7.0, ge=1, le=50, description="Smoothness of the elastic change, in pixels.")
     blur_px: tuple[int, int] = Field(
@@ -61,7 +66,9 @@ class BlendSettings(Settings):
         le=1,
         description="Share of pictures that are scaled down by 2 or 4 and up again; the others are sharpened.",
     )
-    shift_x: float = Field(default=0.03, ge=0, le=0.2, description="Largest shift of the source, as a share of its width.")
+    shift_x: float = Field(
+        default=0.03, ge=0, le=0.2, description="Largest shift of the source, as a share of its width."
+    )
     shift_y: float = Field(default=0.015, ge=0, le=0.2, description="The same of its height.")
     scale: float = Field(
         default=0.95, ge=0.5, le=1, description="Smallest scale of the source; the largest is its inverse."
@@ -83,5 +90,7 @@ class BlendSettings(Settings):
     def _check(self) -> Self:
         low, high = self.jpeg_quality
         if not 1 <= low <= high <= 100:
-            raise ValueError(f"jpeg_quality must be two numbers, 1 <= lowest <= highest <= 100, not {self.jpeg_quality}")
+            raise ValueError(
+                f"jpeg_quality must be two numbers, 1 <= lowest <= highest <= 100, not {self.jpeg_quality}"
+            )
         return self

@@ -130,9 +130,7 @@ def test_two_processes_with_sharpness_give_the_scores_of_one(toy):
         env={**os.environ, "OMP_NUM_THREADS": "1", "DFWORKBENCH_HOME": str(toy.root)},
     )  # fmt: skip
     assert out.returncode == 0, out.stderr[-3000:]
-    one, two = (
-        read_table("score", toy.checkpoints / name / "scores/val_epoch_001.parquet") for name in ("one", "two")
-    )
+    one, two = (read_table("score", toy.checkpoints / name / "scores/val_epoch_001.parquet") for name in ("one", "two"))
     assert np.abs(one["fake_probability"] - two["fake_probability"]).max() < 1e-5
 
 
@@ -152,16 +150,21 @@ def test_dense_landmarks_of_the_data_set_are_counted(tmp_path):
     assert prepared.run.provenance["dense_landmarks"] == 2
 
 
-@pytest.mark.parametrize("detector", ["mesonet4_lstm", "resynthesis_pixel"])
-def test_detectors_of_clips_and_whole_pictures_are_refused(toy, detector):
-    with pytest.raises(ParameterError, match="sbi|made for"):
-        prepare(SETTINGS.replace(detector=detector, size_px=None), toy)
+def test_detectors_of_clips_are_refused_before_anything_is_written(toy):
+    settings = SETTINGS.replace(detector="mesonet4_lstm", size_px=None, name="refused")
+    with pytest.raises(ParameterError, match=r"sbi with .*clip_length=5, but .* single faces.*efficientnet_b4"):
+        prepare(settings, toy)
     assert not (toy.checkpoints / "refused").exists()
 
 
 def test_published_settings():
     settings = TrainSettings.published("sbi", dataset="toy")
-    assert (settings.detector, settings.size_px, settings.batch_size, settings.epochs) == ("efficientnet_b4", 380, 16, 100)
+    assert (settings.detector, settings.size_px, settings.batch_size, settings.epochs) == (
+        "efficientnet_b4",
+        380,
+        16,
+        100,
+    )
     assert (settings.optimizer, settings.sam_rho, settings.learning_rate) == ("sgd", 0.05, 1e-3)
     rates = settings.rates
     assert min(rates) == 76

@@ -230,9 +230,11 @@ def test_a_picture_of_one_colour_gives_no_fake():
 
 
 def test_dense_landmarks_of_the_data_set_are_used():
-    shifted = DENSE + (0, 12)
+    shifted = DENSE + np.array([0.0, 12.0])
     masks = [
-        SelfBlending(BlendSettings(mask=STILL_MASK, box_jitter=0, flip=0), with_masks=True)(make_sample(dense=dense), rng())
+        SelfBlending(BlendSettings(mask=STILL_MASK, box_jitter=0, flip=0), with_masks=True)(
+            make_sample(dense=dense), rng()
+        )
         for dense in (None, DENSE, shifted)
     ]
     fitted, same, lower = (item["mask"] for item in masks)
