@@ -143,9 +143,9 @@ class _Download:
         length = response.headers.get("Content-Length", "")
         if response.status_code == httpx.codes.PARTIAL_CONTENT:
             match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
-            if not match or int(match[1]) != self.part.size:
+            if not match or int(match[1]) != self.part.size or self.part.is_of_another(response.headers):
                 self.part.restart()
-                raise FailedTry("the server sent another range than it was asked for; beginning anew")
+                raise FailedTry("the server sent another range or version than it was asked for; beginning anew")
             length = match[2]
         return int(length) if length.isdigit() else self.wanted.size
 
