@@ -64,7 +64,7 @@ def score(
         DownloadError: Weights could not be fetched.
     """
     names = [cards] if isinstance(cards, str) else list(cards)
-    runs = [find_weights(name, fetch=fetch, accept=accept, progress=progress, workspace=workspace) for name in names]
+    runs = find_all_weights(names, accept=accept, fetch=fetch, progress=progress, workspace=workspace)
     found = []
     for run in runs:
         found.append(score_files(path, run, settings, progress=progress))
