@@ -25,6 +25,7 @@ class WeightServer:
         cut_after: Path -> bytes after which the connections of the first requests break; one entry per request.
         etags: Whether files have an ETag.
         ranges: Whether ranges are served.
+        heeds_if_range: Whether a range of a file that has changed meanwhile is refused, as it should be.
         lengths: Whether the length is stated.
         pause: Waited for after each piece, if it is set; lets a test look at half a file.
         asked: Path and headers of every request.
@@ -38,6 +39,7 @@ class WeightServer:
     cut_after: dict[str, list[int]] = field(default_factory=dict)
     etags: bool = True
     ranges: bool = True
+    heeds_if_range: bool = True
     lengths: bool = True
     pause_s: float = 0
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
@@ -100,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
         tag = f'"{hashlib.md5(whole).hexdigest()}"'
         headers = {"Content-Type": "application/octet-stream", **({"ETag": tag} if state.etags else {})}
         asked, only_if = self.headers.get("Range", ""), self.headers.get("If-Range", tag)
-        if state.ranges and asked and only_if == tag:
+        if state.ranges and asked and (only_if == tag or not state.heeds_if_range):
             begin, status = int(asked.removeprefix("bytes=").partition("-")[0]), 206
             if begin >= len(whole):
                 return self._answer(416, {"Content-Range": f"bytes */{len(whole)}"}, b"")

@@ -50,8 +50,8 @@ class InputSpec:
         margin_of: What the margins are shares of. "own_side": left and right of the width of the box, top and bottom of its
             height. "height" of the box. "longer_side" of the box.
         margin_rounding: "floor": the edges of the box and the margins are cut to whole pixels. "outward": the widened edges
-            are cut to whole pixels and 1 is added at the right and the bottom. "round": margins are rounded, the widened edges
-            cut to whole pixels. "none".
+            are cut to whole pixels and 1 is added at the right and the bottom. "round": the least margin is rounded and the others
+            are multiples of it; the widened edges are cut to whole pixels. "none".
         square_after_margins: The region is the square around the longer side of the widened box.
         resize_px: Size to which `fit` resizes; the middle of `size_px` is cut out of it. None: `size_px`.
         template: Where the five points lie in the crop, (x, y) as shares of it: left and right eye, nose, left and right

@@ -97,7 +97,9 @@ def _widened(spec: InputSpec, box: Edges) -> Edges:
     if spec.margin_rounding == "floor":
         margin = np.floor(margin + _ALMOST)
     elif spec.margin_rounding == "round":
-        margin = np.rint(margin)
+        # the authors round one margin, and twice that is the one above: 0.2 of 127 px is 25, and 0.4 is 50
+        least = min(filter(None, spec.margins), default=1.0)
+        margin = np.rint(np.rint(least * of) * np.array(spec.margins) / least)
     edges = box + margin * (-1, -1, 1, 1)
     return np.add(np.trunc(edges), (0, 0, 1, 1)) if spec.margin_rounding == "outward" else edges
 

@@ -174,7 +174,8 @@ def checkpoint_table(loaded: Any) -> ReadableTable:
         "detector": f"{loaded.name}, {sum(p.numel() for p in loaded.detector.parameters()):,} parameters",
         **_training_rows(loaded),
         "is fed with": clips + input_text(spec),
-        "made with": f"dfworkbench {origin.get('dfworkbench', '?')}, commit {commit}, seed {origin.get('seed', '?')}",
+        "made with": f"dfworkbench {origin.get('dfworkbench', '?')}, commit {commit}"
+        + (f", seed {origin['seed']}" if "seed" in origin else ""),  # imported weights have none
     }
     return ReadableTable({"": rows})
 

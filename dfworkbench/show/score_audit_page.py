@@ -13,7 +13,7 @@ from dfworkbench.core.outputs import PAGE, OutputKind, require_replaceable
 from dfworkbench.core.workspace import atomic_path, require_writable
 from dfworkbench.evaluation.score_audit.audit import Audit, codes_found
 from dfworkbench.evaluation.score_audit.findings import KINDS, Finding
-from dfworkbench.evaluation.score_audit.text import NOTHING
+from dfworkbench.evaluation.score_audit.text import NOTHING, about_cllr
 from dfworkbench.show.plots.score_audit import plot_against_sources, plot_audit
 
 PAGE_NAME, RECORD_NAME = "audit.html", "audit.json"
@@ -59,7 +59,8 @@ def audit_html(audit: Audit) -> str:
     where = ", ".join(audit.table.read.get("where", ()))
     lead = (
         f"{len(audit.table):,} rows, {fakes:,} fake and {reals:,} real{f' ({where})' if where else ''}; "
-        f"{len(audit.figures)} detectors judged. {counts['red']} red findings, {counts['amber']} amber, "
+        f"{len(audit.figures)} {'detector' if len(audit.figures) == 1 else 'detectors'} judged. Findings: {counts['red']} red, "
+        f"{counts['amber']} amber, "
         f"{counts['note']} notes. Red: a figure does not mean what it seems to mean."
     )
     sections = {
@@ -93,7 +94,7 @@ def _detectors(audit: Audit) -> str:
         "95 % over clusters",
         "one left out",
         "Cllr",
-        "other generators",
+        "cross-fit",
         "best",
     ]
     rows = [
@@ -104,10 +105,7 @@ def _detectors(audit: Audit) -> str:
         ]
         for name, row in table.iterrows()
     ]  # fmt: skip
-    words = (
-        f"Clusters: {audit.clusters}. Cllr: cost of the scores as likelihood ratios as they are, calibrated on other "
-        "generators, and after the best possible calibration; 1 is the cost of saying nothing."
-    )
+    words = f"Clusters: {audit.clusters}. {about_cllr(audit.fitted_on)}"
     picture = figure_html(plot_audit(audit), "AUC of every detector with 95 % intervals over files and over clusters.")
     lost = html_table(["not judged", "why"], [[name, f"it {why}"] for name, why in audit.left_out.items()])
     return f"{picture}{html_table(names, rows, right=[False] + 8 * [True])}<p class='soft'>{escape(words)}</p>" + (

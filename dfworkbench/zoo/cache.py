@@ -43,18 +43,23 @@ def target_path(card: "Card", file: "CardFile", workspace: Workspace | None = No
 def find_cached(card: "Card", file: "CardFile", workspace: Workspace | None = None) -> Path | None:
     """A file of a card that is on this machine already, with the right hash; None if there is none.
 
+    Of a card without hash, that of a file that somebody put there is recorded when it is first seen.
+
     Raises:
         DownloadError: The cache holds a file of this name with another hash than expected; it is left as it is.
     """
     target = target_path(card, file, workspace)
     if target.is_file():
-        require_hash(card, file, target, file_hash(target), f"Delete {target} and get it again.")
+        sha256 = file_hash(target)
+        require_hash(card, file, target, sha256, f"Delete {target} and get it again.")
+        if not file.sha256:  # put there by hand, unless it is recorded already
+            write_record(target, sha256, {"bytes": target.stat().st_size, "address": "put there by hand"})
         return target
     return next((path for path in _elsewhere(file) if file_hash(path) == file.sha256), None) if file.sha256 else None
 
 
 def require_hash(card: "Card", file: "CardFile", target: Path, found: str, cure: str) -> None:
-    """Compare a hash with that of the card; for a card without one, with what came first, which is recorded now.
+    """Compare a hash with that of the card; for a card without one, with that of what came first, if it is recorded.
 
     Args:
         card: The card.

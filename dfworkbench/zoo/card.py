@@ -34,7 +34,7 @@ class CardFile(_Frozen):
     sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     """SHA-256; None where nobody states it: the first download records it."""
     says: str = ""
-    """Who states size and hash."""
+    """Who states size, hash or revision; empty where nobody states any."""
     by_hand: bool = False
     """Whether no program can fetch it: a drive page, or an account is needed."""
     part: str = ""

@@ -125,7 +125,7 @@ def input_text(spec: "InputSpec") -> str:
 def video_text(card: "Card") -> str:
     """The authors' rule over frames and people, in words."""
     video = card.video
-    empty = "" if video.no_face is None else f"; a video without a face: {video.no_face:g}"
+    empty = "" if video.no_face is None else f"; a video without a face scores {video.no_face:g}"
     return f"{video.frames} frames, {_PEOPLE[video.people]}, {_RULES[video.rule]}{empty}"
 
 

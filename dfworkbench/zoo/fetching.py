@@ -60,11 +60,7 @@ def get(
     if found is None:
         _require_possible(card, item, target)
         _fetch(card, item, target, progress, patience)
-        return target
-    if found == target:  # perhaps carried over by hand
-        about = {"bytes": target.stat().st_size, "address": "put there by hand"}
-        write_record(target, item.sha256 or file_hash(target), about)
-    return found
+    return found or target
 
 
 def require_files(card: "Card") -> None:
@@ -75,8 +71,8 @@ def require_files(card: "Card") -> None:
     """
     if not card.files:
         raise DataNotFoundError(
-            f"getting the weights of {card.title}: the card {card.name!r} stands for any release of its kind and names no file. "
-            f"Expected one that you chose: download it, and import it with dfworkbench zoo import {card.name} PATH."
+            f"getting the weights of the card {card.name!r}: it stands for any release of its kind and names no file. Expected one "
+            f"that you chose: download all its files into a folder, and dfworkbench zoo import {card.name} FOLDER."
         )
 
 
@@ -92,7 +88,7 @@ def by_hand_text(card: "Card", file: "CardFile", target: Path) -> str:
 def _require_possible(card: "Card", file: "CardFile", target: Path) -> None:
     if file.by_hand:
         raise DataNotFoundError(
-            f"getting {file.name} of the card {card.name!r}: its authors offer it on a page for people only, {file.url}. "
+            f"getting {file.name} of the card {card.name!r}: its authors offer it on a page that no program can fetch it from. "
             f"{by_hand_text(card, file, target)}"
         )
     if switch := offline():

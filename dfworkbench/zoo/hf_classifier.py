@@ -4,7 +4,8 @@ Formats: config.json and preprocessor_config.json of transformers 4 and 5, which
 of transformers is needed or run.
 """
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,13 +49,14 @@ def describe(folder: Path, fake: int | str | None = None, crop: str = "whole") -
     """
     require_name("crop of a classifier", crop, ("face", "whole"))
     folder = folder if folder.is_dir() else folder.parent
-    config = _json(folder / _CONFIG)
+    config, preprocessor = _json(folder / _CONFIG), _json(folder / _PREPROCESSOR)
     if "auto_map" in config:
         raise CheckpointError(
             f"{_DOING}: {folder / _CONFIG} names code of its repository (auto_map). Expected a plain classifier of transformers "
             "itself: code of a repository is never run. Choose another release."
         )
-    architecture = str((config.get("architectures") or ["none"])[0])
+    named = config.get("architectures")
+    architecture = str(named[0]) if isinstance(named, list) and named else "none"
     if architecture not in _ARCHITECTURES:
         raise CheckpointError(
             f"{_DOING}: {folder / _CONFIG} describes a {architecture[:80]}. Expected {', '.join(_ARCHITECTURES)}: "
@@ -62,26 +64,26 @@ def describe(folder: Path, fake: int | str | None = None, crop: str = "whole") -
         )
     labels = labels_of(config)
     index = fake_index(folder, labels, fake)
-    try:
+    with _making_sense(_CONFIG, f"sizes of a {architecture}"):
         size_px, parts = _ARCHITECTURES[architecture](config)
         network = CardNetwork(
             container="safetensors", head="classifier", logits=len(labels),
             fake=(-1 if index == 0 else 1) if len(labels) == 1 else index, **parts,
         )  # fmt: skip
-    except (TypeError, ValueError, KeyError) as error:
-        raise CheckpointError(
-            f"{_DOING}: {folder / _CONFIG} makes no sense ({error!r:.150}). Expected sizes of a {architecture}: get it again."
-        ) from None
-    return Description(network, input_of(_json(folder / _PREPROCESSOR), size_px, crop), _weights(folder))
+    return Description(network, input_of(preprocessor, size_px, crop), _weights(folder))
 
 
 def input_of(preprocessor: Mapping[str, Any], size_px: int, crop: str) -> InputSpec:
     """The input that a preprocessor_config.json describes.
 
     Raises:
-        CheckpointError: It describes what an InputSpec cannot say, or another size than the network's.
+        CheckpointError: It describes what an InputSpec cannot say, another size than the network's, or nothing that makes sense.
     """
+    with _making_sense(_PREPROCESSOR, "sizes, and mean and std of three channels"):
+        return _input_of(preprocessor, size_px, crop)
 
+
+def _input_of(preprocessor: Mapping[str, Any], size_px: int, crop: str) -> InputSpec:
     def refuse(seen: str, expected: str) -> CheckpointError:
         return CheckpointError(
             f"{_DOING}: its {_PREPROCESSOR} says {seen}; expected {expected}. Such pictures cannot be prepared here; "
@@ -104,8 +106,8 @@ def input_of(preprocessor: Mapping[str, Any], size_px: int, crop: str) -> InputS
     look: dict[str, Any] = {
         "size_px": size_px,
         "value_range": (0.0, 1.0) if abs(255 * scale - 1) < 1e-6 else (0.0, 255 * scale),
-        "mean": tuple(preprocessor.get("image_mean", (0.5,) * 3)) if normal else (0.0,) * 3,
-        "std": tuple(preprocessor.get("image_std", (0.5,) * 3)) if normal else (1.0,) * 3,
+        "mean": _three(preprocessor.get("image_mean", (0.5,) * 3)) if normal else (0.0,) * 3,
+        "std": _three(preprocessor.get("image_std", (0.5,) * 3)) if normal else (1.0,) * 3,
         "interpolation": _RESAMPLE[resample],
         "antialias": True,
     }
@@ -113,6 +115,24 @@ def input_of(preprocessor: Mapping[str, Any], size_px: int, crop: str) -> InputS
         return InputSpec(crop_scale=FACE_SCALE, **look)
     fit = {"fit": "shortest_edge", "resize_px": edge} if edge else {"fit": "stretch"}
     return InputSpec(alignment="whole_resized", crop_scale=1.0, **fit, **look)  # pyright: ignore[reportArgumentType]
+
+
+@contextlib.contextmanager
+def _making_sense(file: str, expected: str) -> Iterator[None]:
+    """Refuse a file whose values are of other types or ranges than transformers writes."""
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{_DOING}: its {file} makes no sense ({error!r:.150}). Expected {expected}: get it again."
+        ) from None
+
+
+def _three(values: Any) -> tuple[float, float, float]:
+    red, green, blue = map(float, values)
+    return red, green, blue
 
 
 def _vit(config: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:

@@ -82,7 +82,9 @@ def require_no_bare_card(name: str, workspace: Workspace | None = None) -> None:
     elif card.files:
         cure = f"Get it with dfworkbench zoo get {name}; dfworkbench zoo score {name} PATH then imports and scores it."
     else:
-        cure = f"Import one with dfworkbench zoo import {card.name} PATH, and use the name of the run that this makes."
+        cure = (
+            f"Import one with dfworkbench zoo import {card.name} FOLDER, and use the name of the run that this makes."
+        )
     raise DataNotFoundError(
         f"opening the run {name!r}: it is the card of a published detector ({card.title}), and no run. Expected a run. {cure}"
     )
@@ -122,7 +124,8 @@ def import_file(
     # a file with another name may be somebody's own training of the same network, unless the card knows what it must be
     if item is not None and path.is_file() and (item.sha256 or path.name == item.name):
         target, sha256 = target_path(card, item, workspace), file_hash(path)
-        cure = "Get it again, from the address that `dfworkbench zoo show` gives; dfworkbench.zoo.import_card takes any file."
+        cure = f"{path} is another file or a damaged one: get it again, from the address that `dfworkbench zoo show {card.name}` "
+        cure += "gives. In Python, dfworkbench.zoo.import_card takes any file that fits the network."
         require_hash(card, item, target, sha256, cure)
         if not item.sha256:
             write_record(target, sha256, {"bytes": path.stat().st_size, "address": "imported by hand"})
@@ -182,8 +185,10 @@ def _path(card: "Card", item: "CardFile", fetch: bool, progress: bool, workspace
     found = find_cached(card, item, workspace)
     if found is None:
         named = card.name if item == card.files[0] else f"{card.name}:{item.name}"
+        others = [f"{card.name}:{file.name}" for file in whole_files(card) if find_run(card, file.name, workspace)]
+        hint = f"Imported and ready to use instead: {', '.join(others)}. " if others else ""
         raise DataNotFoundError(
-            f"using the card {card.name!r}: {item.name} is not on this machine, and nothing is fetched unasked. Get it with "
+            f"using the card {card.name!r}: {item.name} is not on this machine, and nothing is fetched unasked. {hint}Get it with "
             f"dfworkbench zoo get {named}, or add --get; in notebook 03, choose it and press Get. "
             f"{by_hand_text(card, item, target_path(card, item, workspace))}"
         )

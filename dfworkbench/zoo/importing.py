@@ -146,7 +146,7 @@ def _parts(card: Card, path: Path, options: Mapping[str, Any]) -> dict[str, Path
             addresses = " or ".join(file.url for file in card.files if file.part == part)
             raise ParameterError(
                 f"importing {card.name}: {path.name} is a part of this detector, and its {part} is not beside it. Expected the "
-                f"{part} too: get {addresses}, and give it as {part}= (on the command line -p {part}=FILE)."
+                f"{part} too: get {addresses}, and give it as {part}= (on the command line -p {part} FILE)."
             )
         found[part] = given[0]
     return found

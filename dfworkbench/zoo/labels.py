@@ -60,7 +60,7 @@ def fake_index(folder: Path, labels: Mapping[int, str], fake: int | str | None) 
     if fake is not None:
         return int(fake)
     advice = (
-        "Give the index of the fake class (fake=0 or fake=1; on the command line -p fake=1), and check it with files of known "
+        "Give the index of the fake class (fake=0 or fake=1; on the command line -p fake 1), and check it with files of known "
         "truth"
     )
     place = folder.resolve().as_posix().replace("--", "/")

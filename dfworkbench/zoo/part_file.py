@@ -36,6 +36,8 @@ class PartFile:
         self.path = target.with_name(f"{target.name}.part")
         self._note, self._address, self._stream = target.with_name(f"{target.name}.part.json"), address, None
         self.size, self.validator, self._hash = 0, "", hashlib.sha256()
+        if self.path.is_symlink():  # of somebody who shares the folder: what it points to would be overwritten
+            self.path.unlink()
         note = self._read_note()
         if note.get("address") == address:
             self.validator = str(note.get("validator", ""))
@@ -69,11 +71,13 @@ class PartFile:
 
     def mark(self, headers: Mapping[str, str]) -> None:
         """Note the version of which the next bytes are, from the headers of the answer; written before any of them."""
-        tag = headers.get("ETag", "")
-        # a weak tag says "means the same", not "has the same bytes": it cannot continue a file (RFC 9110, 13.1.5)
-        self.validator = headers.get("Last-Modified", "") if not tag or tag.startswith("W/") else tag
+        self.validator = _mark_in(headers)
         with atomic_path(self._note, "the state of a download") as temporary:
             temporary.write_text(json.dumps({"address": self._address, "validator": self.validator}))
+
+    def is_of_another(self, headers: Mapping[str, str]) -> bool:
+        """Whether an answer with the rest says that it is of another version: not all servers heed `If-Range`."""
+        return bool(self.validator and (mark := _mark_in(headers)) and mark != self.validator)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
@@ -120,3 +124,10 @@ class PartFile:
             while block := stream.read(_BLOCK):
                 self._hash.update(block)
                 self.size += len(block)
+
+
+def _mark_in(headers: Mapping[str, str]) -> str:
+    """By what a server tells one version of a file from another, "" if by nothing."""
+    tag = headers.get("ETag", "")
+    # a weak tag says "means the same", not "has the same bytes": it cannot continue a file (RFC 9110, 13.1.5)
+    return headers.get("Last-Modified", "") if not tag or tag.startswith("W/") else tag

@@ -17,6 +17,9 @@ from dfworkbench.zoo.answers import FailedTry, answer, new_client
 from dfworkbench.zoo.cache import size_text
 from dfworkbench.zoo.part_file import PartFile
 
+#: Nothing larger is taken where no size is known beforehand; the largest published file has 2 GB.
+MOST_BYTES = 20 * 10**9
+
 _log = logging.getLogger(__name__)
 
 
@@ -129,9 +132,9 @@ class _Download:
             for block in response.iter_raw():
                 self.part.append(block)
                 self.bar.update(len(block))
-                if total is not None and self.part.size > total:
+                if self.part.size > (most := MOST_BYTES if total is None else total):
                     raise DownloadError(
-                        f"{self.wanted.doing}: the server sent more than the {total:,} bytes that were expected. "
+                        f"{self.wanted.doing}: the server sent more than the {most:,} bytes that were expected. "
                         "Check the address, or carry the file over by hand."
                     )
             if total is not None and self.part.size < total:
@@ -143,9 +146,9 @@ class _Download:
         length = response.headers.get("Content-Length", "")
         if response.status_code == httpx.codes.PARTIAL_CONTENT:
             match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
-            if not match or int(match[1]) != self.part.size:
+            if not match or int(match[1]) != self.part.size or self.part.is_of_another(response.headers):
                 self.part.restart()
-                raise FailedTry("the server sent another range than it was asked for; beginning anew")
+                raise FailedTry("the server sent another range or version than it was asked for; beginning anew")
             length = match[2]
         return int(length) if length.isdigit() else self.wanted.size
 
@@ -175,6 +178,11 @@ class _Download:
             raise DownloadError(
                 f"{self.wanted.doing}: the server does not say how long the file is, and no size or hash is known, so half a "
                 "file would look like a whole one. Expected one of them: use another mirror, or carry the file over by hand."
+            )
+        if total is not None and total > MOST_BYTES:
+            raise DownloadError(
+                f"{self.wanted.doing}: the server offers {total:,} bytes; expected at most {MOST_BYTES:,}. It is another file, and "
+                "was not fetched. Check the address, or carry the file over by hand."
             )
         seen = [str(total) if total is not None else "", announced.get("size", "")]
         if size and (other := next((text for text in seen if text.isdigit() and int(text) != size), "")):

@@ -60,7 +60,7 @@ def fit(
         )
     for name, source in sources.items():
         value = _made(source, stripped, own[name])
-        if value.is_floating_point() and not value.isfinite().all():
+        if value.is_floating_point() and not value.float().isfinite().all():  # as the network will hold them
             theirs = ", ".join(originals.get(part, part) for part in source.names)
             raise CheckpointError(
                 f"{unfit}: its entry {theirs} holds values that are no numbers. Expected {expected}, with finite weights: the "

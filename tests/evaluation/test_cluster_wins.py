@@ -83,6 +83,14 @@ def test_files_are_delong(rows):
     assert ranked.tied == pytest.approx(np.mean(scores[y == 1][:, None] == scores[y == 0]))
 
 
+@pytest.mark.parametrize("auc", [0, 1])
+def test_separated_files_have_an_interval_too(auc):
+    scores = np.array([0.1, 0.2, 0.3, 0.8, 0.9])
+    found = Ranked([0, 0, 0, 1, 1], scores if auc else -scores).file_interval()
+    low, high = 0.025**0.5, 1  # two pairs share no row, and both are won
+    assert (found.value, found.low, found.high) == pytest.approx((1, low, high) if auc else (0, 1 - high, 1 - low))
+
+
 def test_error_of_scores_that_say_nothing():
     rng = np.random.default_rng(0)
     aucs = [Ranked(np.arange(60) < 20, rng.random(60)).auc for _ in range(2000)]

@@ -185,6 +185,18 @@ def test_f8_few_clusters_that_differ(tmp_path):
     )
 
 
+def test_f8_few_files(tmp_path):
+    found = audited(made(n=16)[0], tmp_path)
+    assert found.of("F8")[0].severity == "amber"
+    assert "8 fakes and 8 reals" in found.of("F8")[0].sentence
+    assert not any("are few" in one.sentence for one in audited(made(n=20)[0], tmp_path).of("F8"))
+
+
+def test_f8_says_why_there_is_no_interval(tmp_path):
+    text = str(audited(made(sources=1)[0], tmp_path))
+    assert "under two clusters in a class (1 generator and 1 real source)" in re.sub(r"\s+", " ", text)
+
+
 def test_f9_a_running_time_that_beats_detectors(tmp_path):
     table, y, rng = made()
     table["seconds"] = rng.gamma(2.0, size=len(y)) - 3 * y
@@ -255,6 +267,14 @@ def test_f12_and_f13_differences_that_clusters_do_not_carry(tmp_path):
     assert sum(best.numbers["on_top"].values()) == pytest.approx(1)
 
 
+def test_f13_equal_detectors_share_the_top(tmp_path):
+    table = made()[0]
+    table["prob_d"] = table["prob_c"]
+    on_top = audited(table, tmp_path).of("F13")[0].numbers["on_top"]
+    assert on_top["c"] == on_top["d"]
+    assert sum(on_top.values()) == pytest.approx(1)
+
+
 def test_holm_gets_the_draws_that_it_needs(tmp_path):
     table, *_ = made()
     audit = audited(table, tmp_path, AuditSettings(draws=10))
@@ -286,6 +306,16 @@ def test_without_sources_files_are_all_there_is(tmp_path):
     assert audit.of("F7")[0].severity == "note"
     assert np.isnan(audit.figures["a"]["cluster_low"])
     assert audit.figures["a"]["cllr_new_generators"] > 0
+
+
+def test_lines_end_at_no_hyphen_and_in_no_interval(tmp_path):
+    table, y, rng = made()
+    table["source"] = np.where(y == 1, rng.choice(["gan-1", "gan-2"], len(y)), rng.choice(["cam-1", "cam-2"], len(y)))
+    table = table.rename(columns={f"prob_{one}": f"prob_network-with-a-long-name-{one}-{one}" for one in "abc"})
+    for line in str(audited(table, tmp_path)).splitlines():
+        assert not line.endswith("-")
+        assert line.count("[") == line.count("]")
+        assert not line.strip().startswith("%")
 
 
 def test_every_kind_is_explained():

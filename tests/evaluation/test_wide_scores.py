@@ -11,9 +11,11 @@ from dfworkbench.core.errors import DataNotFoundError, ParameterError, TableErro
 from dfworkbench.datasets.tables import SCORES, write_table
 from dfworkbench.evaluation.exchange.judge_file import JudgeSettings, judge
 from dfworkbench.evaluation.exchange.wide_reader import Reading, read_wide
+from dfworkbench.evaluation.metrics.ranked import Ranked
 from dfworkbench.evaluation.score_audit.audit import audit_scores
 from dfworkbench.evaluation.score_audit.from_files import audit_files
 from dfworkbench.evaluation.score_audit.own_runs import wide_of_tables
+from dfworkbench.evaluation.score_audit.sources import take_apart
 
 TEXT = """id,kind,label,generator,p_one,p_two,ms,words
 a/1.mp4,video,real,cam,0.1,,5,x
@@ -94,6 +96,45 @@ def test_polarity_and_scale_of_each_detector(tmp_path):
         read_wide(written(tmp_path, "path,label,prob_real\na,0,0.9\nb,1,0.1\n"), Reading(["prob_*"]))
 
 
+def test_percent_signs_in_a_column_of_percentages_are_read_once(tmp_path):
+    text = TEXT.replace(",0.1,", ",10 %,").replace(",0.9,", ",90%,")
+    for old in ("0.4", "0.5", "0.3", "0.2"):
+        text = text.replace(f",{old},", f",{float(old) * 100:g}%,", 1)
+    table = read(written(tmp_path, text), "p_one:percent", where=["kind=video"])
+    assert table.detectors["p_one"].values == pytest.approx([0.1, 0.9, 0.3, 0.2])
+
+
+def test_numbers_of_other_columns_may_have_decimal_commas(tmp_path):
+    text = "id;label;p a;seconds;words\n1;0;0,1;1,5;x\n2;1;0,9;2,5;2,5\n"
+    table = read(written(tmp_path, text), "p*", columns={})
+    assert table.columns["seconds"].tolist() == [1.5, 2.5]
+    assert "words" not in table.columns
+    assert list(table.detectors) == ["a"], "no blank is left of the pattern"
+
+
+def test_a_star_takes_no_path_or_label(tmp_path):
+    assert list(read(written(tmp_path, "id,label,a,b\n1,0,.1,.2\n2,1,.3,.4\n"), "*", columns={}).detectors) == [
+        "a",
+        "b",
+    ]
+
+
+def test_a_scale_is_stated_for_one_detector(tmp_path):
+    with pytest.raises(TableError, match="p_one:logit"):
+        read(written(tmp_path, TEXT.replace("0.4,0.7", "-4,0.7")))
+
+
+def test_rows_without_source_are_no_source_and_files_without_group_their_own(tmp_path):
+    text = TEXT.replace("cam", "").replace("words", "group")
+    text = text.replace("a/3.mp4,image,fake,gan", "a/3.mp4,image,fake,").replace(",7,y", ",7,")
+    table = read(written(tmp_path, text))
+    assert table.source.names == ("(unnamed)", "gan", "vae")
+    assert any("3 rows name no source" in note for note in table.notes)
+    parts = take_apart(Ranked(table.labels, [0.1, 0.9, 0.4, 0.3, 0.2]), table.source)
+    assert parts.pairs == {}, "the unnamed fake and reals are not of one source"
+    assert sorted(table.people.names) == ["file a/2.mp4", "file a/3.mp4", "x", "z"]
+
+
 def test_one_score_column_needs_no_pattern(tmp_path):
     table = read_wide(written(tmp_path, "path,label,score,seconds\na,0,0.1,3\nb,1,0.9,4\n"))
     assert list(table.detectors) == ["score"]
@@ -128,6 +169,7 @@ def test_sources_are_merged_only_where_somebody_says_so(tmp_path):
         (TEXT.replace("0.4,0.7", "1.4,0.7"), "1.4"),
         (TEXT.replace("fake,gan,0.9", "forgd,gan,0.9"), "'forgd'"),
         (TEXT.replace("a/2.mp4", ""), "name no file"),
+        (TEXT.splitlines()[0] + "\n", "no row"),
         ("", "empty"),
     ],
 )

@@ -149,6 +149,12 @@ def test_regions_have_the_authors_size(name, box, size):
         assert (x0, y0) == (196, 41)
 
 
+def test_the_margin_above_is_twice_the_rounded_one():
+    # 0.2 of 127 px is 25.4: 25 px at each side and 50 above, where 0.4 of 127 px would be 51; 202 px high, and wider than that
+    spec = dataclasses.replace(SPECS["icpr"], square_after_margins=False, border="repeat")
+    assert region_of(spec, (300, 200, 400, 327)).tolist() == [275, 150, 425, 352]
+
+
 def test_the_clipped_region_of_a_face_at_the_corner():
     x0, y0, x1, y1 = region_of(SPECS["sbi"], (600, -5, 650, 60), SIZE).astype(int)
     region = FRAME[y0:y1, x0:x1]

@@ -129,6 +129,27 @@ def test_a_changed_file_is_begun_anew(server):
     assert fetched(card).read_bytes() == BYTES  # If-Range did not fit: 200, from zero
 
 
+def test_a_server_that_heeds_no_if_range_does_not_mix_two_versions(server):
+    card = card_of(f"{server.url}/w.bin", sha256=None)
+    server.files["/w.bin"] = b"x" * len(BYTES)
+    server.cut_after["/w.bin"] = [100_000] + [0] * 4
+    with pytest.raises(DownloadError):
+        fetched(card)
+    server.files["/w.bin"], server.heeds_if_range = BYTES, False
+    assert fetched(card).read_bytes() == BYTES
+    assert server.ranges_asked[-2:] == ["bytes=100000-", ""]
+
+
+def test_a_part_that_is_a_link_is_not_written_through(server, home, tmp_path):
+    precious = tmp_path / "precious"
+    precious.write_bytes(b"mine")
+    folder = home / "weights" / "toy"
+    folder.mkdir(parents=True)
+    (folder / "w.bin.part").symlink_to(precious)
+    assert fetched(card_of(f"{server.url}/w.bin")).read_bytes() == BYTES
+    assert precious.read_bytes() == b"mine"
+
+
 def test_a_server_without_ranges_begins_anew(server):
     server.ranges = False
     server.cut_after["/w.bin"] = [100_000]
@@ -285,6 +306,14 @@ def test_half_a_file_must_not_look_whole(server):
         fetched(card_of(f"{server.url}/w.bin", bytes=None, sha256=None))
 
 
+@pytest.mark.parametrize("stated", [True, False])
+def test_endless_answers_end(server, monkeypatch, stated):
+    monkeypatch.setattr("dfworkbench.zoo.transfer.MOST_BYTES", 100_000)
+    server.lengths = stated
+    with pytest.raises(DownloadError, match=r"100,000 bytes|at most 100,000"):
+        fetched(card_of(f"{server.url}/w.bin", bytes=None))
+
+
 def test_nobody_answers():
     with serving() as gone:
         pass
@@ -323,10 +352,19 @@ def test_a_file_put_there_by_hand_is_recorded(home):
     assert "https://example.org/page" in str(error.value)
     target.parent.mkdir(parents=True)
     target.write_bytes(BYTES)
-    assert fetched(card) == target
+    assert find_cached(card, card.file()) == target  # as scoring without --get looks for it
     target.write_bytes(b"other")
-    with pytest.raises(DownloadError, match=SHA256):
-        fetched(card)
+    for use in (fetched, lambda card: find_cached(card, card.file())):
+        with pytest.raises(DownloadError, match=SHA256):
+            use(card)
+
+
+def test_a_shared_folder_need_not_be_written_for_a_file_with_a_known_hash(home):
+    target = home / "weights" / "toy" / "w.bin"
+    target.parent.mkdir(parents=True)
+    target.write_bytes(BYTES)
+    assert fetched(card_of("https://example.org/w.bin")) == target
+    assert left_beside(target) == ["w.bin"]
 
 
 def test_terms_are_accepted_once(server):

@@ -181,3 +181,23 @@ def test_input_of_a_preprocessor():
     ):
         with pytest.raises(CheckpointError, match=word):
             spec(**values)
+
+
+@pytest.mark.parametrize(
+    ("file", "values"),
+    [
+        ("config.json", {"architectures": 1}),
+        ("config.json", {"architectures": ["SiglipForImageClassification"], "vision_config": []}),
+        ("preprocessor_config.json", {"size": "large"}),
+        ("preprocessor_config.json", {"resample": []}),
+        ("preprocessor_config.json", {"image_mean": [0.5]}),
+        ("preprocessor_config.json", {"image_std": "x"}),
+        ("preprocessor_config.json", {"rescale_factor": None}),
+    ],
+)
+def test_values_of_other_types_are_refused(tmp_path, file, values):
+    made = folder(tmp_path)
+    path = made / file
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+    with pytest.raises(CheckpointError, match=file):
+        describe(made)

@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 
 from dfworkbench import __main__ as cli
-from dfworkbench.core.errors import DataNotFoundError, UnknownNameError
+from dfworkbench.core.errors import DataNotFoundError, ParameterError, UnknownNameError
 from dfworkbench.core.workspace import HOME_VARIABLE, Workspace
 from dfworkbench.datasets.tables import SCORES
-from dfworkbench.zoo import check
+from dfworkbench.zoo import check, score
 from dfworkbench.zoo.card import Card, CardFile, get_card
 from dfworkbench.zoo.imported import find_run, require_no_bare_card, whole_files, with_parts
+from dfworkbench.zoo.licences import is_accepted
 from dfworkbench.zoo.scoring import find_weights
 
 
@@ -50,6 +51,15 @@ def test_the_run_of_a_card_is_found_by_its_source(home):
     assert find_run(two) is None
     (home.checkpoints / "mine" / "provenance.json").write_text("[")
     assert find_run(two, "b.bin") == home.checkpoints / "toy_b"
+
+
+def test_terms_are_accepted_of_the_listed_cards_only(home, tmp_path):
+    with pytest.raises(ParameterError, match="terms"):
+        score(["sbi_c23"], tmp_path, accept=["icpr_b4_dfdc"])
+    assert not is_accepted(get_card("sbi_c23"))
+    with pytest.raises(DataNotFoundError, match="not on this machine"):
+        score(["sbi_c23"], tmp_path, accept=["sbi_c23"])
+    assert is_accepted(get_card("sbi_c23"))
 
 
 def test_further_parts_come_with_a_file():
@@ -115,3 +125,9 @@ def test_check_looks_at_both_folders_first(home, tmp_path):
     (tmp_path / "real" / "a.png").touch()
     with pytest.raises(DataNotFoundError, match="nowhere"):
         check("mine", tmp_path / "real", tmp_path / "nowhere")
+
+
+def test_another_imported_file_of_the_card_is_named(home):
+    make_run(home, "mesonet_Meso4_F2F", "mesonet", "Meso4_F2F.h5")
+    with pytest.raises(DataNotFoundError, match=r"instead: mesonet:Meso4_F2F\.h5"):
+        find_weights("mesonet")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from dfworkbench.core.errors import ParameterError
 from dfworkbench.core.names import did_you_mean
+from dfworkbench.evaluation.exchange.score_columns import names_no_score
 from dfworkbench.evaluation.exchange.score_csv import Polarity, Scale
 
 _POLARITIES: dict[str, Polarity] = {"fake": "fake", "real": "real"}
@@ -41,8 +42,9 @@ def choose_detectors(
 
     Args:
         headers: Of the table.
-        patterns: Headers, or patterns such as "prob_*"; ":real", ":fake", ":logit", ":percent" or ":probability" after one say
-            what its scores mean. What stands later overrides what stands before.
+        patterns: Headers, or patterns such as "prob_*", which take no column whose header says that it is no score, such as
+            the path; ":real", ":fake", ":logit", ":percent" or ":probability" after one say what its scores mean. What stands
+            later overrides what stands before.
         columns: Role -> header; these are no detectors.
         usual: Polarity and scale where a pattern says nothing.
         source: The file, for messages.
@@ -54,7 +56,11 @@ def choose_detectors(
     found: dict[str, DetectorColumn] = {}
     for text in patterns:
         pattern, (polarity, scale) = _parse(text, usual, free)
-        fitting = [header for header in free if header == pattern or fnmatchcase(header.lower(), pattern.lower())]
+        fitting = [
+            header
+            for header in free
+            if header == pattern or (fnmatchcase(header.lower(), pattern.lower()) and not names_no_score(header))
+        ]
         if not fitting:
             raise ParameterError(
                 f"choosing detectors of {source}: no column fits {pattern!r}; there are {', '.join(map(repr, headers))}."
@@ -62,7 +68,8 @@ def choose_detectors(
             )
         prefix = re.match(r"[^*?\[]*", pattern)[0] if "*" in pattern else ""  # pyright: ignore[reportOptionalSubscript]
         for header in fitting:
-            found[header] = DetectorColumn(header, header[len(prefix) :] or header, polarity, scale)
+            rest = header[len(prefix) :].strip()
+            found[header] = DetectorColumn(header, rest if re.search(r"\w", rest) else header, polarity, scale)
     names = [one.name for one in found.values()]
     plain = [one if names.count(one.name) == 1 else one._replace(name=one.header) for one in found.values()]
     return sorted(plain, key=lambda one: headers.index(one.header))

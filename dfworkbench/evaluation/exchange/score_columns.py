@@ -74,11 +74,17 @@ def find_columns(
         if len(fitting) > 1:
             raise TableError(
                 f"reading scores from {source}: the columns {' and '.join(map(repr, fitting))} could both be the {role}. One was "
-                f"expected: say which with columns={{{role!r}: {fitting[0]!r}}}, or rename the other."
+                f"expected: say which with --columns {role}={fitting[0]!r} (columns={{{role!r}: {fitting[0]!r}}} in Python), "
+                "or rename the other."
             )
         found[role] = fitting[0]
     _require_needed(found, headers, source, needed)
     return found
+
+
+def names_no_score(header: str) -> bool:
+    """Whether a header is taken for a role that is no score, such as the path or the label."""
+    return any(_plain(header) in names for role, names in ROLES.items() if role not in _ALIKE["score"])
 
 
 def require_polarity(header: str, polarity: str, source: object) -> None:
@@ -111,7 +117,7 @@ def _require_needed(found: Mapping[str, str], headers: Sequence[str], source: ob
             raise TableError(
                 f"reading scores from {source}: no column is the {'path or video' if role == 'path' else role}; there are "
                 f"{', '.join(map(repr, headers)) or 'none'}. Names that are understood: {known}. Rename one, or say it with "
-                f"columns={{{roles[0]!r}: 'its header'}}.{beside}"
+                f"--columns {roles[0]}=HEADER (columns={{{roles[0]!r}: HEADER}} in Python).{beside}"
             )
 
 

@@ -162,8 +162,19 @@ def log_odds(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
     return logit(np.clip(probabilities, _EPSILON, 1 - _EPSILON))
 
 
-def require_scale(values: NDArray[np.float64], scale: Scale, source: object) -> None:
+def require_scale(
+    values: NDArray[np.float64],
+    scale: Scale,
+    source: object,
+    advice: str = "state --scale logit (scale='logit' in Python) or --scale percent",
+) -> None:
     """Refuse scores out of the range of their scale, and warn of those that look like another one; NaN is no score.
+
+    Args:
+        values: `(n,)`.
+        scale: What they were said to be.
+        source: Where they stand, for messages.
+        advice: How another scale is stated.
 
     Raises:
         TableError: Scores lie outside of 0..1, or 0..100 for percent.
@@ -181,7 +192,7 @@ def require_scale(values: NDArray[np.float64], scale: Scale, source: object) -> 
         looks = "log-odds, or any score whose middle is 0" if low < 0 or high > 100 else "percentages or log-odds"
         raise TableError(
             f"reading scores from {source}: they lie from {low:g} to {high:g}; expected {scale} from 0 to {top}. They look like "
-            f"{looks}: state --scale logit (scale='logit' in Python) or --scale percent; otherwise divide them."
+            f"{looks}: {advice}; otherwise divide them."
         )
     if len(seen) > 2 and np.isin(seen, (0, top)).all():
         _log.warning(

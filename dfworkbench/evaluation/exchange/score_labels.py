@@ -36,7 +36,8 @@ def parse_labels(texts: pd.Series, fake_label: int, source: object) -> pd.Series
         row = int(labels.isna().to_numpy().argmax())
         raise TableError(
             f"reading scores from {source}: line {texts.index[row]} has the label {texts.iloc[row]!r}; expected 0 or 1, real or "
-            "fake, or nothing where it is not known. If other numbers are kinds of forgery, put them into a column 'forgery'."
+            "fake, or nothing where it is not known. Correct it, or choose rows without it (judge: --where). "
+            "If other numbers are kinds of forgery, put them into a column 'forgery'."
         )
     return labels.astype("int64")
 

@@ -23,7 +23,14 @@ from dfworkbench.evaluation.exchange.score_labels import parse_labels
 from dfworkbench.evaluation.exchange.score_numbers import parse_numbers
 from dfworkbench.evaluation.exchange.score_rows import holds, wanted_values
 from dfworkbench.evaluation.exchange.wide_blocks import WideFile, numbers_of, open_wide, texts_of
-from dfworkbench.evaluation.exchange.wide_scores import Codes, DetectorScores, Floats, WideScores, one_row_per_file
+from dfworkbench.evaluation.exchange.wide_scores import (
+    UNNAMED,
+    Codes,
+    DetectorScores,
+    Floats,
+    WideScores,
+    one_row_per_file,
+)
 
 _MOST_CELLS = 250_000_000
 _SHOWN = 8
@@ -129,30 +136,36 @@ class _Reader:
         self.labels.append(parse_labels(labels, self.how.fake_label, self.file.path).to_numpy(np.int8))
         for role, parts in self.texts.items():
             parts.append(texts_of(block.column(self.roles[role])))
-        for header, parts in self.scores.items():
-            parts.append(self._required(block.column(header), header, lines))
+        for one in self.chosen:
+            self.scores[one.header].append(self._numbers(block.column(one.header), one.header, lines, one.scale))
         for header in list(self.others):
-            values = numbers_of(block.column(header))
-            if values is None:
+            try:
+                self.others[header].append(self._numbers(block.column(header), header, lines))
+            except TableError:
                 self.dropped.append(header)
                 del self.others[header]
-            else:
-                self.others[header].append(values)
 
-    def _required(self, cells: pa.Array, header: str, lines: NDArray) -> Floats:
+    def _numbers(self, cells: pa.Array, header: str, lines: NDArray, scale: Scale = "probability") -> Floats:
+        """Cells as numbers; decimal commas and percentages are understood, everything else is refused by its line."""
         values = numbers_of(cells)
-        if values is None:  # decimal commas and percentages are understood; everything else is named
-            values = parse_numbers(_series(cells, lines, header), header, self.file.path)
+        if values is None:
+            texts = _series(cells, lines, header)
+            texts = texts.str.rstrip("%").str.rstrip() if scale == "percent" else texts
+            values = parse_numbers(texts, header, self.file.path)
         return values
 
     def _refuse_empty(self) -> None:
+        if not self.rows:
+            raise TableError(
+                f"reading {self.file.path}: it has headers, but no row; expected a row per file. Write it again."
+            )
         words = "; ".join(
             f"{name} has {', '.join(list(values)[:_SHOWN])}{' …' if len(values) > _SHOWN else ''}"
             for name, values in self.seen.items()
         )
         raise TableError(
-            f"reading {self.file.path}: none of {self.rows:,} rows holds {' and '.join(self.how.where) or 'anything'}; expected "
-            f"some. {words or 'The table is empty'}: choose among these values."
+            f"reading {self.file.path}: none of {self.rows:,} rows holds {' and '.join(self.how.where)}; expected "
+            f"some. {words}: choose among these values."
         )
 
     def _table(self) -> WideScores:
@@ -168,7 +181,13 @@ class _Reader:
         detectors = {}
         for one in self.chosen:
             values = np.concatenate(self.scores.pop(one.header))
-            require_scale(values, one.scale, f"{self.file.path}, column {one.header!r}")
+            source = f"{self.file.path}, column {one.header!r}"
+            if self.how.detectors:
+                require_scale(
+                    values, one.scale, source, f"write {one.header}:logit or {one.header}:percent in --detectors"
+                )
+            else:
+                require_scale(values, one.scale, source)
             detectors[one.name] = DetectorScores(
                 _oriented(values, one), "logit" if one.scale == "logit" else "probability"
             )
@@ -177,9 +196,12 @@ class _Reader:
         unread = [name for name in self.dropped if name]
         notes = [*self.file.notes, *([f"columns of text that were not used: {', '.join(unread)}"] if unread else [])]
         source = _sources(texts)
+        if source is not None and UNNAMED in source.names:
+            count = int((source.code == source.names.index(UNNAMED)).sum())
+            notes.append(f"{count:,} rows name no source or generator; they are drawn as one cluster {UNNAMED}")
         return WideScores(
             self.file.path.name, names.combine_chunks(), np.concatenate(self.labels), np.concatenate(self.order),  # pyright: ignore[reportOptionalMemberAccess]
-            detectors, source=source, merged=source, people=_named(texts.get("group")), split=_named(texts.get("split")),
+            detectors, source=source, merged=source, people=_people(texts, names), split=_named(texts.get("split")),
             columns=columns, notes=tuple(notes),
             read={"file": self.file.path.name, "rows in the file": self.rows, "where": list(self.how.where)},
         )  # fmt: skip
@@ -201,11 +223,19 @@ def _named(texts: pa.ChunkedArray | None) -> Codes | None:
     return None if codes is None or codes.names == ("",) else codes
 
 
+def _people(texts: Mapping[str, pa.ChunkedArray], names: pa.ChunkedArray) -> Codes | None:
+    """The identity group of each row; a file without one is its own."""
+    if _named(texts.get("group")) is None:
+        return None
+    group = texts["group"].to_pandas()
+    return Codes.of(pa.array(group.where(group != "", "file " + names.to_pandas()), pa.string()))
+
+
 def _sources(texts: Mapping[str, pa.ChunkedArray]) -> Codes | None:
     """The source of each row; where no column is one, the kind of forgery, and the data set where that is empty."""
-    if "source" in texts:
-        return _named(texts["source"])
-    if "forgery" not in texts:
-        return _named(texts.get("dataset"))
-    forgery, dataset = texts["forgery"].to_pandas(), texts["dataset"].to_pandas() if "dataset" in texts else ""
-    return _named(pa.chunked_array([pa.array(forgery.where(forgery != "", dataset), pa.string())]))
+    given = texts.get("source", texts.get("dataset"))
+    if "source" not in texts and "forgery" in texts:
+        forgery, dataset = texts["forgery"].to_pandas(), texts["dataset"].to_pandas() if "dataset" in texts else ""
+        given = pa.chunked_array([pa.array(forgery.where(forgery != "", dataset), pa.string())])
+    codes = _named(given)
+    return None if codes is None else codes.merged({"": UNNAMED})

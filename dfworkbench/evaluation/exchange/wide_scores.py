@@ -17,6 +17,8 @@ Floats = NDArray[np.float64]
 
 #: Probabilities are clipped to this distance from 0 and 1 before log-odds are taken.
 CLIP = 1e-6
+#: The source of rows that name none.
+UNNAMED = "(unnamed)"
 _SHOWN = 8
 
 
@@ -88,7 +90,7 @@ class WideScores:
         labels: `(n,)`, REAL or FAKE.
         order: `(n,)`, place of each row in the file.
         detectors: Name -> its scores.
-        source: Source of each real row and generator of each fake one, as named; None where nothing names them.
+        source: Source of each real row and generator of each fake one, as named, or `UNNAMED`; None where no row names one.
         merged: `source` after names of one source were declared equal.
         people: Identity group of each row; None where nothing names them.
         split: Split of each row; None where nothing names it.

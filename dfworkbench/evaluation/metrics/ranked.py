@@ -69,9 +69,17 @@ class Ranked:
         return below[self.rank[self.fake]], above[self.rank[~self.fake]]
 
     def file_interval(self, confidence: float = 0.95) -> Interval:
-        """AUC with DeLong's interval, which takes every row for independent; no interval with under two rows of a class."""
+        """AUC with DeLong's interval, which takes every row for independent; no interval with under two rows of a class.
+
+        Where every pair is won or every pair is lost, DeLong's variance is 0. The end then is Clopper and Pearson's for the
+        min(fakes, reals) pairs that share no row.
+        """
         if min(self.fakes, self.reals) < 2:
             return Interval(self.auc, n=len(self.rank), reason="needs two fakes and two reals")
+        if self.auc in (0, 1):
+            end = tails(confidence)[0] ** (1 / min(self.fakes, self.reals))
+            low, high = (end, 1.0) if self.auc else (0.0, 1 - end)
+            return Interval(self.auc, low, high, len(self.rank))
         error = float(np.sqrt(sum(part.var(ddof=1) / len(part) for part in self.placements())))
         width = error * float(norm.ppf(tails(confidence)[1]))
         return Interval(self.auc, max(0.0, self.auc - width), min(1.0, self.auc + width), len(self.rank))

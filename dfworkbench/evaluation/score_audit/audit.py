@@ -20,7 +20,7 @@ from dfworkbench.evaluation.score_audit import (
     sources,
     values,
 )
-from dfworkbench.evaluation.score_audit.findings import CODES, SEVERITIES, Finding, by_weight, headlines
+from dfworkbench.evaluation.score_audit.findings import CODES, SEVERITIES, Finding, by_weight, headlines, listed
 from dfworkbench.evaluation.score_audit.prepare import Judged, find_clusters, judgeable
 
 #: Version of `Audit.record`.
@@ -51,6 +51,7 @@ class Audit:
         clusters: What was drawn, in words.
         pairs: F12, a row per pair of detectors.
         against: Detector -> real source -> AUC of all fakes against its reals.
+        fitted_on: Whose other rows calibrations were fitted on: generators, people or files.
     """
 
     table: WideScores
@@ -61,6 +62,7 @@ class Audit:
     clusters: str
     pairs: pd.DataFrame
     against: Mapping[str, Mapping[str, float]]
+    fitted_on: str
 
     @property
     def headlines(self) -> list[Finding]:
@@ -69,9 +71,9 @@ class Audit:
 
     def likewise(self, one: Finding) -> str:
         """A sentence that names the further detectors of which the same kind of finding is as severe; "" if there are none."""
-        same = [other.detector for other in self.of(one.code) if other.severity == one.severity and other is not one]
+        same = [other.detector for other in self.of(one.code) if other.severity == one.severity]
         names = [name for name in dict.fromkeys(same) if name and name != one.detector]
-        return f" Likewise: {', '.join(names)}." if names else ""
+        return f" Likewise: {listed(names)}." if one.detector and names else ""
 
     def counts(self) -> dict[str, int]:
         """Findings of each severity."""
@@ -142,7 +144,7 @@ def audit_scores(table: WideScores, settings: AuditSettings | None = None) -> Au
         figures[name], more = _of_detector(one, settings, places)
         against[name] = sources.against_sources(one)
         found += more
-    found += [*sources.one_label(table), *hints.table_hints(table, good)]
+    found += [*sources.one_label(table), *intervals.few_files(table), *hints.table_hints(table, good)]
     found += baselines.baselines(table, {name: row["auc"] for name, row in figures.items()})
     pairs: list[differences.Pair] = []
     if len(good) > 1:
@@ -153,7 +155,17 @@ def audit_scores(table: WideScores, settings: AuditSettings | None = None) -> Au
             figures[name]["on_top"] = share
     words = why if clusters is None else clusters.counted(*clusters.sizes)
     frame = pd.DataFrame(pairs, columns=list(differences.Pair._fields))
-    return Audit(table, settings, tuple(by_weight(found)), figures, left_out, words, frame, against)
+    return Audit(
+        table,
+        settings,
+        tuple(by_weight(found)),
+        figures,
+        left_out,
+        words,
+        frame,
+        against,
+        calibration.fitted_on(clusters),
+    )
 
 
 def _of_detector(one: Judged, settings: AuditSettings, places: np.ndarray) -> tuple[dict[str, Any], list[Finding]]:

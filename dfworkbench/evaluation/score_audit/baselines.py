@@ -39,12 +39,17 @@ def baselines(table: WideScores, aucs: Mapping[str, float]) -> list[Finding]:
     top = max(aucs, key=aucs.__getitem__)
     out = [_winner(name, plain[name][0], aucs, top) for name in winners[:_MOST]]
     if table.laid_out:
-        out = [replace(one, severity="note") if one.numbers["column"] == PATH else one for one in out]
+        out = [_of_folders(one) if one.numbers["column"] == PATH else one for one in out]
     numbers = {
         "auc": {name: plain[name][0] for name in best},
         "further_scores": {name: ranks[name][0] for name in scores},
     }
-    words = [f"the best column is {best[0]} with AUC {plain[best[0]][0]:.3f}"] if best and not winners else []
+    words = []
+    if best and not winners:
+        shown = f"the {PATH}" if best[0] == PATH else best[0]
+        words.append(
+            f"no column beats a detector beyond chance; the best one is {shown} with AUC {plain[best[0]][0]:.3f}"
+        )
     if len(winners) > _MOST:
         words.append(f"{len(winners) - _MOST} further columns beat a detector: {listed(winners[_MOST:])}")
     if scores:
@@ -71,6 +76,11 @@ def _winner(name: str, auc: float, aucs: Mapping[str, float], top: str) -> Findi
         "F9", "red", f"{what}, which is no detector, has AUC {auc:.3f}: {whom}.",
         numbers={"column": name, "auc": auc, "beats": beaten}, weight=auc - min(aucs.values()) + len(beaten),
     )  # fmt: skip
+
+
+def _of_folders(one: Finding) -> Finding:
+    """The length of a path whose folders name the label is a note."""
+    return replace(one, severity="note", sentence=f"{one.sentence} The folders name the label; no detector sees them.")
 
 
 def _named(beaten: list[str], all_of: list[str]) -> str:

@@ -175,22 +175,30 @@ def calibration(one: Judged, found: LrFigures) -> list[Finding]:
     low, high = found.interval
     worse = found.new_generators >= 1 or high >= 1
     severity: Severity = "amber" if found.raw > 1 or worse else "note"
-    people = one.clusters is not None and one.clusters.together
-    others = "people" if people else "generators" if one.clusters is not None else "files"
     interval = "" if np.isnan(low) else f" [{low:.3f}, {high:.3f}]"
     fitted = (
-        "" if np.isnan(found.new_generators) else f", calibrated {found.new_generators:.3f}{interval} on other {others}"
+        ""
+        if np.isnan(found.new_generators)
+        else f", calibrated {found.new_generators:.3f}{interval} on other {fitted_on(one.clusters)}"
     )
     fitted += "" if np.isnan(found.new_sources) else f" and {found.new_sources:.3f} on other real sources"
     words = f"{one.name}: Cllr {found.raw:.3f}{fitted}, {found.least:.3f} at best"
     if not np.isnan(found.bounds.low):
-        words += f"; a likelihood ratio of at most {10**found.bounds.high:.3g} for fake, {10**-found.bounds.low:.3g} for real"
+        words += (
+            f"; likelihood ratios up to {10**found.bounds.high:.3g} for fake and {10**-found.bounds.low:.3g} for real can be "
+            "shown"
+        )
     if found.raw > 1:
         words += ". As probabilities, its scores cost more than saying nothing"
     if worse and not np.isnan(found.new_generators):
         words += ". Calibrated, it is not shown to be better than saying nothing"
     words += "."
     return [Finding("F11", severity, words, one.name, numbers_of(found), weight=found.raw)]
+
+
+def fitted_on(clusters: Clusters | None) -> str:
+    """Whose other rows the folds A are fitted on."""
+    return "files" if clusters is None else "people" if clusters.together else "generators"
 
 
 def numbers_of(found: LrFigures) -> dict[str, object]:

@@ -53,7 +53,8 @@ class Differences(NamedTuple):
         rows: Rows that all detectors scored.
         draws: Cluster draws.
         aucs: Detector -> AUC on these rows.
-        on_top: Detector -> share of cluster draws in which its AUC is the highest; empty without clusters.
+        on_top: Detector -> share of cluster draws in which its AUC is the highest, k equal ones counting 1 / k each; empty
+            without clusters.
         interval: Detector -> ends of its interval over clusters on these rows; empty without clusters.
     """
 
@@ -108,7 +109,8 @@ def compare_all(
     if drawn is None:
         return Differences(out, len(rows), 0, named, {}, {})
     defined = ~np.isnan(drawn).any(axis=1)
-    top = np.bincount(drawn[defined].argmax(axis=1), minlength=len(detectors)) / max(1, int(defined.sum()))
+    highest = drawn[defined] == drawn[defined].max(axis=1, keepdims=True)
+    top = (highest / highest.sum(axis=1, keepdims=True)).sum(axis=0) / max(1, int(defined.sum()))
     ends = np.nanquantile(drawn, (0.025, 0.975), axis=0).T
     return Differences(
         out, len(rows), len(drawn), named, dict(zip(detectors, top.tolist(), strict=True)),

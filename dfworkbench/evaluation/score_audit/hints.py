@@ -102,22 +102,25 @@ def _rows(table: WideScores, detectors: Sequence[str]) -> list[Finding]:
     found = rows[again]
     sets = np.unique(place[again], return_inverse=True)[1]
     apart = _several(sets, table.labels[found].astype(np.int64), int(sets.max()) + 1)
-    crossing = apart
-    if table.source is not None:
-        crossing = apart | _several(sets, table.source.code[found], len(apart))
-    words = (
-        f"Hint: {len(found):,} rows in {len(apart):,} sets are equal in the scores of all {len(detectors)} detectors"
+    crossing = (
+        np.zeros(len(apart), bool) if table.source is None else _several(sets, table.source.code[found], len(apart))
     )
+    of_all = "both detectors" if len(detectors) == 2 else f"all {len(detectors)} detectors"
+    words = f"Hint: {len(found):,} rows in {len(apart):,} sets are equal in the scores of {of_all}"
     across = int(crossing[sets].sum())
-    words += f"; {across:,} of these rows are in sets of several sources or generators" if table.source else ""
-    words += f", {int(apart[sets].sum()):,} in sets of both labels" if apart.any() else ""
+    words += f"; {across:,} of these rows are in sets of several sources or generators" if across else ""
+    words += f"; {int(apart[sets].sum()):,} of them are in sets of both labels" if apart.any() else ""
     numbers = {
         "rows": len(found),
         "sets": len(apart),
         "rows_across_sources": across,
         "rows_across_labels": int(apart[sets].sum()),
     }
-    return [Finding("F10", "amber" if crossing.any() else "note", words + ".", numbers=numbers, rows=found, weight=0.8)]
+    return [
+        Finding(
+            "F10", "amber" if (crossing | apart).any() else "note", words + ".", numbers=numbers, rows=found, weight=0.8
+        )
+    ]
 
 
 def _mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:

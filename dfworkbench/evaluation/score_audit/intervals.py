@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dfworkbench.evaluation.exchange.wide_scores import WideScores
 from dfworkbench.evaluation.metrics.clusters import drawn_aucs
 from dfworkbench.evaluation.metrics.interval import NAN, Interval, interval_ends
 from dfworkbench.evaluation.score_audit.findings import Finding, Severity
@@ -30,6 +31,18 @@ class ByCluster(NamedTuple):
     fakes: int
     reals: int
     reason: str = ""
+
+
+def few_files(table: WideScores) -> list[Finding]:
+    """F8: under ten fakes or reals."""
+    fakes, reals = table.counts()
+    if min(fakes, reals) >= CRUDE:
+        return []
+    words = (
+        f"{fakes:,} {'fake' if fakes == 1 else 'fakes'} and {reals:,} {'real' if reals == 1 else 'reals'} are few: "
+        "every figure here is crude."
+    )
+    return [Finding("F8", "amber", words, numbers={"fakes": fakes, "reals": reals}, weight=1000.0)]
 
 
 def over_clusters(one: Judged, draws: int, seed: int) -> ByCluster:
@@ -62,11 +75,11 @@ def clusters(one: Judged, found: ByCluster) -> list[Finding]:
     few = min(found.fakes, found.reals)
     by_file, by_cluster = one.by_file, found.interval
     wider = (by_cluster.high - by_cluster.low) / max(by_file.high - by_file.low, 1e-12)
-    left_out = f"with one left out it is {found.left_out[0]:.3f} to {found.left_out[1]:.3f}"
+    left_out = f"with one cluster left out it is {found.left_out[0]:.3f} to {found.left_out[1]:.3f}"
     drawn = f"[{by_cluster.low:.3f}, {by_cluster.high:.3f}] over {counted}"
     files = f"[{by_file.low:.3f}, {by_file.high:.3f}] if files are independent"
     words = f"{left_out}; 95 % {files}, {drawn}" if few < FEWEST else f"95 % {files}, {drawn}; {left_out}"
-    crude = f" Crude: {few} clusters in a class." if few < CRUDE else ""
+    crude = f" Crude: {few} {'people' if one.clusters.together else 'clusters in a class'}." if few < CRUDE else ""
     shown = by_file.low > 0.5 >= by_cluster.low
     chance = " Over clusters it is not shown to be better than chance." if shown else ""
     severity: Severity = "amber" if shown or few < CRUDE or wider >= 2 else "note"

@@ -53,7 +53,9 @@ class Clusters:
 
     def counted(self, fakes: int, reals: int) -> str:
         """Their numbers in words."""
-        return f"{max(fakes, reals)} people" if self.together else f"{fakes} generators and {reals} real sources"
+        if self.together:
+            return f"{max(fakes, reals)} people"
+        return f"{fakes} generator{'s' * (fakes != 1)} and {reals} real source{'s' * (reals != 1)}"
 
 
 def find_clusters(table: WideScores) -> tuple[Clusters | None, str]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dfworkbench.core.names import FAKE, REAL
-from dfworkbench.evaluation.exchange.wide_scores import Codes, WideScores
+from dfworkbench.evaluation.exchange.wide_scores import UNNAMED, Codes, WideScores
 from dfworkbench.evaluation.metrics.interval import NAN, Interval
 from dfworkbench.evaluation.metrics.ranked import Ranked
 from dfworkbench.evaluation.score_audit.findings import Finding, Severity, percent
@@ -21,7 +21,9 @@ def polarity(one: Judged, by_cluster: Interval) -> list[Finding]:
         found, words = by_cluster, one.clusters.words
     if found.high < 0.5:
         return [Finding(
-            "F5", "red", f"{one.name} ranks reals above fakes: AUC {found.text()} over {words}, all of it below 0.5.",
+            "F5", "red",
+            f"{one.name} ranks reals above fakes: AUC {found.text()} over {words}, all of it below 0.5. If a high score was meant "
+            "to say real, read it with that polarity.",
             one.name, {"auc": one.auc, "low": found.low, "high": found.high}, weight=0.5 - found.high,
         )]  # fmt: skip
     against = against_sources(one)
@@ -73,9 +75,10 @@ class Parts(NamedTuple):
 
 
 def take_apart(ranked: Ranked, source: Codes) -> Parts:
-    """Pooled AUC, within sources and between them; `source` is of the same rows."""
+    """Pooled AUC, within sources and between them; `source` is of the same rows. Rows that name none are within no source."""
     sizes = [np.bincount(source.code[ranked.fake == kind], minlength=len(source.names)) for kind in (True, False)]
-    both = np.flatnonzero(sizes[0].astype(float) * sizes[1])
+    named = [name != UNNAMED for name in source.names]
+    both = np.flatnonzero(sizes[0].astype(float) * sizes[1] * named)
     won = pairs = variance = 0.0
     by_source = np.split(np.argsort(source.code, kind="stable"), np.cumsum(sizes[0] + sizes[1])[:-1])
     for here in (by_source[at] for at in both):
@@ -87,8 +90,8 @@ def take_apart(ranked: Ranked, source: Codes) -> Parts:
     share = pairs / total
     within = won / pairs if pairs else NAN
     between = (ranked.auc - (share * within if pairs else 0.0)) / (1 - share) if share < 1 else NAN
-    named = {source.names[at]: (int(sizes[0][at]), int(sizes[1][at])) for at in both}
-    return Parts(ranked.auc, within, between, share, float(np.sqrt(variance)) / pairs if pairs else NAN, named)
+    counts = {source.names[at]: (int(sizes[0][at]), int(sizes[1][at])) for at in both}
+    return Parts(ranked.auc, within, between, share, float(np.sqrt(variance)) / pairs if pairs else NAN, counts)
 
 
 def pooled_and_within(one: Judged) -> list[Finding]:
@@ -121,21 +124,26 @@ def one_label(table: WideScores) -> list[Finding]:
         return [Finding(
             "F7", "note", "No column names sources or generators: whether they explain the figures cannot be seen in this table.",
         )]  # fmt: skip
-    named, merged = (_one_label_rows(table, codes) for codes in (table.source, table.merged))
-    share, as_named = float(merged.mean()), float(named.mean())
+    there = np.array([name != UNNAMED for name in table.source.names])[table.source.code]
+    named, merged = (_one_label_rows(table, codes) & there for codes in (table.source, table.merged))
+    share, as_named = (float(rows.sum() / there.sum()) for rows in (merged, named))
+    every = "Every row" if there.all() else "Every row that names a source"
     numbers = {"share": share, "share_as_named": as_named, "sources": len(table.merged.names)}
     rows, equal = np.flatnonzero(merged), table.source.names != table.merged.names
-    before = f" (with names as in the table: {percent(as_named)})" if equal and as_named != share else ""
+    before = ""
+    if equal and as_named != share:
+        before = f" By the names in the table, {percent(as_named)} of the rows are in sources that hold one label only."
     if share == 1:
         words = (
-            "Every row is in a source that holds one label only: every figure here is confounded with the source. If some sources "
-            "are one, say so with --same-source."
+            f"{every} is in a source that holds one label only: every figure here is confounded with the source. If some names "
+            "stand for one source, say so with --same-source."
         )
         return [Finding("F7", "red", words, numbers=numbers, rows=rows, weight=1.0)]
     if not share:
-        words = f"Every source holds both labels{before}."
+        words = f"Every source holds both labels.{before}"
         return [Finding("F7", "note", words, numbers=numbers)]
-    words = f"{percent(share)} of the rows are in sources that hold one label only{before}."
+    of_rows = "the rows" if there.all() else "the rows that name a source"
+    words = f"{percent(share)} of {of_rows} are in sources that hold one label only.{before}"
     return [Finding("F7", "amber" if share >= 0.5 else "note", words, numbers=numbers, rows=rows, weight=share)]
 
 

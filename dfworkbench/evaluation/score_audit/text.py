@@ -1,5 +1,6 @@
 """The audit as text for a terminal: the three findings that matter most, then the rest by kind, then the figures."""
 
+import re
 import textwrap
 from collections.abc import Iterable
 
@@ -9,6 +10,7 @@ from dfworkbench.evaluation.score_audit.audit import Audit, codes_found
 from dfworkbench.evaluation.score_audit.findings import KINDS, Finding, by_weight
 
 _WIDTH = 118
+_KEPT = "\0"  # stands for a blank at which no line ends
 NOTHING = "Nothing red or amber was found."
 #: Kinds whose notes are in the table of figures.
 _IN_TABLE = ("F8", "F11")
@@ -27,13 +29,13 @@ def audit_text(audit: Audit) -> str:
     parts += ["", "ALL FINDINGS"]
     for code in codes_found(audit):
         parts += [f"  {code} {KINDS[code].title}"]
-        shown = [one for one in by_weight(audit.of(code)) if one.severity != "note" or code not in _IN_TABLE]
+        shown = [one for one in by_weight(audit.of(code)) if not _in_table(one)]
         parts += [_wrapped(sentence, f"    {severity:<5}  ") for severity, sentence in _grouped(shown)]
         if len(shown) < len(audit.of(code)):
             count = len(audit.of(code)) - len(shown)
             rest = f"{count} {'note' if count == 1 else 'notes'}: see the figures below."
             parts += [_wrapped(rest if shown else f"Nothing but {rest}", "           ")]
-    parts += ["", "FIGURES", *_figures(audit)]
+    parts += ["", "FIGURES", *_figures(audit), _wrapped(about_cllr(audit.fitted_on), "  ")]
     if audit.left_out:
         by_reason: dict[str, list[str]] = {}
         for name, why in audit.left_out.items():
@@ -41,6 +43,11 @@ def audit_text(audit: Audit) -> str:
         parts += ["", "NOT JUDGED", *(_wrapped(f"{', '.join(names)} {why}", "  ") for why, names in by_reason.items())]
     parts += [_wrapped(f"NOTE: {note}", "") for note in audit.table.notes]
     return "\n".join(parts)
+
+
+def _in_table(one: Finding) -> bool:
+    """Whether the table of figures says the same; a reason why there is no interval has no numbers, and is not in it."""
+    return one.severity == "note" and one.code in _IN_TABLE and bool(one.numbers)
 
 
 def _head(audit: Audit) -> str:
@@ -73,14 +80,22 @@ def _figures(audit: Audit) -> Iterable[str]:
     width = max([8, *(len(str(name)) for name in table.index)])
     yield (
         f"  {'':<{width}}  {'scored':>9}  {'AUC':>5}  {'95 % over files':>16}  {'95 % over clusters':>18}  {'Cllr':>6}  "
-        f"{'other gen.':>10}  {'best':>5}"
+        f"{'cross-fit':>9}  {'best':>5}"
     )
     for name, row in table.iterrows():
         files, clusters = ((row[f"{kind}_low"], row[f"{kind}_high"]) for kind in ("file", "cluster"))
         yield (
             f"  {name!s:<{width}}  {int(row['scored']):>9,}  {row['auc']:.3f}  {_ends(files):>16}  {_ends(clusters):>18}  "
-            f"{row['cllr']:>6.3f}  {_number(row['cllr_new_generators']):>10}  {row['cllr_min']:>5.3f}"
+            f"{row['cllr']:>6.3f}  {_number(row['cllr_new_generators']):>9}  {row['cllr_min']:>5.3f}"
         )
+
+
+def about_cllr(fitted_on: str) -> str:
+    """What the three columns of Cllr are."""
+    return (
+        f"Cllr: cost of the scores as likelihood ratios, as they are; cross-fit: calibrated on other {fitted_on}; best: after the "
+        "best possible calibration. 1 is the cost of saying nothing."
+    )
 
 
 def _ends(pair: tuple[float, float]) -> str:
@@ -92,6 +107,14 @@ def _number(value: float) -> str:
 
 
 def _wrapped(text: str, before: str) -> str:
-    return textwrap.fill(
-        text, _WIDTH, initial_indent=before, subsequent_indent=" " * len(before), break_long_words=False
+    """Lines of a text; percentages and intervals stay on one line."""
+    kept = re.sub(r"(?<=\d) (?=%)|(?<=,) (?=[\d.]+\])", _KEPT, text)
+    lines = textwrap.fill(
+        kept,
+        _WIDTH,
+        initial_indent=before,
+        subsequent_indent=" " * len(before),
+        break_long_words=False,
+        break_on_hyphens=False,
     )
+    return lines.replace(_KEPT, " ")
