@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dfworkbench.core.errors import InputError
 from dfworkbench.datasets.perturb.augment import AugmentSettings, FaceAugment
 from dfworkbench.datasets.sample import FaceSample
 from dfworkbench.faces.dense import fit_dense
@@ -91,6 +92,12 @@ def _dense(sample: FaceSample) -> NDArray[np.float64]:
     """Dense landmarks in pixels of the stored tile."""
     dense = sample.dense[0]
     if not np.isfinite(dense).all():
+        if not np.isfinite(sample.landmarks[0]).all():
+            raise InputError(
+                f"making a self-blended image: the face has no dense landmarks, and its five points are "
+                f"{sample.landmarks[0].tolist()}, but the mask needs either. Extract the data set again and let faces be looked "
+                "for (crops=false, whole=false)."
+            )
         dense = fit_dense(sample.landmarks[0])
     return sample.tiles[0].from_frame(dense)
 

@@ -1,5 +1,6 @@
 """Masks, colours and pairs of self-blended images."""
 
+import dataclasses
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dfworkbench.core.errors import ParameterError
+from dfworkbench.core.errors import InputError, ParameterError
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.datasets.facial_swap.masks import hull_mask
 from dfworkbench.datasets.sample import FaceSample
@@ -241,6 +242,14 @@ def test_dense_landmarks_of_the_data_set_are_used():
     assert np.array_equal(fitted, same)
     assert np.flatnonzero(lower.any(axis=1)).mean() > np.flatnonzero(fitted.any(axis=1)).mean() + 5
     assert np.allclose(five_points(DENSE), FIVE, atol=SIZE / 20)
+
+
+def test_a_face_without_landmarks_is_refused():
+    sample = dataclasses.replace(make_sample(), landmarks=np.full((1, 5, 2), np.nan))
+    with pytest.raises(InputError, match=r"five points are .*nan.*crops=false"):
+        SelfBlending()(sample, rng())
+    with_dense = dataclasses.replace(make_sample(dense=DENSE), landmarks=sample.landmarks)
+    assert SelfBlending()(with_dense, rng())["is_blended"] == 1
 
 
 @pytest.mark.parametrize(
