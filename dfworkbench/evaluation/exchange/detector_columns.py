@@ -68,7 +68,8 @@ def choose_detectors(
             )
         prefix = re.match(r"[^*?\[]*", pattern)[0] if "*" in pattern else ""  # pyright: ignore[reportOptionalSubscript]
         for header in fitting:
-            found[header] = DetectorColumn(header, header[len(prefix) :].strip() or header, polarity, scale)
+            rest = header[len(prefix) :].strip()
+            found[header] = DetectorColumn(header, rest if re.search(r"\w", rest) else header, polarity, scale)
     names = [one.name for one in found.values()]
     plain = [one if names.count(one.name) == 1 else one._replace(name=one.header) for one in found.values()]
     return sorted(plain, key=lambda one: headers.index(one.header))

@@ -65,11 +65,16 @@ class WideFile(NamedTuple):
             yield from file.iter_batches(batch_size=1 << 16, columns=list(names))
 
     def _text(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        with _opened(self.path) as stream:
+        # Arrow reads ahead in a thread. From a Python file it would want the interpreter, and abort where that ends meanwhile.
+        with pa.input_stream(str(self.path), "gzip" if _is_packed(self.path) else None) as stream:
             reader = arrow_csv.open_csv(
                 stream,
                 arrow_csv.ReadOptions(
-                    use_threads=False, block_size=_BLOCK, column_names=self.headers, skip_rows=1, encoding=self.encoding
+                    use_threads=False,
+                    block_size=_BLOCK,
+                    column_names=self.headers,
+                    skip_rows=1,
+                    encoding=self.encoding.removesuffix("-sig"),
                 ),
                 arrow_csv.ParseOptions(delimiter=self.separator, newlines_in_values=True),
                 arrow_csv.ConvertOptions(
@@ -78,7 +83,8 @@ class WideFile(NamedTuple):
                     strings_can_be_null=False,
                 ),
             )
-            yield from reader
+            with reader:
+                yield from reader
 
 
 def open_wide(path: Path | str) -> WideFile:
@@ -115,10 +121,13 @@ def open_wide(path: Path | str) -> WideFile:
     return WideFile(path, headers, checked.separator, encoding, notes)
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _is_packed(path: Path) -> bool:
     with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    return gzip.open(path) if packed else path.open("rb")  # pyright: ignore[reportReturnType]
+        return file.read(2) == b"\x1f\x8b"
+
+
+def _opened(path: Path) -> IO[bytes]:
+    return gzip.open(path) if _is_packed(path) else path.open("rb")  # pyright: ignore[reportReturnType]
 
 
 def _encoding(path: Path) -> tuple[str, list[str]]:

@@ -28,12 +28,19 @@ def audit_files(files: Sequence[Path | str], settings: JudgeSettings) -> Audit:
         TableError: A table cannot be understood or judged.
         ParameterError: A setting does not fit.
     """
+    _require_usual(
+        settings, ("missing", "unit"), "draws clusters, and leaves rows without a score out of a detector's figures"
+    )
     return audit_scores(_table(files, settings), AuditSettings(draws=settings.cluster_draws, seed=settings.seed))
 
 
 def _table(files: Sequence[Path | str], settings: JudgeSettings) -> WideScores:
     if len(files) == 1 and (settings.detectors or _is_plain(Path(files[0]), settings)):
-        _require_wide(settings)
+        _require_usual(
+            settings,
+            ("labels", "frames_in_folders", "rule"),
+            "of one table takes its labels from it, and a row as a file",
+        )
         table = read_wide(files[0], Reading(
             settings.detectors, dict(pair.split("=", 1) for pair in settings.columns), settings.where, settings.polarity,
             settings.scale, settings.fake_label,
@@ -62,12 +69,13 @@ def _is_plain(path: Path, settings: JudgeSettings) -> bool:
         return (score_format(plain) if settings.format == "auto" else settings.format) == "csv"
 
 
-def _require_wide(settings: JudgeSettings) -> None:
-    for name in ("labels", "frames_in_folders"):
-        if getattr(settings, name):
+def _require_usual(settings: JudgeSettings, names: Sequence[str], why: str) -> None:
+    """Raise `ParameterError` where one of these settings was changed, which this audit would not heed."""
+    for name in names:
+        value, usual = getattr(settings, name), JudgeSettings.model_fields[name].default
+        if value != usual:
             raise ParameterError(
-                f"auditing a table of many detectors: {name} is {getattr(settings, name)}, which is for files with one score. "
-                f"Expected a column of labels, and a row per file: leave --{name.replace('_', '-')} out."
+                f"auditing scores: {name} is {value}, but the audit {why}. Expected {usual}: leave --{name.replace('_', '-')} out."
             )
 
 
