@@ -128,11 +128,11 @@ ZOO_COMMANDS: dict[str, Command] = {
         _import,
         {
             "card": {"help": "name of a card, see `dfworkbench zoo list`"},
-            "file": {"type": Path, "help": "the file as its authors published it"},
+            "file": {"type": Path, "help": "the file as its authors published it; of hf_image_classifier the folder"},
             "--name": {"default": "", "help": "folder in checkpoints/ (default: from card and file)"},
             "-p": {
                 "nargs": 2, "action": "append", "default": [], "metavar": ("NAME", "VALUE"),
-                "help": "an option of the card, such as a further file",
+                "help": "an option of the card: fake INDEX and crop face|whole (hf_image_classifier), backbone FILE (univfd)",
             },
             "--accept-licence": _ACCEPT,
         },
