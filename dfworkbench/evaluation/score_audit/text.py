@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from dfworkbench.evaluation.score_audit.audit import Audit, codes_found
+from dfworkbench.evaluation.score_audit.audit import Audit
 from dfworkbench.evaluation.score_audit.findings import KINDS, Finding, by_weight
 
 _WIDTH = 118
@@ -27,7 +27,7 @@ def audit_text(audit: Audit) -> str:
         ]
     parts += [] if audit.headlines else [f"  {NOTHING}"]
     parts += ["", "ALL FINDINGS"]
-    for code in codes_found(audit):
+    for code in audit.codes():
         parts += [f"  {code} {KINDS[code].title}"]
         shown = [one for one in by_weight(audit.of(code)) if not _in_table(one)]
         parts += [_wrapped(sentence, f"    {severity:<5}  ") for severity, sentence in _grouped(shown)]
@@ -86,7 +86,7 @@ def _figures(audit: Audit) -> Iterable[str]:
         files, clusters = ((row[f"{kind}_low"], row[f"{kind}_high"]) for kind in ("file", "cluster"))
         yield (
             f"  {name!s:<{width}}  {int(row['scored']):>9,}  {row['auc']:.3f}  {_ends(files):>16}  {_ends(clusters):>18}  "
-            f"{row['cllr']:>6.3f}  {_number(row['cllr_new_generators']):>9}  {row['cllr_min']:>5.3f}"
+            f"{row['cllr']:>6.3f}  {number_text(row['cllr_new_generators']):>9}  {row['cllr_min']:>5.3f}"
         )
 
 
@@ -102,7 +102,8 @@ def _ends(pair: tuple[float, float]) -> str:
     return "-" if np.isnan(pair[0]) else f"[{pair[0]:.3f}, {pair[1]:.3f}]"
 
 
-def _number(value: float) -> str:
+def number_text(value: float) -> str:
+    """A figure with three decimals; a dash for none."""
     return "-" if np.isnan(value) else f"{value:.3f}"
 
 
