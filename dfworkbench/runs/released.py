@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from dfworkbench.core.errors import ParameterError
+from dfworkbench.core.errors import CheckpointError, ParameterError
 from dfworkbench.core.names import require_name
 from dfworkbench.core.provenance import file_hash, package_version, provenance
 from dfworkbench.core.workspace import Workspace, find_workspace
@@ -46,7 +46,7 @@ def load_released(kind: str, path: Path | str, **options: Any) -> LoadedDetector
     Raises:
         UnknownNameError: There is no importer of this kind, or it has no such option.
         DataNotFoundError: There is no such file; says where to get it.
-        CheckpointError: The file is damaged or holds something else.
+        CheckpointError: The file is damaged, holds something else, or values that are no numbers.
     """
     module, _, function = IMPORTERS[require_name("importer", kind, IMPORTERS)].partition(":")
     load: Callable[..., tuple[str, dict[str, Any], nn.Module]] = getattr(importlib.import_module(module), function)
@@ -54,6 +54,7 @@ def load_released(kind: str, path: Path | str, **options: Any) -> LoadedDetector
     for option in options:
         require_name(f"option of the importer {kind!r}", option, known)
     name, build_options, detector = load(path, **options)
+    _require_finite(detector, Path(path))
     record = {"detector": name, "options": build_options, "source": {"kind": kind, "file": Path(path).name}}
     spec: Any = detector.input_spec
     return LoadedDetector(detector, name, spec, record, Path(path))
@@ -115,6 +116,16 @@ def require_run_name(name: str, path: Path) -> str:
             "begins with a letter or digit. Choose another, or leave it out."
         )
     return name
+
+
+def _require_finite(detector: nn.Module, path: Path) -> None:
+    state = detector.state_dict()
+    bad = [name for name, value in state.items() if value.is_floating_point() and not value.isfinite().all()]
+    if bad:
+        raise CheckpointError(
+            f"importing {path}: {len(bad)} of the {len(state)} tensors that it gives hold values that are no numbers (first: "
+            f"{bad[0]!r}). Expected finite weights: the file is damaged, or its training diverged. Get it again."
+        )
 
 
 def _described(options: dict[str, Any]) -> dict[str, Any]:

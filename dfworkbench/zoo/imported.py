@@ -185,8 +185,10 @@ def _path(card: "Card", item: "CardFile", fetch: bool, progress: bool, workspace
     found = find_cached(card, item, workspace)
     if found is None:
         named = card.name if item == card.files[0] else f"{card.name}:{item.name}"
+        others = [f"{card.name}:{file.name}" for file in whole_files(card) if find_run(card, file.name, workspace)]
+        hint = f"Imported and ready to use instead: {', '.join(others)}. " if others else ""
         raise DataNotFoundError(
-            f"using the card {card.name!r}: {item.name} is not on this machine, and nothing is fetched unasked. Get it with "
+            f"using the card {card.name!r}: {item.name} is not on this machine, and nothing is fetched unasked. {hint}Get it with "
             f"dfworkbench zoo get {named}, or add --get; in notebook 03, choose it and press Get. "
             f"{by_hand_text(card, item, target_path(card, item, workspace))}"
         )

@@ -152,9 +152,10 @@ class Check:
         lines = [f"{self.detector} on real and fake files:", metrics_text(self.metrics)]
         if self.seems_swapped:
             lines.append(
-                f"WARNING: the AUC of {self.auc:.3f} is below {SWAPPED_AUC}: real files score higher than fakes. The labels of "
-                "this release may be swapped (its logit for fake is then that for real), or it fails on footage of this kind. "
-                "Compare with its authors' figures; import a classifier of others anew with the other index (-p fake INDEX)."
+                f"WARNING: the AUC of {self.auc:.3f} is below {SWAPPED_AUC}: real files score higher than fakes. Check "
+                "that the first folder holds the real files. If it does, the labels of this release may be swapped (its logit for "
+                "fake is then that for real), or it fails on footage of this kind. Compare with its authors' figures; import a "
+                "classifier of others anew with the other index (-p fake INDEX)."
             )
         return "\n".join(lines)
 

@@ -7,6 +7,9 @@ from torch import Tensor, nn
 
 from dfworkbench.core.errors import MissingDependencyError, ParameterError
 
+#: Options of timm that would fetch or read files: a run of a stranger names trunk and options, and gives all weights itself.
+_READING = ("checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir")
+
 
 def build_trunk(library: str, name: str, options: Mapping[str, Any]) -> nn.Module:
     """A trunk with fresh weights; its attribute `width` is that of the vector it gives.
@@ -39,6 +42,10 @@ def _timm(name: str, num_classes: int = 0, norm_eps: float = 0.0, **options: Any
         import timm
     except ImportError:
         raise MissingDependencyError(f"building the trunk {name!r}: it needs timm: pip install timm") from None
+    if not timm.is_model(name):  # "hf-hub:…" and "local-dir:…" would be asked for their configuration
+        raise LookupError(f"timm {timm.__version__} has no such network")
+    if reading := [option for option in _READING if option in options]:
+        raise ValueError(f"its options {', '.join(reading)} would read other files")
     trunk: Any = timm.create_model(name, pretrained=False, num_classes=num_classes, **options)
     for module in trunk.modules():
         if norm_eps and isinstance(module, nn.LayerNorm):

@@ -119,6 +119,17 @@ def test_a_failed_import_leaves_nothing(toy, released, monkeypatch):
     assert [path.name for path in toy.checkpoints.iterdir()] == ["late"]
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_values_that_are_no_numbers_are_refused(toy, released, value):
+    content = torch.load(released)
+    name = next(name for name in content["model"] if name.endswith("weight"))
+    content["model"][name].view(-1)[0] = value
+    torch.save(content, released)
+    with pytest.raises(CheckpointError, match="no numbers"):
+        save_released("dfforensics", released, "diverged")
+    assert not (toy.checkpoints / "diverged").exists()
+
+
 def test_two_processes_do_not_import_one_run(toy, released):
     """The second is told who is at it; what a killed import left behind is in nobody's way."""
     staging = toy.checkpoints / ".import-paper"

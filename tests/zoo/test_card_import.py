@@ -289,6 +289,10 @@ def test_published_is_built_from_its_options_only():
         build_detector("published", trunk="meso4", library="meso", fake=2, size_px=256)
     with pytest.raises(ParameterError, match="vit_nothing"):
         build_detector("published", trunk="vit_nothing")
+    with pytest.raises(ParameterError, match="no such network"):  # the hub would be asked for it
+        build_detector("published", trunk="hf-hub:owner/network")
+    with pytest.raises(ParameterError, match="checkpoint_path"):
+        build_detector("published", trunk="resnet18", trunk_options={"checkpoint_path": "weights.pth"})
     with pytest.raises(ParameterError, match="widht"):
         build_detector("published", trunk="b0", library="efficientnet", trunk_options={"widht": 1})
 

@@ -310,7 +310,7 @@ def test_half_a_file_must_not_look_whole(server):
 def test_endless_answers_end(server, monkeypatch, stated):
     monkeypatch.setattr("dfworkbench.zoo.transfer.MOST_BYTES", 100_000)
     server.lengths = stated
-    with pytest.raises(DownloadError, match="100,000 bytes|at most 100,000"):
+    with pytest.raises(DownloadError, match=r"100,000 bytes|at most 100,000"):
         fetched(card_of(f"{server.url}/w.bin", bytes=None))
 
 

@@ -4,37 +4,12 @@ import subprocess
 import sys
 
 import pytest
-from weight_server import serving
 
 from dfworkbench import __main__ as cli
 from dfworkbench import zoo
-from dfworkbench.core.workspace import HOME_VARIABLE
 
+pytestmark = pytest.mark.usefixtures("home")
 MESO = "github.com/SCLBD/DeepfakeBench/releases/download/v1.0.1/meso4_best.pth"
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    for name in (
-        "DFWORKBENCH_WEIGHTS",
-        "DFWORKBENCH_OFFLINE",
-        "HF_HUB_OFFLINE",
-        "TORCH_HOME",
-        "HF_HOME",
-        "HF_HUB_CACHE",
-    ):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user_cache"))
-    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "home"))
-    (tmp_path / "home" / "checkpoints").mkdir(parents=True)
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def mirror(monkeypatch):
-    with serving() as state:
-        monkeypatch.setenv("DFWORKBENCH_MIRROR", state.url)
-        yield state
 
 
 def test_list_is_one_line_per_card(capsys):

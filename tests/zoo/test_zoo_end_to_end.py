@@ -12,40 +12,16 @@ from authors_files import dfb_meso4, prefixed, timm_shapes
 from PIL import Image
 from safetensors.torch import save_file
 from seeded_weights import seeded_file
-from weight_server import WeightServer, serving
+from weight_server import WeightServer
 
 from dfworkbench import __main__ as cli
 from dfworkbench import zoo
-from dfworkbench.core.workspace import HOME_VARIABLE
 from dfworkbench.runs.run import Run
 
+pytestmark = pytest.mark.usefixtures("home")
 TRIALS = Path(os.environ.get("DFWORKBENCH_TRIALS", ""))
 MESONET = TRIALS / "weights" / "mesonet"
 CLIP = TRIALS / "media" / "clips" / "d0.mp4"
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch) -> Path:
-    for name in (
-        "DFWORKBENCH_WEIGHTS",
-        "DFWORKBENCH_OFFLINE",
-        "HF_HUB_OFFLINE",
-        "TORCH_HOME",
-        "HF_HOME",
-        "HF_HUB_CACHE",
-    ):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user_cache"))
-    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "home"))
-    (tmp_path / "home" / "checkpoints").mkdir(parents=True)
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def mirror(monkeypatch):
-    with serving() as state:
-        monkeypatch.setenv("DFWORKBENCH_MIRROR", state.url)
-        yield state
 
 
 def offer(mirror: WeightServer, card: str, file: str, content: bytes) -> None:

@@ -125,3 +125,9 @@ def test_check_looks_at_both_folders_first(home, tmp_path):
     (tmp_path / "real" / "a.png").touch()
     with pytest.raises(DataNotFoundError, match="nowhere"):
         check("mine", tmp_path / "real", tmp_path / "nowhere")
+
+
+def test_another_imported_file_of_the_card_is_named(home):
+    make_run(home, "mesonet_Meso4_F2F", "mesonet", "Meso4_F2F.h5")
+    with pytest.raises(DataNotFoundError, match=r"instead: mesonet:Meso4_F2F\.h5"):
+        find_weights("mesonet")
