@@ -13,7 +13,7 @@ from dfworkbench.core.outputs import PAGE, OutputKind, require_replaceable
 from dfworkbench.core.workspace import atomic_path, require_writable
 from dfworkbench.evaluation.score_audit.audit import Audit
 from dfworkbench.evaluation.score_audit.findings import KINDS
-from dfworkbench.evaluation.score_audit.text import NOTHING, about_cllr, number_text
+from dfworkbench.evaluation.score_audit.text import NOTHING, RED, about_cllr, counted_rows, number_text
 from dfworkbench.show.plots.score_audit import plot_against_sources, plot_audit
 
 PAGE_NAME, RECORD_NAME = "audit.html", "audit.json"
@@ -54,15 +54,8 @@ def write_audit(audit: Audit, folder: Path) -> tuple[Path, Path]:
 
 def audit_html(audit: Audit) -> str:
     """The body of the page."""
-    fakes, reals = audit.table.counts()
-    counts = audit.counts()
     where = ", ".join(audit.table.read.get("where", ()))
-    lead = (
-        f"{len(audit.table):,} rows, {fakes:,} fake and {reals:,} real{f' ({where})' if where else ''}; "
-        f"{len(audit.figures)} {'detector' if len(audit.figures) == 1 else 'detectors'} judged. Findings: {counts['red']} red, "
-        f"{counts['amber']} amber, "
-        f"{counts['note']} notes. Red: a figure does not mean what it seems to mean."
-    )
+    lead = f"{counted_rows(audit)}{f' ({where})' if where else ''}. Findings: {audit.counted()}. {RED}"
     sections = {
         "What matters most": headlines_html(audit),
         "The detectors": _detectors(audit),

@@ -79,6 +79,11 @@ class Audit:
         """Findings of each severity."""
         return {name: sum(one.severity == name for one in self.findings) for name in SEVERITIES}
 
+    def counted(self) -> str:
+        """The findings of each severity in words."""
+        counts = self.counts()
+        return f"{counts['red']} red, {counts['amber']} amber, {counts['note']} note{'s' * (counts['note'] != 1)}"
+
     def codes(self) -> list[str]:
         """The kinds that were found, F1 to F13."""
         return [code for code in CODES if self.of(code)]
