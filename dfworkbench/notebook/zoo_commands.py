@@ -20,17 +20,17 @@ def _list(given: argparse.Namespace) -> int:
 
 
 def _show(given: argparse.Namespace) -> int:
+    from dfworkbench.zoo.card_runs import split_name
     from dfworkbench.zoo.describe import card_text
-    from dfworkbench.zoo.imported import split_name
 
     say(card_text(split_name(given.card)[0]))
     return 0
 
 
 def _get(given: argparse.Namespace) -> int:
+    from dfworkbench.zoo.card_runs import split_name, with_parts
     from dfworkbench.zoo.describe import file_text
     from dfworkbench.zoo.fetching import get
-    from dfworkbench.zoo.imported import split_name, with_parts
 
     card, file = split_name(given.card)
     accept = _accepts(given, [card.name])
@@ -44,7 +44,7 @@ def _get(given: argparse.Namespace) -> int:
 
 
 def _import(given: argparse.Namespace) -> int:
-    from dfworkbench.zoo.imported import import_file, split_name
+    from dfworkbench.zoo.card_runs import import_file, split_name
 
     card, _ = split_name(given.card)
     accept = _accepts(given, [card.name])

@@ -20,7 +20,7 @@ from dfworkbench.core.errors import CheckpointError
 from dfworkbench.core.provenance import file_hash
 from dfworkbench.runs.run import Run
 from dfworkbench.zoo.cache import read_record, record_path, target_path
-from dfworkbench.zoo.imported import import_file, run_of
+from dfworkbench.zoo.card_runs import import_file, run_of
 
 pytestmark = pytest.mark.usefixtures("home")
 TRIALS = Path(os.environ.get("DFWORKBENCH_TRIALS", ""))
