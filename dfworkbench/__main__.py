@@ -122,7 +122,7 @@ def _score(given: argparse.Namespace) -> int:
     if given.table:  # before anything is computed
         require_replaceable(given.table, SCORE_TABLE)
     from dfworkbench.evaluation.scoring.score import score_to_table
-    from dfworkbench.zoo.imported import require_no_bare_card
+    from dfworkbench.zoo.card_runs import require_no_bare_card
 
     require_no_bare_card(given.checkpoint)
     scored, table = score_to_table(given.path, given.checkpoint, settings, given.table)

@@ -5,9 +5,10 @@ from typing import Any
 import ipywidgets as w
 from IPython.display import HTML, display
 
-from dfworkbench.core.html import html_table, note_html, picture, wrap
+from dfworkbench.core.html import html_table, picture, wrap
 from dfworkbench.evaluation.score_audit.audit import Audit
 from dfworkbench.show.plots.score_audit import plot_audit
+from dfworkbench.show.score_audit_page import headlines_html
 
 _ALL = "all detectors"
 
@@ -31,16 +32,16 @@ class AuditExplorer:
     def page(self) -> HTML:
         """Headlines, figure, and the findings of the chosen detector with those about all."""
         audit, chosen = self.audit, self.detector.value
-        first = "".join(
-            note_html(f"{one.code}, {one.title}: {one.sentence}{audit.likewise(one)}", bad=one.severity == "red")
-            for one in audit.headlines
-        )
         rows = audit.frame("" if chosen == _ALL else chosen)
         cells = [[row.severity, row.code, row.about, row.finding] for row in rows.itertuples()]
         bold = [row.severity == "red" for row in rows.itertuples()]
         figure = picture(plot_audit(audit), "AUC of every detector with 95 % intervals over files and over clusters")
         clusters = f"<p class='dfw-hint'>Clusters: {audit.clusters}.</p>"
-        return HTML(wrap(f"{first}{figure}{clusters}{html_table(['', 'kind', 'about', 'finding'], cells, bold)}"))
+        return HTML(
+            wrap(
+                f"{headlines_html(audit)}{figure}{clusters}{html_table(['', 'kind', 'about', 'finding'], cells, bold)}"
+            )
+        )
 
     def _draw(self, _: Any = None) -> None:
         if self._shown is not None:

@@ -18,9 +18,9 @@ from dfworkbench.notebook.pickers import save_upload
 from dfworkbench.notebook.published import PREFIX, card_of_run, checkpoint_labels, checkpoints, why_by_hand
 from dfworkbench.zoo.cache import target_path
 from dfworkbench.zoo.card import Card, get_card, list_cards
+from dfworkbench.zoo.card_runs import find_run, import_file, run_of, split_name, whole_files, with_parts
 from dfworkbench.zoo.describe import cards_table
 from dfworkbench.zoo.fetching import get
-from dfworkbench.zoo.imported import find_run, import_file, run_of, split_name, whole_files, with_parts
 from dfworkbench.zoo.licences import is_accepted
 
 _HINT = (

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dfworkbench.core.offline import offline
 from dfworkbench.core.workspace import Workspace
 from dfworkbench.runs.run import Run
-from dfworkbench.zoo import imported
+from dfworkbench.zoo import card_runs
 from dfworkbench.zoo.card import CardFile
 from dfworkbench.zoo.describe import cards_table
 
@@ -36,13 +36,13 @@ def run_of(name: str, workspace: Workspace | None = None) -> str:
     """
     if not name.startswith(PREFIX):
         return name
-    card, file = imported.split_name(name.removeprefix(PREFIX))
-    return imported.run_of(card, file, workspace=workspace).name
+    card, file = card_runs.split_name(name.removeprefix(PREFIX))
+    return card_runs.run_of(card, file, workspace=workspace).name
 
 
 def card_of_run(name: str, workspace: Workspace | None = None) -> str:
     """The card that a run was imported by; "" for other runs."""
-    sources = {folder.name: source for folder, source in imported.imported_runs(workspace).items()}
+    sources = {folder.name: source for folder, source in card_runs.imported_runs(workspace).items()}
     return str(sources[name]["card"].get("name", "")) if name in sources else ""
 
 

@@ -20,17 +20,17 @@ def _list(given: argparse.Namespace) -> int:
 
 
 def _show(given: argparse.Namespace) -> int:
+    from dfworkbench.zoo.card_runs import split_name
     from dfworkbench.zoo.describe import card_text
-    from dfworkbench.zoo.imported import split_name
 
     say(card_text(split_name(given.card)[0]))
     return 0
 
 
 def _get(given: argparse.Namespace) -> int:
+    from dfworkbench.zoo.card_runs import split_name, with_parts
     from dfworkbench.zoo.describe import file_text
     from dfworkbench.zoo.fetching import get
-    from dfworkbench.zoo.imported import split_name, with_parts
 
     card, file = split_name(given.card)
     accept = _accepts(given, [card.name])
@@ -44,7 +44,7 @@ def _get(given: argparse.Namespace) -> int:
 
 
 def _import(given: argparse.Namespace) -> int:
-    from dfworkbench.zoo.imported import import_file, split_name
+    from dfworkbench.zoo.card_runs import import_file, split_name
 
     card, _ = split_name(given.card)
     accept = _accepts(given, [card.name])
@@ -128,11 +128,11 @@ ZOO_COMMANDS: dict[str, Command] = {
         _import,
         {
             "card": {"help": "name of a card, see `dfworkbench zoo list`"},
-            "file": {"type": Path, "help": "the file as its authors published it"},
+            "file": {"type": Path, "help": "the file as its authors published it; of hf_image_classifier the folder"},
             "--name": {"default": "", "help": "folder in checkpoints/ (default: from card and file)"},
             "-p": {
                 "nargs": 2, "action": "append", "default": [], "metavar": ("NAME", "VALUE"),
-                "help": "an option of the card, such as a further file",
+                "help": "an option of the card: fake INDEX and crop face|whole (hf_image_classifier), backbone FILE (univfd)",
             },
             "--accept-licence": _ACCEPT,
         },

@@ -11,9 +11,9 @@ import dfworkbench
 from dfworkbench.core.html import figure_html, html_table, note_html, write_page
 from dfworkbench.core.outputs import PAGE, OutputKind, require_replaceable
 from dfworkbench.core.workspace import atomic_path, require_writable
-from dfworkbench.evaluation.score_audit.audit import Audit, codes_found
-from dfworkbench.evaluation.score_audit.findings import KINDS, Finding
-from dfworkbench.evaluation.score_audit.text import NOTHING, about_cllr
+from dfworkbench.evaluation.score_audit.audit import Audit
+from dfworkbench.evaluation.score_audit.findings import KINDS
+from dfworkbench.evaluation.score_audit.text import NOTHING, RED, about_cllr, counted_rows, number_text
 from dfworkbench.show.plots.score_audit import plot_against_sources, plot_audit
 
 PAGE_NAME, RECORD_NAME = "audit.html", "audit.json"
@@ -54,19 +54,12 @@ def write_audit(audit: Audit, folder: Path) -> tuple[Path, Path]:
 
 def audit_html(audit: Audit) -> str:
     """The body of the page."""
-    fakes, reals = audit.table.counts()
-    counts = audit.counts()
     where = ", ".join(audit.table.read.get("where", ()))
-    lead = (
-        f"{len(audit.table):,} rows, {fakes:,} fake and {reals:,} real{f' ({where})' if where else ''}; "
-        f"{len(audit.figures)} {'detector' if len(audit.figures) == 1 else 'detectors'} judged. Findings: {counts['red']} red, "
-        f"{counts['amber']} amber, "
-        f"{counts['note']} notes. Red: a figure does not mean what it seems to mean."
-    )
+    lead = f"{counted_rows(audit)}{f' ({where})' if where else ''}. Findings: {audit.counted()}. {RED}"
     sections = {
-        "What matters most": "".join(_headline(audit, one) for one in audit.headlines) or f"<p>{NOTHING}</p>",
+        "What matters most": headlines_html(audit),
         "The detectors": _detectors(audit),
-        "All findings": "".join(_kind(audit, code) for code in codes_found(audit)),
+        "All findings": "".join(_kind(audit, code) for code in audit.codes()),
     }
     if len(audit.pairs):
         sections["Pairs of detectors"] = _pairs(audit)
@@ -80,8 +73,13 @@ def audit_html(audit: Audit) -> str:
     return f"<header>{head}<nav>{links}</nav></header><main>{body}</main>"
 
 
-def _headline(audit: Audit, one: Finding) -> str:
-    return note_html(f"{one.code}, {one.title}: {one.sentence}{audit.likewise(one)}", bad=one.severity == "red")
+def headlines_html(audit: Audit) -> str:
+    """The findings that matter most as coloured notes, or that there are none."""
+    notes = [
+        note_html(f"{one.code}, {one.title}: {one.sentence}{audit.likewise(one)}", bad=one.severity == "red")
+        for one in audit.headlines
+    ]
+    return "".join(notes) or f"<p>{NOTHING}</p>"
 
 
 def _detectors(audit: Audit) -> str:
@@ -101,7 +99,7 @@ def _detectors(audit: Audit) -> str:
         [
             name, f"{int(row['scored']):,}", f"{row['auc']:.3f}", _ends(row["file_low"], row["file_high"]),
             _ends(row["cluster_low"], row["cluster_high"]), _ends(row["left_out_low"], row["left_out_high"]),
-            f"{row['cllr']:.3f}", _number(row["cllr_new_generators"]), f"{row['cllr_min']:.3f}",
+            f"{row['cllr']:.3f}", number_text(row["cllr_new_generators"]), f"{row['cllr_min']:.3f}",
         ]
         for name, row in table.iterrows()
     ]  # fmt: skip
@@ -153,10 +151,6 @@ def _reading(audit: Audit) -> str:
 
 def _ends(low: float, high: float) -> str:
     return "-" if np.isnan(low) else f"{low:.3f} to {high:.3f}"
-
-
-def _number(value: float) -> str:
-    return "-" if np.isnan(value) else f"{value:.3f}"
 
 
 def _p(value: float) -> str:

@@ -43,17 +43,12 @@ def target_path(card: "Card", file: "CardFile", workspace: Workspace | None = No
 def find_cached(card: "Card", file: "CardFile", workspace: Workspace | None = None) -> Path | None:
     """A file of a card that is on this machine already, with the right hash; None if there is none.
 
-    Of a card without hash, that of a file that somebody put there is recorded when it is first seen.
-
     Raises:
         DownloadError: The cache holds a file of this name with another hash than expected; it is left as it is.
     """
     target = target_path(card, file, workspace)
     if target.is_file():
-        sha256 = file_hash(target)
-        require_hash(card, file, target, sha256, f"Delete {target} and get it again.")
-        if not file.sha256:  # put there by hand, unless it is recorded already
-            write_record(target, sha256, {"bytes": target.stat().st_size, "address": "put there by hand"})
+        require_hash(card, file, target, file_hash(target), f"Delete {target} and get it again.")
         return target
     return next((path for path in _elsewhere(file) if file_hash(path) == file.sha256), None) if file.sha256 else None
 
@@ -98,6 +93,18 @@ def write_record(target: Path, sha256: str, about: Mapping[str, Any]) -> None:
     """Record a file that was seen for the first time; an older record stays."""
     if not read_record(target):
         write_object(record_path(target), {"sha256": sha256, "date": today(), **about})
+
+
+def record_by_hand(file: "CardFile", target: Path, path: Path) -> None:
+    """Record a file that somebody brought, if its card states no hash; an older record stays.
+
+    Args:
+        file: The file of the card.
+        target: Where it belongs; the record lies beside it.
+        path: Where it lies.
+    """
+    if not file.sha256 and not read_record(target):
+        write_record(target, file_hash(path), {"bytes": path.stat().st_size, "address": "brought by hand"})
 
 
 def size_of(file: "CardFile") -> str:

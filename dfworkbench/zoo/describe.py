@@ -11,7 +11,7 @@ from dfworkbench.core.workspace import Workspace
 from dfworkbench.zoo.addresses import fetch_address
 from dfworkbench.zoo.cache import size_of, target_path
 from dfworkbench.zoo.card import list_cards
-from dfworkbench.zoo.imported import find_run, imported_runs, whole_files, with_parts
+from dfworkbench.zoo.card_runs import find_run, imported_runs, whole_files, with_parts
 
 if TYPE_CHECKING:
     from dfworkbench.core.input_spec import InputSpec

@@ -10,7 +10,7 @@ from dfworkbench.core.offline import offline
 from dfworkbench.core.provenance import file_hash
 from dfworkbench.core.workspace import Workspace, explain_write
 from dfworkbench.zoo.addresses import fetch_address, require_safe
-from dfworkbench.zoo.cache import find_cached, require_hash, size_of, target_path, write_record
+from dfworkbench.zoo.cache import find_cached, record_by_hand, require_hash, size_of, target_path, write_record
 from dfworkbench.zoo.card import get_card
 from dfworkbench.zoo.licences import require_accepted
 
@@ -60,7 +60,10 @@ def get(
     if found is None:
         _require_possible(card, item, target)
         _fetch(card, item, target, progress, patience)
-    return found or target
+        return target
+    if found == target:
+        record_by_hand(item, target, target)
+    return found
 
 
 def require_files(card: "Card") -> None:

@@ -48,6 +48,10 @@ def describe(folder: Path, fake: int | str | None = None, crop: str = "whole") -
         CheckpointError: The files need code of the repository, or describe a network or an input that is not known here.
     """
     require_name("crop of a classifier", crop, ("face", "whole"))
+    if not folder.exists():
+        raise DataNotFoundError(
+            f"{_DOING}: {folder} does not exist. Expected the folder of a classifier: check the path."
+        )
     folder = folder if folder.is_dir() else folder.parent
     config, preprocessor = _json(folder / _CONFIG), _json(folder / _PREPROCESSOR)
     if "auto_map" in config:

@@ -19,7 +19,7 @@ from dfworkbench.evaluation.scoring.score import score_to_table
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
 from dfworkbench.runs.checkpoints import load_detector
 from dfworkbench.runs.run import Run
-from dfworkbench.zoo.imported import find_run, run_of, split_name
+from dfworkbench.zoo.card_runs import find_run, run_of, split_name
 from dfworkbench.zoo.licences import require_accepted
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def find_all_weights(names: Sequence[str], *, accept: bool | Sequence[str] = Fal
     Args:
         names: Cards and runs.
         accept: Accept the terms of all cards, or of those that are listed.
-        options: As `imported.run_of`.
+        options: As `card_runs.run_of`.
     """
     accepted = {name: accept if isinstance(accept, bool) else name.partition(":")[0] in accept for name in names}
     for name in names:
@@ -103,7 +103,7 @@ def find_weights(name: str, **options: Any) -> Path:
 
     Args:
         name: The name.
-        options: As `imported.run_of`.
+        options: As `card_runs.run_of`.
 
     Raises:
         UnknownNameError: It is neither.

@@ -242,6 +242,16 @@ def test_f10_a_generator_that_is_found_alone(tmp_path):
     assert found.numbers["source"] == "gens05"
 
 
+def test_a_sentence_begins_with_the_detector_only_once(tmp_path):
+    table, y, rng = made()
+    table.loc[y == 1, "source"] = rng.choice(["easy", "hard", "harder"], (y == 1).sum())
+    table["prob_a"] = np.where(table["source"] == "easy", 1 - 1e-4 * rng.random(len(y)), rng.random(len(y)) * 0.9)
+    found = audited(table, tmp_path)
+    assert any(one.sentence.startswith("Hint: a has") for one in found.of("F10", "a"))
+    assert "aHint" not in str(found)
+    assert "amber  Hint: a has" in str(found)
+
+
 def test_f11_probabilities_that_cost_more_than_nothing(tmp_path):
     table, *_ = made()
     table["prob_a"] = 1 / (1 + np.exp(-8 * np.log(table["prob_a"] / (1 - table["prob_a"]))))

@@ -189,6 +189,14 @@ def test_a_pattern_that_fits_nothing_names_the_headers(tmp_path):
         read(broken)
 
 
+@pytest.mark.parametrize(
+    "given", [{"missing": "as_chance"}, {"unit": "group"}, {"rule": "mean"}, {"labels": "labels.csv"}]
+)
+def test_settings_that_an_audit_would_not_heed_are_refused(given, tmp_path):
+    with pytest.raises(ParameterError, match=next(iter(given))):
+        audit_files([written(tmp_path)], JudgeSettings(detectors=["p_*"], **given))
+
+
 def test_a_packed_file_with_one_score_is_judged_as_ever(tmp_path):
     text = "path,label,score\n" + "".join(f"{i},{i % 2},0.{i}\n" for i in range(1, 9))
     plain = judge(written(tmp_path, text), JudgeSettings(draws=10))

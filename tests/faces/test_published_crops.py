@@ -150,7 +150,7 @@ def test_regions_have_the_authors_size(name, box, size):
 
 
 def test_the_margin_above_is_twice_the_rounded_one():
-    # 0.2 of 127 px is 25.4: 25 px at each side and 50 above, where 0.4 of 127 px would be 51; 202 px high, and wider than that
+    # 0.2 of 127 px is 25.4: 25 px at each side and 50 above, where 0.4 of 127 px would be 51
     spec = dataclasses.replace(SPECS["icpr"], square_after_margins=False, border="repeat")
     assert region_of(spec, (300, 200, 400, 327)).tolist() == [275, 150, 425, 352]
 

@@ -352,7 +352,7 @@ def test_a_file_put_there_by_hand_is_recorded(home):
     assert "https://example.org/page" in str(error.value)
     target.parent.mkdir(parents=True)
     target.write_bytes(BYTES)
-    assert find_cached(card, card.file()) == target  # as scoring without --get looks for it
+    assert fetched(card) == target
     target.write_bytes(b"other")
     for use in (fetched, lambda card: find_cached(card, card.file())):
         with pytest.raises(DownloadError, match=SHA256):

@@ -90,7 +90,7 @@ def test_import_takes_options_of_the_card(monkeypatch, home, capsys):
         seen.append((card.name, path.name, name, accept, options))
         return home / "checkpoints" / "made"
 
-    monkeypatch.setattr("dfworkbench.zoo.imported.import_file", import_file)
+    monkeypatch.setattr("dfworkbench.zoo.card_runs.import_file", import_file)
     words = "zoo import gend_clip model.safetensors --name made -p fake 1 -p backbone -x.bin"
     assert cli.main(words.split()) == 0
     assert seen == [("gend_clip", "model.safetensors", "made", False, {"fake": 1, "backbone": "-x.bin"})]

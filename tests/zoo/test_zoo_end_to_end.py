@@ -16,7 +16,11 @@ from weight_server import WeightServer
 
 from dfworkbench import __main__ as cli
 from dfworkbench import zoo
+from dfworkbench.core.errors import CheckpointError
+from dfworkbench.core.provenance import file_hash
 from dfworkbench.runs.run import Run
+from dfworkbench.zoo.cache import read_record, record_path, target_path
+from dfworkbench.zoo.card_runs import import_file, run_of
 
 pytestmark = pytest.mark.usefixtures("home")
 TRIALS = Path(os.environ.get("DFWORKBENCH_TRIALS", ""))
@@ -94,3 +98,21 @@ def test_another_file_under_a_published_name_is_refused(tmp_path, capsys):
     other.write_bytes((MESONET / "Meso4_F2F.h5").read_bytes())
     assert cli.main(["zoo", "import", "mesonet", str(other)]) == 2
     assert zoo.get_card("mesonet").file("Meso4_DF.h5").sha256 in capsys.readouterr().err
+
+
+def test_hash_of_a_file_that_was_brought_is_recorded_once_it_fits(home, tmp_path):
+    card = zoo.get_card("dfb_meso4")
+    target = target_path(card, card.file())
+    target.parent.mkdir(parents=True)
+    for bring, use in (
+        (tmp_path / target.name, lambda path: import_file(card, path, accept=True)),
+        (target, lambda path: run_of(card)),
+    ):
+        bring.write_text("<html>not found</html>" * 20)
+        with pytest.raises(CheckpointError):
+            use(bring)
+        assert not read_record(target)
+        torch.save(seeded_file(prefixed(dfb_meso4(), "backbone.")), bring)
+        shutil.rmtree(use(bring))
+        assert read_record(target)["sha256"] == file_hash(bring)
+        record_path(target).unlink()

@@ -12,7 +12,7 @@ from dfworkbench.core.workspace import HOME_VARIABLE, Workspace
 from dfworkbench.datasets.tables import SCORES
 from dfworkbench.zoo import check, score
 from dfworkbench.zoo.card import Card, CardFile, get_card
-from dfworkbench.zoo.imported import find_run, require_no_bare_card, whole_files, with_parts
+from dfworkbench.zoo.card_runs import find_run, require_no_bare_card, whole_files, with_parts
 from dfworkbench.zoo.licences import is_accepted
 from dfworkbench.zoo.scoring import find_weights
 

@@ -1,6 +1,6 @@
 """Run the audit of a table of scores: `audit_scores` gives an `Audit` with its findings and a table of figures per detector."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +79,15 @@ class Audit:
         """Findings of each severity."""
         return {name: sum(one.severity == name for one in self.findings) for name in SEVERITIES}
 
+    def counted(self) -> str:
+        """The findings of each severity in words."""
+        counts = self.counts()
+        return f"{counts['red']} red, {counts['amber']} amber, {counts['note']} note{'s' * (counts['note'] != 1)}"
+
+    def codes(self) -> list[str]:
+        """The kinds that were found, F1 to F13."""
+        return [code for code in CODES if self.of(code)]
+
     def of(self, code: str = "", detector: str = "") -> list[Finding]:
         """Findings of a kind, or of a detector."""
         return [one for one in self.findings if code in ("", one.code) and detector in ("", one.detector)]
@@ -100,7 +109,7 @@ class Audit:
         return _plain({
             "format": FORMAT, "read": {**self.table.read, "title": self.table.title, "rows": len(self.table), "fakes": fakes,
             "reals": reals, "notes": list(self.table.notes)}, "settings": self.settings.model_dump(), "clusters": self.clusters,
-            "detectors": dict(self.figures), "against_real_sources": dict(self.against), 
+            "detectors": dict(self.figures), "against_real_sources": dict(self.against),
             "left_out": dict(self.left_out), "counts": self.counts(),
             "headlines": [self.findings.index(one) for one in self.headlines],
             "findings": [
@@ -195,8 +204,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not np.isfinite(value) else value
-
-
-def codes_found(audit: Audit) -> Iterator[str]:
-    """The kinds that were found, in their order."""
-    return (code for code in CODES if audit.of(code))

@@ -193,7 +193,7 @@ def calibration(one: Judged, found: LrFigures) -> list[Finding]:
     if worse and not np.isnan(found.new_generators):
         words += ". Calibrated, it is not shown to be better than saying nothing"
     words += "."
-    return [Finding("F11", severity, words, one.name, numbers_of(found), weight=found.raw)]
+    return [Finding("F11", severity, words, one.name, _named(found), weight=found.raw)]
 
 
 def fitted_on(clusters: Clusters | None) -> str:
@@ -201,8 +201,7 @@ def fitted_on(clusters: Clusters | None) -> str:
     return "files" if clusters is None else "people" if clusters.together else "generators"
 
 
-def numbers_of(found: LrFigures) -> dict[str, object]:
-    """The figures by name."""
+def _named(found: LrFigures) -> dict[str, object]:
     return {
         "clip": CLIP, "log_loss": found.log_loss, "brier": found.brier, "ece": found.ece, "cllr": found.raw,
         "cllr_new_generators": found.new_generators, "cllr_new_sources": found.new_sources, "cllr_min": found.least,

@@ -13,8 +13,7 @@ from dfworkbench.evaluation.metrics.clusters import Wins, bootstrap_p, drawn_auc
 from dfworkbench.evaluation.metrics.delong import holm
 from dfworkbench.evaluation.metrics.interval import NAN
 from dfworkbench.evaluation.score_audit.findings import Finding, Severity, percent
-from dfworkbench.evaluation.score_audit.hints import shared_rows
-from dfworkbench.evaluation.score_audit.prepare import Clusters, Judged, drawn_clusters
+from dfworkbench.evaluation.score_audit.prepare import Clusters, Judged, drawn_clusters, shared_rows
 
 ALPHA = 0.05
 #: Draws per pair below which Holm's correction cannot find anything: the smallest p of a bootstrap is 2 / (draws + 1).
@@ -55,7 +54,6 @@ class Differences(NamedTuple):
         aucs: Detector -> AUC on these rows.
         on_top: Detector -> share of cluster draws in which its AUC is the highest, k equal ones counting 1 / k each; empty
             without clusters.
-        interval: Detector -> ends of its interval over clusters on these rows; empty without clusters.
     """
 
     pairs: list[Pair]
@@ -63,7 +61,6 @@ class Differences(NamedTuple):
     draws: int
     aucs: dict[str, float]
     on_top: dict[str, float]
-    interval: dict[str, tuple[float, float]]
 
     def survive(self) -> dict[str, int]:
         """How many pairs differ by which test, with and without correction."""
@@ -86,7 +83,7 @@ def compare_all(
     rows = shared_rows(table, detectors)
     pairs = list(combinations(range(len(detectors)), 2))
     if min(table.counts(rows)) < 2:
-        return Differences([], len(rows), 0, {}, {}, {})
+        return Differences([], len(rows), 0, {}, {})
     wins: list[Wins] = []
     aucs: list[float] = []
     placed: tuple[list[Floats], list[Floats]] = ([], [])
@@ -107,15 +104,11 @@ def compare_all(
     ]
     named = dict(zip(detectors, aucs, strict=True))
     if drawn is None:
-        return Differences(out, len(rows), 0, named, {}, {})
+        return Differences(out, len(rows), 0, named, {})
     defined = ~np.isnan(drawn).any(axis=1)
     highest = drawn[defined] == drawn[defined].max(axis=1, keepdims=True)
     top = (highest / highest.sum(axis=1, keepdims=True)).sum(axis=0) / max(1, int(defined.sum()))
-    ends = np.nanquantile(drawn, (0.025, 0.975), axis=0).T
-    return Differences(
-        out, len(rows), len(drawn), named, dict(zip(detectors, top.tolist(), strict=True)),
-        {name: (float(low), float(high)) for name, (low, high) in zip(detectors, ends, strict=True)},
-    )  # fmt: skip
+    return Differences(out, len(rows), len(drawn), named, dict(zip(detectors, top.tolist(), strict=True)))
 
 
 def _covariance(placements: Floats) -> Floats:

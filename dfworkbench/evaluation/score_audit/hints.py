@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dfworkbench.evaluation.exchange.wide_scores import Codes, WideScores
 from dfworkbench.evaluation.score_audit.findings import Finding, listed, percent
-from dfworkbench.evaluation.score_audit.prepare import Judged
+from dfworkbench.evaluation.score_audit.prepare import Judged, shared_rows
 
 _TRAINING = {"train", "training", "trn"}
 _FOUND, _ELSE = 0.995, 0.7
@@ -126,14 +126,6 @@ def _rows(table: WideScores, detectors: Sequence[str]) -> list[Finding]:
 def _mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
     mixed = bits * _ODD
     return mixed ^ (mixed >> np.uint64(29))
-
-
-def shared_rows(table: WideScores, detectors: Sequence[str]) -> NDArray[np.int64]:
-    """Places of the rows that all these detectors scored."""
-    there = np.ones(len(table), dtype=bool)
-    for name in detectors:
-        there &= ~np.isnan(table.detectors[name].values)
-    return np.flatnonzero(there)
 
 
 def _columns(table: WideScores, detectors: Sequence[str]) -> list[Finding]:

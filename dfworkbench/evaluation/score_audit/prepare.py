@@ -1,5 +1,6 @@
 """What every finding is computed from: which detectors can be judged, the clusters of rows, and one detector's ranks and wins."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -129,6 +130,14 @@ def drawn_clusters(clusters: Clusters, wins: Wins, draws: int, seed: int) -> tup
         return wins.of(some, some), draw_together(len(some), draws, seed)
     there = wins.there()
     return there, draw_within_classes(len(there.fakes), len(there.reals), draws, seed)
+
+
+def shared_rows(table: WideScores, detectors: Sequence[str]) -> NDArray[np.int64]:
+    """Places of the rows that all these detectors scored."""
+    there = np.ones(len(table), dtype=bool)
+    for name in detectors:
+        there &= ~np.isnan(table.detectors[name].values)
+    return np.flatnonzero(there)
 
 
 def judgeable(table: WideScores) -> tuple[list[str], dict[str, str]]:

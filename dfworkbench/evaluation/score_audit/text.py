@@ -6,11 +6,12 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from dfworkbench.evaluation.score_audit.audit import Audit, codes_found
+from dfworkbench.evaluation.score_audit.audit import Audit
 from dfworkbench.evaluation.score_audit.findings import KINDS, Finding, by_weight
 
 _WIDTH = 118
 _KEPT = "\0"  # stands for a blank at which no line ends
+RED = "Red: a figure does not mean what it seems to."
 NOTHING = "Nothing red or amber was found."
 #: Kinds whose notes are in the table of figures.
 _IN_TABLE = ("F8", "F11")
@@ -27,7 +28,7 @@ def audit_text(audit: Audit) -> str:
         ]
     parts += [] if audit.headlines else [f"  {NOTHING}"]
     parts += ["", "ALL FINDINGS"]
-    for code in codes_found(audit):
+    for code in audit.codes():
         parts += [f"  {code} {KINDS[code].title}"]
         shown = [one for one in by_weight(audit.of(code)) if not _in_table(one)]
         parts += [_wrapped(sentence, f"    {severity:<5}  ") for severity, sentence in _grouped(shown)]
@@ -51,26 +52,29 @@ def _in_table(one: Finding) -> bool:
 
 
 def _head(audit: Audit) -> str:
-    fakes, reals = audit.table.counts()
-    counts, judged = audit.counts(), len(audit.figures)
     where = ", ".join(audit.table.read.get("where", ()))
     lines = [
-        f"Audit of {audit.table.title}{f' ({where})' if where else ''}: {len(audit.table):,} rows, {fakes:,} fake and "
-        f"{reals:,} real; "
-        f"{judged} {'detector' if judged == 1 else 'detectors'}{f' judged, {len(audit.left_out)} not' if audit.left_out else ''}.",
+        f"Audit of {audit.table.title}{f' ({where})' if where else ''}: {counted_rows(audit)}.",
         f"Clusters: {audit.clusters}.",
-        f"Findings: {counts['red']} red, {counts['amber']} amber, {counts['note']} notes. Red: a figure does not mean "
-        "what it seems to.",
+        f"Findings: {audit.counted()}. {RED}",
     ]
     return "\n".join(_wrapped(line, "") for line in lines)
 
 
+def counted_rows(audit: Audit) -> str:
+    """Rows and detectors in words."""
+    fakes, reals = audit.table.counts()
+    judged, lost = len(audit.figures), len(audit.left_out)
+    detectors = f"{judged} {'detector' if judged == 1 else 'detectors'}{f' judged, {lost} not' if lost else ''}"
+    return f"{len(audit.table):,} rows, {fakes:,} fake and {reals:,} real; {detectors}"
+
+
 def _grouped(findings: Iterable[Finding]) -> list[tuple[str, str]]:
-    """Severity and sentence; detectors of which exactly the same is said share one."""
+    """Severity and sentence; detectors of which exactly the same is said share one that begins with their names."""
     names: dict[tuple[str, str], list[str]] = {}
     for one in findings:
-        sentence = one.sentence.removeprefix(one.detector) if one.detector else one.sentence
-        names.setdefault((one.severity, sentence), []).append(one.detector)
+        name = one.detector if one.sentence.startswith(one.detector) else ""
+        names.setdefault((one.severity, one.sentence.removeprefix(name)), []).append(name)
     return [(severity, f"{', '.join(who)}{sentence}") for (severity, sentence), who in names.items()]
 
 
@@ -86,7 +90,7 @@ def _figures(audit: Audit) -> Iterable[str]:
         files, clusters = ((row[f"{kind}_low"], row[f"{kind}_high"]) for kind in ("file", "cluster"))
         yield (
             f"  {name!s:<{width}}  {int(row['scored']):>9,}  {row['auc']:.3f}  {_ends(files):>16}  {_ends(clusters):>18}  "
-            f"{row['cllr']:>6.3f}  {_number(row['cllr_new_generators']):>9}  {row['cllr_min']:>5.3f}"
+            f"{row['cllr']:>6.3f}  {number_text(row['cllr_new_generators']):>9}  {row['cllr_min']:>5.3f}"
         )
 
 
@@ -102,7 +106,8 @@ def _ends(pair: tuple[float, float]) -> str:
     return "-" if np.isnan(pair[0]) else f"[{pair[0]:.3f}, {pair[1]:.3f}]"
 
 
-def _number(value: float) -> str:
+def number_text(value: float) -> str:
+    """A figure with three decimals; a dash for none."""
     return "-" if np.isnan(value) else f"{value:.3f}"
 
 

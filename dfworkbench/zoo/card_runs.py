@@ -8,7 +8,7 @@ from dfworkbench.core.errors import DataNotFoundError, UnknownNameError
 from dfworkbench.core.provenance import file_hash
 from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.runs.layout import PROVENANCE
-from dfworkbench.zoo.cache import find_cached, require_hash, target_path, write_record
+from dfworkbench.zoo.cache import find_cached, record_by_hand, require_hash, target_path
 from dfworkbench.zoo.card import get_card
 from dfworkbench.zoo.fetching import by_hand_text, get, require_files
 from dfworkbench.zoo.licences import require_accepted
@@ -122,14 +122,15 @@ def import_file(
     require_accepted(card, accept, workspace)
     path, item = Path(path), _item_of(card, Path(path))
     # a file with another name may be somebody's own training of the same network, unless the card knows what it must be
-    if item is not None and path.is_file() and (item.sha256 or path.name == item.name):
-        target, sha256 = target_path(card, item, workspace), file_hash(path)
+    known = item if item is not None and path.is_file() and (item.sha256 or path.name == item.name) else None
+    if known is not None:
         cure = f"{path} is another file or a damaged one: get it again, from the address that `dfworkbench zoo show {card.name}` "
         cure += "gives. In Python, dfworkbench.zoo.import_card takes any file that fits the network."
-        require_hash(card, item, target, sha256, cure)
-        if not item.sha256:
-            write_record(target, sha256, {"bytes": path.stat().st_size, "address": "imported by hand"})
-    return import_card(card, path, name, workspace, **options)
+        require_hash(card, known, target_path(card, known, workspace), file_hash(path), cure)
+    run = import_card(card, path, name, workspace, **options)
+    if known is not None:  # only now: what does not fit the card is not what its authors published
+        record_by_hand(known, target_path(card, known, workspace), path)
+    return run
 
 
 def run_of(
@@ -166,9 +167,13 @@ def run_of(
     if (run := find_run(card, file, workspace)) is not None:
         return run
     require_accepted(card, accept, workspace)
-    paths = [_path(card, item, fetch, progress, workspace) for item in with_parts(card, file)]
-    parts = {item.part: path for item, path in zip(with_parts(card, file), paths, strict=True) if path != paths[0]}
-    return import_card(card, paths[0], "", workspace, **parts)
+    items = with_parts(card, file)
+    paths = [_path(card, item, fetch, progress, workspace) for item in items]
+    parts = {item.part: path for item, path in zip(items[1:], paths[1:], strict=True)}
+    run = import_card(card, paths[0], "", workspace, **parts)
+    for item, path in zip(items, paths, strict=True):
+        record_by_hand(item, target_path(card, item, workspace), path)
+    return run
 
 
 def with_parts(card: "Card", file: str = "") -> list["CardFile"]:
