@@ -34,6 +34,8 @@ from dfworkbench.training.batches import epoch_order, make_loader, split_batches
 from dfworkbench.training.processes import Means, collect, replace_layers
 from dfworkbench.training.rates import halvings, learning_rate
 from dfworkbench.training.settings import TrainSettings
+from dfworkbench.training.sharpness import uphill
+from dfworkbench.training.step import Step
 
 
 @dataclass(frozen=True)
@@ -176,9 +178,7 @@ class _Loop:
             rate = share * learning_rate(settings, (number - 1) * len(batches) + index, settings.epochs * len(batches))
             for group in optimizer.param_groups:
                 group["lr"] = group.setdefault("first_lr", group["lr"]) * rate / settings.learning_rate
-            step = model(batch)
-            optimizer.zero_grad()
-            fabric.backward(step.loss)
+            step = self._gradients(model, optimizer, batch)
             if settings.value_clip:
                 fabric.clip_gradients(model, optimizer, clip_val=settings.value_clip)
             if settings.gradient_clip:
@@ -189,6 +189,25 @@ class _Loop:
             optimizer.step()
             means.add(_measures(step, batch), len(batch["label"]))
         return rate, means.over_processes(fabric)
+
+    def _gradients(self, model: Any, optimizer: Any, batch: dict[str, Tensor]) -> Step:
+        """Compute the gradients of a batch, at the weights that sharpness-aware minimisation asks for if it is on.
+
+        Returns:
+            The step at the weights as they are.
+        """
+        fabric, rho = self.fabric, self.settings.sam_rho
+        # with a second pass to come, the random numbers go back to where they were: both passes must see the same loss
+        with _same_numbers_again(fabric.device) if rho else contextlib.nullcontext():
+            step = model(batch)
+            optimizer.zero_grad()
+            fabric.backward(step.loss)
+        if rho:
+            with uphill(self.prepared.method, rho):
+                loss = model(batch).loss
+                optimizer.zero_grad()
+                fabric.backward(loss)
+        return step
 
     def _validate(self) -> tuple[dict[str, float], pd.DataFrame | None]:
         """Score every validation sample once; returns the means and the score table."""
@@ -266,9 +285,14 @@ def _metrics(scores: pd.DataFrame) -> dict[str, float]:
     return {f"{m}_{level}": values[level, m] for m, level in (("auc", "video"), ("auc", "frame"), ("eer", "video"))}
 
 
+def _same_numbers_again(device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """The state of torch's random numbers comes back afterwards."""
+    return torch.random.fork_rng([device] if device.type == "cuda" else [])
+
+
 @contextlib.contextmanager
 def _seeded(seed: int, epoch: int, device: torch.device) -> Iterator[None]:
     """Torch's random numbers for one epoch; the state of the caller comes back afterwards."""
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+    with _same_numbers_again(device):
         torch.manual_seed(int(np.random.SeedSequence((seed, epoch)).generate_state(1)[0]))
         yield

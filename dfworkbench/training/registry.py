@@ -13,6 +13,7 @@ METHODS: dict[str, Any] = {
     "identity": "dfworkbench.methods.fst_matching.encoder_training:Identity",
     "mi_net": "dfworkbench.methods.mi_net.training:MiNetTraining",
     "resynthesis": "dfworkbench.methods.resynthesis.training:ResynthesisTraining",
+    "sbi": "dfworkbench.methods.sbi.training:Sbi",
     "super_resolution": "dfworkbench.methods.resynthesis.super_resolution:SuperResolution",
 }
 

@@ -88,6 +88,13 @@ class TrainSettings(AugmentSettings):
     value_clip: float = Field(
         default=0.0, ge=0, description="Clip every entry of the gradient to this value; 0: no clipping."
     )
+    sam_rho: float = Field(
+        default=0.0,
+        ge=0,
+        le=10,
+        description="Sharpness-aware minimisation: how far weights are moved uphill before the gradient is taken (published: "
+        "0.05); a step then takes twice as long. 0: off.",
+    )
     frames_per_video: int = Field(
         default=16, ge=1, le=1000, description="Faces or clips per track, evenly spaced in time."
     )

@@ -15,6 +15,9 @@ SMALL = {
 #: Without chance of their own, and on weights that nothing has trained.
 METHOD_OPTIONS = {"mi_net": {"mixup": 0.0}, "resynthesis": {"allow_undertrained": True}}
 
+#: Methods that only change the samples of plain training, which is tested with every detector: a few are enough for them.
+ONLY_WITH = {"sbi": ("mesonet4", "timm:resnet10t")}
+
 #: Of the networks of timm that can be named as detectors, a convolutional one and a transformer; both are small.
 OF_TIMM = ("timm:resnet10t", "timm:test_vit")
 
@@ -31,7 +34,9 @@ GIANTS = {"caddm_efficientnet_b3", "caddm_efficientnet_b4"} | {f"mi_net_efficien
 
 
 def fits(method: str, detector: str) -> bool:
-    """Whether this detector is made for this method, or for any."""
+    """Whether this detector is made for this method, or for any, and the pair is worth testing."""
+    if detector not in ONLY_WITH.get(method, (detector,)):
+        return False
     own = own_method(detector)
     return own == method or (own == "binary" and not load_method(method).own_detectors)
 
