@@ -45,6 +45,7 @@ def test_one_module_names_the_files_of_a_data_set():
             for node in folders
             if isinstance(node.left, ast.Attribute) and node.left.attr == "labels"
         ]
+    said.remove(("show/score_audit_page.py", "audit.json"))  # of an audit of scores, in a folder that a person names
     assert {place for place, _ in said} == {"datasets/dataset_files.py", "datasets/dataset.py"}, (
         said
     )  # names; the folder
