@@ -1,4 +1,4 @@
-"""A web server on the loopback address that serves weight files, as well or as badly as a test asks for."""
+"""A web server on the loopback address that serves weight files, as well or as badly as a test asks for; and a bare home."""
 
 import hashlib
 import ssl
@@ -8,6 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+import pytest
+
+from dfworkbench.core.workspace import HOME_VARIABLE
 
 _PIECE = 1 << 14
 
@@ -127,3 +131,16 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:  # the client went away
             pass
         self.close_connection = True
+
+
+def bare_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A workspace without any weights; no variable and no cache of this machine leads to others."""
+    for name in (
+        "DFWORKBENCH_WEIGHTS", "DFWORKBENCH_OFFLINE", "DFWORKBENCH_MIRROR", "HF_HUB_OFFLINE", "TORCH_HOME", "HF_HOME",
+        "HF_HUB_CACHE",
+    ):  # fmt: skip
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user_cache"))
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "home"))
+    (tmp_path / "home" / "checkpoints").mkdir(parents=True)
+    return tmp_path / "home"

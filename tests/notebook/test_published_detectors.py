@@ -8,10 +8,9 @@ import pytest
 import torch
 from authors_files import dfb_meso4, prefixed
 from seeded_weights import seeded_file
-from weight_server import serving
+from weight_server import bare_home, serving
 
 from dfworkbench.core.errors import DataNotFoundError, ParameterError, UnknownNameError
-from dfworkbench.core.workspace import HOME_VARIABLE
 from dfworkbench.notebook.chooser import PublishedDetectors
 from dfworkbench.notebook.inference import InferenceSettings
 from dfworkbench.notebook.panel import SettingsPanel
@@ -27,12 +26,7 @@ NAME = f"zoo:{CARD.name}"
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
-    for name in ("DFWORKBENCH_WEIGHTS", "DFWORKBENCH_OFFLINE", "DFWORKBENCH_MIRROR", "HF_HUB_OFFLINE", "TORCH_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user_cache"))
-    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "home"))
-    (tmp_path / "home" / "checkpoints").mkdir(parents=True)
-    return tmp_path / "home"
+    return bare_home(tmp_path, monkeypatch)
 
 
 @pytest.fixture

@@ -1,23 +1,12 @@
 """A workspace without any weights, and a mirror on the loopback address in place of the authors' servers."""
 
 import pytest
-from weight_server import serving
-
-from dfworkbench.core.workspace import HOME_VARIABLE
-
-_ELSEWHERE = (
-    "DFWORKBENCH_WEIGHTS", "DFWORKBENCH_OFFLINE", "HF_HUB_OFFLINE", "TORCH_HOME", "HF_HOME", "HF_HUB_CACHE",
-)  # fmt: skip
+from weight_server import bare_home, serving
 
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    for name in _ELSEWHERE:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user_cache"))
-    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "home"))
-    (tmp_path / "home" / "checkpoints").mkdir(parents=True)
-    return tmp_path / "home"
+    return bare_home(tmp_path, monkeypatch)
 
 
 @pytest.fixture
