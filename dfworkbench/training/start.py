@@ -15,7 +15,7 @@ from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.datasets.audit.leak_note import AUDIT_KEY, LEAKY_START_KEY, run_note
 from dfworkbench.datasets.audit.training_gate import audited, keep_red
 from dfworkbench.datasets.dataset import DataSet
-from dfworkbench.datasets.domain import DOMAIN_KEY
+from dfworkbench.datasets.domain import DOMAIN_KEY, FILES_KEY, training_files
 from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.datasets.pairing import paired_and_unpaired
 from dfworkbench.datasets.people import first_part, identity_classes, known_people, last_part
@@ -79,7 +79,7 @@ def prepare(settings: TrainSettings, workspace: Workspace | None = None) -> Prep
         settings.model_dump(mode="json"), seed=settings.seed, tables=data.hashes, splits=data.splits_hash
     )
     record |= clean
-    record[DOMAIN_KEY] = data.domain
+    record |= {DOMAIN_KEY: data.domain, FILES_KEY: training_files(train_data.rows)}
     if train_data.dense_faces:  # masks of the facial swap follow from them
         record["dense_landmarks"] = train_data.dense_faces
     if source:
