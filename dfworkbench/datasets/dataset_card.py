@@ -1,4 +1,4 @@
-"""A data set as a card in a notebook: audit verdict, source, counts by split and forgery."""
+"""A data set as a card in a notebook: audit verdict, source, counts by split and forgery, and what else tells its classes apart."""
 
 from html import escape
 
@@ -7,10 +7,14 @@ from dfworkbench.core.names import FAKE, REAL
 from dfworkbench.datasets.audit.html import verdict_html
 from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.datasets.domain import GENERATED
+from dfworkbench.datasets.shortcuts import shortcuts
 
 _GENERATED = (
     "Generated faces that belong to nobody: figures on this data set show that methods and code work, not how detectors do on "
     "footage of real people."
+)
+_NO_PEOPLE = (
+    "Nothing says who is shown: one person may be in several splits, and intervals count every file as another person."
 )
 
 
@@ -32,10 +36,28 @@ def dataset_html(data: DataSet) -> str:
         notes += note_html(
             "There are no splits yet, so nothing can be trained or tested on it. Run 01_data_extraction."
         )
+    if data.domain != GENERATED and (data.videos["carrier"] == "").all():
+        notes += note_html(_NO_PEOPLE)
     table = html_table(("split", *map(str, counts.columns)), rows, bold)
     verdict = f"<small>{verdict_html(data.audit, 'audit: ')}</small>"
     head = f'<div class="dfw-title">{title} {verdict}</div><div class="dfw-hint">{escape(_summary(data))}</div>'
-    return wrap(f"{head}{table}{notes}", "dfw-card plain")
+    return wrap(f"{head}{table}{notes}{'' if data.domain == GENERATED else _shortcuts(data)}", "dfw-card plain")
+
+
+def _shortcuts(data: DataSet) -> str:
+    """Measures of files that may give the classes away, and a warning for those that do."""
+    found = shortcuts(data.videos, data.faces, data.root)
+    if not found:
+        return ""
+    rows = [(s.measure, f"{s.real:.4g}", f"{s.fake:.4g}", f"{s.auc:.2f}") for s in found]
+    heads = ("files compared by", "genuine (median)", "forged (median)", "AUC of this alone")
+    given_away = ", ".join(f"{s.measure} ({s.auc:.2f})" for s in found if s.tells)
+    warning = (
+        f"The classes can be told apart without looking at faces: AUC of {given_away}. A detector may learn that instead of "
+        "forgeries; judge it on another data set before you believe a figure."
+    )
+    table = html_table(heads, rows, [s.tells for s in found])
+    return f"{table}{note_html(warning) if given_away else ''}"
 
 
 def _summary(data: DataSet) -> str:

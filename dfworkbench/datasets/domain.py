@@ -1,16 +1,19 @@
-"""The domain of training data, generated or not, and the disclaimer for scores of detectors trained on generated faces.
+"""The domain of training data: a disclaimer for detectors trained on generated faces, a sentence on the data of all others.
 
-A generator marks its folder; extraction notes the mark beside the tables; training writes it into the checkpoint; and every
-result on footage that is not generated repeats it.
+A generator marks its folder; extraction notes the mark beside the tables; training writes it into the checkpoint, with what it
+trained on; and every result on footage that is not generated repeats it.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dfworkbench.core.names import GENERATED_MARKER
+import pandas as pd
+
+from dfworkbench.core.names import FAKE, GENERATED_MARKER, REAL
 
 DOMAIN_KEY = "domain"  # in the provenance of a checkpoint
+FILES_KEY = "training_files"  # likewise: what `training_files` returns
 GENERATED = "generated"
 UNKNOWN = "unknown"
 
@@ -30,3 +33,32 @@ def caveat(metadata: Mapping[str, Any]) -> str:
         "This detector was trained on generated data only. Its number says how a face or picture compares with that; "
         "it is no verdict on real footage."
     )
+
+
+def training_files(rows: pd.DataFrame) -> dict[str, Any]:
+    """What a run trains on, for its provenance: how many real and fake files, and the kinds of forgery.
+
+    Args:
+        rows: Video, label and forgery of each training sample.
+    """
+    files = rows.drop_duplicates("video_id")
+    counts = {name: int((files["label"] == value).sum()) for name, value in (("real", REAL), ("fake", FAKE))}
+    return counts | {"forgeries": sorted(set(files["forgery"][files["label"] == FAKE]))}
+
+
+def trained_on(metadata: Mapping[str, Any]) -> str:
+    """On what a checkpoint was trained, in a sentence; "" for generated data, and where it was not trained here.
+
+    Checkpoints from before the files were counted name their data set alone.
+    """
+    record = metadata.get("provenance")
+    settings = record.get("settings") if isinstance(record, Mapping) else None
+    name = settings.get("dataset") if isinstance(settings, Mapping) else None
+    if not isinstance(record, Mapping) or not name or record.get(DOMAIN_KEY) in (None, GENERATED):
+        return ""
+    files = record.get(FILES_KEY)
+    if not isinstance(files, Mapping):
+        return f"Trained on {name}."
+    counts = [f"{files[key]:,} {word}" for key, word in (("real", "genuine"), ("fake", "forged")) if files.get(key)]
+    kinds = f" ({', '.join(files['forgeries'])})" if files.get("forgeries") else ""
+    return f"Trained on {name}: {' and '.join(counts)} files{kinds}."

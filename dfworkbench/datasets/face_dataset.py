@@ -19,7 +19,7 @@ from torch.utils.data import Dataset
 from dfworkbench.core.errors import InputError, TableError
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.datasets.dense_landmarks import POINTS, read_dense
-from dfworkbench.datasets.genuine import cut_alike, genuine_rows, require_genuine
+from dfworkbench.datasets.genuine import cut_alike, genuine_rows, genuine_samples, require_genuine
 from dfworkbench.datasets.people import identity_classes
 from dfworkbench.datasets.rows import choose_samples, in_video_order, main_tracks, without_bystanders, without_doubtful
 from dfworkbench.datasets.sample import FaceSample, Transform
@@ -101,6 +101,7 @@ class FaceDataset(Dataset):
         self._samples = choose_samples(chosen, spec, frames_per_video)
         self.rows = _describe(chosen.iloc[self._samples[:, 0]], videos)
         self._labels = self.rows["label"].to_numpy()
+        self._videos = videos
         self._people: dict[str, NDArray[np.int64]] = {}
         if len(identities):
             people = identity_classes(videos, identities).loc[self.rows["video_id"]]
@@ -140,6 +141,11 @@ class FaceDataset(Dataset):
     def used_faces(self) -> list[str]:
         """`face_id` of every face that samples are made of: all faces of clips, and genuine frames."""
         return [self._face_ids[face] for face in self._used()]
+
+    def genuine_samples(self) -> NDArray[np.int64]:
+        """For each forged sample the one that it was made from, -1 for genuine ones; see `datasets.genuine.genuine_samples`."""
+        boxes = dict(zip(BOX_COLUMNS, self._boxes[self._samples[:, 0]].T, strict=True))
+        return genuine_samples(self.rows.assign(**boxes), self._videos)
 
     @property
     def face_px(self) -> NDArray[np.float64]:

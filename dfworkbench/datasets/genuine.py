@@ -96,6 +96,45 @@ def genuine_rows(chosen: pd.DataFrame, videos: pd.DataFrame, faces: pd.DataFrame
     return rows
 
 
+def genuine_samples(samples: pd.DataFrame, videos: pd.DataFrame) -> NDArray[np.int64]:
+    """For each forged sample the sample of the video that it was made from, -1 for genuine ones, `(N,)`.
+
+    It is the same face in the same frame; where that is no sample, the one nearest in time.
+
+    Args:
+        samples: Video, label, frame and face box of each sample.
+        videos: Their video table.
+
+    Raises:
+        TableError: There are no fakes, or some whose genuine video gives no sample.
+    """
+    at = genuine_rows(samples, videos, samples)
+    fake = samples["label"].to_numpy() == FAKE
+    at[~fake] = -1
+    known = pd.DataFrame({"video": samples["video_id"], "frame": samples["frame"], "at": np.arange(len(samples))})
+    genuine = samples["video_id"].map(videos.set_index("video_id")["genuine_id"])
+    rest = known.assign(video=genuine)[fake & (at < 0)]
+    found = pd.merge_asof(
+        rest.sort_values("frame"), known.sort_values("frame"), on="frame", by="video", direction="nearest",
+        suffixes=("_fake", ""),
+    ).dropna(subset="at")  # fmt: skip
+    at[found["at_fake"]] = found["at"].astype(np.int64)
+    _require_pairs(samples["video_id"][fake], at[fake])
+    return at
+
+
+def _require_pairs(fakes: pd.Series, at: NDArray[np.int64]) -> None:
+    lacking = fakes[at < 0].unique()
+    if len(lacking) or not len(fakes):
+        first = f" (first: {lacking[0]!r})" if len(lacking) else ""
+        raise TableError(
+            f"putting fakes into one batch with what they were made from (paired_batches): for {len(lacking)} of {fakes.nunique()} "
+            f"fakes{first} the training samples have no genuine video. Expected at least one fake, and every fake to name in the "
+            "column genuine_id of videos.csv a genuine file of the same split. The layouts of FaceForensics++, Celeb-DF, DFDC and "
+            "ldm.json fill it; for folders of faces write it if you know the pairs. Else set paired_batches=false."
+        )
+
+
 def cut_alike(genuine: FaceTile, like: FaceTile) -> NDArray[np.uint8]:
     """The genuine frame in the place and size of another face tile, `(S, S, 3)` uint8.
 

@@ -12,6 +12,7 @@ ImageNet weights can be loaded (the original always starts from random ones).
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.models.head import small_head
@@ -52,6 +53,8 @@ class EfficientNet(nn.Module):
             the canvas of CADDM's authors: 1.0 there is exactly what the CADDM detectors are fed.
         weights: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
         alignment: "box" or "five_points", see `InputSpec`.
+        unit_features: Divide the features by their length before the classifier, so that only their direction counts
+            (Yermakov et al., WACV 2026).
     """
 
     def __init__(
@@ -62,8 +65,10 @@ class EfficientNet(nn.Module):
         crop_scale: float = 1.3,
         weights: str = "",
         alignment: FaceAlignment = "box",
+        unit_features: bool = False,
     ) -> None:
         super().__init__()
+        self.unit_features = unit_features
         self.input_spec = InputSpec(
             size_px=size_px, crop_scale=crop_scale, alignment=alignment, mean=IMAGENET_MEAN, std=IMAGENET_STD
         )
@@ -73,7 +78,8 @@ class EfficientNet(nn.Module):
 
     def forward(self, images: Tensor) -> Prediction:
         """Score prepared images, `(B, 3, S, S)` float32."""
-        return Prediction(self.head(self.features(images)).squeeze(1))
+        features = self.features(images)
+        return Prediction(self.head(functional.normalize(features) if self.unit_features else features).squeeze(1))
 
     def features(self, images: Tensor) -> Tensor:
         """The last feature map averaged over the picture: `(B, C)`, C = 1280 for b0, 1536 for b3."""

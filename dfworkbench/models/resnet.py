@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torchvision import models
 
 from dfworkbench.core.input_spec import InputSpec
@@ -72,6 +73,8 @@ class ResNet(nn.Module):
         two_logits: Give two logits, of real and of fake, as most papers do. `Prediction.logit` is their difference;
             `aux["class_logits"]`, `(B, 2)`, holds both, for studies that explain one of them.
         weights: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
+        unit_features: Divide the features by their length before the linear layer, so that only their direction counts
+            (Yermakov et al., WACV 2026).
     """
 
     def __init__(
@@ -83,8 +86,10 @@ class ResNet(nn.Module):
         authors_input: bool = False,
         two_logits: bool = False,
         weights: str = "",
+        unit_features: bool = False,
     ) -> None:
         super().__init__()
+        self.unit_features = unit_features
         self.name = f"resnet{depth}"
         self.input_spec = resnet_input(size_px, crop_scale=crop_scale, alignment=alignment, authors_input=authors_input)
         self.trunk = ResNetTrunk(depth, weights)
@@ -92,7 +97,8 @@ class ResNet(nn.Module):
 
     def forward(self, images: Tensor) -> Prediction:
         """Score prepared images, `(B, 3, S, S)` float32."""
-        logits = self.head(self.features(images))
+        features = self.features(images)
+        logits = self.head(functional.normalize(features) if self.unit_features else features)
         if self.head.out_features == 1:
             return Prediction(logits.squeeze(1))
         return Prediction(logits[:, 1] - logits[:, 0], {"class_logits": logits})

@@ -11,6 +11,7 @@ import timm
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn import functional
 
 from dfworkbench.core.errors import ParameterError
 from dfworkbench.core.input_spec import InputSpec
@@ -32,6 +33,8 @@ class TimmNetwork(nn.Module):
         weights: "" for random weights, "imagenet" (or "pretrained") for those that timm has for this name, whatever they were
             trained on, the path of a file with them, or "package:NAME" for those of an installed package, see
             `models.timm_weights`.
+        unit_features: Divide the features by their length before the linear layer, so that only their direction counts
+            (Yermakov et al., WACV 2026).
 
     Raises:
         UnknownNameError: timm has no such network.
@@ -47,8 +50,10 @@ class TimmNetwork(nn.Module):
         crop_scale: float = 1.3,
         alignment: Alignment = "box",
         weights: str = "",
+        unit_features: bool = False,
     ) -> None:
         super().__init__()
+        self.unit_features = unit_features
         self.name = PREFIX + require_network(network)
         config: Any = timm.get_pretrained_cfg(network)
         size_px = size_px or int(config.input_size[-1])
@@ -71,7 +76,9 @@ class TimmNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> Prediction:
         """Score prepared images, `(B, 3, S, S)` float32."""
-        return Prediction(self.head(self.dropout(self.features(images))).squeeze(1))
+        features = self.features(images)
+        features = functional.normalize(features) if self.unit_features else features
+        return Prediction(self.head(self.dropout(features)).squeeze(1))
 
     def features(self, images: Tensor) -> Tensor:
         """What the network's own pooling makes of its last map or tokens: `(B, F)`."""

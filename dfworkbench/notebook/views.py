@@ -14,7 +14,9 @@ from dfworkbench.core.names import FAKE, REAL, STATUS_OK, require_name
 from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.datasets import LAYOUTS
 from dfworkbench.datasets.dataset import DataSet
+from dfworkbench.datasets.domain import trained_on
 from dfworkbench.evaluation.metrics.evaluate import lost_intervals, row_interval, table_notes
+from dfworkbench.evaluation.scoring.origin import split_figures
 from dfworkbench.show.tables import ReadableTable
 from dfworkbench.zoo.describe import input_text
 
@@ -185,18 +187,21 @@ def _training_rows(loaded: Any) -> dict[str, str]:
     if source := loaded.provenance.get("source"):
         card = source.get("card") or {}
         theirs = {"published as": card["title"], "licence of the weights": card["licence_weights"]} if card else {}
-        trained_on = f"{card['trained_on']}, by its authors" if card else "not known"
+        data = f"{card['trained_on']}, by its authors" if card else "not known"
         return {
             **theirs,
             "imported from": f"{source['file']} ({source['kind']}), SHA-256 {source['sha256'][:12]}…",
-            "trained on": f"{trained_on}: no data set here is certain to be held out",
+            "trained on": f"{data}: no data set here is certain to be held out",
         }
+    words = trained_on(record).removeprefix("Trained on ").removesuffix(".") or loaded.trained_on or "not known"
+    tested = "; ".join(f"{name}: AUC {auc}" for name, auc in split_figures(loaded).items())
     return {
-        "trained on": f"{loaded.trained_on or 'not known'}, method {record.get('method', 'not known')}",
+        "trained on": f"{words}; method {record.get('method', 'not known')}",
         "epoch": f"{record.get('epoch', '?')} of {epochs}, the best by validation",
         "validation": ", ".join(
             f"{name.replace('_', ' ')} {value:.3f}"
             for name, value in record.get("metrics", {}).items()
             if value is not None
         ),
+        **({"test splits": tested} if tested else {}),
     }

@@ -33,3 +33,10 @@ def score_file(weights: Path, split: str, dataset: str = "") -> Path:
         dataset: Extracted data set; empty for the validation scores that training writes.
     """
     return weights.parent / SCORES / ("_".join(filter(None, (split, dataset, weights.stem))) + ".parquet")
+
+
+def scored_sets(weights: Path, split: str = "test") -> dict[str, Path]:
+    """Data set -> score table of its split by a weight file, in alphabetical order; those that are there."""
+    begin, end = f"{split}_", f"_{weights.stem}.parquet"
+    found = sorted((weights.parent / SCORES).glob(f"{begin}*{end}"))
+    return {file.name[len(begin) : -len(end)]: file for file in found}

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 import torch
+from torch.optim.swa_utils import AveragedModel
 
 from dfworkbench.core.errors import CheckpointError, ParameterError
 from dfworkbench.core.locks import held
@@ -129,14 +130,23 @@ class RunWriter:
         _write_json(self.folder / PROVENANCE, {**self.provenance, "sessions": [*sessions, session]})
 
     def commit(
-        self, history: list[dict[str, Any]], scores: pd.DataFrame | None, method: Any, optimizer: torch.optim.Optimizer
+        self,
+        history: list[dict[str, Any]],
+        scores: pd.DataFrame | None,
+        method: Any,
+        optimizer: torch.optim.Optimizer,
+        average: AveragedModel | None = None,
     ) -> None:
-        """Write everything of the last epoch in `history`."""
+        """Write everything of the last epoch in `history`; the weights are those of `average` where there is one."""
         last = history[-1]
         path = epoch_file(self.folder, last["epoch"])
         record = {"epoch": last["epoch"], "metrics": _without_nan(last["val"]), "method": self.method}
         save_detector(
-            path, method.detector, self.detector, self.options, {**record, "provenance": dict(self.provenance)}
+            path,
+            (average.module if average else method).detector,
+            self.detector,
+            self.options,
+            {**record, "provenance": dict(self.provenance)},
         )
         if scores is not None:
             write_table("score", with_note(scores, provenance_note(self.provenance)), score_file(path, "val"))
@@ -150,6 +160,7 @@ class RunWriter:
             "history": history,
             "method": method.state_dict(),
             "optimizer": optimizer.state_dict(),
+            **({"average": average.state_dict()} if average else {}),
         }
         with atomic_path(self.folder / RESUME, "the state of the run") as temporary:
             torch.save(state, temporary)

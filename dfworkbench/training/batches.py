@@ -34,6 +34,18 @@ def epoch_order(labels: NDArray[np.int64], balance: str, seed: int, epoch: int) 
     return rng.permutation(np.concatenate(drawn))
 
 
+def paired_order(genuine: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.int64]:
+    """The rows of an epoch of pairs in order: each fake once, behind the genuine row that it was made from.
+
+    Args:
+        genuine: For each row the row it was made from, -1 for rows that are genuine, `(N,)`.
+        seed: Seed of the run.
+        epoch: Counted from 1.
+    """
+    fakes = np.random.default_rng((seed, epoch)).permutation(np.flatnonzero(genuine >= 0))
+    return np.stack([genuine[fakes], fakes], axis=1).ravel()
+
+
 def _repeat(rows: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
     rounds = [rng.permutation(rows) for _ in range(-(-count // len(rows)))]
     return np.concatenate(rounds)[:count] if rounds else rows[:0]

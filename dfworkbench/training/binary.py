@@ -19,6 +19,7 @@ from dfworkbench.datasets.sample import Transform
 from dfworkbench.models.inputs import prepare
 from dfworkbench.models.prediction import Prediction
 from dfworkbench.training.step import MethodSettings, Step, TrainingMethod
+from dfworkbench.training.unit_sphere import alignment_and_uniformity, kept_features
 
 _NO_SWAPS = {"genuine_on_fake": 0.0, "fake_on_genuine": 0.0, "partial": 0.0}
 
@@ -43,6 +44,20 @@ class BinarySettings(ClassifierSettings):
         description="Take the changes of crop and quality from the facial swap instead of augment, without swapping: for a "
         "detector that is compared with one trained by CADDM.",
     )
+    alignment: float = Field(
+        default=0.0,
+        ge=0,
+        le=100,
+        description="Weight of the alignment loss: features of one class, divided by their length, should be close (Wang and "
+        "Isola 2020; 0.1 with Yermakov et al. 2026). 0: off.",
+    )
+    uniformity: float = Field(
+        default=0.0,
+        ge=0,
+        le=100,
+        description="Weight of the uniformity loss: features, divided by their length, should spread over the sphere (Wang and "
+        "Isola 2020, t = 2; 0.5 with Yermakov et al. 2026). 0: off.",
+    )
 
 
 class Binary(TrainingMethod):
@@ -57,7 +72,29 @@ class Binary(TrainingMethod):
         self.register_buffer("class_weights", weights, persistent=False)
 
     def forward(self, batch: dict[str, Tensor]) -> Step:
-        """Loss of a batch; see `training.step`."""
+        """Loss of a batch; see `training.step`.
+
+        Parts: bce, and while training, where they have a weight, alignment and uniformity of the detector's features. Validation
+        measures the cross-entropy alone: the other two depend on which samples happen to share a batch.
+        """
+        options = self.settings
+        weights = {"alignment": options.alignment, "uniformity": options.uniformity}
+        if not (self.training and any(weights.values())):
+            return self.classify(batch)
+        with kept_features(self.detector) as features:
+            step = self.classify(batch)
+        if not features:
+            raise ParameterError(
+                f"alignment and uniformity of the features of {type(self.detector).__name__}: it scores pictures without calling "
+                "its features(images). Let its forward call them, or set both weights to 0."
+            )
+        found = alignment_and_uniformity(features[-1], batch["label"])
+        parts = {name: found[name] for name, weight in weights.items() if weight}
+        loss = step.loss + sum(weights[name] * part for name, part in parts.items())
+        return step._replace(loss=loss, parts=step.parts | parts)
+
+    def classify(self, batch: dict[str, Tensor]) -> Step:
+        """Cross-entropy of a batch and nothing else."""
         logit = self.predict(batch).logit
         loss = self.cross_entropy(logit, batch["label"])
         return Step(loss, {"bce": loss}, logit)

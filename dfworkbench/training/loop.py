@@ -19,7 +19,9 @@ import numpy as np
 import pandas as pd
 import torch
 from lightning_fabric import Fabric
+from numpy.typing import NDArray
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 from tqdm.auto import tqdm
 
 from dfworkbench.core.errors import ParameterError
@@ -30,12 +32,14 @@ from dfworkbench.evaluation.metrics.interval import Judging
 from dfworkbench.models.memory import reuse_memory
 from dfworkbench.runs.layout import epoch_file
 from dfworkbench.runs.writer import RunWriter, best_entry
-from dfworkbench.training.batches import epoch_order, make_loader, split_batches
+from dfworkbench.training.averaging import average_of
+from dfworkbench.training.batches import epoch_order, make_loader, paired_order, split_batches
 from dfworkbench.training.processes import Means, collect, replace_layers
 from dfworkbench.training.rates import halvings, learning_rate
 from dfworkbench.training.settings import TrainSettings
 from dfworkbench.training.sharpness import uphill
 from dfworkbench.training.step import Step
+from dfworkbench.training.trainable import keep_frozen_still
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,14 @@ def fit(prepared: Prepared, settings: TrainSettings, fabric: Fabric, *, progress
         yield from loop.epochs()
 
 
+class _Trained(NamedTuple):
+    """What a step changes: the wrapped method, its wrapped optimiser, and the average of its weights, if any."""
+
+    model: Any
+    optimizer: Any
+    average: AveragedModel | None
+
+
 @dataclass(frozen=True)
 class _Loop:
     prepared: Prepared
@@ -130,9 +142,12 @@ class _Loop:
         to_device_layout(method, fabric.device)
         optimizer = _optimizer(settings, method.parameter_groups(settings.learning_rate, settings.weight_decay))
         model, wrapped = fabric.setup(method, optimizer)
+        average = average_of(method, settings.ema_decay) if settings.ema_decay else None
         if history:
             method.load_state_dict(stored["method"])
             optimizer.load_state_dict(stored["optimizer"])
+            if average:
+                average.load_state_dict(stored["average"])
         if settings.workers:
             train.preload()
             val.preload()
@@ -140,14 +155,14 @@ class _Loop:
             began = time.perf_counter()
             with _seeded(settings.seed, number, fabric.device):
                 share = 0.5 ** halvings([done["val"]["loss"] for done in history]) if settings.halve_rate else 1.0
-                rate, trained = self._train(model, wrapped, number, share)
+                rate, trained = self._train(_Trained(model, wrapped, average), number, share)
             self._require_finite(number, trained["loss"])
-            validated, scores = self._validate()
+            validated, scores = self._validate(average.module if average else method)
             entry = {"epoch": number, "learning_rate": rate, "train": trained, "val": validated, "best": False}
             history.append({**entry, "seconds": time.perf_counter() - began})
             history[-1]["best"] = best_entry(history)["epoch"] == number
             if fabric.is_global_zero:
-                run.commit(history, scores, method, optimizer)
+                run.commit(history, scores, method, optimizer, average)
             fabric.barrier()
             yield self._epoch(history[-1])
 
@@ -165,13 +180,14 @@ class _Loop:
             f"{settings.learning_rate:g}) or limit gradients, such as gradient_clip=1{reduced}."
         )
 
-    def _train(self, model: Any, optimizer: Any, number: int, share: float) -> tuple[float, dict[str, float]]:
+    def _train(self, trained: _Trained, number: int, share: float) -> tuple[float, dict[str, float]]:
         """Train one epoch with learning rates scaled by `share`; returns the last rate and the means over the epoch."""
         settings, fabric, data = self.settings, self.fabric, self.prepared.train
+        model, optimizer, average = trained
         data.set_epoch(number)
-        order = epoch_order(data.rows["label"].to_numpy(), settings.balance, settings.seed, number)
-        batches = split_batches(order, settings.batch_size, fabric.global_rank, fabric.world_size)
+        batches = split_batches(self._order(number), settings.batch_size, fabric.global_rank, fabric.world_size)
         model.train()
+        keep_frozen_still(self.prepared.method.detector, settings.trainable)
         means = Means()
         rate = settings.learning_rate
         for index, batch in enumerate(self._bar(data, batches, f"epoch {number}/{settings.epochs}")):
@@ -187,8 +203,16 @@ class _Loop:
                 )
                 means.add({"grad_norm": torch.as_tensor(norm)}, 1)
             optimizer.step()
+            if average:
+                average.update_parameters(self.prepared.method)
             means.add(_measures(step, batch), len(batch["label"]))
         return rate, means.over_processes(fabric)
+
+    def _order(self, number: int) -> NDArray[np.int64]:
+        data, settings = self.prepared.train, self.settings
+        if settings.paired_batches:
+            return paired_order(data.genuine_samples(), settings.seed, number)
+        return epoch_order(data.rows["label"].to_numpy(), settings.balance, settings.seed, number)
 
     def _gradients(self, model: Any, optimizer: Any, batch: dict[str, Tensor]) -> Step:
         """Compute the gradients of a batch, at the weights that sharpness-aware minimisation asks for if it is on.
@@ -209,9 +233,9 @@ class _Loop:
                 fabric.backward(loss)
         return step
 
-    def _validate(self) -> tuple[dict[str, float], pd.DataFrame | None]:
+    def _validate(self, method: Any) -> tuple[dict[str, float], pd.DataFrame | None]:
         """Score every validation sample once; returns the means and the score table."""
-        method, data, fabric, size = self.prepared.method, self.prepared.val, self.fabric, self.settings.batch_size
+        data, fabric, size = self.prepared.val, self.fabric, self.settings.batch_size
         mine = np.arange(len(data))[fabric.global_rank :: fabric.world_size]
         batches = [mine[i : i + size].tolist() for i in range(0, len(mine), size)]
         method.eval()

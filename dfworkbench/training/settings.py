@@ -95,6 +95,23 @@ class TrainSettings(AugmentSettings):
         description="Sharpness-aware minimisation: how far weights are moved uphill before the gradient is taken (published: "
         "0.05); a step then takes twice as long. 0: off.",
     )
+    trainable: Literal["all", "norm", "head"] = Field(
+        default="all",
+        description="Weights of the detector that are trained: all; norm: normalisation layers and the classifier (Yermakov et "
+        "al. 2026); head: the classifier alone.",
+    )
+    ema_decay: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Exponential moving average of the weights: share that stays at each step, such as 0.999 (Tarvainen and "
+        "Valpola 2017). The averaged weights are validated, chosen and saved. 0: off.",
+    )
+    paired_batches: bool = Field(
+        default=False,
+        description="Put every fake into one batch with the same frame of the video it was made from (Yermakov et al. 2026); "
+        "balance then has no effect, and genuine files without fakes are left out.",
+    )
     frames_per_video: int = Field(
         default=16, ge=1, le=1000, description="Faces or clips per track, evenly spaced in time."
     )

@@ -15,7 +15,7 @@ from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.datasets.audit.leak_note import AUDIT_KEY, LEAKY_START_KEY, run_note
 from dfworkbench.datasets.audit.training_gate import audited, keep_red
 from dfworkbench.datasets.dataset import DataSet
-from dfworkbench.datasets.domain import DOMAIN_KEY
+from dfworkbench.datasets.domain import DOMAIN_KEY, FILES_KEY, training_files
 from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.datasets.pairing import paired_and_unpaired
 from dfworkbench.datasets.people import first_part, identity_classes, known_people, last_part
@@ -28,6 +28,7 @@ from dfworkbench.training.loop import Epoch, Prepared, fit
 from dfworkbench.training.processes import make_fabric
 from dfworkbench.training.registry import build_method, load_method, method_options
 from dfworkbench.training.settings import TrainSettings
+from dfworkbench.training.trainable import freeze_others
 
 
 class TrainingPart(NamedTuple):
@@ -53,8 +54,8 @@ def prepare(settings: TrainSettings, workspace: Workspace | None = None) -> Prep
     Raises:
         DataNotFoundError: The data set was not extracted, or there is no checkpoint `start_from`.
         SplitLeakError: The leakage audit is red, and `allow_leaks` is not set.
-        TableError: A split has no faces, or no faces of one class; or the method needs the genuine video of each fake, and
-            some have none.
+        TableError: A split has no faces, or no faces of one class; or the method, or paired_batches, needs the genuine video of
+            each fake, and some have none.
         UnknownNameError: No detector or method has this name, or no fakes are of a kind.
         ParameterError: An option does not exist, or `start_from` holds another detector.
         CheckpointError: The checkpoint `start_from` cannot be used.
@@ -68,14 +69,17 @@ def prepare(settings: TrainSettings, workspace: Workspace | None = None) -> Prep
         torch.manual_seed(settings.seed)
         detector, options, source = _detector(settings, workspace, parts["train"].videos)
         method, runs = _build_method(settings, detector, workspace)
+    freeze_others(detector, settings.trainable)
     train_data, val_data = (_dataset(settings, method, parts[split], data, split) for split in ("train", "val"))
-    if settings.balance == "loss":
+    if settings.paired_batches:
+        _require_pairs(settings, train_data)
+    elif settings.balance == "loss":
         method.balance_classes(train_data.rows["label"].tolist())
     record = provenance(
         settings.model_dump(mode="json"), seed=settings.seed, tables=data.hashes, splits=data.splits_hash
     )
     record |= clean
-    record[DOMAIN_KEY] = data.domain
+    record |= {DOMAIN_KEY: data.domain, FILES_KEY: training_files(train_data.rows)}
     if train_data.dense_faces:  # masks of the facial swap follow from them
         record["dense_landmarks"] = train_data.dense_faces
     if source:
@@ -89,6 +93,22 @@ def prepare(settings: TrainSettings, workspace: Workspace | None = None) -> Prep
         keep_red(Run(folder).provenance, record),
     )  # fmt: skip
     return Prepared(method, train_data, val_data, writer)
+
+
+def _require_pairs(settings: TrainSettings, samples: FaceDataset) -> None:
+    """Find out before training whether batches can be made of pairs."""
+    method = load_method(settings.method_name)
+    if method.real_only or method.closed_set:
+        raise ParameterError(
+            f"training with paired_batches: the method {settings.method_name!r} does not learn from the fakes of the data set, so "
+            "there are no pairs of them. Set paired_batches=false, or choose a method such as binary."
+        )
+    if settings.batch_size % 2:
+        raise ParameterError(
+            f"training with paired_batches: batch_size = {settings.batch_size}, but pairs fill only even batches. Choose an even "
+            "number."
+        )
+    samples.genuine_samples()
 
 
 def _audit(settings: TrainSettings, data: DataSet) -> dict[str, Any]:

@@ -138,6 +138,8 @@ def test_two_processes_take_the_same_step_as_one():
     float32 differs from float64 by a third in one process already. Its two halves are compared by themselves.
     """
     pairs = [pair for pair in PAIRS if pair[1] != "resynthesis_fused"]
+    # losses over pairs of samples, which lie in both processes
+    pairs += [("binary", "timm:resnet10t", {"alignment": 0.1, "uniformity": 0.5})]
     script = Path(__file__).with_name("two_processes.py")
     out = subprocess.run(
         [

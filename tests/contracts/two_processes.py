@@ -35,11 +35,11 @@ def is_random_inside(method, batch) -> bool:
     return len(set(losses)) > 1
 
 
-def check(fabric: Fabric, method_name: str, detector_name: str) -> str:
+def check(fabric: Fabric, method_name: str, detector_name: str, options: dict | None = None) -> str:
     """Compare, on other pictures where they differ: a ReLU may lie so near 0 that rounding opens it, but not on all pictures."""
     worst = []
     for seed in range(3):
-        random, off = compare(fabric, method_name, detector_name, seed)
+        random, off = compare(fabric, small_method(method_name, detector_name, **options or {}), seed)
         worst.append(off)
         if random:
             return "same step in both (has randomness of its own)"
@@ -49,9 +49,9 @@ def check(fabric: Fabric, method_name: str, detector_name: str) -> str:
     raise SystemExit(f"{method_name} with {detector_name}: a gradient is off by {times} times what is allowed")
 
 
-def compare(fabric: Fabric, method_name: str, detector_name: str, seed: int) -> tuple[bool, float]:
+def compare(fabric: Fabric, method: nn.Module, seed: int) -> tuple[bool, float]:
     """Whether the method is random inside, and by how many times what is allowed its gradients differ."""
-    method = small_method(method_name, detector_name)
+    name = type(method).__name__
     for module in method.modules():
         if isinstance(module, nn.LSTM):
             module.dropout = 0.0  # drawn inside the layer
@@ -64,7 +64,7 @@ def compare(fabric: Fabric, method_name: str, detector_name: str, seed: int) -> 
     for gradient in found:
         everywhere = fabric.all_gather(gradient)
         if not torch.equal(everywhere[0], everywhere[1]):
-            raise SystemExit(f"{method_name} with {detector_name}: the processes ended with different gradients")
+            raise SystemExit(f"{name}: the processes ended with different gradients")
     random, worst = 0.0, 0.0
     if fabric.is_global_zero:  # the other one waits, and does not share these steps
         with mock.patch("torch.distributed.is_initialized", return_value=False):
@@ -91,10 +91,10 @@ def excess(found: torch.Tensor, expected: torch.Tensor, noise: torch.Tensor) -> 
     return float((found - expected).norm() / length) / allowed
 
 
-def main(pairs: list[list[str]]) -> None:
+def main(pairs: list[list]) -> None:
     fabric = make_fabric(TrainSettings(device="cpu", batch_size=4, threads=1))
-    for method_name, detector_name in pairs:
-        result = check(fabric, method_name, detector_name)
+    for method_name, detector_name, *options in pairs:
+        result = check(fabric, method_name, detector_name, *options)
         if fabric.is_global_zero:
             sys.stdout.write(f"{method_name} {detector_name}: {result}\n")
     leave_processes()

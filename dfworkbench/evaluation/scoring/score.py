@@ -29,6 +29,7 @@ from dfworkbench.evaluation.scoring.authors import authors_rule
 from dfworkbench.evaluation.scoring.file_scorer import ERROR, NO_NUMBER, FileScorer, face_settings, forward
 from dfworkbench.evaluation.scoring.journal import Finished, Journal, default_table, journal_path
 from dfworkbench.evaluation.scoring.media_files import as_paths, find_files
+from dfworkbench.evaluation.scoring.origin import origin_note
 from dfworkbench.evaluation.scoring.results import FileScore, Scored, distinct_names
 from dfworkbench.evaluation.scoring.rules import FACE_PX, MISSING
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
@@ -85,7 +86,8 @@ def score(
             rows.extend(own)
         note = run_note(loaded.metadata)
         scores = with_note(SCORES.complete(rows).assign(run=loaded.run), note)
-        judged = _with_verdicts(found, scores, caveat(loaded.metadata), note)
+        beside = " ".join(filter(None, [note, origin_note(loaded)]))
+        judged = _with_verdicts(found, scores, caveat(loaded.metadata), beside)
         scored = Scored(_beside(judged, scores, loaded, settings), scores, loaded.run)
         if table is not None:
             write_table("score", scores, table)

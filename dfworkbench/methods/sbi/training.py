@@ -63,7 +63,7 @@ class Sbi(Binary):
         above its genuine picture; "not_blended", pairs whose fake came out as the genuine picture and counts as one.
         """
         if "blended" not in batch:
-            return super().forward(batch)
+            return self.classify(batch)
         is_blended = batch["is_blended"] > 0
         # one pair after the other, so that processes which share a batch have the pictures in the order of one process
         pictures = torch.stack([batch["images"], batch["blended"].movedim(-1, -3)], dim=1).flatten(0, 1)

@@ -15,7 +15,7 @@ from dfworkbench.core.provenance import PACKAGES, git_state, package_version
 from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.datasets.audit.leak_note import AUDIT_KEY, run_note
 from dfworkbench.datasets.dataset import DataSet
-from dfworkbench.datasets.domain import GENERATED, caveat
+from dfworkbench.datasets.domain import GENERATED, caveat, trained_on
 from dfworkbench.evaluation.judging.leaderboard import Leaderboard
 from dfworkbench.evaluation.metrics.evaluate import row_interval
 from dfworkbench.notebook.benchmark import LEVELS, first_tables, kinds_matrix, leaderboard, pair_table, seed_table
@@ -116,7 +116,7 @@ def _notes(runs: Sequence[ReportRun], space: Workspace) -> str:
     bad = dict.fromkeys(run_note(run.record) for run in runs)
     generated = [name for name in tested_on(runs) if DataSet(name, space).domain == GENERATED]
     notes = [_WORDS["generated"].format(names=", ".join(generated))] if generated else []
-    notes += dict.fromkeys(caveat(run.record) for run in runs)
+    notes += dict.fromkeys(caveat(run.record) or trained_on(run.record) for run in runs)
     unseen = sum(not run.provenance.get(AUDIT_KEY) for run in runs)
     notes += [_WORDS["no audit"].format(unseen=unseen, all=len(runs))] if unseen else []
     return "".join([*(note_html(text, bad=True) for text in bad), *map(note_html, notes)])
