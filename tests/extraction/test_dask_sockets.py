@@ -15,6 +15,7 @@ import pytest
 from distributed import Security
 from test_extraction_scheduler import free_port, started
 
+from dfworkbench.core import dask_workers
 from dfworkbench.core.dask_workers import run_on_workers, scheduler_security
 from dfworkbench.core.errors import ParameterError, WorkbenchError
 
