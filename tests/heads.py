@@ -5,8 +5,6 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from matplotlib import pyplot as plt
-from matplotlib.cbook import get_sample_data
 
 from dfworkbench.media import VideoWriter
 
@@ -23,6 +21,9 @@ class Head(NamedTuple):
 
 def portrait() -> np.ndarray:
     """`(606, 512, 3)` uint8 RGB, one face of about 150 x 190 px around (256, 215)."""
+    from matplotlib import pyplot as plt  # a second, in every process of an extraction that starts from here
+    from matplotlib.cbook import get_sample_data
+
     with get_sample_data("grace_hopper.jpg") as file:
         return np.ascontiguousarray(plt.imread(file, format="jpg"))
 

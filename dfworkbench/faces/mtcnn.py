@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from torchvision.ops import nms
 
 from dfworkbench.core.errors import InputError
 from dfworkbench.core.geometry import box_area, iou_matrix
 from dfworkbench.faces.faces import Faces
 from dfworkbench.faces.networks import judge, load_networks, propose
+from dfworkbench.faces.nms import nms
 from dfworkbench.faces.pyramid import ANCHOR_PX, CELL, ExactPyramid, FastPyramid, Pixels, Pyramid
 from dfworkbench.faces.settings import FaceSettings
 

@@ -1,14 +1,19 @@
 """The three networks of MTCNN with the weights of the facenet-pytorch wheel, NumPy in and NumPy out.
 
-K. Zhang et al., "Joint Face Detection and Alignment using Multi-task Cascaded Convolutional Networks", 2016.
+K. Zhang et al., "Joint Face Detection and Alignment using Multi-task Cascaded Convolutional Networks", 2016, figure 2; the
+numbers of channels are those of the weights. The wheel is not imported, only its three files are read: its import brings
+torchvision, and with it half of the time in which a process that looks for faces starts.
 """
 
 import functools
+from importlib.util import find_spec
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 _CHUNK = 256  # crops per call of a network: bounds memory in a picture full of candidates
 
@@ -30,15 +35,82 @@ class HalvingPool(torch.nn.Module):
         return _larger(rows[:, :, :, 0::2], rows[:, :, :, 1::2], 3)
 
 
+class _ColumnsFirst(nn.Module):
+    """`(B, C, H, W)` to `(B, W * H * C)`: the order in which the published fully connected layers read their input."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.permute(0, 3, 2, 1).flatten(1)
+
+
+class _Network(nn.Module):
+    """Layers one after the other, then the heads side by side, the first of which gives the probability of a face.
+
+    The modules have the names of the weights in the file; forward gives regression, landmarks if any, probability.
+    """
+
+    def __init__(self, layers: dict[str, nn.Module], heads: dict[str, nn.Module]) -> None:
+        super().__init__()
+        for name, module in (layers | heads).items():
+            self.add_module(name, module)
+        self._layers, self._heads = tuple(layers), tuple(heads)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        for name in self._layers:
+            x = self.get_submodule(name)(x)
+        judged, *others = (self.get_submodule(name)(x) for name in self._heads)
+        return (*others, judged.softmax(dim=1))
+
+
+def _halving(size: int) -> nn.Module:
+    return nn.MaxPool2d(size, 2, ceil_mode=True)
+
+
+def _pnet() -> _Network:
+    layers = {
+        "conv1": nn.Conv2d(3, 10, 3), "prelu1": nn.PReLU(10), "pool1": HalvingPool(),
+        "conv2": nn.Conv2d(10, 16, 3), "prelu2": nn.PReLU(16), "conv3": nn.Conv2d(16, 32, 3), "prelu3": nn.PReLU(32),
+    }  # fmt: skip
+    return _Network(layers, {"conv4_1": nn.Conv2d(32, 2, 1), "conv4_2": nn.Conv2d(32, 4, 1)})
+
+
+def _rnet() -> _Network:
+    layers = {
+        "conv1": nn.Conv2d(3, 28, 3), "prelu1": nn.PReLU(28), "pool1": _halving(3),
+        "conv2": nn.Conv2d(28, 48, 3), "prelu2": nn.PReLU(48), "pool2": _halving(3),
+        "conv3": nn.Conv2d(48, 64, 2), "prelu3": nn.PReLU(64), "flat": _ColumnsFirst(),
+        "dense4": nn.Linear(576, 128), "prelu4": nn.PReLU(128),
+    }  # fmt: skip
+    return _Network(layers, {"dense5_1": nn.Linear(128, 2), "dense5_2": nn.Linear(128, 4)})
+
+
+def _onet() -> _Network:
+    layers = {
+        "conv1": nn.Conv2d(3, 32, 3), "prelu1": nn.PReLU(32), "pool1": _halving(3),
+        "conv2": nn.Conv2d(32, 64, 3), "prelu2": nn.PReLU(64), "pool2": _halving(3),
+        "conv3": nn.Conv2d(64, 64, 3), "prelu3": nn.PReLU(64), "pool3": _halving(2),
+        "conv4": nn.Conv2d(64, 128, 2), "prelu4": nn.PReLU(128), "flat": _ColumnsFirst(),
+        "dense5": nn.Linear(1152, 256), "prelu5": nn.PReLU(256),
+    }  # fmt: skip
+    heads: dict[str, nn.Module] = {
+        "dense6_1": nn.Linear(256, 2), "dense6_2": nn.Linear(256, 4), "dense6_3": nn.Linear(256, 10),
+    }  # fmt: skip
+    return _Network(layers, heads)
+
+
 @functools.cache
 def load_networks() -> Networks:
     """The networks, in eval mode on the CPU; loaded once per process."""
-    from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
-
-    nets = Networks(PNet().eval(), RNet().eval(), ONet().eval())
-    nets.pnet.pool1 = HalvingPool()
-    for net in nets:
-        net.requires_grad_(False)
+    wheel = find_spec("facenet_pytorch")
+    if wheel is None or wheel.origin is None:
+        raise ModuleNotFoundError("loading the face detector: facenet-pytorch is not installed; run `make setup`")
+    folder = Path(wheel.origin).parent / "data"
+    with torch.random.fork_rng(
+        devices=[]
+    ):  # layers draw first weights: the random numbers of whoever calls stay as they are
+        nets = Networks(_pnet(), _rnet(), _onet())
+    for name, net in nets._asdict().items():
+        net.load_state_dict(torch.load(folder / f"{name}.pt", map_location="cpu", weights_only=True))
+        net.eval().requires_grad_(False)
     return nets
 
 

@@ -25,7 +25,6 @@ from dfworkbench.notebook.parameters import (
     read_notebook,
     read_parameters,
 )
-from dfworkbench.runs.run import Run
 
 log = logging.getLogger(__name__)
 #: Metadata key of an output that names the folder of the run a notebook made (see `record_run`).
@@ -88,6 +87,8 @@ def run_notebook(
 
 def _keep_record(executed: Path, folder: Path, space: Workspace) -> None:
     """Put an executed notebook into the folder of its run; a notebook that names another folder is not followed there."""
+    from dfworkbench.runs.run import Run  # brings pandas and all tables; kernels import this module to name their runs
+
     try:
         require_below(folder, space.checkpoints, "keeping the record of a run")
     except OutputError as error:

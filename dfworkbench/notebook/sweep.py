@@ -20,11 +20,11 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from dfworkbench.core.cores import available_cores
+from dfworkbench.core.dask_workers import run_on_workers
 from dfworkbench.core.errors import ParameterError, WorkbenchError
 from dfworkbench.core.safe_paths import require_folder_name
 from dfworkbench.core.workspace import Workspace, atomic_path, find_workspace
 from dfworkbench.datasets.tables import write_csv
-from dfworkbench.extraction.workers import run_on_workers
 from dfworkbench.notebook.commands import run_command
 from dfworkbench.notebook.parameters import check_parameters, find_notebook, read_notebook, read_parameters
 from dfworkbench.notebook.runner import run_folders, run_notebook

@@ -81,11 +81,11 @@ def test_one_batch_can_be_learnt_by_heart(method, detector):
         step.loss.backward()
         optimizer.step()
         losses.append(step.loss.item())
-        if losses[-1] < 0.05 * losses[0]:
+        right = step.logit is None or bool(((step.logit > 0).long() == batch["label"]).all())
+        if losses[-1] < 0.2 * losses[0] and right:
             break
     assert losses[-1] < 0.2 * losses[0]
-    if step.logit is not None:
-        assert ((step.logit > 0).long() == batch["label"]).all()
+    assert right
 
 
 @over_pairs
@@ -97,17 +97,18 @@ def test_polarity(method, detector, label):
     # a network with its first statistics may be sure of anything; then eval: batch norm shall not undo the change
     settle_norms(method.detector, prepare(batch["images"], method.detector.input_spec))
     method.eval()
-    before = method(batch).logit
-    if before is None:
+    first = method(batch)
+    if first.logit is None:
         pytest.skip("this method classifies nothing")
-    if method(batch).loss == 0:
+    if first.loss == 0:
         pytest.skip("with these weights it is so sure of the right answer that nothing is left to learn")
     optimizer = torch.optim.SGD(method.parameter_groups(1e-4, 0.0))
     for _ in range(3):
         optimizer.zero_grad()
         method(batch).loss.backward()
         optimizer.step()
-    change = (method(batch).logit - before).mean()
+    with torch.no_grad():
+        change = (method(batch).logit - first.logit).mean()
     assert change > 0 if label == 1 else change < 0
 
 

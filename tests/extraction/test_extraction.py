@@ -239,9 +239,9 @@ def test_a_video_that_kills_its_worker_is_tried_twice_and_costs_nothing_else(clu
 
 
 def test_a_scheduler_without_workers_is_an_error_not_an_endless_wait(videos, tmp_path, monkeypatch):
-    from dfworkbench.extraction import workers
+    from dfworkbench.core import dask_workers
 
-    monkeypatch.setattr(workers, "_PATIENCE_S", 0.2)
+    monkeypatch.setattr(dask_workers, "_PATIENCE_S", 0.2)
     with LocalCluster(n_workers=0, processes=False, dashboard_address="localhost:0") as idle:
         address = idle.scheduler_address
         with pytest.raises(WorkbenchError, match=r"has had no worker .* run the extraction again"):

@@ -224,6 +224,9 @@ def test_gend_clip_as_a_run_and_without_its_norm(tmp_path):
     (tmp_path / "model.safetensors").unlink()
     detector: Any = load_detector(run).detector
     shutil.rmtree(run)
+    with torch.no_grad():  # the trunk, which takes seconds, looks at them once; what follows it is tested twice
+        seen = detector.features(_pictures(card))
+    detector.features = lambda images: seen
     _check(card, detector)
     detector.before_head = "none"
     _require(_logits(detector, card), [[-0.778368, 0.327448], [-1.310760, 0.647656]])
@@ -288,6 +291,9 @@ def test_fsvfm_and_with_the_class_token():
     card, tensors = get_card("fsvfm_vit_l"), _file("fsvfm_vit_l")
     assert _count(tensors) == VALUES["fsvfm_vit_l"]
     detector = _loaded(card, tensors)
+    with torch.no_grad():  # the blocks, which take seconds, look at them once; pooling and head are tested twice
+        seen = detector.trunk.forward_features(_pictures(card))
+    detector.trunk.forward_features = lambda images: seen
     _check(card, detector)
     detector.trunk.global_pool = "token"
     _require(_logits(detector, card), [[1.998378, -0.480402], [1.915569, -0.605475]])

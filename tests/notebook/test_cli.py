@@ -135,8 +135,12 @@ def test_extract_sums_up(monkeypatch, capsys):
     assert "12 faces from 3 files: 2 ok, 1 no_face" in capsys.readouterr().out
 
 
-def test_help_needs_no_torch():
-    code = "import sys, dfworkbench.__main__ as m; m.main([]); sys.exit('torch' in sys.modules)"
+def test_help_and_a_sweep_need_no_torch():
+    # each cell of a sweep runs in a kernel of its own; its worker waits, and should be small
+    code = (
+        "import sys, dfworkbench.__main__ as m; m.main([]); import dfworkbench.notebook.sweep; "
+        "sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
 
 

@@ -19,7 +19,10 @@ ENCODER = TrainSettings(
     schedule="constant", frames_per_video=10, threads=1, name="encoder", device="cpu", flip=0, box_jitter=0, colour_jitter=0,
     degrade=0, detector_options={"alignment": "box"},
 )  # fmt: skip
-MATCHING = ENCODER.replace(detector="fst_matching", balance="loss", name="matching", detector_options={})
+# three networks: fewer faces
+MATCHING = ENCODER.replace(
+    detector="fst_matching", balance="loss", name="matching", detector_options={}, frames_per_video=2
+)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,197 @@
+"""Runs jobs on Dask, on this machine or a scheduler at an address; a worker that dies loses one job only.
+
+Whoever can talk to a Dask scheduler or worker can run code in it. Processes on this machine therefore speak TLS with a key
+that is made for the run and never written to disk, and their HTTP servers have no pages. For schedulers at an address see
+`scheduler_security` and docs/guides/extract_on_a_cluster.md.
+"""
+
+import contextlib
+import itertools
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from dfworkbench.core.errors import ParameterError, WorkbenchError
+
+_log = logging.getLogger(__name__)
+_LOOPBACK = ("localhost", "::1")
+_ENVIRONMENT = {
+    # waiting threads that spin make a loaded machine several times slower
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "OMP_NUM_THREADS": "1",
+}
+_CONFIG = {
+    "distributed.scheduler.allowed-failures": 0,  # a job whose worker dies is tried again by us, alone
+    "distributed.worker.memory.spill": False,  # nothing is pickled to disk
+    "distributed.worker.profile.enabled": False,  # nobody looks at it, and it takes some per cent of every core
+    # a loaded machine starts processes slowly, and a worker that is being replaced must not be given up meanwhile
+    "distributed.comm.timeouts.connect": "60s",
+    "distributed.deploy.lost-worker-timeout": "600s",
+    "distributed.scheduler.http.routes": [],  # Dask starts these servers in any case, without asking who calls
+    "distributed.worker.http.routes": [],
+}
+_PATIENCE_S = 60  # without a result, before it is asked whether there are workers at all
+
+
+def run_on_workers(
+    function: Callable[[Any], Any],
+    jobs: Sequence[Any],
+    workers: int,
+    scheduler: str,
+    *,
+    lost: Any,
+    task: str,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[tuple[int, Any]]:
+    """`function(job)` for every job, each alone in a process of its own, in whatever order they finish.
+
+    Args:
+        function: Importable by name, so that other machines can load it.
+        jobs: What it is called with.
+        workers: Processes on this machine.
+        scheduler: Address of a running scheduler, whose workers are taken instead; "" for none.
+        lost: Stands for the result of a job whose process died twice.
+        task: For messages, such as "the extraction".
+        environment: Variables of processes on this machine, beside those that keep waiting threads still.
+
+    Yields:
+        The number of a job and its result.
+
+    Raises:
+        ParameterError: The scheduler's address is refused, see `scheduler_security`.
+        WorkbenchError: The scheduler cannot be reached, or has no workers.
+    """
+    from dask import config
+    from distributed import Client, LocalCluster, Security
+
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(config.set(_CONFIG))
+        if scheduler:
+            client = stack.enter_context(_connect(scheduler, scheduler_security(scheduler), task))
+        else:
+            security = Security.temporary()
+            cluster = LocalCluster(
+                n_workers=workers, threads_per_worker=1, processes=True, env={**_ENVIRONMENT, **(environment or {})},
+                silence_logs=logging.CRITICAL, security=security, scheduler_kwargs={"dashboard": False},
+                dashboard_address="localhost:0",  # of the HTTP server; this keeps port 8787 free
+            )  # fmt: skip
+            client = stack.enter_context(Client(stack.enter_context(cluster), security=security))
+        yield from _run(client, function, jobs, lost, task)
+
+
+def scheduler_security(address: str) -> Any:
+    """How to talk to a scheduler at an address: with the certificates that Dask's configuration names for a client.
+
+    They stand in `distributed.comm.tls` of Dask's configuration files, or in environment variables such as
+    DASK_DISTRIBUTED__COMM__TLS__CA_FILE. A plain connection to another machine needs
+    DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION=false, which says that nobody else is in that network.
+
+    Raises:
+        ParameterError: The address asks for TLS and there are no certificates, or for a plain connection to another machine.
+    """
+    from dask import config
+    from distributed import Security
+
+    security = Security()
+    if not address.startswith("tls://"):
+        _allow_plain(address, config.get("distributed.comm.require-encryption", None))
+        return security
+    names = {
+        "ca-file": security.tls_ca_file, "client.key": security.tls_client_key, "client.cert": security.tls_client_cert,
+    }  # fmt: skip
+    missing = [f"distributed.comm.tls.{name}" for name, value in names.items() if not value]
+    if missing:
+        raise ParameterError(
+            f"connecting to the Dask scheduler {address}: Dask's configuration has no {', '.join(missing)}. Expected the files of "
+            "the scheduler's certificates: set DASK_DISTRIBUTED__COMM__TLS__CA_FILE, …__TLS__CLIENT__KEY and "
+            "…__TLS__CLIENT__CERT (docs/guides/extract_on_a_cluster.md)."
+        )
+    return security
+
+
+def _allow_plain(address: str, required: bool | None) -> None:
+    """Refuse a connection without TLS to another machine, unless Dask's configuration says that it is wanted."""
+    if address.startswith("inproc://"):  # within this process, nothing is connected to a network
+        return
+    host = address.rpartition("://")[2].rpartition(":")[0].strip("[]")
+    if required is None and host not in _LOOPBACK and not host.startswith("127."):
+        raise ParameterError(
+            f"connecting to the Dask scheduler {address}: it is on another machine and not encrypted, so anybody in that "
+            "network can run programs in its workers. Expected an address that begins with tls:// (see "
+            "docs/guides/extract_on_a_cluster.md). If nobody else is in that network, set "
+            "DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION=false."
+        )
+    if required is None:
+        _log.warning(
+            "the Dask scheduler %s takes connections without certificates: every user of this machine can run programs in its "
+            "workers. See docs/guides/extract_on_a_cluster.md for one with certificates.",
+            address,
+        )
+
+
+def _connect(address: str, security: Any, task: str) -> Any:
+    from distributed import Client
+
+    try:
+        return Client(address, security=security)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise WorkbenchError(
+            f"running {task} on Dask: the scheduler {address} cannot be reached ({error}). Expected a running scheduler "
+            "whose certificates fit those of Dask's configuration: check the address, and that it begins with tls:// or tcp:// "
+            "as the scheduler says."
+        ) from error
+
+
+def _run(
+    client: Any, function: Callable[[Any], Any], jobs: Sequence[Any], lost: Any, task: str
+) -> Iterator[tuple[int, Any]]:
+    from distributed.scheduler import KilledWorker
+
+    slots = max(sum(client.nthreads().values()), 1)
+    suspects = []
+    for number, future in _finished(client, function, enumerate(jobs), slots, task):
+        try:
+            yield number, future.result()
+        except KilledWorker:
+            suspects.append(number)
+    # While workers are being replaced, two jobs may share one, and the death of one is blamed on both. So each suspect is
+    # tried once more, with all workers to itself.
+    again = ((number, jobs[number]) for number in suspects)
+    for number, future in _finished(client, function, again, 1, task):
+        try:
+            result = future.result()
+        except KilledWorker:
+            result = lost
+        yield number, result
+
+
+def _finished(
+    client: Any, function: Callable[[Any], Any], jobs: Iterable[tuple[int, Any]], slots: int, task: str
+) -> Iterator[tuple[int, Any]]:
+    """Numbers and futures of jobs as they finish; at most `slots` are out at a time."""
+    waiting = iter(jobs)
+    running: dict[Any, int] = {}
+    while True:
+        for number, job in itertools.islice(waiting, slots - len(running)):
+            running[client.submit(function, job, pure=False)] = number
+        if not running:
+            return
+        for future in _wait_for_some(client, list(running), task):
+            yield running.pop(future), future
+
+
+def _wait_for_some(client: Any, futures: list[Any], task: str) -> list[Any]:
+    """Those that are done, at least one; an error instead of waiting for ever where no worker is left."""
+    from distributed import wait
+
+    for alone in itertools.count():
+        try:
+            finished: Any = wait(futures, timeout=_PATIENCE_S, return_when="FIRST_COMPLETED")
+            return list(finished.done)
+        except TimeoutError:
+            if alone and not client.nthreads():
+                break
+    raise WorkbenchError(
+        f"running {task} on Dask: the scheduler {client.scheduler.address} has had no worker for {_PATIENCE_S} s. Start its "
+        f"workers and run {task} again: what is done is kept."
+    )
