@@ -1,7 +1,8 @@
 """Many weighted logistic fits of the same scores at once: fits without a person, and fits of resampled people.
 
-The objective is that of `fit_lr`: ½a² + Σ w log loss(a x + b), the intercept free. Newton's method on all fits together takes a
-second where scikit-learn, called once per fit, takes half a minute; both find the same minimum of a strictly convex function.
+The objective is that of `fit_lr`: ½a² + Σ w log loss(a x + b), the intercept free. A call of scikit-learn per fit takes 5 ms (600
+rows), ten seconds for 2,000 draws; Newton's method on all fits together finds the same minimum of the strictly convex function in
+under one.
 """
 
 from typing import NamedTuple
