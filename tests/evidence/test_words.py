@@ -135,8 +135,8 @@ def test_own_words_are_allowed():
     "text",
     ["The probability that the face is fake is 0.9.", "confidence that it is genuine", "90 % fake", "87.5% manipulated",
      "probably fake", "This is a deepfake", "an authentic video", "the file was verified", "this proves it", "it is certain",
-     "they match", "it cannot be excluded", "the findings are consistent with H1", "a false positive probability of 2 %", "the fake probability",
-     "Verdict: fake", "the chance that this\nface was manipulated"],
+     "they match", "it cannot be excluded", "the findings are consistent with H1", "a false positive probability of 2 %",
+     "the fake probability", "Verdict: fake", "the chance that this\nface was manipulated"],
 )  # fmt: skip
 def test_forbidden(text):
     assert forbidden_words(f"Before. {text} After.")
