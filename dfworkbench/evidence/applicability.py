@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from dfworkbench.core.names import FAKE, REAL
 from dfworkbench.evidence.case import Quantity
@@ -55,9 +55,13 @@ class Applicable:
 @dataclass(frozen=True)
 class _Class:
     label: int
-    people: int
+    rows: NDArray[np.int64]  # of the table, one per person
     fits: dict[str, Numbers | Vectors]
     statistic: Floats  # of each person, largest over the quantities that are compared
+
+    @property
+    def people(self) -> int:
+        return len(self.rows)
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,25 @@ class Applicability:
         """
         found = [self._against(one, face) for one in self.classes]
         return max(found, key=lambda one: (not _refused(one), one.p / r7_limit(one.people)))
+
+    def nearest(self, vector: ArrayLike, name: str = "detector features", count: int = 3) -> list[tuple[int, float]]:
+        """Reference people who are nearest to a face in one of the vectors.
+
+        Args:
+            vector: Of the face.
+            name: Column of the vector.
+            count: How many of both classes together.
+
+        Returns:
+            Row of the reference table, by position, and Mahalanobis distance in the space of its class; the nearest first. Empty
+            where the vector is not compared.
+        """
+        found = []
+        for one in self.classes:
+            fit = one.fits.get(name)
+            if isinstance(fit, Vectors) and not fit.constant and _measured(vector):
+                found += zip(one.rows.tolist(), fit.distances(vector).tolist(), strict=True)
+        return sorted(found, key=lambda pair: (pair[1], pair[0]))[:count]
 
     def _against(self, one: _Class, face: Any) -> Applicable:
         quantities, far, odd, statistic, ps = [], [], [], [], {}
@@ -131,7 +154,8 @@ def fit_applicability(
     """
     classes = []
     for label in (REAL, FAKE):
-        people = table.iloc[_median_tracks(table, label)]
+        rows = _median_tracks(table, label)
+        people = table.iloc[rows]
         fits: dict[str, Numbers | Vectors] = {}
         for name in numbers:
             values = people[name].to_numpy(np.float64)
@@ -146,7 +170,7 @@ def fit_applicability(
                     fits[name] = fit_vectors(values, most)
         own = [scaled(fit.own, fit.own) for fit in fits.values() if not fit.constant]
         statistic = np.max(own, axis=0) if own else np.empty(0)
-        classes.append(_Class(label, len(people), fits, statistic))
+        classes.append(_Class(label, rows, fits, statistic))
     known = {name: frozenset(map(str, table[name])) - {"", "nan", "None"} for name in categories}
     return Applicability(tuple(classes), tuple(numbers), tuple(vectors), known)
 

@@ -56,26 +56,32 @@ class Vectors:
     """A vector of every person.
 
     Attributes:
+        values: `(n, d)`.
         space: Scaling or PCA, fitted on all people.
         covariance: Of what comes out of it.
         own: `(n,)`, oddness of each person by a space and a covariance fitted on the others.
         constant: Whether all vectors are the same.
-        first: One of them.
     """
 
+    values: Floats
     space: Pipeline
     covariance: LedoitWolf
     own: Floats
     constant: bool
-    first: Floats
 
     def oddness(self, value: ArrayLike) -> float:
         """Mahalanobis distance from the mean over the square root of the dimensions."""
         return _distance(self.space, self.covariance, np.asarray(value, dtype=np.float64))
 
+    def distances(self, value: ArrayLike) -> Floats:
+        """Mahalanobis distance from each person over the square root of the dimensions, `(n,)`."""
+        apart = self.space.transform(self.values) - self.space.transform(np.asarray(value, dtype=np.float64)[None])
+        squared = np.einsum("nd,de,ne->n", apart, self.covariance.get_precision(), apart)
+        return np.sqrt(np.maximum(squared, 0) / apart.shape[1])
+
     def factor(self, value: ArrayLike) -> float:
         """1 for the vector that all people have, 1.5 for another: that is unusual, but a factor has no meaning."""
-        return 1.0 if np.allclose(np.asarray(value, dtype=np.float64), self.first) else 1.5
+        return 1.0 if np.allclose(np.asarray(value, dtype=np.float64), self.values[0]) else 1.5
 
 
 def fit_numbers(values: Floats) -> Numbers:
@@ -103,7 +109,7 @@ def fit_vectors(values: Floats, dimensions: int | None) -> Vectors:
     own = np.zeros(len(values))
     for i in range(0 if constant else len(values)):
         own[i] = _distance(*_fit(np.delete(values, i, axis=0), dimensions), values[i])
-    return Vectors(space, covariance, own, constant, values[0])
+    return Vectors(values, space, covariance, own, constant)
 
 
 def at_least_as_odd(own: Floats, oddness: float) -> float:

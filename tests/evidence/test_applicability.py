@@ -165,3 +165,14 @@ def test_nothing_measured_is_refused():
     found = fit_applicability(table, (), (), ("codec",)).compare(table.iloc[0])
     assert np.isnan(found.p)
     assert r7_applicability(found.p, found.people).refuses
+
+
+def test_nearest_people():
+    table = faces(12, np.random.default_rng(8))
+    reference = fitted(table)
+    found = reference.nearest(table["detector features"].iloc[9], count=4)
+    assert found[0] == (9, pytest.approx(0, abs=1e-9))
+    assert len(found) == 4
+    assert [distance for _, distance in found] == sorted(distance for _, distance in found)
+    assert reference.nearest([], count=4) == []
+    assert reference.nearest([1.0], name="not there") == []
