@@ -1,9 +1,9 @@
 """Hash-chained log: one canonical JSON object a line, each holding the SHA-256 of the line before it.
 
 A line has the fields n, time, event, data, previous and hash; `hash` is the SHA-256 of the line without it, and the first
-`previous` is 64 zeros. `check_chain` finds any later change of a line. It cannot find a whole new chain, which whoever holds the file
-can write: the last hash (the head) has to be kept elsewhere. The canonical form follows RFC 8785 (sorted keys, no blanks, UTF-8, no
-NaN), except that floating-point numbers are texts made by `repr`, so that no two programs can disagree on how a number is spelled.
+`previous` is 64 zeros. `check_chain` finds any later change of a line. It cannot find a whole new chain, which whoever holds the
+file can write: the last hash (the head) has to be kept elsewhere. The canonical form follows RFC 8785 (sorted keys, no blanks,
+UTF-8, no NaN), except that floating-point numbers are texts made by `repr`: no two programs can disagree on their spelling.
 """
 
 import errno
