@@ -98,7 +98,7 @@ def same_frames(hashes: FrameHashes, known: KnownData, of: FrameHashes) -> dict[
     found: dict[str, list[str]] = {}
     mine, theirs = np.flatnonzero(~hashes.flat), np.flatnonzero(~of.flat)
     bits = AuditSettings().near_bits
-    best: dict[tuple[str, str], tuple[int, int, int, int]] = {}
+    best: dict[tuple[str, str], tuple[int, int, int]] = {}
     pixels, other_pixels = hashes.frames["pixels"].to_numpy(), of.frames["pixels"].to_numpy()
     video, other = hashes.frames["video_id"].to_numpy(), of.frames["video_id"].to_numpy()
     frame, other_frame = hashes.frames["frame"].to_numpy(), of.frames["frame"].to_numpy()
@@ -106,8 +106,8 @@ def same_frames(hashes: FrameHashes, known: KnownData, of: FrameHashes) -> dict[
         for a, b, d in zip(mine[i], theirs[j], distance, strict=True):
             apart = -1 if pixels[a] == other_pixels[b] else int(d)  # the same pixels come first
             pair = str(video[a]), str(other[b])
-            best[pair] = min(best.get(pair, (BITS, 0, 0, 0)), (apart, int(frame[a]), int(frame[b]), 0))
-    for (mine_id, theirs_id), (apart, at, there, _) in sorted(best.items(), key=lambda item: (item[1], item[0])):
+            best[pair] = min(best.get(pair, (BITS, 0, 0)), (apart, int(frame[a]), int(other_frame[b])))
+    for (mine_id, theirs_id), (apart, at, there) in sorted(best.items(), key=lambda item: (item[1], item[0])):
         how = "has the same pixels as" if apart < 0 else f"differs in {apart} of {BITS} bits of its perceptual hash from"
         found.setdefault(mine_id, []).append(f"its frame {at} {how} frame {there} of {theirs_id} ({known.role})")
     return {name: [*words[:_SHOWN], *_more(len(words) - _SHOWN)] for name, words in found.items()}
