@@ -56,7 +56,7 @@ class LrValue:
         high: Upper end, likewise.
         unbounded_llr: Before the bound.
         bound: How far LRs of this reference set can be trusted.
-        kinds: LR before the bound if H1 is narrowed to one kind of forgery, per kind.
+        kinds: LR if H1 is narrowed to one kind of forgery, per kind, after the bound of that kind.
     """
 
     llr: float
