@@ -190,11 +190,12 @@ def misleading(llr: ArrayLike, labels: ArrayLike, beyond: float = 0.0) -> tuple[
 
 
 class BayesError(NamedTuple):
-    """Normalised Bayes error of LRs over decision thresholds; where `ratio` is below 1, deciding by the LRs costs more than by the prior.
+    """Normalised Bayes error of LRs over decision thresholds.
 
     Attributes:
         thresholds: `(k,)`, log10.
-        ratio: `(k,)`, expected cost of deciding by the prior alone over that of deciding by the LRs.
+        ratio: `(k,)`, expected cost of deciding by the prior alone over that of deciding by the LRs; below 1 the LRs do
+            harm.
         fake_groups: Groups of fakes.
         real_groups: Groups of reals.
     """

@@ -1,4 +1,4 @@
-"""Figures of likelihood ratios in a case: LRs on a log scale with bounds and verbal bands, and scores beside the reference scores."""
+"""Figures of a case: LRs on a log scale with bounds and verbal bands, and scores of faces beside the reference scores."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -155,8 +155,7 @@ def plot_score_place(
         found: Name -> score.
         title: Above the charts.
     """
-    scores, labels, groups = (None if part is None else np.asarray(part) for part in reference)
-    assert scores is not None and labels is not None
+    scores, labels, groups = np.asarray(reference[0], dtype=np.float64), np.asarray(reference[1]), reference[2]
     figure = new_figure(7.4, 3.5, title, "every reference person counts once in its class")
     charts = figure.subplots(2, 1, sharex=True)
     edges = np.histogram_bin_edges([*scores, *found.values()], bins=32)

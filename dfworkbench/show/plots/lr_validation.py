@@ -86,7 +86,9 @@ def _powers(axes: Axes, axis: str = "x", most: int = 12) -> None:
 def plot_cross_entropy(
     llr: ArrayLike, labels: ArrayLike, groups: ArrayLike | None = None, title: str = "Empirical cross-entropy"
 ) -> Figure:
-    """Expected cost of the LRs in bits over the prior odds, beside that after PAV and that of saying nothing; at odds of 1 it is Cllr.
+    """Expected cost of the LRs in bits over the prior odds, beside that after PAV and that of saying nothing.
+
+    At odds of 1 the cost is Cllr.
 
     Args:
         llr: `(n,)`, log10 LRs of leave-one-group-out fits.
