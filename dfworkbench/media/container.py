@@ -45,10 +45,10 @@ def container_facts(path: Path | str, *, private: bool = False) -> dict[str, Any
             )
         return found | (video_facts if kind == "video" else picture_facts)(path, private)
     except MediaError as error:
-        return found | {"status": error.status, "reason": _without_folders(error, path)}
+        return found | {"status": error.status, "reason": without_folders(error, path)}
 
 
-def _without_folders(error: MediaError, path: Path) -> str:
+def without_folders(error: MediaError, path: Path) -> str:
     """A message that names the file and not where it lies."""
     return str(error).replace(str(path), path.name)
 

@@ -11,9 +11,9 @@ MOST_ENTRIES = 500
 _MOST_IN_KEY = 200
 _BREAKS = {ord(sign): f"\\x{ord(sign):02x}" for sign in "\n\r\t"}  # which `printable` leaves, or spells in another way
 #: Names of entries that say where a picture was taken, with which copy of a device, or whose device it is. Some programs put a
-#: copy of the EXIF data into a PNG as "Raw profile type exif".
+#: copy of the EXIF data into a PNG as "Raw profile type exif". The serial number of a certificate (C2PA) is not one of a device.
 _PRIVATE_KEY = re.compile(
-    r"gps|geotag|location|latitude|longitude|\xa9xyz|serial|device.?id|imei|owner|raw.profile", re.IGNORECASE
+    r"gps|geotag|location|latitude|longitude|\xa9xyz|(?<!cert_)serial|device.?id|imei|owner|raw.profile", re.IGNORECASE
 )
 _POSITION = re.compile(r"\s*[+-]\d{2,6}(\.\d+)?[+-]\d{3,7}(\.\d+)?([+-]\d+(\.\d+)?)?(CRS\S*)?/?\s*")  # ISO 6709
 
@@ -46,6 +46,24 @@ def clean_metadata(entries: Mapping[Any, Any], private: bool) -> tuple[dict[str,
     if len(entries) > MOST_ENTRIES:
         shown["…"] = f"{len(entries) - MOST_ENTRIES:,} further entries are not shown"
     return shown, withheld
+
+
+def withhold_private(value: Any) -> tuple[Any, list[str]]:
+    """A nested value without the entries that give a position or a serial number, and the names of these."""
+    withheld: list[str] = []
+
+    def kept(inner: Any) -> Any:
+        if isinstance(inner, dict):
+            return {name: kept(item) for name, item in inner.items() if not is_private(str(name), item)}
+        return [kept(item) for item in inner] if isinstance(inner, list) else inner
+
+    def is_private(name: str, item: Any) -> bool:
+        private = bool(_PRIVATE_KEY.search(name)) or (isinstance(item, str) and bool(_POSITION.fullmatch(item)))
+        if private:
+            withheld.append(one_line(name, _MOST_IN_KEY))
+        return private
+
+    return kept(value), withheld
 
 
 def _text_of(value: Any) -> str:
