@@ -154,25 +154,46 @@ def _mean(values: Floats, weights: Floats) -> float:
     return float(np.average(values, weights=weights)) if len(values) else NAN
 
 
-def pav(llr: ArrayLike, labels: ArrayLike) -> Floats:
-    """Log10 LRs after the best monotone calibration on the very same rows (pool adjacent violators); may be infinite, `(n,)`."""
+def pav(llr: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) -> Floats:
+    """Log10 LRs after the best monotone calibration on the very same rows (pool adjacent violators); may be infinite, `(n,)`.
+
+    Args:
+        llr: `(n,)`, log10.
+        labels: `(n,)`.
+        weights: `(n,)`, such as `group_weights`; within each class the rows count by them, and both classes count the same.
+    """
     x, y = np.asarray(llr, dtype=np.float64), np.asarray(labels)
-    share = float((y == FAKE).mean())
-    weights = np.where(y == FAKE, 1 - share, share)
-    p = IsotonicRegression(out_of_bounds="clip").fit(x, y, sample_weight=weights).predict(x)
+    if weights is None:
+        share = float((y == FAKE).mean())
+        each = np.where(y == FAKE, 1 - share, share)
+    else:
+        each = np.array(weights, dtype=np.float64)
+        for label in (REAL, FAKE):
+            each[y == label] /= each[y == label].sum()
+    p = IsotonicRegression(out_of_bounds="clip").fit(x, y, sample_weight=each).predict(x)
     with np.errstate(divide="ignore"):
         return np.log10(p) - np.log10(1 - p)
 
 
 def cllr_min(llr: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) -> float:
     """Cllr after `pav`: what discrimination alone costs. Cllr minus this is the cost of calibration (Cllr-cal)."""
-    return cllr(pav(llr, labels), labels, weights)
+    return cllr(pav(llr, labels, weights), labels, weights)
 
 
-def devpav(llr: ArrayLike, labels: ArrayLike) -> float:
+def devpav(llr: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) -> float:
     """Mean distance between the PAV line and the diagonal over its finite points; NaN where there are none."""
+    return distance_from_diagonal(llr, pav(llr, labels, weights))
+
+
+def distance_from_diagonal(llr: ArrayLike, pav_llr: ArrayLike) -> float:
+    """`devpav` of a PAV line that is there already.
+
+    Args:
+        llr: `(n,)`, log10.
+        pav_llr: `(n,)`, what `pav` made of them.
+    """
     x, first = np.unique(np.asarray(llr, dtype=np.float64), return_index=True)
-    line = pav(llr, labels)[first]
+    line = np.asarray(pav_llr)[first]
     finite = np.isfinite(line)
     x, distance = x[finite], line[finite] - x[finite]
     if len(x) < 2:
@@ -189,13 +210,25 @@ def misleading(llr: ArrayLike, labels: ArrayLike, beyond: float = 0.0) -> tuple[
     return float(np.mean(x[y == FAKE] < -beyond)), float(np.mean(x[y == REAL] > beyond))
 
 
-def lr_bounds(llr: ArrayLike, labels: ArrayLike, groups: ArrayLike | None = None) -> Bounds:
-    """Bounds of log10 LRs from the normalised Bayes error, one misleading group added to each class (ELUB).
+class BayesError(NamedTuple):
+    """Normalised Bayes error of LRs over decision thresholds.
 
-    A threshold is bad where the expected cost of deciding by the LRs exceeds that of deciding by the prior alone. The upper bound
-    is the grid point before the first bad threshold from 0 up, the lower one that after the last bad one from 0 down. So no LR
-    exceeds about the number of real groups, nor 1/LR that of fake ones.
+    Attributes:
+        thresholds: `(k,)`, log10.
+        ratio: `(k,)`, expected cost of deciding by the prior alone over that of deciding by the LRs; below 1 the LRs do
+            harm.
+        fake_groups: Groups of fakes.
+        real_groups: Groups of reals.
     """
+
+    thresholds: Floats
+    ratio: Floats
+    fake_groups: int
+    real_groups: int
+
+
+def bayes_error(llr: ArrayLike, labels: ArrayLike, groups: ArrayLike | None = None) -> BayesError:
+    """Normalised Bayes error on a grid of thresholds, with one misleading group added to each class."""
     x, y = np.asarray(llr, dtype=np.float64), np.asarray(labels)
     (l1, w1, n1), (l0, w0, n0) = (_by_llr(x, y == label, groups) for label in (FAKE, REAL))
     low, high = max(float(x.min()), -np.log10(n1 + 1)), min(float(x.max()), np.log10(n0 + 1))
@@ -204,10 +237,21 @@ def lr_bounds(llr: ArrayLike, labels: ArrayLike, groups: ArrayLike | None = None
     odds = 10.0**k
     share1, share0 = (_above(part, weights, k) for part, weights in ((l1, w1), (l0, w0)))
     cost = 1 - n1 * share1 / (n1 + 1) + odds * (n0 * share0 + 1) / (n0 + 1)
-    bad = np.minimum(1, odds) / cost < 1
+    return BayesError(k, np.minimum(1, odds) / cost, n1, n0)
+
+
+def lr_bounds(llr: ArrayLike, labels: ArrayLike, groups: ArrayLike | None = None) -> Bounds:
+    """Bounds of log10 LRs from the normalised Bayes error, one misleading group added to each class (ELUB).
+
+    A threshold is bad where the expected cost of deciding by the LRs exceeds that of deciding by the prior alone. The upper bound
+    is the grid point before the first bad threshold from 0 up, the lower one that after the last bad one from 0 down. So no LR
+    exceeds about the number of real groups, nor 1/LR that of fake ones.
+    """
+    k, ratio, fakes, reals = bayes_error(llr, labels, groups)
+    bad = ratio < 1
     lower = np.max(k[(k <= 0) & bad] + STEP, initial=k.min())
     upper = np.min(k[(k >= 0) & bad] - STEP, initial=k.max())
-    return Bounds(float(min(lower, 0)), float(max(upper, 0)), n1, n0)
+    return Bounds(float(min(lower, 0)), float(max(upper, 0)), fakes, reals)
 
 
 def _by_llr(llr: Floats, rows: NDArray[np.bool_], groups: ArrayLike | None) -> tuple[Floats, Floats, int]:
