@@ -11,6 +11,8 @@ from dfworkbench.core.errors import DataNotFoundError, MediaError, OutputError, 
 from dfworkbench.core.hash_chain import HashChain, check_chain
 from dfworkbench.evidence.case import hash_results
 from dfworkbench.evidence.record import CASE, HEAD, LOG, MANIFEST, PAGE, Record, hash_input
+from dfworkbench.evidence.rerun import check_rerun
+from dfworkbench.evidence.tamper import verify_tampered_copy
 from dfworkbench.evidence.verify import verify_case
 
 RESULTS = {"people": [{"llr": "0.25", "name": "person 1"}]}
@@ -174,6 +176,54 @@ def test_page_and_case_of_another_examination_are_found(tmp_path, evidence, weig
     assert found[PAGE] == found[CASE] == "same"
     for name in (f"examination head in {PAGE}", f"examination head in {CASE}", f"results in {CASE}"):
         assert found[name] == "changed"
+
+
+def with_results(folder: Path, llrs: dict[str, str | None]) -> Path:
+    people = [{"name": name, "lr": None if llr is None else {"llr": llr}} for name, llr in llrs.items()]
+    folder.mkdir(parents=True)
+    (folder / CASE).write_text(json.dumps({"results": {"files": [{"name": "clip.mp4", "people": people}]}}))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("again", "status", "of_person"),
+    [
+        ({"person 1": "0.5", "person 2": None}, "same", None),
+        ({"person 1": "0.5099", "person 2": None}, "same", "same"),  # another processor
+        ({"person 1": "0.4901", "person 2": None}, "same", "same"),
+        ({"person 1": "0.5101", "person 2": None}, "changed", "changed"),
+        ({"person 1": None, "person 2": None}, "changed", "changed"),
+        ({"person 2": None}, "changed", "missing"),
+        ({"person 1": "0.5", "person 2": None, "person 3": "0.1"}, "changed", "same"),
+    ],
+)
+def test_results_of_a_rerun_are_compared_person_by_person(tmp_path, again, status, of_person):
+    case = with_results(tmp_path / "a", {"person 1": "0.5", "person 2": None})
+    rerun = with_results(tmp_path / "b", again)
+    found = {finding.name: finding for finding in check_rerun(case, rerun)}
+    assert found["results of b"].status == status
+    assert (found["person 1 in clip.mp4"].status if of_person else None) == of_person
+    if of_person == "changed" and again["person 1"]:
+        assert "0.0101" in found["person 1 in clip.mp4"].why
+
+
+def test_rerun_of_a_real_record(case, tmp_path, evidence, weights):
+    again = make_case(tmp_path, evidence, weights)
+    assert "results of 2026-017-2" in str(verify_case(case, rerun=again))
+    assert verify_case(case, rerun=again).holds
+    with pytest.raises(DataNotFoundError, match="none"):
+        verify_case(case, rerun=tmp_path / "none")
+
+
+def test_tampering_is_shown_on_a_copy(case):
+    for name in (PAGE, CASE, LOG, "c2pa/clip.mp4.json"):
+        found = verify_tampered_copy(case, name)
+        assert not found.holds
+        assert next(f.status for f in found.findings if f.name == name) == "changed"
+    assert not verify_tampered_copy(case, at=0).holds
+    assert verify_case(case).holds
+    with pytest.raises(DataNotFoundError, match="no file"):
+        verify_tampered_copy(case, "none.txt")
 
 
 def test_case_that_exists_is_never_overwritten_and_its_head_is_named(case, tmp_path, evidence, weights):
