@@ -112,6 +112,7 @@ def html_table(
     bold: Sequence[bool] = (),
     *,
     right: Sequence[bool] = (),
+    row_heads: bool = False,
 ) -> str:
     """A table; all text is escaped.
 
@@ -120,12 +121,18 @@ def html_table(
         rows: Text, or a `Link`, per cell. Lines after the first are set small; long text gets a wide column.
         bold: Per row whether it stands out.
         right: Per column whether it holds numbers, aligned to the right.
+        row_heads: The first cell of each row names it, for screen readers.
     """
     sides = [' class="number"' if number else "" for number in right]
-    head = "".join(f"<th{side}>{escape(str(name))}</th>" for name, side in zip_longest(names, sides, fillvalue=""))
+    head = "".join(
+        f'<th scope="col"{side}>{escape(str(name))}</th>' for name, side in zip_longest(names, sides, fillvalue="")
+    )
     body = ""
     for row, strong in zip(rows, chain(bold, repeat(False)), strict=False):
-        cells = "".join(_cell(value, side) for value, side in zip_longest(row, sides, fillvalue=""))
+        first = [f'<th scope="row">{escape(str(row[0]))}</th>'] if row_heads else []
+        cells = "".join(
+            [*first, *(_cell(value, side) for value, side in [*zip_longest(row, sides, fillvalue="")][len(first) :])]
+        )
         body += f"<tr{' class=strong' if strong else ''}>{cells}</tr>"
     head = f"<thead><tr>{head}</tr></thead>" if names else ""
     return f'<div class="dfw-scroll"><table>{head}<tbody>{body}</tbody></table></div>'
@@ -166,7 +173,7 @@ def figure_html(figure: Any, words: str, broad: bool = False) -> str:
     return f'<figure{kind}><div class="dfw-scroll">{image}</div><figcaption>{escape(words)}</figcaption></figure>'
 
 
-def write_page(path: Path, title: str, body: str, what: str) -> Path:
+def write_page(path: Path, title: str, body: str, what: str, style: str = "") -> Path:
     """Write a page of its own, whole or not at all.
 
     Args:
@@ -174,6 +181,7 @@ def write_page(path: Path, title: str, body: str, what: str) -> Path:
         title: Words of the browser's tab.
         body: HTML.
         what: What is written, for messages: "a report".
+        style: CSS that this page needs besides.
 
     Raises:
         OutputError: `path` is no .html, or a file is there that is no page of ours.
@@ -182,7 +190,7 @@ def write_page(path: Path, title: str, body: str, what: str) -> Path:
     page = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_CSS}{_PAGE_CSS}</style></head>"
+        f"<title>{escape(title)}</title><style>{_CSS}{_PAGE_CSS}{style}</style></head>"
         f'<body class="dfw">{body}</body></html>\n'
     )
     with atomic_path(path, what) as temporary:

@@ -210,13 +210,25 @@ def misleading(llr: ArrayLike, labels: ArrayLike, beyond: float = 0.0) -> tuple[
     return float(np.mean(x[y == FAKE] < -beyond)), float(np.mean(x[y == REAL] > beyond))
 
 
-def lr_bounds(llr: ArrayLike, labels: ArrayLike, groups: ArrayLike | None = None) -> Bounds:
-    """Bounds of log10 LRs from the normalised Bayes error, one misleading group added to each class (ELUB).
+class BayesError(NamedTuple):
+    """Normalised Bayes error of LRs over decision thresholds.
 
-    A threshold is bad where the expected cost of deciding by the LRs exceeds that of deciding by the prior alone. The upper bound
-    is the grid point before the first bad threshold from 0 up, the lower one that after the last bad one from 0 down. So no LR
-    exceeds about the number of real groups, nor 1/LR that of fake ones.
+    Attributes:
+        thresholds: `(k,)`, log10.
+        ratio: `(k,)`, expected cost of deciding by the prior alone over that of deciding by the LRs; below 1 the LRs do
+            harm.
+        fake_groups: Groups of fakes.
+        real_groups: Groups of reals.
     """
+
+    thresholds: Floats
+    ratio: Floats
+    fake_groups: int
+    real_groups: int
+
+
+def bayes_error(llr: ArrayLike, labels: ArrayLike, groups: ArrayLike | None = None) -> BayesError:
+    """Normalised Bayes error on a grid of thresholds, with one misleading group added to each class."""
     x, y = np.asarray(llr, dtype=np.float64), np.asarray(labels)
     (l1, w1, n1), (l0, w0, n0) = (_by_llr(x, y == label, groups) for label in (FAKE, REAL))
     low, high = max(float(x.min()), -np.log10(n1 + 1)), min(float(x.max()), np.log10(n0 + 1))
@@ -225,10 +237,21 @@ def lr_bounds(llr: ArrayLike, labels: ArrayLike, groups: ArrayLike | None = None
     odds = 10.0**k
     share1, share0 = (_above(part, weights, k) for part, weights in ((l1, w1), (l0, w0)))
     cost = 1 - n1 * share1 / (n1 + 1) + odds * (n0 * share0 + 1) / (n0 + 1)
-    bad = np.minimum(1, odds) / cost < 1
+    return BayesError(k, np.minimum(1, odds) / cost, n1, n0)
+
+
+def lr_bounds(llr: ArrayLike, labels: ArrayLike, groups: ArrayLike | None = None) -> Bounds:
+    """Bounds of log10 LRs from the normalised Bayes error, one misleading group added to each class (ELUB).
+
+    A threshold is bad where the expected cost of deciding by the LRs exceeds that of deciding by the prior alone. The upper bound
+    is the grid point before the first bad threshold from 0 up, the lower one that after the last bad one from 0 down. So no LR
+    exceeds about the number of real groups, nor 1/LR that of fake ones.
+    """
+    k, ratio, fakes, reals = bayes_error(llr, labels, groups)
+    bad = ratio < 1
     lower = np.max(k[(k <= 0) & bad] + STEP, initial=k.min())
     upper = np.min(k[(k >= 0) & bad] - STEP, initial=k.max())
-    return Bounds(float(min(lower, 0)), float(max(upper, 0)), n1, n0)
+    return Bounds(float(min(lower, 0)), float(max(upper, 0)), fakes, reals)
 
 
 def _by_llr(llr: Floats, rows: NDArray[np.bool_], groups: ArrayLike | None) -> tuple[Floats, Floats, int]:

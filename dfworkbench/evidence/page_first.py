@@ -1,0 +1,105 @@
+"""The first page of a case file: question, evidence, propositions, finding per person, the most important limits."""
+
+from html import escape
+
+import dfworkbench
+from dfworkbench.evidence.case import CaseFile, EvidenceFile, Person
+from dfworkbench.evidence.page_parts import day, facts, paragraph, png
+
+_MOST_LIMITS = 3
+_READING = (
+    "The finding compares how probable these scores are if H1 is true and if H2 is true. It does not say how probable H1 or H2 "
+    "is: that also depends on all else that is known about the case, and is for the reader to judge."
+)
+_NONE = (
+    "\u201cNo statement\u201d speaks neither for H1 nor for H2. It says that this detector and this reference set cannot answer the "
+    "question for this face."
+)
+
+
+def first_page(case: CaseFile) -> str:
+    """The box that everybody reads."""
+    return (
+        f'<section class="first" id="first"><h1>Case {escape(case.case)}: evidence report</h1>'
+        f"{_block('Question', paragraph(case.question or default_question(case)))}"
+        f"{_block('Evidence', evidence_list(case))}"
+        f"{_block('The two propositions', _propositions(case))}"
+        f"{_block('Findings', findings(case))}"
+        f"{_block('Most important limits', _limits(case))}{_foot(case)}</section>"
+    )
+
+
+def default_question(case: CaseFile) -> str:
+    """The question, where nobody put one into words."""
+    names = [file.name for file in case.files]
+    where = names[0] if len(names) == 1 else f"{len(names)} files"
+    return f"Was a face in {where} manipulated?"
+
+
+def evidence_list(case: CaseFile) -> str:
+    """Names of the files and the first digits of their hashes."""
+    items = "".join(
+        f"<li>{escape(file.name)} <span class='soft'>SHA-256 {escape(file.sha256_before[:12])}\u2026</span></li>"
+        for file in case.files
+    )
+    return f"<ul>{items}</ul>"
+
+
+def _propositions(case: CaseFile) -> str:
+    return f"<dl><dt>H1</dt><dd>{escape(case.h1)}</dd><dt>H2</dt><dd>{escape(case.h2)}</dd></dl>"
+
+
+def findings(case: CaseFile) -> str:
+    """A row per person and file: thumbnail and sentence, with or without a statement in the same size and weight."""
+    rows = "".join(_file(file, several=len(case.files) > 1) for file in case.files)
+    with_statement = any(person.lr for person in case.people)
+    without = not with_statement or any(not person.lr for person in case.people)
+    words = f"{_what_was_scored(case)} {_READING if with_statement else ''} {_NONE if without else ''}"
+    return f'<div class="findings">{rows}</div>{paragraph(words.strip(), "reading")}'
+
+
+def _what_was_scored(case: CaseFile) -> str:
+    detector = case.method.get("detector")
+    name = detector.get("name", "") if isinstance(detector, dict) else detector
+    return f"The findings are the scores that the detector{f' {name}' if name else ''} gave each face."
+
+
+def _file(file: EvidenceFile, several: bool) -> str:
+    rows = "".join(_person(person, several) for person in file.people)
+    if file.sentence or not file.people:
+        words = file.sentence or f"No statement can be made about {file.name}. Reason: {file.reason}"
+        rows += f'<div class="finding"><div></div><div><b>{escape(file.name)}</b>{paragraph(words)}</div></div>'
+    return rows
+
+
+def _person(person: Person, several: bool) -> str:
+    name = f"{person.name} in {person.file}" if several else person.name
+    picture = png(person.thumbnail, f"face of {person.name} in {person.file}")
+    reservations = ", ".join(check.code for check in person.reservations if check.holds)
+    words = f"With reservations ({reservations}): see the findings per person." if reservations and person.lr else ""
+    return (
+        f'<div class="finding"><div>{picture}</div><div><b>{escape(name)}</b>{paragraph(person.sentence)}{paragraph(words, "soft")}'
+        "</div></div>"
+    )
+
+
+def _limits(case: CaseFile) -> str:
+    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in case.limits[:_MOST_LIMITS])
+    more = len(case.limits) - _MOST_LIMITS
+    rest = f'<p class="soft">{more} further limits: <a href="#limits">section 12</a>.</p>' if more > 0 else ""
+    return f"<ul>{items}</ul>{rest}"
+
+
+def _foot(case: CaseFile) -> str:
+    rows = {
+        "case": case.case,
+        "examiner": case.examiner or "not named",
+        "date": day(case.date),
+        "examination head": case.examination_head,
+        "made with": f"dfworkbench {dfworkbench.__version__}, software under development; not accredited",
+    }
+    return facts(rows)
+
+
+def _block(title: str, inner: str) -> str:
+    return f'<div class="block"><h2>{title}</h2>{inner}</div>'
