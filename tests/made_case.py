@@ -118,8 +118,8 @@ def made_case(
     rows = reference_rows(people)
     found = made_validation(rows)
     few = Check(
-        "R4", refused, f"The reference set has {people} people with genuine and {people} with manipulated faces; a statement needs at "
-        "least 10 in each class.",
+        "R4", refused, f"The reference set has {people} people with genuine and {people} with manipulated faces; "
+        "a statement needs at least 10 in each class.",
     )  # fmt: skip
     far = Check(
         "R7",

@@ -4,7 +4,7 @@ from html import escape
 
 import dfworkbench
 from dfworkbench.evidence.case import CaseFile, EvidenceFile, Person
-from dfworkbench.evidence.page_parts import day, facts, paragraph, png
+from dfworkbench.evidence.page_parts import day, paragraph, png
 
 _MOST_LIMITS = 3
 _READING = (
@@ -12,7 +12,8 @@ _READING = (
     "is: that also depends on all else that is known about the case, and is for the reader to judge."
 )
 _NONE = (
-    "\u201cNo statement\u201d speaks neither for H1 nor for H2. It says that this detector and this reference set cannot answer the "
+    "\u201cNo statement\u201d speaks neither for H1 nor for H2. It says that this detector and this reference set cannot "
+    "answer the "
     "question for this face."
 )
 
@@ -46,7 +47,10 @@ def evidence_list(case: CaseFile) -> str:
 
 
 def _propositions(case: CaseFile) -> str:
-    return f"<dl><dt>H1</dt><dd>{escape(case.h1)}</dd><dt>H2</dt><dd>{escape(case.h2)}</dd></dl>"
+    each = "H1 and H2 are about each person in turn." if len(case.people) > 1 else ""
+    return (
+        f"<dl><dt>H1</dt><dd>{escape(case.h1)}</dd><dt>H2</dt><dd>{escape(case.h2)}</dd></dl>{paragraph(each, 'soft')}"
+    )
 
 
 def findings(case: CaseFile) -> str:
@@ -91,14 +95,14 @@ def _limits(case: CaseFile) -> str:
 
 
 def _foot(case: CaseFile) -> str:
-    rows = {
-        "case": case.case,
-        "examiner": case.examiner or "not named",
-        "date": day(case.date),
-        "examination head": case.examination_head,
-        "made with": f"dfworkbench {dfworkbench.__version__}, software under development; not accredited",
-    }
-    return facts(rows)
+    parts = [
+        f"Case {case.case}",
+        f"examiner: {case.examiner or 'not named'}",
+        day(case.date),
+        f"dfworkbench {dfworkbench.__version__}",
+    ]
+    words = escape(" \u00b7 ".join(filter(None, parts)))
+    return f'<div class="foot">{words}<br>Examination head {escape(case.examination_head or "none: no log was kept")}</div>'
 
 
 def _block(title: str, inner: str) -> str:

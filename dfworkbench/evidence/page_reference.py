@@ -11,6 +11,8 @@ from dfworkbench.evidence.case import CaseFile, Validation
 from dfworkbench.evidence.page_parts import facts, lr_text, number, paragraph
 from dfworkbench.show.plots.lr_validation import plot_bayes_error, plot_cross_entropy, plot_pav, plot_tippett
 
+_SIDE_BY_SIDE = 3  # tables of people
+
 
 def reference_data(case: CaseFile) -> str:
     """Whom the evidence is compared with, and what was looked at for overlap."""
@@ -37,13 +39,15 @@ def validation(case: CaseFile) -> str:
         return paragraph("The LR system could not be fitted to the reference set, so there is nothing to validate.")
     return (
         paragraph(
-            "Every reference person was left out in turn, the LR system was fitted on the others, and the LRs of the person left out "
+            "Every reference person was left out in turn, the LR system was fitted on the others, and the LRs of the person "
+            "left out "
             "were taken from that fit. All figures below are of these LRs, every person counting once; intervals are over people. "
             "A Cllr of 0 is perfect, 1 is what saying nothing costs."
         )
         + figures_table(found)
         + paragraph(
-            "Cllr-min, Cllr-cal, devPAV and the PAV plot depend on the PAV fit, which overfits the validation data (Morrison 2021); "
+            "Cllr-min, Cllr-cal, devPAV and the PAV plot depend on the PAV fit, which overfits the validation data "
+            "(Morrison 2021); "
             "no refusal hangs on them alone.",
             "soft",
         )
@@ -93,13 +97,15 @@ def charts(found: Validation) -> list[tuple[object, str]]:
         ),
         (
             plot_cross_entropy(llr, labels, groups),
-            f"Empirical cross-entropy over prior odds: at even odds {found.cllr:.2f} bits for these LRs, {found.cllr_min:.2f} after "
+            f"Empirical cross-entropy over prior odds: at even odds {found.cllr:.2f} bits for these LRs, "
+            f"{found.cllr_min:.2f} after "
             "PAV, 1 for saying nothing.",
         ),
         (plot_pav(llr, labels), f"PAV plot: distance from the diagonal, {devpav}."),
         (
             plot_bayes_error(llr, labels, groups),
-            f"Normalised Bayes error: deciding by the LRs is better than by the prior for thresholds from {lr_text(found.bounds.low)} "
+            "Normalised Bayes error: deciding by the LRs is better than by the prior for thresholds from "
+            f"{lr_text(found.bounds.low)} "
             f"to {lr_text(found.bounds.high)}, which are the bounds.",
         ),
     ]
@@ -115,7 +121,7 @@ def _kinds(kinds: pd.DataFrame) -> str:
             "The reference set has one kind of forgery, so it is not known how the LR system does on one it has not seen."
         )
     rows = [(row["kind"], number(row["cllr"]), *_counts(row)) for _, row in kinds.iterrows()]
-    words = "The LR system fitted without one kind of forgery, on that kind and all genuine faces: how it does on a process it has not seen."
+    words = "The LR system fitted without one kind of forgery, on that kind and all genuine faces: a process it has not seen."
     table = html_table(
         ["kind left out", "Cllr", "rows", "people"], rows, right=[False, True, True, True], row_heads=True
     )
@@ -128,5 +134,11 @@ def _counts(row: pd.Series) -> list[str]:
 
 def _groups(groups: pd.DataFrame) -> str:
     rows = [(row["group"], number(row["cllr"]), _counts(row)[0]) for _, row in groups.iterrows()]
-    table = html_table(["person", "Cllr", "rows"], rows, right=[False, True, True], row_heads=True)
-    return f'<h3>Cllr per reference person, worst first</h3><div class="columns">{table}</div>' if rows else ""
+    if not rows:
+        return ""
+    share = -(-len(rows) // _SIDE_BY_SIDE) if len(rows) > 2 * _SIDE_BY_SIDE else len(rows)
+    tables = [
+        html_table(["person", "Cllr", "rows"], rows[at : at + share], right=[False, True, True], row_heads=True)
+        for at in range(0, len(rows), share)
+    ]
+    return f'<h3>Cllr per reference person, worst first</h3><div class="side">{"".join(tables)}</div>'
