@@ -21,13 +21,14 @@ from dfworkbench.core.provenance import file_hash
 from dfworkbench.core.safe_paths import require_below, require_folder_name
 from dfworkbench.core.workspace import Workspace, atomic_path, find_workspace, require_writable
 from dfworkbench.datasets.audit.audit import Audit, AuditSettings, audit, audit_tables, from_record, to_record
-from dfworkbench.datasets.dataset_files import AUDIT, FACES, SOURCE, SPLITS_TABLE, VIDEOS
+from dfworkbench.datasets.dataset_files import AUDIT, FACE_SETTINGS, FACES, SOURCE, SPLITS_TABLE, VIDEOS
 from dfworkbench.datasets.dataset_writer import DataSetWriter
 from dfworkbench.datasets.domain import DOMAIN_KEY, UNKNOWN
 from dfworkbench.datasets.layouts import LAYOUTS, DataCard
 from dfworkbench.datasets.masks import mask_crops
 from dfworkbench.datasets.splits import with_splits
 from dfworkbench.datasets.tables import read_table, table_hash
+from dfworkbench.faces.settings import FaceSettings
 from dfworkbench.media.foreign import read_json
 
 if TYPE_CHECKING:  # it needs torch, which takes seconds to import
@@ -244,6 +245,14 @@ class DataSet:
         """What a person must know about data sets of its layout; None where the layout is not on record."""
         layout = LAYOUTS.get(self._source("layout"))
         return layout.card if layout else None
+
+    @property
+    def face_settings(self) -> FaceSettings | None:
+        """With which settings its faces were found; None for sets of versions that did not note them (`extraction.made_with`)."""
+        try:
+            return FaceSettings(**read_json(self.folder / SOURCE)[FACE_SETTINGS])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
 
     def _source(self, key: str) -> str:
         try:

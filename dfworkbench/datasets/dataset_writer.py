@@ -8,9 +8,10 @@ import pandas as pd
 
 from dfworkbench.core.names import SPLITS
 from dfworkbench.core.workspace import atomic_path
-from dfworkbench.datasets.dataset_files import FACES, SOURCE, SPLITS_RECORD, SPLITS_TABLE, VIDEOS
+from dfworkbench.datasets.dataset_files import FACE_SETTINGS, FACES, SOURCE, SPLITS_RECORD, SPLITS_TABLE, VIDEOS
 from dfworkbench.datasets.domain import DOMAIN_KEY, GENERATED, UNKNOWN, is_generated
 from dfworkbench.datasets.tables import write_csv, write_table
+from dfworkbench.faces.settings import FaceSettings
 
 
 class DataSetWriter:
@@ -24,11 +25,12 @@ class DataSetWriter:
         write_table("face", faces, self._folder / FACES)
         write_table("video", videos, self._folder / VIDEOS)
 
-    def source(self, root: Path | str, layout: str) -> None:
-        """Note where the set came from, and whether it is generated."""
+    def source(self, root: Path | str, layout: str, faces: FaceSettings | None = None) -> None:
+        """Note where the set came from, whether it is generated, and with which settings its faces were found."""
         root = Path(root).expanduser().absolute()  # a later command may start elsewhere
         domain = GENERATED if is_generated(root) else UNKNOWN
-        self._json(SOURCE, {"root": str(root), "layout": layout, DOMAIN_KEY: domain})
+        record: dict[str, object] = {"root": str(root), "layout": layout, DOMAIN_KEY: domain}
+        self._json(SOURCE, record | ({FACE_SETTINGS: faces.model_dump(mode="json")} if faces else {}))
 
     def splits(self, videos: pd.DataFrame, *, rule: str, seed: int) -> str:
         """Write video_id, group and split of every video, and how they were drawn; returns the SHA-256 of the table."""

@@ -112,6 +112,7 @@ class FaceDataset(Dataset):
         self._face_ids = chosen["face_id"].tolist()
         self._paths = chosen["crop_path"].tolist()
         self._boxes = chosen[list(BOX_COLUMNS)].to_numpy(np.float64)
+        self._probabilities = chosen["probability"].to_numpy(np.float64)
         self._landmarks = chosen[list(LANDMARK_COLUMNS)].to_numpy(np.float64).reshape(-1, 5, 2)
         self._specs = [spec_for(spec, shows) for shows in chosen["shows"]]
         self._places = chosen[["crop_x0", "crop_y0", "crop_side"]].to_numpy(np.float64)
@@ -146,6 +147,11 @@ class FaceDataset(Dataset):
         """Side in pixels of the square with the area of the face box, of the first face of each sample, `(N,)`."""
         x0, y0, x1, y1 = self._boxes[self._samples[:, 0]].T
         return np.sqrt(np.maximum(x1 - x0, 0) * np.maximum(y1 - y0, 0)).round(2)
+
+    @property
+    def face_probability(self) -> NDArray[np.float64]:
+        """What the face detector gave the first face of each sample, 0 to 1, `(N,)`."""
+        return self._probabilities[self._samples[:, 0]]
 
     @property
     def dense_faces(self) -> int:

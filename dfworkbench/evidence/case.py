@@ -210,6 +210,7 @@ class Validation:
         labels: `(n,)`.
         group_codes: `(n,)`.
         scores: `(n,)`, log-odds.
+        intervals: 95 % intervals over groups of cllr, cllr_min, cllr_cal and devpav.
     """
 
     cllr: float
@@ -228,6 +229,7 @@ class Validation:
     labels: NDArray[np.int64]
     group_codes: NDArray[np.int64]
     scores: NDArray[np.float64]
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

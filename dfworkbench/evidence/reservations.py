@@ -1,4 +1,4 @@
-"""Rules S1 to S11: reservations, which leave the statement and put a sentence beside it. Each function turns facts into a `Check`."""
+"""Rules S1 to S11: reservations. The statement stands with a sentence beside it. Each function turns facts into a `Check`."""
 
 from collections.abc import Mapping, Sequence
 
@@ -76,7 +76,11 @@ def s3_unseen_kinds(kinds: Mapping[str, float]) -> Check:
 
 
 def s4_calibration(cllr_cal: float) -> Check:
-    """The cost of calibration is above 0.05."""
+    """The cost of calibration is above 0.05.
+
+    With few people it often is, however well the system is calibrated: among 20 simulated well-specified systems of Cllr 0.3 and
+    seven tracks a person, 19, 3 and 0 were above 0.05 with 20, 50 and 100 people.
+    """
     if cllr_cal > MOST_CLLR_CAL:
         return Check(
             "S4",

@@ -52,7 +52,7 @@ def extract(settings: ExtractSettings, workspace: Workspace | None = None, progr
     videos = assign_splits(videos.reset_index(drop=True), settings.split_rule, seed=settings.split_seed)
 
     def finish(writer: DataSetWriter, videos: pd.DataFrame) -> None:
-        writer.source(root, settings.layout)
+        writer.source(root, settings.layout, resolve_weights(settings.faces))
         writer.splits(videos, rule=settings.split_rule, seed=settings.split_seed)
 
     return extract_table(

@@ -5,6 +5,7 @@ checkpoints/<name>/
     epoch_001.safetensors …               weights with their record, one file per epoch; epoch_000 is an import
     scores/val_epoch_001.parquet …        validation scores, written by training
     scores/test_demo_epoch_001.parquet …  scores of a split of an extracted data set
+    evidence/test_demo_epoch_001_tracks.parquet …  its tracks as the reference of case files, with _frames and how they were made
     history.csv  best.json                all epochs so far; the best one by validation
     resume.pt                             training state, written last: an epoch counts once this file knows it
     notebook.ipynb                        the executed notebook that trained the run
@@ -15,6 +16,7 @@ from pathlib import Path
 SETTINGS, PROVENANCE = "settings.json", "provenance.json"
 HISTORY, BEST, RESUME = "history.csv", "best.json", "resume.pt"
 SCORES, NOTEBOOK, WEIGHTS = "scores", "notebook.ipynb", ".safetensors"
+EVIDENCE = "evidence"
 #: Published weights, before any epoch of ours: trained epochs count from 1.
 IMPORTED_EPOCH = 0
 
@@ -33,3 +35,15 @@ def score_file(weights: Path, split: str, dataset: str = "") -> Path:
         dataset: Extracted data set; empty for the validation scores that training writes.
     """
     return weights.parent / SCORES / ("_".join(filter(None, (split, dataset, weights.stem))) + ".parquet")
+
+
+def reference_file(weights: Path, split: str, dataset: str, suffix: str) -> Path:
+    """A file about the scores of a reference set, for case files: of its frames, of its tracks, or how they were made.
+
+    Args:
+        weights: The weight file.
+        split: "val" or "test".
+        dataset: Extracted data set.
+        suffix: What follows the name, such as "_tracks.parquet".
+    """
+    return weights.parent / EVIDENCE / f"{split}_{dataset}_{weights.stem}{suffix}"

@@ -52,11 +52,16 @@ def _all_batches(network: Any, name: str, dataset: FaceDataset, batch_size: int,
     starts = range(0, len(dataset), batch_size)
     for start in tqdm(starts, desc="features", unit="batch", disable=not progress, leave=False):
         batch = collate([dataset[row] for row in range(start, min(start + batch_size, len(dataset)))])
-        out.append(_forward(network, name, dataset.spec, batch["images"]))
+        out.append(forward_features(network, dataset.spec, name, batch["images"]))
     return np.concatenate(out)
 
 
-def _forward(network: Any, name: str, spec: InputSpec, images: Tensor) -> NDArray[np.float32]:
+def forward_features(network: Any, spec: InputSpec, name: str, images: Tensor) -> NDArray[np.float32]:
+    """Features of crops, `(B, F)`, wherever the detector is.
+
+    Raises:
+        InputError: The features are not `(B, F)`.
+    """
     device = device_of(network)
     if device.type == "cpu":
         reuse_memory()

@@ -154,25 +154,46 @@ def _mean(values: Floats, weights: Floats) -> float:
     return float(np.average(values, weights=weights)) if len(values) else NAN
 
 
-def pav(llr: ArrayLike, labels: ArrayLike) -> Floats:
-    """Log10 LRs after the best monotone calibration on the very same rows (pool adjacent violators); may be infinite, `(n,)`."""
+def pav(llr: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) -> Floats:
+    """Log10 LRs after the best monotone calibration on the very same rows (pool adjacent violators); may be infinite, `(n,)`.
+
+    Args:
+        llr: `(n,)`, log10.
+        labels: `(n,)`.
+        weights: `(n,)`, such as `group_weights`; within each class the rows count by them, and both classes count the same.
+    """
     x, y = np.asarray(llr, dtype=np.float64), np.asarray(labels)
-    share = float((y == FAKE).mean())
-    weights = np.where(y == FAKE, 1 - share, share)
-    p = IsotonicRegression(out_of_bounds="clip").fit(x, y, sample_weight=weights).predict(x)
+    if weights is None:
+        share = float((y == FAKE).mean())
+        each = np.where(y == FAKE, 1 - share, share)
+    else:
+        each = np.array(weights, dtype=np.float64)
+        for label in (REAL, FAKE):
+            each[y == label] /= each[y == label].sum()
+    p = IsotonicRegression(out_of_bounds="clip").fit(x, y, sample_weight=each).predict(x)
     with np.errstate(divide="ignore"):
         return np.log10(p) - np.log10(1 - p)
 
 
 def cllr_min(llr: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) -> float:
     """Cllr after `pav`: what discrimination alone costs. Cllr minus this is the cost of calibration (Cllr-cal)."""
-    return cllr(pav(llr, labels), labels, weights)
+    return cllr(pav(llr, labels, weights), labels, weights)
 
 
-def devpav(llr: ArrayLike, labels: ArrayLike) -> float:
+def devpav(llr: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) -> float:
     """Mean distance between the PAV line and the diagonal over its finite points; NaN where there are none."""
+    return distance_from_diagonal(llr, pav(llr, labels, weights))
+
+
+def distance_from_diagonal(llr: ArrayLike, pav_llr: ArrayLike) -> float:
+    """`devpav` of a PAV line that is there already.
+
+    Args:
+        llr: `(n,)`, log10.
+        pav_llr: `(n,)`, what `pav` made of them.
+    """
     x, first = np.unique(np.asarray(llr, dtype=np.float64), return_index=True)
-    line = pav(llr, labels)[first]
+    line = np.asarray(pav_llr)[first]
     finite = np.isfinite(line)
     x, distance = x[finite], line[finite] - x[finite]
     if len(x) < 2:

@@ -74,7 +74,7 @@ def score(
         require_writable(Path(table).parent, "the score table")
     files = find_files(path)
     loaded = _in_precision(checkpoint, settings)
-    _require_detector(loaded.detector, loaded.name)
+    require_detector(loaded.detector, loaded.name)
     _require_landmarks(loaded, settings)
     faces = resolve_weights(face_settings(settings, loaded.input_spec))
     kept = journal_path(as_paths(path), loaded, settings, faces) if len(files) > 1 else None
@@ -186,7 +186,8 @@ def _require_landmarks(loaded: LoadedDetector, settings: ScoreSettings) -> None:
         )
 
 
-def _require_detector(network: Any, name: str) -> None:
+def require_detector(network: Any, name: str) -> None:
+    """Raise `InputError` for an encoder of identity, which cannot score."""
     if not detector_trait(network, "scores_fakes"):
         raise InputError(
             f"scoring with {name}: it names people and cannot tell real from fake. Choose the run of a detector; what an encoder "
@@ -221,7 +222,7 @@ def score_rows(
     """
     network: Any = detector.detector if isinstance(detector, LoadedDetector) else detector
     name = detector.name if isinstance(detector, LoadedDetector) else type(network).__name__
-    _require_detector(network, name)
+    require_detector(network, name)
     network.input_spec.require_same(dataset.spec, f"scoring a data set with {name}")
     if device is not None:
         network.to(device)

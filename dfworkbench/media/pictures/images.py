@@ -67,8 +67,8 @@ def read_picture(path: Path | str, under: str = "white") -> Picture:
             middle.
     """
     path = Path(path)
-    data = _read_bytes(path)
-    _require_bounded(path, *header_size_px(data), count_scans(data))
+    data = picture_bytes(path)
+    require_bounded(path, *header_size_px(data), count_scans(data))
     rgb = decode_rgb(data)
     if rgb is not None:  # one of our own crops
         return Picture(rgb)
@@ -82,7 +82,7 @@ def read_picture(path: Path | str, under: str = "white") -> Picture:
         opened = open_picture(data)
         if opened is None:
             return _decode_unopened(path, data)
-        _require_bounded(path, *opened.size_px, 1)  # of formats whose headers are not read above
+        require_bounded(path, *opened.size_px, 1)  # of formats whose headers are not read above
         if opened.needs_pillow:
             return _shown(path, data, opened, under)
         return Picture(_decode(path, data), "; ".join(opened.notices))
@@ -110,7 +110,8 @@ def encode_png(rgb: NDArray[np.uint8]) -> bytes:
     return data.tobytes()
 
 
-def _require_bounded(path: Path, width: int, height: int, scans: int) -> None:
+def require_bounded(path: Path, width: int, height: int, scans: int) -> None:
+    """Raise `MediaError` for a picture whose header claims more pixels than are read; `scans` as `count_scans`."""
     if width * height * max(scans / _MOST_SCANS, 1) > MAX_PIXELS:
         size = f"{width} x {height} pixels" + (f" in {scans} passes" if scans > 1 else "")
         raise MediaError(
@@ -119,7 +120,12 @@ def _require_bounded(path: Path, width: int, height: int, scans: int) -> None:
         )
 
 
-def _read_bytes(path: Path) -> bytes:
+def picture_bytes(path: Path) -> bytes:
+    """All bytes of a picture file.
+
+    Raises:
+        MediaError: It is missing, empty, closed to us or too large.
+    """
     if not path.is_file():
         raise MediaError(f"reading the picture {path}: there is no such file. Check the path.", "missing")
     if (size := path.stat().st_size) > _MOST_BYTES:

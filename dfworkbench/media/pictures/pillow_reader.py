@@ -57,7 +57,7 @@ class OpenedPicture:
 def open_picture(data: bytes) -> OpenedPicture | None:
     """The file as Pillow sees it; None where Pillow cannot open it."""
     try:
-        image = Image.open(io.BytesIO(data), formats=_formats())
+        image = Image.open(io.BytesIO(data), formats=readable_formats())
         notices = [_explain_others(image)]
         if colours := explain_colours(image, data):
             notices.append(f"its values are taken as sRGB, although it has {colours}")
@@ -69,7 +69,8 @@ def open_picture(data: bytes) -> OpenedPicture | None:
 
 
 @functools.cache
-def _formats() -> tuple[str, ...]:
+def readable_formats() -> tuple[str, ...]:
+    """Pillow's names of the formats that are read here."""
     Image.init()
     return tuple(name for name in _READ if name in Image.OPEN)  # AVIF since Pillow 11.3
 

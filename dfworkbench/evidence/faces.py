@@ -1,0 +1,103 @@
+"""Faces of an evidence file: found, cut and scored by the very steps that the reference set went through.
+
+The file is extracted as a data set of one file, with the reference set's settings, into a temporary folder.
+"""
+
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from dfworkbench.core.errors import InputError
+from dfworkbench.core.names import STATUS_OK
+from dfworkbench.datasets.audit.frame_leaks import FrameHashes, hash_frames
+from dfworkbench.datasets.face_dataset import FaceDataset
+from dfworkbench.datasets.tables import FACES, VIDEOS
+from dfworkbench.evidence.tracks import Tracks, measure
+from dfworkbench.extraction.part import Job, extract_video
+from dfworkbench.faces.settings import FaceSettings
+from dfworkbench.runs.checkpoints import LoadedDetector
+
+_ALL = 1000  # frames of a file that are hashed at most
+_SET = "evidence"
+
+
+@dataclass(frozen=True)
+class FacesOfFile:
+    """What was found in an evidence file.
+
+    Attributes:
+        status: "ok", or the word of the score table for what went wrong.
+        reason: The same in words.
+        still: Whether it is a picture.
+        decoded: What was read: frames in the file, frame rate, size, tracks, faces.
+        tracks: Scored; None without faces.
+        hashes: Of the pixels of all its faces; None without faces.
+        thumbnails: PNG of the face in the middle of each track, by number of the track.
+    """
+
+    status: str
+    reason: str
+    still: bool
+    decoded: dict[str, float | int]
+    tracks: Tracks | None = None
+    hashes: FrameHashes | None = None
+    thumbnails: dict[int, bytes] = field(default_factory=dict)
+
+
+def require_matching_input(loaded: LoadedDetector, faces: FaceSettings, reference: str) -> None:
+    """Raise `InputError` where the detector takes faces and the reference set whole pictures, or the other way round."""
+    if loaded.input_spec.of_faces == (not faces.whole):
+        return
+    takes, has = ("faces", "whole pictures") if loaded.input_spec.of_faces else ("whole pictures", "faces")
+    raise InputError(
+        f"comparing with the reference set {reference!r}: {loaded.run} takes {takes}, and the set was extracted as {has}. Expected "
+        f"the same. Choose another run, or extract the set {'without ' if loaded.input_spec.of_faces else 'with '}--whole."
+    )
+
+
+def measure_file(
+    path: Path, video_id: str, loaded: LoadedDetector, faces: FaceSettings, temporary: Path
+) -> FacesOfFile:
+    """Find and score all faces of a file.
+
+    Args:
+        path: The file; it is opened for reading only.
+        video_id: How tables call it.
+        loaded: The detector.
+        faces: Settings of the reference set.
+        temporary: Empty folder for face crops.
+    """
+    job = Job(video_id, f"{path.name.partition('.')[0][:40] or 'file'}", path.absolute(), temporary, _SET, faces)
+    part = extract_video(job, threads=1)
+    row = {"video_id": video_id, "dataset": _SET, "path": path.name, "label": -1, "split": _SET, **part.video}
+    videos = VIDEOS.complete([{**row, "split": ""}]).assign(split=_SET)
+    video = videos.iloc[0]
+    still = not video["fps"] > 0
+    decoded = {
+        name: (float if name == "fps" else int)(video[name])
+        for name in ("frames", "fps", "width_px", "height_px", "tracks", "faces")
+        if video[name] == video[name] and video[name] >= 0
+    }
+    if video["status"] != STATUS_OK or not part.faces:
+        return FacesOfFile(str(video["status"]), str(video["reason"]).replace(str(path), path.name), still, decoded)
+    table = FACES.complete(pd.DataFrame(part.faces).assign(exact=faces.exact and faces.finds_faces))
+    dataset = FaceDataset(table, videos, loaded.input_spec, temporary)
+    tracks = measure(loaded, dataset, videos, path.parent)
+    hashes = hash_frames(videos, table, temporary, _ALL)
+    return FacesOfFile(STATUS_OK, str(video["reason"]), still, decoded, tracks, hashes, _thumbnails(dataset))
+
+
+def _thumbnails(dataset: FaceDataset) -> dict[int, bytes]:
+    """What the detector sees in the middle of each track."""
+    found = {}
+    for track, index in dataset.rows.groupby("track", sort=True).indices.items():
+        images = dataset[int(index[len(index) // 2])]["images"]
+        image = images if images.ndim == 3 else images[0]
+        buffer = io.BytesIO()
+        Image.fromarray(np.ascontiguousarray(image.movedim(0, -1).numpy())).save(buffer, format="png")
+        found[int(track)] = buffer.getvalue()  # pyright: ignore[reportArgumentType]
+    return found

@@ -1,0 +1,175 @@
+"""From measured faces to what is said of each person and file: rules, likelihood ratios, sentences."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from dfworkbench.core.names import FAKE, REAL, STATUS_OK
+from dfworkbench.evidence import refusals as r
+from dfworkbench.evidence import reservations as s
+from dfworkbench.evidence.applicability import Applicability
+from dfworkbench.evidence.case import Check, EvidenceFile, LrValue, Person, Validation
+from dfworkbench.evidence.faces import FacesOfFile
+from dfworkbench.evidence.intake import Incoming, Setup, copy_check, credentials_dict, domain_check
+from dfworkbench.evidence.lr_system import LrSystem
+from dfworkbench.evidence.reference import NOT_ON_RECORD, ScoredReference
+from dfworkbench.evidence.tracks import effective_frames
+from dfworkbench.evidence.words import finding, no_statement
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What every finding rests on.
+
+    Attributes:
+        setup: The case.
+        scored: The scored reference set.
+        system: The LR system; None where it could not be fitted.
+        checks: Rules that concern the whole case.
+        correlation: Intraclass correlation of the reference tracks.
+    """
+
+    setup: Setup
+    scored: ScoredReference
+    system: LrSystem | None
+    checks: tuple[Check, ...]
+    correlation: float
+
+
+def reference_checks(
+    scored: ScoredReference, validation: Validation | None, system: LrSystem | None, source_dirty: bool | None
+) -> tuple[Check, ...]:
+    """Rules that the scored reference set decides for everybody: R5, R8, S1, S3, S4, S5, S8."""
+    people = scored.people(REAL), scored.people(FAKE)
+    genuine = scored.videos[scored.videos["label"] == REAL]
+    sources = {path.rpartition("/")[0] for path in genuine["path"]}
+    checks = [_processing(scored), s.s1_few_people(*people, named=scored.named), s.s5_sources(len(sources))]
+    checks.append(s.s8_source_tree(source_dirty))
+    if validation is None or system is None:
+        why = "The LR system could not be fitted: there are fewer than two people in a class of the reference set."
+        return (Check("R5", True, why), *checks)
+    kinds = {str(row.kind): float(row.cllr) for row in validation.kinds.itertuples()}  # pyright: ignore[reportArgumentType]
+    shown = r.r5_discrimination(validation.cllr, validation.cllr_high, system.lowest_slope, system.wrong_way)
+    return (shown, *checks, s.s3_unseen_kinds(kinds), s.s4_calibration(validation.cllr_cal))
+
+
+def _processing(scored: ScoredReference) -> Check:
+    if scored.faces is None:
+        return Check(
+            "R8", True, f"How the faces of the reference set {scored.data.name} were found is {NOT_ON_RECORD}, so the evidence cannot be "
+            "processed in the same way. Extract the set again.",
+        )  # fmt: skip
+    return r.r8_processing(scored.stored, scored.now, rescored=scored.rescored)
+
+
+def examine_file(
+    basis: Basis,
+    incoming: Incoming,
+    found: FacesOfFile | None,
+    sha256_after: str,
+    frames_elsewhere: list[str],
+    applicability: Mapping[int, Applicability],
+) -> EvidenceFile:
+    """What is said of a file and of everybody in it.
+
+    Args:
+        basis: What it rests on.
+        incoming: The file before its pixels were looked at.
+        found: Its faces; None where it could not be read.
+        sha256_after: Its hash afterwards; "" where it cannot be read any more.
+        frames_elsewhere: Frames that the reference set or the training data have too.
+        applicability: How each track compares with the reference set, by row of the table of tracks.
+    """
+    status, reason = (found.status, found.reason) if found else (incoming.status, incoming.reason)
+    before = incoming.hashed.sha256 if incoming.hashed else ""
+    own = [domain_check(basis.setup, incoming.domain), copy_check(incoming, frames_elsewhere), r.r10_unchanged(before, sha256_after)]
+    people: tuple[Person, ...] = ()
+    if found is not None and found.tracks is not None and status == STATUS_OK:
+        rows = range(len(found.tracks.table))
+        people = tuple(_person(basis, incoming, found, row, own, applicability.get(row)) for row in rows)
+    else:
+        own.insert(0, r.r1_scored_frames(status if status != STATUS_OK else "no_face", reason, 0))
+    refused = _refusing([*own, *basis.checks])
+    lr = _file_lr(basis, people)
+    sentence = no_statement(incoming.name, refused) if not people else ""
+    if lr is not None:
+        sentence = f"About the file {incoming.name}: {finding(lr, ('H1 of the file', 'H2 of the file'))}"
+    return EvidenceFile(
+        incoming.path, incoming.name, incoming.hashed.bytes if incoming.hashed else 0, before, sha256_after, incoming.container,
+        credentials_dict(incoming), status, reason, people, lr, sentence, incoming.domain, found.decoded if found else {}, refused,
+    )  # fmt: skip
+
+
+def _person(
+    basis: Basis,
+    incoming: Incoming,
+    found: FacesOfFile,
+    row: int,
+    of_file: Sequence[Check],
+    compared: Applicability | None,
+) -> Person:
+    tracks = found.tracks
+    assert tracks is not None  # the caller looked
+    of = tracks.table.iloc[row]
+    scores = tracks.log_odds(row)
+    checks = [
+        r.r1_scored_frames(STATUS_OK, "", int(of["frames"]), picture=found.still, failed=int(of["bad_frames"])),
+        *of_file,
+        r.r9_default_value(scores, basis.scored.tracks.table["score"].dropna()),
+        *basis.checks,
+        *(compared.checks if compared else ()),
+        s.s7_identities(len(tracks.table), told_apart=basis.scored.faces is not None and basis.scored.faces.identity_weights != "off"),
+        s.s10_credentials(incoming.credentials.state if incoming.credentials else None),
+        s.s11_reference_person((), looked=False),
+    ]
+    refused, name = _refusing(checks), f"person {row + 1}"
+    value, halves = None, None
+    if not refused and basis.system is not None:
+        value = basis.system.value(float(of["score"]))
+        halves = _halves(basis.system, scores)
+        checks += [s.s2_halves(halves), s.s9_bound(value)]
+    return Person(
+        file=incoming.name,
+        track=int(of["track"]),
+        name=name,
+        frames=int(of["frames"]),
+        score=float(of["score"]),
+        thumbnail=found.thumbnails.get(int(of["track"])),
+        halves=halves,
+        timeline=_timeline(tracks.frames, int(of["track"])),
+        lr=value,
+        refusals=refused,
+        reservations=tuple(_sorted(check for check in checks if check.holds and not check.refuses)) if value else (),
+        applicability=compared.quantities if compared else (),
+        applicability_p=compared.p if compared else None,
+        n_eff=effective_frames(int(of["frames"]), basis.correlation) if np.isfinite(basis.correlation) else None,
+        sentence=f"About {name}: {finding(value)}" if value else no_statement(name, refused),
+    )
+
+
+def _halves(system: LrSystem, scores: np.ndarray) -> tuple[float, float] | None:
+    if len(scores) < 2:
+        return None
+    return system.bounded(float(scores[::2].mean())), system.bounded(float(scores[1::2].mean()))
+
+
+def _timeline(frames: pd.DataFrame, track: int) -> pd.DataFrame:
+    own = frames[(frames["track"] == track) & (frames["status"] == STATUS_OK)]
+    return own[["time_s", "frame", "logit"]].rename(columns={"logit": "score"}).reset_index(drop=True)
+
+
+def _file_lr(basis: Basis, people: Sequence[Person]) -> LrValue | None:
+    """LR of a file with several people, all of whom have a statement."""
+    if basis.system is None or len(people) < 2 or any(person.lr is None for person in people):
+        return None
+    return basis.system.of_file([person.score for person in people])
+
+
+def _refusing(checks: Sequence[Check]) -> tuple[Check, ...]:
+    return tuple(_sorted(check for check in checks if check.refuses))
+
+
+def _sorted(checks: Iterable[Check]) -> list[Check]:
+    return sorted(dict.fromkeys(checks), key=lambda check: (check.code[0], int(check.code[1:])))

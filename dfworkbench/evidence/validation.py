@@ -1,0 +1,158 @@
+"""Validation of an LR system on its reference people, each by the fit without them: figures, intervals over people, unseen kinds.
+
+All figures come from leave-one-group-out LRs. Every group counts once in its class, also in the PAV calibration behind Cllr-min,
+so that Cllr-cal is never negative; rates of misleading evidence count rows. Intervals redraw groups with all their rows and keep
+the LRs fixed. Rates of misleading evidence say little about calibration (P. Vergeer, Y. van Schaik and M. Sjerps, Forensic
+Science International 321, 2021), and Cllr-cal and devPAV rest on PAV, which overfits (G. S. Morrison, Forensic Science
+International: Synergy 3, 2021): they are printed, and no refusal hangs on them.
+"""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dfworkbench.core.names import FAKE, REAL
+from dfworkbench.evaluation.metrics.clusters import draw_together
+from dfworkbench.evaluation.metrics.interval import NAN, interval_ends
+from dfworkbench.evaluation.metrics.likelihood_ratios import (
+    cllr,
+    cllr_min,
+    costs,
+    devpav,
+    distance_from_diagonal,
+    group_weights,
+    pav,
+)
+from dfworkbench.evidence.case import Validation
+from dfworkbench.evidence.lr_system import FEWEST_GROUPS, LrSystem, fits_without_each
+from dfworkbench.evidence.reference_scores import Floats, ReferenceScores
+
+DRAWS = 1000
+BEYOND = (1, 10, 100)  # LRs against the truth that are counted
+
+# Median upper bound of the LR of a good system (two Gaussians three standard deviations apart) by people in each class; simulated.
+_GOOD_SYSTEM = {5: 4.0, 10: 6.6, 20: 12.0, 30: 17.0, 50: 26.0, 100: 47.0}
+
+
+def validate(system: LrSystem, draws: int = DRAWS, seed: int = 0) -> Validation:
+    """All validation figures of an LR system.
+
+    Args:
+        system: A fitted LR system.
+        draws: Resamplings of groups; 0: no intervals.
+        seed: Seed of the resampling.
+    """
+    rows, llr = system.rows, system.llr
+    weights = group_weights(rows.labels, rows.codes)
+    times = draw_together(len(rows.groups), draws, seed).fakes.astype(np.float64)
+    cost, least = cllr(llr, rows.labels, weights), cllr_min(llr, rows.labels, weights)
+    ends = _intervals(rows, llr, times)
+    return Validation(
+        cllr=cost,
+        cllr_low=ends["cllr"][0],
+        cllr_high=ends["cllr"][1],
+        cllr_min=least,
+        cllr_cal=cost - least,
+        devpav=devpav(llr, rows.labels, weights),
+        misleading=_misleading(rows, llr, times),
+        bounds=system.bounds,
+        slope=system.whole.slope,
+        offset=system.whole.offset,
+        kinds=unseen_kinds(rows),
+        groups=cllr_by_group(rows, llr),
+        llr=llr,
+        labels=rows.labels,
+        group_codes=rows.codes,
+        scores=rows.scores,
+        intervals=ends,
+    )
+
+
+def unseen_kinds(rows: ReferenceScores) -> pd.DataFrame:
+    """Cllr of each kind of forgery by fits that have seen neither this kind nor the person.
+
+    Returns:
+        Columns kind, cllr (of its rows and all genuine ones), rows, groups, worst first. Empty where there is one kind only; NaN
+        where the other kinds have fewer than two people.
+    """
+    out = []
+    for kind in rows.kind_names if len(rows.kind_names) > 1 else ():
+        rest, some = rows.without_kind(kind), rows.with_kind(kind)
+        cost = NAN
+        if min(rest.groups_of(REAL), rest.groups_of(FAKE)) > 1:
+            llr = fits_without_each(rest).llr_each(some.scores, some.codes)
+            cost = cllr(llr, some.labels, group_weights(some.labels, some.codes))
+        out.append((kind, cost, int((some.labels == FAKE).sum()), some.groups_of(FAKE)))
+    table = pd.DataFrame(out, columns=["kind", "cllr", "rows", "groups"])
+    return table.sort_values("cllr", ascending=False, ignore_index=True)
+
+
+def cllr_by_group(rows: ReferenceScores, llr: Floats) -> pd.DataFrame:
+    """What each group costs: the mean over its classes of the mean cost of its rows; columns group, cllr, rows, worst first."""
+    means, has = _class_means(rows, costs(llr, rows.labels))
+    cost = means.sum(axis=0) / has.sum(axis=0)
+    table = pd.DataFrame({"group": rows.groups, "cllr": cost, "rows": rows.sizes.sum(axis=0).astype(int)})
+    return table.sort_values("cllr", ascending=False, ignore_index=True)
+
+
+def people_needed(lr: float) -> tuple[int, int]:
+    """People that each class must have so that an LR can exceed `lr` after the bound; its interval needs more.
+
+    Returns:
+        The number below which it is impossible for any system (the bound is at most about the number of people; R4 asks for 10),
+        and the number at which the median bound of a good one gets there: two Gaussians three standard deviations apart,
+        simulated up to 100 people, beyond by the growth from 50 to 100.
+    """
+    people, bound = np.array(list(_GOOD_SYSTEM)), np.array(list(_GOOD_SYSTEM.values()))
+    if lr <= bound[-1]:
+        good = np.interp(lr, bound, people)
+    else:
+        good = people[-1] + (lr - bound[-1]) * (people[-1] - people[-2]) / (bound[-1] - bound[-2])
+    return max(FEWEST_GROUPS, int(np.floor(lr)) + 1), max(FEWEST_GROUPS, int(np.ceil(good)))
+
+
+def _intervals(rows: ReferenceScores, llr: Floats, times: Floats) -> dict[str, tuple[float, float]]:
+    """95 % intervals over groups; `times (draws, G)` is how often each group is drawn."""
+    means, has = _class_means(rows, costs(llr, rows.labels))
+    groups = times @ has.T
+    cost = _ratio(times @ means.T, groups).mean(axis=1)
+    least, deviation = np.full(len(times), NAN), np.full(len(times), NAN)
+    weights = group_weights(rows.labels, rows.codes)
+    for draw in np.flatnonzero(groups.all(axis=1)):
+        drawn = weights * times[draw, rows.codes]
+        there = drawn > 0
+        line = pav(llr[there], rows.labels[there], drawn[there])
+        least[draw] = cllr(line, rows.labels[there], drawn[there])
+        deviation[draw] = distance_from_diagonal(llr[there], line)
+    drawn = {"cllr": cost, "cllr_min": least, "cllr_cal": cost - least, "devpav": deviation}
+    return {name: interval_ends(values) for name, values in drawn.items()}
+
+
+def _misleading(rows: ReferenceScores, llr: Floats, times: Floats) -> dict[str, tuple[float, float, float]]:
+    """Shares of the rows of a class whose LR speaks against the truth by more than so much, with intervals."""
+    out = {}
+    for label, word, sign in ((FAKE, "manipulated, LR < {}", -1), (REAL, "genuine, LR > {}", 1)):
+        mine, total = rows.labels == label, rows.sizes[label]
+        for beyond in BEYOND:
+            wrong = sign * llr[mine] > np.log10(beyond)
+            count = np.bincount(rows.codes[mine], weights=wrong, minlength=len(rows.groups))
+            drawn = _ratio(times @ count, times @ total)
+            edge = f"1/{beyond}" if label == FAKE and beyond > 1 else str(beyond)
+            out[word.format(edge)] = (float(wrong.mean()), *interval_ends(drawn))
+    return out
+
+
+def _class_means(rows: ReferenceScores, values: Floats) -> tuple[Floats, Floats]:
+    """Mean of each group's rows by class `(2, G)`, 0 where it has none; and 1 where it has some."""
+    count = len(rows.groups)
+    sums = np.array(
+        [
+            np.bincount(rows.codes[rows.labels == c], weights=values[rows.labels == c], minlength=count)
+            for c in (REAL, FAKE)
+        ]
+    )
+    return _ratio(sums, rows.sizes, empty=0.0), (rows.sizes > 0).astype(np.float64)
+
+
+def _ratio(a: Floats, b: Floats, empty: float = NAN) -> NDArray[np.float64]:
+    return np.divide(a, b, out=np.full(np.shape(a), empty), where=np.asarray(b) > 0)

@@ -1,0 +1,101 @@
+"""Verify a case: hash its files again, check its log, and say of each file whether it is the one that was recorded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+from dfworkbench.core.errors import DataNotFoundError, ParameterError
+from dfworkbench.core.hash_chain import Checked, check_chain
+from dfworkbench.core.html import html_table, note_html, wrap
+from dfworkbench.core.safe_paths import printable
+from dfworkbench.evidence.record import FORMAT, LOG
+from dfworkbench.evidence.record_checks import Finding, check_heads, check_inputs, check_outputs
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What a case folder was found to be. As text it has one line per finding, and the outcome in words.
+
+    Attributes:
+        folder: The case.
+        findings: One per file, then one per comparison of what the files say of one another, then the inputs.
+        closing_head: Head of the log as it is now.
+    """
+
+    folder: Path
+    findings: tuple[Finding, ...]
+    closing_head: str
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing differs from the record."""
+        return not any(finding.differs for finding in self.findings)
+
+    @property
+    def sentence(self) -> str:
+        """The outcome in words."""
+        differing = sum(finding.differs for finding in self.findings)
+        if differing:
+            return f"{differing} of {len(self.findings)} lines differ from the record of the case."
+        return (
+            f"Nothing differs from the record of the case. Its closing head is {self.closing_head}: compare it with the one that "
+            "was sent or time-stamped when the case was closed, since a whole record can be written anew."
+        )
+
+    def __str__(self) -> str:
+        return "\n".join([*map(str, self.findings), self.sentence])
+
+    def _repr_html_(self) -> str:
+        rows = [(printable(f.name), f.status, printable(f.why)) for f in self.findings]
+        title = f'<div class="dfw-title">Check of the case {escape(printable(self.folder.name))}</div>'
+        return wrap(
+            title
+            + note_html(self.sentence, bad=not self.holds)
+            + html_table(["file", "status", "what differs"], rows, bold=[finding.differs for finding in self.findings])
+        )
+
+
+def verify_case(folder: Path | str, evidence: Sequence[Path | str] = (), closing_head: str = "") -> Verification:
+    """Hash everything again and compare it with the record.
+
+    Inputs are looked for where the log says that they lay. The evidence can be named, since it may lie elsewhere by now.
+
+    Args:
+        folder: The case.
+        evidence: Files that are said to be its evidence.
+        closing_head: The closing head that was sent or time-stamped; "": not compared.
+
+    Raises:
+        DataNotFoundError: The folder has no log.
+        ParameterError: The log is of a newer version of dfworkbench.
+    """
+    folder = Path(folder)
+    log = check_chain(_read_log(folder))
+    _require_known_format(log, folder)
+    findings = (
+        *check_outputs(folder, log),
+        *check_heads(folder, log, closing_head.strip().lower()),
+        *check_inputs(log, [Path(path) for path in evidence]),
+    )
+    return Verification(folder, findings, log.head)
+
+
+def _read_log(folder: Path) -> bytes:
+    try:
+        return (folder / LOG).read_bytes()
+    except OSError as error:
+        raise DataNotFoundError(
+            f"verifying the case {folder}: it has no {LOG} that can be read ({error.strerror or error}). Expected the folder of a "
+            "case, as `dfworkbench report` writes it to report/cases/. Check the path."
+        ) from error
+
+
+def _require_known_format(log: Checked, folder: Path) -> None:
+    """Raise for a newer record. A first line that was changed is no sign of one: it is not among the good entries."""
+    found = log.entries[0].data.get("format") if log.entries else None
+    if isinstance(found, int) and found > FORMAT:
+        raise ParameterError(
+            f"verifying the case {folder}: its record has format {found}, and this version of dfworkbench knows formats up to "
+            f"{FORMAT}. Expected a record that is not newer: update dfworkbench."
+        )
