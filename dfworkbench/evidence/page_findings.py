@@ -22,10 +22,8 @@ def findings_per_person(case: CaseFile) -> str:
         body += _file(file)
     return body + paragraph(
         "LRs are never multiplied: not over frames, which gives one score per face, nor over people, files or detectors. "
-        "The interval "
-        "holds the sampling of the reference people and nothing else: not another training of the detector, another "
-        "reference set or "
-        "other frames. Whether an LR may have an interval at all is disputed (Morrison 2017).",
+        "The interval holds the sampling of the reference people and nothing else: not another training of the detector, "
+        "another reference set or other frames. Whether an LR may have an interval at all is disputed (Morrison 2017).",
         "soft",
     )
 
@@ -143,8 +141,8 @@ def _applies(person: Person, several: bool) -> str:
         return body + paragraph("Not compared with the reference set: no statement is possible for another reason.")
     body += paragraph(
         f"All quantities together: p = {number(person.applicability_p)}. This p decides; those of single quantities are for "
-        "information. "
-        "A large p means that there is no sign that the face is unlike the reference set, not that it is like it."
+        "information. A large p means that there is no sign that the face is unlike the reference set, not that it is like "
+        "it."
     )
     names = ["quantity", "evidence", "reference 5 %", "50 %", "95 %", "oddness", "p"]
     rows = [_quantity(one) for one in person.applicability]

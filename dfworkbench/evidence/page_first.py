@@ -13,21 +13,22 @@ _READING = (
 )
 _NONE = (
     "\u201cNo statement\u201d speaks neither for H1 nor for H2. It says that this detector and this reference set cannot "
-    "answer the "
-    "question for this face."
+    "answer the question for this face."
 )
 
 
 def first_page(case: CaseFile) -> str:
     """The box that everybody reads."""
-    return (
-        f'<section class="first" id="first"><h1>Case {escape(case.case)}: evidence report</h1>'
-        f"{_block('Question', paragraph(case.question or default_question(case)))}"
-        f"{_block('Evidence', evidence_list(case))}"
-        f"{_block('The two propositions', _propositions(case))}"
-        f"{_block('Findings', findings(case))}"
-        f"{_block('Most important limits', _limits(case))}{_foot(case)}</section>"
-    )
+    blocks = {
+        "Question": paragraph(case.question or default_question(case)),
+        "Evidence": evidence_list(case),
+        "The two propositions": _propositions(case),
+        "Findings": findings(case),
+        "Most important limits": _limits(case),
+    }
+    body = "".join(f"<h2>{title}</h2>{inner}" for title, inner in blocks.items())
+    title = f"<h1>Case {escape(case.case)}: evidence report</h1>"
+    return f'<section class="first" id="first">{title}{body}{_foot(case)}</section>'
 
 
 def default_question(case: CaseFile) -> str:
@@ -63,8 +64,7 @@ def findings(case: CaseFile) -> str:
 
 
 def _what_was_scored(case: CaseFile) -> str:
-    detector = case.method.get("detector")
-    name = detector.get("name", "") if isinstance(detector, dict) else detector
+    name = str(case.method.get("detector") or "")
     return f"The findings are the scores that the detector{f' {name}' if name else ''} gave each face."
 
 
@@ -103,7 +103,3 @@ def _foot(case: CaseFile) -> str:
     ]
     words = escape(" \u00b7 ".join(filter(None, parts)))
     return f'<div class="foot">{words}<br>Examination head {escape(case.examination_head or "none: no log was kept")}</div>'
-
-
-def _block(title: str, inner: str) -> str:
-    return f'<div class="block"><h2>{title}</h2>{inner}</div>'
