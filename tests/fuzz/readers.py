@@ -211,6 +211,12 @@ def _npz(folder: Path) -> bytes:
     return buffer.getvalue()
 
 
+def _npy(folder: Path) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.ones((3, 68, 2)))
+    return buffer.getvalue()
+
+
 def _dense(file: Path) -> Any:
     from dfworkbench.datasets.dense_landmarks import read_dense
     from dfworkbench.datasets.tables import BOX_COLUMNS
@@ -356,6 +362,7 @@ READERS: dict[str, Reader] = {
     },
     "picture_own": Reader("a.png", _own_png, _image),
     "landmarks_npz": Reader("a.npz", _npz, _dense),
+    "landmarks_npy": Reader("a.npy", _npy, _dense),
     "landmarks_json": Reader("ldm.json", _text(_LDM, "a/f_0.png"), _dense),
     "map": Reader("a.npz", _map, _load_map),
     "protocol": Reader("p.json", _protocol_text, _protocol),
