@@ -53,7 +53,7 @@ def _shortcuts(data: DataSet) -> str:
     heads = ("files compared by", "genuine (median)", "forged (median)", "AUC of this alone")
     given_away = ", ".join(f"{s.measure} ({s.auc:.2f})" for s in found if s.tells)
     warning = (
-        f"The classes can be told apart without looking at faces: AUC of {given_away}. A detector may learn that instead of "
+        f"The classes can be told apart without looking at pixels: AUC of {given_away}. A detector may learn that instead of "
         "forgeries; judge it on another data set before you believe a figure."
     )
     table = html_table(heads, rows, [s.tells for s in found])

@@ -1,13 +1,19 @@
-"""Reads the 81 dense landmarks that some data sets bring along.
+"""Reads the dense landmarks that some data sets bring along, or that dlib or MediaPipe found in their files.
 
-Files are `.npz` with `landmarks (frames, 81, 2)` in pixels of the frame, as our generators write them, or `ldm.json` as the
-extraction scripts of CADDM and FST-Matching do. Points 0 to 67 are iBUG's, 68 to 80 run along the forehead.
+* `.npz` with `landmarks`, or `.npy`: `(frames, n, 2)`, for several faces `(frames, faces, n, 2)`, for a picture also `(n, 2)`
+* a folder with one `.npy` per frame, `(n, 2)` or `(faces, n, 2)`; named like the frames of a frame folder, or by the number of the
+  frame in a video, counted from 0
+* `ldm.json`, as the extraction scripts of CADDM and FST-Matching write it
+
+n is 81 (0 to 67 are iBUG's, 68 to 80 run along the forehead), dlib's 68, or MediaPipe's 468 or 478, see `faces.landmark_schemes`.
+Coordinates are pixels of the frame. Of several faces, the one that lies where the face box does is taken.
 """
 
 import logging
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,12 +22,20 @@ from numpy.typing import NDArray
 from dfworkbench.core.errors import MediaError
 from dfworkbench.core.geometry import iou_matrix
 from dfworkbench.datasets.tables import BOX_COLUMNS
+from dfworkbench.faces.landmark_schemes import POINTS, to_dense
 from dfworkbench.media import list_frames
 from dfworkbench.media.foreign import bounded_memory, read_json
 
 _log = logging.getLogger(__name__)
-POINTS = 81
 _SAME_FACE = 0.3  # least IoU of the landmarks' bounding box with the face box
+
+
+class _Video(NamedTuple):
+    """A video or frame folder, the width and height of its frames if known, and the frames that are asked for."""
+
+    path: Path
+    frame_px: tuple[int, int] | None
+    frames: Iterable[int]
 
 
 def read_dense(root: Path | str, videos: pd.DataFrame, faces: pd.DataFrame) -> NDArray[np.float64]:
@@ -35,31 +49,48 @@ def read_dense(root: Path | str, videos: pd.DataFrame, faces: pd.DataFrame) -> N
     A file that cannot be read costs its landmarks only, with a warning.
     """
     out = np.full((len(faces), POINTS, 2), np.nan)
-    known = videos.set_index("video_id")[["path", "landmarks_path"]]
+    columns = ["path", "landmarks_path", "width_px", "height_px"]
+    known = videos.set_index("video_id").reindex(columns=columns)
     boxes = faces[list(BOX_COLUMNS)].to_numpy(np.float64)
     ldm = cache(_Ldm)  # one file speaks of all videos
     for video, rows in faces.reset_index(drop=True).groupby("video_id", sort=False).indices.items():
-        path, landmarks = known.loc[str(video)]
+        path, landmarks, width, height = known.loc[str(video)]
         if not landmarks:
             continue
-        file = Path(root) / landmarks
+        file, at = Path(root) / landmarks, faces["frame"].to_numpy()[rows]
+        of = _Video(Path(root) / path, (int(width), int(height)) if min(width, height) > 0 else None, at.tolist())
         try:
-            frames = ldm(file).of_video(Path(root) / path) if file.suffix == ".json" else _read_npz(file)
+            found = ldm(file).of_video(of.path) if file.suffix == ".json" else _read(file, of)
         except Exception as error:  # NumPy's and JSON's readers raise many kinds
             _log.warning("dense landmarks of %s are left out: %s cannot be read (%s)", video, file, error)
             continue
-        for row, frame in zip(rows, faces["frame"].to_numpy()[rows], strict=True):
-            if frame in frames and _same_face(frames[frame], boxes[row]):
-                out[row] = frames[frame]
+        for row, frame in zip(rows, at, strict=True):
+            if frame in found:
+                out[row] = _of_face(found[frame], boxes[row])
     return out
 
 
-def _read_npz(file: Path) -> dict[int, NDArray[np.float64]]:
-    with bounded_memory(file, "reading dense landmarks", MediaError), np.load(file) as stored:
-        points = np.asarray(stored["landmarks"], np.float64)
-    if points.ndim != 3 or points.shape[1:] != (POINTS, 2):
-        raise ValueError(f"landmarks have shape {points.shape}, expected (frames, {POINTS}, 2)")
-    return dict(enumerate(points))
+def _read(file: Path, of: _Video) -> dict[int, NDArray[np.float64]]:
+    """Frame -> points of its faces, `(faces, 81, 2)`, or `(81, 2)` of one."""
+    if file.is_dir():
+        files = {f.stem: f for f in file.glob("*.npy")}
+        if of.path.is_dir():
+            names = dict(enumerate(frame.stem for frame in list_frames(of.path)))
+        else:
+            names = {int(name): name for name in files if name.isdecimal()}
+        there = {frame: files[names[frame]] for frame in of.frames if names.get(frame) in files}
+        return {frame: to_dense(_load(one), of.frame_px) for frame, one in there.items()}
+    points = _load(file)
+    return dict(enumerate(to_dense(points[None] if points.ndim == 2 else points, of.frame_px)))
+
+
+def _load(file: Path) -> NDArray[np.float64]:
+    with bounded_memory(file, "reading dense landmarks", MediaError):
+        stored = np.load(file)
+        if isinstance(stored, np.ndarray):
+            return np.asarray(stored, np.float64)
+        with stored:
+            return np.asarray(stored["landmarks"], np.float64)
 
 
 class _Ldm:
@@ -90,6 +121,14 @@ class _Ldm:
         return {place: points[name] for place, name in enumerate(names) if name in points}
 
 
-def _same_face(points: NDArray[np.float64], box: NDArray[np.float64]) -> bool:
-    bounds = np.concatenate([points.min(axis=0), points.max(axis=0)])
-    return bool(np.isfinite(points).all() and iou_matrix(bounds, box)[0, 0] >= _SAME_FACE)
+def _of_face(points: NDArray[np.float64], box: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of the faces `(81, 2)` or `(faces, 81, 2)` the one that overlaps a box most; NaN where none does."""
+    best, chosen = _SAME_FACE, np.full((POINTS, 2), np.nan)
+    for face in points.reshape(-1, POINTS, 2):
+        if not np.isfinite(face).all():
+            continue
+        bounds = np.concatenate([face.min(axis=0), face.max(axis=0)])
+        overlap = float(iou_matrix(bounds, box)[0, 0])
+        if overlap >= best:
+            best, chosen = overlap, face
+    return chosen

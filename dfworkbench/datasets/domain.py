@@ -47,9 +47,15 @@ def training_files(rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def trained_on(metadata: Mapping[str, Any]) -> str:
-    """On what a checkpoint was trained, in a sentence; "" for generated data, and where it was not trained here.
+    """`training_data` as a sentence, or ""."""
+    words = training_data(metadata)
+    return f"Trained on {words}." if words else ""
 
-    Checkpoints from before the files were counted name their data set alone.
+
+def training_data(metadata: Mapping[str, Any]) -> str:
+    """On what a checkpoint was trained: "faces: 60 genuine and 60 forged files (faceswap)".
+
+    Checkpoints from before the files were counted name their data set alone. "" for generated data, and for imported weights.
     """
     record = metadata.get("provenance")
     settings = record.get("settings") if isinstance(record, Mapping) else None
@@ -58,7 +64,7 @@ def trained_on(metadata: Mapping[str, Any]) -> str:
         return ""
     files = record.get(FILES_KEY)
     if not isinstance(files, Mapping):
-        return f"Trained on {name}."
+        return str(name)
     counts = [f"{files[key]:,} {word}" for key, word in (("real", "genuine"), ("fake", "forged")) if files.get(key)]
     kinds = f" ({', '.join(files['forgeries'])})" if files.get("forgeries") else ""
-    return f"Trained on {name}: {' and '.join(counts)} files{kinds}."
+    return f"{name}: {' and '.join(counts)} files{kinds}"

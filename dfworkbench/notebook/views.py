@@ -14,7 +14,7 @@ from dfworkbench.core.names import FAKE, REAL, STATUS_OK, require_name
 from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.datasets import LAYOUTS
 from dfworkbench.datasets.dataset import DataSet
-from dfworkbench.datasets.domain import trained_on
+from dfworkbench.datasets.domain import training_data
 from dfworkbench.evaluation.metrics.evaluate import lost_intervals, row_interval, table_notes
 from dfworkbench.evaluation.scoring.origin import split_figures
 from dfworkbench.show.tables import ReadableTable
@@ -193,7 +193,7 @@ def _training_rows(loaded: Any) -> dict[str, str]:
             "imported from": f"{source['file']} ({source['kind']}), SHA-256 {source['sha256'][:12]}…",
             "trained on": f"{data}: no data set here is certain to be held out",
         }
-    words = trained_on(record).removeprefix("Trained on ").removesuffix(".") or loaded.trained_on or "not known"
+    words = training_data(record) or loaded.trained_on or "not known"
     tested = "; ".join(f"{name}: AUC {auc}" for name, auc in split_figures(loaded).items())
     return {
         "trained on": f"{words}; method {record.get('method', 'not known')}",

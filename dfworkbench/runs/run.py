@@ -12,7 +12,7 @@ from dfworkbench.core.errors import CheckpointError, DataNotFoundError
 from dfworkbench.core.names import did_you_mean
 from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.datasets.audit.leak_note import run_note
-from dfworkbench.datasets.domain import caveat
+from dfworkbench.datasets.domain import caveat, training_data
 from dfworkbench.datasets.tables import read_table
 from dfworkbench.media.foreign import read_json
 from dfworkbench.models.registry import HELPERS
@@ -230,7 +230,8 @@ class Run:
 
     def _repr_html_(self) -> str:
         history, source = self.history, self.provenance.get("source")
-        facts = {"detector": self.detector_name or "not known", "trained on": self.trained_on or "not known"}
+        data = training_data({"provenance": self.provenance}) or self.trained_on
+        facts = {"detector": self.detector_name or "not known", "trained on": data or "not known"}
         if isinstance(source, dict):
             facts["imported from"] = f"{source.get('file', 'not known')} ({source.get('kind', 'not known')})"
         if self.is_trained:

@@ -141,13 +141,9 @@ class RunWriter:
         last = history[-1]
         path = epoch_file(self.folder, last["epoch"])
         record = {"epoch": last["epoch"], "metrics": _without_nan(last["val"]), "method": self.method}
-        save_detector(
-            path,
-            (average.module if average else method).detector,
-            self.detector,
-            self.options,
-            {**record, "provenance": dict(self.provenance)},
-        )
+        kept: Any = average.module if average else method
+        record["provenance"] = dict(self.provenance)
+        save_detector(path, kept.detector, self.detector, self.options, record)
         if scores is not None:
             write_table("score", with_note(scores, provenance_note(self.provenance)), score_file(path, "val"))
         write_csv(history_table(history), self.folder / HISTORY, "the history")

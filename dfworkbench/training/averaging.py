@@ -12,9 +12,8 @@ norms are averaged like weights: they were measured on the unaveraged weights, a
 from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import PARAM_LIST, AveragedModel, get_ema_multi_avg_fn
 
 
 def average_of(method: Any, decay: float) -> AveragedModel:
@@ -27,8 +26,9 @@ def average_of(method: Any, decay: float) -> AveragedModel:
     return AveragedModel(method, multi_avg_fn=partial(_follow, decay), use_buffers=True).eval()
 
 
-def _follow(decay: float, averaged: list[Tensor], current: list[Tensor], steps: Tensor) -> None:
+def _follow(decay: float, averaged: PARAM_LIST, current: PARAM_LIST, steps: Tensor | int) -> None:
     if averaged[0].is_floating_point():
         get_ema_multi_avg_fn(min(decay, float((1 + steps) / (10 + steps))))(averaged, current, steps)
-    else:  # counters of batches, of which there is no mean
-        torch._foreach_copy_(averaged, current)
+        return
+    for ours, theirs in zip(averaged, current, strict=True):  # counters of batches, of which there is no mean
+        ours.copy_(theirs)

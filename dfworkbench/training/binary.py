@@ -77,9 +77,8 @@ class Binary(TrainingMethod):
         Parts: bce, and while training, where they have a weight, alignment and uniformity of the detector's features. Validation
         measures the cross-entropy alone: the other two depend on which samples happen to share a batch.
         """
-        options = self.settings
-        weights = {"alignment": options.alignment, "uniformity": options.uniformity}
-        if not (self.training and any(weights.values())):
+        weights = self._feature_weights() if self.training else {}
+        if not weights:
             return self.classify(batch)
         with kept_features(self.detector) as features:
             step = self.classify(batch)
@@ -89,9 +88,15 @@ class Binary(TrainingMethod):
                 "its features(images). Let its forward call them, or set both weights to 0."
             )
         found = alignment_and_uniformity(features[-1], batch["label"])
-        parts = {name: found[name] for name, weight in weights.items() if weight}
+        parts = {name: found[name] for name in weights}
         loss = step.loss + sum(weights[name] * part for name, part in parts.items())
         return step._replace(loss=loss, parts=step.parts | parts)
+
+    def _feature_weights(self) -> dict[str, float]:
+        if not isinstance(self.settings, BinarySettings):  # a method that builds on this one and has options of its own
+            return {}
+        weights = {"alignment": self.settings.alignment, "uniformity": self.settings.uniformity}
+        return {name: weight for name, weight in weights.items() if weight}
 
     def classify(self, batch: dict[str, Tensor]) -> Step:
         """Cross-entropy of a batch and nothing else."""

@@ -162,7 +162,7 @@ def test_dense_landmarks_from_npz(tmp_path, tables, caplog):
     for name, points in (
         ("good", points_in(box, 3)),
         ("elsewhere", points_in(box, 3) + 500),
-        ("odd", np.zeros((3, 68, 2))),
+        ("odd", np.zeros((3, 67, 2))),
     ):
         np.savez(tmp_path / f"{name}.npz", landmarks=points)
     chosen = videos[videos["split"] == "test"].reset_index(drop=True)
@@ -173,7 +173,7 @@ def test_dense_landmarks_from_npz(tmp_path, tables, caplog):
     good = faces["video_id"] == chosen["video_id"][0]
     np.testing.assert_allclose(found[good], points_in(box, 3))
     assert np.isnan(found[~good]).all()
-    assert "odd.npz cannot be read (landmarks have shape (3, 68, 2)" in caplog.text
+    assert "odd.npz cannot be read (landmarks have shape (3, 67, 2)" in caplog.text
     assert "none.npz cannot be read" in caplog.text
 
 

@@ -1,5 +1,7 @@
 """What is said beside scores about training data that nobody generated, and about results on other data."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,8 @@ from dfworkbench.media.pictures.images import write_png
 from dfworkbench.models import build_detector
 from dfworkbench.notebook.views import checkpoint_table
 from dfworkbench.runs.checkpoints import load_detector, save_detector
-from dfworkbench.runs.layout import epoch_file, score_file, scored_sets
+from dfworkbench.runs.layout import PROVENANCE, epoch_file, score_file, scored_sets
+from dfworkbench.runs.run import Run
 from dfworkbench.training import TrainSettings, prepare
 
 FILES = {"real": 1500, "fake": 1400, "forgeries": ["faceswap", "neural"]}
@@ -25,6 +28,7 @@ def weights(tmp_path):
     path = epoch_file(tmp_path / "run", 1)
     path.parent.mkdir()
     network = build_detector("mesonet4", size_px=32)
+    (path.parent / PROVENANCE).write_text(json.dumps(RECORD))
     return save_detector(path, network, "mesonet4", {"size_px": 32}, {"epoch": 1, "provenance": RECORD})
 
 
@@ -71,6 +75,7 @@ def test_results_elsewhere_stand_beside_the_training_data(weights):
     assert origin_note(found) == f"{WORDS} {said}"
     rows = checkpoint_table(found)[""]
     assert rows["trained on"].startswith("faces: 1,500 genuine and 1,400 forged files (faceswap, neural); method")
+    assert "1,500 genuine and 1,400 forged files" in Run(weights.parent)._repr_html_()
     assert rows["test splits"] == "faces: AUC 1.000 (3 files); other_set: AUC 0.250 (4 files)"
 
 

@@ -267,6 +267,12 @@ def _npz(folder: Path) -> bytes:
     return buffer.getvalue()
 
 
+def _npy(folder: Path) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.ones((3, 68, 2)))
+    return buffer.getvalue()
+
+
 def _dense(file: Path) -> Any:
     from dfworkbench.datasets.dense_landmarks import read_dense
     from dfworkbench.datasets.tables import BOX_COLUMNS
@@ -417,6 +423,7 @@ READERS: dict[str, Reader] = {
     "credentials": Reader("a.jpg", _photo, _credentials),
     "case": Reader("log.jsonl", _case_log, _case),
     "landmarks_npz": Reader("a.npz", _npz, _dense),
+    "landmarks_npy": Reader("a.npy", _npy, _dense),
     "landmarks_json": Reader("ldm.json", _text(_LDM, "a/f_0.png"), _dense),
     "map": Reader("a.npz", _map, _load_map),
     "protocol": Reader("p.json", _protocol_text, _protocol),

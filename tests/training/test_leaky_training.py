@@ -120,5 +120,5 @@ def test_a_card_of_a_scored_file_says_it(leaky):
     scored = score(leaky.extracted / faces["crop_path"].iloc[0], "run", ScoreSettings(whole=True), progress=False)
     note = leak_note(load_detector("run", workspace=leaky).metadata)
     assert table_note(scored.table) == note
-    assert scored[0].caveat.startswith(f"{note} Trained on toy: 8 genuine and 8 forged files")
+    assert scored[0].caveat.startswith(f"{note} Trained on toy: 7 genuine and 8 forged files (fake0).")
     assert note in scored._repr_html_()

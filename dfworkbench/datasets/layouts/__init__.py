@@ -18,6 +18,7 @@ from dfworkbench.datasets.layouts.folders import FOLDERS
 from dfworkbench.datasets.layouts.found import report_found, storable, taken
 from dfworkbench.datasets.layouts.frame_folders import FRAME_FOLDERS
 from dfworkbench.datasets.layouts.generated_images import GENERATED_IMAGES
+from dfworkbench.datasets.layouts.landmark_files import find_landmarks
 from dfworkbench.datasets.layouts.layout import DataCard, Layout, to_table
 from dfworkbench.datasets.layouts.ldm import LDM
 from dfworkbench.datasets.layouts.list_files import LIST_FILES
@@ -49,7 +50,8 @@ __all__ = ["LAYOUTS", "DataCard", "Layout", "read_layout"]
 def read_layout(layout: str, root: Path | str, name: str, **options: Any) -> pd.DataFrame:
     """The video table of the data set that lies at `root`.
 
-    What lies there and has no row, and what has a row and is not there, is logged, one line per kind.
+    What lies there and has no row, and what has a row and is not there, is logged, one line per kind. Dense landmarks are found
+    where `landmark_files` says.
 
     Args:
         layout: A key of `LAYOUTS`.
@@ -76,6 +78,7 @@ def read_layout(layout: str, root: Path | str, name: str, **options: Any) -> pd.
     require_utf8(root)
     rows, left_out = taken(storable(chosen.read(root, name, **options)), root)
     videos = to_table(rows, root)
+    videos["landmarks_path"] = find_landmarks(videos, root)
     report_found(chosen, root, videos, left_out)
     videos["group"] = identity_groups(videos)
     return videos
