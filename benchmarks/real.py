@@ -11,7 +11,7 @@ without further training.
   of them does well, so may a detector that has learned nothing about forgeries
 - further: AUC on the test split after JPEG and resizing, and false alarms on genuine clips (`media/clips`) at the threshold that
   raises 5 % on the genuine pictures of val; first seed
-- blends: AUC of self-blended images of the genuine pictures of each set, which tells whether what self-blending teaches carries over
+- blends: AUC of self-blended images of the genuine pictures of each set: does what self-blending teaches carry over
 - differences: against the detector that is trained alike but for one thing (`COMPARED`), with an interval over pictures and seeds
 
     python benchmarks/real.py [--detectors mesonet4 resnet18 …] [--seeds 3] [--threads 0] [--device auto]
