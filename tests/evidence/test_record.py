@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,26 @@ def test_changed_evidence_is_not_the_file_that_was_examined(case, evidence, tmp_
     assert not verify_case(case, [tmp_path / "none.mp4"]).holds
 
 
+def test_evidence_in_a_folder_and_evidence_that_is_not_named(tmp_path):
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).write_bytes(name.encode())
+    with Record.create(tmp_path / "cases", "a") as record:
+        for name in ("a.mp4", "b.mp4"):
+            record.add_input(tmp_path / name, "evidence")
+        record.seal()
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).rename(moved / name)
+    (moved / "beside.txt").write_text("not examined")
+    assert verify_case(record.folder, [moved]).holds
+    only_one = verify_case(record.folder, [moved / "a.mp4"])
+    assert only_one.holds
+    assert f"not here  {tmp_path / 'b.mp4'} (evidence)" in str(only_one)
+    (moved / "b.mp4").write_bytes(b"changed")
+    assert not verify_case(record.folder, [moved]).holds
+
+
 def test_changed_weights_cannot_give_the_results_again(case, weights):
     weights.write_bytes(b"other weights")
     found = verify_case(case)
@@ -264,6 +285,20 @@ def test_links_are_hashed_by_what_they_lead_to(tmp_path, evidence):
     found = hash_input(link)
     assert (found.path, found.target) == (link, evidence.resolve())
     assert found.sha256 == hash_input(evidence).sha256
+
+
+def test_files_are_hashed_piece_by_piece(tmp_path):
+    size = 32 << 20
+    with (tmp_path / "long.mp4").open("wb") as file:
+        file.truncate(size)
+    tracemalloc.start()
+    try:
+        found = hash_input(tmp_path / "long.mp4")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (found.bytes, found.sha256) == (size, hashlib.sha256(bytes(size)).hexdigest())
+    assert peak < 4 << 20
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names on this system")
