@@ -118,8 +118,8 @@ def made_case(
     rows = reference_rows(people)
     found = made_validation(rows)
     few = Check(
-        "R4", refused, f"The reference set has {people} people with genuine and {people} with manipulated faces; a statement needs at "
-        "least 10 in each class.",
+        "R4", refused, f"The reference set has {people} people with genuine and {people} with manipulated faces; "
+        "a statement needs at least 10 in each class.",
     )  # fmt: skip
     far = Check(
         "R7",
@@ -152,7 +152,8 @@ def made_case(
     )  # fmt: skip
     h1, h2 = words.propositions(persons[0].name if len(persons) == 1 else "person k", name, KINDS)
     method = {
-        "detector": {"name": "MesoNet4", "run": "mesonet4_demo", "weights SHA-256": _HASH},
+        "detector": "mesonet4_demo (mesonet4)",
+        "SHA-256 of the weights": _HASH,
         "domain": "generated",
         "frames": 32,
         "formula of an LR": "l = (slope x + offset) / ln 10",

@@ -19,13 +19,13 @@ _CSS = """
 @page {size: A4; margin: 20mm 17mm 18mm;
   @top-left {content: CASE; font: 8pt "DejaVu Sans", sans-serif; color: #5b6673}
   @top-right {content: "page " counter(page) " of " counter(pages); font: 8pt "DejaVu Sans", sans-serif; color: #5b6673}}
-main > section > h2 {counter-increment: none}
 .first {border: 1.5px solid var(--dfw-line); border-top: 5px solid #0b4f86; border-radius: 4px; padding: 14px 20px 12px}
 .first h1 {font-size: 22px; margin: 0 0 4px}
 .first h2 {border: none; font-size: 11.5px; letter-spacing: .06em; text-transform: uppercase; color: var(--dfw-soft);
   margin: 14px 0 2px; padding: 0}
 .first ul {margin: 2px 0 4px; padding-left: 20px} .first p {margin: 2px 0 4px}
-.first dl {display: grid; grid-template-columns: 34px 1fr; gap: 3px 0; margin: 2px 0} dt {font-weight: 700} dd {margin: 0; max-width: 78ch}
+.first dl {display: grid; grid-template-columns: 34px 1fr; gap: 3px 0; margin: 2px 0}
+dt {font-weight: 700} dd {margin: 0; max-width: 78ch}
 .finding {display: flex; gap: 14px; align-items: flex-start; padding: 8px 0}
 .findings .finding + .finding {border-top: 1px solid var(--dfw-line)}
 .findings .finding p:first-of-type {font-size: 17px; line-height: 1.45}
@@ -33,7 +33,10 @@ main > section > h2 {counter-increment: none}
 img.face, .face.none {display: block; width: 72px; height: 72px; object-fit: cover; border-radius: 4px}
 .face.none {border: 1px dashed var(--dfw-line); color: var(--dfw-soft); font-size: 11px; padding: 20px 4px; text-align: center}
 .faces {display: flex; flex-wrap: wrap; gap: 10px} .faces figure {width: 120px; margin: 4px 0} .faces figcaption {font-size: 11.5px}
-.reading {font-size: 14px; color: var(--dfw-ink)}
+.reading {font-size: 14px} p.soft {font-size: 13px}
+.foot {border-top: 1px solid var(--dfw-line); margin-top: 10px; padding-top: 6px; font-size: 11.5px; color: var(--dfw-soft);
+  overflow-wrap: anywhere}
+nav b {flex-basis: 100%} .side {display: flex; flex-wrap: wrap; gap: 0 36px; align-items: flex-start}
 .charts {display: grid; grid-template-columns: repeat(auto-fit, minmax(min(400px, 100%), 1fr)); gap: 4px 24px}
 figure img {background: #fff; border-radius: 3px}
 h4 {font-size: 13.5px; margin: 16px 0 2px} li {max-width: 80ch; margin: 2px 0} li, dd, td, .finding p {overflow-wrap: anywhere}
@@ -49,10 +52,11 @@ pre.log {font-size: 9px; line-height: 1.4} q {font-style: italic}
   img.face {width: 52px; height: 52px} .findings .finding p:first-of-type {font-size: 15.5px}}
 @media print {
   .first {break-after: page; border-width: 0; border-top-width: 4px; padding: 8px 0 0} .first h1 {font-size: 17pt}
-  .findings .finding p:first-of-type {font-size: 11.5pt} .reading {font-size: 9.5pt} .finding {break-inside: avoid}
-  h2 {margin-top: 22pt} nav {display: block; font-size: 9.5pt; break-after: page} nav a {display: block}
+  .findings .finding p:first-of-type {font-size: 11.5pt} .finding {break-inside: avoid}
+  .reading, p.soft {font-size: 9pt} .foot {font-size: 8pt} h2 {margin-top: 22pt}
+  nav {display: flex; font-size: 9.5pt} .side table {font-size: 7.5pt}
   figure img {width: auto; max-width: 100%; max-height: 95mm} .charts {display: block} .charts figure {max-width: 130mm}
-  pre.log {font-size: 5.5pt} .columns table {font-size: 7.5pt}}
+  pre.log {font-size: 5.5pt}}
 """
 
 

@@ -1,6 +1,8 @@
-"""Sections of a case file on the faces: score, LR, interval, bound and reservations per person, and whether the reference set applies."""
+"""Sections of a case file on the faces: score, LR and its bound per person, and whether the reference set applies."""
 
 from html import escape
+
+from matplotlib.figure import Figure
 
 from dfworkbench.core.html import figure_html, html_table
 from dfworkbench.core.names import FAKE
@@ -19,9 +21,9 @@ def findings_per_person(case: CaseFile) -> str:
         body += check_notes(file.refusals) if not file.people else ""
         body += _file(file)
     return body + paragraph(
-        "LRs are never multiplied: not over frames, which gives one score per face, nor over people, files or detectors. The interval "
-        "holds the sampling of the reference people and nothing else: not another training of the detector, another reference set or "
-        "other frames. Whether an LR may have an interval at all is disputed (Morrison 2017).",
+        "LRs are never multiplied: not over frames, which gives one score per face, nor over people, files or detectors. "
+        "The interval holds the sampling of the reference people and nothing else: not another training of the detector, "
+        "another reference set or other frames. Whether an LR may have an interval at all is disputed (Morrison 2017).",
         "soft",
     )
 
@@ -31,7 +33,7 @@ def person_name(person: Person, several: bool) -> str:
     return f"{person.name} in {person.file}" if several else person.name
 
 
-def lr_figure(case: CaseFile):  # noqa: ANN201 matplotlib's Figure
+def lr_figure(case: CaseFile) -> Figure | None:
     """LR bars of everybody with a statement, and of files; None where the LR system could not be fitted."""
     if case.validation is None:
         return None
@@ -138,8 +140,9 @@ def _applies(person: Person, several: bool) -> str:
     if not person.applicability:
         return body + paragraph("Not compared with the reference set: no statement is possible for another reason.")
     body += paragraph(
-        f"All quantities together: p = {number(person.applicability_p)}. This p decides; those of single quantities are for information. "
-        "A large p means that there is no sign that the face is unlike the reference set, not that it is like it."
+        f"All quantities together: p = {number(person.applicability_p)}. This p decides; those of single quantities are for "
+        "information. A large p means that there is no sign that the face is unlike the reference set, not that it is like "
+        "it."
     )
     names = ["quantity", "evidence", "reference 5 %", "50 %", "95 %", "oddness", "p"]
     rows = [_quantity(one) for one in person.applicability]

@@ -4,7 +4,7 @@ from html import escape
 
 import dfworkbench
 from dfworkbench.evidence.case import CaseFile, EvidenceFile, Person
-from dfworkbench.evidence.page_parts import day, facts, paragraph, png
+from dfworkbench.evidence.page_parts import day, paragraph, png
 
 _MOST_LIMITS = 3
 _READING = (
@@ -12,21 +12,23 @@ _READING = (
     "is: that also depends on all else that is known about the case, and is for the reader to judge."
 )
 _NONE = (
-    "\u201cNo statement\u201d speaks neither for H1 nor for H2. It says that this detector and this reference set cannot answer the "
-    "question for this face."
+    "\u201cNo statement\u201d speaks neither for H1 nor for H2. It says that this detector and this reference set cannot "
+    "answer the question for this face."
 )
 
 
 def first_page(case: CaseFile) -> str:
     """The box that everybody reads."""
-    return (
-        f'<section class="first" id="first"><h1>Case {escape(case.case)}: evidence report</h1>'
-        f"{_block('Question', paragraph(case.question or default_question(case)))}"
-        f"{_block('Evidence', evidence_list(case))}"
-        f"{_block('The two propositions', _propositions(case))}"
-        f"{_block('Findings', findings(case))}"
-        f"{_block('Most important limits', _limits(case))}{_foot(case)}</section>"
-    )
+    blocks = {
+        "Question": paragraph(case.question or default_question(case)),
+        "Evidence": evidence_list(case),
+        "The two propositions": _propositions(case),
+        "Findings": findings(case),
+        "Most important limits": _limits(case),
+    }
+    body = "".join(f"<h2>{title}</h2>{inner}" for title, inner in blocks.items())
+    title = f"<h1>Case {escape(case.case)}: evidence report</h1>"
+    return f'<section class="first" id="first">{title}{body}{_foot(case)}</section>'
 
 
 def default_question(case: CaseFile) -> str:
@@ -46,7 +48,10 @@ def evidence_list(case: CaseFile) -> str:
 
 
 def _propositions(case: CaseFile) -> str:
-    return f"<dl><dt>H1</dt><dd>{escape(case.h1)}</dd><dt>H2</dt><dd>{escape(case.h2)}</dd></dl>"
+    each = "H1 and H2 are about each person in turn." if len(case.people) > 1 else ""
+    return (
+        f"<dl><dt>H1</dt><dd>{escape(case.h1)}</dd><dt>H2</dt><dd>{escape(case.h2)}</dd></dl>{paragraph(each, 'soft')}"
+    )
 
 
 def findings(case: CaseFile) -> str:
@@ -59,8 +64,7 @@ def findings(case: CaseFile) -> str:
 
 
 def _what_was_scored(case: CaseFile) -> str:
-    detector = case.method.get("detector")
-    name = detector.get("name", "") if isinstance(detector, dict) else detector
+    name = str(case.method.get("detector") or "")
     return f"The findings are the scores that the detector{f' {name}' if name else ''} gave each face."
 
 
@@ -91,15 +95,11 @@ def _limits(case: CaseFile) -> str:
 
 
 def _foot(case: CaseFile) -> str:
-    rows = {
-        "case": case.case,
-        "examiner": case.examiner or "not named",
-        "date": day(case.date),
-        "examination head": case.examination_head,
-        "made with": f"dfworkbench {dfworkbench.__version__}, software under development; not accredited",
-    }
-    return facts(rows)
-
-
-def _block(title: str, inner: str) -> str:
-    return f'<div class="block"><h2>{title}</h2>{inner}</div>'
+    parts = [
+        f"Case {case.case}",
+        f"examiner: {case.examiner or 'not named'}",
+        day(case.date),
+        f"dfworkbench {dfworkbench.__version__}",
+    ]
+    words = escape(" \u00b7 ".join(filter(None, parts)))
+    return f'<div class="foot">{words}<br>Examination head {escape(case.examination_head or "none: no log was kept")}</div>'

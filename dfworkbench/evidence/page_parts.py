@@ -95,12 +95,12 @@ def checks_table(checks: Sequence[Check]) -> str:
     rows = [
         (
             check.code,
-            ("refuses" if check.refuses else "reservation") if check.holds else "does not hold",
+            ("refusal" if check.refuses else "reservation") if check.holds else "no",
             check.sentence,
         )
         for check in checks
     ]
-    return html_table(["rule", "result", "what was found"], rows, row_heads=True) if rows else ""
+    return html_table(["rule", "holds", "what was found"], rows, row_heads=True) if rows else ""
 
 
 def png(data: bytes | None, words: str, kind: str = "face") -> str:

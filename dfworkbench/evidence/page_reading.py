@@ -16,17 +16,18 @@ def how_to_read(case: CaseFile) -> str:
     table = html_table(["LR, or 1/LR if it is below 1", "in words"], scale(), row_heads=True)
     return (
         paragraph(
-            "A **likelihood ratio** (LR) says how many times more probable the findings are if proposition H1 is true than if H2 is "
-            "true. The findings are the scores that the detector gave the face. An LR of 1 speaks for neither; above 1 the findings "
-            "speak for H1 rather than H2, below 1 for H2 rather than H1: an LR of 1/13 is as strong for H2 as 13 is for H1."
+            "A **likelihood ratio** (LR) says how many times more probable the findings are if proposition H1 is true than "
+            "if H2 is true. The findings are the scores that the detector gave the face. An LR of 1 speaks for neither; "
+            "above 1 the findings speak for H1 rather than H2, below 1 for H2 rather than H1: an LR of 1/13 is as strong "
+            "for H2 as 13 is for H1."
         )
         + f"<h3>The trap</h3><p>An LR is about the findings, given a proposition. It is never about the proposition, given the "
         f"findings. So the sentence {wrong} would be wrong. How probable a proposition is depends on what else is known.</p>"
         + paragraph(
-            f"A worked example. Somebody who, before seeing the findings, held odds of 1 to {_EXAMPLE_ODDS} for H1 and is told an LR "
-            f"of {_EXAMPLE_LR} holds odds of {_EXAMPLE_LR} to {_EXAMPLE_ODDS} afterwards: H1 is still held to be the less probable "
-            "one. The starting odds come from the other evidence and from the court or the reader, not from this report, and they are "
-            "neither asked for nor used here."
+            f"A worked example. Somebody who, before seeing the findings, held odds of 1 to {_EXAMPLE_ODDS} for H1 and is "
+            f"told an LR of {_EXAMPLE_LR} holds odds of {_EXAMPLE_LR} to {_EXAMPLE_ODDS} afterwards: H1 is still held to be "
+            "the less probable one. The starting odds come from the other evidence and from the court or the reader, not "
+            "from this report, and they are neither asked for nor used here."
         )
         + "<h3>Verbal scale</h3>"
         + table
@@ -42,10 +43,10 @@ def how_to_read(case: CaseFile) -> str:
 
 
 def _changes(case: CaseFile) -> str:
-    people = case.reference.people
+    people, kinds = case.reference.people, ", ".join(case.reference.kinds) or "no kinds named"
     fewest = min(people.values(), default=0)
     items = [
-        f"Other propositions: for example another process than those in the reference set ({', '.join(case.reference.kinds) or 'no kinds named'}).",
+        f"Other propositions: for example another process than those in the reference set ({kinds}).",
         "Another reference set: other people, cameras or compression.",
         f"More reference people: an LR cannot be much higher than their number (here at least {fewest} in each class), so "
         "\u201cmoderately strong support\u201d needs well over 100.",
@@ -62,8 +63,8 @@ def what_this_is_not(case: CaseFile) -> str:
         "It does not say who did anything, or why, or with which tool.",
         "It is silent about processes outside the reference set. A face made by another process, or made to deceive this detector, "
         "may look genuine to it.",
-        "\u201cNo statement\u201d says nothing in either direction. Neither does \u201cno support for either proposition\u201d, which is a "
-        "statement all the same: the findings are about equally probable under both.",
+        "\u201cNo statement\u201d says nothing in either direction. Neither does \u201cno support for either "
+        "proposition\u201d, which is a statement all the same: the findings are about equally probable under both.",
         "An LR below 1 does not establish that a face is genuine, and an LR above 1 does not establish that it was manipulated.",
         "The number must not be turned into a percentage.",
     )

@@ -9,20 +9,22 @@ from dfworkbench.evidence.page_parts import checks_table, facts, nested, paragra
 
 REFERENCES = (
     "ENFSI, Guideline for Evaluative Reporting in Forensic Science, 2015. Propositions, verbal scale.",
-    "N. Br\u00fcmmer, J. du Preez, Application-independent evaluation of speaker detection, Computer Speech and Language 20, 2006. Cllr.",
+    "N. Br\u00fcmmer, J. du Preez, Application-independent evaluation of speaker detection, Computer Speech and Language "
+    "20, 2006. Cllr.",
     "D. Ramos, J. Gonzalez-Rodriguez, Reliable support: measuring calibration of likelihood ratios, Forensic Sci. Int. 230, 2013. "
     "Empirical cross-entropy.",
-    "P. Vergeer et al., Numerical likelihood ratios outputted by LR systems are often based on extrapolation, Science & Justice 56, "
-    "2016. Normalised Bayes error, bounds.",
-    "P. Vergeer, Y. van Schaik, M. Sjerps, Measuring calibration of likelihood-ratio systems, Forensic Sci. Int. 321, 2021. devPAV.",
-    "G. S. Morrison, In the context of forensic casework, are there meaningful metrics of the degree of calibration?, Forensic Sci. "
-    "Int. Synergy 3, 2021. Against figures that depend on PAV.",
+    "P. Vergeer et al., Numerical likelihood ratios outputted by LR systems are often based on extrapolation, Science & "
+    "Justice 56, 2016. Normalised Bayes error, bounds.",
+    "P. Vergeer, Y. van Schaik, M. Sjerps, Measuring calibration of likelihood-ratio systems, Forensic Sci. Int. 321, 2021. "
+    "devPAV.",
+    "G. S. Morrison, In the context of forensic casework, are there meaningful metrics of the degree of calibration?, "
+    "Forensic Sci. Int. Synergy 3, 2021. Against figures that depend on PAV.",
     "G. S. Morrison, N. Poh, Avoiding overstating the strength of forensic evidence, Science & Justice 58, 2018. Regularised LRs.",
     "D. Meuwly, D. Ramos, R. Haraksim, A guideline for the validation of likelihood ratio methods, Forensic Sci. Int. 276, 2017.",
     "G. S. Morrison et al., Consensus on validation of forensic voice comparison, Science & Justice 61, 2021.",
     "G. S. Morrison, Science & Justice, 2017, doi:10.1016/j.scijus.2017.08.004. Whether an LR may have an interval is disputed.",
-    "Further reading on the frame of a record, without a claim to conform with it: ENFSI-BPM-DI-03 (image authentication, 2021); SWGDE "
-    "23-V-001 (video authentication) and 17-I-001 (integrity of imagery).",
+    "Further reading on the frame of a record, without a claim to conform with it: ENFSI-BPM-DI-03 (image authentication, "
+    "2021); SWGDE 23-V-001 (video authentication) and 17-I-001 (integrity of imagery).",
 )
 
 
@@ -48,8 +50,8 @@ def _file(file: EvidenceFile) -> str:
     ):
         body += f'<h4>{title}</h4><div class="quoted">{nested(values) or paragraph("Nothing on record.")}</div>'
     return body + paragraph(
-        "Container, metadata and content credentials are shown as they are in the file. They are claims of whoever wrote the file, and "
-        "they do not enter the LR.",
+        "Container, metadata and content credentials are shown as they are in the file. They are claims of whoever wrote "
+        "the file, and they do not enter the LR.",
         "soft",
     )
 
@@ -63,7 +65,8 @@ def _checks(case: CaseFile) -> str:
     body = checks_table(case.checks)
     for person in case.people:
         if person.refusals or person.reservations:
-            body += f"<h4>{escape(person.name)} in {escape(person.file)}</h4>{checks_table((*person.refusals, *person.reservations))}"
+            table = checks_table((*person.refusals, *person.reservations))
+            body += f"<h4>{escape(person.name)} in {escape(person.file)}</h4>{table}"
     return body
 
 
@@ -77,10 +80,10 @@ def reproduction(case: CaseFile) -> str:
     check = shlex.join(["dfworkbench", "report", "--verify", where, "--evidence", *(file.name for file in case.files)])
     body += f"<pre><b>has anything been changed since?</b>{escape(check)}</pre>"
     return body + paragraph(
-        "The examination head is the hash of the log after the last result. The log, of which every entry holds the hash of the one "
-        "before, goes on after it with the hashes of all output files; the closing head is in head.txt and on the screen of whoever "
-        "made this report. A log does not keep its owner from writing a new one: send both heads to the other side, or have them "
-        "time-stamped. On another processor a rerun may differ in the last digits."
+        "The examination head is the hash of the log after the last result. The log, of which every entry holds the hash "
+        "of the one before, goes on after it with the hashes of all output files; the closing head is in head.txt and on "
+        "the screen of whoever made this report. A log does not keep its owner from writing a new one: send both heads to "
+        "the other side, or have them time-stamped. On another processor a rerun may differ in the last digits."
     )
 
 

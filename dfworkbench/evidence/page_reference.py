@@ -5,11 +5,13 @@ import math
 import pandas as pd
 
 from dfworkbench.core.html import figure_html, html_table
-from dfworkbench.core.names import FAKE, REAL
-from dfworkbench.evaluation.metrics.likelihood_ratios import group_weights
+from dfworkbench.evaluation.metrics.likelihood_ratios import misleading
 from dfworkbench.evidence.case import CaseFile, Validation
 from dfworkbench.evidence.page_parts import facts, lr_text, number, paragraph
 from dfworkbench.show.plots.lr_validation import plot_bayes_error, plot_cross_entropy, plot_pav, plot_tippett
+
+_SIDE_BY_SIDE = 3  # tables of people
+_NONE = (math.nan, math.nan)
 
 
 def reference_data(case: CaseFile) -> str:
@@ -37,14 +39,14 @@ def validation(case: CaseFile) -> str:
         return paragraph("The LR system could not be fitted to the reference set, so there is nothing to validate.")
     return (
         paragraph(
-            "Every reference person was left out in turn, the LR system was fitted on the others, and the LRs of the person left out "
-            "were taken from that fit. All figures below are of these LRs, every person counting once; intervals are over people. "
-            "A Cllr of 0 is perfect, 1 is what saying nothing costs."
+            "Every reference person was left out in turn, the LR system was fitted on the others, and the LRs of the "
+            "person left out were taken from that fit. All figures below are of these LRs. Every person counts once; only "
+            "rates of misleading evidence and the Tippett plot count rows. Intervals are over people. A Cllr of 0 is perfect, 1 is what saying nothing costs."
         )
         + figures_table(found)
         + paragraph(
-            "Cllr-min, Cllr-cal, devPAV and the PAV plot depend on the PAV fit, which overfits the validation data (Morrison 2021); "
-            "no refusal hangs on them alone.",
+            "Cllr-min, Cllr-cal, devPAV and the PAV plot depend on the PAV fit, which overfits the validation data "
+            "(Morrison 2021); no refusal hangs on them alone.",
             "soft",
         )
         + _charts(found)
@@ -56,10 +58,14 @@ def validation(case: CaseFile) -> str:
 def figures_table(found: Validation) -> str:
     """Cllr and its parts, devPAV, rates of misleading evidence, bounds and the fit."""
     rows = [
-        ("Cllr", number(found.cllr), f"{number(found.cllr_low)} to {number(found.cllr_high)}"),
-        ("Cllr-min (discrimination)", number(found.cllr_min), ""),
-        ("Cllr-cal (calibration)", number(found.cllr_cal), ""),
-        ("devPAV", "cannot be given" if math.isnan(found.devpav) else number(found.devpav), ""),
+        ("Cllr", number(found.cllr), _ends(found.cllr_low, found.cllr_high)),
+        ("Cllr-min (discrimination)", number(found.cllr_min), _ends(*found.intervals.get("cllr_min", _NONE))),
+        ("Cllr-cal (calibration)", number(found.cllr_cal), _ends(*found.intervals.get("cllr_cal", _NONE))),
+        (
+            "devPAV",
+            "cannot be given" if math.isnan(found.devpav) else number(found.devpav),
+            _ends(*found.intervals.get("devpav", _NONE)),
+        ),
         *((name, f"{value:.1%}", f"{low:.1%} to {high:.1%}") for name, (value, low, high) in found.misleading.items()),
         (
             "upper bound of an LR",
@@ -77,30 +83,30 @@ def figures_table(found: Validation) -> str:
     return html_table(["figure", "value", "95 % interval, or where from"], rows, right=[False, True], row_heads=True)
 
 
+def _ends(low: float, high: float) -> str:
+    return "" if math.isnan(low) else f"{number(low)} to {number(high)}"
+
+
 def charts(found: Validation) -> list[tuple[object, str]]:
     """The four figures with what they show in words."""
     llr, labels, groups = found.llr, found.labels, found.group_codes
-    weights = group_weights(labels, groups)
-    low, high = (
-        weights[rows & wrong].sum() / weights[rows].sum()
-        for rows, wrong in ((labels == FAKE, llr < 0), (labels == REAL, llr > 0))
-    )
+    low, high = misleading(llr, labels)
     devpav = "full separation, so it has no finite part" if math.isnan(found.devpav) else f"devPAV {found.devpav:.2f}"
     return [
         (
-            plot_tippett(llr, labels, groups),
+            plot_tippett(llr, labels),
             f"Tippett plot: {low:.1%} of manipulated reference faces have an LR below 1, {high:.1%} of genuine ones an LR above 1.",
         ),
         (
             plot_cross_entropy(llr, labels, groups),
-            f"Empirical cross-entropy over prior odds: at even odds {found.cllr:.2f} bits for these LRs, {found.cllr_min:.2f} after "
-            "PAV, 1 for saying nothing.",
+            f"Empirical cross-entropy over prior odds: at even odds {found.cllr:.2f} bits for these LRs, "
+            f"{found.cllr_min:.2f} after PAV, 1 for saying nothing.",
         ),
-        (plot_pav(llr, labels), f"PAV plot: distance from the diagonal, {devpav}."),
+        (plot_pav(llr, labels, groups), f"PAV plot: distance from the diagonal, {devpav}."),
         (
             plot_bayes_error(llr, labels, groups),
-            f"Normalised Bayes error: deciding by the LRs is better than by the prior for thresholds from {lr_text(found.bounds.low)} "
-            f"to {lr_text(found.bounds.high)}, which are the bounds.",
+            "Normalised Bayes error: deciding by the LRs is better than by the prior for thresholds from "
+            f"{lr_text(found.bounds.low)} to {lr_text(found.bounds.high)}, which are the bounds.",
         ),
     ]
 
@@ -115,7 +121,7 @@ def _kinds(kinds: pd.DataFrame) -> str:
             "The reference set has one kind of forgery, so it is not known how the LR system does on one it has not seen."
         )
     rows = [(row["kind"], number(row["cllr"]), *_counts(row)) for _, row in kinds.iterrows()]
-    words = "The LR system fitted without one kind of forgery, on that kind and all genuine faces: how it does on a process it has not seen."
+    words = "The LR system fitted without one kind of forgery, on that kind and all genuine faces: a process it has not seen."
     table = html_table(
         ["kind left out", "Cllr", "rows", "people"], rows, right=[False, True, True, True], row_heads=True
     )
@@ -128,5 +134,11 @@ def _counts(row: pd.Series) -> list[str]:
 
 def _groups(groups: pd.DataFrame) -> str:
     rows = [(row["group"], number(row["cllr"]), _counts(row)[0]) for _, row in groups.iterrows()]
-    table = html_table(["person", "Cllr", "rows"], rows, right=[False, True, True], row_heads=True)
-    return f'<h3>Cllr per reference person, worst first</h3><div class="columns">{table}</div>' if rows else ""
+    if not rows:
+        return ""
+    share = -(-len(rows) // _SIDE_BY_SIDE) if len(rows) > 2 * _SIDE_BY_SIDE else len(rows)
+    tables = [
+        html_table(["person", "Cllr", "rows"], rows[at : at + share], right=[False, True, True], row_heads=True)
+        for at in range(0, len(rows), share)
+    ]
+    return f'<h3>Cllr per reference person, worst first</h3><div class="side">{"".join(tables)}</div>'

@@ -10,6 +10,7 @@ from dfworkbench.core.outputs import OutputKind, require_replaceable
 from dfworkbench.core.workspace import atomic_path
 
 PDF_NAME = "report.pdf"
+_MARK = "dfworkbench"  # begins the identifier of our PDFs
 INSTALL = (
     'pip install "dfworkbench[evidence]"; on Debian or Ubuntu also: apt-get install libpango-1.0-0 libpangoft2-1.0-0'
 )
@@ -40,7 +41,7 @@ def write_pdf(page: Path, path: Path) -> Path:
     source = page.read_text(encoding="utf-8")
     fetcher = weasyprint.urls.URLFetcher(allowed_protocols=("data",))
     document = weasyprint.HTML(string=source, url_fetcher=fetcher)
-    identifier = hashlib.sha256(source.encode()).hexdigest()[:32].encode()
+    identifier = f"{_MARK}-{hashlib.sha256(source.encode()).hexdigest()[:32]}".encode()
     with atomic_path(path, "a PDF") as temporary:
         document.write_pdf(temporary, pdf_identifier=identifier, pdf_tags=True)
     return path
@@ -48,7 +49,9 @@ def write_pdf(page: Path, path: Path) -> Path:
 
 def _is_ours(path: Path) -> bool:
     content = path.read_bytes()
-    return content.startswith(b"%PDF") and b"dfworkbench" in content
+    return content.startswith(b"%PDF") and any(
+        mark in content for mark in (_MARK.encode(), _MARK.encode().hex().encode())
+    )
 
 
 def _weasyprint() -> Any:
@@ -57,8 +60,8 @@ def _weasyprint() -> Any:
         import weasyprint
     except (ImportError, OSError) as error:  # OSError: cffi finds no Pango
         raise MissingDependencyError(
-            f"making a PDF of the case file: WeasyPrint cannot be loaded ({str(error).splitlines()[0]}). Expected WeasyPrint and the "
-            f"system library Pango; the page report.html holds the same. Install them ({INSTALL})."
+            f"making a PDF of the case file: WeasyPrint cannot be loaded ({str(error).splitlines()[0]}). Expected WeasyPrint "
+            f"and the system library Pango; the page report.html holds the same. Install them ({INSTALL})."
         ) from error
     for name in ("weasyprint", "fontTools"):
         logging.getLogger(name).setLevel(logging.ERROR)

@@ -51,11 +51,6 @@ def test_a_tippett_plot_steps_at_every_value():
     assert genuine.get_xdata()[1:4].tolist() == [-2, -1, 0.3]
 
 
-def test_groups_count_once_in_a_tippett_plot():
-    figure = plot_tippett([1, 1, 1, -1, -1, 1], [1, 1, 1, 0, 0, 0], [0, 0, 1, 2, 2, 3])
-    assert "50.0% above 1" in words(figure)  # two of three rows are below, but one of two people
-
-
 def test_cross_entropy_at_even_odds_is_cllr():
     line = plot_cross_entropy(LLR, LABELS).axes[0].lines[1]
     assert line.get_ydata()[60] == pytest.approx(0.657295533, abs=1e-9)  # by hand

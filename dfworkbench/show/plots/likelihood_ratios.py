@@ -28,7 +28,7 @@ from dfworkbench.show.plots.style import (
 
 _POINT, _CUT = SERIES[0], SERIES[5]
 _LEAST_REACH, _MOST_REACH = 2.3, 7.0  # log10 LRs that the axis shows to both sides
-_NARROW = 0.34  # of log10 LR: bands below this width have no room for words
+_NARROW = 0.13  # of the reach: bands below this width have no room for words
 
 
 class LrBar(NamedTuple):
@@ -123,7 +123,7 @@ def _ground(axes: Axes, low: float, high: float, number: int) -> None:
 
 
 def _name_band(axes: Axes, middle: float, width: float, words: str) -> None:
-    if width > _NARROW:
+    if width > _NARROW * axes.get_xlim()[1]:
         place = {
             "transform": axes.get_xaxis_transform(),
             "ha": "center",
@@ -135,7 +135,8 @@ def _name_band(axes: Axes, middle: float, width: float, words: str) -> None:
 
 
 def _lr_ticks(axes: Axes, reach: float) -> None:
-    whole = range(-int(reach), int(reach) + 1)
+    step = 1 if reach < 4.5 else 2
+    whole = [power for power in range(-int(reach), int(reach) + 1) if power % step == 0]
     axes.set_xticks(list(whole), [lr_text(power) for power in whole])
 
 

@@ -7,7 +7,14 @@ from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 
 from dfworkbench.core.names import FAKE, REAL
-from dfworkbench.evaluation.metrics.likelihood_ratios import bayes_error, cross_entropy, group_weights, lr_bounds, pav
+from dfworkbench.evaluation.metrics.likelihood_ratios import (
+    bayes_error,
+    cross_entropy,
+    group_weights,
+    lr_bounds,
+    misleading,
+    pav,
+)
 from dfworkbench.show.plots.likelihood_ratios import lr_text
 from dfworkbench.show.plots.parts import DASHED, DOTTED, legend_above
 from dfworkbench.show.plots.style import (
@@ -28,35 +35,28 @@ _SIZE = (6.4, 4.2)
 
 
 @house_style
-def plot_tippett(
-    llr: ArrayLike, labels: ArrayLike, groups: ArrayLike | None = None, title: str = "Tippett plot"
-) -> Figure:
+def plot_tippett(llr: ArrayLike, labels: ArrayLike, title: str = "Tippett plot") -> Figure:
     """Share of reference rows with an LR of at least k, for both classes; misleading evidence lies on the wrong side of 1.
 
     Args:
         llr: `(n,)`, log10 LRs of leave-one-group-out fits.
         labels: `(n,)`.
-        groups: `(n,)`; every group counts once in its class. Without it every row is its own.
         title: Above the chart.
     """
     x, y = np.asarray(llr, dtype=np.float64), np.asarray(labels)
     figure = new_figure(*_SIZE, title)
     axes = figure.subplots()
-    weights = group_weights(y, groups)
     margin = 0.05 * max(np.ptp(x), 1.0)
     ends = (min(x.min(), 0) - margin, max(x.max(), 0) + margin)
     for label, colour, style in ((REAL, REAL_COLOUR, DASHED), (FAKE, FAKE_COLOUR, "solid")):
-        at, share = _survival(x[y == label], weights[y == label])
+        at, share = _survival(x[y == label])
         # a row with LR = k still counts at k: the share falls just after each value
         axes.step([ends[0], *at, ends[1]], [1.0, *share, 0.0], where="pre", color=colour, linestyle=style)
     axes.axvline(0, color=INK, linewidth=0.9)
-    wrong = [
-        np.average(x[y == FAKE] < 0, weights=weights[y == FAKE]),
-        np.average(x[y == REAL] > 0, weights=weights[y == REAL]),
-    ]
+    below, above = misleading(x, y)
     handles = [
-        Line2D([], [], color=FAKE_COLOUR, label=f"{_H1}: {wrong[0]:.1%} below 1"),
-        Line2D([], [], color=REAL_COLOUR, linestyle=DASHED, label=f"{_H2}: {wrong[1]:.1%} above 1"),
+        Line2D([], [], color=FAKE_COLOUR, label=f"{_H1}: {below:.1%} below 1"),
+        Line2D([], [], color=REAL_COLOUR, linestyle=DASHED, label=f"{_H2}: {above:.1%} above 1"),
     ]
     legend_above(axes, handles, 2)
     axes.set(xlim=ends, ylim=(-0.02, 1.02), xlabel="LR", ylabel="share with at least this LR")
@@ -64,11 +64,10 @@ def plot_tippett(
     return figure
 
 
-def _survival(values: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """Distinct values in rising order, and the share of weight at or above each."""
-    at, place = np.unique(values, return_inverse=True)
-    mass = np.bincount(place, weights=weights, minlength=len(at))
-    return at, np.cumsum(mass[::-1])[::-1] / mass.sum()
+def _survival(values: Floats) -> tuple[Floats, Floats]:
+    """Distinct values in rising order, and the share of values at or above each."""
+    at, counts = np.unique(values, return_counts=True)
+    return at, np.cumsum(counts[::-1])[::-1] / len(values)
 
 
 def _powers(axes: Axes, axis: str = "x", most: int = 12) -> None:
@@ -103,7 +102,7 @@ def plot_cross_entropy(
     lines = (
         ("always LR = 1 (saying nothing)", np.zeros(len(x)), SOFT, DOTTED),
         ("these LRs", x, SERIES[5], "solid"),
-        ("after PAV (best calibration)", pav(x, y), SERIES[0], DASHED),
+        ("after PAV (best calibration)", pav(x, y, weights), SERIES[0], DASHED),
     )
     for name, values, colour, style in lines:
         cost = [cross_entropy(values, y, float(prior), weights) for prior in _PRIORS]
@@ -117,14 +116,20 @@ def plot_cross_entropy(
 
 
 @house_style
-def plot_pav(llr: ArrayLike, labels: ArrayLike, title: str = "PAV plot") -> Figure:
+def plot_pav(llr: ArrayLike, labels: ArrayLike, groups: ArrayLike | None = None, title: str = "PAV plot") -> Figure:
     """LRs after the best monotone calibration on the same rows over the LRs as given; on the diagonal they are calibrated.
 
     Points whose PAV value is infinite lie on the edges of the chart.
+
+    Args:
+        llr: `(n,)`, log10 LRs of leave-one-group-out fits.
+        labels: `(n,)`.
+        groups: `(n,)`; every group counts once in its class.
+        title: Above the chart.
     """
     x, y = np.asarray(llr, dtype=np.float64), np.asarray(labels)
     at, first = np.unique(x, return_index=True)
-    line = pav(x, y)[first]
+    line = pav(x, y, group_weights(y, groups))[first]
     finite = np.isfinite(line)
     figure = new_figure(5.4, 4.9, title, "dashed: calibrated; triangles: PAV value is infinite")
     axes = figure.subplots()
