@@ -69,7 +69,7 @@ def verify_case(
 
     Args:
         folder: The case.
-        evidence: Files that are said to be its evidence.
+        evidence: Files, or folders of them, that are said to be its evidence.
         closing_head: The closing head that was sent or time-stamped; "": not compared.
         rerun: The case of a rerun, whose results are compared with those of this one.
 

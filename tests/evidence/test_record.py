@@ -3,10 +3,12 @@
 import hashlib
 import json
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
+from dfworkbench.__main__ import main
 from dfworkbench.core.errors import DataNotFoundError, MediaError, OutputError, ParameterError
 from dfworkbench.core.hash_chain import HashChain, check_chain
 from dfworkbench.evidence.case import hash_results
@@ -139,6 +141,26 @@ def test_changed_evidence_is_not_the_file_that_was_examined(case, evidence, tmp_
     assert not verify_case(case, [tmp_path / "none.mp4"]).holds
 
 
+def test_evidence_in_a_folder_and_evidence_that_is_not_named(tmp_path):
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).write_bytes(name.encode())
+    with Record.create(tmp_path / "cases", "a") as record:
+        for name in ("a.mp4", "b.mp4"):
+            record.add_input(tmp_path / name, "evidence")
+        record.seal()
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).rename(moved / name)
+    (moved / "beside.txt").write_text("not examined")
+    assert verify_case(record.folder, [moved]).holds
+    only_one = verify_case(record.folder, [moved / "a.mp4"])
+    assert only_one.holds
+    assert f"not here  {tmp_path / 'b.mp4'} (evidence)" in str(only_one)
+    (moved / "b.mp4").write_bytes(b"changed")
+    assert not verify_case(record.folder, [moved]).holds
+
+
 def test_changed_weights_cannot_give_the_results_again(case, weights):
     weights.write_bytes(b"other weights")
     found = verify_case(case)
@@ -215,6 +237,21 @@ def test_rerun_of_a_real_record(case, tmp_path, evidence, weights):
         verify_case(case, rerun=tmp_path / "none")
 
 
+def test_command_verifies_and_compares(case, tmp_path, evidence, weights, capsys):
+    again = str(make_case(tmp_path, evidence, weights))
+    head = verify_case(case).closing_head
+    named = ["report", "--verify", str(case), "--evidence", str(evidence), "--closing-head", head, "--rerun", again]
+    assert main(named) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "same      results of 2026-017-2" in lines
+    assert "same      closing head" in lines
+    assert main([*named[:-1], str(with_results(tmp_path / "b", {"person 1": "0.5"}))]) == 1
+    evidence.write_bytes(b"another")
+    assert main(["report", "--verify", str(case)]) == 1
+    assert main(["report", "--verify", str(tmp_path / "none")]) == 2
+    assert main(["report", str(evidence), "--rerun", again]) == 2
+
+
 def test_tampering_is_shown_on_a_copy(case):
     for name in (PAGE, CASE, LOG, "c2pa/clip.mp4.json"):
         found = verify_tampered_copy(case, name)
@@ -264,6 +301,20 @@ def test_links_are_hashed_by_what_they_lead_to(tmp_path, evidence):
     found = hash_input(link)
     assert (found.path, found.target) == (link, evidence.resolve())
     assert found.sha256 == hash_input(evidence).sha256
+
+
+def test_files_are_hashed_piece_by_piece(tmp_path):
+    size = 32 << 20
+    with (tmp_path / "long.mp4").open("wb") as file:
+        file.truncate(size)
+    tracemalloc.start()
+    try:
+        found = hash_input(tmp_path / "long.mp4")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (found.bytes, found.sha256) == (size, hashlib.sha256(bytes(size)).hexdigest())
+    assert peak < 4 << 20
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names on this system")
