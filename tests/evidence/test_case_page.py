@@ -9,9 +9,10 @@ from made_case import CAVEAT, KINDS, made_case
 from dfworkbench.core.errors import MissingDependencyError, OutputError
 from dfworkbench.evidence import pdf
 from dfworkbench.evidence.forbidden_words import forbidden_words
-from dfworkbench.evidence.page import css_text, page_body, write_case_page
+from dfworkbench.evidence.page import page_body, write_case_page
 from dfworkbench.evidence.page_first import first_page
 from dfworkbench.evidence.page_parts import day, facts, lr_text, nested, paragraph
+from dfworkbench.evidence.page_style import css_text
 
 
 @pytest.fixture(scope="module")
@@ -95,9 +96,9 @@ def test_for_a_screen_reader(pages):
 
 def test_the_lr_of_a_file_has_propositions_of_its_own(pages):
     text = plain(pages["file"])
-    assert "exactly one of the faces shown was manipulated" in text
+    assert "Exactly one of the 2 faces in interview.mp4 was manipulated" in text
     assert "mean of the LRs" in text
-    assert "exactly one of the faces" not in plain(pages["many"])  # one person has no statement
+    assert "Exactly one of the" not in plain(pages["many"])  # one person has no statement
 
 
 def test_the_page_is_self_contained_and_equal_each_time(cases, tmp_path):
