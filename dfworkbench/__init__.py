@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dfworkbench.datasets.dataset import DataSet as DataSet
     from dfworkbench.evaluation.metrics.evaluate import evaluate as evaluate
     from dfworkbench.evaluation.scoring.score import score as score
+    from dfworkbench.evidence.examine import case_file as case_file
     from dfworkbench.extraction.extract import extract as extract
     from dfworkbench.models import build_detector as build_detector
     from dfworkbench.models import list_detectors as list_detectors
@@ -29,6 +30,7 @@ _HOMES = {
     "InputSpec": "dfworkbench.core.input_spec",
     "Run": "dfworkbench.runs.run",
     "build_detector": "dfworkbench.models",
+    "case_file": "dfworkbench.evidence.examine",
     "evaluate": "dfworkbench.evaluation.metrics.evaluate",
     "extract": "dfworkbench.extraction.extract",
     "list_detectors": "dfworkbench.models",

@@ -1,4 +1,4 @@
-"""The command line: `dfworkbench doctor | demo | demo-data | extract | train | score | zoo | judge | import | run`.
+"""The command line: `dfworkbench doctor | demo | demo-data | extract | train | score | zoo | judge | report | import | run`.
 
 Every command does what a notebook does, with the same settings: where a command has a settings class
 (`notebook.commands.SUBCOMMANDS`), its fields are the flags. Heavy imports stand inside the command that needs them.
@@ -19,7 +19,7 @@ from dfworkbench.core.settings import parse_options
 from dfworkbench.notebook.flags import Command, given_settings, parse_command, say, settings_class, take_pairs
 from dfworkbench.notebook.zoo_commands import ZOO_COMMANDS
 
-#: Exit codes: a doctor's finding, and an error that the user can put right.
+#: Exit codes: a finding of the doctor or a difference from a record, and an error that the user can put right.
 FOUND, REFUSED = 1, 2
 
 
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        0; 1 if the doctor found something; 2 if the input was refused, with the message on standard error.
+        0; 1 if the doctor found something or a case differs from its record; 2 if the input was refused, with the message on standard error.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     want_traceback = False
@@ -164,6 +164,25 @@ def _audit(given: argparse.Namespace, settings: Any) -> int:
     return 0
 
 
+def _report(given: argparse.Namespace) -> int:
+    settings = given_settings("report", given)
+    evidence = [*map(str, given.path), *settings.evidence]
+    if given.verify is not None:
+        from dfworkbench.evidence.verify import verify_case
+
+        found = verify_case(given.verify, evidence, given.closing_head)
+        say(str(found))
+        return 0 if found.holds else FOUND
+    if given.closing_head:
+        raise ParameterError("dfworkbench report: --closing-head is for --verify FOLDER. Leave it out, or name the folder.")
+    from dfworkbench.evidence.examine import examine
+    from dfworkbench.zoo.card_runs import require_no_bare_card
+
+    require_no_bare_card(settings.checkpoint)
+    examine(settings.replace(evidence=evidence), say=say)
+    return 0
+
+
 def _whose_weights() -> str:
     from dfworkbench.runs.released import IMPORTERS
 
@@ -232,6 +251,19 @@ COMMANDS: dict[str, Command] = {
                 "help": "also write the scores for another program: NAME.csv plain, NAME.scores.csv for deepfake-workbench, "
                 "NAME.parquet for dfworkbench, a folder for DeepfakeBench",
             },
+        },
+    ),
+    "report": Command(
+        "examine evidence against a reference set and write a case file; or verify one",
+        _report,
+        {
+            "path": {"nargs": "*", "type": Path, "help": "pictures, videos or folders"},
+            "--verify": {
+                "type": Path,
+                "metavar": "FOLDER",
+                "help": "compare a case with its record instead, and the files of --evidence with what was examined",
+            },
+            "--closing-head": {"default": "", "metavar": "HASH", "help": "for --verify: the head that was sent or time-stamped"},
         },
     ),
     "import": Command(

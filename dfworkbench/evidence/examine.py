@@ -1,6 +1,6 @@
 """`case_file`: examine evidence against a reference set, and write the case file. The stages, in order, with what each records.
 
-Refusals that need no scoring are said first, and the examination goes on: a case that ends in "no statement" has a whole report too.
+Refusals that need no scoring are said first, and the examination goes on: a case that ends in "no statement" has a whole report.
 """
 
 import dataclasses
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dfworkbench.core.errors import MediaError, MissingDependencyError
+from dfworkbench.core.errors import MediaError
 from dfworkbench.core.hash_chain import utc_now
 from dfworkbench.core.names import FAKE, REAL
 from dfworkbench.core.provenance import git_state
@@ -17,7 +17,7 @@ from dfworkbench.core.workspace import Workspace
 from dfworkbench.datasets.audit.leak_note import run_note
 from dfworkbench.datasets.domain import caveat
 from dfworkbench.evaluation.scoring.media_files import as_paths
-from dfworkbench.evidence.applicability import Applicability
+from dfworkbench.evidence.applicability import Applicable, fit_applicability
 from dfworkbench.evidence.case import (
     NO_STATEMENT,
     STATEMENT,
@@ -28,7 +28,6 @@ from dfworkbench.evidence.case import (
     Validation,
     results_sha256,
 )
-from dfworkbench.evidence.comparison import compare_faces
 from dfworkbench.evidence.faces import FacesOfFile, measure_file
 from dfworkbench.evidence.findings import Basis, examine_file, reference_checks
 from dfworkbench.evidence.intake import (
@@ -42,7 +41,7 @@ from dfworkbench.evidence.intake import (
     unreadable,
     whole_case_checks,
 )
-from dfworkbench.evidence.lr_system import LrSystem, fit_system
+from dfworkbench.evidence.lr_system import fit_system
 from dfworkbench.evidence.method import command_of, method_of, reproduction_of
 from dfworkbench.evidence.outputs import require_pdf, write_outputs
 from dfworkbench.evidence.overlap import same_frames, stored_frames
@@ -51,7 +50,7 @@ from dfworkbench.evidence.record import EVIDENCE_AFTER, Record, cases_folder
 from dfworkbench.evidence.reference import ScoredReference, describe, score_reference
 from dfworkbench.evidence.reference_scores import ReferenceScores, reference_scores
 from dfworkbench.evidence.settings import MOST_CASE_NAME, EvidenceSettings
-from dfworkbench.evidence.tracks import intraclass_correlation
+from dfworkbench.evidence.tracks import CATEGORIES, NUMBERS, VECTORS, intraclass_correlation
 from dfworkbench.evidence.validation import validate
 from dfworkbench.evidence.words import limits, propositions
 from dfworkbench.faces.settings import FaceSettings
@@ -110,7 +109,11 @@ def examine(settings: EvidenceSettings, workspace: Workspace | None = None, say:
     require_pdf(settings)
     setup = set_up(settings, workspace)
     stages, cases = Stages(STAGES, say), cases_folder(setup.workspace)
-    about = {"command": command_of(settings), "settings": settings.model_dump(mode="json"), "examiner": settings.examiner}
+    about = {
+        "command": command_of(settings),
+        "settings": settings.model_dump(mode="json"),
+        "examiner": settings.examiner,
+    }
     with Record.create(cases, settings.case or _usual_name(setup), **about) as record:
         if settings.case and record.folder.name != settings.case:
             stages.tell(f"The case {settings.case} exists and was left as it is; this one is {record.folder.name}.")
@@ -132,11 +135,13 @@ def examine(settings: EvidenceSettings, workspace: Workspace | None = None, say:
         found = _faces(setup, incoming, record, stages)
         elsewhere = _frames_elsewhere(setup, found, stages)
         stages.begin("comparison with the reference set")
-        compared = compare_faces(scored.tracks, found)
+        compared = _compare(scored, found)
         after = _hash_again(setup, incoming, record)
         stages.begin("likelihood ratios")
         files = tuple(
-            examine_file(basis, one, found.get(one.key), after[one.key], elsewhere.get(one.key, []), compared.get(one.key, {}))
+            examine_file(
+                basis, one, found.get(one.key), after[one.key], elsewhere.get(one.key, []), compared.get(one.key, ())
+            )
             for one in incoming
         )
         case = _assemble(basis, files, describe(scored, notes), validation, record.folder)
@@ -211,7 +216,10 @@ def _fit(
         validation = validate(system, seed=settings.seed)
         bounds = system.bounds._asdict()
         record.add("fit", slope=system.whole.slope, offset=system.whole.offset, bounds=bounds)
-        figures = {name: getattr(validation, name) for name in ("cllr", "cllr_low", "cllr_high", "cllr_min", "cllr_cal", "devpav")}
+        figures = {
+            name: getattr(validation, name)
+            for name in ("cllr", "cllr_low", "cllr_high", "cllr_min", "cllr_cal", "devpav")
+        }
         record.add("validation", **figures, misleading=validation.misleading)
     _, dirty = git_state()
     checks = (*early, *reference_checks(scored, validation, system, dirty))
@@ -250,6 +258,15 @@ def _frames_elsewhere(setup: Setup, found: Mapping[str, FacesOfFile], stages: St
     return elsewhere
 
 
+def _compare(scored: ScoredReference, found: Mapping[str, FacesOfFile]) -> dict[str, list[Applicable]]:
+    """How each track of each file compares with the reference people."""
+    if all(of.tracks is None for of in found.values()):
+        return {}
+    fitted = fit_applicability(scored.tracks.table, NUMBERS, VECTORS, CATEGORIES)
+    tables = {key: of.tracks.table for key, of in found.items() if of.tracks is not None}
+    return {key: [fitted.compare(row) for _, row in table.iterrows()] for key, table in tables.items()}
+
+
 def _hash_again(setup: Setup, incoming: Sequence[Incoming], record: Record) -> dict[str, str]:
     """Hashes of the evidence after it was read; "" for a file that cannot be read."""
     after: dict[str, str] = {}
@@ -268,7 +285,9 @@ def _assemble(
     setup, settings = basis.setup, basis.setup.settings
     kinds = sorted(reference.kinds)
     several = sum(len(file.people) for file in files) > 1
-    h1, h2 = propositions("person k" if several else "person 1", files[0].name if len(files) == 1 else "the file", kinds)
+    h1, h2 = propositions(
+        "person k" if several else "person 1", files[0].name if len(files) == 1 else "the file", kinds
+    )
     metadata = setup.loaded.metadata
     said = " ".join(filter(None, (caveat(metadata), run_note(metadata))))
     domains = dict.fromkeys(file.domain for file in files)
@@ -299,7 +318,8 @@ def _record_results(record: Record, case: CaseFile) -> None:
         record.add("check", about="case", code=check.code, holds=check.holds, p=check.p, sentence=check.sentence)
     for person in case.people:
         for check in (*person.refusals, *person.reservations):
-            record.add("check", about=f"{person.name} in {person.file}", code=check.code, holds=True, p=check.p, sentence=check.sentence)
+            who = f"{person.name} in {person.file}"
+            record.add("check", about=who, code=check.code, holds=True, p=check.p, sentence=check.sentence)
         about = {"file": person.file, "person": person.name, "frames": person.frames, "score": person.score}
         if person.lr is None:
             record.add("refused", **about, codes=[check.code for check in person.refusals])

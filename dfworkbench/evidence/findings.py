@@ -1,6 +1,6 @@
 """From measured faces to what is said of each person and file: rules, likelihood ratios, sentences."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ import pandas as pd
 from dfworkbench.core.names import FAKE, REAL, STATUS_OK
 from dfworkbench.evidence import refusals as r
 from dfworkbench.evidence import reservations as s
-from dfworkbench.evidence.applicability import Applicability
+from dfworkbench.evidence.applicability import Applicable
 from dfworkbench.evidence.case import Check, EvidenceFile, LrValue, Person, Validation
 from dfworkbench.evidence.faces import FacesOfFile
 from dfworkbench.evidence.intake import Incoming, Setup, copy_check, credentials_dict, domain_check
@@ -57,10 +57,8 @@ def reference_checks(
 
 def _processing(scored: ScoredReference) -> Check:
     if scored.faces is None:
-        return Check(
-            "R8", True, f"How the faces of the reference set {scored.data.name} were found is {NOT_ON_RECORD}, so the evidence cannot be "
-            "processed in the same way. Extract the set again.",
-        )  # fmt: skip
+        why = f"How the faces of the reference set {scored.data.name} were found is {NOT_ON_RECORD}"
+        return Check("R8", True, f"{why}, so the evidence cannot be processed in the same way. Extract the set again.")
     return r.r8_processing(scored.stored, scored.now, rescored=scored.rescored)
 
 
@@ -70,7 +68,7 @@ def examine_file(
     found: FacesOfFile | None,
     sha256_after: str,
     frames_elsewhere: list[str],
-    applicability: Mapping[int, Applicability],
+    applicability: Sequence[Applicable],
 ) -> EvidenceFile:
     """What is said of a file and of everybody in it.
 
@@ -80,15 +78,19 @@ def examine_file(
         found: Its faces; None where it could not be read.
         sha256_after: Its hash afterwards; "" where it cannot be read any more.
         frames_elsewhere: Frames that the reference set or the training data have too.
-        applicability: How each track compares with the reference set, by row of the table of tracks.
+        applicability: How each of its tracks compares with the reference set.
     """
     status, reason = (found.status, found.reason) if found else (incoming.status, incoming.reason)
     before = incoming.hashed.sha256 if incoming.hashed else ""
-    own = [domain_check(basis.setup, incoming.domain), copy_check(incoming, frames_elsewhere), r.r10_unchanged(before, sha256_after)]
+    own = [
+        domain_check(basis.setup, incoming.domain),
+        copy_check(incoming, frames_elsewhere),
+        r.r10_unchanged(before, sha256_after),
+    ]
     people: tuple[Person, ...] = ()
     if found is not None and found.tracks is not None and status == STATUS_OK:
         rows = range(len(found.tracks.table))
-        people = tuple(_person(basis, incoming, found, row, own, applicability.get(row)) for row in rows)
+        people = tuple(_person(basis, incoming, found, row, own, applicability[row]) for row in rows)
     else:
         own.insert(0, r.r1_scored_frames(status if status != STATUS_OK else "no_face", reason, 0))
     refused = _refusing([*own, *basis.checks])
@@ -108,7 +110,7 @@ def _person(
     found: FacesOfFile,
     row: int,
     of_file: Sequence[Check],
-    compared: Applicability | None,
+    compared: Applicable,
 ) -> Person:
     tracks = found.tracks
     assert tracks is not None  # the caller looked
@@ -119,8 +121,9 @@ def _person(
         *of_file,
         r.r9_default_value(scores, basis.scored.tracks.table["score"].dropna()),
         *basis.checks,
-        *(compared.checks if compared else ()),
-        s.s7_identities(len(tracks.table), told_apart=basis.scored.faces is not None and basis.scored.faces.identity_weights != "off"),
+        r.r7_applicability(compared.p, compared.people, compared.far),
+        s.s6_applicability(compared.p, compared.people, compared.odd),
+        s.s7_identities(len(tracks.table), told_apart=_tells_apart(basis.scored)),
         s.s10_credentials(incoming.credentials.state if incoming.credentials else None),
         s.s11_reference_person((), looked=False),
     ]
@@ -142,11 +145,15 @@ def _person(
         lr=value,
         refusals=refused,
         reservations=tuple(_sorted(check for check in checks if check.holds and not check.refuses)) if value else (),
-        applicability=compared.quantities if compared else (),
-        applicability_p=compared.p if compared else None,
+        applicability=compared.quantities,
+        applicability_p=compared.p,
         n_eff=effective_frames(int(of["frames"]), basis.correlation) if np.isfinite(basis.correlation) else None,
         sentence=f"About {name}: {finding(value)}" if value else no_statement(name, refused),
     )
+
+
+def _tells_apart(scored: ScoredReference) -> bool:
+    return scored.faces is not None and scored.faces.identity_weights != "off"
 
 
 def _halves(system: LrSystem, scores: np.ndarray) -> tuple[float, float] | None:

@@ -199,7 +199,10 @@ def needs(settings: EvidenceSettings, workspace: Workspace | None = None) -> tup
     """
     setup = set_up(settings, workspace)
     stated = settings.evidence_domain
-    domains = [stated if stated != "auto" else GENERATED if is_generated(path) else REAL_DOMAIN for path in setup.files.values()]
+    domains = [
+        stated if stated != "auto" else GENERATED if is_generated(path) else REAL_DOMAIN
+        for path in setup.files.values()
+    ]
     checks, _ = whole_case_checks(setup)
     return (*(domain_check(setup, domain) for domain in dict.fromkeys(domains)), *checks)
 
@@ -211,10 +214,12 @@ def unreadable(incoming: Incoming) -> bool:
 
 def credentials_dict(incoming: Incoming) -> dict[str, Any]:
     """Content credentials for the case file, without the whole manifest."""
-    return {} if incoming.credentials is None else dataclasses.asdict(dataclasses.replace(incoming.credentials, manifest=None))
+    return (
+        {}
+        if incoming.credentials is None
+        else dataclasses.asdict(dataclasses.replace(incoming.credentials, manifest=None))
+    )
 
 
 def _short(error: Exception, path: Path) -> str:
     return str(error).replace(str(path), path.name)
-
-

@@ -13,9 +13,9 @@ from dfworkbench.evidence.settings import EvidenceSettings
 
 FORMULAS = {
     "track score": "mean over the frames of the log-odds of the detector, clipped to -13.8155 and 13.8155",
-    "LR": "log10 LR = (slope x score + offset) / ln 10; logistic regression with C = 1, weighted so that every person counts once in "
-    "each class and both classes count the same",
-    "validation": "each person left out, with genuine and manipulated faces (leave-one-group-out); Cllr: Bruemmer and du Preez 2006",
+    "LR": "log10 LR = (slope x score + offset) / ln 10; logistic regression with C = 1, weighted so that every person counts once "
+    "in each class and both classes count the same",
+    "validation": "each person left out, with genuine and manipulated faces (leave-one-group-out); Cllr: Br\u00fcmmer 2006",
     "bound": "normalised Bayes error with one misleading person added to each class (ELUB): Vergeer et al. 2016",
     "interval": "2.5 and 97.5 % percentiles over draws of reference people with all their rows, refitted each time",
     "file": "mean of the LRs of its people: exactly one of them manipulated, each equally likely beforehand, against none",

@@ -5,17 +5,16 @@ the pixels of stored face crops and by the perceptual hash of the leakage audit,
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from dfworkbench.core.errors import DataNotFoundError, WorkbenchError
+from dfworkbench.core.errors import WorkbenchError
 from dfworkbench.core.provenance import file_hash
-from dfworkbench.core.workspace import Workspace, atomic_path
+from dfworkbench.core.workspace import atomic_path
 from dfworkbench.datasets.audit.audit import AuditSettings
 from dfworkbench.datasets.audit.frame_leaks import FrameHashes, hash_frames
 from dfworkbench.datasets.dataset import DataSet
@@ -62,7 +61,9 @@ def known_data(loaded: LoadedDetector, reference: DataSet) -> tuple[list[KnownDa
         try:
             sets.append(KnownData("training data", DataSet.open(loaded.trained_on, reference.workspace)))
         except WorkbenchError:
-            notes.append(f"The training data {loaded.trained_on} are not at hand here, so nothing was compared with them.")
+            notes.append(
+                f"The training data {loaded.trained_on} are not at hand here, so nothing was compared with them."
+            )
     elif not loaded.trained_on:
         notes.append("The training data of the detector are not on record, so nothing was compared with them.")
     for known in sets:
@@ -108,14 +109,14 @@ def same_frames(hashes: FrameHashes, known: KnownData, of: FrameHashes) -> dict[
             pair = str(video[a]), str(other[b])
             best[pair] = min(best.get(pair, (BITS, 0, 0)), (apart, int(frame[a]), int(other_frame[b])))
     for (mine_id, theirs_id), (apart, at, there) in sorted(best.items(), key=lambda item: (item[1], item[0])):
-        how = "has the same pixels as" if apart < 0 else f"differs in {apart} of {BITS} bits of its perceptual hash from"
+        how = (
+            "has the same pixels as" if apart < 0 else f"differs in {apart} of {BITS} bits of its perceptual hash from"
+        )
         found.setdefault(mine_id, []).append(f"its frame {at} {how} frame {there} of {theirs_id} ({known.role})")
     return {name: [*words[:_SHOWN], *_more(len(words) - _SHOWN)] for name, words in found.items()}
 
 
-def stored_frames(
-    known: KnownData, folder: Path, told: Callable[[str], None] | None = None
-) -> FrameHashes:
+def stored_frames(known: KnownData, folder: Path, told: Callable[[str], None] | None = None) -> FrameHashes:
     """Hashes of the stored face crops of a set, computed once for a run and kept in its folder while the tables are the same."""
     data, settings = known.data, AuditSettings()
     videos = data.videos.assign(split=data.videos["split"].where(data.videos["split"] != "", "none"))
@@ -156,7 +157,9 @@ def trained_on_reference(
             return ["all of them may be: the splits were changed after the training"], ()
         training = reference.data.videos[reference.data.videos["split"] == "train"]
         shared = _people(training) & (groups | people) - {""}
-        words = f"The people of the split {split} were compared with those of the split train: {len(shared)} are in both."
+        words = (
+            f"The people of the split {split} were compared with those of the split train: {len(shared)} are in both."
+        )
         return sorted(shared), (words,)
     training = [known for known in sets if known.role == "training data"]
     if not training:

@@ -97,11 +97,14 @@ def count_people(videos: pd.DataFrame) -> dict[str, int]:
     """Groups per class as the table has them, before anything is scored; a file without a group is its own."""
     groups = videos["group"].where(videos["group"] != "", videos["video_id"])
     return {
-        name: int(groups[videos["label"] == label].nunique()) for name, label in (("genuine", REAL), ("manipulated", FAKE))
+        name: int(groups[videos["label"] == label].nunique())
+        for name, label in (("genuine", REAL), ("manipulated", FAKE))
     }
 
 
-def processing(loaded: LoadedDetector, data: DataSet, videos: pd.DataFrame, faces: FaceSettings | None) -> dict[str, str]:
+def processing(
+    loaded: LoadedDetector, data: DataSet, videos: pd.DataFrame, faces: FaceSettings | None
+) -> dict[str, str]:
     """How reference and evidence are processed, text by name: what must not differ between them (rule R8)."""
     of = data.faces["video_id"].isin(videos["video_id"])
     return {
@@ -150,8 +153,8 @@ def score_reference(
     tracks = measure(loaded, dataset, videos, data.root, told)
     if tracks.table.empty or tracks.table["score"].isna().all():
         raise InputError(
-            f"scoring the reference set {data.name!r}: none of the tracks of its split {split!r} got a score; expected some of each "
-            "class. Look at its face table, and at the detector's weights."
+            f"scoring the reference set {data.name!r}: none of the tracks of its split {split!r} got a score; expected some of "
+            "each class. Look at its face table, and at the detector's weights."
         )
     _write(files, tracks, now)
     return ScoredReference(data, split, videos, tracks, now, now, True, faces, files)
@@ -165,7 +168,9 @@ def _write(files: Mapping[str, Path], tracks: Tracks, now: Mapping[str, str]) ->
     with atomic_path(files["tracks"], "the reference tracks") as temporary:
         tracks.table.to_parquet(temporary, index=False)
     hashes = {kind: file_hash(files[kind]) for kind in ("frames", "tracks")}
-    with atomic_path(files["made"], "how reference tracks were made") as temporary:  # last: it says that the others are whole
+    with atomic_path(
+        files["made"], "how reference tracks were made"
+    ) as temporary:  # last: it says that the others are whole
         temporary.write_text(json.dumps({"format": FORMAT, "made": dict(now), "sha256": hashes}, indent=1) + "\n")
 
 
@@ -173,7 +178,9 @@ def _read(files: Mapping[str, Path]) -> tuple[Tracks, dict[str, str]] | None:
     """What is stored; None where nothing is, or what is there is damaged or of another format, and is made again."""
     try:
         record: Any = read_json(files["made"])
-        if record["format"] != FORMAT or any(record["sha256"][kind] != file_hash(files[kind]) for kind in ("frames", "tracks")):
+        if record["format"] != FORMAT or any(
+            record["sha256"][kind] != file_hash(files[kind]) for kind in ("frames", "tracks")
+        ):
             return None
         frames = read_table("score", files["frames"])
         table = read_parquet(files["tracks"], "reading reference tracks")

@@ -153,7 +153,7 @@ def r7_applicability(p: float, people: int, far: Sequence[str] = ()) -> Check:
     Args:
         p: Conformal p of all quantities together.
         people: Reference people of the class that the face resembles more.
-        far: Quantities that are alike in all reference files and differ here by a factor of 2 or more.
+        far: Quantities that are the same in most reference files and differ here from all by a factor of 2 or more.
     """
     limit = r7_limit(people)
     words = f"p = {p:.3f}, {people} people, limit {limit:.3f}"

@@ -108,8 +108,7 @@ def s6_applicability(p: float, people: int, odd: Sequence[str] = ()) -> Check:
     Args:
         p: Conformal p of all quantities together.
         people: Reference people of the class that the face resembles more.
-        odd: Quantities with a p at or under 0.05, that are alike in all reference files and differ here, or categories that do not
-            occur in the reference set.
+        odd: Unusual quantities and categories, as `applicability.Applicable` has them.
     """
     reasons = [f"p = {p:.3f} of all quantities together"] if r7_limit(people) < p <= SUSPECT_P else []
     if odd:

@@ -29,10 +29,16 @@ class EvidenceSettings(Settings):
     evidence_domain: Literal["auto", "real", "generated"] = Field(
         default="auto", description="What the evidence shows; auto: generated below a marked folder, else real"
     )
-    draws: int = Field(default=2000, ge=100, le=100_000, description="Draws of reference people for the interval of an LR")
+    draws: int = Field(
+        default=2000, ge=100, le=100_000, description="Draws of reference people for the interval of an LR"
+    )
     seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Seed of the draws")
-    pdf: Literal["auto", "yes", "no"] = Field(default="auto", description="Also a PDF of the page; auto: where it can be made")
-    private_metadata: bool = Field(default=False, description="Print places and serial numbers in the evidence's metadata")
+    pdf: Literal["auto", "yes", "no"] = Field(
+        default="auto", description="Also a PDF of the page; auto: where it can be made"
+    )
+    private_metadata: bool = Field(
+        default=False, description="Print places and serial numbers in the evidence's metadata"
+    )
     reference_faces: bool = Field(default=False, description="Print faces of real people of the reference set")
     rescore: bool = Field(
         default=True, description="Score the reference set again where stored scores were made in another way"

@@ -98,7 +98,9 @@ def measure(
             if video.video_id not in of_file:
                 of_file[str(video.video_id)] = _file_quantities(video, None if root is None else root / str(video.path))
             frames.append(scored)
-            rows.append(_track_row(scored, video) | of_file[str(video.video_id)] | _face_quantities(dataset, index, crops))
+            rows.append(
+                _track_row(scored, video) | of_file[str(video.video_id)] | _face_quantities(dataset, index, crops)
+            )
             rows[-1]["detector features"] = features.mean(axis=0).tolist()
             if told:
                 told(done + 1, len(places))

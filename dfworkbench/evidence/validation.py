@@ -135,7 +135,7 @@ def _misleading(rows: ReferenceScores, llr: Floats, times: Floats) -> dict[str, 
         mine, total = rows.labels == label, rows.sizes[label]
         for beyond in BEYOND:
             wrong = sign * llr[mine] > np.log10(beyond)
-            count = np.bincount(rows.codes[mine], weights=wrong, minlength=len(rows.groups))
+            count = np.bincount(rows.codes[mine], weights=wrong, minlength=len(rows.groups)).astype(np.float64)
             drawn = _ratio(times @ count, times @ total)
             edge = f"1/{beyond}" if label == FAKE and beyond > 1 else str(beyond)
             out[word.format(edge)] = (float(wrong.mean()), *interval_ends(drawn))

@@ -82,13 +82,17 @@ def verify_case(folder: Path | str, evidence: Sequence[Path | str] = (), closing
 
 
 def _read_log(folder: Path) -> bytes:
+    path = folder / LOG
     try:
-        return (folder / LOG).read_bytes()
+        if path.is_file():
+            return path.read_bytes()
+        why = "there is no such file"
     except OSError as error:
-        raise DataNotFoundError(
-            f"verifying the case {folder}: it has no {LOG} that can be read ({error.strerror or error}). Expected the folder of a "
-            "case, as `dfworkbench report` writes it to report/cases/. Check the path."
-        ) from error
+        why = error.strerror or str(error)
+    raise DataNotFoundError(
+        f"verifying the case {folder}: it has no {LOG} that can be read ({why}). Expected the folder of a case, as `dfworkbench "
+        "report` writes it to report/cases/. Check the path."
+    )
 
 
 def _require_known_format(log: Checked, folder: Path) -> None:

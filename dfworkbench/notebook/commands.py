@@ -19,6 +19,7 @@ SUBCOMMANDS: dict[str, str] = {
     "zoo score": "dfworkbench.evaluation.scoring.score:ScoreSettings",
     "zoo check": "dfworkbench.evaluation.scoring.score:ScoreSettings",
     "judge": "dfworkbench.evaluation.exchange.judge_file:JudgeSettings",
+    "report": "dfworkbench.evidence.settings:EvidenceSettings",
 }
 
 

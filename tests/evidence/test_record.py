@@ -221,9 +221,11 @@ def test_pipes_are_never_opened(tmp_path, case):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(MediaError, match="no regular file"):
         hash_input(tmp_path / "pipe")
-    (case / PAGE).unlink()
-    os.mkfifo(case / PAGE)
-    assert statuses(case)[PAGE] == "changed"
+    for name in (PAGE, CASE, HEAD, MANIFEST):
+        (case / name).unlink()
+        os.mkfifo(case / name)
+    found = statuses(case)
+    assert {found[name] for name in (PAGE, CASE, HEAD, MANIFEST)} == {"changed"}
 
 
 def test_log_from_elsewhere_cannot_lead_out_of_its_folder(tmp_path):

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import torch
+from PIL import Image
 
 
 class Reader(NamedTuple):
@@ -205,6 +206,61 @@ def _image(file: Path) -> Any:
     return read_image(file)
 
 
+def _photo(folder: Path) -> bytes:
+    """A JPEG with EXIF data and, where c2pa-python is installed, signed content credentials."""
+    try:
+        from c2pa_signing import signed_jpeg
+
+        signed = signed_jpeg(folder / "signed.jpg")
+    except ImportError:
+        signed = folder / "signed.jpg"
+        Image.new("RGB", (64, 48), "grey").save(signed)
+    exif = Image.Exif()
+    exif[0x0110] = "camera"
+    exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 51.0, 30.0)})
+    block = b"Exif\0\0" + exif.tobytes().removeprefix(b"Exif\0\0")
+    data = signed.read_bytes()
+    return data[:2] + b"\xff\xe1" + (len(block) + 2).to_bytes(2) + block + data[2:]
+
+
+def _film(folder: Path) -> bytes:
+    from dfworkbench.media import VideoWriter
+
+    noise = np.random.default_rng(0).integers(0, 255, (6, 48, 64, 3)).astype(np.uint8)
+    with VideoWriter(folder / "whole.mp4", 25, 64, 48, 30) as writer:
+        for frame in noise:
+            writer.write(frame)
+    return (folder / "whole.mp4").read_bytes()
+
+
+def _facts(file: Path) -> Any:
+    from dfworkbench.media.container import container_facts
+
+    return json.dumps(container_facts(file, private=True), allow_nan=False)
+
+
+def _credentials(file: Path) -> Any:
+    from dfworkbench.media.content_credentials import content_credentials
+
+    return json.dumps(content_credentials(file).to_dict(), allow_nan=False)
+
+
+def _case_log(folder: Path) -> bytes:
+    from dfworkbench.evidence.record import LOG, Record
+
+    with Record.create(folder.parent / "cases", "a") as record:
+        record.add("fit", slope=1.5)
+        record.examined()
+        record.seal()
+    return (record.folder / LOG).read_bytes()
+
+
+def _case(file: Path) -> Any:
+    from dfworkbench.evidence.verify import verify_case
+
+    return str(verify_case(file.parent))
+
+
 def _npz(folder: Path) -> bytes:
     buffer = io.BytesIO()
     np.savez(buffer, landmarks=np.ones((3, 81, 2)))
@@ -355,6 +411,11 @@ READERS: dict[str, Reader] = {
         for suffix in (".png", ".jpg", ".bmp", ".tiff", ".webp", ".gif")
     },
     "picture_own": Reader("a.png", _own_png, _image),
+    "facts_jpg": Reader("a.jpg", _photo, _facts),
+    "facts_png": Reader("a.png", _own_png, _facts),
+    "facts_mp4": Reader("a.mp4", _film, _facts),
+    "credentials": Reader("a.jpg", _photo, _credentials),
+    "case": Reader("log.jsonl", _case_log, _case),
     "landmarks_npz": Reader("a.npz", _npz, _dense),
     "landmarks_json": Reader("ldm.json", _text(_LDM, "a/f_0.png"), _dense),
     "map": Reader("a.npz", _map, _load_map),
