@@ -17,6 +17,7 @@ from dfworkbench.datasets.domain import GENERATED
 from dfworkbench.evidence.case import CaseFile
 from dfworkbench.evidence.intake import needs
 from dfworkbench.evidence.page import SECTIONS
+from dfworkbench.evidence.page_first import first_page
 from dfworkbench.evidence.page_style import PART_STYLE
 from dfworkbench.evidence.pdf import PDF_NAME
 from dfworkbench.evidence.record import PAGE
@@ -24,10 +25,12 @@ from dfworkbench.evidence.settings import EvidenceSettings
 from dfworkbench.evidence.validation import people_needed
 from dfworkbench.evidence.verify import Verification, verify_case
 from dfworkbench.evidence.words import rounded_lr
+from dfworkbench.notebook.pickers import Choice, datasets
 from dfworkbench.runs.run import Run
 from dfworkbench.synthetic import DemoSettings, make_demo
 
 EXAMPLE = "unseen"  # folder in data/ of a generated clip of people who are in no set
+REFERENCE_CHOICE = Choice("data set", datasets, closed=False)
 _EXAMPLE_SEED = 1000  # added to the seed of the reference set
 _EXAMPLE_CLIP = "manipulated_sequences/Deepfakes/c23/videos/000_001.mp4"
 _STRENGTHS = ((10, "moderate support"), (100, "moderately strong support"))
@@ -88,6 +91,11 @@ def what_a_statement_needs(settings: EvidenceSettings, workspace: Workspace | No
         )
     table = html_table(["words", "LR", "reference people needed"], lines, row_heads=True)
     return Shown(f"{body}<h4>How many reference people stronger words would need</h4>{table}")
+
+
+def short(case: CaseFile) -> Shown:
+    """Question, propositions and findings, as they stand on the first page of the report."""
+    return Shown(first_page(case))
 
 
 def part(case: CaseFile, *names: str) -> Shown:
