@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from dfworkbench.evidence.record import (
     head_text,
 )
 from dfworkbench.media.foreign import parse_json
+from dfworkbench.media.walk import walk
 
 SAME, CHANGED, MISSING, UNKNOWN, ELSEWHERE = "same", "changed", "missing", "unknown", "not here"
 _NETWORK_PATH = re.compile(r"[\\/]{2}")  # a log from elsewhere must not make this machine call another one
@@ -93,18 +94,29 @@ def check_inputs(log: Checked, evidence: Sequence[Path]) -> Iterator[Finding]:
 
     Args:
         log: The log of the case.
-        evidence: Where the evidence lies now; if none is given, it is looked for where it lay.
+        evidence: Files, or folders of them, that are said to be the evidence. What is not among them is looked for where it lay.
     """
     inputs = [entry.data for entry in log.entries if entry.event == INPUT and entry.data.get("role") != EVIDENCE_AFTER]
-    recorded = {str(data.get("sha256")) for data in inputs if data.get("role") == EVIDENCE}
-    for path in evidence:
+    examined = {str(data.get("sha256")): str(data.get("path")) for data in inputs if data.get("role") == EVIDENCE}
+    names = {Path(path).name for path in examined.values()}
+    seen: set[str] = set()
+    for path in (file for one in evidence for file in _files_named(one, names)):
         try:
-            yield _equal(str(path), hash_input(path).sha256 in recorded, "not the file that was examined")
+            found = hash_input(path).sha256
         except MediaError as error:
             yield Finding(str(path), MISSING, str(error))
+        else:
+            yield _equal(str(path), found in examined, "not the file that was examined")
+            seen |= {found, str(path)}
     for data in inputs:
-        if not (evidence and data.get("role") == EVIDENCE):
+        given = data.get("role") == EVIDENCE and not seen.isdisjoint((str(data.get("sha256")), str(data.get("path"))))
+        if not given:
             yield _check_input(data)
+
+
+def _files_named(path: Path, names: Collection[str]) -> list[Path]:
+    """The file itself, or of a folder those of its files that have one of the names."""
+    return [file for file in walk(path).files if file.name in names] or [path]
 
 
 def examination_head(log: Checked) -> str:

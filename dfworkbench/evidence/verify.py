@@ -11,6 +11,7 @@ from dfworkbench.core.html import html_table, note_html, wrap
 from dfworkbench.core.safe_paths import printable
 from dfworkbench.evidence.record import FORMAT, LOG
 from dfworkbench.evidence.record_checks import Finding, check_heads, check_inputs, check_outputs
+from dfworkbench.evidence.rerun import check_rerun
 
 
 @dataclass(frozen=True)
@@ -56,18 +57,24 @@ class Verification:
         )
 
 
-def verify_case(folder: Path | str, evidence: Sequence[Path | str] = (), closing_head: str = "") -> Verification:
+def verify_case(
+    folder: Path | str,
+    evidence: Sequence[Path | str] = (),
+    closing_head: str = "",
+    rerun: Path | str | None = None,
+) -> Verification:
     """Hash everything again and compare it with the record.
 
     Inputs are looked for where the log says that they lay. The evidence can be named, since it may lie elsewhere by now.
 
     Args:
         folder: The case.
-        evidence: Files that are said to be its evidence.
+        evidence: Files, or folders of them, that are said to be its evidence.
         closing_head: The closing head that was sent or time-stamped; "": not compared.
+        rerun: The case of a rerun, whose results are compared with those of this one.
 
     Raises:
-        DataNotFoundError: The folder has no log.
+        DataNotFoundError: The folder has no log, or one of two cases to compare has no results.
         ParameterError: The log is of a newer version of dfworkbench.
     """
     folder = Path(folder)
@@ -77,6 +84,7 @@ def verify_case(folder: Path | str, evidence: Sequence[Path | str] = (), closing
         *check_outputs(folder, log),
         *check_heads(folder, log, closing_head.strip().lower()),
         *check_inputs(log, [Path(path) for path in evidence]),
+        *(() if rerun is None else check_rerun(folder, Path(rerun))),
     )
     return Verification(folder, findings, log.head)
 

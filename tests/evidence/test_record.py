@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from dfworkbench.core.errors import DataNotFoundError, MediaError, OutputError, 
 from dfworkbench.core.hash_chain import HashChain, check_chain
 from dfworkbench.evidence.case import hash_results
 from dfworkbench.evidence.record import CASE, HEAD, LOG, MANIFEST, PAGE, Record, hash_input
+from dfworkbench.evidence.rerun import check_rerun
+from dfworkbench.evidence.tamper import verify_tampered_copy
 from dfworkbench.evidence.verify import verify_case
 
 RESULTS = {"people": [{"llr": "0.25", "name": "person 1"}]}
@@ -137,6 +140,26 @@ def test_changed_evidence_is_not_the_file_that_was_examined(case, evidence, tmp_
     assert not verify_case(case, [tmp_path / "none.mp4"]).holds
 
 
+def test_evidence_in_a_folder_and_evidence_that_is_not_named(tmp_path):
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).write_bytes(name.encode())
+    with Record.create(tmp_path / "cases", "a") as record:
+        for name in ("a.mp4", "b.mp4"):
+            record.add_input(tmp_path / name, "evidence")
+        record.seal()
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).rename(moved / name)
+    (moved / "beside.txt").write_text("not examined")
+    assert verify_case(record.folder, [moved]).holds
+    only_one = verify_case(record.folder, [moved / "a.mp4"])
+    assert only_one.holds
+    assert f"not here  {tmp_path / 'b.mp4'} (evidence)" in str(only_one)
+    (moved / "b.mp4").write_bytes(b"changed")
+    assert not verify_case(record.folder, [moved]).holds
+
+
 def test_changed_weights_cannot_give_the_results_again(case, weights):
     weights.write_bytes(b"other weights")
     found = verify_case(case)
@@ -174,6 +197,54 @@ def test_page_and_case_of_another_examination_are_found(tmp_path, evidence, weig
     assert found[PAGE] == found[CASE] == "same"
     for name in (f"examination head in {PAGE}", f"examination head in {CASE}", f"results in {CASE}"):
         assert found[name] == "changed"
+
+
+def with_results(folder: Path, llrs: dict[str, str | None]) -> Path:
+    people = [{"name": name, "lr": None if llr is None else {"llr": llr}} for name, llr in llrs.items()]
+    folder.mkdir(parents=True)
+    (folder / CASE).write_text(json.dumps({"results": {"files": [{"name": "clip.mp4", "people": people}]}}))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("again", "status", "of_person"),
+    [
+        ({"person 1": "0.5", "person 2": None}, "same", None),
+        ({"person 1": "0.5099", "person 2": None}, "same", "same"),  # another processor
+        ({"person 1": "0.4901", "person 2": None}, "same", "same"),
+        ({"person 1": "0.5101", "person 2": None}, "changed", "changed"),
+        ({"person 1": None, "person 2": None}, "changed", "changed"),
+        ({"person 2": None}, "changed", "missing"),
+        ({"person 1": "0.5", "person 2": None, "person 3": "0.1"}, "changed", "same"),
+    ],
+)
+def test_results_of_a_rerun_are_compared_person_by_person(tmp_path, again, status, of_person):
+    case = with_results(tmp_path / "a", {"person 1": "0.5", "person 2": None})
+    rerun = with_results(tmp_path / "b", again)
+    found = {finding.name: finding for finding in check_rerun(case, rerun)}
+    assert found["results of b"].status == status
+    assert (found["person 1 in clip.mp4"].status if of_person else None) == of_person
+    if of_person == "changed" and again["person 1"]:
+        assert "0.0101" in found["person 1 in clip.mp4"].why
+
+
+def test_rerun_of_a_real_record(case, tmp_path, evidence, weights):
+    again = make_case(tmp_path, evidence, weights)
+    assert "results of 2026-017-2" in str(verify_case(case, rerun=again))
+    assert verify_case(case, rerun=again).holds
+    with pytest.raises(DataNotFoundError, match="none"):
+        verify_case(case, rerun=tmp_path / "none")
+
+
+def test_tampering_is_shown_on_a_copy(case):
+    for name in (PAGE, CASE, LOG, "c2pa/clip.mp4.json"):
+        found = verify_tampered_copy(case, name)
+        assert not found.holds
+        assert next(f.status for f in found.findings if f.name == name) == "changed"
+    assert not verify_tampered_copy(case, at=0).holds
+    assert verify_case(case).holds
+    with pytest.raises(DataNotFoundError, match="no file"):
+        verify_tampered_copy(case, "none.txt")
 
 
 def test_case_that_exists_is_never_overwritten_and_its_head_is_named(case, tmp_path, evidence, weights):
@@ -214,6 +285,20 @@ def test_links_are_hashed_by_what_they_lead_to(tmp_path, evidence):
     found = hash_input(link)
     assert (found.path, found.target) == (link, evidence.resolve())
     assert found.sha256 == hash_input(evidence).sha256
+
+
+def test_files_are_hashed_piece_by_piece(tmp_path):
+    size = 32 << 20
+    with (tmp_path / "long.mp4").open("wb") as file:
+        file.truncate(size)
+    tracemalloc.start()
+    try:
+        found = hash_input(tmp_path / "long.mp4")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (found.bytes, found.sha256) == (size, hashlib.sha256(bytes(size)).hexdigest())
+    assert peak < 4 << 20
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names on this system")
