@@ -2,6 +2,8 @@
 
 import dataclasses
 import io
+import re
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,13 @@ from dfworkbench.evidence.case import (
 KINDS = ("Deepfakes", "Face2Face", "FaceSwap")
 CAVEAT = "This detector was trained on generated data only. It is no verdict on real footage."
 _HASH = "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
+
+
+def visible_text(html: str) -> str:
+    """The text that a reader sees, and alt texts; without passages that are quoted to warn of them."""
+    html = re.sub(r'alt="([^"]*)"', r">\1<", html)
+    html = re.sub(r"<q>.*?</q>|<style>.*?</style>|data:[^\"]*", " ", html, flags=re.DOTALL)
+    return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html)))
 
 
 def reference_rows(people: int, seed: int = 0) -> pd.DataFrame:

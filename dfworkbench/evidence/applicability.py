@@ -57,7 +57,7 @@ class _Class:
     label: int
     rows: NDArray[np.int64]  # of the table, one per person
     fits: dict[str, Numbers | Vectors]
-    statistic: Floats  # of each person, largest over the quantities that are compared
+    scaled: dict[str, Floats]  # oddness of each person on the common scale, of quantities that vary
 
     @property
     def people(self) -> int:
@@ -109,28 +109,32 @@ class Applicability:
         return sorted(found, key=lambda pair: (pair[1], pair[0]))[:count]
 
     def _against(self, one: _Class, face: Any) -> Applicable:
-        quantities, far, odd, statistic, ps = [], [], [], [], {}
+        quantities, far, odd, ps, statistic = [], [], [], {}, {}
         for name in (*self.numbers, *self.vectors):
             value, fit = face[name], one.fits.get(name)
-            oddness = p = None
-            if fit is not None and _measured(value):
-                if fit.constant:
-                    factor = fit.factor(value)
-                    (far if factor >= FAR else odd if factor > 1 else []).append(name)
-                else:
-                    oddness = fit.oddness(value)
-                    p = ps[name] = at_least_as_odd(fit.own, oddness)
-                    statistic.append(float(scaled(fit.own, oddness)))
-            shown = value if name in self.numbers and _measured(value) else None
+            measured, oddness = _measured(value), None
+            if fit is not None and measured and fit.constant:
+                factor = fit.factor(value)
+                if factor >= FAR:
+                    far.append(name)
+                elif factor > 1:
+                    odd.append(name)
+            elif fit is not None and measured:
+                oddness = fit.oddness(value)
+                ps[name], statistic[name] = at_least_as_odd(fit.own, oddness), float(scaled(fit.own, oddness))
+            shown = value if name in self.numbers and measured else None
             low, middle, high = fit.quantiles if isinstance(fit, Numbers) else (None, None, None)
-            quantities.append(Quantity(name, shown, low, middle, high, oddness, p))
+            quantities.append(Quantity(name, shown, low, middle, high, oddness, ps.get(name)))
         for name, known in self.categories.items():
             value = str(face[name] or "")
             quantities.append(Quantity(name, value or None, None, None, None, None, None))
             if value and known and value not in known:
                 odd.append(f"{name} {value}")
-        p = at_least_as_odd(one.statistic, max(statistic)) if statistic else float("nan")
-        odd = [*odd, *unusual_quantities(ps)]
+        odd += unusual_quantities(ps)
+        p = float("nan")
+        if statistic:
+            own = np.max([one.scaled[name] for name in statistic], axis=0)
+            p = at_least_as_odd(own, max(statistic.values()))
         return Applicable(p, one.people, one.label, tuple(quantities), tuple(far), tuple(odd))
 
 
@@ -143,7 +147,7 @@ def fit_applicability(
 ) -> Applicability:
     """Measure how odd the people of a reference set are.
 
-    A quantity that is missing for a reference person is not compared in that class.
+    A quantity that is missing for a reference person, or for the face, is not compared.
 
     Args:
         table: One row per scored track: group, label, score, and the columns below.
@@ -168,9 +172,8 @@ def fit_applicability(
                 if np.isfinite(values).all():
                     most = max(1, len(people) // PEOPLE_PER_DIMENSION) if name in reduced else None
                     fits[name] = fit_vectors(values, most)
-        own = [scaled(fit.own, fit.own) for fit in fits.values() if not fit.constant]
-        statistic = np.max(own, axis=0) if own else np.empty(0)
-        classes.append(_Class(label, rows, fits, statistic))
+        own = {name: scaled(fit.own, fit.own) for name, fit in fits.items() if not fit.constant}
+        classes.append(_Class(label, rows, fits, own))
     known = {name: frozenset(map(str, table[name])) - {"", "nan", "None"} for name in categories}
     return Applicability(tuple(classes), tuple(numbers), tuple(vectors), known)
 

@@ -51,7 +51,7 @@ from dfworkbench.evidence.reference import ScoredReference, describe, score_refe
 from dfworkbench.evidence.reference_scores import ReferenceScores, reference_scores
 from dfworkbench.evidence.settings import MOST_CASE_NAME, EvidenceSettings
 from dfworkbench.evidence.tracks import CATEGORIES, NUMBERS, VECTORS, intraclass_correlation
-from dfworkbench.evidence.validation import validate
+from dfworkbench.evidence.validation import DRAWS, validate
 from dfworkbench.evidence.words import limits, propositions
 from dfworkbench.faces.settings import FaceSettings
 from dfworkbench.runs.layout import EVIDENCE, PROVENANCE, SETTINGS
@@ -213,7 +213,7 @@ def _fit(
     if min(people.values()) > 1:
         stages.tell(f"    leaving out each of {len(_rows(scored).groups)} people")
         system = fit_system(_rows(scored), settings.draws, settings.seed)
-        validation = validate(system, seed=settings.seed)
+        validation = validate(system, min(settings.draws, DRAWS), settings.seed)
         bounds = system.bounds._asdict()
         record.add("fit", slope=system.whole.slope, offset=system.whole.offset, bounds=bounds)
         figures = {

@@ -28,6 +28,7 @@ from dfworkbench.evidence.refits import LrMaps, refit
 
 DRAWS = 2000
 FEWEST_GROUPS = 10  # of a class, for an LR
+_CHUNK = 1_000_000  # weights that are worked off at a time
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def fit_system(rows: ReferenceScores, draws: int = DRAWS, seed: int = 0) -> LrSy
         left_out=left_out,
         llr=llr,
         bounds=lr_bounds(llr, rows.labels, rows.codes),
-        drawn=refit(rows.scores, rows.labels, _weights(rows, _draw(rows, draws, seed))),
+        drawn=_fits(rows, _draw(rows, draws, seed)),
         kinds=_fit_kinds(rows),
     )
 
@@ -132,7 +133,7 @@ def fits_without_each(rows: ReferenceScores) -> LrMaps:
                 f"leaving out reference people: {rows.groups_of(label)} with {word} faces; expected at least 2. "
                 "Choose a reference set with more people."
             )
-    return refit(rows.scores, rows.labels, _weights(rows, 1.0 - np.eye(len(rows.groups))))
+    return _fits(rows, 1.0 - np.eye(len(rows.groups)))
 
 
 def _fit_kinds(rows: ReferenceScores) -> dict[str, tuple[LrMap, Bounds]]:
@@ -146,8 +147,18 @@ def _fit_kinds(rows: ReferenceScores) -> dict[str, tuple[LrMap, Bounds]]:
     return out
 
 
+def _fits(rows: ReferenceScores, times: Floats) -> LrMaps:
+    """A fit for each row of `times (m, G)`, where each group is there so many times."""
+    out = LrMaps(np.empty(len(times)), np.empty(len(times)))
+    step = max(1, _CHUNK // len(rows.scores))
+    for start in range(0, len(times), step):
+        part = slice(start, start + step)
+        out.slopes[part], out.offsets[part] = refit(rows.scores, rows.labels, _weights(rows, times[part]))
+    return out
+
+
 def _weights(rows: ReferenceScores, times: Floats) -> Floats:
-    """Group weights `(m, n)` where each group is there so many times, `times (m, G)`; copies of a group are groups of their own."""
+    """Group weights `(m, n)`; copies of a group are groups of their own."""
     total = times @ rows.sizes.sum(axis=0)
     out = np.zeros((len(times), len(rows.scores)))
     for label in (REAL, FAKE):

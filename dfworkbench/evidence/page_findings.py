@@ -8,7 +8,7 @@ from dfworkbench.core.html import figure_html, html_table
 from dfworkbench.core.names import FAKE
 from dfworkbench.evidence.case import CaseFile, EvidenceFile, Person, Quantity
 from dfworkbench.evidence.page_parts import check_notes, facts, lr_range, lr_text, number, paragraph, png, text
-from dfworkbench.evidence.words import BANDS, rounded_lr
+from dfworkbench.evidence.words import BANDS, file_propositions, rounded_lr
 from dfworkbench.show.plots.likelihood_ratios import LrBar, plot_lr_bars, plot_score_place, plot_score_timeline
 
 
@@ -110,10 +110,10 @@ def _facts(person: Person) -> dict[str, object]:
 def _file(file: EvidenceFile) -> str:
     if file.lr is None:
         return ""
-    h1, h2 = "exactly one of the faces shown was manipulated, any of them equally likely beforehand", "none was"
+    h1, h2 = file_propositions(file.name, len(file.people))
     rows = {
         "LR": lr_text(file.lr.llr),
-        "interval": lr_range(file.lr.low, file.lr.high),
+        "interval (sampling of the reference people, nominal 95 %)": lr_range(file.lr.low, file.lr.high),
         "H1 of the file": h1,
         "H2 of the file": h2,
     }

@@ -5,12 +5,28 @@ from html import escape
 import dfworkbench
 from dfworkbench.evidence.case import CaseFile, EvidenceFile, Person
 from dfworkbench.evidence.page_parts import day, paragraph, png
+from dfworkbench.evidence.words import file_propositions
 
 _MOST_LIMITS = 3
+#: What each reservation is about, in a few words.
+RESERVATIONS = {
+    "S1": "few reference people",
+    "S2": "the halves of the track differ",
+    "S3": "weak on unseen kinds of forgery",
+    "S4": "calibration",
+    "S5": "few sources",
+    "S6": "unusual for the reference set",
+    "S7": "people not told apart",
+    "S8": "uncommitted changes of the software",
+    "S9": "cut by the bound",
+    "S10": "content credentials not valid",
+    "S11": "may be a reference person",
+}
 _READING = (
     "The finding compares how probable these scores are if H1 is true and if H2 is true. It does not say how probable H1 or H2 "
     "is: that also depends on all else that is known about the case, and is for the reader to judge."
 )
+_NOT_ALL = "It is no percentage, and no finding on the whole file, its sound or its context."
 _NONE = (
     "\u201cNo statement\u201d speaks neither for H1 nor for H2. It says that this detector and this reference set cannot "
     "answer the question for this face."
@@ -48,10 +64,17 @@ def evidence_list(case: CaseFile) -> str:
 
 
 def _propositions(case: CaseFile) -> str:
-    each = "H1 and H2 are about each person in turn." if len(case.people) > 1 else ""
-    return (
-        f"<dl><dt>H1</dt><dd>{escape(case.h1)}</dd><dt>H2</dt><dd>{escape(case.h2)}</dd></dl>{paragraph(each, 'soft')}"
+    of_file = "".join(
+        f"<dt>{name}</dt><dd>{escape(words)}</dd>"
+        for file in case.files
+        if file.lr
+        for name, words in zip(
+            ("H1 of the file", "H2 of the file"), file_propositions(file.name, len(file.people)), strict=True
+        )
     )
+    each = "They are about each person in turn (k = 1, 2, \u2026)." if len(case.people) > 1 else ""
+    pair = f"<dt>H1</dt><dd>{escape(case.h1)}</dd><dt>H2</dt><dd>{escape(case.h2)}</dd>"
+    return f"<dl>{pair}</dl>{paragraph(each, 'soft')}" + (f'<dl class="broad">{of_file}</dl>' if of_file else "")
 
 
 def findings(case: CaseFile) -> str:
@@ -59,13 +82,19 @@ def findings(case: CaseFile) -> str:
     rows = "".join(_file(file, several=len(case.files) > 1) for file in case.files)
     with_statement = any(person.lr for person in case.people)
     without = not with_statement or any(not person.lr for person in case.people)
-    words = f"{_what_was_scored(case)} {_READING if with_statement else ''} {_NONE if without else ''}"
-    return f'<div class="findings">{rows}</div>{paragraph(words.strip(), "reading")}'
+    words = " ".join(filter(None, (_READING if with_statement else "", _NONE if without else "", _NOT_ALL)))
+    return (
+        f'{paragraph(_what_was_scored(case), "reading")}<div class="findings">{rows}</div>{paragraph(words, "reading")}'
+    )
 
 
 def _what_was_scored(case: CaseFile) -> str:
-    name = str(case.method.get("detector") or "")
-    return f"The findings are the scores that the detector{f' {name}' if name else ''} gave each face."
+    name, people = str(case.method.get("detector") or ""), case.reference.people
+    return (
+        f"The findings are the scores that the detector{f' {name}' if name else ''} gave each face, compared with its scores of a "
+        f"reference set, {case.reference.name} ({case.reference.split}): {people.get('genuine', 0)} people with genuine and "
+        f"{people.get('manipulated', 0)} with manipulated faces."
+    )
 
 
 def _file(file: EvidenceFile, several: bool) -> str:
@@ -79,8 +108,8 @@ def _file(file: EvidenceFile, several: bool) -> str:
 def _person(person: Person, several: bool) -> str:
     name = f"{person.name} in {person.file}" if several else person.name
     picture = png(person.thumbnail, f"face of {person.name} in {person.file}")
-    reservations = ", ".join(check.code for check in person.reservations if check.holds)
-    words = f"With reservations ({reservations}): see the findings per person." if reservations and person.lr else ""
+    reservations = "; ".join(f"{RESERVATIONS[one.code]} ({one.code})" for one in person.reservations if one.holds)
+    words = f"With reservations, explained under Findings per person: {reservations}." if reservations else ""
     return (
         f'<div class="finding"><div>{picture}</div><div><b>{escape(name)}</b>{paragraph(person.sentence)}{paragraph(words, "soft")}'
         "</div></div>"
@@ -90,7 +119,7 @@ def _person(person: Person, several: bool) -> str:
 def _limits(case: CaseFile) -> str:
     items = "".join(f"<li>{escape(sentence)}</li>" for sentence in case.limits[:_MOST_LIMITS])
     more = len(case.limits) - _MOST_LIMITS
-    rest = f'<p class="soft">{more} further limits: <a href="#limits">section 12</a>.</p>' if more > 0 else ""
+    rest = f'<p class="soft">{more} more are listed under <a href="#limits">Limits</a>.</p>' if more > 0 else ""
     return f"<ul>{items}</ul>{rest}"
 
 

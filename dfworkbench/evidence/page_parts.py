@@ -64,7 +64,9 @@ def lr_text(llr: float) -> str:
 
 
 def lr_range(low: float, high: float) -> str:
-    """An interval of LRs; "-" where there is none."""
+    """An interval of LRs; "-" where there is none, and one value where the bound cut both ends."""
+    if low == high:
+        return f"{lr_text(low)} at both ends, which the bound cut"
     return "-" if math.isnan(low) else f"{lr_text(low)} to {lr_text(high)}"
 
 

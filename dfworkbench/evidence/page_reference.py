@@ -41,7 +41,8 @@ def validation(case: CaseFile) -> str:
         paragraph(
             "Every reference person was left out in turn, the LR system was fitted on the others, and the LRs of the "
             "person left out were taken from that fit. All figures below are of these LRs. Every person counts once; only "
-            "rates of misleading evidence and the Tippett plot count rows. Intervals are over people. A Cllr of 0 is perfect, 1 is what saying nothing costs."
+            "rates of misleading evidence and the Tippett plot count rows. Intervals are over people. A Cllr of 0 is "
+            "perfect, 1 is what saying nothing costs."
         )
         + figures_table(found)
         + paragraph(

@@ -15,7 +15,6 @@ from dfworkbench.evaluation.metrics.likelihood_ratios import LN10
 
 Floats = NDArray[np.float64]
 
-_CHUNK = 1_000_000  # weights that are worked off at a time
 _STEPS, _HALVINGS = 100, 40
 _NEAR = 1e-9  # the last step; Newton's next one would be about its square
 
@@ -48,12 +47,7 @@ def refit(scores: Floats, labels: NDArray, weights: Floats) -> LrMaps:
         labels: `(n,)`, 0 or 1.
         weights: `(m, n)`, 0 or more; each row must weigh both classes.
     """
-    out = LrMaps(np.empty(len(weights)), np.empty(len(weights)))
-    step = max(1, _CHUNK // max(1, len(scores)))
-    for start in range(0, len(weights), step):
-        part = slice(start, start + step)
-        out.slopes[part], out.offsets[part] = _newton(scores, labels.astype(np.float64), weights[part])
-    return out
+    return LrMaps(*_newton(scores, labels.astype(np.float64), weights))
 
 
 def _newton(x: Floats, y: Floats, w: Floats) -> tuple[Floats, Floats]:

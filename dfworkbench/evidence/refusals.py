@@ -1,7 +1,7 @@
 """Rules R1 to R10: when no statement is possible. Each function turns plain facts into a `Check`.
 
-`case_refusals` need no scoring of the evidence and are said first; the others are looked at for each face. The first one that
-holds, in the order of their numbers, is the headline; all that hold are listed.
+R2, R3 by hash, R4 and R6 need no scoring and can be said first. The rule with the lowest number that holds is the headline; all
+that hold are listed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -69,7 +69,7 @@ def r2_domain(detector: str, reference: str, evidence: str) -> Check:
 
 
 def r3_overlap(found: Sequence[str], looked_at: str = "training and reference data") -> Check:
-    """The evidence, or a near copy of one of its frames, lies in the training or reference data.
+    """The evidence, or a near copy of one of its frames (at most 32 of 256 bits differ), lies in the training or reference data.
 
     Args:
         found: What was found, such as "the same file bytes in the reference set demo (videos/007.mp4)".

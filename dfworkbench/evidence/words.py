@@ -90,9 +90,11 @@ def finding(value: LrValue, names: tuple[str, str] = ("H1", "H2")) -> str:
     sign = 1 if value.llr >= 0 else -1
     first, second = names[::sign]
     low, high = sorted((sign * value.low, sign * value.high))
-    sampling = (
-        "" if np.isnan(low) else f" (sampling of the reference people, 95 %: {rounded_lr(low)} to {rounded_lr(high)})"
-    )
+    sampling = f" (sampling of the reference people, 95 %: {rounded_lr(low)} to {rounded_lr(high)})"
+    if np.isnan(low):
+        sampling = ""
+    elif low == high:  # "33 to 33" would look like great precision
+        sampling = ", which is the most that this reference set can support (the whole interval was cut to it)"
     times = rounded_lr(sign * value.llr)
     how = (
         f"equally probable if {names[0]} is true and if {names[1]} is true"

@@ -176,3 +176,10 @@ def test_nearest_people():
     assert [distance for _, distance in found] == sorted(distance for _, distance in found)
     assert reference.nearest([], count=4) == []
     assert reference.nearest([1.0], name="not there") == []
+
+
+def test_one_class_alone():
+    table = faces(12, np.random.default_rng(9))
+    genuine = table[table.label == 0].reset_index(drop=True)
+    found = fitted(genuine).compare(genuine.iloc[3])
+    assert (found.label, found.people) == (0, 12)

@@ -1,0 +1,162 @@
+"""Notebook 10_evidence_report: what a statement needs, parts of a case file as HTML, the reader's own odds, and a tamper test."""
+
+import json
+import shutil
+import tempfile
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as w
+
+from dfworkbench.core.errors import DataNotFoundError
+from dfworkbench.core.html import html_table, wrap
+from dfworkbench.core.workspace import Workspace, find_workspace
+from dfworkbench.datasets.dataset import DataSet
+from dfworkbench.datasets.domain import GENERATED
+from dfworkbench.evidence.case import CaseFile
+from dfworkbench.evidence.intake import needs
+from dfworkbench.evidence.page import SECTIONS
+from dfworkbench.evidence.page_first import first_page
+from dfworkbench.evidence.page_style import PART_STYLE
+from dfworkbench.evidence.pdf import PDF_NAME
+from dfworkbench.evidence.record import PAGE
+from dfworkbench.evidence.settings import EvidenceSettings
+from dfworkbench.evidence.validation import people_needed
+from dfworkbench.evidence.verify import Verification, verify_case
+from dfworkbench.evidence.words import rounded_lr
+from dfworkbench.notebook.pickers import Choice, datasets
+from dfworkbench.runs.run import Run
+from dfworkbench.synthetic import DemoSettings, make_demo
+
+EXAMPLE = "unseen"  # folder in data/ of a generated clip of people who are in no set
+REFERENCE_CHOICE = Choice("data set", datasets, closed=False)
+_EXAMPLE_SEED = 1000  # added to the seed of the reference set
+_EXAMPLE_CLIP = "manipulated_sequences/Deepfakes/c23/videos/000_001.mp4"
+_STRENGTHS = ((10, "moderate support"), (100, "moderately strong support"))
+_ODDS = 4.0  # log10, to both sides of the slider
+
+
+class Shown:
+    """HTML that a notebook shows and keeps."""
+
+    def __init__(self, html: str) -> None:
+        self.html = html
+
+    def _repr_html_(self) -> str:
+        return wrap(PART_STYLE + self.html)
+
+
+def with_examples(settings: EvidenceSettings, workspace: Workspace | None = None) -> EvidenceSettings:
+    """Settings whose empty fields are filled: the run trained last, and a generated clip of people who are in no set.
+
+    Raises:
+        DataNotFoundError: There is no run; or no evidence is named and the reference set is not generated.
+    """
+    space = workspace or find_workspace()
+    checkpoint = settings.checkpoint or Run.newest(space).name
+    evidence = settings.evidence or [str(example_clip(settings.reference, space))]
+    return settings.replace(checkpoint=checkpoint, evidence=evidence)
+
+
+def example_clip(reference: str, workspace: Workspace) -> Path:
+    """A forged clip of people who are in no set, generated as the reference set was.
+
+    Raises:
+        DataNotFoundError: The reference set is not extracted, or holds real people.
+    """
+    if DataSet.open(reference, workspace).domain != GENERATED:
+        raise DataNotFoundError(
+            f"choosing evidence: none is named, and the reference set {reference!r} is not a generated one, for which an example "
+            "could be made. Expected a picture, a video or a folder: name it as evidence."
+        )
+    made = DemoSettings()
+    manifest = workspace.data / reference / "manifest.json"
+    if manifest.is_file():
+        stored: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))["settings"]
+        made = DemoSettings(**{name: value for name, value in stored.items() if name in DemoSettings.model_fields})
+    made = made.replace(seed=made.seed + _EXAMPLE_SEED, pairs=1, val_pairs=0, test_pairs=1, extras=False, workers=1)
+    return make_demo(workspace.data / EXAMPLE, made, progress=False) / _EXAMPLE_CLIP
+
+
+def what_a_statement_needs(settings: EvidenceSettings, workspace: Workspace | None = None) -> Shown:
+    """Rules that can be looked at before anything is scored, each met or not, and how many people stronger words would need."""
+    rows = [("not met" if check.holds else "met", check.code, check.sentence) for check in needs(settings, workspace)]
+    body = html_table(["", "rule", "what was found"], rows, bold=[row[0] == "not met" for row in rows])
+    lines = []
+    for lr, words in _STRENGTHS:
+        least, good = people_needed(lr)
+        lines.append(
+            (words, f"LR above {lr}", f"{least} in each class at the very least, about {good} with a good detector")
+        )
+    table = html_table(["words", "LR", "reference people needed"], lines, row_heads=True)
+    return Shown(f"{body}<h4>How many reference people stronger words would need</h4>{table}")
+
+
+def short(case: CaseFile) -> Shown:
+    """Question, propositions and findings, as they stand on the first page of the report."""
+    return Shown(first_page(case))
+
+
+def part(case: CaseFile, *names: str) -> Shown:
+    """Sections of the case file by their keys in `page.SECTIONS`, such as "validation"."""
+    return Shown("".join(f"<h3>{escape(SECTIONS[name][0])}</h3>{SECTIONS[name][1](case)}" for name in names))
+
+
+def report(case: CaseFile) -> Shown:
+    """The report as it was written, in a frame of its own, and where its files are."""
+    folder = case.folder
+    assert folder is not None  # an examined case has one
+    page = (folder / PAGE).read_text(encoding="utf-8")
+    names = [name for name in (PAGE, PDF_NAME, "case.json", "log.jsonl", "head.txt") if (folder / name).is_file()]
+    rows = [(name, f"{folder.parent.parent.name}/{folder.parent.name}/{folder.name}/{name}") for name in names]
+    style = "width: 100%; height: 720px; border: 1px solid #d9dee4; background: #fff"
+    frame = f'<iframe title="The report" style="{style}" srcdoc="{escape(page)}"></iframe>'
+    return Shown(frame + html_table(["file", "where"], rows, row_heads=True))
+
+
+class ReaderOdds(w.VBox):
+    """Arithmetic for odds that the reader sets: odds times LR. Nothing of it is stored, or goes into the report."""
+
+    def __init__(self, case: CaseFile) -> None:
+        self.case = case
+        self.slider = w.FloatSlider(
+            value=-2, min=-_ODDS, max=_ODDS, step=0.25, readout=False, description="log10 odds", continuous_update=True
+        )
+        self.words = w.HTML()
+        super().__init__(
+            [w.HTML(wrap('<div class="dfw-title">Your odds, not a finding</div>')), self.slider, self.words]
+        )
+        self.slider.observe(lambda _: self._refresh(), names="value")
+        self._refresh()
+
+    def _refresh(self) -> None:
+        self.words.value = wrap(f"<p>{escape(self.sentence(self.slider.value))}</p>")
+
+    def sentence(self, log_odds: float) -> str:
+        """What the LRs of the case make of odds for H1, log10."""
+        people = [(person.name, person.lr.llr) for person in self.case.people if person.lr]
+        if not people:
+            return "There is no LR in this case, so whatever odds you hold for H1, the report gives no reason to change them."
+        after = "; ".join(
+            f"with the LR of {name} ({rounded_lr(llr)}) they become {odds_text(log_odds + llr)}" for name, llr in people
+        )
+        return f"Say that you hold odds of {odds_text(log_odds)} for H1 before you know the findings: {after}."
+
+
+def odds_text(log_odds: float) -> str:
+    """Log10 odds as "1 to 100"."""
+    number = f"{10 ** abs(log_odds):,.0f}" if abs(log_odds) >= 1 else f"{10 ** abs(log_odds):.2g}"
+    return f"{number} to 1" if log_odds > 0 else f"1 to {number}"
+
+
+def tamper_test(case: CaseFile, name: str = PAGE) -> Verification:
+    """Flip one bit of one file in a copy of the case, and verify the copy; the case itself is left as it is."""
+    folder = case.folder
+    assert folder is not None  # an examined case has one
+    with tempfile.TemporaryDirectory(prefix="dfworkbench-") as temporary:
+        copy = Path(shutil.copytree(folder, Path(temporary) / folder.name))
+        content = bytearray((copy / name).read_bytes())
+        content[len(content) // 2] ^= 1
+        (copy / name).write_bytes(content)
+        return verify_case(copy)

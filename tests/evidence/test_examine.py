@@ -1,0 +1,295 @@
+"""Whole examinations on noisy clips: both outcomes, refusals, repeatability, what is stored, bad input, the command."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from evidence_workspace import RUN, SET, make_reference, make_run, write_evidence
+
+from dfworkbench.__main__ import main
+from dfworkbench.core.errors import DataNotFoundError, InputError, ParameterError
+from dfworkbench.core.hash_chain import check_chain
+from dfworkbench.core.workspace import HOME_VARIABLE, Workspace
+from dfworkbench.evidence.case import CaseFile
+from dfworkbench.evidence.examine import case_file
+from dfworkbench.evidence.intake import needs
+from dfworkbench.evidence.settings import EvidenceSettings
+from dfworkbench.evidence.verify import verify_case
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory) -> Path:
+    from demo_set import extract_here
+
+    root = tmp_path_factory.mktemp("evidence_source")
+    with pytest.MonkeyPatch.context() as patch:
+        extract_here(patch)
+        make_reference(Workspace(root))
+    make_run(Workspace(root))
+    write_evidence(Workspace(root))
+    return root
+
+
+@pytest.fixture
+def space(source, tmp_path, monkeypatch) -> Workspace:
+    """A workspace whose reference scores, once made, are shared by the tests of this file."""
+    root = tmp_path / "space"
+    shutil.copytree(source / "labels", root / "labels")
+    for name in ("data", "extracted", "checkpoints"):
+        (root / name).symlink_to(source / name)
+    shutil.copytree(source / "incoming", root / "incoming")
+    monkeypatch.setenv(HOME_VARIABLE, str(root))
+    return Workspace(root)
+
+
+@pytest.fixture
+def quick(monkeypatch) -> None:
+    """Leave the figures out of the page, which take seconds: what is said is tested here, how it looks elsewhere."""
+    for name in ("findings_per_person", "reference_data", "validation"):
+        monkeypatch.setattr(f"dfworkbench.evidence.page.{name}", lambda case: "")
+
+
+def _examine(space: Workspace, *names: str, **settings) -> CaseFile:
+    paths = [space.root / "incoming" / name for name in names or ("clip.mp4",)]
+    options = {"pdf": "no", "draws": 200, "progress": False, "workspace": space, **settings}
+    return case_file(paths, options.pop("run", RUN), options.pop("reference", SET), **options)
+
+
+def _codes(case: CaseFile) -> list[str]:
+    return [check.code for check in case.people[0].refusals]
+
+
+def test_a_statement_with_its_numbers_record_and_files(space):
+    case = _examine(space, case="a1", question="Was the face manipulated?", examiner="N. N.")
+    (person,) = case.people
+    assert case.outcome == "statement", person.sentence
+    assert person.lr is not None
+    assert 0 < person.lr.llr <= case.validation.bounds.high
+    assert person.lr.low <= person.lr.llr <= person.lr.high
+    assert person.frames == 10 and "times more probable" in person.sentence
+    assert person.halves is not None
+    assert {"S1", "S5"} <= {check.code for check in person.reservations}  # 12 people, one source
+    assert case.reference.people == {"genuine": 12, "manipulated": 12}
+    assert case.folder == space.root / "report" / "cases" / "a1"
+    there = {path.name for path in case.folder.iterdir()}
+    assert there == {
+        "report.html", "case.json", "evidence_scores.csv", "reference_scores.parquet", "log.jsonl", "head.txt", "manifest.json",
+    }  # fmt: skip
+    stored = json.loads((case.folder / "case.json").read_text())
+    assert stored["files"][0]["people"][0]["lr"]["llr"] == person.lr.llr
+    log = check_chain((case.folder / "log.jsonl").read_bytes())
+    assert log.holds
+    events = [entry.event for entry in log.entries]
+    assert [events[0], events[-1]] == ["opened", "closed"]
+    assert {
+        "versions",
+        "input",
+        "container",
+        "c2pa",
+        "reference",
+        "fit",
+        "validation",
+        "check",
+        "result",
+        "examined",
+    } <= set(events)
+    assert case.examination_head in (case.folder / "report.html").read_text()
+    assert verify_case(case.folder, [space.root / "incoming" / "clip.mp4"]).holds
+
+
+def test_equal_runs_give_equal_results_and_bytes(space, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1790000000")
+    first = _examine(space, case="b")
+    kept = space.root / "kept"
+    first.folder.rename(kept)
+    second = _examine(space, case="b")
+    assert second.results_sha256 == first.results_sha256
+    assert second.examination_head == first.examination_head
+    for path in kept.iterdir():
+        assert (second.folder / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_every_file_is_judged_apart(space, quick):
+    """One case of a dozen files: what cannot be read, or is refused, does not hinder the others."""
+    incoming, inside = space.root / "incoming", space.data / SET / "genuine" / "p05.mp4"
+    (incoming / "text.mp4").write_text("hello")
+    (incoming / "empty.mp4").touch()
+    (incoming / "cut.mp4").write_bytes((incoming / "clip.mp4").read_bytes()[:3000])
+    os.mkfifo(incoming / "pipe.mp4")
+    shutil.copy(inside, incoming / "copy.mp4")
+    _remux(inside, incoming / "remade.mkv")
+    write_evidence(space, "noisy.mp4", noise=45.0, seed=5)
+    write_evidence(space, "genuine.mp4", noise=11.0, seed=7)
+    write_evidence(space, "seven.mp4", frames=7)
+    write_evidence(space, "eight.mp4", frames=8)
+    case = case_file([incoming, incoming / "pipe.mp4", inside], RUN, SET, pdf="no", draws=200, progress=False, workspace=space)
+    files = {Path(file.name).name: file for file in case.files}
+    for name in ("text.mp4", "empty.mp4", "cut.mp4", "pipe.mp4"):
+        file = files[name]
+        assert file.status != "ok" and file.reason and not file.people, name
+        assert file.refusals[0].code == "R1" and "No statement can be made about" in file.sentence
+        assert str(incoming) not in file.reason
+    codes = {name: [check.code for check in file.people[0].refusals] for name, file in files.items() if file.people}
+    assert codes["clip.mp4"] == codes["genuine.mp4"] == []
+    assert codes["copy.mp4"] == codes["remade.mkv"] == codes["p05.mp4"] == ["R3"]
+    assert codes["noisy.mp4"] == ["R7"]
+    assert codes["seven.mp4"][0] == "R1" and "R1" not in codes["eight.mp4"]
+    said = {name: file.people[0].sentence for name, file in files.items() if file.people}
+    assert (
+        "same bytes" in said["copy.mp4"]
+        and "same pixels" in said["remade.mkv"]
+        and "lies in the folder" in said["p05.mp4"]
+    )
+    assert files["genuine.mp4"].people[0].lr.llr < 0 < files["clip.mp4"].people[0].lr.llr
+    for file in case.files:
+        for person in file.people:
+            assert (person.lr is None) == bool(person.refusals), file.name
+            assert person.lr is not None or (
+                person.halves is None and "no finding in either direction" in person.sentence
+            )
+    assert case.outcome == "statement"
+    assert verify_case(case.folder).holds
+
+
+def _remux(source: Path, target: Path) -> None:
+    """The same packets in another container."""
+    import av
+
+    with av.open(str(source)) as old, av.open(str(target), "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        for packet in old.demux(old.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                new.mux(packet)
+
+
+def test_refusal_of_a_case_leaves_no_likelihood_ratio_anywhere(space, quick):
+    propositions = {"h1": "The face is of a doll.", "h2": "It is of a person."}
+    case = _examine(space, evidence_domain="real", **propositions)
+    assert case.outcome == "no statement" and _codes(case)[0] == "R2"
+    assert (case.h1, case.h2) == tuple(propositions.values())
+    assert "This is no finding in either direction" in case.people[0].sentence
+    assert '"llr": ' not in json.dumps(json.loads((case.folder / "case.json").read_text())["files"])
+
+
+def test_evidence_that_changes_meanwhile_is_refused(space, monkeypatch, quick):
+    from dfworkbench.evidence import examine
+
+    clip, seen = space.root / "incoming" / "clip.mp4", examine.measure_file
+
+    def meddle(path, *rest):
+        found = seen(path, *rest)
+        with path.open("ab") as file:
+            file.write(b"\0")
+        return found
+
+    monkeypatch.setattr(examine, "measure_file", meddle)
+    case = _examine(space)
+    assert _codes(case) == ["R10"]
+    assert case.files[0].sha256_before != case.files[0].sha256_after
+    assert not verify_case(case.folder, [clip]).holds
+
+
+def test_stored_reference_scores_are_used_and_made_again_only_if_asked(space, monkeypatch, quick):
+    from dfworkbench.evidence import reference
+
+    folder = space.checkpoints / RUN / "evidence"
+    if not folder.is_dir():
+        _examine(space)
+    monkeypatch.setattr(reference, "measure", lambda *_: pytest.fail("the reference was scored again"))
+    assert _examine(space).outcome == "statement"
+    monkeypatch.setattr("dfworkbench.__version__", "99.0.0")
+    case = _examine(space, rescore=False)
+    assert _codes(case) == ["R8"] and "99.0.0" in case.people[0].sentence
+
+
+def test_what_a_statement_needs_is_told_before_scoring(space):
+    clip = str(space.root / "incoming" / "clip.mp4")
+    make_run(space, verdict="red", name="red")
+    make_run(space, verdict=None, name="never")
+    make_run(space, trained_on=SET, name="here")
+    wanted = {"checkpoint": RUN, "evidence": [clip], "reference": SET}
+    expected = (
+        ({}, set()),
+        ({"evidence_domain": "real"}, {"R2"}),
+        ({"checkpoint": "red"}, {"R6"}),
+        ({"checkpoint": "never"}, {"R6"}),
+    )
+    for changes, holding in (*expected, ({"checkpoint": "here"}, set())):
+        checks = needs(EvidenceSettings(**{**wanted, **changes}), space)
+        assert {check.code for check in checks if check.holds} == holding, changes
+        assert [check.code for check in checks] == ["R2", "R4", "R6"]
+    splits = space.labels / SET / "splits.csv"  # one person of the test split is now trained on
+    splits.write_text(splits.read_text().replace("p00.mp4,clips/p00", "p00.mp4,clips/p05"))
+    assert [
+        check.code for check in needs(EvidenceSettings(**{**wanted, "checkpoint": "here"}), space) if check.holds
+    ] == ["R6"]
+
+
+def test_wrong_input_is_refused_before_a_folder_is_made(space):
+    clip = space.root / "incoming" / "clip.mp4"
+    for error, path, settings in (
+        (DataNotFoundError, clip.parent / "none.mp4", {}),
+        (DataNotFoundError, clip, {"reference": "nowhere"}),
+        (DataNotFoundError, clip, {"reference_split": "val"}),  # the set has train and test
+        (ParameterError, clip, {"reference_split": "train"}),
+        (ParameterError, clip, {"h1": "only one"}),
+        (ParameterError, clip, {"question": "   "}),
+        (ParameterError, clip, {"case": "../up"}),
+        (ParameterError, clip, {"case": "x" * 65}),
+    ):
+        with pytest.raises(error):
+            case_file(path, RUN, **{"reference": SET, "progress": False, "workspace": space, **settings})
+    with pytest.raises(ParameterError, match="checkpoint"):
+        case_file(clip, "", SET, progress=False, workspace=space)
+    table = space.labels / SET / "videos.csv"
+    table.write_text(
+        "\n".join(line for line in table.read_text().splitlines() if "genuine/" not in line or "p00" in line)
+    )
+    with pytest.raises(InputError, match="0 genuine"):
+        case_file(clip, RUN, SET, progress=False, workspace=space)
+    assert not (space.root / "report").exists()
+
+
+def test_interrupted_examination_leaves_a_log_that_says_so(space, monkeypatch):
+    from dfworkbench.evidence import examine
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(examine, "measure_file", stop)
+    with pytest.raises(KeyboardInterrupt):
+        _examine(space, case="stopped")
+    log = check_chain((space.root / "report" / "cases" / "stopped" / "log.jsonl").read_bytes())
+    assert log.entries[-1].event == "interrupted" and not log.holds
+
+
+def test_command_reports_and_verifies(space, capsys, quick):
+    clip = space.root / "incoming" / "clip.mp4"
+    words = [
+        "report",
+        str(clip),
+        "--checkpoint",
+        RUN,
+        "--reference",
+        SET,
+        "--case",
+        "c1",
+        "--pdf",
+        "no",
+        "--draws",
+        "200",
+    ]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "10/10 seal" in said and "About person 1" in said and "closing head: " in said
+    folder = str(space.root / "report" / "cases" / "c1")
+    head = said.rpartition("closing head: ")[2].strip()
+    assert main(["report", "--verify", folder, "--evidence", str(clip), "--closing-head", head]) == 0
+    (Path(folder) / "evidence_scores.csv").write_text("changed")
+    assert main(["report", "--verify", folder]) == 1
+    assert "changed" in capsys.readouterr().out
+    assert main(["report", str(clip)]) == 2
+    assert "checkpoint" in capsys.readouterr().err
