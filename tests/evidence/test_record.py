@@ -1,5 +1,6 @@
 """The record of a case: what is logged, sealed and never overwritten; and that a check of it finds every change."""
 
+import errno
 import hashlib
 import json
 import os
@@ -109,6 +110,15 @@ def test_any_changed_byte_of_any_file_is_found(case):
             assert found[name] == "changed", (name, at)
         path.write_bytes(content)
     assert verify_case(case).holds
+
+
+def test_with_a_changed_log_the_manifest_tells_which_files_were_changed(case):
+    content = (case / LOG).read_bytes()
+    (case / LOG).write_bytes(content[:50] + bytes([content[50] ^ 1]) + content[51:])
+    found = statuses(case)
+    assert (found[LOG], found[MANIFEST], found[PAGE]) == ("changed", "unknown", "same")
+    (case / PAGE).write_text("another")
+    assert statuses(case)[PAGE] == "changed"
 
 
 @pytest.mark.parametrize("name", [PAGE, CASE, MANIFEST, HEAD, "c2pa/clip.mp4.json"])
@@ -358,6 +368,23 @@ def test_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "cases").write_text("a file")
     with pytest.raises(OutputError):
         Record.create(tmp_path / "cases", "a")
+
+
+def test_full_disk_does_not_make_folder_after_folder(tmp_path, monkeypatch):
+    def full(*args):
+        raise OutputError(errno.ENOSPC, "the disk is full")
+
+    monkeypatch.setattr("dfworkbench.evidence.record.HashChain", full)
+    with pytest.raises(OutputError, match="full"):
+        Record.create(tmp_path / "cases", "a")
+    assert [path.name for path in (tmp_path / "cases").iterdir()] == ["a"]
+
+
+def test_wrong_time_is_refused_before_a_folder_is_made(tmp_path, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "today")
+    with pytest.raises(ParameterError, match="today"):
+        Record.create(tmp_path / "cases", "a")
+    assert not (tmp_path / "cases").exists()
 
 
 def test_equal_runs_give_equal_bytes_under_source_date_epoch(tmp_path, evidence, weights, monkeypatch):
