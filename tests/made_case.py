@@ -134,7 +134,7 @@ def made_case(
     far = Check(
         "R7",
         True,
-        "The face lies outside the reference set: it is odder than what fits (p = 0.020, 50 people, limit 0.020).",
+        "The face lies outside the reference set: it is unlike its people (p = 0.020, 50 people, limit 0.020).",
         0.02,
     )
     name = "interview.mp4"
