@@ -33,12 +33,13 @@ hypotheses: setup  ## notebook 05 for all three hypotheses, after make demo (abo
 lab: setup  ## open JupyterLab on the notebooks
 	@$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --notebook-dir=. notebooks/00_start_here.ipynb
 
-# --no-loadscope-reorder keeps the order of tests/conftest.py: longest files first.
+# --no-loadscope-reorder keeps the order of tests/conftest.py: longest files first. Where Python is told to write no bytecode, each
+# of the many processes that tests start would compile all our modules again.
 test: setup  ## run all tests
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	@PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-fast: setup  ## run the tests that take no minutes: no notebooks, no kill tests, no browser
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder -m "not notebook and not slow and not browser" $(PYTEST_ARGS)
+	@PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder -m "not notebook and not slow and not browser" $(PYTEST_ARGS)
 
 check: setup  ## style (ruff), types (pyright), floors (import-linter)
 	@$(BIN)/ruff check .

@@ -15,18 +15,20 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from dfworkbench.core.errors import MissingDependencyError
+
 _CHUNK = 256  # crops per call of a network: bounds memory in a picture full of candidates
 
 
 class Networks(NamedTuple):
     """P-Net proposes, R-Net refines, O-Net decides and gives landmarks; see the methods of this module."""
 
-    pnet: torch.nn.Module
-    rnet: torch.nn.Module
-    onet: torch.nn.Module
+    pnet: nn.Module
+    rnet: nn.Module
+    onet: nn.Module
 
 
-class HalvingPool(torch.nn.Module):
+class HalvingPool(nn.Module):
     """`MaxPool2d(2, 2, ceil_mode=True)` from slices: the same values in a tenth of the time on a CPU."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -99,23 +101,29 @@ def _onet() -> _Network:
 
 @functools.cache
 def load_networks() -> Networks:
-    """The networks, in eval mode on the CPU; loaded once per process."""
+    """The networks, in eval mode on the CPU; loaded once per process.
+
+    Raises:
+        MissingDependencyError: facenet-pytorch is not installed.
+    """
     wheel = find_spec("facenet_pytorch")
     if wheel is None or wheel.origin is None:
-        raise ModuleNotFoundError("loading the face detector: facenet-pytorch is not installed; run `make setup`")
+        raise MissingDependencyError(
+            "loading the face detector: the package facenet-pytorch, which has its weights, is not installed. Expected version "
+            "2.5.3: pip install facenet-pytorch==2.5.3"
+        )
     folder = Path(wheel.origin).parent / "data"
-    with torch.random.fork_rng(
-        devices=[]
-    ):  # layers draw first weights: the random numbers of whoever calls stay as they are
+    with torch.device("meta"):  # first weights would be drawn, and change the random numbers of whoever calls
         nets = Networks(_pnet(), _rnet(), _onet())
     for name, net in nets._asdict().items():
-        net.load_state_dict(torch.load(folder / f"{name}.pt", map_location="cpu", weights_only=True))
+        # copied, not assigned: some lie transposed in the file, and sums over them round otherwise
+        net.to_empty(device="cpu").load_state_dict(torch.load(folder / f"{name}.pt", weights_only=True))
         net.eval().requires_grad_(False)
     return nets
 
 
 def propose(
-    pnet: torch.nn.Module, level: NDArray[np.uint8] | torch.Tensor
+    pnet: nn.Module, level: NDArray[np.uint8] | torch.Tensor
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """P-Net over one picture of the pyramid: `(h, w, 3)` uint8 RGB, or a float tensor `(1, 3, h, w)` in 0..255.
 
@@ -130,7 +138,7 @@ def propose(
         return probability[0, 1].numpy(), regression[0].numpy()
 
 
-def judge(net: torch.nn.Module, crops: NDArray[np.uint8] | torch.Tensor) -> tuple[NDArray[np.float32], ...]:
+def judge(net: nn.Module, crops: NDArray[np.uint8] | torch.Tensor) -> tuple[NDArray[np.float32], ...]:
     """R-Net or O-Net over crops.
 
     Args:

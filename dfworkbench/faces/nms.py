@@ -38,6 +38,6 @@ def _load_library() -> None:
     for folder in (package.submodule_search_locations or ()) if package else ():
         for name in (stem + suffix for stem in _LIBRARIES for suffix in EXTENSION_SUFFIXES):
             if (Path(folder) / name).is_file():
-                torch.ops.load_library(Path(folder) / name)
+                torch.ops.load_library(str(Path(folder) / name))
                 return
     import torchvision.ops  # noqa: F401  an installation of another kind: its own way to its operators

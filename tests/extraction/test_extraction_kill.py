@@ -60,7 +60,7 @@ def test_killed_at_random_moments_nothing_is_lost_and_nothing_done_twice(tmp_pat
     for further in FINISHED_BEFORE_A_KILL:
         before = finished(disturbed)
         process = start(videos, disturbed)
-        wanted, deadline = before + further, time.monotonic() + 60
+        wanted, deadline = before + further, time.monotonic() + 300
         while finished(disturbed) < wanted and time.monotonic() < deadline and process.poll() is None:
             time.sleep(0.002)
         time.sleep(rng.uniform(0, 3 if not further else 0.08))

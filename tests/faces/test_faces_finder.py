@@ -8,7 +8,7 @@ from dfworkbench.core.errors import InputError
 from dfworkbench.core.geometry import iou_matrix
 from dfworkbench.faces import FaceFinder, FaceSettings
 from dfworkbench.faces.mtcnn import _nms_over_smaller
-from dfworkbench.faces.networks import HalvingPool
+from dfworkbench.faces.networks import HalvingPool, load_networks
 from dfworkbench.faces.pyramid import scales
 
 PLAIN = FaceSettings(min_face_px=20, min_probability=0.7, detect_long_side_px=100_000)
@@ -33,6 +33,21 @@ def test_exact_mode_equals_facenet_pytorch(picture):
     np.testing.assert_allclose(faces.boxes, np.array(boxes, float), atol=2e-3)
     np.testing.assert_allclose(faces.probabilities, np.array(probabilities, float), atol=1e-5)
     np.testing.assert_allclose(faces.landmarks, np.array(points, float), atol=5e-3)
+
+
+def test_the_networks_answer_as_those_of_facenet_pytorch_to_the_last_bit():
+    from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
+
+    before = torch.get_rng_state()
+    ours = load_networks.__wrapped__()
+    assert torch.equal(torch.get_rng_state(), before)
+    generator = torch.Generator().manual_seed(0)
+    for net, theirs, size in zip(ours, (PNet(), RNet(), ONet()), (37, 24, 48), strict=True):
+        images = torch.randn(5, 3, size, size, generator=generator)
+        with torch.inference_mode():
+            # the package pools otherwise, to the same values
+            assert all(map(torch.equal, net(images), theirs(images)))
+        assert not any(parameter.requires_grad for parameter in net.parameters())
 
 
 def test_fast_mode_finds_the_same_faces(finder, picture):

@@ -15,7 +15,7 @@ from dfworkbench.runs.run import Run
 from dfworkbench.training import TrainSettings, prepare, train
 
 ENCODER = TrainSettings(
-    dataset="toy", detector="identity_resnet18", size_px=32, epochs=2, batch_size=8, learning_rate=1e-3, balance="none",
+    dataset="toy", detector="identity_resnet18", size_px=32, epochs=2, batch_size=16, learning_rate=1e-3, balance="none",
     schedule="constant", frames_per_video=10, threads=1, name="encoder", device="cpu", flip=0, box_jitter=0, colour_jitter=0,
     degrade=0, detector_options={"alignment": "box"},
 )  # fmt: skip
