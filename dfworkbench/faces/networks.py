@@ -116,8 +116,9 @@ def load_networks() -> Networks:
     with torch.device("meta"):  # first weights would be drawn, and change the random numbers of whoever calls
         nets = Networks(_pnet(), _rnet(), _onet())
     for name, net in nets._asdict().items():
-        # copied, not assigned: some lie transposed in the file, and sums over them round otherwise
-        net.to_empty(device="cpu").load_state_dict(torch.load(folder / f"{name}.pt", weights_only=True))
+        weights = torch.load(folder / f"{name}.pt", map_location="cpu", weights_only=True)
+        # some lie transposed in the file, and sums over such weights round otherwise
+        net.load_state_dict({key: value.contiguous() for key, value in weights.items()}, assign=True)
         net.eval().requires_grad_(False)
     return nets
 

@@ -20,18 +20,15 @@ def test_the_same_boxes_in_the_same_order_as_torchvision():
 
 
 def test_a_process_that_finds_faces_loads_neither_torchvision_nor_the_compiler_of_torch():
-    # each is seconds in every process of an extraction; a later import of torchvision must find its operators
+    # each is seconds in every process of an extraction
     code = """
 import sys
 import numpy as np
 import dfworkbench.extraction
 from dfworkbench.faces import FaceFinder
 FaceFinder().find(np.random.default_rng(0).integers(0, 255, (80, 80, 3), np.uint8))
-loaded = {"torchvision", "torch._dynamo"} & set(sys.modules)
-import torch, torchvision
-box = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
-print(sorted(loaded), torchvision.ops.nms(box, torch.ones(1), 0.5).tolist())
+print(sorted({"torchvision", "torch._dynamo", "sympy"} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[] [0]\n"
+    assert done.stdout == "[]\n"
     assert done.stderr == ""
