@@ -171,12 +171,12 @@ def _report(given: argparse.Namespace) -> int:
     if given.verify is not None:
         from dfworkbench.evidence.verify import verify_case
 
-        found = verify_case(given.verify, evidence, given.closing_head)
+        found = verify_case(given.verify, evidence, given.closing_head, given.rerun)
         say(str(found))
         return 0 if found.holds else FOUND
-    if given.closing_head:
+    if given.closing_head or given.rerun:
         raise ParameterError(
-            "dfworkbench report: --closing-head is for --verify FOLDER. Leave it out, or name the folder."
+            "dfworkbench report: --closing-head and --rerun are for --verify FOLDER. Leave them out, or name the folder."
         )
     from dfworkbench.evidence.examine import examine
     from dfworkbench.zoo.card_runs import require_no_bare_card
@@ -270,6 +270,11 @@ COMMANDS: dict[str, Command] = {
                 "default": "",
                 "metavar": "HASH",
                 "help": "for --verify: the head that was sent or time-stamped",
+            },
+            "--rerun": {
+                "type": Path,
+                "metavar": "FOLDER",
+                "help": "for --verify: the case of a rerun, to compare its results",
             },
         },
     ),

@@ -70,7 +70,8 @@ def check_outputs(folder: Path, log: Checked) -> Iterator[Finding]:
     for path in files_of(folder):
         name = path.relative_to(folder).as_posix()
         if name not in expected and name not in (LOG, HEAD):
-            yield Finding(name, UNKNOWN, "the record does not name it")
+            why = "the log, which has its hash, does not hold" if name == MANIFEST else "the record does not name it"
+            yield Finding(name, UNKNOWN, why)
 
 
 def check_heads(folder: Path, log: Checked, closing_head: str) -> Iterator[Finding]:
