@@ -35,6 +35,7 @@ _HASH = "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
 def visible_text(html: str) -> str:
     """The text that a reader sees, and alt texts; without passages that are quoted to warn of them."""
     html = re.sub(r'alt="([^"]*)"', r">\1<", html)
+    html = re.sub(r"</(?:t[dh]|p|li|h\d|div|dd|dt)>", " | ", html)  # sentences do not run from one block into the next
     html = re.sub(r"<q>.*?</q>|<style>.*?</style>|data:[^\"]*", " ", html, flags=re.DOTALL)
     return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html)))
 
@@ -133,7 +134,7 @@ def made_case(
     far = Check(
         "R7",
         True,
-        "The face lies outside the reference set: it is odder than what fits (p = 0.020, 50 people, limit 0.020).",
+        "The face lies outside the reference set: it is unlike its people (p = 0.020, 50 people, limit 0.020).",
         0.02,
     )
     name = "interview.mp4"

@@ -8,6 +8,7 @@ from dfworkbench.core.html import figure_html, html_table
 from dfworkbench.core.names import FAKE
 from dfworkbench.evidence.case import CaseFile, EvidenceFile, Person, Quantity
 from dfworkbench.evidence.page_parts import check_notes, facts, lr_range, lr_text, number, paragraph, png, text
+from dfworkbench.evidence.refusals import r7_limit
 from dfworkbench.evidence.words import BANDS, file_propositions, rounded_lr
 from dfworkbench.show.plots.likelihood_ratios import LrBar, plot_lr_bars, plot_score_place, plot_score_timeline
 
@@ -130,6 +131,12 @@ def applicability(case: CaseFile) -> str:
     rows = [("detector trained on", text(detector)), (f"reference set {case.reference.name}", case.reference.domain)]
     rows += [(f"evidence {file.name}", file.domain) for file in case.files]
     body = "<h3>Domains</h3>" + html_table(["", "generated or real"], rows, row_heads=True)
+    fewest = min(case.reference.people.values(), default=0)
+    body += paragraph(
+        "A face is refused (R7) where p is at most 1 / (people + 1), but not below 0.01. About as large a share of faces "
+        f"that do fit is refused in vain: {r7_limit(fewest):.1%} with the {fewest} people of the smaller class. With few "
+        "people the test finds only large differences."
+    )
     for person in case.people:
         body += _applies(person, len(case.files) > 1)
     return body

@@ -8,7 +8,8 @@ _PARTS = """
 .dfw .first h1 {font-size: 22px; margin: 0 0 4px}
 .dfw .first h2 {border: none; font-size: 11.5px; letter-spacing: .06em; text-transform: uppercase; color: var(--dfw-soft);
   margin: 14px 0 2px; padding: 0}
-.dfw .first ul {margin: 2px 0 4px; padding-left: 20px} .dfw .first p {margin: 2px 0 4px; max-width: 92ch} .dfw .reading {font-size: 14px}
+.dfw .first ul {margin: 2px 0 4px; padding-left: 20px}
+.dfw .first p {margin: 2px 0 4px; max-width: 92ch} .dfw .reading {font-size: 14px}
 .dfw .findings .finding p:first-of-type {font-size: 17px; line-height: 1.45}
 .dfw .foot {border-top: 1px solid var(--dfw-line); margin-top: 10px; padding-top: 6px; font-size: 11.5px; color: var(--dfw-soft);
   overflow-wrap: anywhere}

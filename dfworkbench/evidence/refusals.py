@@ -162,7 +162,12 @@ def r7_applicability(p: float, people: int, far: Sequence[str] = ()) -> Check:
             "R7", True, f"The face lies outside the reference set: {', '.join(far)} differ by a factor of 2 or more.", p
         )
     if not p > limit:
-        return Check("R7", True, f"The face lies outside the reference set: it is odder than what fits ({words}).", p)
+        return Check(
+            "R7",
+            True,
+            f"The face lies outside the reference set: it is less like its people than they are like one another ({words}).",
+            p,
+        )
     return Check("R7", False, f"There is no sign that the face is unlike the reference set ({words}).", p)
 
 

@@ -41,7 +41,7 @@ def test_the_test_of_words_sees_what_it_looks_for(pages):
 
 def test_the_first_page_says_what_was_asked_found_and_not_found(cases):
     text = visible_text(first_page(cases["many"]))
-    for words in ("H1 The face of person k in interview.mp4", "H2 It was not manipulated", "5f70bf18a086", *KINDS):
+    for words in ("H1 | The face of person k in interview.mp4", "H2 | It was not manipulated", "5f70bf18a086", *KINDS):
         assert words in text
     assert "33 times more probable if H1 is true than if H2 is true" in text
     assert "25 times more probable if H2 is true than if H1 is true" in text

@@ -11,7 +11,7 @@ import pytest
 
 from dfworkbench.core.errors import DataNotFoundError, MediaError, OutputError, ParameterError
 from dfworkbench.core.hash_chain import HashChain, check_chain
-from dfworkbench.evidence.case import hash_results
+from dfworkbench.evidence.case_json import hash_results
 from dfworkbench.evidence.record import CASE, HEAD, LOG, MANIFEST, PAGE, Record, hash_input
 from dfworkbench.evidence.rerun import check_rerun
 from dfworkbench.evidence.verify import verify_case
