@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dfworkbench.__main__ import main
 from dfworkbench.core.errors import DataNotFoundError, MediaError, OutputError, ParameterError
 from dfworkbench.core.hash_chain import HashChain, check_chain
 from dfworkbench.evidence.case_json import hash_results
@@ -243,6 +244,21 @@ def test_rerun_of_a_real_record(case, tmp_path, evidence, weights):
     assert verify_case(case, rerun=again).holds
     with pytest.raises(DataNotFoundError, match="none"):
         verify_case(case, rerun=tmp_path / "none")
+
+
+def test_command_verifies_and_compares(case, tmp_path, evidence, weights, capsys):
+    again = str(make_case(tmp_path, evidence, weights))
+    head = verify_case(case).closing_head
+    named = ["report", "--verify", str(case), "--evidence", str(evidence), "--closing-head", head, "--rerun", again]
+    assert main(named) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "same      results of 2026-017-2" in lines
+    assert "same      closing head" in lines
+    assert main([*named[:-1], str(with_results(tmp_path / "b", {"person 1": "0.5"}))]) == 1
+    evidence.write_bytes(b"another")
+    assert main(["report", "--verify", str(case)]) == 1
+    assert main(["report", "--verify", str(tmp_path / "none")]) == 2
+    assert main(["report", str(evidence), "--rerun", again]) == 2
 
 
 def test_case_that_exists_is_never_overwritten_and_its_head_is_named(case, tmp_path, evidence, weights):
