@@ -27,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        0; 1 if the doctor found something or a case differs from its record; 2 if the input was refused, with the message on standard error.
+        0; 1 if the doctor found something or a case differs from its record; 2 if the input was refused, with the message on
+        standard error.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     want_traceback = False
@@ -265,8 +266,16 @@ COMMANDS: dict[str, Command] = {
                 "metavar": "FOLDER",
                 "help": "compare a case with its record instead, and the files of --evidence with what was examined",
             },
-            "--closing-head": {"default": "", "metavar": "HASH", "help": "for --verify: the head that was sent or time-stamped"},
-            "--rerun": {"type": Path, "metavar": "FOLDER", "help": "for --verify: the case of a rerun, to compare its results"},
+            "--closing-head": {
+                "default": "",
+                "metavar": "HASH",
+                "help": "for --verify: the head that was sent or time-stamped",
+            },
+            "--rerun": {
+                "type": Path,
+                "metavar": "FOLDER",
+                "help": "for --verify: the case of a rerun, to compare its results",
+            },
         },
     ),
     "import": Command(

@@ -10,7 +10,7 @@ from typing import Any
 from dfworkbench.core.errors import MediaError
 from dfworkbench.core.hash_chain import Checked, Entry
 from dfworkbench.core.safe_paths import path_problem, printable
-from dfworkbench.evidence.case import hash_results
+from dfworkbench.evidence.case_json import hash_results
 from dfworkbench.evidence.record import (
     CASE,
     EVIDENCE,
