@@ -27,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        0; 1 if the doctor found something or a case differs from its record; 2 if the input was refused, with the message on standard error.
+        0; 1 if the doctor found something or a case differs from its record; 2 if the input was refused, with the message on
+        standard error.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     want_traceback = False
@@ -170,11 +171,13 @@ def _report(given: argparse.Namespace) -> int:
     if given.verify is not None:
         from dfworkbench.evidence.verify import verify_case
 
-        found = verify_case(given.verify, evidence, given.closing_head)
+        found = verify_case(given.verify, evidence, given.closing_head, given.rerun)
         say(str(found))
         return 0 if found.holds else FOUND
-    if given.closing_head:
-        raise ParameterError("dfworkbench report: --closing-head is for --verify FOLDER. Leave it out, or name the folder.")
+    if given.closing_head or given.rerun:
+        raise ParameterError(
+            "dfworkbench report: --closing-head and --rerun are for --verify FOLDER. Leave them out, or name the folder."
+        )
     from dfworkbench.evidence.examine import examine
     from dfworkbench.zoo.card_runs import require_no_bare_card
 
@@ -263,7 +266,16 @@ COMMANDS: dict[str, Command] = {
                 "metavar": "FOLDER",
                 "help": "compare a case with its record instead, and the files of --evidence with what was examined",
             },
-            "--closing-head": {"default": "", "metavar": "HASH", "help": "for --verify: the head that was sent or time-stamped"},
+            "--closing-head": {
+                "default": "",
+                "metavar": "HASH",
+                "help": "for --verify: the head that was sent or time-stamped",
+            },
+            "--rerun": {
+                "type": Path,
+                "metavar": "FOLDER",
+                "help": "for --verify: the case of a rerun, to compare its results",
+            },
         },
     ),
     "import": Command(

@@ -56,11 +56,6 @@ def plain(value: Any) -> Any:
     return _text(str(value))
 
 
-def canonical_hash(value: Any) -> str:
-    """SHA-256 of the canonical form of a value, floats by `repr`."""
-    return hashlib.sha256(canonical(plain(value))).hexdigest()
-
-
 def utc_now() -> str:
     """The time in UTC, to the second, as ISO 8601; that of SOURCE_DATE_EPOCH where it is set, so that runs can be repeated.
 

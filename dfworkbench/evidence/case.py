@@ -1,15 +1,10 @@
-"""The case file as values: checks, likelihood ratios, people, files, validation, reference set; and their JSON.
+"""The case file as values: checks, likelihood ratios, people, files, validation, reference set.
 
 All LRs are log10. H1: the face was manipulated; H2: it was not. Nothing here computes: `evidence.examine` fills these values; the
 page, the record and the notebook read them.
 """
 
-import dataclasses
-import hashlib
-import json
-import math
 from dataclasses import dataclass, field
-from datetime import datetime
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -324,67 +319,3 @@ class CaseFile:
         body += "".join(note_html(check.sentence) for check in self.refusals)
         body += html_table(["file", "person", "frames", "finding"], rows)
         return wrap(body)
-
-
-def to_json(case: CaseFile) -> dict[str, Any]:
-    """The case for `case.json`: `results` as they are hashed, their hash, and everything else but pictures.
-
-    NaN becomes None. Numbers in `results` are text by `repr`, so that equal results give equal bytes.
-    """
-    whole = _plain(case, exact=False)
-    del whole["log"]
-    return {**whole, "results": results(case)}
-
-
-def results(case: CaseFile) -> dict[str, Any]:
-    """What a rerun must give again: scores, LRs, checks, validation; no times, and no paths but names."""
-    left_out = {"path", "folder", "thumbnail", "container", "credentials", "nearest"}
-    chosen = {
-        name: getattr(case, name) for name in ("h1", "h2", "reference", "validation", "files", "checks", "outcome")
-    }
-    return {name: _plain(value, exact=True, left_out=left_out) for name, value in chosen.items()}
-
-
-def results_sha256(case: CaseFile) -> str:
-    """SHA-256 of the canonical JSON of `results`."""
-    return hash_results(results(case))
-
-
-def hash_results(block: dict[str, Any]) -> str:
-    """SHA-256 of a results block, as `case.json` holds it: sorted keys, no blanks, UTF-8."""
-    text = json.dumps(block, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _plain(value: Any, exact: bool, left_out: set[str] | frozenset[str] = frozenset({"thumbnail"})) -> Any:
-    """A value as JSON knows it; `exact` writes floats as text."""
-
-    def plain(inner: Any) -> Any:
-        return _plain(inner, exact, left_out)
-
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        names = [f.name for f in dataclasses.fields(value) if f.name not in left_out]
-        return {name: plain(getattr(value, name)) for name in names}
-    if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return {name: plain(inner) for name, inner in value._asdict().items()}  # pyright: ignore[reportAttributeAccessIssue]
-    if isinstance(value, dict):
-        return {str(name): plain(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(inner) for inner in value]
-    if isinstance(value, pd.DataFrame):
-        return [plain(row) for row in value.to_dict("records")]
-    if isinstance(value, np.ndarray):
-        return [plain(inner) for inner in value.tolist()]
-    return _scalar(value, exact)
-
-
-def _scalar(value: Any, exact: bool) -> Any:
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float):
-        if math.isnan(value):
-            return None
-        return repr(value) if exact or math.isinf(value) else value
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return str(value) if isinstance(value, Path) else value

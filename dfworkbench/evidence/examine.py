@@ -4,57 +4,28 @@ Refusals that need no scoring are said first, and the examination goes on: a cas
 """
 
 import dataclasses
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dfworkbench.core.errors import MediaError
 from dfworkbench.core.hash_chain import utc_now
-from dfworkbench.core.names import FAKE, REAL
-from dfworkbench.core.provenance import git_state
 from dfworkbench.core.workspace import Workspace
 from dfworkbench.datasets.audit.leak_note import run_note
 from dfworkbench.datasets.domain import caveat
 from dfworkbench.evaluation.scoring.media_files import as_paths
-from dfworkbench.evidence.applicability import Applicable, fit_applicability
-from dfworkbench.evidence.case import (
-    NO_STATEMENT,
-    STATEMENT,
-    CaseFile,
-    Check,
-    EvidenceFile,
-    Reference,
-    Validation,
-    results_sha256,
-)
-from dfworkbench.evidence.faces import FacesOfFile, measure_file
-from dfworkbench.evidence.findings import Basis, examine_file, reference_checks
-from dfworkbench.evidence.intake import (
-    Incoming,
-    Setup,
-    copy_check,
-    domain_check,
-    hash_evidence,
-    look_into,
-    set_up,
-    unreadable,
-    whole_case_checks,
-)
-from dfworkbench.evidence.lr_system import fit_system
+from dfworkbench.evidence.case import NO_STATEMENT, STATEMENT, CaseFile, EvidenceFile, Reference, Validation
+from dfworkbench.evidence.case_json import results_sha256
+from dfworkbench.evidence.comparison import compare_tracks
+from dfworkbench.evidence.findings import Basis, examine_file, in_order
+from dfworkbench.evidence.intake import Setup, domain_check, hash_evidence, look_into, set_up, whole_case_checks
 from dfworkbench.evidence.method import command_of, method_of, reproduction_of
 from dfworkbench.evidence.outputs import require_pdf, write_outputs
-from dfworkbench.evidence.overlap import same_frames, stored_frames
 from dfworkbench.evidence.progress import Say, Stages
-from dfworkbench.evidence.record import EVIDENCE_AFTER, Record, cases_folder
-from dfworkbench.evidence.reference import ScoredReference, describe, score_reference
-from dfworkbench.evidence.reference_scores import ReferenceScores, reference_scores
+from dfworkbench.evidence.record import Record, cases_folder
+from dfworkbench.evidence.reference import describe, score_reference
 from dfworkbench.evidence.settings import MOST_CASE_NAME, EvidenceSettings
-from dfworkbench.evidence.tracks import CATEGORIES, NUMBERS, VECTORS, intraclass_correlation
-from dfworkbench.evidence.validation import DRAWS, validate
+from dfworkbench.evidence.steps import find_faces, fit_reference, frames_elsewhere, hash_again, hash_inputs, say_early
 from dfworkbench.evidence.words import limits, propositions
-from dfworkbench.faces.settings import FaceSettings
-from dfworkbench.runs.layout import EVIDENCE, PROVENANCE, SETTINGS
 from dfworkbench.runs.run import Run
 
 STAGES = (
@@ -120,23 +91,23 @@ def examine(settings: EvidenceSettings, workspace: Workspace | None = None, say:
         record.add("versions", **reproduction_of(setup))
         stages.begin("hashes")
         hashes = hash_evidence(setup, record)
-        _hash_inputs(setup, record)
+        hash_inputs(setup, record)
         stages.begin("container and content credentials")
         incoming = look_into(setup, hashes, record)
         stages.begin("what a statement needs")
         early, notes = whole_case_checks(setup)
-        _say_early(stages, record, [*early, *_of_files(setup, incoming)])
+        say_early(setup, incoming, early, record, stages)
         stages.begin("reference scores")
         scored = score_reference(
             setup.loaded, setup.reference, settings.reference_split, rescore=settings.rescore, told=stages.count
         )
-        basis, validation = _fit(setup, scored, early, record, stages)
+        basis, validation = fit_reference(setup, scored, early, record, stages)
         stages.begin("faces")
-        found = _faces(setup, incoming, record, stages)
-        elsewhere = _frames_elsewhere(setup, found, stages)
+        found = find_faces(setup, incoming, record, stages)
+        elsewhere = frames_elsewhere(setup, found, stages)
         stages.begin("comparison with the reference set")
-        compared = _compare(scored, found)
-        after = _hash_again(setup, incoming, record)
+        compared = compare_tracks(scored, {key: of.tracks for key, of in found.items()}, faces=settings.reference_faces)
+        after = hash_again(setup, incoming, record)
         stages.begin("likelihood ratios")
         files = tuple(
             examine_file(
@@ -177,108 +148,6 @@ def _usual_name(setup: Setup) -> str:
     return f"{utc_now()[:10]}-{safe}"[:MOST_CASE_NAME]
 
 
-def _hash_inputs(setup: Setup, record: Record) -> None:
-    """Hashes of what the run and the reference set consist of."""
-    weights, labels = setup.loaded.path, setup.reference.folder
-    inputs = {"weights": weights, "settings": weights.parent / SETTINGS, "provenance": weights.parent / PROVENANCE}
-    inputs |= {name: labels / name for name in ("videos.csv", "splits.csv")}
-    for role, path in inputs.items():
-        if path.is_file():
-            record.add_input(path, role)
-
-
-def _of_files(setup: Setup, incoming: Sequence[Incoming]) -> list[Check]:
-    domains = dict.fromkeys(one.domain for one in incoming)
-    return [*(domain_check(setup, domain) for domain in domains), *(copy_check(one) for one in incoming if one.copies)]
-
-
-def _say_early(stages: Stages, record: Record, checks: Sequence[Check]) -> None:
-    refusing = [check for check in checks if check.refuses]
-    for check in refusing:
-        record.add("refused", code=check.code, sentence=check.sentence)
-        stages.tell(f"    No statement will be possible ({check.code}): {check.sentence}")
-    if not refusing:
-        stages.tell("    Nothing so far stands against a statement.")
-
-
-def _fit(
-    setup: Setup, scored: ScoredReference, early: Sequence[Check], record: Record, stages: Stages
-) -> tuple[Basis, Validation | None]:
-    """The LR system with its validation, and the rules that they decide."""
-    settings, people = setup.settings, {"genuine": scored.people(REAL), "manipulated": scored.people(FAKE)}
-    record.add("reference", name=setup.reference.name, split=settings.reference_split, people=people, **scored.now)
-    stages.tell(f"    {len(scored.tracks.table)} tracks{'' if scored.rescored else ' from the store'}")
-    stages.begin("validation")
-    system, validation = None, None
-    if min(people.values()) > 1:
-        stages.tell(f"    leaving out each of {len(_rows(scored).groups)} people")
-        system = fit_system(_rows(scored), settings.draws, settings.seed)
-        validation = validate(system, min(settings.draws, DRAWS), settings.seed)
-        bounds = system.bounds._asdict()
-        record.add("fit", slope=system.whole.slope, offset=system.whole.offset, bounds=bounds)
-        figures = {
-            name: getattr(validation, name)
-            for name in ("cllr", "cllr_low", "cllr_high", "cllr_min", "cllr_cal", "devpav")
-        }
-        record.add("validation", **figures, misleading=validation.misleading)
-    _, dirty = git_state()
-    checks = (*early, *reference_checks(scored, validation, system, dirty))
-    return Basis(setup, scored, system, checks, intraclass_correlation(scored.tracks)), validation
-
-
-def _rows(scored: ScoredReference) -> ReferenceScores:
-    table = scored.tracks.table[scored.tracks.table["score"].notna()]
-    return reference_scores(table["score"], table["label"], table["group"], table["kind"])
-
-
-def _faces(setup: Setup, incoming: Sequence[Incoming], record: Record, stages: Stages) -> dict[str, FacesOfFile]:
-    """Faces of every file that can be read."""
-    found: dict[str, FacesOfFile] = {}
-    faces = setup.faces or FaceSettings()
-    for number, one in enumerate(incoming, start=1):
-        if not unreadable(one):
-            with tempfile.TemporaryDirectory(prefix="dfworkbench-") as folder:
-                found[one.key] = measure_file(one.path, one.key, setup.loaded, faces, Path(folder))
-            of = found[one.key]
-            record.add("faces", file=one.name, status=of.status, reason=of.reason, decoded=of.decoded)
-        stages.count(number, len(incoming))
-    return found
-
-
-def _frames_elsewhere(setup: Setup, found: Mapping[str, FacesOfFile], stages: Stages) -> dict[str, list[str]]:
-    """Frames of the evidence that the reference set or the training data have too, by file."""
-    elsewhere: dict[str, list[str]] = {}
-    folder = setup.loaded.path.parent / EVIDENCE
-    hashed = [of.hashes for of in found.values() if of.hashes is not None]
-    for known in setup.sets if hashed else ():
-        stored = stored_frames(known, folder, lambda text: stages.tell(f"    {text}"))
-        for hashes in hashed:
-            for key, words in same_frames(hashes, known, stored).items():
-                elsewhere.setdefault(key, []).extend(words)
-    return elsewhere
-
-
-def _compare(scored: ScoredReference, found: Mapping[str, FacesOfFile]) -> dict[str, list[Applicable]]:
-    """How each track of each file compares with the reference people."""
-    if all(of.tracks is None for of in found.values()):
-        return {}
-    fitted = fit_applicability(scored.tracks.table, NUMBERS, VECTORS, CATEGORIES)
-    tables = {key: of.tracks.table for key, of in found.items() if of.tracks is not None}
-    return {key: [fitted.compare(row) for _, row in table.iterrows()] for key, table in tables.items()}
-
-
-def _hash_again(setup: Setup, incoming: Sequence[Incoming], record: Record) -> dict[str, str]:
-    """Hashes of the evidence after it was read; "" for a file that cannot be read."""
-    after: dict[str, str] = {}
-    for one in incoming:
-        try:
-            after[one.key] = record.add_input(one.path, EVIDENCE_AFTER).sha256 if one.hashed else ""
-        except MediaError as error:
-            record.add("warning", file=one.name, reason=str(error).replace(str(one.path), one.path.name))
-            after[one.key] = ""
-    return after
-
-
 def _assemble(
     basis: Basis, files: tuple[EvidenceFile, ...], reference: Reference, validation: Validation | None, folder: Path
 ) -> CaseFile:
@@ -300,7 +169,7 @@ def _assemble(
         reference=reference,
         validation=validation,
         files=files,
-        checks=(*(domain_check(setup, domain) for domain in domains), *basis.checks),
+        checks=in_order([*(domain_check(setup, domain) for domain in domains), *basis.checks]),
         limits=limits(reference.people["genuine"], reference.people["manipulated"], kinds, said),
         method=method_of(setup, dict(basis.scored.now)),
         reproduction=reproduction_of(setup),

@@ -9,8 +9,8 @@ import pandas as pd
 from dfworkbench.core.names import FAKE, REAL, STATUS_OK
 from dfworkbench.evidence import refusals as r
 from dfworkbench.evidence import reservations as s
-from dfworkbench.evidence.applicability import Applicable
 from dfworkbench.evidence.case import Check, EvidenceFile, LrValue, Person, Validation
+from dfworkbench.evidence.comparison import Compared
 from dfworkbench.evidence.faces import FacesOfFile
 from dfworkbench.evidence.intake import Incoming, Setup, copy_check, credentials_dict, domain_check
 from dfworkbench.evidence.lr_system import LrSystem
@@ -68,7 +68,7 @@ def examine_file(
     found: FacesOfFile | None,
     sha256_after: str,
     frames_elsewhere: list[str],
-    applicability: Sequence[Applicable],
+    compared: Sequence[Compared],
 ) -> EvidenceFile:
     """What is said of a file and of everybody in it.
 
@@ -78,7 +78,7 @@ def examine_file(
         found: Its faces; None where it could not be read.
         sha256_after: Its hash afterwards; "" where it cannot be read any more.
         frames_elsewhere: Frames that the reference set or the training data have too.
-        applicability: How each of its tracks compares with the reference set.
+        compared: How each of its tracks compares with the reference set.
     """
     status, reason = (found.status, found.reason) if found else (incoming.status, incoming.reason)
     before = incoming.hashed.sha256 if incoming.hashed else ""
@@ -90,7 +90,7 @@ def examine_file(
     people: tuple[Person, ...] = ()
     if found is not None and found.tracks is not None and status == STATUS_OK:
         rows = range(len(found.tracks.table))
-        people = tuple(_person(basis, incoming, found, row, own, applicability[row]) for row in rows)
+        people = tuple(_person(basis, incoming, found, row, own, compared[row]) for row in rows)
     else:
         own.insert(0, r.r1_scored_frames(status if status != STATUS_OK else "no_face", reason, 0))
     refused = _refusing([*own, *basis.checks])
@@ -110,19 +110,19 @@ def _person(
     found: FacesOfFile,
     row: int,
     of_file: Sequence[Check],
-    compared: Applicable,
+    compared: Compared,
 ) -> Person:
     tracks = found.tracks
     assert tracks is not None  # the caller looked
-    of = tracks.table.iloc[row]
+    of, fits = tracks.table.iloc[row], compared.fits
     scores = tracks.log_odds(row)
     checks = [
         r.r1_scored_frames(STATUS_OK, "", int(of["frames"]), picture=found.still, failed=int(of["bad_frames"])),
         *of_file,
         r.r9_default_value(scores, basis.scored.tracks.table["score"].dropna()),
         *basis.checks,
-        r.r7_applicability(compared.p, compared.people, compared.far),
-        s.s6_applicability(compared.p, compared.people, compared.odd),
+        r.r7_applicability(fits.p, fits.people, fits.far),
+        s.s6_applicability(fits.p, fits.people, fits.odd),
         s.s7_identities(len(tracks.table), told_apart=_tells_apart(basis.scored)),
         s.s10_credentials(incoming.credentials.state if incoming.credentials else None),
         s.s11_reference_person((), looked=False),
@@ -144,11 +144,12 @@ def _person(
         timeline=_timeline(tracks.frames, int(of["track"])),
         lr=value,
         refusals=refused,
-        reservations=tuple(_sorted(check for check in checks if check.holds and not check.refuses)) if value else (),
-        applicability=compared.quantities,
-        applicability_p=compared.p,
+        reservations=in_order(check for check in checks if check.holds and not check.refuses) if value else (),
+        applicability=fits.quantities,
+        applicability_p=fits.p,
         n_eff=effective_frames(int(of["frames"]), basis.correlation) if np.isfinite(basis.correlation) else None,
         sentence=f"About {name}: {finding(value)}" if value else no_statement(name, refused),
+        nearest=compared.nearest,
     )
 
 
@@ -175,8 +176,9 @@ def _file_lr(basis: Basis, people: Sequence[Person]) -> LrValue | None:
 
 
 def _refusing(checks: Sequence[Check]) -> tuple[Check, ...]:
-    return tuple(_sorted(check for check in checks if check.refuses))
+    return in_order(check for check in checks if check.refuses)
 
 
-def _sorted(checks: Iterable[Check]) -> list[Check]:
-    return sorted(dict.fromkeys(checks), key=lambda check: (check.code[0], int(check.code[1:])))
+def in_order(checks: Iterable[Check]) -> tuple[Check, ...]:
+    """Each check once, refusals first, by number."""
+    return tuple(sorted(dict.fromkeys(checks), key=lambda check: (check.code[0], int(check.code[1:]))))

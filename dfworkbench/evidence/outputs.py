@@ -8,7 +8,8 @@ import pandas as pd
 from dfworkbench.core.errors import MissingDependencyError
 from dfworkbench.core.workspace import atomic_path
 from dfworkbench.datasets.tables import SCORES, write_table
-from dfworkbench.evidence.case import CaseFile, to_json
+from dfworkbench.evidence.case import CaseFile
+from dfworkbench.evidence.case_json import to_json
 from dfworkbench.evidence.faces import FacesOfFile
 from dfworkbench.evidence.page import write_case_page
 from dfworkbench.evidence.pdf import PDF_NAME, why_no_pdf, write_pdf

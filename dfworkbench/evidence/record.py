@@ -6,6 +6,7 @@ The *examination head* is that of the entry `examined`, after the last result an
 chain.
 """
 
+import errno
 import hashlib
 import json
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from dfworkbench.core.errors import MediaError, OutputError
-from dfworkbench.core.hash_chain import FIRST_PREVIOUS, INTERRUPTED, HashChain, check_chain
+from dfworkbench.core.hash_chain import FIRST_PREVIOUS, INTERRUPTED, HashChain, check_chain, utc_now
 from dfworkbench.core.provenance import file_hash
 from dfworkbench.core.workspace import Workspace, atomic_path, explain_write
 from dfworkbench.media.container import require_regular
@@ -89,6 +90,7 @@ class Record:
     """
 
     def __init__(self, folder: Path, **opened: Any) -> None:
+        utc_now()  # a wrong SOURCE_DATE_EPOCH is refused before a folder is made
         self.folder = folder
         self._examination_head = ""
         with explain_write(folder, "a case"):
@@ -112,8 +114,8 @@ class Record:
             folder = cases / (case if number == 1 else f"{case}-{number}")
             try:
                 return cls(folder, case=case, **({"earlier": earlier} if earlier else {}), **opened)
-            except OutputError:
-                if not folder.exists():
+            except OutputError as error:
+                if error.errno != errno.EEXIST:
                     raise
                 earlier = {"folder": folder.name, "head": _head_of(folder)}
         raise OutputError(
@@ -159,10 +161,11 @@ class Record:
         """Hash all files of the folder, write the manifest, close the log, write head.txt, and return the closing head.
 
         Raises:
-            OutputError: Something cannot be written; the log ends with "interrupted".
+            OutputError: Something cannot be written, or not be read again.
         """
         files = {path.relative_to(self.folder).as_posix(): path for path in files_of(self.folder)}
-        hashes = {name: file_hash(path) for name, path in files.items() if name not in (LOG, HEAD, MANIFEST)}
+        with explain_write(self.folder, "a case"):
+            hashes = {name: file_hash(path) for name, path in files.items() if name not in (LOG, HEAD, MANIFEST)}
         for name, sha256 in hashes.items():
             self.add(OUTPUT, path=name, sha256=sha256)
         with atomic_path(self.folder / MANIFEST, "the manifest") as temporary:

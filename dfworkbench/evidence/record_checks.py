@@ -10,7 +10,7 @@ from typing import Any
 from dfworkbench.core.errors import MediaError
 from dfworkbench.core.hash_chain import Checked, Entry
 from dfworkbench.core.safe_paths import path_problem, printable
-from dfworkbench.evidence.case import hash_results
+from dfworkbench.evidence.case_json import hash_results
 from dfworkbench.evidence.record import (
     CASE,
     EVIDENCE,
@@ -70,7 +70,8 @@ def check_outputs(folder: Path, log: Checked) -> Iterator[Finding]:
     for path in files_of(folder):
         name = path.relative_to(folder).as_posix()
         if name not in expected and name not in (LOG, HEAD):
-            yield Finding(name, UNKNOWN, "the record does not name it")
+            why = "the log, which has its hash, does not hold" if name == MANIFEST else "the record does not name it"
+            yield Finding(name, UNKNOWN, why)
 
 
 def check_heads(folder: Path, log: Checked, closing_head: str) -> Iterator[Finding]:

@@ -124,8 +124,8 @@ def _intervals(rows: ReferenceScores, llr: Floats, times: Floats) -> dict[str, t
         line = pav(llr[there], rows.labels[there], drawn[there])
         least[draw] = cllr(line, rows.labels[there], drawn[there])
         deviation[draw] = distance_from_diagonal(llr[there], line)
-    drawn = {"cllr": cost, "cllr_min": least, "cllr_cal": cost - least, "devpav": deviation}
-    return {name: interval_ends(values) for name, values in drawn.items()}
+    figures = {"cllr": cost, "cllr_min": least, "cllr_cal": cost - least, "devpav": deviation}
+    return {name: interval_ends(values) for name, values in figures.items()}
 
 
 def _misleading(rows: ReferenceScores, llr: Floats, times: Floats) -> dict[str, tuple[float, float, float]]:
@@ -145,12 +145,10 @@ def _misleading(rows: ReferenceScores, llr: Floats, times: Floats) -> dict[str, 
 def _class_means(rows: ReferenceScores, values: Floats) -> tuple[Floats, Floats]:
     """Mean of each group's rows by class `(2, G)`, 0 where it has none; and 1 where it has some."""
     count = len(rows.groups)
-    sums = np.array(
-        [
-            np.bincount(rows.codes[rows.labels == c], weights=values[rows.labels == c], minlength=count)
-            for c in (REAL, FAKE)
-        ]
-    )
+    sums = np.zeros((2, count))
+    for c in (REAL, FAKE):
+        mine = rows.labels == c
+        sums[c] = np.bincount(rows.codes[mine], weights=values[mine], minlength=count)
     return _ratio(sums, rows.sizes, empty=0.0), (rows.sizes > 0).astype(np.float64)
 
 

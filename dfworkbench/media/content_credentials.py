@@ -39,7 +39,7 @@ _SENTENCES = {
         "here. What the manifest says is the signer's claim."
     ),
     INVALID: (
-        "A C2PA manifest is in the file and is not valid: the file or the manifest was changed after it was signed, or is damaged."
+        "A C2PA manifest is in the file and is not valid; the status codes say why. A change after signing is one possible reason."
     ),
     REMOTE: "The file names an address at which its C2PA manifest is said to lie. It was not fetched: nothing is sent from here.",
     UNSUPPORTED: "C2PA was not looked for: the library does not know this kind of file. This is no finding.",
@@ -62,7 +62,7 @@ class Credentials:
         address: Of a manifest elsewhere, or "".
         title: Of the file, as signed.
         generator: Program that made the claim.
-        actions: Each with action, source_type (kind of source, as a URI or its last part), when, software.
+        actions: Each with action, source_type (last part of the URI that names it), when, software.
         ingredients: Each with title, relationship, format.
         issuer: Of the signer's certificate.
         signer: Its common name.
@@ -145,9 +145,8 @@ def _read(store: dict[str, Any], state: str, address: str, private: bool, librar
     manifests = _dict(store.get("manifests"))
     active = _dict(manifests.get(str(store.get("active_manifest"))))
     signature = _dict(active.get("signature_info"))
-    status = (
-        VALID if state in ("Valid", "Trusted") else INVALID
-    )  # no list of trusted signers is used: who signed is left open
+    # no list of trusted signers is used, so "Trusted" would say no more here
+    status = VALID if state in ("Valid", "Trusted") else INVALID
     kept, withheld = (store, []) if private else withhold_private(store)
     return Credentials(
         status,

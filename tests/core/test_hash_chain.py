@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dfworkbench.core.errors import OutputError, ParameterError
-from dfworkbench.core.hash_chain import HashChain, canonical, canonical_hash, check_chain, plain, utc_now
+from dfworkbench.core.hash_chain import HashChain, canonical, check_chain, plain, utc_now
 
 VECTOR = json.loads((Path(__file__).parent / "hash_chain_vector.json").read_text(encoding="utf-8"))
 LINES = [line.encode() for line in VECTOR["lines"]]
@@ -149,9 +149,8 @@ def test_undecodable_file_names_can_be_recorded(tmp_path):
     assert checked.entries[0].data["path"] == "caf\\udce9.mp4"
 
 
-def test_hash_does_not_depend_on_the_order_of_keys():
-    assert canonical_hash({"b": 1, "a": 2.5}) == canonical_hash({"a": 2.5, "b": 1}) != canonical_hash({"a": 2, "b": 1})
-    assert canonical({"b": "é", "a": [1]}) == '{"a":[1],"b":"é"}'.encode()
+def test_canonical_form_does_not_depend_on_the_order_of_keys():
+    assert canonical({"b": "é", "a": [1]}) == canonical({"a": [1], "b": "é"}) == '{"a":[1],"b":"é"}'.encode()
 
 
 def test_times_come_from_the_variable(monkeypatch):

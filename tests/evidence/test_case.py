@@ -16,11 +16,8 @@ from dfworkbench.evidence.case import (
     LrValue,
     Person,
     Reference,
-    hash_results,
-    results,
-    results_sha256,
-    to_json,
 )
+from dfworkbench.evidence.case_json import hash_results, results, results_sha256, to_json
 
 
 def _case(**changes: object) -> CaseFile:

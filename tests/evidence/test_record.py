@@ -1,5 +1,6 @@
 """The record of a case: what is logged, sealed and never overwritten; and that a check of it finds every change."""
 
+import errno
 import hashlib
 import json
 import os
@@ -8,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from dfworkbench.__main__ import main
 from dfworkbench.core.errors import DataNotFoundError, MediaError, OutputError, ParameterError
 from dfworkbench.core.hash_chain import HashChain, check_chain
-from dfworkbench.evidence.case import hash_results
+from dfworkbench.evidence.case_json import hash_results
 from dfworkbench.evidence.record import CASE, HEAD, LOG, MANIFEST, PAGE, Record, hash_input
 from dfworkbench.evidence.rerun import check_rerun
 from dfworkbench.evidence.tamper import verify_tampered_copy
@@ -108,6 +110,15 @@ def test_any_changed_byte_of_any_file_is_found(case):
             assert found[name] == "changed", (name, at)
         path.write_bytes(content)
     assert verify_case(case).holds
+
+
+def test_with_a_changed_log_the_manifest_tells_which_files_were_changed(case):
+    content = (case / LOG).read_bytes()
+    (case / LOG).write_bytes(content[:50] + bytes([content[50] ^ 1]) + content[51:])
+    found = statuses(case)
+    assert (found[LOG], found[MANIFEST], found[PAGE]) == ("changed", "unknown", "same")
+    (case / PAGE).write_text("another")
+    assert statuses(case)[PAGE] == "changed"
 
 
 @pytest.mark.parametrize("name", [PAGE, CASE, MANIFEST, HEAD, "c2pa/clip.mp4.json"])
@@ -236,6 +247,21 @@ def test_rerun_of_a_real_record(case, tmp_path, evidence, weights):
         verify_case(case, rerun=tmp_path / "none")
 
 
+def test_command_verifies_and_compares(case, tmp_path, evidence, weights, capsys):
+    again = str(make_case(tmp_path, evidence, weights))
+    head = verify_case(case).closing_head
+    named = ["report", "--verify", str(case), "--evidence", str(evidence), "--closing-head", head, "--rerun", again]
+    assert main(named) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "same      results of 2026-017-2" in lines
+    assert "same      closing head" in lines
+    assert main([*named[:-1], str(with_results(tmp_path / "b", {"person 1": "0.5"}))]) == 1
+    evidence.write_bytes(b"another")
+    assert main(["report", "--verify", str(case)]) == 1
+    assert main(["report", "--verify", str(tmp_path / "none")]) == 2
+    assert main(["report", str(evidence), "--rerun", again]) == 2
+
+
 def test_tampering_is_shown_on_a_copy(case):
     for name in (PAGE, CASE, LOG, "c2pa/clip.mp4.json"):
         found = verify_tampered_copy(case, name)
@@ -342,6 +368,23 @@ def test_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "cases").write_text("a file")
     with pytest.raises(OutputError):
         Record.create(tmp_path / "cases", "a")
+
+
+def test_full_disk_does_not_make_folder_after_folder(tmp_path, monkeypatch):
+    def full(*args):
+        raise OutputError(errno.ENOSPC, "the disk is full")
+
+    monkeypatch.setattr("dfworkbench.evidence.record.HashChain", full)
+    with pytest.raises(OutputError, match="full"):
+        Record.create(tmp_path / "cases", "a")
+    assert [path.name for path in (tmp_path / "cases").iterdir()] == ["a"]
+
+
+def test_wrong_time_is_refused_before_a_folder_is_made(tmp_path, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "today")
+    with pytest.raises(ParameterError, match="today"):
+        Record.create(tmp_path / "cases", "a")
+    assert not (tmp_path / "cases").exists()
 
 
 def test_equal_runs_give_equal_bytes_under_source_date_epoch(tmp_path, evidence, weights, monkeypatch):

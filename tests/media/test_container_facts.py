@@ -73,6 +73,33 @@ def test_same_packets_with_other_metadata_are_known_by_their_hash(clip, tmp_path
     assert facts["streams"][0]["packets_sha256"] == container_facts(clip)["streams"][0]["packets_sha256"]
 
 
+def test_sound_is_hashed_for_itself(clip, tmp_path):
+    path = tmp_path / "sound.mkv"
+    with av.open(str(clip)) as read, av.open(str(path), "w") as written:
+        sound = written.add_stream("pcm_s16le", rate=8000, layout="mono")
+        film = written.add_stream_from_template(read.streams.video[0])
+        for packet in read.demux(video=0):
+            if packet.size:
+                packet.stream = film
+                written.mux(packet)
+        frame = av.AudioFrame.from_ndarray(np.arange(800, dtype=np.int16)[None], format="s16", layout="mono")
+        frame.sample_rate, frame.pts = 8000, 0
+        written.mux([*sound.encode(frame), *sound.encode(None)])
+    heard, seen = container_facts(path)["streams"]
+    assert (heard["type"], heard["codec"], heard["sample_rate"], heard["channels"]) == ("audio", "pcm_s16le", 8000, 1)
+    assert heard["packets_sha256"] == hashlib.sha256(np.arange(800, dtype="<i2").tobytes()).hexdigest()
+    assert "key_frames" not in heard
+    assert seen["packets_sha256"] == container_facts(clip)["streams"][0]["packets_sha256"]
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".mov", ".flv"])
+def test_other_containers(clip, tmp_path, suffix):
+    facts = container_facts(remux(clip, tmp_path / f"a{suffix}", {}))
+    assert facts["status"] == "ok"
+    assert facts["streams"][0]["packets"] == FRAMES
+    assert facts["streams"][0]["codec"] == "h264"
+
+
 def test_metadata_of_strangers_cannot_move_a_cursor_or_fill_a_page(clip, tmp_path):
     hostile = {"title": "a\x1b[2J\nb\u202e<script>", "comment": "x" * 5000}
     metadata = container_facts(remux(clip, tmp_path / "b.mkv", hostile))["metadata"]

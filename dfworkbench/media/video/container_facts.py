@@ -2,7 +2,8 @@
 
 import hashlib
 import statistics
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
@@ -87,9 +88,9 @@ class _Packets:
         }
 
 
-def _read_packets(container: InputContainer) -> tuple[dict[int, _Packets], bool]:
+def _read_packets(container: InputContainer) -> tuple[Mapping[int, _Packets], bool]:
     """Packets of each stream in the order of the file, and whether they were read up to its end."""
-    seen = {stream.index: _Packets() for stream in container.streams}
+    seen: defaultdict[int, _Packets] = defaultdict(_Packets)  # transport streams may tell of a stream only midway
     try:
         for packet in _content(container):
             seen[packet.stream_index].add(packet)
