@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import ipywidgets as w
+from IPython.display import display
 
 from dfworkbench.core.errors import DataNotFoundError
 from dfworkbench.core.html import html_table, wrap
@@ -115,23 +116,33 @@ def report(case: CaseFile) -> Shown:
     return Shown(frame + html_table(["file", "where"], rows, row_heads=True))
 
 
-class ReaderOdds(w.VBox):
-    """Arithmetic for odds that the reader sets: odds times LR. Nothing of it is stored, or goes into the report."""
+class ReaderOdds:
+    """Arithmetic for odds that the reader sets: odds times LR. Nothing of it goes into the report.
+
+    Shown as the last value of a cell; without a notebook, `sentence` gives the same.
+    """
 
     def __init__(self, case: CaseFile) -> None:
         self.case = case
         self.slider = w.FloatSlider(
-            value=-2, min=-_ODDS, max=_ODDS, step=0.25, readout=False, description="log10 odds", continuous_update=True
-        )
-        self.words = w.HTML()
-        super().__init__(
-            [w.HTML(wrap('<div class="dfw-title">Your odds, not a finding</div>')), self.slider, self.words]
-        )
-        self.slider.observe(lambda _: self._refresh(), names="value")
-        self._refresh()
+            value=-2, min=-_ODDS, max=_ODDS, step=0.25, readout=False, description="your odds for H1",
+            style={"description_width": "130px"}, layout=w.Layout(width="420px"),
+        )  # fmt: skip
+        self._shown: Any = None
+        self.slider.observe(lambda _: self._draw(), names="value")
 
-    def _refresh(self) -> None:
-        self.words.value = wrap(f"<p>{escape(self.sentence(self.slider.value))}</p>")
+    def _ipython_display_(self) -> None:
+        display(self.slider)
+        # an output with a name of its own and no widget: it stays where the stored notebook has lost its widgets
+        self._shown = display(self._words(), display_id=True)
+
+    def _draw(self) -> None:
+        if self._shown is not None:
+            self._shown.update(self._words())
+
+    def _words(self) -> Shown:
+        title = '<div class="dfw-title">Your odds, not a finding</div>'
+        return Shown(f"{title}<p>{escape(self.sentence(self.slider.value))}</p>")
 
     def sentence(self, log_odds: float) -> str:
         """What the LRs of the case make of odds for H1, log10."""

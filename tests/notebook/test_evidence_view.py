@@ -47,9 +47,10 @@ def examined(space):
 
 def test_odds_times_lr_and_nothing_of_it_is_stored(examined):
     odds = ReaderOdds(made_case(scores=(0.2,)))
-    assert "1 to 100" in odds.words.value
+    assert "odds of 1 to 100 for H1" in odds._words().html
+    assert "Your odds, not a finding" in odds._words().html
     odds.slider.value = 0
-    assert "odds of 1 to 1 " in odds.words.value
+    assert "odds of 1 to 1 for H1" in odds._words().html
     assert odds.sentence(0).endswith(" to 1.")  # a score of 0.2 speaks for H1
     assert "no reason to change" in ReaderOdds(made_case(refused=True)).sentence(0)
 

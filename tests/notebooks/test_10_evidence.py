@@ -45,6 +45,7 @@ def run(space, scratch, **values):
 def test_a_statement_with_its_figures_and_no_word_too_many(space, tmp_path):
     shown, pictures = run(space, tmp_path, case="yes")
     assert "times more probable if H1 is true" in shown
+    assert "Your odds, not a finding" in shown
     assert "differ from the record" in shown
     assert pictures >= 4
     case = json.loads((space.root / "report" / "cases" / "yes" / "case.json").read_text(encoding="utf-8"))
