@@ -45,7 +45,7 @@ from distributed import Client, Security
 
 def attempt(address, certificates):
     security = Security.temporary() if certificates == "certificates of another run" else None
-    Client(address, timeout=3, security=security).run_on_scheduler(os.getpid)
+    Client(address, timeout=8, security=security).run_on_scheduler(os.getpid)
     os.write(1, f"{address} with {certificates}\\n".encode())
 
 tries = [line.split(" ", 1) for line in sys.stdin.read().splitlines()]
