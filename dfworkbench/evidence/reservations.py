@@ -78,8 +78,8 @@ def s3_unseen_kinds(kinds: Mapping[str, float]) -> Check:
 def s4_calibration(cllr_cal: float) -> Check:
     """The cost of calibration is above 0.05.
 
-    With few people it often is, however well the system is calibrated: among 20 simulated well-specified systems of Cllr 0.3 and
-    seven tracks a person, 19, 3 and 0 were above 0.05 with 20, 50 and 100 people.
+    With few people it often is, however well the system is calibrated: of 21 simulated well-specified systems of Cllr 0.3 and seven
+    tracks a person, 20, 4 and 0 were above 0.05 with 20, 50 and 100 people (`benchmarks/case_file.py`).
     """
     if cllr_cal > MOST_CLLR_CAL:
         return Check(
