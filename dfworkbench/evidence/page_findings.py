@@ -75,7 +75,7 @@ def _person(person: Person, several: bool) -> str:
     body = f'<div class="finding"><div>{picture}</div><div>{paragraph(person.sentence)}</div></div>'
     body += check_notes(person.refusals) + check_notes(person.reservations) + facts(_facts(person))
     if person.timeline is not None and len(person.timeline) > 1:
-        figure = plot_score_timeline(person.timeline["time_s"], person.timeline["score"])
+        figure = plot_score_timeline(person.timeline["time_s"], person.timeline["score"], person.score)
         words = f"Score of {person.name} over time: mean {number(person.score, 2)} over {person.frames} frames."
         body += figure_html(figure, words, broad=True)
     if person.lr and person.lr.kinds:

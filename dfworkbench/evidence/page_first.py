@@ -24,9 +24,10 @@ RESERVATIONS = {
 }
 _READING = (
     "The finding compares how probable these scores are if H1 is true and if H2 is true. It does not say how probable H1 or H2 "
-    "is: that also depends on all else that is known about the case, and is for the reader to judge."
+    "is: that also depends on all else that is known about the case, and is for the reader to judge. The words for its strength "
+    "go by the end of the interval that is nearer to 1."
 )
-_NOT_ALL = "It is no percentage, and no finding on the whole file, its sound or its context."
+_NOT_ALL = "The report gives no percentage, and it speaks of faces only, not of sound, text or context."
 _NONE = (
     "\u201cNo statement\u201d speaks neither for H1 nor for H2. It says that this detector and this reference set cannot "
     "answer the question for this face."

@@ -83,5 +83,5 @@ def test_people_stand_in_the_histograms():
 
 
 def test_a_timeline_shows_the_mean_or_says_that_there_is_none():
-    assert "mean 2.00" in words(plot_score_timeline([0, 1, 2], [1, 2, 3]))
-    assert "no frame" in words(plot_score_timeline([0, 1], [np.nan, np.nan]))
+    assert "mean 2.00" in words(plot_score_timeline([0, 1, 2], [1, 2, 3], 2.0))
+    assert "no frame" in words(plot_score_timeline([0, 1], [np.nan, np.nan], np.nan))

@@ -204,8 +204,15 @@ def _name_lines(axes: Axes, found: Mapping[str, float]) -> None:
 
 
 @house_style
-def plot_score_timeline(times_s: ArrayLike, scores: ArrayLike, title: str = "") -> Figure:
-    """Score of every sampled frame of a face over time, with the mean that the LR is computed from."""
+def plot_score_timeline(times_s: ArrayLike, scores: ArrayLike, mean: float, title: str = "") -> Figure:
+    """Score of every sampled frame of a face over time.
+
+    Args:
+        times_s: `(n,)`, seconds.
+        scores: `(n,)`, log-odds; NaN without a score.
+        mean: The score of the face, which the LR is computed from.
+        title: Above the chart.
+    """
     t, x = np.asarray(times_s, dtype=np.float64), np.asarray(scores, dtype=np.float64)
     figure = new_figure(7.4, 2.3, title)
     axes = figure.subplots()
@@ -214,7 +221,6 @@ def plot_score_timeline(times_s: ArrayLike, scores: ArrayLike, title: str = "") 
         return figure
     axes.plot(t, x, color=SOFT, linewidth=0.9)
     axes.plot(t, x, "o", color=_POINT, markersize=4)
-    mean = float(np.nanmean(x))
     axes.axhline(mean, color=INK, linewidth=1.2, linestyle=DASHED)
     axes.annotate(f"mean {mean:.2f}", (1, mean), (-2, 3), xycoords=axes.get_yaxis_transform(), textcoords="offset points",
                   ha="right", fontsize=8.5, bbox=GROUND)  # fmt: skip
