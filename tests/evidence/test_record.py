@@ -15,7 +15,6 @@ from dfworkbench.core.hash_chain import HashChain, check_chain
 from dfworkbench.evidence.case_json import hash_results
 from dfworkbench.evidence.record import CASE, HEAD, LOG, MANIFEST, PAGE, Record, hash_input
 from dfworkbench.evidence.rerun import check_rerun
-from dfworkbench.evidence.tamper import verify_tampered_copy
 from dfworkbench.evidence.verify import verify_case
 
 RESULTS = {"people": [{"llr": "0.25", "name": "person 1"}]}
@@ -260,17 +259,6 @@ def test_command_verifies_and_compares(case, tmp_path, evidence, weights, capsys
     assert main(["report", "--verify", str(case)]) == 1
     assert main(["report", "--verify", str(tmp_path / "none")]) == 2
     assert main(["report", str(evidence), "--rerun", again]) == 2
-
-
-def test_tampering_is_shown_on_a_copy(case):
-    for name in (PAGE, CASE, LOG, "c2pa/clip.mp4.json"):
-        found = verify_tampered_copy(case, name)
-        assert not found.holds
-        assert next(f.status for f in found.findings if f.name == name) == "changed"
-    assert not verify_tampered_copy(case, at=0).holds
-    assert verify_case(case).holds
-    with pytest.raises(DataNotFoundError, match="no file"):
-        verify_tampered_copy(case, "none.txt")
 
 
 def test_case_that_exists_is_never_overwritten_and_its_head_is_named(case, tmp_path, evidence, weights):
