@@ -18,12 +18,12 @@ import numpy as np
 import pandas as pd
 
 from dfworkbench.evaluation.metrics.likelihood_ratios import fit_lr
-from dfworkbench.evidence.applicability import Applicability, fit_applicability
-from dfworkbench.evidence.lr_system import fit_system
-from dfworkbench.evidence.reference_scores import ReferenceScores, reference_scores
-from dfworkbench.evidence.refusals import r7_applicability
-from dfworkbench.evidence.reservations import s4_calibration, s6_applicability
-from dfworkbench.evidence.validation import validate
+from dfworkbench.evidence.numbers.applicability import Applicability, fit_applicability
+from dfworkbench.evidence.numbers.lr_system import fit_system
+from dfworkbench.evidence.numbers.validation import validate
+from dfworkbench.evidence.reference.scores import ReferenceScores, reference_scores
+from dfworkbench.evidence.rules.refusals import r7_applicability
+from dfworkbench.evidence.rules.reservations import s4_calibration, s6_applicability
 
 PEOPLE = (10, 20, 40, 80)
 NUMBERS = tuple(f"number {k}" for k in range(8))

@@ -169,7 +169,7 @@ def _report(given: argparse.Namespace) -> int:
     settings = given_settings("report", given)
     evidence = [*map(str, given.path), *settings.evidence]
     if given.verify is not None:
-        from dfworkbench.evidence.verify import verify_case
+        from dfworkbench.evidence.record.verify import verify_case
 
         found = verify_case(given.verify, evidence, given.closing_head, given.rerun)
         say(str(found))

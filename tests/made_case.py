@@ -12,7 +12,6 @@ from PIL import Image
 
 from dfworkbench.core.names import FAKE
 from dfworkbench.evaluation.metrics import likelihood_ratios as lrs
-from dfworkbench.evidence import words
 from dfworkbench.evidence.case import (
     NO_STATEMENT,
     STATEMENT,
@@ -26,6 +25,7 @@ from dfworkbench.evidence.case import (
     Reference,
     Validation,
 )
+from dfworkbench.evidence.rules import words
 
 KINDS = ("Deepfakes", "Face2Face", "FaceSwap")
 CAVEAT = "This detector was trained on generated data only. It is no verdict on real footage."

@@ -15,17 +15,17 @@ from dfworkbench.datasets.domain import caveat
 from dfworkbench.evaluation.scoring.media_files import as_paths
 from dfworkbench.evidence.case import NO_STATEMENT, STATEMENT, CaseFile, EvidenceFile, Reference, Validation
 from dfworkbench.evidence.case_json import results_sha256
-from dfworkbench.evidence.comparison import compare_tracks
 from dfworkbench.evidence.findings import Basis, examine_file, in_order
 from dfworkbench.evidence.intake import Setup, domain_check, hash_evidence, look_into, set_up, whole_case_checks
 from dfworkbench.evidence.method import command_of, method_of, reproduction_of
 from dfworkbench.evidence.outputs import require_pdf, write_outputs
 from dfworkbench.evidence.progress import Say, Stages
-from dfworkbench.evidence.record import Record, cases_folder
-from dfworkbench.evidence.reference import describe, score_reference
+from dfworkbench.evidence.record.folder import Record, cases_folder
+from dfworkbench.evidence.reference.comparison import compare_tracks
+from dfworkbench.evidence.reference.scored import describe, score_reference
+from dfworkbench.evidence.rules.words import limits, propositions
 from dfworkbench.evidence.settings import MOST_CASE_NAME, EvidenceSettings
 from dfworkbench.evidence.steps import find_faces, fit_reference, frames_elsewhere, hash_again, hash_inputs, say_early
-from dfworkbench.evidence.words import limits, propositions
 from dfworkbench.runs.run import Run
 
 STAGES = (

@@ -7,16 +7,16 @@ import numpy as np
 import pandas as pd
 
 from dfworkbench.core.names import FAKE, REAL, STATUS_OK
-from dfworkbench.evidence import refusals as r
-from dfworkbench.evidence import reservations as s
 from dfworkbench.evidence.case import Check, EvidenceFile, LrValue, Person, Validation
-from dfworkbench.evidence.comparison import Compared
-from dfworkbench.evidence.faces import FacesOfFile
 from dfworkbench.evidence.intake import Incoming, Setup, copy_check, credentials_dict, domain_check
-from dfworkbench.evidence.lr_system import LrSystem
-from dfworkbench.evidence.reference import NOT_ON_RECORD, ScoredReference
-from dfworkbench.evidence.tracks import effective_frames
-from dfworkbench.evidence.words import finding, no_statement
+from dfworkbench.evidence.numbers.lr_system import LrSystem
+from dfworkbench.evidence.reference.comparison import Compared
+from dfworkbench.evidence.reference.faces import FacesOfFile
+from dfworkbench.evidence.reference.scored import NOT_ON_RECORD, ScoredReference
+from dfworkbench.evidence.reference.tracks import effective_frames
+from dfworkbench.evidence.rules import refusals as r
+from dfworkbench.evidence.rules import reservations as s
+from dfworkbench.evidence.rules.words import finding, no_statement
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,11 @@ from dfworkbench.evaluation.scoring.media_files import find_files
 from dfworkbench.evaluation.scoring.results import distinct_names
 from dfworkbench.evaluation.scoring.score import require_detector
 from dfworkbench.evidence.case import Check
-from dfworkbench.evidence.faces import require_matching_input
-from dfworkbench.evidence.overlap import KnownData, known_data, same_file, trained_on_reference
-from dfworkbench.evidence.record import EVIDENCE, InputHash, Record
-from dfworkbench.evidence.reference import count_people, reference_videos
-from dfworkbench.evidence.refusals import r2_domain, r3_overlap, r4_people, r6_audit
+from dfworkbench.evidence.record.folder import EVIDENCE, InputHash, Record
+from dfworkbench.evidence.reference.faces import require_matching_input
+from dfworkbench.evidence.reference.overlap import KnownData, known_data, same_file, trained_on_reference
+from dfworkbench.evidence.reference.scored import count_people, reference_videos
+from dfworkbench.evidence.rules.refusals import r2_domain, r3_overlap, r4_people, r6_audit
 from dfworkbench.evidence.settings import EvidenceSettings
 from dfworkbench.extraction.made_with import made_with
 from dfworkbench.faces.settings import FaceSettings

@@ -8,7 +8,7 @@ from typing import Any
 import dfworkbench
 from dfworkbench.core.provenance import PACKAGES, git_state, package_version
 from dfworkbench.evidence.intake import Setup, detector_domain
-from dfworkbench.evidence.reference import NOT_ON_RECORD
+from dfworkbench.evidence.reference.scored import NOT_ON_RECORD
 from dfworkbench.evidence.settings import EvidenceSettings
 
 FORMULAS = {

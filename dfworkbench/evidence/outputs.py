@@ -10,13 +10,13 @@ from dfworkbench.core.workspace import atomic_path
 from dfworkbench.datasets.tables import SCORES, write_table
 from dfworkbench.evidence.case import CaseFile
 from dfworkbench.evidence.case_json import to_json
-from dfworkbench.evidence.faces import FacesOfFile
-from dfworkbench.evidence.page import write_case_page
-from dfworkbench.evidence.pdf import PDF_NAME, why_no_pdf, write_pdf
-from dfworkbench.evidence.record import CASE, PAGE
-from dfworkbench.evidence.reference import ScoredReference
+from dfworkbench.evidence.page.pdf import PDF_NAME, why_no_pdf, write_pdf
+from dfworkbench.evidence.page.report import write_case_page
+from dfworkbench.evidence.record.folder import CASE, PAGE
+from dfworkbench.evidence.reference.faces import FacesOfFile
+from dfworkbench.evidence.reference.scored import ScoredReference
+from dfworkbench.evidence.reference.tracks import VECTORS
 from dfworkbench.evidence.settings import EvidenceSettings
-from dfworkbench.evidence.tracks import VECTORS
 from dfworkbench.media.content_credentials import Credentials
 
 EVIDENCE_SCORES, REFERENCE_SCORES, C2PA = "evidence_scores.csv", "reference_scores.parquet", "c2pa"

@@ -8,17 +8,17 @@ from dfworkbench.core.errors import MediaError
 from dfworkbench.core.names import FAKE, REAL
 from dfworkbench.core.provenance import git_state
 from dfworkbench.evidence.case import Check, Validation
-from dfworkbench.evidence.faces import FacesOfFile, measure_file
 from dfworkbench.evidence.findings import Basis, reference_checks
 from dfworkbench.evidence.intake import Incoming, Setup, copy_check, domain_check, unreadable
-from dfworkbench.evidence.lr_system import fit_system
-from dfworkbench.evidence.overlap import same_frames, stored_frames
+from dfworkbench.evidence.numbers.lr_system import fit_system
+from dfworkbench.evidence.numbers.validation import DRAWS, validate
 from dfworkbench.evidence.progress import Stages
-from dfworkbench.evidence.record import EVIDENCE_AFTER, Record
-from dfworkbench.evidence.reference import ScoredReference
-from dfworkbench.evidence.reference_scores import ReferenceScores, reference_scores
-from dfworkbench.evidence.tracks import intraclass_correlation
-from dfworkbench.evidence.validation import DRAWS, validate
+from dfworkbench.evidence.record.folder import EVIDENCE_AFTER, Record
+from dfworkbench.evidence.reference.faces import FacesOfFile, measure_file
+from dfworkbench.evidence.reference.overlap import same_frames, stored_frames
+from dfworkbench.evidence.reference.scored import ScoredReference
+from dfworkbench.evidence.reference.scores import ReferenceScores, reference_scores
+from dfworkbench.evidence.reference.tracks import intraclass_correlation
 from dfworkbench.faces.settings import FaceSettings
 from dfworkbench.runs.layout import EVIDENCE, PROVENANCE, SETTINGS
 

@@ -17,15 +17,15 @@ from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.datasets.domain import GENERATED
 from dfworkbench.evidence.case import CaseFile
 from dfworkbench.evidence.intake import needs
-from dfworkbench.evidence.page import SECTIONS
-from dfworkbench.evidence.page_first import first_page
-from dfworkbench.evidence.page_style import PART_STYLE
-from dfworkbench.evidence.pdf import PDF_NAME
-from dfworkbench.evidence.record import PAGE
+from dfworkbench.evidence.numbers.validation import people_needed
+from dfworkbench.evidence.page.first import first_page
+from dfworkbench.evidence.page.pdf import PDF_NAME
+from dfworkbench.evidence.page.report import SECTIONS
+from dfworkbench.evidence.page.style import PART_STYLE
+from dfworkbench.evidence.record.folder import PAGE
+from dfworkbench.evidence.record.verify import Verification, verify_case
+from dfworkbench.evidence.rules.words import rounded_lr
 from dfworkbench.evidence.settings import EvidenceSettings
-from dfworkbench.evidence.validation import people_needed
-from dfworkbench.evidence.verify import Verification, verify_case
-from dfworkbench.evidence.words import rounded_lr
 from dfworkbench.notebook.pickers import Choice, datasets
 from dfworkbench.runs.run import Run
 from dfworkbench.synthetic import DemoSettings, make_demo

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dfworkbench.evidence.applicability import fit_applicability
-from dfworkbench.evidence.oddness import at_least_as_odd, fit_numbers, fit_vectors, scaled
-from dfworkbench.evidence.refusals import r7_applicability, r7_limit
-from dfworkbench.evidence.reservations import s6_applicability
+from dfworkbench.evidence.numbers.applicability import fit_applicability
+from dfworkbench.evidence.numbers.oddness import at_least_as_odd, fit_numbers, fit_vectors, scaled
+from dfworkbench.evidence.rules.refusals import r7_applicability, r7_limit
+from dfworkbench.evidence.rules.reservations import s6_applicability
 
 NUMBERS = tuple(f"number {k}" for k in range(8))
 VECTORS = {"blocks": 12, "colours": 6, "detector features": 40}

@@ -6,12 +6,12 @@ import pytest
 from made_case import CAVEAT, KINDS, made_case, visible_text
 
 from dfworkbench.core.errors import MissingDependencyError, OutputError
-from dfworkbench.evidence import pdf
-from dfworkbench.evidence.forbidden_words import forbidden_words
-from dfworkbench.evidence.page import page_body, write_case_page
-from dfworkbench.evidence.page_first import first_page
-from dfworkbench.evidence.page_parts import day, facts, lr_text, nested, paragraph
-from dfworkbench.evidence.page_style import css_text
+from dfworkbench.evidence.page import pdf
+from dfworkbench.evidence.page.first import first_page
+from dfworkbench.evidence.page.parts import day, facts, lr_text, nested, paragraph
+from dfworkbench.evidence.page.report import page_body, write_case_page
+from dfworkbench.evidence.page.style import css_text
+from dfworkbench.evidence.rules.forbidden_words import forbidden_words
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ from dfworkbench.core.workspace import HOME_VARIABLE, Workspace
 from dfworkbench.evidence.case import CaseFile, Person
 from dfworkbench.evidence.examine import case_file
 from dfworkbench.evidence.intake import needs
+from dfworkbench.evidence.record.verify import verify_case
 from dfworkbench.evidence.settings import EvidenceSettings
-from dfworkbench.evidence.verify import verify_case
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def space(source, tmp_path, monkeypatch) -> Workspace:
 def quick(monkeypatch) -> None:
     """Leave the figures out of the page, which take seconds: what is said is tested here, how it looks elsewhere."""
     for name in ("findings_per_person", "reference_data", "validation"):
-        monkeypatch.setattr(f"dfworkbench.evidence.page.{name}", lambda case: "")
+        monkeypatch.setattr(f"dfworkbench.evidence.page.report.{name}", lambda case: "")
 
 
 def _examine(space: Workspace, *names: str, **settings) -> CaseFile:
@@ -208,12 +208,13 @@ def test_evidence_that_changes_meanwhile_is_refused(space, monkeypatch, quick):
 
 
 def test_stored_reference_scores_are_used_and_made_again_only_if_asked(space, monkeypatch, quick):
-    from dfworkbench.evidence import reference
 
     folder = space.checkpoints / RUN / "evidence"
     if not folder.is_dir():
         _examine(space)
-    monkeypatch.setattr(reference, "measure", lambda *_: pytest.fail("the reference was scored again"))
+    from dfworkbench.evidence.reference import scored
+
+    monkeypatch.setattr(scored, "measure", lambda *_: pytest.fail("the reference was scored again"))
     assert _examine(space).outcome == "statement"
     monkeypatch.setattr("dfworkbench.__version__", "99.0.0")
     case = _examine(space, rescore=False)

@@ -8,9 +8,9 @@ import pytest
 
 from dfworkbench.core.errors import InputError
 from dfworkbench.evaluation.metrics.likelihood_ratios import cllr, fit_lr, group_weights
-from dfworkbench.evidence.lr_system import fit_system, fits_without_each, mean_lr
-from dfworkbench.evidence.reference_scores import reference_scores
-from dfworkbench.evidence.refits import refit
+from dfworkbench.evidence.numbers.lr_system import fit_system, fits_without_each, mean_lr
+from dfworkbench.evidence.numbers.refits import refit
+from dfworkbench.evidence.reference.scores import reference_scores
 
 FOLDER = Path(__file__).parents[1] / "golden"
 GROUPS = json.loads((FOLDER / "likelihood_ratios.json").read_text())["groups"]

@@ -16,10 +16,10 @@ from dfworkbench.evaluation.metrics.likelihood_ratios import (
     misleading,
     pav,
 )
-from dfworkbench.evidence.lr_system import fit_system
-from dfworkbench.evidence.reference_scores import reference_scores
-from dfworkbench.evidence.refusals import r5_discrimination
-from dfworkbench.evidence.validation import people_needed, unseen_kinds, validate
+from dfworkbench.evidence.numbers.lr_system import fit_system
+from dfworkbench.evidence.numbers.validation import people_needed, unseen_kinds, validate
+from dfworkbench.evidence.reference.scores import reference_scores
+from dfworkbench.evidence.rules.refusals import r5_discrimination
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "likelihood_ratios.json").read_text())
 

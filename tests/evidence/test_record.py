@@ -13,9 +13,9 @@ from dfworkbench.__main__ import main
 from dfworkbench.core.errors import DataNotFoundError, MediaError, OutputError, ParameterError
 from dfworkbench.core.hash_chain import HashChain, check_chain
 from dfworkbench.evidence.case_json import hash_results
-from dfworkbench.evidence.record import CASE, HEAD, LOG, MANIFEST, PAGE, Record, hash_input
-from dfworkbench.evidence.rerun import check_rerun
-from dfworkbench.evidence.verify import verify_case
+from dfworkbench.evidence.record.folder import CASE, HEAD, LOG, MANIFEST, PAGE, Record, hash_input
+from dfworkbench.evidence.record.rerun import check_rerun
+from dfworkbench.evidence.record.verify import verify_case
 
 RESULTS = {"people": [{"llr": "0.25", "name": "person 1"}]}
 
@@ -362,7 +362,7 @@ def test_full_disk_does_not_make_folder_after_folder(tmp_path, monkeypatch):
     def full(*args):
         raise OutputError(errno.ENOSPC, "the disk is full")
 
-    monkeypatch.setattr("dfworkbench.evidence.record.HashChain", full)
+    monkeypatch.setattr("dfworkbench.evidence.record.folder.HashChain", full)
     with pytest.raises(OutputError, match="full"):
         Record.create(tmp_path / "cases", "a")
     assert [path.name for path in (tmp_path / "cases").iterdir()] == ["a"]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from dfworkbench.evaluation.metrics.likelihood_ratios import Bounds
-from dfworkbench.evidence import refusals, reservations
 from dfworkbench.evidence.case import Check, LrValue
-from dfworkbench.evidence.forbidden_words import forbidden_words
+from dfworkbench.evidence.rules import refusals, reservations
+from dfworkbench.evidence.rules.forbidden_words import forbidden_words
 
 NO_SCORES = np.arange(0.0)
 DISTINCT = np.linspace(-3, 3, 40)

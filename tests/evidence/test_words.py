@@ -5,9 +5,9 @@ import pytest
 
 from dfworkbench.datasets.domain import caveat
 from dfworkbench.evaluation.metrics.likelihood_ratios import Bounds
-from dfworkbench.evidence import words
 from dfworkbench.evidence.case import Check, LrValue
-from dfworkbench.evidence.forbidden_words import forbidden_words
+from dfworkbench.evidence.rules import words
+from dfworkbench.evidence.rules.forbidden_words import forbidden_words
 
 CAVEAT = caveat({"provenance": {"domain": "generated"}})
 

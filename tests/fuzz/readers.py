@@ -246,7 +246,7 @@ def _credentials(file: Path) -> Any:
 
 
 def _case_log(folder: Path) -> bytes:
-    from dfworkbench.evidence.record import LOG, Record
+    from dfworkbench.evidence.record.folder import LOG, Record
 
     with Record.create(folder.parent / "cases", "a") as record:
         record.add("fit", slope=1.5)
@@ -256,7 +256,7 @@ def _case_log(folder: Path) -> bytes:
 
 
 def _case(file: Path) -> Any:
-    from dfworkbench.evidence.verify import verify_case
+    from dfworkbench.evidence.record.verify import verify_case
 
     return str(verify_case(file.parent))
 

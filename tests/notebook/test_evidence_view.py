@@ -10,7 +10,7 @@ from dfworkbench.core.errors import DataNotFoundError
 from dfworkbench.core.workspace import HOME_VARIABLE, Workspace
 from dfworkbench.datasets.domain import is_generated
 from dfworkbench.evidence.examine import case_file
-from dfworkbench.evidence.page import SECTIONS
+from dfworkbench.evidence.page.report import SECTIONS
 from dfworkbench.evidence.settings import EvidenceSettings
 from dfworkbench.notebook.evidence import (
     ReaderOdds,

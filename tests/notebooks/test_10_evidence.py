@@ -8,7 +8,7 @@ from evidence_workspace import RUN, SET, make_reference, make_run, write_evidenc
 from made_case import visible_text
 
 from dfworkbench.core.workspace import Workspace
-from dfworkbench.evidence.forbidden_words import forbidden_words
+from dfworkbench.evidence.rules.forbidden_words import forbidden_words
 
 pytestmark = pytest.mark.notebook
 

@@ -7,7 +7,7 @@ import pandas as pd
 from dfworkbench.core.html import figure_html, html_table
 from dfworkbench.evaluation.metrics.likelihood_ratios import misleading
 from dfworkbench.evidence.case import CaseFile, Validation
-from dfworkbench.evidence.page_parts import facts, lr_text, number, paragraph
+from dfworkbench.evidence.page.parts import facts, lr_text, number, paragraph
 from dfworkbench.show.plots.lr_validation import plot_bayes_error, plot_cross_entropy, plot_pav, plot_tippett
 
 _SIDE_BY_SIDE = 3  # tables of people

@@ -10,7 +10,7 @@ from typing import Any
 
 from dfworkbench.core.html import html_table
 from dfworkbench.evidence.case import Check
-from dfworkbench.evidence.words import rounded_lr
+from dfworkbench.evidence.rules.words import rounded_lr
 
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
 _MOST_LETTERS = 2000  # of a text that strangers wrote

@@ -9,9 +9,9 @@ from dfworkbench.core.errors import DataNotFoundError, ParameterError
 from dfworkbench.core.hash_chain import Checked, check_chain
 from dfworkbench.core.html import html_table, note_html, wrap
 from dfworkbench.core.safe_paths import printable
-from dfworkbench.evidence.record import FORMAT, LOG
-from dfworkbench.evidence.record_checks import Finding, check_heads, check_inputs, check_outputs
-from dfworkbench.evidence.rerun import check_rerun
+from dfworkbench.evidence.record.checks import Finding, check_heads, check_inputs, check_outputs
+from dfworkbench.evidence.record.folder import FORMAT, LOG
+from dfworkbench.evidence.record.rerun import check_rerun
 
 
 @dataclass(frozen=True)

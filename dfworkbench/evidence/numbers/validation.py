@@ -24,8 +24,8 @@ from dfworkbench.evaluation.metrics.likelihood_ratios import (
     pav,
 )
 from dfworkbench.evidence.case import Validation
-from dfworkbench.evidence.lr_system import FEWEST_GROUPS, LrSystem, fits_without_each
-from dfworkbench.evidence.reference_scores import Floats, ReferenceScores
+from dfworkbench.evidence.numbers.lr_system import FEWEST_GROUPS, LrSystem, fits_without_each
+from dfworkbench.evidence.reference.scores import Floats, ReferenceScores
 
 DRAWS = 1000
 BEYOND = (1, 10, 100)  # LRs against the truth that are counted

@@ -9,10 +9,10 @@ from PIL import Image
 from dfworkbench.core.errors import MediaError
 from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.datasets.domain import GENERATED
-from dfworkbench.evidence.applicability import Applicable, fit_applicability
 from dfworkbench.evidence.case import Nearest
-from dfworkbench.evidence.reference import ScoredReference
-from dfworkbench.evidence.tracks import CATEGORIES, NUMBERS, VECTORS, Tracks
+from dfworkbench.evidence.numbers.applicability import Applicable, fit_applicability
+from dfworkbench.evidence.reference.scored import ScoredReference
+from dfworkbench.evidence.reference.tracks import CATEGORIES, NUMBERS, VECTORS, Tracks
 from dfworkbench.media import read_image
 
 FEATURES = "detector features"

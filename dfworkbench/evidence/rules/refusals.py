@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dfworkbench.evidence.case import Check
-from dfworkbench.evidence.lr_system import FEWEST_GROUPS
+from dfworkbench.evidence.numbers.lr_system import FEWEST_GROUPS
 
 FEWEST_FRAMES, FEWEST_PICTURES = 8, 1
 MOST_BAD_FRAMES = 0.05  # share without a finite score

@@ -11,7 +11,7 @@ from dfworkbench.core.errors import MediaError
 from dfworkbench.core.hash_chain import Checked, Entry
 from dfworkbench.core.safe_paths import path_problem, printable
 from dfworkbench.evidence.case_json import hash_results
-from dfworkbench.evidence.record import (
+from dfworkbench.evidence.record.folder import (
     CASE,
     EVIDENCE,
     EVIDENCE_AFTER,

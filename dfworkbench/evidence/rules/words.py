@@ -2,7 +2,7 @@
 
 The bands are those of the ENFSI guideline for evaluative reporting (2015) as they are commonly given; they were not compared with
 the guideline's own table, so a report prints the whole scale. The words that a case file must not use are in
-`evidence.forbidden_words`.
+`evidence.rules.forbidden_words`.
 """
 
 from collections.abc import Sequence

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from dfworkbench.evidence.case import Check, LrValue
-from dfworkbench.evidence.refusals import r7_limit
-from dfworkbench.evidence.words import band, rounded_lr
+from dfworkbench.evidence.rules.refusals import r7_limit
+from dfworkbench.evidence.rules.words import band, rounded_lr
 
 FEW_GROUPS = 20
 MOST_CLLR_CAL = 0.05

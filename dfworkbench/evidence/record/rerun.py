@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from dfworkbench.core.errors import DataNotFoundError
-from dfworkbench.evidence.record import CASE
-from dfworkbench.evidence.record_checks import CHANGED, MISSING, SAME, UNKNOWN, Finding
+from dfworkbench.evidence.record.checks import CHANGED, MISSING, SAME, UNKNOWN, Finding
+from dfworkbench.evidence.record.folder import CASE
 from dfworkbench.media.foreign import read_json
 
 #: Largest difference in log10 LR that another processor or version of a library may make; a factor of 1.023.

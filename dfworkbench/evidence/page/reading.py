@@ -4,8 +4,8 @@ from html import escape
 
 from dfworkbench.core.html import html_table
 from dfworkbench.evidence.case import CaseFile
-from dfworkbench.evidence.page_parts import paragraph, quote
-from dfworkbench.evidence.words import scale
+from dfworkbench.evidence.page.parts import paragraph, quote
+from dfworkbench.evidence.rules.words import scale
 
 _EXAMPLE_ODDS, _EXAMPLE_LR = 100, 13
 

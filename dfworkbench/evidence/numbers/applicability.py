@@ -25,9 +25,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from dfworkbench.core.names import FAKE, REAL
 from dfworkbench.evidence.case import Quantity
-from dfworkbench.evidence.oddness import Floats, Numbers, Vectors, at_least_as_odd, fit_numbers, fit_vectors, scaled
-from dfworkbench.evidence.refusals import r7_limit
-from dfworkbench.evidence.reservations import unusual_quantities
+from dfworkbench.evidence.numbers.oddness import (
+    Floats,
+    Numbers,
+    Vectors,
+    at_least_as_odd,
+    fit_numbers,
+    fit_vectors,
+    scaled,
+)
+from dfworkbench.evidence.rules.refusals import r7_limit
+from dfworkbench.evidence.rules.reservations import unusual_quantities
 
 FAR = 2.0  # factor to the nearest reference file, in a number that is the same in most of them
 PEOPLE_PER_DIMENSION = 5

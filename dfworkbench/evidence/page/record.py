@@ -5,7 +5,7 @@ import shlex
 from html import escape
 
 from dfworkbench.evidence.case import CaseFile, EvidenceFile
-from dfworkbench.evidence.page_parts import checks_table, facts, nested, paragraph
+from dfworkbench.evidence.page.parts import checks_table, facts, nested, paragraph
 
 REFERENCES = (
     "ENFSI, Guideline for Evaluative Reporting in Forensic Science, 2015. Propositions, verbal scale.",

@@ -23,8 +23,8 @@ from dfworkbench.core.names import FAKE, REAL
 from dfworkbench.evaluation.metrics.interval import NAN, interval_ends
 from dfworkbench.evaluation.metrics.likelihood_ratios import Bounds, LrMap, fit_lr, lr_bounds
 from dfworkbench.evidence.case import LrValue
-from dfworkbench.evidence.reference_scores import Floats, ReferenceScores
-from dfworkbench.evidence.refits import LrMaps, refit
+from dfworkbench.evidence.numbers.refits import LrMaps, refit
+from dfworkbench.evidence.reference.scores import Floats, ReferenceScores
 
 DRAWS = 2000
 FEWEST_GROUPS = 10  # of a class, for an LR

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from dfworkbench.core.html import write_page
 from dfworkbench.evidence.case import CaseFile
-from dfworkbench.evidence.page_findings import applicability, findings_per_person
-from dfworkbench.evidence.page_first import first_page
-from dfworkbench.evidence.page_reading import how_to_read, what_this_is_not
-from dfworkbench.evidence.page_record import evidence_record, limits, log, method, references, reproduction
-from dfworkbench.evidence.page_reference import reference_data, validation
-from dfworkbench.evidence.page_style import page_style
+from dfworkbench.evidence.page.findings import applicability, findings_per_person
+from dfworkbench.evidence.page.first import first_page
+from dfworkbench.evidence.page.reading import how_to_read, what_this_is_not
+from dfworkbench.evidence.page.record import evidence_record, limits, log, method, references, reproduction
+from dfworkbench.evidence.page.reference import reference_data, validation
+from dfworkbench.evidence.page.style import page_style
 
 #: Sections after the first page: key -> title, and what writes it.
 SECTIONS: dict[str, tuple[str, Callable[[CaseFile], str]]] = {

@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 from dfworkbench.core.html import figure_html, html_table
 from dfworkbench.core.names import FAKE
 from dfworkbench.evidence.case import CaseFile, EvidenceFile, Person, Quantity
-from dfworkbench.evidence.page_parts import check_notes, facts, lr_range, lr_text, number, paragraph, png, text
-from dfworkbench.evidence.refusals import r7_limit
-from dfworkbench.evidence.words import BANDS, file_propositions, rounded_lr
+from dfworkbench.evidence.page.parts import check_notes, facts, lr_range, lr_text, number, paragraph, png, text
+from dfworkbench.evidence.rules.refusals import r7_limit
+from dfworkbench.evidence.rules.words import BANDS, file_propositions, rounded_lr
 from dfworkbench.show.plots.likelihood_ratios import LrBar, plot_lr_bars, plot_score_place, plot_score_timeline
 
 

@@ -16,7 +16,7 @@ from dfworkbench.core.names import STATUS_OK
 from dfworkbench.datasets.audit.frame_leaks import FrameHashes, hash_frames
 from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.datasets.tables import FACES, VIDEOS
-from dfworkbench.evidence.tracks import Tracks, measure
+from dfworkbench.evidence.reference.tracks import Tracks, measure
 from dfworkbench.extraction.part import Job, extract_video
 from dfworkbench.faces.settings import FaceSettings
 from dfworkbench.runs.checkpoints import LoadedDetector

@@ -4,8 +4,8 @@ from html import escape
 
 import dfworkbench
 from dfworkbench.evidence.case import CaseFile, EvidenceFile, Person
-from dfworkbench.evidence.page_parts import day, paragraph, png
-from dfworkbench.evidence.words import file_propositions
+from dfworkbench.evidence.page.parts import day, paragraph, png
+from dfworkbench.evidence.rules.words import file_propositions
 
 _MOST_LIMITS = 3
 #: What each reservation is about, in a few words.

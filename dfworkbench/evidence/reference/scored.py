@@ -19,7 +19,7 @@ from dfworkbench.datasets.domain import GENERATED
 from dfworkbench.datasets.tables import read_table, table_hash, write_table
 from dfworkbench.datasets.tables.store import read_parquet
 from dfworkbench.evidence.case import Reference
-from dfworkbench.evidence.tracks import Tracks, measure
+from dfworkbench.evidence.reference.tracks import Tracks, measure
 from dfworkbench.extraction.made_with import made_with
 from dfworkbench.faces.settings import FaceSettings
 from dfworkbench.media.foreign import read_json
