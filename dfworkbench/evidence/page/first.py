@@ -5,7 +5,7 @@ from html import escape
 import dfworkbench
 from dfworkbench.evidence.case import CaseFile, EvidenceFile, Person
 from dfworkbench.evidence.page.parts import day, paragraph, png
-from dfworkbench.evidence.rules.words import file_propositions
+from dfworkbench.evidence.rules.words import file_propositions, no_statement
 
 _MOST_LIMITS = 3
 #: What each reservation is about, in a few words.
@@ -111,8 +111,12 @@ def _person(person: Person, several: bool) -> str:
     picture = png(person.thumbnail, f"face of {person.name} in {person.file}")
     reservations = "; ".join(f"{RESERVATIONS[one.code]} ({one.code})" for one in person.reservations if one.holds)
     words = f"With reservations, explained under Findings per person: {reservations}." if reservations else ""
+    sentence, *further = person.sentence, *(check.code for check in person.refusals[1:])
+    if further:  # the first page has room for one reason
+        sentence = no_statement(person.name, person.refusals[:1])
+        words = f"Further reasons are given under Findings per person: {', '.join(further)}."
     return (
-        f'<div class="finding"><div>{picture}</div><div><b>{escape(name)}</b>{paragraph(person.sentence)}{paragraph(words, "soft")}'
+        f'<div class="finding"><div>{picture}</div><div><b>{escape(name)}</b>{paragraph(sentence)}{paragraph(words, "soft")}'
         "</div></div>"
     )
 

@@ -83,12 +83,17 @@ def measure_file(
         if video[name] == video[name] and video[name] >= 0
     }
     if video["status"] != STATUS_OK or not part.faces:
-        return FacesOfFile(str(video["status"]), str(video["reason"]).replace(str(path), path.name), still, decoded)
+        return FacesOfFile(str(video["status"]), _reason(str(video["reason"]), path), still, decoded)
     table = FACES.complete(pd.DataFrame(part.faces).assign(exact=faces.exact and faces.finds_faces))
     dataset = FaceDataset(table, videos, loaded.input_spec, temporary)
     tracks = measure(loaded, dataset, videos, path.parent)
     hashes = hash_frames(videos, table, temporary, _ALL)
     return FacesOfFile(STATUS_OK, str(video["reason"]), still, decoded, tracks, hashes, _thumbnails(dataset))
+
+
+def _reason(reason: str, path: Path) -> str:
+    """Without the folder, which is nobody's business, and without advice about settings that a case does not have."""
+    return reason.replace(str(path.absolute()), path.name).partition(" Lower min_face_px")[0]
 
 
 def _thumbnails(dataset: FaceDataset) -> dict[int, bytes]:
