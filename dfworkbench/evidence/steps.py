@@ -7,6 +7,7 @@ from pathlib import Path
 from dfworkbench.core.errors import MediaError
 from dfworkbench.core.names import FAKE, REAL
 from dfworkbench.core.provenance import git_state
+from dfworkbench.datasets.dataset_files import SPLITS_TABLE, VIDEOS
 from dfworkbench.evidence.case import Check, Validation
 from dfworkbench.evidence.findings import Basis, reference_checks
 from dfworkbench.evidence.intake import Incoming, Setup, copy_check, domain_check, unreadable
@@ -27,7 +28,7 @@ def hash_inputs(setup: Setup, record: Record) -> None:
     """Hashes of what the run and the reference set consist of."""
     weights, labels = setup.loaded.path, setup.reference.folder
     inputs = {"weights": weights, "settings": weights.parent / SETTINGS, "provenance": weights.parent / PROVENANCE}
-    inputs |= {name: labels / name for name in ("videos.csv", "splits.csv")}
+    inputs |= {name: labels / name for name in (VIDEOS, SPLITS_TABLE)}
     for role, path in inputs.items():
         if path.is_file():
             record.add_input(path, role)

@@ -293,7 +293,7 @@ def test_fsvfm_and_with_the_class_token():
     detector = _loaded(card, tensors)
     with torch.no_grad():  # the blocks, which take seconds, look at them once; pooling and head are tested twice
         seen = detector.trunk.forward_features(_pictures(card))
-    detector.trunk.forward_features = lambda images: seen
+    detector.trunk.forward_features = lambda images, **_: seen
     _check(card, detector)
     detector.trunk.global_pool = "token"
     _require(_logits(detector, card), [[1.998378, -0.480402], [1.915569, -0.605475]])

@@ -215,8 +215,8 @@ def test_learning_rate_schedules():
 def test_weights_that_the_last_step_breaks_end_the_run(toy, monkeypatch):
     trained = loop._Loop._train
 
-    def broken(self, model, optimizer, number, share):
-        found = trained(self, model, optimizer, number, share)
+    def broken(self, *arguments):
+        found = trained(self, *arguments)
         next(self.prepared.method.parameters()).data.fill_(float("inf"))
         return found  # whose loss is finite
 

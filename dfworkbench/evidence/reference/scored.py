@@ -208,9 +208,9 @@ def describe(scored: ScoredReference, overlap: tuple[str, ...]) -> Reference:
         sources=tuple(folders),
         domain=GENERATED if scored.data.domain == GENERATED else "real",
         hashes={
-            "videos.csv and splits.csv (this split)": scored.now["files"],
+            "files of this split and their labels": scored.now["files"],
             "face table (this split)": scored.now["faces"],
-            "splits.csv": scored.data.splits_hash,
+            "table of splits": scored.data.splits_hash,
             "scored tracks": table_hash(rows[["video_id", "track", "group", "label", "kind", "score"]]),
         },
         overlap=overlap,
