@@ -14,9 +14,9 @@ from typing import Any
 
 from dfworkbench.core.errors import ParameterError, WorkbenchError
 from dfworkbench.core.outputs import SCORE_TABLE, require_replaceable
-from dfworkbench.core.safe_paths import printable
+from dfworkbench.core.safe_paths import printable, say
 from dfworkbench.core.settings import parse_options
-from dfworkbench.notebook.flags import Command, given_settings, parse_command, say, settings_class, take_pairs
+from dfworkbench.notebook.flags import Command, given_settings, parse_command, settings_class, take_pairs
 from dfworkbench.notebook.zoo_commands import ZOO_COMMANDS
 
 #: Exit codes: a finding of the doctor or a difference from a record, and an error that the user can put right.

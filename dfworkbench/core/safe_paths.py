@@ -7,6 +7,7 @@ person gave. `require_below` is asked before writing: it follows links.
 
 import os
 import re
+import sys
 import unicodedata
 from pathlib import Path
 
@@ -97,3 +98,9 @@ def printable(text: str) -> str:
         else sign.encode("unicode_escape", "surrogatepass").decode()
         for sign in text
     )
+
+
+def say(text: str) -> None:
+    """Print a line for a person; what it quotes from files of strangers cannot steer the terminal."""
+    sys.stdout.write(printable(text) + "\n")
+    sys.stdout.flush()  # long commands are watched through pipes

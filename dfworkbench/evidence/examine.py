@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dfworkbench.core.hash_chain import utc_now
+from dfworkbench.core.safe_paths import say as say_on_screen
 from dfworkbench.core.workspace import Workspace
 from dfworkbench.datasets.audit.leak_note import run_note
 from dfworkbench.datasets.domain import caveat
@@ -66,7 +67,7 @@ def case_file(
     chosen = EvidenceSettings(
         evidence=[str(one) for one in as_paths(path)], checkpoint=checkpoint, reference=reference, **settings
     )
-    return examine(chosen, workspace, _print if progress else None)
+    return examine(chosen, workspace, say_on_screen if progress else None)
 
 
 def examine(settings: EvidenceSettings, workspace: Workspace | None = None, say: Say | None = None) -> CaseFile:
@@ -135,10 +136,6 @@ def closing_lines(case: CaseFile, closing_head: str) -> list[str]:
     lines = [f"{person.file}: {person.sentence}" if several else person.sentence for person in case.people]
     lines += [file.sentence for file in case.files if file.sentence]
     return [*lines, f"case: {case.folder}", f"closing head: {closing_head}"]
-
-
-def _print(text: str) -> None:
-    print(text, flush=True)  # noqa: T201
 
 
 def _usual_name(setup: Setup) -> str:

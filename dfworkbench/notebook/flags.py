@@ -4,7 +4,6 @@ import argparse
 import importlib
 import logging
 import re
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, NoReturn
 
@@ -30,12 +29,6 @@ class Command(NamedTuple):
     line: str
     run: Callable[[argparse.Namespace], int]
     arguments: Mapping[str, dict[str, Any]] = {}
-
-
-def say(text: str) -> None:
-    """Print a line of a command's answer."""
-    sys.stdout.write(printable(text) + "\n")
-    sys.stdout.flush()  # long commands are watched through pipes
 
 
 class _PrintableFormatter(logging.Formatter):

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from dfworkbench.core.errors import ParameterError
+from dfworkbench.core.safe_paths import say
 from dfworkbench.core.settings import parse_options
-from dfworkbench.notebook.flags import Command, given_settings, say
+from dfworkbench.notebook.flags import Command, given_settings
 
 
 def _list(given: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ import pytest
 
 from dfworkbench.__main__ import main
 from dfworkbench.core.errors import OutputError, ParameterError, TableError
-from dfworkbench.core.safe_paths import path_problem, printable, require_below, require_folder_name
+from dfworkbench.core.safe_paths import path_problem, printable, require_below, require_folder_name, say
 from dfworkbench.core.workspace import Workspace, atomic_path, leftovers
 from dfworkbench.datasets.layouts import LAYOUTS, read_layout
 from dfworkbench.datasets.tables import read_table, write_table
@@ -196,3 +196,10 @@ def test_written_tables_come_back_with_their_names(tmp_path):
     for suffix in ("csv", "parquet"):
         file = write_table("video", pd.DataFrame(rows), tmp_path / f"t.{suffix}")
         assert read_table("video", file)["path"].tolist() == names
+
+
+def test_a_line_on_screen_cannot_steer_the_terminal(capsys):
+    say("a\x1b[2Jb.mp4: no face")
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    assert shown.endswith("b.mp4: no face\n")

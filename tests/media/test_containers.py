@@ -5,8 +5,6 @@ elsewhere (MOV data references), names that are protocols, options, patterns or 
 """
 
 import os
-import socket
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -25,29 +23,6 @@ def clip(tmp_path_factory) -> Path:
         for at in range(12):
             writer.write(np.full((48, 64, 3), 20 * at, np.uint8))
     return path
-
-
-@pytest.fixture
-def listener():
-    """A port on this machine and the connections that were made to it."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(0.05)
-        made, stop = [], threading.Event()
-
-        def accept() -> None:
-            while not stop.is_set():
-                try:
-                    connection, address = server.accept()
-                except TimeoutError:
-                    continue
-                made.append(address)
-                connection.close()
-
-        thread = threading.Thread(target=accept)
-        thread.start()
-        yield server.getsockname()[1], made
-        stop.set()
-        thread.join()
 
 
 SCRIPTS = {

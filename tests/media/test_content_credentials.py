@@ -26,29 +26,6 @@ def signed(tmp_path_factory) -> Path:
     return signed_jpeg(tmp_path_factory.mktemp("c2pa") / "signed.jpg", assertions={"stds.exif": exif})
 
 
-@pytest.fixture
-def calls(monkeypatch):
-    """A port on this machine and the connections that were made to it; Python's own sockets cannot connect at all."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(0.05)
-        made, stop = [], threading.Event()
-
-        def accept() -> None:
-            while not stop.is_set():
-                try:
-                    connection, address = server.accept()
-                except TimeoutError:
-                    continue
-                made.append(address)
-                connection.close()
-
-        thread = threading.Thread(target=accept)
-        thread.start()
-        yield server.getsockname()[1], made
-        stop.set()
-        thread.join()
-
-
 def refuse(*args, **kwargs):
     raise AssertionError("a connection was asked for")
 
@@ -118,9 +95,9 @@ def test_files_that_cannot_be_read(signed, tmp_path, name, content, status):
     assert content_credentials(tmp_path / "missing.jpg").status == "unreadable"
 
 
-def test_a_manifest_elsewhere_is_not_fetched(tmp_path, calls, monkeypatch):
+def test_a_manifest_elsewhere_is_not_fetched(tmp_path, listener, monkeypatch):
     """The library connects by itself and not through Python, so a listening port tells as well as Python's sockets."""
-    port, made = calls
+    port, made = listener
     address = f"http://127.0.0.1:{port}/manifest.c2pa"
     path = signed_jpeg(tmp_path / "remote.jpg", address=address)
     monkeypatch.setattr(socket.socket, "connect", refuse)
