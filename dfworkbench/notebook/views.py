@@ -144,7 +144,8 @@ def auc_sentence(metrics: pd.DataFrame, level: str = "video") -> str:
     notes = table_notes(metrics)
     # a note says that the weights may have seen these files, or their people
     head = f"{level} AUC, perhaps not held out," if notes else f"Held-out {level} AUC"
-    sentence = f"{head} {row['value']:.3f}{interval}, from {row['n']} {level}s ({row['n_fake']} of them forged)."
+    counted = "files" if level == "video" else f"{level}s"  # a data set of pictures has files too, but no videos
+    sentence = f"{head} {row['value']:.3f}{interval}, from {row['n']} {counted} ({row['n_fake']} of them forged)."
     return " ".join([sentence[0].upper() + sentence[1:], *notes])
 
 

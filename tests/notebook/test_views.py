@@ -83,7 +83,7 @@ def test_the_quoted_figure_comes_with_its_interval():
         "reason": "",
     }
     sentence = views.auc_sentence(pd.DataFrame([row]))
-    assert sentence == "Held-out video AUC 0.856, 95 % interval 0.717 to 0.959, from 60 videos (50 of them forged)."
+    assert sentence == "Held-out video AUC 0.856, 95 % interval 0.717 to 0.959, from 60 files (50 of them forged)."
     row |= {"value": np.nan, "reason": "only one class"}
     assert "only one class" in views.auc_sentence(pd.DataFrame([row]))
 
