@@ -7,7 +7,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 TEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo hypotheses test test-fast check lab notebooks benchmarks clean
+.PHONY: help setup demo hypotheses test test-fast check lab notebooks wheel benchmarks clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,8 +20,6 @@ $(READY): requirements.txt pyproject.toml
 	@echo "installing into .venv: about 3 minutes and 6 GB (PyTorch) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
-	@mkdir -p .venv/share/jupyter/lab/settings  # no dialogue about news over the first page
-	@echo '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}' > .venv/share/jupyter/lab/settings/overrides.json
 	@touch $@
 
 demo: setup  ## generate the demo set and run notebooks 00-04 on it (about 8 minutes)
@@ -31,7 +29,7 @@ hypotheses: setup  ## notebook 05 for all three hypotheses, after make demo (abo
 	@for n in 1 2 3; do $(BIN)/dfworkbench run 05_hypotheses -p hypothesis $$n --output report/notebooks/05_hypothesis_$$n.ipynb || exit 1; done
 
 lab: setup  ## open JupyterLab on the notebooks
-	@$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --notebook-dir=. notebooks/00_start_here.ipynb
+	@$(BIN)/dfworkbench lab
 
 # --no-loadscope-reorder keeps the order of tests/conftest.py: longest files first. Where Python is told to write no bytecode, each
 # of the many processes that tests start would compile all our modules again.
@@ -49,6 +47,9 @@ check: setup  ## style (ruff), types (pyright), floors (import-linter)
 
 notebooks: setup  ## run every notebook top to bottom in a small setting, in a scratch workspace
 	@$(BIN)/python -m pytest tests/notebooks $(PYTEST_ARGS)
+
+wheel: setup  ## build the wheel into dist/
+	@$(BIN)/python -m hatchling build -t wheel
 
 benchmarks: setup  ## run every benchmark and print the ratios
 	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done

@@ -1,4 +1,4 @@
-"""The command line: `dfworkbench doctor | demo | demo-data | extract | train | score | zoo | judge | report | import | run`.
+"""The command line: `dfworkbench lab | doctor | demo | demo-data | extract | train | score | zoo | judge | report | import | run`.
 
 Every command does what a notebook does, with the same settings: where a command has a settings class
 (`notebook.commands.SUBCOMMANDS`), its fields are the flags. Heavy imports stand inside the command that needs them.
@@ -48,6 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `dfworkbench doctor | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _lab(given: argparse.Namespace) -> int:
+    from dfworkbench.notebook.lab import open_lab
+
+    open_lab(given.folder, say, browser=not given.no_browser, port=given.port, ip=given.ip)
+    return 0
 
 
 def _doctor(given: argparse.Namespace) -> int:
@@ -212,6 +219,23 @@ def _import(given: argparse.Namespace) -> int:
 
 _PAIRS: dict[str, Any] = {"nargs": 2, "action": "append", "default": [], "metavar": ("NAME", "VALUE")}
 COMMANDS: dict[str, Command] = {
+    "lab": Command(
+        "make a workspace with the notebooks, and open JupyterLab on it",
+        _lab,
+        {
+            "folder": {
+                "nargs": "?",
+                "type": Path,
+                "help": "the workspace (default: the one around this folder, else here)",
+            },
+            "--no-browser": {"action": "store_true", "help": "print the address, and open no browser"},
+            "--port": {"type": int, "help": "port of the server (default: 8888, or the next free one)"},
+            "--ip": {
+                "default": "",
+                "help": "address to listen on, such as 0.0.0.0 in a container (default: this machine only)",
+            },
+        },
+    ),
     "doctor": Command("check versions, machine and conflicting packages, and name the cure", _doctor),
     "demo": Command("run the main job on the generated demo set: notebooks 00 to 04 and a report", _demo),
     "demo-data": Command(

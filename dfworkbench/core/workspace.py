@@ -17,9 +17,14 @@ _TEMPORARY = ".dfworkbench-"
 
 @dataclass(frozen=True)
 class Workspace:
-    """The folder that holds data/, extracted/, labels/ and checkpoints/."""
+    """The folder that holds notebooks/, data/, extracted/, labels/ and checkpoints/."""
 
     root: Path
+
+    @property
+    def notebooks(self) -> Path:
+        """Notebooks of a person: copies of those that come with dfworkbench, and others."""
+        return self.root / "notebooks"
 
     @property
     def data(self) -> Path:
@@ -40,6 +45,12 @@ class Workspace:
     def checkpoints(self) -> Path:
         """Runs, one folder per model name."""
         return self.root / "checkpoints"
+
+    def make(self) -> None:
+        """Make the folders that are missing, by which `find_workspace` knows a workspace from anywhere below it."""
+        for folder in (self.notebooks, self.data, self.extracted, self.labels, self.checkpoints):
+            with explain_write(folder, "a folder of the workspace"):
+                folder.mkdir(parents=True, exist_ok=True)
 
 
 def find_workspace(start: Path | None = None) -> Workspace:

@@ -17,6 +17,7 @@ import nbformat
 from dfworkbench.core.errors import DataNotFoundError, ParameterError
 from dfworkbench.core.names import did_you_mean
 from dfworkbench.core.workspace import Workspace, find_workspace
+from dfworkbench.notebook.shipped import known_notebooks
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ class Parameter:
 
 
 def find_notebook(name: str | Path, workspace: Workspace | None = None) -> Path:
-    """The notebook file that a name means: a path, or a stem such as "02_train" in notebooks/.
+    """The notebook file that a name means: a path, or a stem such as "02_train" (see `shipped.known_notebooks`).
 
     Raises:
         DataNotFoundError: With the closest name.
@@ -50,10 +51,7 @@ def find_notebook(name: str | Path, workspace: Workspace | None = None) -> Path:
     path = Path(name)
     if path.suffix == ".ipynb" and path.is_file():
         return path.resolve()
-    found: dict[str, Path] = {}
-    # a workspace may hold its own copies; the ones that came with the package stand beside it
-    for folder in (Path(__file__).parents[2] / "notebooks", (workspace or find_workspace()).root / "notebooks"):
-        found |= {file.stem: file.resolve() for file in sorted(folder.glob("[0-9]*.ipynb"))}
+    found = known_notebooks(workspace or find_workspace())
     if path.stem in found and len(path.parts) == 1:
         return found[path.stem]
     raise DataNotFoundError(

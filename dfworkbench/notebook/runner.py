@@ -121,7 +121,7 @@ def _execute(path: Path, target: Path, values: dict[str, Any], space: Workspace,
         notebook = parameterize_notebook(notebook, values, kernel_name=_KERNEL, language="python")
     literal = str(target).replace("{", "{{").replace("}", "}}")  # papermill takes paths for format strings
     try:
-        with _surroundings(space.root), explain_write(target, "the executed notebook"):
+        with kernel_surroundings(space.root), explain_write(target, "the executed notebook"):
             nbformat.write(notebook, target)
             papermill.execute_notebook(
                 literal,
@@ -131,8 +131,6 @@ def _execute(path: Path, target: Path, values: dict[str, Any], space: Workspace,
                 cwd=space.root,
                 progress_bar=bar,
                 start_timeout=180,
-                # it warns of unencrypted traffic within this machine, and calls its own end an error
-                extra_arguments=["--IPKernelApp.log_level=50"],
             )
     except PapermillExecutionError as error:
         raise NotebookError(_explain(error, path, target)) from None
@@ -145,8 +143,8 @@ def _execute(path: Path, target: Path, values: dict[str, Any], space: Workspace,
 
 
 @contextlib.contextmanager
-def _surroundings(root: Path) -> Iterator[None]:
-    """What the kernel must find wherever it runs: the same workspace, and this Python behind the name of its kernel.
+def kernel_surroundings(root: Path) -> Iterator[None]:
+    """What a kernel must find wherever it runs: the same workspace, and this Python behind the name of its kernel.
 
     A kernel "python3" of another environment may stand in JUPYTER_PATH or in the user's folder, and would be taken.
     """
@@ -154,14 +152,16 @@ def _surroundings(root: Path) -> Iterator[None]:
 
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="dfworkbench-kernel-") as folder:
-        write_kernel_spec(Path(folder) / "kernels" / _KERNEL)
+        # it warns of unencrypted traffic within this machine, and calls its own end an error
+        write_kernel_spec(Path(folder) / "kernels" / _KERNEL, extra_arguments=["--IPKernelApp.log_level=50"])
         paths = [folder, *filter(None, [os.environ.get("JUPYTER_PATH")])]
-        with _variables({HOME_VARIABLE: str(root), "JUPYTER_PATH": os.pathsep.join(paths)}):
+        with set_variables({HOME_VARIABLE: str(root), "JUPYTER_PATH": os.pathsep.join(paths)}):
             yield
 
 
 @contextlib.contextmanager
-def _variables(values: Mapping[str, str]) -> Iterator[None]:
+def set_variables(values: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables, which processes that are started inherit, and put the former values back."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

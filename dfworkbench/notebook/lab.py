@@ -1,0 +1,88 @@
+"""`dfworkbench lab`: a workspace with the notebooks, and JupyterLab on the first of them."""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from dfworkbench.core.workspace import Workspace, find_workspace
+from dfworkbench.notebook.runner import kernel_surroundings, set_variables
+from dfworkbench.notebook.shipped import copy_notebooks
+
+FIRST = "00_start_here.ipynb"
+#: Defaults of JupyterLab, which a person's own settings change: nothing is fetched from elsewhere, and no question about news
+#: lies over the first page.
+_LAB_SETTINGS = {
+    "@jupyterlab/apputils-extension:notification": {
+        "fetchNews": "false",
+        "checkForUpdates": False,
+    }
+}
+
+
+def make_lab(folder: Path | None, say: Callable[[str], None]) -> Workspace:
+    """Make the folders of a workspace, and copy the notebooks into it. What a person edited there stays.
+
+    Args:
+        folder: The workspace; found by `find_workspace` by default.
+        say: Called with each line of what was done.
+
+    Raises:
+        OutputError: The folder cannot be written to.
+    """
+    space = Workspace(folder.expanduser().resolve()) if folder else find_workspace()
+    space.make()
+    say(f"workspace: {space.root}\nnotebooks: {copy_notebooks(space)}")
+    return space
+
+
+def open_lab(
+    folder: Path | None, say: Callable[[str], None], *, browser: bool = True, port: int | None = None, ip: str = ""
+) -> None:
+    """Make a workspace (see `make_lab`), and serve JupyterLab on it until it is stopped.
+
+    Kernels run this Python and find this workspace, whatever else is installed.
+
+    Args:
+        folder: The workspace; found by `find_workspace` by default.
+        say: Called with each line of what was done.
+        browser: Whether to open a browser; the address is printed in any case.
+        port: JupyterLab takes its own default, 8888, where none is given, and the next free one where that is taken.
+        ip: The address to listen on; only this machine by default. A container needs 0.0.0.0.
+    """
+    from jupyterlab.labapp import LabApp
+
+    space = make_lab(folder, say)
+    with kernel_surroundings(space.root), _lab_settings():
+        server = LabApp.initialize_server(argv=_server_words(space, browser, port, ip))
+        if not server.identity_provider.token_generated:  # otherwise it prints its address itself, with the token
+            say(f"address:   {server.display_url}")
+        say("stop with Ctrl-C")
+        server.start()
+
+
+@contextlib.contextmanager
+def _lab_settings() -> Iterator[None]:
+    with tempfile.TemporaryDirectory(prefix="dfworkbench-lab-") as folder:
+        file = Path(folder) / "labconfig" / "default_setting_overrides.json"
+        file.parent.mkdir()
+        file.write_text(json.dumps(_LAB_SETTINGS), encoding="utf-8")
+        paths = [folder, *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
+        with set_variables({"JUPYTER_CONFIG_PATH": os.pathsep.join(paths)}):
+            yield
+
+
+def _server_words(space: Workspace, browser: bool, port: int | None, ip: str) -> list[str]:
+    words = [
+        f"--ServerApp.root_dir={space.root}",
+        f"--LabApp.default_url=/lab/tree/notebooks/{FIRST}",
+        "--ServerApp.log_level=WARN",
+        "--LabApp.log_level=WARN",
+    ]
+    words += [] if browser else ["--no-browser"]
+    words += [] if port is None else [f"--ServerApp.port={port}"]
+    words += [f"--ServerApp.ip={ip}"] if ip else []
+    # as root, in a container, JupyterLab refuses to start without this word
+    return words + (["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else [])

@@ -1,0 +1,152 @@
+"""The notebooks that come with dfworkbench, and the copies of them in a workspace.
+
+A wheel carries them as package data, a clone has them in `notebooks/`. `dfworkbench lab` copies them into the workspace, where a
+person may edit them. A record of what was copied tells an edited notebook from one that a newer version may replace.
+"""
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dfworkbench
+from dfworkbench.core.workspace import Workspace, atomic_path
+
+#: In the notebooks/ of a workspace: name of a copied notebook -> hash of its cells when it was copied.
+RECORD = ".dfworkbench.json"
+_PATTERN = "[0-9]*.ipynb"
+
+
+@dataclass(frozen=True)
+class Copied:
+    """What `copy_notebooks` did, as names of files.
+
+    Attributes:
+        new: Copied because the workspace had none of this name.
+        updated: Replaced by a newer version; nobody had edited or run them.
+        kept: Edited or run here, so they stay, although a newer version is there.
+        unchanged: How many had nothing to be done.
+    """
+
+    new: tuple[str, ...] = ()
+    updated: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    unchanged: int = 0
+
+    def __str__(self) -> str:
+        counts = ((len(self.new), "new"), (len(self.updated), "updated"), (self.unchanged, "as they were"))
+        text = ", ".join(f"{count} {word}" for count, word in counts if count)
+        if not self.kept:
+            return text
+        return (
+            f"{text}{', ' if text else ''}{len(self.kept)} kept, because you edited or ran them: {', '.join(self.kept)}. "
+            + (
+                f"dfworkbench {dfworkbench.__version__} has newer ones: to get one, rename yours and start `dfworkbench lab` again."
+            )
+        )
+
+
+def shipped_folder() -> Path:
+    """Folder of the notebooks that come with dfworkbench; they must not be changed there."""
+    package = Path(dfworkbench.__file__).parent
+    packaged = package / "notebooks"
+    return packaged if packaged.is_dir() else package.parent / "notebooks"
+
+
+def known_notebooks(workspace: Workspace) -> dict[str, Path]:
+    """Name without suffix -> file, of all numbered notebooks that can be run.
+
+    A notebook of the workspace goes before the shipped one of its name, unless it is a copy whose cells nobody edited: after an
+    update the shipped one fits the package, and the copy may not.
+    """
+    found = {file.stem: file.resolve() for file in _numbered(shipped_folder())}
+    if not _is_shipped(workspace.notebooks):
+        copied = _read_record(workspace.notebooks)
+        for file in _numbered(workspace.notebooks):
+            if file.stem not in found or copied.get(file.name) is None or _cells_hash(file) != copied[file.name]:
+                found[file.stem] = file.resolve()
+    return found
+
+
+def copy_notebooks(workspace: Workspace) -> Copied:
+    """Copy the shipped notebooks into a workspace. What a person edited or ran there stays as it is.
+
+    In a clone, whose `notebooks/` are the shipped ones, nothing is copied.
+
+    Raises:
+        OutputError: The folder cannot be written to.
+    """
+    folder, done = workspace.notebooks, {"new": [], "updated": [], "kept": [], "unchanged": []}
+    shipped = _numbered(shipped_folder())
+    if _is_shipped(folder):
+        return Copied(unchanged=len(shipped))
+    before = _read_record(folder)
+    after = dict(before)
+    for source in shipped:
+        target, hashed = folder / source.name, _cells_hash(source)
+        what = _what_to_do(target, hashed, before.get(source.name))
+        if what in ("new", "updated"):
+            with atomic_path(target, "a notebook") as temporary:
+                shutil.copyfile(source, temporary)
+        if hashed is not None and (what != "kept" and _cells_hash(target) == hashed):
+            after[source.name] = hashed
+        done[what].append(source.name)
+    if after != before:
+        with atomic_path(folder / RECORD, "the record of the copied notebooks") as temporary:
+            temporary.write_text(json.dumps(after, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    return Copied(tuple(done["new"]), tuple(done["updated"]), tuple(done["kept"]), len(done["unchanged"]))
+
+
+def _what_to_do(target: Path, shipped: str | None, copied: str | None) -> str:
+    """One of the fields of `Copied`, for a notebook that may lie at `target`, by hashes of cells."""
+    if not target.exists():
+        return "new"
+    now = _cells_hash(target)
+    if now is not None and now == shipped:
+        return "unchanged"
+    if now is not None and now == copied and not _has_outputs(target):
+        return "updated"
+    return "unchanged" if copied == shipped else "kept"  # edited; is there a newer one?
+
+
+def _numbered(folder: Path) -> list[Path]:
+    return sorted(folder.glob(_PATTERN))
+
+
+def _is_shipped(folder: Path) -> bool:
+    return folder.is_dir() and folder.samefile(shipped_folder())
+
+
+def _read_record(folder: Path) -> dict[str, str]:
+    """The record; empty where there is none or it is damaged, so that all notebooks count as edited."""
+    record = _read_json(folder / RECORD)
+    return {name: value for name, value in record.items() if isinstance(value, str)}
+
+
+def _cells(path: Path) -> list[dict[str, Any]]:
+    cells = _read_json(path).get("cells", [])
+    return [cell for cell in cells if isinstance(cell, dict)] if isinstance(cells, list) else []
+
+
+def _cells_hash(path: Path) -> str | None:
+    """Hash of what a person edits: kind, source and tags of the cells. JupyterLab changes the rest whenever it saves."""
+    kept = [
+        [cell.get("cell_type"), "".join(cell.get("source", "")), cell.get("metadata", {}).get("tags", [])]
+        for cell in _cells(path)
+    ]
+    return hashlib.sha256(json.dumps(kept).encode()).hexdigest() if kept else None
+
+
+def _has_outputs(path: Path) -> bool:
+    return any(cell.get("outputs") for cell in _cells(path))
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    # not with nbformat, which takes a second to import: the command line asks this for every notebook
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
