@@ -71,18 +71,20 @@ class FileScorer:
         settings: How faces are found and shown.
         faces: The same as `face_settings` has fitted it to the detector.
         finder: Finds faces; None where no face is looked for.
+        threads: That decode and look for faces; 0 for one per core.
     """
 
     loaded: LoadedDetector
     settings: ScoreSettings
     faces: FaceSettings
     finder: FaceFinder | None = None
+    threads: int = 0
 
     def score(self, file: Path, video_id: str) -> Finished:
         """One file and its rows, or the one row that says why it failed; probabilities of file and tracks are still NaN."""
-        known = {"path": file, "video_id": video_id, "kind": media_kind(file) or "", "rule": self.settings.rule}
+        known = self._known(file, video_id)
         try:
-            found = faces_in_file(file, self.faces, self.finder)
+            found = faces_in_file(file, self.faces, self.finder, self.threads)
             detections = sorted(found.detections, key=lambda face: (face.track, face.frame))
             crops = np.stack([_cut(self.loaded.input_spec, face) for face in detections])
         except MediaError as error:
@@ -98,6 +100,14 @@ class FileScorer:
         rows, tracks = self._score_tracks(detections, crops, video_id)
         rows = [{**row, "reason": row.get("reason") or known["notice"]} for row in rows]
         return FileScore(**known, tracks=tracks, status=STATUS_OK, reason="", fake_probability=_OPEN), rows
+
+    def failed(self, file: Path, video_id: str, reason: str) -> Finished:
+        """The one row of a file that could not be scored for a reason that may lie in this machine."""
+        return _failed(self._known(file, video_id), ERROR, reason)
+
+    def _known(self, file: Path, video_id: str) -> dict[str, Any]:
+        """What is known of a file before it is opened."""
+        return {"path": file, "video_id": video_id, "kind": media_kind(file) or "", "rule": self.settings.rule}
 
     def _explain_beyond(self, faces: Sequence[TrackedFace]) -> str:
         places = (Place(face.tile.square, face.box, face.landmarks, face.tile.frame_px) for face in faces)

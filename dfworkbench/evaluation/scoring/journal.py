@@ -83,7 +83,7 @@ class Journal:
 def journal_path(paths: Sequence[Path], loaded: LoadedDetector, *settings: Settings) -> Path:
     """Where a scoring of these paths keeps its finished files: the same for the same command, in the workspace."""
     digest = hashlib.sha256(weights_hash(loaded).encode())
-    chosen = [one.model_dump_json() for one in settings]
+    chosen = [one.model_dump_json(exclude={"workers", "scheduler"}) for one in settings]  # which change no result
     for part in (dfworkbench.__version__, *chosen, *(str(path.absolute()) for path in paths)):
         digest.update(b"\0" + part.encode(errors="surrogateescape"))
     return find_workspace().root / "report" / "scores" / ".unfinished" / f"{digest.hexdigest()[:24]}.jsonl"

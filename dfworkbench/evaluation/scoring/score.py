@@ -6,7 +6,7 @@ looked for: the picture goes the same way.
 """
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +26,19 @@ from dfworkbench.datasets.face_dataset import FaceDataset, collate
 from dfworkbench.datasets.tables import SCORES, write_table
 from dfworkbench.evaluation.scoring.aggregate import to_level
 from dfworkbench.evaluation.scoring.authors import authors_rule
-from dfworkbench.evaluation.scoring.file_scorer import ERROR, NO_NUMBER, FileScorer, face_settings, forward
-from dfworkbench.evaluation.scoring.journal import Finished, Journal, default_table, journal_path
+from dfworkbench.evaluation.scoring.file_scorer import NO_NUMBER, FileScorer, face_settings, forward
+from dfworkbench.evaluation.scoring.files import score_files
+from dfworkbench.evaluation.scoring.journal import Journal, default_table, journal_path
+from dfworkbench.evaluation.scoring.loading import load_for_scoring
 from dfworkbench.evaluation.scoring.media_files import as_paths, find_files
 from dfworkbench.evaluation.scoring.origin import origin_note
 from dfworkbench.evaluation.scoring.results import FileScore, Scored, distinct_names
 from dfworkbench.evaluation.scoring.rules import FACE_PX, MISSING
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
-from dfworkbench.faces import FaceFinder, resolve_weights
-from dfworkbench.models.half_precision import in_bfloat16
+from dfworkbench.faces import resolve_weights
 from dfworkbench.models.modes import evaluating
 from dfworkbench.models.registry import detector_trait
-from dfworkbench.runs.checkpoints import LoadedDetector, load_detector
+from dfworkbench.runs.checkpoints import LoadedDetector
 
 
 def score(
@@ -50,6 +51,7 @@ def score(
 ) -> Scored:
     """Score every face of a picture, a video, a folder, or a list of these; or, if that is what the detector takes, the pictures.
 
+    Many files are scored in several processes, or by the workers of a Dask scheduler (`workers`, `scheduler` of the settings).
     A scoring of several files that was stopped continues when it is called again: finished files are kept below
     `report/scores/.unfinished/` of the workspace until the result is returned (`evaluation.scoring.journal`).
 
@@ -74,16 +76,14 @@ def score(
     if table is not None:
         require_writable(Path(table).parent, "the score table")
     files = find_files(path)
-    loaded = _in_precision(checkpoint, settings)
+    loaded = load_for_scoring(checkpoint, settings)
     require_detector(loaded.detector, loaded.name)
     _require_landmarks(loaded, settings)
     faces = resolve_weights(face_settings(settings, loaded.input_spec))
     kept = journal_path(as_paths(path), loaded, settings, faces) if len(files) > 1 else None
-    found, rows = [], []
     with Journal(kept) as journal:
-        for file, own in _score_files(files, FileScorer(loaded, settings, faces), journal, progress):
-            found.append(file)
-            rows.extend(own)
+        finished = score_files(files, FileScorer(loaded, settings, faces), journal, progress)
+        found, rows = [file for file, _ in finished], [row for _, own in finished for row in own]
         note = run_note(loaded.metadata)
         scores = with_note(SCORES.complete(rows).assign(run=loaded.run), note)
         beside = " ".join(filter(None, [note, origin_note(loaded)]))
@@ -111,38 +111,10 @@ def score_to_table(
         The result, and where its table was written.
     """
     several = len(find_files(paths)) > 1
-    loaded = _in_precision(checkpoint, settings)
+    loaded = load_for_scoring(checkpoint, settings)
     if table is None and several:
         table = default_table(paths, loaded.run)
     return score(paths, loaded, settings.replace(thumbnails=0), table=table), table
-
-
-def _in_precision(checkpoint: Path | str | LoadedDetector, settings: ScoreSettings) -> LoadedDetector:
-    """The detector of a checkpoint in the precision of the settings; one that the caller holds stays as it is."""
-    given = isinstance(checkpoint, LoadedDetector)
-    loaded = checkpoint if given else load_detector(checkpoint, settings.device)
-    if settings.precision != "bf16-true":
-        return loaded
-    return dataclasses.replace(loaded, detector=in_bfloat16(loaded.detector, keep=given))
-
-
-def _score_files(files: dict[str, Path], scorer: FileScorer, journal: Journal, progress: bool) -> Iterator[Finished]:
-    """Each file and its rows, without verdicts, which need all rows; files that the journal knows are not scored again."""
-    done = {video_id: old for video_id, file in files.items() if (old := journal.find(video_id, file)) is not None}
-    if scorer.faces.finds_faces and len(done) < len(files):
-        scorer = dataclasses.replace(scorer, finder=FaceFinder(scorer.faces))
-    with tqdm(
-        total=len(files), initial=len(done), desc="scoring", unit="file", disable=not progress, leave=False
-    ) as bar:
-        for video_id, file in files.items():
-            if video_id in done:
-                yield done.pop(video_id)
-                continue
-            found, rows = scorer.score(file, video_id)
-            if found.status != ERROR:  # which may lie in this machine: tried again
-                journal.add(video_id, file, found, rows)
-            yield found, rows
-            bar.update()
 
 
 def _with_verdicts(files: list[FileScore], table: pd.DataFrame, elsewhere: str, note: str) -> list[FileScore]:

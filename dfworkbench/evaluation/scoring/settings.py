@@ -31,3 +31,11 @@ class ScoreSettings(FaceSettings):
     )
     thumbnails: int = Field(default=6, ge=0, le=24, description="Pictures kept of each track")
     thumbnail_px: int = Field(default=112, ge=16, le=512, description="Height and width of these pictures")
+    workers: int = Field(
+        default=0,
+        ge=0,
+        description="Processes on this machine that score several files at once (0: one per core where that saves time; 1: none)",
+    )
+    scheduler: str = Field(
+        default="", description="Address of a running Dask scheduler whose workers score (empty: this machine)"
+    )
