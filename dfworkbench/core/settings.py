@@ -17,22 +17,83 @@ class Settings(BaseModel):
     Subclasses give every field a `Field(default, description=…)`, with bounds where there are any. Direct construction
     raises `ParameterError` too, so notebooks and tests see the same message.
 
+    A class with presets has a field `preset` that names one. A field that some preset names is *governed*: left out, or
+    given as None, it takes its value from the chosen preset, or its default where that preset does not name it. A value
+    that is given wins.
+
     Attributes:
         renamed: Former name of a field -> its name today. Stored settings and flags with a former name still work.
+        presets: Name of a preset -> the values that differ from the defaults of the fields.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
     renamed: ClassVar[Mapping[str, str]] = {}
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     def __init__(self, **values: Any) -> None:
         try:
-            super().__init__(**self._under_todays_names(values))
+            super().__init__(**self._completed(self._under_todays_names(values)))
         except ValidationError as error:
             raise ParameterError(_explain(type(self), error)) from None
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        if not cls.presets:
+            return
+        chosen = cls.model_fields["preset"].default if "preset" in cls.model_fields else None
+        strangers = {name for values in cls.presets.values() for name in values} - (set(cls.model_fields) - {"preset"})
+        if chosen not in cls.presets or strangers:
+            raise TypeError(
+                f"{cls.__name__}: its presets {', '.join(cls.presets)} name the fields {sorted(strangers)}, and its field preset "
+                f"is {chosen!r} by default; expected names of its fields only, and the name of a preset. Correct the class."
+            )
+
+    @classmethod
+    def preset_values(cls, preset: str) -> dict[str, Any]:
+        """The value of every governed field under a preset; empty where the class has no presets.
+
+        Raises:
+            ParameterError: There is no such preset, with the closest name.
+        """
+        if not cls.presets:
+            return {}
+        if preset not in list(cls.presets):  # a list, because a mapping fails on what has no hash
+            raise ParameterError(
+                f"choosing a preset of {cls.__name__}: there is no {preset!r}.{did_you_mean(preset, cls.presets)} Expected one of "
+                f"{', '.join(cls.presets)}; set preset to one of them, and change single values by hand."
+            )
+        governed = [name for name in cls.model_fields if any(name in values for values in cls.presets.values())]
+        own = cls.presets[preset]
+        return {
+            name: own[name] if name in own else cls.model_fields[name].get_default(call_default_factory=True)  # pyright: ignore[reportCallIssue]
+            for name in governed
+        }
+
+    def by_hand(self) -> dict[str, Any]:
+        """The governed fields whose values are not those of the chosen preset; empty where the class has no presets."""
+        values = self.preset_values(getattr(self, "preset", ""))
+        return {name: getattr(self, name) for name, value in values.items() if getattr(self, name) != value}
+
     def replace(self, **changes: Any) -> Self:
-        """A validated copy with some values changed."""
-        return type(self)(**{**self.model_dump(), **self._under_todays_names(changes)})
+        """A validated copy with some values changed. Another preset changes what was not set by hand."""
+        changes = self._under_todays_names(changes)
+        kept = self.model_dump()
+        if self.presets and "preset" in changes:
+            follows = self.preset_values(kept["preset"]).keys() - self.by_hand().keys()
+            kept = {name: value for name, value in kept.items() if name not in follows}
+        return type(self)(**{**kept, **changes})
+
+    @classmethod
+    def _completed(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Values with those of the preset where none, or None, is given."""
+        if not cls.presets:
+            return values
+        preset = values.get("preset")
+        preset = cls.model_fields["preset"].default if preset is None else preset
+        governed = cls.preset_values(preset)
+        given = {name: value for name, value in values.items() if value is not None or name not in governed}
+        return {**governed, **given, "preset": preset}
 
     @classmethod
     def _under_todays_names(cls, values: dict[str, Any]) -> dict[str, Any]:

@@ -24,15 +24,20 @@ SUBCOMMANDS: dict[str, str] = {
 
 
 def batch_command(settings: Settings, notebook: str | None = None) -> str:
-    """One line for a terminal, with only what differs from the defaults.
+    """One line for a terminal, with the preset and only what differs from it and from the defaults.
 
     `dfworkbench run NOTEBOOK -p …` where the notebook has a parameter for everything that was changed, otherwise the
     subcommand that takes every setting as a flag. Empty if there is neither.
     """
-    changed = _changed(settings, default_values(type(settings)))
+    governed = settings.preset_values(getattr(settings, "preset", ""))
+    changed = _changed(settings, default_values(type(settings)) | governed)
     parameters = notebook_defaults(notebook)
     if parameters is not None and all(_leaf(name) in parameters for name in changed):
-        return run_command(str(notebook), {_leaf(name): value for name, value in _placed(settings).items()}, parameters)
+        values = {_leaf(name): value for name, value in _placed(settings).items()}
+        values |= {
+            name: None for name in governed if name not in changed and parameters.get(name) is None
+        }  # left to the preset
+        return run_command(str(notebook), values, parameters)
     subcommand = next(
         (name for name, home in SUBCOMMANDS.items() if home.endswith(f":{type(settings).__name__}")), None
     )
@@ -50,7 +55,12 @@ def batch_command(settings: Settings, notebook: str | None = None) -> str:
 
 def run_command(notebook: str, values: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
     """`dfworkbench run NOTEBOOK -p …` with what differs from the notebook's defaults; values it does not take are left out."""
-    differ = {name: values[name] for name in defaults if name in values and not _same(values[name], defaults[name])}
+    differ = {
+        name: values[name]
+        for name in defaults
+        if name in values
+        and not (values[name] is None if defaults[name] is None else _same(values[name], defaults[name]))
+    }
     words = [word for name, value in differ.items() for word in ("-p", name, _parameter_text(value))]
     return shlex.join(["dfworkbench", "run", notebook, *words])
 

@@ -20,7 +20,7 @@ _FULL = w.Layout(width="auto")
 
 @dataclass(frozen=True)
 class Control:
-    """A widget and how to read it; `read` returns a value for the settings class to validate.
+    """A widget and how to read and set it; `read` returns a value for the settings class to validate, `show` takes one of these.
 
     `check` raises a `WorkbenchError` for a value that the settings class would take, but nothing else: a name that nobody has.
     """
@@ -29,6 +29,21 @@ class Control:
     widget: Any
     read: Callable[[], Any]
     check: Callable[[Any], None] | None = None
+
+    def show(self, value: Any) -> None:
+        """Let the widget show another value of the field."""
+        widget = self.widget
+        if isinstance(widget, w.Text):
+            value = "" if value is None else write_value(value)
+        elif isinstance(widget, w.SelectMultiple):
+            value = tuple(value)
+        elif isinstance(widget, (w.Dropdown, w.SelectionSlider)):
+            listed = [option if isinstance(option, tuple) else (str(option), option) for option in widget.options]
+            if all(each != value for _, each in listed):
+                listed.append((write_value(value), value))
+                by_size = isinstance(widget, w.SelectionSlider)
+                widget.options = sorted(listed, key=lambda pair: pair[1]) if by_size else listed
+        widget.value = value
 
 
 class NameBox(w.VBox):

@@ -3,7 +3,7 @@
 import collections.abc
 import json
 import types
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -73,6 +73,8 @@ def read_fields(cls: type[Settings], prefix: str = "") -> dict[str, Field]:
             found |= read_fields(annotation, f"{prefix}{name}.")
         else:
             found[prefix + name] = _field(prefix + name, annotation, optional, info)
+    if cls.presets and not prefix:
+        found["preset"] = replace(found["preset"], kind="choice", choices=tuple(cls.presets))
     return found
 
 

@@ -30,7 +30,8 @@ _COPY = (
 class SettingsPanel(Generic[S]):
     """Widgets for every field of some settings.
 
-    Settings that the notebook has a parameter for stand at the top, all others under "More settings".
+    Settings that the notebook has a parameter for stand at the top, all others under "More settings". Where the settings have
+    presets, choosing one changes the widgets that it governs and that still show what the former preset says.
 
     Args:
         settings: Initial values, usually built from the notebook's parameters.
@@ -67,6 +68,8 @@ class SettingsPanel(Generic[S]):
         uploads = [name for name, control in self._controls.items() if control.field.media]
         self._uploads = {name: upload_button(self._controls[name].widget) for name in uploads}
         self._message, self._command = w.HTML(), w.HTML()
+        if self._class.presets and "preset" in self._controls:
+            self._controls["preset"].widget.observe(self._follow_preset, names="value")  # before the settings are built
         for control in self._controls.values():
             control.widget.observe(lambda _: self._refresh(), names="value")
         self._refresh()
@@ -99,6 +102,16 @@ class SettingsPanel(Generic[S]):
         require_name("setting of this panel", name, self._controls)
         return self._controls[name].widget
 
+    def _follow_preset(self, change: Any) -> None:
+        """Show the values of the new preset where those of the former one are shown; what was set by hand stays."""
+        wanted = self._class.preset_values(change["new"])
+        for name, former in self._class.preset_values(change["old"]).items():
+            control = self._controls.get(name)
+            if control is not None and write_value(control.read()) == write_value(former):
+                control.show(wanted[name])
+            elif control is None and self._values[name] == former:
+                self._values[name] = wanted[name]
+
     def _refresh(self) -> None:
         values = {**self._values, **{name: control.read() for name, control in self._controls.items()}}
         try:
@@ -111,7 +124,7 @@ class SettingsPanel(Generic[S]):
         for name, note in self._notes.items():
             exists, words = describe_path(str(values[name] or ""))
             note.value = f'<span class="dfw dfw-hint {"" if exists else "dfw-bad"}">{html.escape(words)}</span>'
-        self._message.value = _message_html(self.message)
+        self._message.value = _preset_html(self._result) + _message_html(self.message)
         self._command.value = _command_html(self.command)
 
     def _layout(self) -> w.VBox:
@@ -175,13 +188,15 @@ class SettingsPanel(Generic[S]):
     def __repr__(self) -> str:
         width = max(map(len, self._controls), default=0)
         lines = [f"{name:<{width}}  {value}" for name, value in self._texts().items()]
-        return "\n".join([self._title, *lines, self.message or f"batch: {self.command}"])
+        note = [words] if (words := _preset_words(self._result)) else []
+        return "\n".join([self._title, *lines, *note, self.message or f"batch: {self.command}"])
 
     def _repr_html_(self) -> str:
         first, rest = self._order()
         more = f"<details><summary>More settings ({len(rest)})</summary>{self._table(rest)}</details>" if rest else ""
         head = f'<div class="dfw-title">{html.escape(self._title)}</div>{self._table(first)}'
-        return wrap(f"{head}{more}{_message_html(self.message)}{_command_html(self.command)}", "dfw-card")
+        notes = _preset_html(self._result) + _message_html(self.message)
+        return wrap(f"{head}{more}{notes}{_command_html(self.command)}", "dfw-card")
 
     def _table(self, names: list[str]) -> str:
         texts = self._texts()
@@ -201,6 +216,23 @@ def _words(name: str) -> str:
     """`TrainSettings` -> "Train settings"."""
     spaced = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).replace("_", " ").strip()
     return spaced[:1].upper() + spaced[1:]
+
+
+def _preset_words(settings: Settings | WorkbenchError) -> str:
+    """Which preset the values are of, and which of them are not; empty without presets, and while a value is refused."""
+    if isinstance(settings, WorkbenchError) or not settings.presets:
+        return ""
+    preset, values = flat_values(settings)["preset"], settings.by_hand()
+    planned = settings.preset_values(preset)
+    others = ", ".join(
+        f"{name} = {write_value(value)} ({preset}: {write_value(planned[name])})" for name, value in values.items()
+    )
+    return f"preset {preset}" + (f", except {others}" if others else "")
+
+
+def _preset_html(settings: Settings | WorkbenchError) -> str:
+    words = html.escape(_preset_words(settings))
+    return f'<div class="dfw"><span class="dfw-hint">{words}</span></div>' if words else ""
 
 
 def _message_html(message: str) -> str:

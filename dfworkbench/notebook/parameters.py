@@ -24,6 +24,7 @@ _log = logging.getLogger(__name__)
 #: Former name of a parameter -> its name; the former one still works.
 RENAMED = {"kinds": "forgeries", "leaky": "allow_leaks", "trial": "allow_undertrained"}
 TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool, "list": list}
+_OR_NONE = re.compile(r"\s*\|\s*None$|^None\s*\|\s*")
 _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -31,7 +32,8 @@ _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0"
 class Parameter:
     """One line of a parameters cell: `epochs: int = 3  # passes over the training split`.
 
-    A path is text with the annotation `"Path"`, or `list["Path"]`; what may be a name or a path is `"str | Path"`.
+    A path is text with the annotation `"Path"`, or `list["Path"]`; what may be a name or a path is `"str | Path"`. What
+    `"int | None"` annotates may also be None, typed as `none`: the preset, or the code, then decides.
     """
 
     name: str
@@ -40,6 +42,8 @@ class Parameter:
     comment: str
     is_path: bool = False
     may_be_name: bool = False
+    optional: bool = False
+    item: type = str
 
 
 def find_notebook(name: str | Path, workspace: Workspace | None = None) -> Path:
@@ -97,7 +101,9 @@ def _read_line(statement: ast.stmt, source: str, comments: Mapping[int, str], na
     title = statement.target.id
     kind, words = _annotation(statement.annotation)
     if kind not in TYPES:
-        raise ParameterError(f'{name}: parameter {title!r} is a {kind}; allowed are {", ".join(TYPES)}, "Path".')
+        raise ParameterError(
+            f'{name}: parameter {title!r} is a {kind}; allowed are {", ".join(TYPES)}, "Path", and each of them with "| None".'
+        )
     try:
         default = ast.literal_eval(statement.value)
     except ValueError:
@@ -105,16 +111,19 @@ def _read_line(statement: ast.stmt, source: str, comments: Mapping[int, str], na
             f"{name}: the default in {line!r} of the parameters cell is computed; expected a literal. Write the value."
         ) from None
     comment = comments.get(statement.end_lineno or statement.lineno, "")
-    return Parameter(title, TYPES[kind], default, comment, "Path" in words, {"Path", "str"} <= words)
+    items = [TYPES[word] for word in words & {"int", "float"}] if kind == "list" else []
+    return Parameter(
+        title, TYPES[kind], default, comment, "Path" in words, {"Path", "str"} <= words, "None" in words, *items[:1]
+    )
 
 
 def _annotation(node: ast.expr) -> tuple[str, set[str]]:
     """The type that a value has, and all words of its annotation. Text stands for the annotation that it spells."""
     text = ast.unparse(node).replace("'", "").replace('"', "")
     words = set(re.findall(r"\w+", text))
-    if "Path" in words and words <= {"Path", "str"}:
+    if "Path" in words and words <= {"Path", "str", "None"}:
         return "str", words
-    return text.partition("[")[0], words
+    return _OR_NONE.sub("", text).partition("[")[0], words
 
 
 def _comments(source: str) -> dict[int, str]:
@@ -158,7 +167,7 @@ def place_paths(values: Mapping[str, Any], known: Mapping[str, Parameter], typed
 
 
 def _placed(value: Any, parameter: Parameter, typed: Path, root: Path) -> Any:
-    if not parameter.is_path:
+    if not parameter.is_path or value is None:
         return value
     if isinstance(value, list):
         return [_placed(item, parameter, typed, root) for item in value]
@@ -180,6 +189,8 @@ def _is_there(folder: Path, path: Path) -> bool:
 
 def _convert(value: Any, parameter: Parameter, notebook: str) -> Any:
     kind = parameter.type
+    if parameter.optional and (value is None or (isinstance(value, str) and value.strip().lower() == "none")):
+        return None
     try:
         if isinstance(value, str) and kind is not str:
             return _from_text(value, parameter)
@@ -193,9 +204,11 @@ def _convert(value: Any, parameter: Parameter, notebook: str) -> Any:
             return str(value)
         raise ValueError
     except (ValueError, SyntaxError, KeyError):
+        wanted = f"{kind.__name__} or none" if parameter.optional else kind.__name__
+        example = "" if parameter.default is None else f", such as {parameter.default!r}"
         raise ParameterError(
-            f"{notebook}: parameter {parameter.name!r} is {value!r}; it must be of type {kind.__name__}, "
-            f"such as {parameter.default!r}" + (f" ({parameter.comment})." if parameter.comment else ".")
+            f"{notebook}: parameter {parameter.name!r} is {value!r}; it must be of type {wanted}{example}"
+            + (f" ({parameter.comment})." if parameter.comment else ".")
         ) from None
 
 
@@ -205,6 +218,6 @@ def _from_text(text: str, parameter: Parameter) -> Any:
     if parameter.type is list:
         if text.strip().startswith("["):
             return list(ast.literal_eval(text))
-        item = type(parameter.default[0]) if parameter.default else str
+        item = type(parameter.default[0]) if parameter.default else parameter.item
         return [item(part.strip()) for part in text.split(",") if part.strip()]
     return parameter.type(text)

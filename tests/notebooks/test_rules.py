@@ -53,21 +53,25 @@ def test_one_typed_parameters_cell_with_comments(path, notebook):
     parameters = read_parameters(notebook, path.name)  # refuses what is not `name: type = literal`
     assert parameters
     assert all(parameter.comment for parameter in parameters.values())
-    assert all(type(parameter.default) is parameter.type for parameter in parameters.values())
+    for parameter in parameters.values():
+        assert type(parameter.default) is parameter.type or (parameter.optional and parameter.default is None)
     assert len(tagged[0].source.splitlines()) == len(parameters), "one per line and nothing else"
 
 
-def test_parameters_are_fields_of_the_settings(path, notebook):
-    """A click and a parameter are the same thing; so are their types and bounds."""
-    fields = {}
+def settings_of(path, notebook):
+    """The settings classes that a notebook names."""
     homes = notebook.metadata.get("dfworkbench", {}).get("settings")
     assert homes, (
         f'{path.name}: its metadata must name the settings: {{"dfworkbench": {{"settings": ["module:Class"]}}}}'
     )
-    for home in homes:
-        module, _, name = home.partition(":")
-        cls = getattr(importlib.import_module(module), name)
-        fields |= {key.rpartition(".")[2]: field for key, field in read_fields(cls).items()}
+    parts = [home.partition(":") for home in homes]
+    return [getattr(importlib.import_module(module), name) for module, _, name in parts]
+
+
+def test_parameters_are_fields_of_the_settings(path, notebook):
+    """A click and a parameter are the same thing; so are their types and bounds."""
+    classes = settings_of(path, notebook)
+    fields = {key.rpartition(".")[2]: field for cls in classes for key, field in read_fields(cls).items()}
     kinds = {
         "str": ("text", "path", "choice"),
         "int": ("int",),
@@ -76,8 +80,21 @@ def test_parameters_are_fields_of_the_settings(path, notebook):
         "list": ("list",),
     }
     for name, parameter in read_parameters(notebook, path.name).items():
-        assert name in fields, f"{path.name}: {name!r} is no field of {homes}"
+        assert name in fields, f"{path.name}: {name!r} is no field of {classes}"
         assert fields[name].kind in kinds[parameter.type.__name__]
+
+
+def test_presets_are_settings_that_can_be_had(path, notebook):
+    """Each value of a preset is within its bounds, and a parameter that presets govern leaves it to them."""
+    parameters = read_parameters(notebook, path.name)
+    for cls in settings_of(path, notebook):
+        for preset in cls.presets:
+            assert cls(preset=preset).by_hand() == {}
+        if cls.presets:
+            assert next(iter(parameters)) == "preset"
+            assert parameters["preset"].default == cls().preset
+            governed = [parameters[name] for name in cls.preset_values(cls().preset) if name in parameters]
+            assert all(parameter.optional and parameter.default is None for parameter in governed), governed
 
 
 def test_a_panel_shows_the_parameters(notebook):
