@@ -65,14 +65,17 @@ class PlainFaces(Dataset):
 
     def __getitem__(self, row: int) -> tuple[torch.Tensor, int]:
         face = self.faces[row]
-        picture = Image.open(self.root / face["crop_path"]).convert("RGB")
+        return self.cut(Image.open(self.root / face["crop_path"]).convert("RGB"), face), 0
+
+    def cut(self, picture: Image.Image, face: dict[Any, Any]) -> torch.Tensor:
+        """The face of a tile, changed at random."""
         x0, y0, side = square_around([face[f"box_{name}"] for name in ("x0", "y0", "x1", "y1")], self.spec.crop_scale)
         scale, amount = face["crop_size_px"] / face["crop_side"], AUGMENT.box_jitter
         side *= np.exp(RNG.uniform(-amount, amount))
         shift = RNG.uniform(-amount / 2, amount / 2, size=2) * side
         left, top = (x0 + shift[0] - face["crop_x0"]) * scale, (y0 + shift[1] - face["crop_y0"]) * scale
         picture = picture.crop((round(left), round(top), round(left + side * scale), round(top + side * scale)))
-        return self.after(self.before(picture)), 0
+        return self.after(self.before(picture))
 
 
 def degrade(picture: Image.Image) -> Image.Image:
