@@ -152,7 +152,10 @@ def test_a_menu_becomes_what_was_chosen_in_it():
     ("state", "shown"),
     [
         ({"description": "Misses up to", "value": 0.05}, "Misses up to: 0.05"),
-        ({"description": "your odds", "value": -2.0, "readout": False}, "your odds: (a slider, which needs a running kernel)"),
+        (
+            {"description": "your odds", "value": -2.0, "readout": False},
+            "your odds: (a slider, which needs a running kernel)",
+        ),
     ],
 )
 def test_a_slider_becomes_where_it_stood(state, shown):
