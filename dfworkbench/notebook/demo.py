@@ -45,7 +45,7 @@ def run_demo(
         executed = run_notebook(name, (parameters or {}).get(name), workspace=space)
         notebook = nbformat.read(executed, as_version=4)
         figures = save_figures(notebook, space.root / "report" / "figures", name)
-        run = next(iter(run_folders(notebook)), run)
+        run = next(iter(run_folders(notebook, space.root)), run)
         say(f"{name}: {time.perf_counter() - start:.0f} s, {len(figures)} figures -> {executed.with_suffix('.html')}")
     if run is not None:
         say(_summary(Run(run)))

@@ -74,6 +74,9 @@ def _text(models: dict[str, Any], model_id: str) -> str:
     labels, index = state.get("_options_labels"), state.get("index")
     if labels and isinstance(index, int):  # a menu: what is chosen in it
         return f"{state.get('description', '')}: {labels[index]}".removeprefix(": ")
-    value = state.get("value", "")
-    words = value if isinstance(value, str) and "HTML" in state.get("_model_name", "") else ""
+    kind, value, title = state.get("_model_name", ""), state.get("value", ""), state.get("description", "")
+    if "Slider" in kind:
+        shown = f"{value:g}" if state.get("readout", True) and isinstance(value, int | float) else ""
+        return f"{title}: {shown or '(a slider, which needs a running kernel)'}".removeprefix(": ")
+    words = value if isinstance(value, str) and "HTML" in kind else ""
     return html.unescape(_TAG.sub("", words)).strip()

@@ -13,12 +13,13 @@ from dfworkbench.notebook.shipped import copy_notebooks
 
 FIRST = "00_start_here.ipynb"
 #: Defaults of JupyterLab, which a person's own settings change: nothing is fetched from elsewhere, and no question about news
-#: lies over the first page.
+#: lies over the first page; widgets are saved with the notebook, so that it shows them without its kernel.
 _LAB_SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {
         "fetchNews": "false",
         "checkForUpdates": False,
-    }
+    },
+    "@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True},
 }
 
 

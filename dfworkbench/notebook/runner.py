@@ -25,6 +25,7 @@ from dfworkbench.notebook.parameters import (
     read_notebook,
     read_parameters,
 )
+from dfworkbench.notebook.portable import places_of, without_paths
 
 log = logging.getLogger(__name__)
 #: Metadata key of an output that names the folder of the run a notebook made (see `record_run`).
@@ -43,8 +44,9 @@ def run_notebook(
 ) -> Path:
     """Execute a notebook with parameters and keep the executed notebook, with an HTML page beside it.
 
-    The kernel runs in the folder of the workspace; relative paths among the parameters count from the current folder. Where
-    the notebook made a run, the executed notebook is also put into the run's folder: it is the lab record.
+    Both can be given to others: what widgets showed is a table or a picture, and paths are relative to the workspace. The kernel
+    runs in the folder of the workspace; relative paths among the parameters count from the current folder. Where the notebook
+    made a run, the executed notebook is also put into the run's folder: it is the lab record.
 
     Args:
         notebook: A name such as "02_train", or a path.
@@ -79,8 +81,8 @@ def run_notebook(
         _execute(path, target, values, space, progress)
     finally:
         if target.is_file():
-            executed = _publish(target, path)
-    for folder in run_folders(executed):
+            executed = _publish(target, path, space)
+    for folder in run_folders(executed, space.root):
         _keep_record(target, folder, space)
     return target
 
@@ -174,10 +176,10 @@ def set_variables(values: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _publish(target: Path, source: Path) -> nbformat.NotebookNode:
-    """Replace widgets by what they showed, and write the page beside the notebook."""
-    frozen = freeze_widgets(nbformat.read(target, as_version=4))
-    frozen.metadata["papermill"]["input_path"] = str(source)
+def _publish(target: Path, source: Path, space: Workspace) -> nbformat.NotebookNode:
+    """Replace widgets by what they showed and absolute paths by relative ones, and write the page beside the notebook."""
+    frozen = without_paths(freeze_widgets(nbformat.read(target, as_version=4)), places_of(space.root))
+    frozen.metadata["papermill"] |= {"input_path": source.name, "output_path": target.name}
     with explain_write(target, "the executed notebook"):
         nbformat.write(frozen, target)
         page = target.with_suffix(".html")
@@ -186,10 +188,11 @@ def _publish(target: Path, source: Path) -> nbformat.NotebookNode:
     return frozen
 
 
-def run_folders(notebook: nbformat.NotebookNode) -> list[Path]:
-    """Folders of the runs that an executed notebook made, as it named them with `record_run`."""
+def run_folders(notebook: nbformat.NotebookNode, root: Path) -> list[Path]:
+    """Folders of the runs that an executed notebook made in the workspace at `root`, as it named them with `record_run`."""
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    return [Path(output["metadata"][RUN_KEY]) for output in outputs if RUN_KEY in output.get("metadata", {})]
+    # notebooks of earlier versions have absolute paths
+    return [root / output["metadata"][RUN_KEY] for output in outputs if RUN_KEY in output.get("metadata", {})]
 
 
 def _explain(error: Any, path: Path, target: Path) -> str:

@@ -195,7 +195,7 @@ def _attempt(cell: SweepCell) -> CellResult:
     space = Workspace(cell.root)
     try:
         executed = run_notebook(cell.notebook, cell.parameters, cell.output, workspace=space, progress=False)
-        runs = run_folders(nbformat.read(executed, as_version=4))
+        runs = run_folders(nbformat.read(executed, as_version=4), cell.root)
     except WorkbenchError as error:
         return CellResult(FAILED, str(error), round(time.perf_counter() - start, 1))
     except Exception as error:  # a cell must not stop the others, whatever it meets
