@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dfworkbench.core.errors import ParameterError, WorkbenchError
+from dfworkbench.core.errors import DataNotFoundError, ParameterError, WorkbenchError
 from dfworkbench.core.outputs import SCORE_TABLE, require_replaceable
 from dfworkbench.core.safe_paths import printable, say
 from dfworkbench.core.settings import parse_options
@@ -130,10 +130,14 @@ def _score(given: argparse.Namespace) -> int:
     if given.table:  # before anything is computed
         require_replaceable(given.table, SCORE_TABLE)
     from dfworkbench.evaluation.scoring.score import score_to_table
-    from dfworkbench.zoo.card_runs import require_no_bare_card
 
-    require_no_bare_card(given.checkpoint)
-    scored, table = score_to_table(given.path, given.checkpoint, settings, given.table)
+    try:
+        scored, table = score_to_table(given.path, given.checkpoint, settings, given.table)
+    except DataNotFoundError:
+        from dfworkbench.zoo.card_runs import require_no_bare_card
+
+        require_no_bare_card(given.checkpoint)
+        raise
     say(repr(scored))
     if table:
         say(f"score table: {table}")

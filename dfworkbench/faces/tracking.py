@@ -183,16 +183,23 @@ def _assign_expected(alive: list[Track], keys: Sequence[KeyFrame], key: KeyFrame
 
 def _assign(alive: list[Track], keys: Sequence[KeyFrame], key: KeyFrame) -> dict[int, Track]:
     """Which living track each face of a key frame belongs to."""
-    from scipy.optimize import linear_sum_assignment
-
     if not alive or not len(key.faces.boxes):
         return {}
     last = np.stack([_box(track, keys, -1) for track in alive])
     predicted = np.stack([_predict(track, keys, key.time_s) for track in alive])
     # a person may also have stopped; where both fit, the prediction counts a little more
     score = np.maximum(likeness(predicted, key.faces.boxes), 0.95 * likeness(last, key.faces.boxes))
-    rows, columns = linear_sum_assignment(-score)
+    rows, columns = _best_pairs(score)
     return {int(c): alive[r] for r, c in zip(rows, columns, strict=True) if score[r, c] > 0}
+
+
+def _best_pairs(score: NDArray[np.float64]) -> tuple[Sequence[int], Sequence[int]]:
+    """Rows and columns of the assignment with the highest sum of scores `(n, m)`."""
+    if score.shape == (1, 1):  # one person in view: importing the solver takes longer than tracking a whole video
+        return [0], [0]
+    from scipy.optimize import linear_sum_assignment
+
+    return linear_sum_assignment(-score)
 
 
 def _box(track: Track, keys: Sequence[KeyFrame], position: int) -> NDArray[np.float64]:

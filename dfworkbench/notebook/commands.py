@@ -15,9 +15,9 @@ SUBCOMMANDS: dict[str, str] = {
     "demo-data": "dfworkbench.synthetic:DemoSettings",
     "extract": "dfworkbench.extraction:ExtractSettings",
     "train": "dfworkbench.training:TrainSettings",
-    "score": "dfworkbench.evaluation.scoring.score:ScoreSettings",
-    "zoo score": "dfworkbench.evaluation.scoring.score:ScoreSettings",
-    "zoo check": "dfworkbench.evaluation.scoring.score:ScoreSettings",
+    "score": "dfworkbench.evaluation.scoring.settings:ScoreSettings",
+    "zoo score": "dfworkbench.evaluation.scoring.settings:ScoreSettings",
+    "zoo check": "dfworkbench.evaluation.scoring.settings:ScoreSettings",
     "judge": "dfworkbench.evaluation.exchange.judge_file:JudgeSettings",
     "report": "dfworkbench.evidence.settings:EvidenceSettings",
 }

@@ -19,7 +19,7 @@ from dfworkbench.datasets.domain import DOMAIN_KEY, GENERATED
 from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.datasets.tables import SCORES, read_table
 from dfworkbench.evaluation.scoring import file_scorer
-from dfworkbench.evaluation.scoring import score as scoring
+from dfworkbench.evaluation.scoring import files as scoring_files
 from dfworkbench.evaluation.scoring.aggregate import to_level
 from dfworkbench.evaluation.scoring.file_scorer import face_settings
 from dfworkbench.evaluation.scoring.media_files import find_files
@@ -66,7 +66,7 @@ def frame_with(*reds):
 def stub_faces(monkeypatch, per_frame, kind="video"):
     """Replace the search for faces: per_frame is a list of the people's reds in each sampled frame (None: not seen)."""
 
-    def found(path, settings, finder):
+    def found(path, settings, finder, threads):
         faces = []
         for number, reds in enumerate(per_frame):
             rgb, boxes = frame_with(*[r or 0 for r in reds])
@@ -78,7 +78,7 @@ def stub_faces(monkeypatch, per_frame, kind="video"):
         return FileFaces(kind, 5 * len(per_frame), 25.0, 300, 100, sorted(faces, key=lambda f: (f.track, f.frame)))
 
     monkeypatch.setattr(file_scorer, "faces_in_file", found)
-    monkeypatch.setattr(scoring, "FaceFinder", lambda settings: None)
+    monkeypatch.setattr(scoring_files, "FaceFinder", lambda settings: None)
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_the_table_is_a_score_table(monkeypatch, clip):
 def test_a_spec_that_needs_exact_boxes_gets_them(monkeypatch, clip):
     asked = []
 
-    def faces_in_file(path, faces, finder):
+    def faces_in_file(path, faces, finder, threads):
         asked.append((faces, finder.settings))
         raise MediaError("stop here", "no_face")
 
@@ -182,7 +182,7 @@ def test_faces_that_are_not_shown_whole_are_counted_in_the_notice(monkeypatch, c
     points = np.array([(-0.2, -0.15), (0.2, -0.15), (0, 0.1), (-0.15, 0.3), (0.15, 0.3)])
     spreads = (0.2, spread, spread)
 
-    def found(path, settings, finder):
+    def found(path, settings, finder, threads):
         faces = [
             TrackedFace(
                 0, 0.0, t, box, 0.99, (box[:2] + box[2:]) / 2 + 40 * spreads[t] * points, cut_tile(rgb, box, settings)
@@ -311,12 +311,12 @@ def test_one_bad_file_costs_the_others_nothing(monkeypatch, tmp_path):
     stub_faces(monkeypatch, [(200,)])
     good = file_scorer.faces_in_file
 
-    def found(path, settings, finder):
+    def found(path, settings, finder, threads):
         if path.name == "a.mp4":
             raise MediaError("decoding a.mp4: it stops after 3 frames", "truncated")
         if path.name == "b.mp4":
             raise RuntimeError("the decoder broke")
-        return good(path, settings, finder)
+        return good(path, settings, finder, threads)
 
     monkeypatch.setattr(file_scorer, "faces_in_file", found)
     result = score(tmp_path, loaded())

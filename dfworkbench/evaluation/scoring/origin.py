@@ -5,8 +5,6 @@ import math
 from dfworkbench.core.errors import WorkbenchError
 from dfworkbench.datasets.domain import trained_on
 from dfworkbench.datasets.tables import read_table
-from dfworkbench.evaluation.metrics.evaluate import evaluate
-from dfworkbench.evaluation.metrics.interval import Judging
 from dfworkbench.runs.checkpoints import LoadedDetector
 from dfworkbench.runs.layout import scored_sets
 
@@ -34,6 +32,10 @@ def split_figures(loaded: LoadedDetector) -> dict[str, str]:
 
     A table that cannot be read, or in which a class is missing, is left out.
     """
+    # slow to import, and most detectors have no such tables
+    from dfworkbench.evaluation.metrics.evaluate import evaluate
+    from dfworkbench.evaluation.metrics.interval import Judging
+
     figures = {}
     for name, file in scored_sets(loaded.path).items():
         try:

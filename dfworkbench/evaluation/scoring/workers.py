@@ -21,9 +21,9 @@ from dfworkbench.models.modes import device_of
 from dfworkbench.runs.checkpoints import LoadedDetector
 
 _log = logging.getLogger(__name__)
-#: Seconds until worker processes have started, and that one core takes for a frame of a video and for a picture. Rough, because
-#: they only decide whether worker processes save time.
-_START_S, _FRAME_S, _PICTURE_S = 8.0, 0.03, 0.15
+#: Seconds until worker processes have started, and that one core takes for a frame of a video and for a picture, where faces are
+#: looked for, and for ready-made ones. Rough, because they only decide whether worker processes save time.
+_START_S, _FRAME_S, _PICTURE_S, _READY_S = 8.0, 0.03, 0.15, 0.01
 #: Memory of a worker beside the weights of its detector: torch, decoded frames, faces.
 _WORKER_BYTES = 700_000_000
 _LOST = "its worker process died twice while scoring it (out of memory, or a fault in a decoder)"
@@ -73,8 +73,7 @@ def count_workers(files: Sequence[Path], scorer: FileScorer) -> int:
         return 0
     if settings.workers:
         return min(settings.workers, len(files))
-    kinds = [media_kind(file) for file in files]
-    alone_s = sum(_FRAME_S * settings.frames if kind == "video" else _PICTURE_S for kind in kinds)
+    alone_s = sum(_seconds(file, scorer) for file in files)
     count = min(available_cores(), len(files))
     if count < 2 or alone_s * (1 - 1 / count) < _START_S or device_of(scorer.loaded.detector).type != "cpu":
         return 0
@@ -158,6 +157,13 @@ def _not_shared(reason: str, loaded: LoadedDetector, scheduler: str) -> Exceptio
         "same dfworkbench, workspace and weights on all machines, under the same paths: put them there, or leave out scheduler, "
         "so that this machine scores."
     )
+
+
+def _seconds(file: Path, scorer: FileScorer) -> float:
+    """About how long one core takes for a file."""
+    video = media_kind(file) == "video"
+    each_s = _READY_S if not scorer.faces.finds_faces else _FRAME_S if video else _PICTURE_S
+    return each_s * (scorer.settings.frames if video else 1)
 
 
 def _fitting(loaded: LoadedDetector) -> int:
