@@ -24,7 +24,7 @@ from dfworkbench.evaluation.metrics.interval import PEOPLE, Interval, Judging
 from dfworkbench.evaluation.metrics.measures import Measure, measures_table
 from dfworkbench.evaluation.scoring.ensemble import mean_scores
 from dfworkbench.explain import study
-from dfworkbench.methods.resynthesis.network import stage_name
+from dfworkbench.methods.resynthesis.network import Resynthesis, stage_name
 from dfworkbench.methods.resynthesis.reconstruction import (
     PictureErrors,
     compare_kinds,
@@ -36,12 +36,11 @@ from dfworkbench.methods.resynthesis.settings import (
     FUSED,
     OTHERS,
     PIXEL,
-    STAGE5,
     SUPER_RESOLUTION,
     ReconstructionSettings,
 )
 from dfworkbench.methods.resynthesis.spectra import mean_spectra
-from dfworkbench.models import build_detector
+from dfworkbench.models.empty import empty_weights
 from dfworkbench.models.modes import device_of
 from dfworkbench.runs.checkpoints import LoadedDetector
 from dfworkbench.show.tables import ReadableTable
@@ -57,13 +56,13 @@ class Study(study.Study[ReconstructionSettings]):
         trainings = settings.trainings()
         del trainings[SUPER_RESOLUTION]
         self.detectors = {title: self.load(training.model_name) for title, training in trainings.items()}
-        self.detectors[FUSED] = fuse(self.detectors[PIXEL], self.detectors[STAGE5])
+        self.detectors[FUSED] = fuse(self.detectors[PIXEL], self.detectors[settings.stage_title])
 
     # -- errors --------------------------------------------------------------------------------------------------------
 
     @cached_property
     def errors(self) -> PictureErrors:
-        """Mean errors and spectra of all test pictures, at pixel level and stage 5."""
+        """Mean errors and spectra of all test pictures, at pixel level and at the stage that is compared."""
         return picture_errors(self.detectors[FUSED], self._samples(), progress=self.progress)
 
     def _samples(self) -> FaceDataset:
@@ -87,16 +86,21 @@ class Study(study.Study[ReconstructionSettings]):
         chosen = pick(rows, count)
         samples = self._samples()
         images = np.stack([samples[row]["images"].numpy() for row in chosen])
-        maps = reconstruction_errors(self.detectors[FUSED], images, stages=range(6) if self._all_stages() else None)
+        maps = reconstruction_errors(self.detectors[FUSED], images, stages=self._stages())
         return {
             "images": _pictures(images), "resynthesised": _pictures(resynthesised(self.detectors[FUSED], images)),
             "errors": {stage_name(stage): values for stage, values in maps.items()},
             "titles": rows["kind"].iloc[chosen].tolist(),
         }  # fmt: skip
 
-    def _all_stages(self) -> bool:
-        vgg: Any = self.detectors[FUSED].detector.vgg
-        return vgg is not None and vgg.stages == 5
+    @property
+    def stage_column(self) -> str:
+        """The column of `errors` that has the mean errors of the stage that is compared."""
+        return f"residual_{stage_name(self.settings.stage)}"
+
+    def _stages(self) -> range:
+        """Pixels and all stages that the fused detector can compare."""
+        return range(1 + self.detectors[FUSED].detector.taps.stages)
 
     # -- scores --------------------------------------------------------------------------------------------------------
 
@@ -108,7 +112,7 @@ class Study(study.Study[ReconstructionSettings]):
     def _of_each(self, scored: Callable[[LoadedDetector], pd.DataFrame]) -> dict[str, pd.DataFrame]:
         """Scores of every detector; those of the fused one follow from the two that it averages, and are not computed again."""
         tables = {name: scored(model) for name, model in self.detectors.items() if name != FUSED}
-        return tables | {FUSED: mean_scores(tables[PIXEL], tables[STAGE5])}
+        return tables | {FUSED: mean_scores(tables[PIXEL], tables[self.settings.stage_title])}
 
     def auc_table(self) -> ReadableTable:
         """AUC on new people: the generator that was trained on, each other one, and those together."""
@@ -183,13 +187,19 @@ class Study(study.Study[ReconstructionSettings]):
         return self.test[(self.test["label"] == REAL) | self.test["forgery"].isin(wanted)]
 
 
-def fuse(pixel: LoadedDetector, stage5: LoadedDetector) -> LoadedDetector:
-    """The two as one detector that makes one re-synthesis for both and averages their fake probabilities."""
-    options = {**stage5.metadata["options"]}
-    joined: Any = build_detector("resynthesis_fused", **options)
-    state = {**stage5.detector.state_dict(), **pixel.detector.state_dict()}
-    joined.load_state_dict(state)
-    device = device_of(stage5.detector)
+def fuse(pixel: LoadedDetector, stage: LoadedDetector) -> LoadedDetector:
+    """The two as one detector that makes one re-synthesis for both and averages their fake probabilities.
+
+    Args:
+        pixel: A detector of pixel errors.
+        stage: One of the errors of a stage, with the same re-synthesiser.
+    """
+    options = {**stage.metadata["options"]}
+    stages: Any = stage.detector.stages
+    with empty_weights():
+        joined = Resynthesis((0, *stages), **{name: value for name, value in options.items() if name != "vgg_weights"})
+    joined.load_state_dict({**stage.detector.state_dict(), **pixel.detector.state_dict()})
+    device = device_of(stage.detector)
     return LoadedDetector(
         joined.to(device).eval(), "resynthesis_fused", joined.input_spec, {"options": options}, pixel.path
     )
