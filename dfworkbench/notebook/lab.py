@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from dfworkbench.core.errors import ParameterError
 from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.notebook.runner import kernel_surroundings, set_variables
 from dfworkbench.notebook.shipped import copy_notebooks
@@ -52,7 +53,15 @@ def open_lab(
         browser: Whether to open a browser; the address is printed in any case.
         port: JupyterLab takes its own default, 8888, where none is given, and the next free one where that is taken.
         ip: The address to listen on; only this machine by default. A container needs 0.0.0.0.
+
+    Raises:
+        ParameterError: There is no such port.
+        OutputError: The folder cannot be written to.
     """
+    if port is not None and not 0 <= port <= 65535:
+        raise ParameterError(
+            f"opening JupyterLab: the port is {port}; expected 1 to 65535, or 0 for any free one. Leave it out to take 8888."
+        )
     from jupyterlab.labapp import LabApp
 
     space = make_lab(folder, say)

@@ -68,14 +68,25 @@ def make_demo(root: Path | str, settings: DemoSettings | None = None, progress: 
 
 def list_pairs(settings: DemoSettings) -> list[Pair]:
     """All pairs with their splits: identities 0 and 1, 2 and 3, …; train first, then val, then test."""
-    train = settings.pairs - settings.val_pairs - settings.test_pairs
+    val, test = _held_out(settings)
+    train = settings.pairs - val - test
     if train < 0:
         raise ParameterError(
-            f"DemoSettings: {settings.val_pairs} validation and {settings.test_pairs} test pairs are more than the "
-            f"{settings.pairs} pairs there are. Raise `pairs` or lower the others."
+            f"DemoSettings: {val} validation and {test} test pairs are more than the {settings.pairs} pairs there are. "
+            "Raise `pairs` or lower the others."
         )
-    splits = ["train"] * train + ["val"] * settings.val_pairs + ["test"] * settings.test_pairs
+    splits = ["train"] * train + ["val"] * val + ["test"] * test
     return [Pair(2 * n, 2 * n + 1, split) for n, split in enumerate(splits)]
+
+
+def _held_out(settings: DemoSettings) -> tuple[int, int]:
+    """Pairs for validation and testing: as the settings say; where only `pairs` was lowered, the same shares of it."""
+    defaults, chosen = DemoSettings(), (settings.val_pairs, settings.test_pairs)
+    if chosen != (defaults.val_pairs, defaults.test_pairs) or sum(chosen) <= settings.pairs:
+        return chosen
+    least = 1 if settings.pairs >= 3 else 0  # one of each split
+    val, test = (max(least, settings.pairs * count // defaults.pairs) for count in chosen)
+    return val, test
 
 
 def render_pair(settings: DemoSettings, pair: Pair) -> tuple[Clip, Clip]:

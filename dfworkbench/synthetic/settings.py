@@ -16,8 +16,8 @@ class DemoSettings(Settings):
     pairs: int = Field(
         default=20, ge=1, le=500, description="Pairs of identities; each gives two clips and two fakes of each kind"
     )
-    val_pairs: int = Field(default=3, ge=0, description="Pairs for validation")
-    test_pairs: int = Field(default=5, ge=0, description="Pairs for testing")
+    val_pairs: int = Field(default=3, ge=0, description="Pairs for validation; fewer for less than 8 pairs")
+    test_pairs: int = Field(default=5, ge=0, description="Pairs for testing; fewer for less than 8 pairs")
     frames: int = Field(default=32, ge=1, le=2000, description="Frames per clip")
     fps: float = Field(default=25.0, gt=0, le=120, description="Frames per second")
     size_px: int = Field(default=256, ge=64, le=1024, multiple_of=2, description="Side of the square frames")

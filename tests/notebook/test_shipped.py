@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from dfworkbench.core.errors import OutputError
+from dfworkbench.core.errors import OutputError, ParameterError
 from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.notebook import shipped
-from dfworkbench.notebook.lab import make_lab
+from dfworkbench.notebook.lab import make_lab, open_lab
 from dfworkbench.notebook.parameters import find_notebook
 from dfworkbench.notebook.shipped import RECORD, copy_notebooks, known_notebooks, shipped_folder
 
@@ -146,3 +146,10 @@ def test_a_lab_in_a_folder_that_is_read_only_is_refused(release, tmp_path, monke
     monkeypatch.setattr(Path, "mkdir", refuse)
     with pytest.raises(OutputError, match="read-only"):
         make_lab(tmp_path / "mine", print)
+
+
+@pytest.mark.parametrize("port", [-1, 65536])
+def test_a_port_that_does_not_exist_is_refused_before_anything_is_made(tmp_path, port):
+    with pytest.raises(ParameterError, match=f"{port}; expected 1 to 65535"):
+        open_lab(tmp_path / "mine", print, port=port)
+    assert not (tmp_path / "mine").exists()

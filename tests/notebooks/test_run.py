@@ -4,6 +4,10 @@ Every notebook is run once as software, by the strict runner; what needs its cel
 """
 
 import json
+import re
+import sys
+import tempfile
+from pathlib import Path
 
 import nbformat
 import pandas as pd
@@ -67,6 +71,19 @@ def test_every_cell_ran_and_nothing_was_printed_as_error(executed):
         assert "Traceback" not in "".join(o.get("text", "") for o in outputs if o.output_type == "stream")
         assert "widgets" not in notebook.metadata
         assert path.with_suffix(".html").stat().st_size > 100_000
+
+
+def test_what_was_executed_can_be_given_to_others(executed):
+    """Opened elsewhere, without a kernel: nothing needs a widget, no path of this machine is left, no output is huge."""
+    space, notebooks = executed
+    machine = [str(space.root), sys.prefix, str(Path.home()), tempfile.gettempdir()]
+    for path in notebooks.values():
+        outputs = [o for cell in nbformat.read(path, as_version=4).cells for o in cell.get("outputs", [])]
+        assert max(len(json.dumps(output)) for output in outputs) < 2_000_000, path.name
+        assert not [output for output in outputs if any("widget" in kind for kind in output.get("data", {}))], path.name
+        for file in (path, path.with_suffix(".html")):
+            words = re.sub(r"[A-Za-z0-9+/=\\n]{200,}", "", file.read_text(encoding="utf-8"))  # pictures
+            assert [place for place in machine if f"{place}/" in words] == [], file.name
 
 
 @pytest.mark.parametrize(

@@ -158,6 +158,15 @@ def test_more_held_out_pairs_than_pairs_are_refused(tmp_path):
         make_demo(tmp_path / "demo", TINY.replace(test_pairs=3), progress=False)
 
 
+@pytest.mark.parametrize(
+    ("pairs", "counts"),
+    [(20, (12, 3, 5)), (8, (0, 3, 5)), (7, (5, 1, 1)), (6, (4, 1, 1)), (3, (1, 1, 1)), (1, (1, 0, 0))],
+)
+def test_where_only_the_pairs_are_lowered_the_held_out_ones_follow(pairs, counts):
+    splits = [pair.split for pair in list_pairs(DemoSettings(pairs=pairs))]
+    assert tuple(map(splits.count, ("train", "val", "test"))) == counts
+
+
 def test_the_truncated_file_plays_at_first_and_then_breaks(demo):
     whole = len(decode(demo / "extras/two_people_one_forged.mp4"))
     with av.open(str(demo / "extras/truncated.mp4")) as container:
