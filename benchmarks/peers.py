@@ -31,7 +31,7 @@ PARTS = ("video", "faces", "attributions", "batches", "bootstrap")
 def main() -> None:
     """Print the tables of the chosen parts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", nargs="*", choices=PARTS, default=PARTS, help="which parts; all if none is named")
+    parser.add_argument("part", nargs="*", choices=PARTS, help="which parts; all if none is named")
     parser.add_argument("--runs", type=int, default=5, help="rounds that are measured")
     parser.add_argument(
         "--only", default="", help="measure only what has this text in its title, as 1080p, crowd, mesonet4"
@@ -42,7 +42,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     print(versions())
     with tempfile.TemporaryDirectory() as temporary:
-        for part in given.part:
+        for part in given.part or PARTS:
             print(f"\n## {part}")
             import_module(f"peer_parts.{part}").compare(given.folder or Path(temporary), given.runs, given.only)
 

@@ -47,9 +47,9 @@ def plain_pyav(path: Path, count: int) -> Pictures:
         return found
 
 
-def opencv_grabbing(path: Path, count: int) -> Pictures:
+def opencv(path: Path, count: int) -> Pictures:
     """Every frame is grabbed, and the wanted ones are retrieved."""
-    capture = _capture(path)
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     wanted = sample_indices(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), count)
     found = []
     for index in range(wanted[-1] + 1):
@@ -57,22 +57,6 @@ def opencv_grabbing(path: Path, count: int) -> Pictures:
         if index in wanted:
             found.append(cv2.cvtColor(capture.retrieve()[1], cv2.COLOR_BGR2RGB))
     return found
-
-
-def opencv_seeking(path: Path, count: int) -> Pictures:
-    """The position is set to each wanted frame."""
-    capture = _capture(path)
-    found = []
-    for index in sample_indices(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), count):
-        capture.set(cv2.CAP_PROP_POS_FRAMES, index)
-        good, frame = capture.read()
-        if good:
-            found.append(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
-    return found
-
-
-def _capture(path: Path) -> cv2.VideoCapture:
-    return cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
 
 
 def torchcodec(decoders: Any, mode: str) -> Callable[[Path, int], Pictures]:
@@ -97,10 +81,7 @@ def decord(package: Any) -> Callable[[Path, int], Pictures]:
 
 def readers() -> dict[str, Callable[[Path, int], Pictures]]:
     """All ways that can be measured here."""
-    found = {
-        OURS: ours, "PyAV, all frames decoded": plain_pyav, "OpenCV, all frames grabbed": opencv_grabbing,
-        "OpenCV, position set": opencv_seeking,
-    }  # fmt: skip
+    found = {OURS: ours, "PyAV, all frames decoded": plain_pyav, "OpenCV, all frames grabbed": opencv}  # fmt: skip
     if decoders := load("torchcodec", "torchcodec.decoders"):
         found |= {f"TorchCodec, {mode}": torchcodec(decoders, mode) for mode in ("exact", "approximate")}
     if package := load("decord2", "decord"):
