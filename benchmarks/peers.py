@@ -5,7 +5,7 @@ CPU and wall-clock seconds, and the CPU time of the others over ours, round by r
 not installed is left out, with a line that says how to install it.
 
     pip install -e '.[benchmarks]'
-    python benchmarks/peers.py [video faces attributions batches bootstrap] [--runs 5] [--folder FOLDER]
+    python benchmarks/peers.py [video faces attributions batches bootstrap] [--runs 5] [--only TEXT] [--folder FOLDER]
 
 With DFWORKBENCH_TRIALS set to a folder of real photographs and clips, these are measured as well.
 """
@@ -31,17 +31,20 @@ PARTS = ("video", "faces", "attributions", "batches", "bootstrap")
 def main() -> None:
     """Print the tables of the chosen parts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", nargs="*", choices=PARTS, default=PARTS, help="which parts; all if none is named")
+    parser.add_argument("part", nargs="*", choices=PARTS, help="which parts; all if none is named")
     parser.add_argument("--runs", type=int, default=5, help="rounds that are measured")
+    parser.add_argument(
+        "--only", default="", help="measure only what has this text in its title, as 1080p, crowd, mesonet4"
+    )
     parser.add_argument("--folder", type=Path, help="where generated clips are kept for the next time")
     given = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     print(versions())
     with tempfile.TemporaryDirectory() as temporary:
-        for part in given.part:
+        for part in given.part or PARTS:
             print(f"\n## {part}")
-            import_module(f"peer_parts.{part}").compare(given.folder or Path(temporary), given.runs)
+            import_module(f"peer_parts.{part}").compare(given.folder or Path(temporary), given.runs, given.only)
 
 
 if __name__ == "__main__":

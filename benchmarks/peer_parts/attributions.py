@@ -1,4 +1,4 @@
-"""Shapley values of 16 x 16 cells of a picture: ours against captum and shapiq, as CPU time to the same error.
+"""Shapley values of 8 x 8 cells of a picture: ours against captum and shapiq, as CPU time to the same error.
 
 Every way spends about the same number of evaluations of the detector. Its error is taken against a long run of ours with another
 seed (whose own noise is taken off), and its time scaled to an error of 5 %: errors fall with one over the root of the evaluations.
@@ -12,16 +12,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from peer_parts.measuring import OURS, Measured, Way, alternate, print_table
-from peer_parts.packages import load
 from shapley import DETECTORS, RUN, by_captum, find_detector, find_pictures
 
 from dfworkbench.core.workspace import find_workspace
 from dfworkbench.explain.shapley.estimators import estimate, random_for
 from dfworkbench.explain.shapley.image_game import ImageGame
 from dfworkbench.explain.shapley.stopping import StopRule
+from peer_parts.measuring import OURS, Measured, Way, alternate, print_table
+from peer_parts.packages import load
 
-BUDGET, REFERENCE, ERROR = 3_202, 25_602, 0.05
+GRID, BUDGET, REFERENCE, ERROR = 8, 802, 6_402, 0.05
 #: Name of the estimator in shapiq, and its options.
 _SHAPIQ = {"KernelSHAP": {}, "PermutationSamplingSV": {}, "SVARM": {}, "UnbiasedKernelSHAP": {}}
 
@@ -46,7 +46,9 @@ def _of_shapley(run: Callable[..., Any], game: ImageGame, budget: int, seed: int
     return found.values, found.evaluations
 
 
-def _by_shapiq(kind: Any, options: dict[str, Any], game: ImageGame, budget: int, seed: int) -> tuple[NDArray[np.float64], int]:
+def _by_shapiq(
+    kind: Any, options: dict[str, Any], game: ImageGame, budget: int, seed: int
+) -> tuple[NDArray[np.float64], int]:
     spent = 0
 
     def values(coalitions: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -78,12 +80,14 @@ class Repeated:
         return float(np.sqrt(max(np.mean(squares), 0) / length2))
 
 
-def compare(folder: Path, runs: int) -> None:
+def compare(folder: Path, runs: int, only: str) -> None:
     """Print one table: MesoNet4 on one picture."""
+    if only not in "mesonet4":
+        return
     space = find_workspace()
     loaded, origin = find_detector("mesonet4", DETECTORS["mesonet4"], space)
     pictures, kind = find_pictures(loaded.input_spec, 1, space)
-    game = ImageGame(loaded, next(iter(pictures.values())), batch_size=16)
+    game = ImageGame(loaded, next(iter(pictures.values())), grid=GRID, batch_size=16)
     reference = estimate(game, random_for("reference", 1_000_003), StopRule(relative_error=None, evaluations=REFERENCE))
     noise = float((reference.standard_error**2).sum())
     ways = {name: Repeated(estimator, game) for name, estimator in estimators().items()}
@@ -98,5 +102,9 @@ def compare(folder: Path, runs: int) -> None:
         "error at these": {name: f"{error:.1%}" for name, error in errors.items()},
         "CPU at these": {name: f"{np.median(one.cpu_s):.3g} s" for name, one in measured.items()},
     }
-    title = f"Shapley values to {ERROR:.0%}: {loaded.name} ({origin}), {game.size_px} px, {kind}"
-    print_table(f"{title}; the reference's own error is {np.sqrt(noise / (reference.values**2).sum()):.1%}", scaled, columns)
+    title = (
+        f"Shapley values of {GRID} x {GRID} cells to {ERROR:.0%}: {loaded.name} ({origin}), {game.size_px} px, {kind}"
+    )
+    print_table(
+        f"{title}; the reference's own error is {np.sqrt(noise / (reference.values**2).sum()):.1%}", scaled, columns
+    )

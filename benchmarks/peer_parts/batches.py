@@ -15,9 +15,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from batches import AUGMENT, BATCH, PlainFaces, ours
-from peer_parts.clips import make_call_once
-from peer_parts.measuring import OURS, Way, alternate, print_table
-from peer_parts.packages import load
 from torch.utils.data import DataLoader
 
 from dfworkbench.core.input_spec import InputSpec
@@ -28,6 +25,9 @@ from dfworkbench.datasets.tables import VIDEOS
 from dfworkbench.extraction.extract import extract_table
 from dfworkbench.faces import FaceSettings
 from dfworkbench.models import build_detector
+from peer_parts.clips import make_call_once
+from peer_parts.measuring import OURS, Way, alternate, print_table
+from peer_parts.packages import load
 
 _DETECTORS = {"mesonet4": {"size_px": 256}, "efficientnet_b0": {}}
 
@@ -61,13 +61,15 @@ def read_all(batches: Iterable[Any]) -> int:
     return sum(1 for _ in batches)
 
 
-def compare(folder: Path, runs: int) -> None:
+def compare(folder: Path, runs: int, only: str) -> None:
     """Print a table for each detector."""
     call = make_call_once(folder)
     table = VIDEOS.complete([{"video_id": "call/call.mp4", "dataset": "call", "path": call.name, "label": 0}])
     workspace = Workspace(folder / "batches")
     found = extract_table(table, folder, "call", workspace, FaceSettings(frames=64), workers=1, progress=False)
     for name, options in _DETECTORS.items():
+        if only not in name:
+            continue
         spec = build_detector(name, **options).input_spec
         ways = _ways(found.faces, found.videos, spec, workspace.extracted)
         measured = alternate({way: Way(lambda read=read: read_all(read())) for way, read in ways.items()}, runs)

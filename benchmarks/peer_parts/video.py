@@ -4,8 +4,10 @@ Every way opens the file, learns how many frames it has, and gives the frames at
 pictures is then looked at: each is compared with the frames around its index.
 """
 
+import itertools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,14 @@ import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from dfworkbench.media import VideoSource, sample_indices
 from peer_parts.clips import make_clips
 from peer_parts.measuring import OURS, Way, alternate, print_table
 from peer_parts.packages import load
 
-from dfworkbench.media import VideoSource, sample_indices
-
 Pictures = Sequence[NDArray[np.uint8]]
+FRAMES = 16
 _AROUND = 4  # frames before and after an index that a picture may turn out to be
 
 
@@ -44,9 +47,9 @@ def plain_pyav(path: Path, count: int) -> Pictures:
         return found
 
 
-def opencv_grabbing(path: Path, count: int) -> Pictures:
+def opencv(path: Path, count: int) -> Pictures:
     """Every frame is grabbed, and the wanted ones are retrieved."""
-    capture = _capture(path)
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     wanted = sample_indices(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), count)
     found = []
     for index in range(wanted[-1] + 1):
@@ -54,22 +57,6 @@ def opencv_grabbing(path: Path, count: int) -> Pictures:
         if index in wanted:
             found.append(cv2.cvtColor(capture.retrieve()[1], cv2.COLOR_BGR2RGB))
     return found
-
-
-def opencv_seeking(path: Path, count: int) -> Pictures:
-    """The position is set to each wanted frame."""
-    capture = _capture(path)
-    found = []
-    for index in sample_indices(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), count):
-        capture.set(cv2.CAP_PROP_POS_FRAMES, index)
-        good, frame = capture.read()
-        if good:
-            found.append(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
-    return found
-
-
-def _capture(path: Path) -> cv2.VideoCapture:
-    return cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
 
 
 def torchcodec(decoders: Any, mode: str) -> Callable[[Path, int], Pictures]:
@@ -94,10 +81,7 @@ def decord(package: Any) -> Callable[[Path, int], Pictures]:
 
 def readers() -> dict[str, Callable[[Path, int], Pictures]]:
     """All ways that can be measured here."""
-    found = {
-        OURS: ours, "PyAV, all frames decoded": plain_pyav, "OpenCV, all frames grabbed": opencv_grabbing,
-        "OpenCV, position set": opencv_seeking,
-    }  # fmt: skip
+    found = {OURS: ours, "PyAV, all frames decoded": plain_pyav, "OpenCV, all frames grabbed": opencv}  # fmt: skip
     if decoders := load("torchcodec", "torchcodec.decoders"):
         found |= {f"TorchCodec, {mode}": torchcodec(decoders, mode) for mode in ("exact", "approximate")}
     if package := load("decord2", "decord"):
@@ -132,20 +116,28 @@ def same_frames(path: Path, count: int, pictures: Pictures) -> str:
     colours = f"colours {np.mean(apart):.2f} grey levels apart" if max(apart) > 0 else "equal to the last bit"
     if not wrong:
         return f"the same; {colours}"
-    return f"{len(wrong)} of {len(off)} are another frame (off by {', '.join(f'{step:+d}' for step in wrong)}); {colours}"
+    return (
+        f"{len(wrong)} of {len(off)} are another frame (off by {', '.join(f'{step:+d}' for step in wrong)}); {colours}"
+    )
 
 
-def real_clips() -> dict[str, Path]:
-    """A crowd and the talking heads of the folder for trials, where it is."""
-    media = Path(os.environ.get("DFWORKBENCH_TRIALS", "")) / "media"
-    found = {"a real crowd, 1080p, H.264": media / "street.mp4", "a real talking head, 720p, H.264": media / "clips" / "d11.mp4"}
-    return {name: path for name, path in found.items() if os.environ.get("DFWORKBENCH_TRIALS") and path.is_file()}
+def real_clips(only: str) -> Iterator[tuple[str, Path]]:
+    """A crowd and a talking head of the folder for trials, where it is."""
+    trials = os.environ.get("DFWORKBENCH_TRIALS")
+    for title, name in (
+        ("a real crowd, 1080p, H.264", "street.mp4"),
+        ("a real talking head, 720p, H.264", "clips/d13.mp4"),
+    ):
+        if trials and only in title:
+            yield title, Path(trials) / "media" / name
 
 
-def compare(folder: Path, runs: int, frames: int = 16) -> None:
+def compare(folder: Path, runs: int, only: str) -> None:
     """Print a table for each clip."""
     ways = readers()
-    for title, path in (make_clips(folder) | real_clips()).items():
-        measured = alternate({name: Way(lambda way=way, path=path: way(path, frames)) for name, way in ways.items()}, runs)
-        same = {name: same_frames(path, frames, one.result) for name, one in measured.items() if name != OURS}
-        print_table(f"{frames} frames of {title} ({VideoSource(path).frames_expected} frames)", measured, {"frames": same})
+    for title, path in itertools.chain(make_clips(folder, only), real_clips(only)):
+        measured = alternate({name: Way(partial(read, path, FRAMES)) for name, read in ways.items()}, runs)
+        same = {name: same_frames(path, FRAMES, one.result) for name, one in measured.items() if name != OURS}
+        print_table(
+            f"{FRAMES} frames of {title} ({VideoSource(path).frames_expected} frames)", measured, {"frames": same}
+        )
