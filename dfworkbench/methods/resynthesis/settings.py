@@ -34,13 +34,13 @@ class ReconstructionSettings(Settings):
         "quick": {},
         "thorough": {
             "first_epochs": 60, "epochs": 16, "joint_epochs": 2, "batch_size": 16,
-            "perturbations": ["noise", "blur", "jpeg", "crop", "grey"], "levels": [1, 3, 5],
+            "perturbations": ["noise", "blur", "jpeg", "crop", "grey"], "levels": [1, 3, 5], "random_perturbations": True,
         },
         # the paper does not say for how long stage 3 is trained
         "published": {
             "size_px": 1024, "features": 64, "blocks": 16, "layers": 8, "depth": 50, "stage": 5, "stage_features": "imagenet",
             "first_epochs": 750, "epochs": 100, "joint_epochs": 10, "batch_size": 10,
-            "perturbations": ["noise", "blur", "jpeg", "crop", "grey"], "levels": [1, 3, 5],
+            "perturbations": ["noise", "blur", "jpeg", "crop", "grey"], "levels": [1, 3, 5], "random_perturbations": True,
         },
     }  # fmt: skip
 
@@ -83,6 +83,9 @@ class ReconstructionSettings(Settings):
         description="What detectors are tested under; jpeg>blur makes a chain.",
     )
     levels: list[int] = Field([3], description="How strongly, 1 to 5.")
+    random_perturbations: bool = Field(
+        False, description="Also tests under the random perturbations of Frank et al. 2020."
+    )
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Fixes weights, order and random changes.")
     precision: Literal["auto", "32-true", "bf16-mixed"] = Field(
         "32-true",

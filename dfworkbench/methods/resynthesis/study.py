@@ -167,7 +167,10 @@ class Study(study.Study[ReconstructionSettings]):
         return ReadableTable(_wide(rows.assign(name=rows["perturbation"], cell=cells + broken), "area under AUC"))
 
     def frank_table(self) -> ReadableTable:
-        """Under the random perturbations of Frank et al. 2020, each with probability 0.5."""
+        """Under the random perturbations of Frank et al. 2020, each with probability 0.5, where the settings ask for it."""
+        if not self.settings.random_perturbations:
+            words = "left out; random_perturbations = true, or the preset thorough, measures it"
+            return ReadableTable(pd.DataFrame({"": [words]}, index=pd.Index(["random perturbations"])))
         tables = self._of_each(lambda model: frank_scores(model, self.data, self._perturbed, progress=self.progress))
         rows = pd.concat([frank_auc(table, name, PEOPLE) for name, table in tables.items()], ignore_index=True)
         return ReadableTable(_wide(_with_cells(rows, rows["condition"]), f"AUC, {self.tested}"))
