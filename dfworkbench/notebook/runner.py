@@ -81,8 +81,8 @@ def run_notebook(
         _execute(path, target, values, space, progress)
     finally:
         if target.is_file():
-            executed = _publish(target, path, space)
-    for folder in run_folders(executed, space.root):
+            folders = _publish(target, path, space)
+    for folder in folders:
         _keep_record(target, folder, space)
     return target
 
@@ -176,16 +176,22 @@ def set_variables(values: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _publish(target: Path, source: Path, space: Workspace) -> nbformat.NotebookNode:
-    """Replace widgets by what they showed and absolute paths by relative ones, and write the page beside the notebook."""
-    frozen = without_paths(freeze_widgets(nbformat.read(target, as_version=4)), places_of(space.root))
-    frozen.metadata["papermill"] |= {"input_path": source.name, "output_path": target.name}
+def _publish(target: Path, source: Path, space: Workspace) -> list[Path]:
+    """Replace widgets by what they showed and absolute paths by relative ones, and write the page beside the notebook.
+
+    Returns:
+        Folders of the runs that the notebook made.
+    """
+    executed = nbformat.read(target, as_version=4)
+    folders = run_folders(executed, space.root)  # as the kernel named them
+    executed = without_paths(freeze_widgets(executed), places_of(space.root))
+    executed.metadata["papermill"] |= {"input_path": source.name, "output_path": target.name}
     with explain_write(target, "the executed notebook"):
-        nbformat.write(frozen, target)
+        nbformat.write(executed, target)
         page = target.with_suffix(".html")
         page.unlink(missing_ok=True)  # a link is replaced, not followed
-        page.write_text(mark_page(to_html(frozen, target.stem)), encoding="utf-8")
-    return frozen
+        page.write_text(mark_page(to_html(executed, target.stem)), encoding="utf-8")
+    return folders
 
 
 def run_folders(notebook: nbformat.NotebookNode, root: Path) -> list[Path]:

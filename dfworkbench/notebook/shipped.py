@@ -65,7 +65,7 @@ def known_notebooks(workspace: Workspace) -> dict[str, Path]:
     if not _is_shipped(workspace.notebooks):
         copied = _read_record(workspace.notebooks)
         for file in _numbered(workspace.notebooks):
-            if file.stem not in found or copied.get(file.name) is None or _cells_hash(file) != copied[file.name]:
+            if file.stem not in found or _cells_hash(file) != copied.get(file.name, ""):
                 found[file.stem] = file.resolve()
     return found
 
@@ -90,7 +90,7 @@ def copy_notebooks(workspace: Workspace) -> Copied:
         if what in ("new", "updated"):
             with atomic_path(target, "a notebook") as temporary:
                 shutil.copyfile(source, temporary)
-        if hashed is not None and (what != "kept" and _cells_hash(target) == hashed):
+        if hashed and _cells_hash(target) == hashed:
             after[source.name] = hashed
         done[what].append(source.name)
     if after != before:
