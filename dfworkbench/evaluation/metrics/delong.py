@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm, rankdata
+from scipy.special import ndtr
 
 from dfworkbench.core.errors import InputError
 from dfworkbench.core.names import FAKE, REAL
@@ -84,7 +84,7 @@ def delong_test(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> Delon
     difference = first_auc - second_auc
     if variance == 0 and difference != 0:
         return DelongTest(first_auc, second_auc, 0.0, float("nan"), "DeLong's variance is 0: no p-value")
-    p = 1.0 if variance == 0 else float(2 * norm.sf(abs(difference) / np.sqrt(variance)))
+    p = 1.0 if variance == 0 else float(2 * ndtr(-abs(difference) / np.sqrt(variance)))
     return DelongTest(first_auc, second_auc, float(np.sqrt(variance)), p)
 
 
@@ -115,6 +115,8 @@ def _placements(labels: ArrayLike, scores: ArrayLike) -> tuple[Floats, Floats]:
         raise InputError(
             f"DeLong's variance: {fake.sum()} fakes and {(~fake).sum()} reals; an AUC needs both. Score files of both kinds."
         )
+    from scipy.stats import rankdata  # slow to import
+
     ranks, own = rankdata(p, axis=1), (rankdata(p[:, fake], axis=1), rankdata(p[:, ~fake], axis=1))
     return (ranks[:, fake] - own[0]) / (~fake).sum(), 1 - (ranks[:, ~fake] - own[1]) / fake.sum()
 

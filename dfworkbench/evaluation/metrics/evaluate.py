@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from dfworkbench.core.errors import InputError, TableError
 from dfworkbench.core.names import FAKE, REAL, require_name
@@ -170,7 +170,7 @@ def mean_over_seeds(values: ArrayLike, confidence: float = 0.95) -> Interval:
         reason = "; ".join(filter(None, (single, lost)))
         return Interval(float(known[0]) if len(known) else NAN, n=len(known), reason=reason)
     mean = float(known.mean())
-    half = float(t.ppf(tails(confidence)[1], len(known) - 1)) * float(known.std(ddof=1)) / np.sqrt(len(known))
+    half = float(stdtrit(len(known) - 1, tails(confidence)[1])) * float(known.std(ddof=1)) / np.sqrt(len(known))
     return Interval(mean, mean - half, mean + half, len(known), lost)
 
 

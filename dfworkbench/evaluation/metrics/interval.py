@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
-from scipy.stats import beta as beta_distribution
+from scipy.special import betaincinv
 
 from dfworkbench.core.settings import Settings
 from dfworkbench.evaluation.scoring.aggregate import ALIASES, DEFAULT_RULE, Rule
@@ -89,6 +89,6 @@ def binomial_interval(k: int, n: int, confidence: float = 0.95) -> Interval:
     if not n:
         return Interval(NAN, reason="nothing to count")
     lower, upper = tails(confidence)
-    low = float(beta_distribution.ppf(lower, k, n - k + 1)) if k else 0.0
-    high = float(beta_distribution.ppf(upper, k + 1, n - k)) if k < n else 1.0
+    low = float(betaincinv(k, n - k + 1, lower)) if k else 0.0
+    high = float(betaincinv(k + 1, n - k, upper)) if k < n else 1.0
     return Interval(k / n, low, high, n)

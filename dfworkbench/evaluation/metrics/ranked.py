@@ -4,7 +4,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from dfworkbench.core.names import FAKE
 from dfworkbench.evaluation.metrics.interval import NAN, Interval, tails
@@ -81,7 +81,7 @@ class Ranked:
             low, high = (end, 1.0) if self.auc else (0.0, 1 - end)
             return Interval(self.auc, low, high, len(self.rank))
         error = float(np.sqrt(sum(part.var(ddof=1) / len(part) for part in self.placements())))
-        width = error * float(norm.ppf(tails(confidence)[1]))
+        width = error * float(ndtri(tails(confidence)[1]))
         return Interval(self.auc, max(0.0, self.auc - width), min(1.0, self.auc + width), len(self.rank))
 
 

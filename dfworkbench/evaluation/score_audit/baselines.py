@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow.compute as pc
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from dfworkbench.evaluation.exchange.wide_scores import WideScores
 from dfworkbench.evaluation.metrics.interval import NAN
@@ -32,7 +32,7 @@ def baselines(table: WideScores, aucs: Mapping[str, float]) -> list[Finding]:
     scores = [name for name in columns if _SCORES.search(name)]
     ranks = {name: _auc(table, values) for name, values in columns.items()}
     plain = {name: pair for name, pair in ranks.items() if name not in scores and not np.isnan(pair[0])}
-    limit = float(norm.isf(_LEVEL / max(1, len(plain)) / 2))
+    limit = float(-ndtri(_LEVEL / max(1, len(plain)) / 2))
     best = sorted(plain, key=lambda name: -plain[name][0])
     worst = min(aucs.values())
     winners = [name for name in best if plain[name][0] > worst and plain[name][0] - 0.5 > limit * plain[name][1]]

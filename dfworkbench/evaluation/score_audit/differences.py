@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from dfworkbench.evaluation.exchange.wide_scores import WideScores
 from dfworkbench.evaluation.metrics.clusters import Wins, bootstrap_p, drawn_aucs
@@ -120,7 +120,7 @@ def _delong_p(aucs: Sequence[float], covariance: Floats, i: int, j: int) -> floa
     variance = covariance[i, i] + covariance[j, j] - 2 * covariance[i, j]
     if variance <= 1e-18:  # two detectors that rank alike, up to rounding
         return 1.0 if abs(difference) < 1e-12 else NAN
-    return float(2 * norm.sf(abs(difference) / np.sqrt(variance)))
+    return float(2 * ndtr(-abs(difference) / np.sqrt(variance)))
 
 
 def _draw(wins: Sequence[Wins], clusters: Clusters | None, draws: int, seed: int) -> Floats | None:
