@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dfworkbench.core.names import FAKE, REAL
+from dfworkbench.core.names import FAKE, REAL, STATUS_OK
 from dfworkbench.core.workspace import Workspace
 from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.datasets.rows import pick
@@ -107,11 +107,11 @@ class Study(study.Study[ReconstructionSettings]):
     @cached_property
     def scores(self) -> dict[str, pd.DataFrame]:
         """Detector -> score table of the test split."""
-        return self._of_each(lambda model: self.score(model, 1))
+        return self._of_each(lambda name: self.score(self.detectors[name], 1))
 
-    def _of_each(self, scored: Callable[[LoadedDetector], pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    def _of_each(self, scored: Callable[[str], pd.DataFrame]) -> dict[str, pd.DataFrame]:
         """Scores of every detector; those of the fused one follow from the two that it averages, and are not computed again."""
-        tables = {name: scored(model) for name, model in self.detectors.items() if name != FUSED}
+        tables = {name: scored(name) for name in self.detectors if name != FUSED}
         return tables | {FUSED: mean_scores(tables[PIXEL], tables[self.settings.stage_title])}
 
     def auc_table(self) -> ReadableTable:
@@ -138,11 +138,10 @@ class Study(study.Study[ReconstructionSettings]):
         """AUC of every detector on real pictures and those of `tested`, under every perturbation."""
         own = self.settings
         tables = self._of_each(
-            lambda model: (
+            lambda name: (
                 robustness(
-                    model, self.data, self._perturbed, own.perturbations, levels=own.levels,
-                    judging=Judging(draws=0),
-                    progress=self.progress,
+                    self.detectors[name], self.data, self._perturbed, own.perturbations, levels=own.levels,
+                    judging=Judging(draws=0), clean=self._clean(name), progress=self.progress,
                 ).scores
             )
         )  # fmt: skip
@@ -171,9 +170,18 @@ class Study(study.Study[ReconstructionSettings]):
         if not self.settings.random_perturbations:
             words = "left out; random_perturbations = true, or the preset thorough, measures it"
             return ReadableTable(pd.DataFrame({"": [words]}, index=pd.Index(["random perturbations"])))
-        tables = self._of_each(lambda model: frank_scores(model, self.data, self._perturbed, progress=self.progress))
+        tables = self._of_each(
+            lambda name: frank_scores(
+                self.detectors[name], self.data, self._perturbed, clean=self._clean(name), progress=self.progress
+            )
+        )
         rows = pd.concat([frank_auc(table, name, PEOPLE) for name, table in tables.items()], ignore_index=True)
         return ReadableTable(_wide(_with_cells(rows, rows["condition"]), f"AUC, {self.tested}"))
+
+    def _clean(self, name: str) -> pd.DataFrame:
+        """What a detector scored on the unperturbed pictures that are to be perturbed."""
+        table = self.scores[name]
+        return table[table["video_id"].isin(self._perturbed["video_id"]) & (table["status"] == STATUS_OK)]
 
     @property
     def tested(self) -> str:
