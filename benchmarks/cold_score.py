@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -145,10 +145,10 @@ def slow_modules(words: list[str]) -> list[tuple[str, float]]:
     """Packages whose own modules take more than 50 ms to import, slowest first (`python -X importtime`)."""
     command = [sys.executable, "-X", "importtime", "-m", "dfworkbench", *words]
     lines = subprocess.run(command, check=True, capture_output=True, text=True).stderr
-    took: Counter[str] = Counter()
+    took: dict[str, float] = defaultdict(float)
     for own, name in re.findall(r"import time:\s+(\d+) \|\s+\d+ \|\s+(\S+)", lines):
         took[name.partition(".")[0]] += int(own) / 1e6
-    return [(name, seconds) for name, seconds in took.most_common() if seconds > 0.05]
+    return [(name, seconds) for name, seconds in sorted(took.items(), key=lambda item: -item[1]) if seconds > 0.05]
 
 
 def spread(values: list[float]) -> str:

@@ -69,6 +69,7 @@ def run_on_workers(
         if scheduler:
             client = stack.enter_context(_connect(scheduler, scheduler_security(scheduler), task))
         else:
+            stack.enter_context(_quiet_nannies())
             security = Security.temporary()
             cluster = LocalCluster(
                 n_workers=workers, threads_per_worker=1, processes=True, env={**_ENVIRONMENT, **(environment or {})},
@@ -77,6 +78,21 @@ def run_on_workers(
             )  # fmt: skip
             client = stack.enter_context(Client(stack.enter_context(cluster), security=security))
         yield from _run(client, function, jobs, lost, task)
+
+
+@contextlib.contextmanager
+def _quiet_nannies() -> Iterator[None]:
+    """No warnings of processes that end slowly on a busy machine, and no traceback of each when Ctrl-C ends them all.
+
+    `silence_logs` does not do that: LocalCluster takes it back before its processes have ended.
+    """
+    log = logging.getLogger("distributed.nanny")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def scheduler_security(address: str) -> Any:

@@ -3,11 +3,11 @@
 import sys
 from types import SimpleNamespace
 
-import dask
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from dask import config
 from heads import Head, frame_of
 
 from dfworkbench.core.errors import CheckpointError
@@ -176,6 +176,6 @@ def test_processes_give_the_same_also_where_one_dies(pictures, checkpoint, tmp_p
         "file_scorer.faces_in_file = faces_in_file\n"
     )
     alone = score(pictures, checkpoint, CROPS, progress=False)
-    with dask.config.set({"distributed.worker.preload": [str(dying)]}):
+    with config.set({"distributed.worker.preload": [str(dying)]}):
         assert_same(score(pictures, checkpoint, TWO, progress=False), alone)
     assert (tmp_path / "deaths").read_text() == "x"
