@@ -33,7 +33,7 @@ class ReconstructionSettings(Settings):
     presets = {
         "quick": {},
         "thorough": {
-            "first_epochs": 60, "epochs": 16, "joint_epochs": 2, "batch_size": 16,
+            "joint_epochs": 2,
             "perturbations": ["noise", "blur", "jpeg", "crop", "grey"], "levels": [1, 3, 5], "random_perturbations": True,
         },
         # the paper does not say for how long stage 3 is trained
@@ -46,8 +46,8 @@ class ReconstructionSettings(Settings):
 
     preset: str = Field(
         "quick",
-        description="Values of what is not set by hand. quick: minutes on a laptop; thorough: adds stage 3 and stronger "
-        "perturbations, and trains for longer; published: sizes and passes of the paper, for 25,000 pictures and a GPU.",
+        description="Values of what is not set by hand. quick: minutes on a laptop; thorough: adds stage 3 and more "
+        "perturbations; published: sizes and passes of the paper, for 25,000 pictures and a GPU.",
     )
     dataset: str = Field(DEMO_SET, min_length=1, description="Extracted set of whole pictures, real and generated.")
     generator: str = Field(
@@ -68,7 +68,7 @@ class ReconstructionSettings(Settings):
         description="Network whose stages are compared: plain (the plain detector of this notebook), a run in checkpoints/, "
         "imagenet or a file (VGG-19 as published), or random (VGG-19 with random weights, only to try the code).",
     )
-    first_epochs: int = Field(20, ge=1, le=1000, description="Passes over the real pictures in stage 1.")
+    first_epochs: int = Field(60, ge=1, le=1000, description="Passes over the real pictures in stage 1.")
     epochs: int = Field(8, ge=1, le=1000, description="Passes over the pictures in stage 2, and of the plain detector.")
     joint_epochs: int = Field(0, ge=0, le=1000, description="Passes in stage 3, which trains both; 0 leaves it out.")
     task: Literal["none", "denoising", "colourisation"] = Field(
@@ -77,7 +77,7 @@ class ReconstructionSettings(Settings):
     allow_undertrained: bool = Field(
         False, description="Goes on with a re-synthesiser that has learned too little, to try things out; no evidence."
     )
-    batch_size: int = Field(8, ge=2, le=4096, description="Pictures per step.")
+    batch_size: int = Field(16, ge=2, le=4096, description="Pictures per step.")
     perturbations: list[str] = Field(
         ["noise", "blur", "jpeg"],
         description="What detectors are tested under; jpeg>blur makes a chain.",

@@ -242,7 +242,7 @@ def test_residuals_of_any_size():
     shapes = [(3, 48, 80), (64, 48, 80), (128, 24, 40), (256, 12, 20), (512, 6, 10), (512, 3, 5)]
     with torch.inference_mode():
         assert [detector.residual(pictures(1, 3, 48, 80), stage).shape[1:] for stage in range(6)] == shapes
-    with pytest.raises(ParameterError, match="this detector has no VGG-19, only stage 0"):
+    with pytest.raises(ParameterError, match="this detector has no features to compare, only stage 0"):
         small("pixel").residual(pictures(1, 3, 64, 64), 2)
     with pytest.raises(ParameterError, match="last = 5, but stages 1 to 2 were built"):
         small("stage2").residual(pictures(1, 3, 64, 64), 5)
