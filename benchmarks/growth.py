@@ -58,7 +58,7 @@ def in_a_process(name: str, size: int) -> list[float] | str:
     """What `measure` prints, or the last line of an error."""
     done = subprocess.run([sys.executable, __file__, "--one", name, str(size)], capture_output=True, text=True)
     if done.returncode:
-        return done.stderr.strip().splitlines()[-1]
+        return (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
