@@ -31,13 +31,15 @@ PARTS = ("video", "faces", "attributions", "batches", "bootstrap")
 def main() -> None:
     """Print the tables of the chosen parts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", nargs="*", choices=PARTS, help="which parts; all if none is named")
+    parser.add_argument("part", nargs="*", help=f"which of {', '.join(PARTS)}; all if none is named")
     parser.add_argument("--runs", type=int, default=5, help="rounds that are measured")
     parser.add_argument(
         "--only", default="", help="measure only what has this text in its title, as 1080p, crowd, mesonet4"
     )
     parser.add_argument("--folder", type=Path, help="where generated clips are kept for the next time")
     given = parser.parse_args()
+    if unknown := set(given.part) - set(PARTS):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}; choose from {', '.join(PARTS)}")
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     print(versions())

@@ -5,7 +5,6 @@ measured process would not need anyway: what a step holds in memory is counted o
 """
 
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -79,10 +78,10 @@ def search_of_a_long_video(folder: Path, frames: int) -> Work:
 
 def search_of_a_crowd(folder: Path, faces: int) -> Work:
     """One picture of 1280 px with so many faces, in ten columns."""
-    picture = np.full((1280, 1280, 3), 96, np.uint8)
+    picture, face = np.full((1280, 1280, 3), 96, np.uint8), _face(1, 128)[0]
     for number in range(faces):
         top, left = 128 * (number // 10), 128 * (number % 10)
-        picture[top : top + 128, left : left + 128] = _FACE if number else _first_face()
+        picture[top : top + 128, left : left + 128] = face
     write_png(folder / "crowd.png", picture)
     finder = FaceFinder(FaceSettings())
     finder.find(picture[:128, :128])
@@ -166,28 +165,8 @@ def _link(source: str, target: str) -> None:
     Path(target).symlink_to(source)
 
 
-def _first_face() -> NDArray[np.uint8]:
-    global _FACE
-    _FACE = _face(1, 128)[0]
-    return _FACE
-
-
-_FACE = np.zeros((128, 128, 3), np.uint8)
-
-#: Name to what is done and the smallest size, with the unit of the size.
-WORK: dict[str, tuple[Callable[[Path, int], Work], int, str]] = {
-    "extraction": (extraction_of_videos, 2, "clips of 32 frames"),
-    "long video": (search_of_a_long_video, 100, "frames, of which 16 are searched"),
-    "crowd": (search_of_a_crowd, 1, "faces in a picture of 1280 px"),
-    "scoring": (scoring_of_files, 2, "clips of 32 frames"),
-    "batches": (batches_of_crops, 64, "crops"),
-    "evaluation": (evaluation_of_rows, 10_000, "rows"),
-    "report": (report_of_runs, 1, "runs of different detectors"),
-    "runs": (listing_of_runs, 1, "runs in checkpoints/"),
-}
-
-
-def prepare(name: str, size: int) -> tuple[Work, tempfile.TemporaryDirectory[str]]:
-    """The work of a size, and the folder to remove afterwards."""
-    folder = tempfile.TemporaryDirectory()
-    return WORK[name][0](Path(folder.name), size), folder
+WORK: dict[str, Callable[[Path, int], Work]] = {
+    "extraction": extraction_of_videos, "long video": search_of_a_long_video, "crowd": search_of_a_crowd,
+    "scoring": scoring_of_files, "batches": batches_of_crops, "evaluation": evaluation_of_rows, "report": report_of_runs,
+    "runs": listing_of_runs,
+}  # fmt: skip

@@ -53,8 +53,9 @@ def _by_shapiq(
 
     def values(coalitions: NDArray[np.bool_]) -> NDArray[np.float64]:
         nonlocal spent
-        spent += len(coalitions)
-        return game.values(np.asarray(coalitions, bool))
+        rows = np.atleast_2d(np.asarray(coalitions, bool))  # some of them ask for a single coalition
+        spent += len(rows)
+        return game.values(rows)
 
     found = kind(n=game.players, random_state=seed, **options).approximate(budget, values)
     return np.array([found[(player,)] for player in range(game.players)]), spent
