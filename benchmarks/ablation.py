@@ -57,7 +57,7 @@ def interaction(options: argparse.Namespace, seed: int) -> dict[str, TrainSettin
 def information(options: argparse.Namespace, seed: int) -> dict[str, TrainSettings]:
     """Variant -> settings of one seed, those of notebook 08."""
     study = ClueStudySettings(
-        kinds=KINDS, size_px=options.size, epochs=options.epochs, frames_per_video=FRAMES, seed=seed,
+        forgeries=KINDS, size_px=options.size, epochs=options.epochs, frames_per_video=FRAMES, seed=seed,
         device=options.device,
     )  # fmt: skip
     kl = {variant: study.training(variant) for variant in VARIANTS}

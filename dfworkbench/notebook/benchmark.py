@@ -1,7 +1,7 @@
 """Notebook 09_benchmark: its settings, and the tables that compare runs. Everything is computed from score tables."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import pandas as pd
 from pydantic import Field, field_validator
@@ -27,8 +27,18 @@ LEVELS: tuple[Level, ...] = ("video", "frame")
 
 
 class BenchmarkSettings(Settings):
-    """Which detectors are trained on which data with how many seeds, and how."""
+    """Which detectors are trained on which data with how many seeds, and how. The defaults are those of the preset *quick*."""
 
+    presets: ClassVar = {
+        "quick": {},
+        "thorough": {"detectors": ["mesonet4", "mesoinception4", "resnet18"], "seeds": 3},
+    }
+
+    preset: str = Field(
+        "quick",
+        description="quick: one small network, two seeds, of which make demo has trained one; thorough: three networks, three "
+        "seeds each, hours.",
+    )
     detectors: list[str] = Field(["mesonet4"], min_length=1, description="Networks, of list_detectors() or timm:NAME.")
     datasets: list[str] = Field(
         ["demo"], min_length=1, description="Extracted data sets; each run is trained on one and tested on all."

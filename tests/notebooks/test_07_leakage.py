@@ -17,7 +17,7 @@ def leakage(space):
     # of the second set, which the notebook extracts, only the tables lack
     (space.labels / "demo_celebdf/videos.csv").unlink()
     values = {
-        "kinds": ["FaceSwap"], "plain": "resnet18", "epochs": 1, "batch_size": 8, "frames_per_video": 1, "frames": 1,
+        "forgeries": ["FaceSwap"], "plain": "resnet18", "epochs": 1, "batch_size": 8, "frames_per_video": 1, "frames": 1,
         "runs": ["tiny"], "device": "cpu",
     }  # fmt: skip
     return run_notebook("07_identity_leakage", values, space.root / "07.ipynb", workspace=space)

@@ -1,6 +1,6 @@
 """Settings of notebook 07_identity_leakage, and the runs that follow from them."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -17,18 +17,35 @@ PLAIN, CADDM = "plain", "CADDM"
 
 
 class LeakageSettings(Settings):
-    """What is compared, on what."""
+    """What is compared, on what. The defaults are those of the preset *quick*."""
 
+    renamed = {"kinds": "forgeries"}
+    presets: ClassVar = {
+        "quick": {},
+        "thorough": {"seeds": 3, "frames": 8},
+        "published": {
+            "weights": "imagenet", "epochs": 200, "frames_per_video": 32, "batch_size": 128, "changes": 1.0, "frames": 32,
+        },
+    }  # fmt: skip
+
+    preset: str = Field(
+        "quick",
+        description="quick: one seed, half an hour; thorough: three seeds and twice the faces, hours; published: first weights, "
+        "length of training and changes as in the paper, for a GPU.",
+    )
     dataset: str = Field("demo", min_length=1, description="Extracted data set to train on, with its genuine videos.")
     second: str = Field("demo_celebdf", description="Another extracted set, only for testing; empty for none.")
     second_layout: str = Field("celebdf", description="Folder layout of the second set, for extracting it.")
-    kinds: list[str] = Field(
+    forgeries: list[str] = Field(
         ["Deepfakes", "Face2Face", "FaceSwap"],
         description="Forgery kinds to train on; the others are kept for testing.",
     )
     plain: str = Field("resnet34", description="Detector trained to tell real from fake and nothing else.")
     caddm: str = Field(
         "caddm_resnet34", description="Detector trained by CADDM; the same backbone makes a fair comparison."
+    )
+    weights: str = Field(
+        "", description='First weights of both backbones: "imagenet" (downloaded) or a file; empty: random ones.'
     )
     seeds: int = Field(1, ge=1, le=20, description="Runs of each; three or more say something about chance.")
     epochs: int = Field(10, ge=1, le=1000, description="Passes over the training split.")
@@ -46,7 +63,7 @@ class LeakageSettings(Settings):
         le=1,
         description="How often crops lose quality while training, for both; 1 is as published for CADDM.",
     )
-    frames: int = Field(8, ge=1, le=1000, description="Faces per video that are scored.")
+    frames: int = Field(4, ge=1, le=1000, description="Faces per video that are scored.")
     runs: list[str] = Field([], description="Further runs in checkpoints/ to be measured beside the two.")
     precision: Literal["auto", "32-true", "bf16-mixed"] = Field(
         "auto", description="Numbers to train with; auto takes bf16 where the hardware has it."
@@ -68,13 +85,15 @@ class LeakageSettings(Settings):
     def training(self, role: str, seed: int) -> TrainSettings:
         """Settings of one training run: everything alike for both roles but the detector and its method."""
         detector = self.plain if role == PLAIN else self.caddm
-        own = role == CADDM
+        known, own = detector_options(detector), role == CADDM
         # the plain detector sees the same crops, if it can be fed with them
-        alike = not own and "alignment" in detector_options(detector)
+        alike = not own and "alignment" in known
+        options = {"alignment": "five_points", "crop_scale": 1.0} if alike else {}
+        if self.weights and "weights" in known:
+            options["weights"] = self.weights
         return TrainSettings(
-            dataset=self.dataset, detector=detector, forgeries=self.kinds, seed=seed,
-            detector_options={"alignment": "five_points", "crop_scale": 1.0} if alike else {},
-            method_options={"swap": self.swap()} if own or alike else {},
+            dataset=self.dataset, detector=detector, forgeries=self.forgeries, seed=seed,
+            detector_options=options, method_options={"swap": self.swap()} if own or alike else {},
             epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate, weight_decay=4e-3,
             frames_per_video=self.frames_per_video, value_clip=2.0,
             precision=resolve_precision(self.precision, self.device), device=self.device,

@@ -86,7 +86,11 @@ class Study(study.Study[LeakageSettings]):
 
     def _kinds(self, run: StudyRun) -> list[str]:
         """The forgery kinds that a run was trained on; of a run that does not say, those of the study."""
-        own = run.settings.forgeries if run.settings and run.settings.dataset == self.data.name else self.settings.kinds
+        own = (
+            run.settings.forgeries
+            if run.settings and run.settings.dataset == self.data.name
+            else self.settings.forgeries
+        )
         fakes = self.data.videos["label"] == FAKE
         return own or sorted(self.data.videos["forgery"][fakes].unique())
 

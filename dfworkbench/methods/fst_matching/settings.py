@@ -1,6 +1,6 @@
 """Settings of notebook 05_hypotheses, and the runs that follow from them."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -18,11 +18,33 @@ _PLAIN: dict[str, Any] = {"flip": 0.0, "box_jitter": 0.0, "colour_jitter": 0.0, 
 
 
 class HypothesisSettings(Settings):
-    """Which hypothesis is tested, on what, and how exactly."""
+    """Which hypothesis is tested, on what, and how exactly.
 
+    The defaults are those of the preset *quick*.
+    """
+
+    renamed = {"kinds": "forgeries"}
+    presets: ClassVar = {
+        "quick": {},
+        "thorough": {
+            "size_px": 112,
+            "encoder_epochs": 8,
+            "epochs": 12,
+            "pairings": 2,
+            "images": 6,
+            "evaluations": 2048,
+        },
+        "published": {"size_px": 224, "grid": 16, "evaluations": 51_200, "value": "logit"},
+    }
+
+    preset: str = Field(
+        "quick",
+        description="quick: minutes; thorough: larger crops, more fakes and longer maps, hours; published: size, cells and "
+        "evaluations of the paper, days without a GPU.",
+    )
     hypothesis: int = Field(1, ge=1, le=3, description="1: where it looks; 2: paired training; 3: compression.")
     dataset: str = Field("demo", min_length=1, description="Extracted data set whose fakes name both of their people.")
-    kinds: list[str] = Field([], description="Forgery kinds that are analysed; empty: all.")
+    forgeries: list[str] = Field([], description="Forgery kinds that are analysed; empty: all.")
     encoder: str = Field("identity_resnet18", description="Network that names the carrier, and another one the donor.")
     detector: str = Field("resnet18", description="Detector that is explained; it must see the crops of the encoders.")
     size_px: int = Field(64, ge=32, le=1024, description="Size of the crops of all three; 224 is as published.")

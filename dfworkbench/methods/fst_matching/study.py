@@ -57,7 +57,7 @@ class Study(study.Study[HypothesisSettings]):
         for title, model in self.models.items():
             first.input_spec.require_same(model.input_spec, f"explaining the {title} beside the carrier's encoder")
         self.chosen = choose_pictures(
-            self.data, first, kinds=settings.kinds, per_kind=settings.images, seed=settings.seed
+            self.data, first, kinds=settings.forgeries, per_kind=settings.images, seed=settings.seed
         )
 
     # -- pictures ------------------------------------------------------------------------------------------------------
@@ -278,7 +278,8 @@ class Study(study.Study[HypothesisSettings]):
     def folder(self) -> Path:
         """Where results are kept: in the run of the (first) detector that was tested."""
         last = next(model for title, model in self.models.items() if title not in (CARRIER, DONOR))
-        return last.path.parent / "hypotheses" / f"{self.settings.hypothesis}_{self.settings.content_hash()}"
+        own = self.settings.content_hash(without=("preset",))
+        return last.path.parent / "hypotheses" / f"{self.settings.hypothesis}_{own}"
 
     def save(self, result: Result, figures: Mapping[str, Figure] | None = None) -> Path:
         """Write everything that was found into `folder`; see `hypothesis_results.save_result`."""

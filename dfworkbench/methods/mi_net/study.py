@@ -51,12 +51,12 @@ class Study(study.Study[ClueStudySettings]):
         """Variant -> condition -> score table."""
         own = self.settings
         return {
-            variant: self.conditions(detector, own.kinds, own.frames, self.second)
+            variant: self.conditions(detector, own.forgeries, own.frames, self.second)
             for variant, detector in self.runs.items()
         }
 
     def _of(self, condition: str, rows: pd.DataFrame) -> pd.Series:
-        return in_condition(condition, rows, self.settings.kinds)
+        return in_condition(condition, rows, self.settings.forgeries)
 
     def results(self) -> pd.DataFrame:
         """AUC of every variant and condition, for `plot_comparison`."""

@@ -25,7 +25,7 @@ from dfworkbench.runs.checkpoints import load_detector
 from dfworkbench.training import train
 
 SETTINGS = ClueStudySettings(
-    dataset="toy", second="toy2", kinds=["fake0"], variants=["both", "global", "none"], size_px=32, blocks=2, epochs=2,
+    dataset="toy", second="toy2", forgeries=["fake0"], variants=["both", "global", "none"], size_px=32, blocks=2, epochs=2,
     batch_size=8, frames_per_video=1, frames=2, pictures=3, grid=2, precision="32-true", device="cpu",
 )  # fmt: skip
 
