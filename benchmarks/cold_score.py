@@ -10,6 +10,7 @@ line is the median, with the lowest and highest. `--modules` also names packages
 
 import argparse
 import builtins
+import gc
 import importlib
 import json
 import os
@@ -79,11 +80,13 @@ def run_split(words: list[str]) -> None:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # one core: no part runs beside another
     builtins.__import__ = clock.within("imports", builtins.__import__)
     importlib.import_module = clock.within("imports", importlib.import_module)
+    gc.disable()  # as the command does while it imports
     from dfworkbench.__main__ import main
     from dfworkbench.evaluation.scoring import file_scorer, files, loading
     from dfworkbench.faces import files as face_files
     from dfworkbench.media.video.source import VideoSource
 
+    gc.enable()
     find = file_scorer.faces_in_file
     file_scorer.faces_in_file = clock.within("faces", lambda path, faces, finder, _: find(path, faces, finder, 1))
     file_scorer.forward = clock.within("scoring", file_scorer.forward)

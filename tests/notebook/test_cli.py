@@ -144,6 +144,17 @@ def test_help_and_a_sweep_need_no_torch():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
 
 
+def test_score_loads_only_what_it_needs():
+    # each of them takes a third of a second or more
+    code = (
+        "import sys, dfworkbench.__main__, dfworkbench.evaluation.scoring.score; "
+        "slow = {'scipy.stats', 'scipy.optimize', 'sklearn', 'matplotlib', 'IPython', 'distributed', 'torchvision', 'timm'}; "
+        "sys.exit(str(slow & set(sys.modules)) if slow & set(sys.modules) else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.fixture
 def ran(monkeypatch, tmp_path):
     """`dfworkbench run` that runs nothing; gives the parameters that reached it."""
