@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.models.head import small_head
-from dfworkbench.models.options import Dropout, SizePx
+from dfworkbench.models.options import Alignment, Dropout, SizePx
 from dfworkbench.models.prediction import Prediction
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -60,14 +60,20 @@ class MesoNet4(nn.Module):
         crop_scale: Side of the crop over the longer side of the face box.
         published: As in the authors' Keras code (DariusAf/MesoNet), for their weights: convolutions with bias, Keras's
             batch norm, no pooling to 7 x 7, pictures in 0..1 without mean and std. Published weights are for 256 px.
+        alignment: "box", "five_points" or, for generated pictures and with `crop_scale=1.0`, "whole"; see `InputSpec`.
     """
 
     def __init__(
-        self, size_px: SizePx = 224, dropout: Dropout = 0.5, crop_scale: float = 1.3, published: bool = False
+        self,
+        size_px: SizePx = 224,
+        dropout: Dropout = 0.5,
+        crop_scale: float = 1.3,
+        published: bool = False,
+        alignment: Alignment = "box",
     ) -> None:
         super().__init__()
         normal: dict[str, Any] = {} if published else {"mean": IMAGENET_MEAN, "std": IMAGENET_STD}
-        self.input_spec = InputSpec(size_px=size_px, crop_scale=crop_scale, **normal)
+        self.input_spec = InputSpec(size_px=size_px, crop_scale=crop_scale, alignment=alignment, **normal)
         self.trunk = MesoNet4Trunk(published=published)
         self.head = small_head(16 * (size_px // 32) ** 2 if published else MesoNet4Trunk.feature_count, dropout)
 

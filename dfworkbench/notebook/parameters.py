@@ -21,7 +21,12 @@ from dfworkbench.core.workspace import Workspace, find_workspace
 _log = logging.getLogger(__name__)
 
 #: Former name of a parameter -> its name; the former one still works.
-RENAMED = {"kinds": "forgeries", "leaky": "allow_leaks", "trial": "allow_undertrained"}
+RENAMED = {
+    "kinds": "forgeries",
+    "leaky": "allow_leaks",
+    "trial": "allow_undertrained",
+    "vgg_weights": "stage_features",
+}
 TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool, "list": list}
 _OR_NONE = re.compile(r"\s*\|\s*None$|^None\s*\|\s*")
 _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}

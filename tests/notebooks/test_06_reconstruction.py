@@ -16,7 +16,7 @@ def test_three_stages_are_trained_and_errors_measured(tmp_path):
     make_demo_pictures(space.data / "demo_pictures", few, progress=False)
     values = {
         "size_px": 32, "first_epochs": 1, "epochs": 1, "joint_epochs": 1, "trial": True, "batch_size": 4, "device": "cpu",
-        "perturbations": ["jpeg", "noise>blur"], "levels": [3],
+        "perturbations": ["jpeg", "noise>blur"], "levels": [3], "random_perturbations": True,
     }  # fmt: skip
     done = run_notebook("06_reconstruction_error", values, space.root / "06.ipynb", workspace=space)
     assert pictures(done) >= 10  # five runs' curves, errors, two distributions, spectra, robustness, explorer
@@ -25,6 +25,8 @@ def test_three_stages_are_trained_and_errors_measured(tmp_path):
         "transposed (trained on)",
         "other generators",
         "pixel, joint",
+        "stage 3",
+        "preset quick, except ",
         "fused",
         "area under AUC",
         "one_of_all",

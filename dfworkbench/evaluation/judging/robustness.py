@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 from tqdm.auto import tqdm
 
-from dfworkbench.core.errors import ParameterError
+from dfworkbench.core.errors import InputError, ParameterError
 from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.datasets.perturb.frank_perturbations import FRANK_2020, PerturbFrank
@@ -64,6 +64,7 @@ def robustness(
     judging: Judging = Judging(),
     seed: int = 0,
     cache_mb: int = _CACHE_MB,
+    clean: pd.DataFrame | None = None,
     progress: bool = True,
 ) -> Robustness:
     """Score the same samples under every perturbation at every level.
@@ -82,12 +83,13 @@ def robustness(
         judging: How the AUC and its interval are computed.
         seed: Seed of the perturbations.
         cache_mb: Up to how many megabytes of pictures are kept between the conditions.
+        clean: Score table of the unperturbed samples, if they were scored before; None scores them.
         progress: Whether to show a bar.
 
     Raises:
         UnknownNameError: There is no such perturbation.
         ParameterError: A level that is none, or levels that do not rise.
-        InputError: The detector does not score fakes.
+        InputError: The detector does not score fakes, or `clean` is of other samples.
     """
     steps = list(levels)
     if not steps or steps != sorted(set(steps)):
@@ -98,7 +100,7 @@ def robustness(
     changes = {
         (chain, level): Perturb(chain, *strengths_at(chain, level)) for chain in perturbations for level in steps
     }
-    scores = _score_under(changes, detector, data, videos, frames, seed, cache_mb, progress)
+    scores = _score_under(changes, detector, data, videos, frames, seed, cache_mb, progress, clean)
     own = detector.name if isinstance(detector, LoadedDetector) else type(detector).__name__
     return robustness_of(scores, name or own, judging)
 
@@ -145,6 +147,7 @@ def frank_scores(
     *,
     frames: int | None = 1,
     seed: int = 0,
+    clean: pd.DataFrame | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Scores by the protocol of Frank et al. 2020: each perturbation with probability 0.5 and a random strength.
@@ -156,6 +159,7 @@ def frank_scores(
         conditions: Names in `FRANK_2020`.
         frames: Samples per video; None for all.
         seed: Seed of the perturbations.
+        clean: As for `robustness`.
         progress: Whether to show a bar.
 
     Returns:
@@ -166,7 +170,7 @@ def frank_scores(
         InputError: The detector does not score fakes.
     """
     changes = {(condition, 1): PerturbFrank(condition) for condition in conditions}
-    return _score_under(changes, detector, data, videos, frames, seed, _CACHE_MB, progress)
+    return _score_under(changes, detector, data, videos, frames, seed, _CACHE_MB, progress, clean)
 
 
 def frank_auc(scores: pd.DataFrame, name: str, judging: Judging = Judging()) -> pd.DataFrame:
@@ -194,7 +198,7 @@ _Drawn = tuple[Measure, NDArray[np.float64]]
 
 def _score_under(
     changes: Mapping[tuple[str, int], Transform], detector: Any, data: DataSet, videos: pd.DataFrame, frames: int | None,
-    seed: int, cache_mb: int, progress: bool,
+    seed: int, cache_mb: int, progress: bool, clean: pd.DataFrame | None,
 ) -> pd.DataFrame:  # fmt: skip
     """Score tables of the same samples, unperturbed and under every (perturbation, level)."""
     # never without a transform: the cache then holds pictures before they are cut, which serve every condition
@@ -202,8 +206,16 @@ def _score_under(
         data.faces, videos, detector.input_spec, data.workspace.extracted, transform=Perturb(""),
         frames_per_video=frames, tracks="main", seed=seed, cache_mb=cache_mb,
     )  # fmt: skip
-    tables = []
-    conditions = {(CLEAN, 0): samples.transform, **changes}
+    tables, conditions = [], dict(changes)
+    if clean is None:
+        conditions = {(CLEAN, 0): samples.transform, **changes}
+    elif clean["row_id"].tolist() != samples.rows["row_id"].tolist():
+        raise InputError(
+            f"measuring robustness: the table of unperturbed scores has {len(clean)} rows that are not the {len(samples)} samples "
+            "to be perturbed, in their order. Give the scores of the same videos and frames, or none."
+        )
+    else:
+        tables.append(clean.assign(perturbation=CLEAN, level=0))
     for (name, level), change in tqdm(
         conditions.items(), desc="perturbing", unit="condition", disable=not progress, leave=False
     ):

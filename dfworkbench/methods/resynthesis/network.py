@@ -10,13 +10,14 @@ Differences from the released code:
 - One logit, the log-odds of *fake*; the authors' class 1 is real. Both classes are in `aux`, in our order.
 - The difference is taken in float32 also where networks compute with bfloat16, whose steps below 1 are a whole grey level.
 - VGG-19 is left behind the stage that is looked at.
+- The features may also be those of a trained detector (`NetworkTaps`), which is ours.
 - `ResynthesisFused` is ours: the released code has no combination of levels, and the rule of the authors' later one ("Pixel
   and Stage5") is not known to us.
 - By default windows of 256 px at the picture's own resolution; the authors feed whole pictures of 1024 px (`size_px=1024`).
 """
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,7 @@ from torch import Tensor, nn
 from dfworkbench.core.errors import ParameterError
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.methods.resynthesis.deep_stem_resnet import DeepStemResNet, Depth
+from dfworkbench.methods.resynthesis.network_taps import NetworkTaps
 from dfworkbench.methods.resynthesis.rdn import Rdn, box_down
 from dfworkbench.models.options import Positive, SizePx
 from dfworkbench.models.prediction import Prediction
@@ -33,7 +35,7 @@ from dfworkbench.models.vgg import CHANNELS, VggTaps
 class Resynthesis(nn.Module):
     """A re-synthesiser and a classifier of its residual: 45,907,013 parameters with stage 0, 59,145,157 with stage 5.
 
-    With VGG-19 12,944,960 of them are frozen. With several stages, which is ours, the fake probabilities of all classifiers are
+    With VGG-19, 12,944,960 of them are frozen. With several stages, which is ours, the fake probabilities of all classifiers are
     averaged.
 
     `Prediction.aux` holds "class_logits" `(B, 2)`, of real and fake, and the same for each classifier under its name:
@@ -51,10 +53,14 @@ class Resynthesis(nn.Module):
         blocks: Residual dense blocks of the re-synthesiser.
         layers: Dense layers of each block.
         vgg_weights: Weights of VGG-19: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
+        feature_network: A detector whose stages are compared instead of VGG-19's, such as resnet18; its weights come from the run
+            that training names as `features_from`.
+        feature_options: Options of that detector.
 
     Attributes:
         resynthesiser: The network for super-resolution.
-        vgg: The frozen VGG-19, or None where only pixels are compared. It is saved with the rest.
+        vgg: The frozen VGG-19, or None where no stage of it is compared. It is saved with the rest.
+        network_taps: The frozen first stages of `feature_network`, or None; saved with the rest.
         classifiers: "pixel", "stage1" … "stage5" -> classifier; its own two logits are in the authors' order.
     """
 
@@ -72,15 +78,20 @@ class Resynthesis(nn.Module):
         blocks: Positive = 16,
         layers: Positive = 8,
         vgg_weights: str = "",
+        feature_network: str = "",
+        feature_options: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.stages = stages
         self.input_spec = resynthesis_input(size_px, alignment, crop_scale)
         self.resynthesiser = Rdn(features=features, blocks=blocks, layers=layers)
         deepest = max(stages)
-        self.vgg = VggTaps(vgg_weights, stages=deepest) if deepest else None
+        own = deepest and feature_network
+        self.vgg = VggTaps(vgg_weights, stages=deepest) if deepest and not own else None
+        self.network_taps = NetworkTaps(feature_network, feature_options, size_px, deepest) if own else None
+        channels = (3, *(self.network_taps.channels if self.network_taps else CHANNELS))
         self.classifiers = nn.ModuleDict(
-            {stage_name(stage): DeepStemResNet(depth, (3, *CHANNELS)[stage], dilated) for stage in stages}
+            {stage_name(stage): DeepStemResNet(depth, channels[stage], dilated) for stage in stages}
         )
 
     def forward(self, images: Tensor) -> Prediction:
@@ -97,6 +108,11 @@ class Resynthesis(nn.Module):
         found = self._residuals(images)
         return torch.cat([self._classifier(name).features(residual) for name, residual in found.items()], dim=1)
 
+    @property
+    def taps(self) -> VggTaps | NetworkTaps | None:
+        """The frozen network whose stages are compared; None where only pixels are."""
+        return self.network_taps or self.vgg
+
     def low_resolution(self, images: Tensor) -> Tensor:
         """The mean of each block of 4 x 4 pixels: `(B, 3, H, W)` -> `(B, 3, H/4, W/4)`; H and W are multiples of 4."""
         return box_down(images, self.resynthesiser.scale)
@@ -110,11 +126,11 @@ class Resynthesis(nn.Module):
 
         Args:
             images: `(B, 3, H, W)` in 0..1; H and W are multiples of 4.
-            stage: 0 compares pixels; 1 to 5 compare features of VGG-19, of which gradients reach the re-synthesis only.
+            stage: 0 compares pixels; 1 to 5 compare features of `taps`, of which gradients reach the re-synthesis only.
             resynthesis: Re-synthesis of these images; None computes it.
 
         Returns:
-            The absolute difference, float32 or better: `(B, 3, H, W)`, or as `VggTaps` gives them.
+            The absolute difference, float32 or better: `(B, 3, H, W)`, or as `taps` gives them.
 
         Raises:
             InputError: H or W is no multiple of 4.
@@ -124,13 +140,14 @@ class Resynthesis(nn.Module):
             resynthesis = self.resynthesise(images)
         if stage == 0:
             return _difference(resynthesis, images)
-        if self.vgg is None:
+        if self.taps is None:
             raise ParameterError(
-                f"a residual of stage {stage}: this detector has no VGG-19, only stage 0. Build resynthesis_stage{stage}."
+                f"a residual of stage {stage}: this detector has no features to compare, only stage 0. Build "
+                f"resynthesis_stage{stage}."
             )
         with torch.no_grad():
-            target = self.vgg(images, last=stage)[-1]
-        return _difference(self.vgg(resynthesis, last=stage)[-1], target)
+            target = self.taps(images, last=stage)[-1]
+        return _difference(self.taps(resynthesis, last=stage)[-1], target)
 
     def _residuals(self, images: Tensor) -> dict[str, Tensor]:
         """By name of the classifier; one re-synthesis for all."""

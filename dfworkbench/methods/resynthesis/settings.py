@@ -1,5 +1,7 @@
 """Settings of notebook 06_reconstruction_error, and the runs that follow from them."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
@@ -8,22 +10,45 @@ from dfworkbench.core.names import FAKE
 from dfworkbench.core.settings import Settings
 from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.extraction import ExtractSettings, extract
+from dfworkbench.methods.resynthesis.network_taps import options_without_weights
 from dfworkbench.models import detector_options
 from dfworkbench.models.devices import resolve_precision
+from dfworkbench.runs.checkpoints import read_record
+from dfworkbench.runs.run import find_checkpoint
 from dfworkbench.synthetic import make_demo_pictures
 from dfworkbench.training import TrainSettings
+from dfworkbench.training.registry import load_method
 
-SUPER_RESOLUTION, PIXEL, STAGE5, JOINT, FUSED, PLAIN = (
-    "super-resolution", "pixel", "stage 5", "pixel, joint", "fused", "plain"
-)  # fmt: skip
+SUPER_RESOLUTION, PIXEL, JOINT, FUSED, PLAIN = "super-resolution", "pixel", "pixel, joint", "fused", "plain"
 OTHERS = "other generators"
 DEMO_SET = "demo_pictures"
-FIRST_STAGES = {STAGE5: "resynthesis_stage5", PIXEL: "resynthesis_pixel"}
+#: Whose stages are compared where it is no run: the plain detector, or VGG-19 with weights that mean nothing.
+RANDOM = "random"
 
 
 class ReconstructionSettings(Settings):
     """What is trained on what, and what it is tested with."""
 
+    renamed = {"trial": "allow_undertrained", "vgg_weights": "stage_features"}
+    presets = {
+        "quick": {},
+        "thorough": {
+            "first_epochs": 60, "epochs": 16, "joint_epochs": 2, "batch_size": 16,
+            "perturbations": ["noise", "blur", "jpeg", "crop", "grey"], "levels": [1, 3, 5], "random_perturbations": True,
+        },
+        # the paper does not say for how long stage 3 is trained
+        "published": {
+            "size_px": 1024, "features": 64, "blocks": 16, "layers": 8, "depth": 50, "stage": 5, "stage_features": "imagenet",
+            "first_epochs": 750, "epochs": 100, "joint_epochs": 10, "batch_size": 10,
+            "perturbations": ["noise", "blur", "jpeg", "crop", "grey"], "levels": [1, 3, 5], "random_perturbations": True,
+        },
+    }  # fmt: skip
+
+    preset: str = Field(
+        "quick",
+        description="Values of what is not set by hand. quick: minutes on a laptop; thorough: adds stage 3 and stronger "
+        "perturbations, and trains for longer; published: sizes and passes of the paper, for 25,000 pictures and a GPU.",
+    )
     dataset: str = Field(DEMO_SET, min_length=1, description="Extracted set of whole pictures, real and generated.")
     generator: str = Field(
         "transposed", description="Generator whose pictures are trained on; all others are for testing."
@@ -36,27 +61,31 @@ class ReconstructionSettings(Settings):
     depth: int = Field(
         18, ge=18, le=152, description="Layers of the classifiers: 18, 34, 50 (as published), 101 or 152."
     )
-    vgg_weights: str = Field(
-        "",
-        description="ImageNet weights of VGG-19 for stage 5: imagenet, or a file; empty for random ones, only to try it.",
+    stage: int = Field(3, ge=1, le=5, description="Stage whose features are compared: 1 (finest) to 5 (as published).")
+    stage_features: str = Field(
+        PLAIN,
+        min_length=1,
+        description="Network whose stages are compared: plain (the plain detector of this notebook), a run in checkpoints/, "
+        "imagenet or a file (VGG-19 as published), or random (VGG-19 with random weights, only to try the code).",
     )
-    first_epochs: int = Field(60, ge=1, le=1000, description="Passes over the real pictures in stage 1.")
-    epochs: int = Field(
-        16, ge=1, le=1000, description="Passes over the pictures in stage 2, and of the plain detector."
-    )
-    joint_epochs: int = Field(2, ge=0, le=1000, description="Passes in stage 3, which trains both; 0 leaves it out.")
+    first_epochs: int = Field(20, ge=1, le=1000, description="Passes over the real pictures in stage 1.")
+    epochs: int = Field(8, ge=1, le=1000, description="Passes over the pictures in stage 2, and of the plain detector.")
+    joint_epochs: int = Field(0, ge=0, le=1000, description="Passes in stage 3, which trains both; 0 leaves it out.")
     task: Literal["none", "denoising", "colourisation"] = Field(
         "denoising", description="What stage 3 has to undo besides."
     )
-    trial: bool = Field(
+    allow_undertrained: bool = Field(
         False, description="Goes on with a re-synthesiser that has learned too little, to try things out; no evidence."
     )
-    batch_size: int = Field(16, ge=2, le=4096, description="Pictures per step.")
+    batch_size: int = Field(8, ge=2, le=4096, description="Pictures per step.")
     perturbations: list[str] = Field(
-        ["noise", "blur", "jpeg", "crop", "grey"],
+        ["noise", "blur", "jpeg"],
         description="What detectors are tested under; jpeg>blur makes a chain.",
     )
-    levels: list[int] = Field([1, 3, 5], description="How strongly, 1 to 5.")
+    levels: list[int] = Field([3], description="How strongly, 1 to 5.")
+    random_perturbations: bool = Field(
+        False, description="Also tests under the random perturbations of Frank et al. 2020."
+    )
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Fixes weights, order and random changes.")
     precision: Literal["auto", "32-true", "bf16-mixed"] = Field(
         "32-true",
@@ -65,6 +94,11 @@ class ReconstructionSettings(Settings):
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where to compute; auto takes a GPU if there is one."
     )
+
+    @property
+    def stage_title(self) -> str:
+        """What the detector of features is called in tables and figures: "stage 3"."""
+        return f"stage {self.stage}"
 
     def extract(self) -> str:
         """Take the pictures into the tables if that was not done; returns what there is, in words.
@@ -81,37 +115,64 @@ class ReconstructionSettings(Settings):
         return f"{self.dataset}: " + ", ".join(f"{n} {kind}" for kind, n in counts.items())
 
     def trainings(self) -> dict[str, TrainSettings]:
-        """What must be trained, in this order, with a title each; all detectors see the same windows and changes."""
-        first = self._training(
-            "rdn", epochs=self.first_epochs, balance="none", learning_rate=2e-3,
-            detector_options=self._geometry(),
-        )  # fmt: skip
-        made = {SUPER_RESOLUTION: first}
-        for title, detector in reversed(FIRST_STAGES.items()):
-            made[title] = self._second(detector, {"resynthesiser": first.model_name}, random_features=title == STAGE5)
+        """What must be trained, in this order, with a title each; all detectors see the same windows and changes.
+
+        Raises:
+            DataNotFoundError: `stage_features` names no run.
+        """
+        ours = {"balance": "none", "learning_rate": 2e-3}
+        known = ours | self._recipe("super_resolution", "size_px", "batch_size", "method_options")
+        first = self._training("rdn", epochs=self.first_epochs, detector_options=self._geometry(), **known)
+        own = {"resynthesiser": first.model_name}
+        made = {SUPER_RESOLUTION: first, PLAIN: self._plain(), PIXEL: self._second("resynthesis_pixel", own)}
+        network, weights = self._stage_network(made[PLAIN])
+        made[self.stage_title] = self._second(f"resynthesis_stage{self.stage}", own | weights, network)
         if self.joint_epochs:
             made[JOINT] = self._second(
-                FIRST_STAGES[PIXEL], {"joint": True, "task": self.task}, start_from=made[PIXEL].model_name,
+                "resynthesis_pixel", {"joint": True, "task": self.task}, start_from=made[PIXEL].model_name,
                 epochs=self.joint_epochs, learning_rate=1e-4,
             )  # fmt: skip
+        return made
+
+    def _plain(self) -> TrainSettings:
         whole = {"alignment": "whole", "crop_scale": 1.0}
         options = {name: value for name, value in whole.items() if name in detector_options(self.plain)}
         changes = {"colour_jitter": 0.0, "degrade": 0.0}
-        return made | {
-            PLAIN: self._training(self.plain, forgeries=[self.generator], detector_options=options, **changes)
-        }
+        return self._training(self.plain, forgeries=[self.generator], detector_options=options, **changes)
+
+    def _stage_network(self, plain: TrainSettings) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Options of the detector and of its training that say whose stages are compared."""
+        source = self.stage_features
+        if source == RANDOM:
+            return {}, {"allow_undertrained": True}
+        if source == "imagenet" or (Path(source).is_file() and Path(source).suffix != ".safetensors"):
+            return {"vgg_weights": source}, {}
+        if source == PLAIN:
+            name, options, run = plain.detector, plain.build_options(), plain.model_name
+        else:
+            record = read_record(find_checkpoint(source))
+            name, options, run = record["detector"], record["options"], source
+        return {"feature_network": name, "feature_options": options_without_weights(options)}, {"features_from": run}
 
     def _second(
-        self, detector: str, options: dict[str, Any], *, random_features: bool = False, **values: Any
+        self, detector: str, options: dict[str, Any], network: Mapping[str, Any] | None = None, **values: Any
     ) -> TrainSettings:
-        """A detector of re-synthesis; `random_features` where it looks at features that may be random."""
-        known = {"vgg_weights": self.vgg_weights} if random_features and self.vgg_weights else {}
-        own = {**self._geometry(), "depth": self.depth, **known}
-        if self.trial or (random_features and not self.vgg_weights):
+        """A detector of re-synthesis; `network` says whose stages it compares."""
+        own = {**self._geometry(), "depth": self.depth, **(network or {})}
+        if self.allow_undertrained:
             options = {**options, "allow_undertrained": True}
+        known = self._recipe("resynthesis") | values
         return self._training(
-            detector, forgeries=[self.generator], detector_options=own, method_options=options, **values
+            detector, forgeries=[self.generator], detector_options=own, method_options=options, **known
         )
+
+    def _recipe(self, method: str, *further: str) -> dict[str, Any]:
+        """How the paper trains, where its preset is chosen: the optimiser, its rates, and `further` settings of a run."""
+        if self.preset != "published":
+            return {}
+        published = load_method(method).published
+        named = ("optimizer", "learning_rate", "schedule", "rate_steps", "weight_decay", "balance", *further)
+        return {name: published[name] for name in named}
 
     def _geometry(self) -> dict[str, Any]:
         return {"features": self.features, "blocks": self.blocks, "layers": self.layers}

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dfworkbench.core.names import FAKE, REAL
+from dfworkbench.core.names import FAKE, REAL, STATUS_OK
 from dfworkbench.core.workspace import Workspace
 from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.datasets.rows import pick
@@ -24,7 +24,7 @@ from dfworkbench.evaluation.metrics.interval import PEOPLE, Interval, Judging
 from dfworkbench.evaluation.metrics.measures import Measure, measures_table
 from dfworkbench.evaluation.scoring.ensemble import mean_scores
 from dfworkbench.explain import study
-from dfworkbench.methods.resynthesis.network import stage_name
+from dfworkbench.methods.resynthesis.network import Resynthesis, stage_name
 from dfworkbench.methods.resynthesis.reconstruction import (
     PictureErrors,
     compare_kinds,
@@ -36,12 +36,11 @@ from dfworkbench.methods.resynthesis.settings import (
     FUSED,
     OTHERS,
     PIXEL,
-    STAGE5,
     SUPER_RESOLUTION,
     ReconstructionSettings,
 )
 from dfworkbench.methods.resynthesis.spectra import mean_spectra
-from dfworkbench.models import build_detector
+from dfworkbench.models.empty import empty_weights
 from dfworkbench.models.modes import device_of
 from dfworkbench.runs.checkpoints import LoadedDetector
 from dfworkbench.show.tables import ReadableTable
@@ -57,13 +56,13 @@ class Study(study.Study[ReconstructionSettings]):
         trainings = settings.trainings()
         del trainings[SUPER_RESOLUTION]
         self.detectors = {title: self.load(training.model_name) for title, training in trainings.items()}
-        self.detectors[FUSED] = fuse(self.detectors[PIXEL], self.detectors[STAGE5])
+        self.detectors[FUSED] = fuse(self.detectors[PIXEL], self.detectors[settings.stage_title])
 
     # -- errors --------------------------------------------------------------------------------------------------------
 
     @cached_property
     def errors(self) -> PictureErrors:
-        """Mean errors and spectra of all test pictures, at pixel level and stage 5."""
+        """Mean errors and spectra of all test pictures, at pixel level and at the stage that is compared."""
         return picture_errors(self.detectors[FUSED], self._samples(), progress=self.progress)
 
     def _samples(self) -> FaceDataset:
@@ -87,28 +86,33 @@ class Study(study.Study[ReconstructionSettings]):
         chosen = pick(rows, count)
         samples = self._samples()
         images = np.stack([samples[row]["images"].numpy() for row in chosen])
-        maps = reconstruction_errors(self.detectors[FUSED], images, stages=range(6) if self._all_stages() else None)
+        maps = reconstruction_errors(self.detectors[FUSED], images, stages=self._stages())
         return {
             "images": _pictures(images), "resynthesised": _pictures(resynthesised(self.detectors[FUSED], images)),
             "errors": {stage_name(stage): values for stage, values in maps.items()},
             "titles": rows["kind"].iloc[chosen].tolist(),
         }  # fmt: skip
 
-    def _all_stages(self) -> bool:
-        vgg: Any = self.detectors[FUSED].detector.vgg
-        return vgg is not None and vgg.stages == 5
+    @property
+    def stage_column(self) -> str:
+        """The column of `errors` that has the mean errors of the stage that is compared."""
+        return f"residual_{stage_name(self.settings.stage)}"
+
+    def _stages(self) -> range:
+        """Pixels and all stages that the fused detector can compare."""
+        return range(1 + self.detectors[FUSED].detector.taps.stages)
 
     # -- scores --------------------------------------------------------------------------------------------------------
 
     @cached_property
     def scores(self) -> dict[str, pd.DataFrame]:
         """Detector -> score table of the test split."""
-        return self._of_each(lambda model: self.score(model, 1))
+        return self._of_each(lambda name: self.score(self.detectors[name], 1))
 
-    def _of_each(self, scored: Callable[[LoadedDetector], pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    def _of_each(self, scored: Callable[[str], pd.DataFrame]) -> dict[str, pd.DataFrame]:
         """Scores of every detector; those of the fused one follow from the two that it averages, and are not computed again."""
-        tables = {name: scored(model) for name, model in self.detectors.items() if name != FUSED}
-        return tables | {FUSED: mean_scores(tables[PIXEL], tables[STAGE5])}
+        tables = {name: scored(name) for name in self.detectors if name != FUSED}
+        return tables | {FUSED: mean_scores(tables[PIXEL], tables[self.settings.stage_title])}
 
     def auc_table(self) -> ReadableTable:
         """AUC on new people: the generator that was trained on, each other one, and those together."""
@@ -134,11 +138,10 @@ class Study(study.Study[ReconstructionSettings]):
         """AUC of every detector on real pictures and those of `tested`, under every perturbation."""
         own = self.settings
         tables = self._of_each(
-            lambda model: (
+            lambda name: (
                 robustness(
-                    model, self.data, self._perturbed, own.perturbations, levels=own.levels,
-                    judging=Judging(draws=0),
-                    progress=self.progress,
+                    self.detectors[name], self.data, self._perturbed, own.perturbations, levels=own.levels,
+                    judging=Judging(draws=0), clean=self._clean(name), progress=self.progress,
                 ).scores
             )
         )  # fmt: skip
@@ -163,10 +166,22 @@ class Study(study.Study[ReconstructionSettings]):
         return ReadableTable(_wide(rows.assign(name=rows["perturbation"], cell=cells + broken), "area under AUC"))
 
     def frank_table(self) -> ReadableTable:
-        """Under the random perturbations of Frank et al. 2020, each with probability 0.5."""
-        tables = self._of_each(lambda model: frank_scores(model, self.data, self._perturbed, progress=self.progress))
+        """Under the random perturbations of Frank et al. 2020, each with probability 0.5, where the settings ask for it."""
+        if not self.settings.random_perturbations:
+            words = "left out; random_perturbations = true, or the preset thorough, measures it"
+            return ReadableTable(pd.DataFrame({"": [words]}, index=pd.Index(["random perturbations"])))
+        tables = self._of_each(
+            lambda name: frank_scores(
+                self.detectors[name], self.data, self._perturbed, clean=self._clean(name), progress=self.progress
+            )
+        )
         rows = pd.concat([frank_auc(table, name, PEOPLE) for name, table in tables.items()], ignore_index=True)
         return ReadableTable(_wide(_with_cells(rows, rows["condition"]), f"AUC, {self.tested}"))
+
+    def _clean(self, name: str) -> pd.DataFrame:
+        """What a detector scored on the unperturbed pictures that are to be perturbed."""
+        table = self.scores[name]
+        return table[table["video_id"].isin(self._perturbed["video_id"]) & (table["status"] == STATUS_OK)]
 
     @property
     def tested(self) -> str:
@@ -183,13 +198,19 @@ class Study(study.Study[ReconstructionSettings]):
         return self.test[(self.test["label"] == REAL) | self.test["forgery"].isin(wanted)]
 
 
-def fuse(pixel: LoadedDetector, stage5: LoadedDetector) -> LoadedDetector:
-    """The two as one detector that makes one re-synthesis for both and averages their fake probabilities."""
-    options = {**stage5.metadata["options"]}
-    joined: Any = build_detector("resynthesis_fused", **options)
-    state = {**stage5.detector.state_dict(), **pixel.detector.state_dict()}
-    joined.load_state_dict(state)
-    device = device_of(stage5.detector)
+def fuse(pixel: LoadedDetector, stage: LoadedDetector) -> LoadedDetector:
+    """The two as one detector that makes one re-synthesis for both and averages their fake probabilities.
+
+    Args:
+        pixel: A detector of pixel errors.
+        stage: One of the errors of a stage, with the same re-synthesiser.
+    """
+    options = {**stage.metadata["options"]}
+    stages: Any = stage.detector.stages
+    with empty_weights():
+        joined = Resynthesis((0, *stages), **{name: value for name, value in options.items() if name != "vgg_weights"})
+    joined.load_state_dict({**stage.detector.state_dict(), **pixel.detector.state_dict()})
+    device = device_of(stage.detector)
     return LoadedDetector(
         joined.to(device).eval(), "resynthesis_fused", joined.input_spec, {"options": options}, pixel.path
     )

@@ -14,8 +14,10 @@ Differences from the released code:
 - One real picture in a batch is enough for the reconstruction loss; there it takes two.
 - With several processes the reconstruction loss is divided by the real pictures of the whole batch, as one process would.
 - Classes can be balanced.
+- Stages may be those of a detector that a run trained (`features_from`) instead of VGG-19's.
 """
 
+import json
 import math
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -28,6 +30,7 @@ from dfworkbench.core.errors import CheckpointError, ParameterError
 from dfworkbench.core.names import FAKE, REAL
 from dfworkbench.datasets.perturb.picture_augment import PictureAugment
 from dfworkbench.datasets.sample import Transform
+from dfworkbench.methods.resynthesis.network_taps import NetworkTaps, options_without_weights
 from dfworkbench.methods.resynthesis.rdn import box_down
 from dfworkbench.methods.resynthesis.reconstruction_loss import STAGE_WEIGHTS, reconstruction_loss
 from dfworkbench.methods.resynthesis.restoration import BatchTask, degrade_batch
@@ -64,6 +67,11 @@ class ResynthesisSettings(ClassifierSettings):
         description="Run, run folder or weight file of stage 1; empty: the detector has its re-synthesiser already, as after "
         "start_from.",
     )
+    features_from: str = Field(
+        default="",
+        description="Run, run folder or weight file of the trained detector whose stages are compared, where the detector has a "
+        "feature_network; empty: it has its weights already, as after start_from.",
+    )
     joint: bool = Field(default=False, description="Train the re-synthesiser too (stage 3).")
     resynthesiser_rate: float = Field(
         default=1e-4, gt=0, le=1, description="Learning rate of the re-synthesiser at the start of stage 3."
@@ -83,7 +91,7 @@ class ResynthesisSettings(ClassifierSettings):
     )
     allow_undertrained: bool = Field(
         default=False,
-        description="Allow an untrained re-synthesiser and random weights of VGG-19; results are no evidence about the method.",
+        description="Allow an untrained re-synthesiser and features of random weights; results are no evidence about the method.",
     )
     compat: Literal["", "released"] = Field(
         default="",
@@ -113,7 +121,7 @@ class ResynthesisTraining(Binary):
     Settings = ResynthesisSettings
     settings: ResynthesisSettings
     own_detectors = True
-    run_options = ("resynthesiser",)
+    run_options = ("resynthesiser", "features_from")
     # stage 2, on 25,000 real and 25,000 fake pictures of 1024 x 1024; add stage 1: method_options={"resynthesiser": …}
     published = {
         "method": "resynthesis", "detector": "resynthesis_pixel", "size_px": 1024, "epochs": 100, "batch_size": 10,
@@ -127,6 +135,8 @@ class ResynthesisTraining(Binary):
         self.gradient_scale = chosen.gradient_scale if chosen.compat else 1.0
         #: The weight file of stage 1, if one was loaded.
         self.resynthesiser_file = _load_resynthesiser(detector, chosen.resynthesiser) if chosen.resynthesiser else None
+        #: The weight file of the features' network, if one was loaded.
+        self.features_file = _load_features(detector, chosen.features_from) if chosen.features_from else None
         self.trains_resynthesiser = chosen.joint and not chosen.compat
         detector.resynthesiser.requires_grad_(self.trains_resynthesiser)
         detector.resynthesiser.checkpointing = self.trains_resynthesiser
@@ -206,6 +216,29 @@ def _load_resynthesiser(detector: Any, source: str) -> Path:
     return loaded.path
 
 
+def _load_features(detector: Any, source: str) -> Path:
+    """Weights of a trained detector into the network whose stages are compared; returns the file they are from.
+
+    Raises:
+        CheckpointError: The run is of another detector than the one that was built.
+    """
+    loaded = load_detector(source)
+    options = options_without_weights(loaded.metadata["options"])
+    taps: NetworkTaps | None = detector.network_taps
+    # all options: what one leaves out has its default
+    wanted = {**detector_options(loaded.name), **options}
+    built = {**detector_options(taps.name), **taps.options} if taps else {}
+    if taps is None or taps.name != loaded.name or options_without_weights(built) != options_without_weights(wanted):
+        seen = f"stages of {taps.name} with {taps.options}" if taps else "no feature_network"
+        raise CheckpointError(
+            f"loading the network whose stages are compared, {source!r}: {loaded.path} is a {loaded.name} with {options}, and the "
+            f"detector was built with {seen}. Set detector_options feature_network={loaded.name} and "
+            f"feature_options={json.dumps(options)}, or name another run with method_options features_from."
+        )
+    taps.load(loaded.detector)
+    return loaded.path
+
+
 def _require_trained(detector: Any, own_vgg: nn.Module | None) -> None:
     """Refuse a re-synthesiser that cannot make pictures, and features of random weights."""
     without = (
@@ -218,6 +251,12 @@ def _require_trained(detector: Any, own_vgg: nn.Module | None) -> None:
             f"{LEAST_PSNR_DB:g} dB, so it has not learned to make pictures, and its residuals say nothing. Train one "
             "with detector = 'rdn' on real pictures first, and name its run with method_options resynthesiser=RUN (or start "
             f"from a detector that has one: start_from). {without}"
+        )
+    taps: NetworkTaps | None = detector.network_taps
+    if taps is not None and not taps.is_trained:
+        raise ParameterError(
+            f"the method resynthesis: {taps.name}, whose stages are compared, has random weights, and features of random weights "
+            f"say little about a picture. Name a run that trained it with method_options features_from=RUN. {without}"
         )
     for vgg, option in ((detector.vgg, "detector_options"), (own_vgg, "method_options")):
         if vgg is not None and not any(p.any() for name, p in vgg.named_parameters() if name.endswith("bias")):

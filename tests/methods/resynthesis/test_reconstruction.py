@@ -127,7 +127,7 @@ def test_modes_come_back_and_nothing_is_trained(fused):
 def test_what_cannot_be_measured_is_refused(fused, data):
     with pytest.raises(InputError, match="with Linear: it does not re-synthesise pictures"):
         reconstruction_errors(nn.Linear(1, 1), pictures(1))
-    with pytest.raises(ParameterError, match="no VGG-19"):
+    with pytest.raises(ParameterError, match="no features to compare"):
         reconstruction_errors(Resynthesis((0,), **TINY), pictures(1), stages=(5,))
     with pytest.raises(InputError, match=r"got torch.float32 \(1, 3, 32, 32\), expected uint8"):
         reconstruction_errors(fused, torch.zeros(1, 3, 32, 32))
@@ -253,6 +253,14 @@ def test_robustness_scores_the_same_samples_under_every_condition(data, test_spl
             assert at.at[(name, level), "value"] == pytest.approx(
                 roc_auc_score(part["label"], part["fake_probability"])
             )
+    # scored before, the unperturbed pictures are not scored again
+    clean = found.scores[found.scores["level"] == 0]
+    again = robustness(
+        Contrast(), data, test_split, ["noise"], levels=(5,), judging=Judging(draws=0), clean=clean, progress=False
+    )
+    assert again.curves["value"].tolist() == [at.at[("noise", level), "value"] for level in (0, 5)]
+    with pytest.raises(InputError, match="19 rows that are not the 20 samples"):
+        robustness(Contrast(), data, test_split, ["noise"], clean=clean[1:], progress=False)
     # by hand, sample by sample
     detector, blurred = Contrast(), Perturb("blur", PERTURBATIONS["blur"].strengths[4])
     dataset = FaceDataset(
