@@ -8,6 +8,8 @@ from pydantic import Field
 SizePx = Annotated[int, Field(ge=32)]
 #: A count.
 Positive = Annotated[int, Field(ge=1)]
+#: How many of the four stages of a ResNet are kept.
+Stages = Annotated[int, Field(ge=1, le=4)]
 #: Probability of dropping a number in training.
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 #: How the face is placed in the crop, see `InputSpec`.

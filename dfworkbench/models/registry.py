@@ -33,7 +33,7 @@ _RESYNTHESIS = "dfworkbench.methods.resynthesis.network:Resynthesis"
 #: Name -> "module:Class", with the arguments that make this variant where a class has several. A class may stand here too, see
 #: `register_detector`.
 DETECTORS: dict[str, Any] = {
-    **{f"caddm_{b}": (_CADDM, {"backbone": b}) for b in ("efficientnet_b3", "efficientnet_b4", "resnet34")},
+    **{f"caddm_{b}": (_CADDM, {"backbone": b}) for b in ("efficientnet_b3", "efficientnet_b4", "resnet18", "resnet34")},
     **{f"efficientnet_b{i}": (_EFFICIENTNET, {"variant": f"b{i}"}) for i in range(8)},
     "efficientnet_b0_lstm": ("dfworkbench.models.recurrent:EfficientNetLSTM", {"variant": "b0"}),
     "efficientnet_b3_lstm": ("dfworkbench.models.recurrent:EfficientNetLSTM", {"variant": "b3"}),
@@ -43,6 +43,7 @@ DETECTORS: dict[str, Any] = {
     "mesonet4_lstm": "dfworkbench.models.recurrent:MesoNet4LSTM",
     **{f"mi_net_efficientnet_b{i}": (_MI_NET, {"backbone": f"efficientnet_b{i}"}) for i in range(8)},
     "mi_net_mobilenet": (_MI_NET, {"backbone": "mobilenet"}),
+    "mi_net_resnet18": (_MI_NET, {"backbone": "resnet18"}),
     "mi_net_resnet34": (_MI_NET, {"backbone": "resnet34"}),
     "resnet18": ("dfworkbench.models.resnet:ResNet", {"depth": 18}),
     "resnet34": ("dfworkbench.models.resnet:ResNet", {"depth": 34}),

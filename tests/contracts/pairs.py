@@ -24,12 +24,12 @@ OF_TIMM = ("timm:resnet10t", "timm:test_vit")
 #: The code of another detector, only wider or deeper, or of two others put together: they are built, scored and saved here;
 #: training, and that samples of a batch do not influence each other, is tested on the others.
 TWINS = {f"efficientnet_b{i}" for i in range(1, 8)} | {
-    "caddm_efficientnet_b3", "caddm_efficientnet_b4", "efficientnet_b0_lstm", "efficientnet_b3_lstm",
-    "mi_net_resnet34", "resnet34", OF_TIMM[1]
+    "caddm_efficientnet_b3", "caddm_efficientnet_b4", "caddm_resnet34", "efficientnet_b0_lstm", "efficientnet_b3_lstm",
+    "mi_net_resnet18", "mi_net_resnet34", "resnet34", OF_TIMM[1]
 } | {f"mi_net_efficientnet_b{i}" for i in range(8)} | {f"resynthesis_stage{i}" for i in (1, 2, 3, 4)}  # fmt: skip
 
 #: Twins with up to 270 million parameters, seconds for each check. They show shapes and that scores repeat; the rest is shown by
-#: caddm_resnet34 and mi_net_mobilenet, which run the same code, and by the EfficientNets, their backbones.
+#: caddm_resnet18 and mi_net_mobilenet, which run the same code, and by the EfficientNets, their backbones.
 GIANTS = {"caddm_efficientnet_b3", "caddm_efficientnet_b4"} | {f"mi_net_efficientnet_b{i}" for i in range(8)}
 
 

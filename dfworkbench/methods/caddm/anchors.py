@@ -48,6 +48,11 @@ def prior_boxes() -> Tensor:
     return torch.tensor(rows, dtype=torch.float64, device="cpu").div(IMAGE_PX).to(torch.float32)
 
 
+def size_of(stages: int) -> int:
+    """Side in pixels of the picture of which so many stages of a ResNet make a 7 x 7 map: 224 for 4, 112 for 3."""
+    return IMAGE_PX >> (4 - stages)
+
+
 def corners(priors: Tensor) -> Tensor:
     """Prior boxes as corners: `(..., 4)` centre and size to `(..., 4)` x0, y0, x1, y1."""
     centre, half = priors[..., :2], priors[..., 2:] / 2

@@ -13,7 +13,9 @@ Differences from the released code:
   nothing calls, are not here; `artifact_boxes` reads the answers.
 - The original feeds raw BGR in 0..255 to backbones that ImageNet's normalised RGB has trained. Published weights need that:
   `authors_input=True`. Otherwise the input is what the backbone knows.
-- Any other size than 224 px is refused before the first layer, with a reason.
+- Any other size than 224 px is refused before the first layer, with a reason. `stages=3` is ours: without the last stage of a
+  ResNet a picture of 112 px gives the 7 x 7 map, at a tenth of the cost; anchors and boxes are shares of the crop and stay.
+- ResNet-18 as a backbone is ours.
 - Starting weights are given as `weights`, not read from a fixed folder, and are not asked for where a checkpoint follows.
 """
 
@@ -22,40 +24,51 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dfworkbench.core.errors import ParameterError
 from dfworkbench.methods.caddm.adm import ArtifactDetectionModule
-from dfworkbench.methods.caddm.anchors import IMAGE_PX, prior_boxes
+from dfworkbench.methods.caddm.anchors import IMAGE_PX, prior_boxes, size_of
 from dfworkbench.methods.caddm.artifacts import ArtifactBoxes, artifact_boxes
 from dfworkbench.models.efficientnet import EfficientNetTrunk
+from dfworkbench.models.options import Stages
 from dfworkbench.models.prediction import Prediction
 from dfworkbench.models.resnet import ResNetTrunk, resnet_input
 
 #: Dropout of the averaged map, before the ADM's last cell is added.
-_DROPOUT = {"resnet34": 0.0, "efficientnet_b3": 0.3, "efficientnet_b4": 0.4}
+_DROPOUT = {"resnet18": 0.0, "resnet34": 0.0, "efficientnet_b3": 0.3, "efficientnet_b4": 0.4}
 
 
 class Caddm(nn.Module):
-    """CADDM as a detector for 224 px.
+    """CADDM as a detector for 224 px, or for less with fewer `stages`.
 
     `Prediction.aux` holds "box_offsets" `(B, 168, 4)`, see `anchors.decode`, and "anchor_logits" `(B, 168, 2)`, of
-    genuine and forged. Parameters, of which in the ADM: 43,490,162 and 22,204,464 with resnet34, 209,433,178 and 198,733,872
+    genuine and forged. Parameters, of which in the ADM: 33,382,002 and 22,204,464 with resnet18, 43,490,162 and 22,204,464 with
+    resnet34, 209,433,178 and 198,733,872
     with efficientnet_b3, 287,943,546 and 270,391,344 with efficientnet_b4.
 
     Args:
-        backbone: "resnet34", "efficientnet_b3" or "efficientnet_b4".
+        backbone: "resnet18", "resnet34", "efficientnet_b3" or "efficientnet_b4".
         crop_scale: Side of the crop over that of the canvas onto which the authors align a face by five points.
         authors_input: Feed BGR in 0..255, as published weights need it, instead of RGB minus ImageNet's mean, over its std.
         weights: Weights of the backbone: "" for random ones, "imagenet" for the published ones, or the path of a file with them.
+        stages: How many of the four stages of a ResNet are kept. Each one less halves the side of the input, see `size_of`.
     """
 
     trained_by = "caddm"
 
-    def __init__(self, backbone: str, crop_scale: float = 1.0, authors_input: bool = False, weights: str = "") -> None:
+    def __init__(
+        self,
+        backbone: str,
+        crop_scale: float = 1.0,
+        authors_input: bool = False,
+        weights: str = "",
+        stages: Stages = 4,
+    ) -> None:
         super().__init__()
         self.name = f"caddm_{backbone}"
         self.input_spec = resnet_input(
-            IMAGE_PX, crop_scale=crop_scale, alignment="five_points", authors_input=authors_input
+            size_of(stages), crop_scale=crop_scale, alignment="five_points", authors_input=authors_input
         )
-        self.trunk = _trunk(backbone, weights)
+        self.trunk = _trunk(backbone, weights, stages)
         self.adm = ArtifactDetectionModule(self.trunk.channels)
         self.drop = nn.Dropout(_DROPOUT[backbone])
         self.classifier = nn.Linear(self.trunk.channels, 2)
@@ -63,13 +76,13 @@ class Caddm(nn.Module):
         self.register_buffer("priors", prior_boxes(), persistent=False)
 
     def forward(self, images: Tensor) -> Prediction:
-        """Score prepared images, `(B, 3, 224, 224)` float32."""
+        """Score prepared images, `(B, 3, S, S)` float32, S = 224 with four stages."""
         features, offsets, anchor_logits = self._look(images)
         genuine, fake = self.classifier(features).unbind(dim=1)
         return Prediction(fake - genuine, {"box_offsets": offsets, "anchor_logits": anchor_logits})
 
     def features(self, images: Tensor) -> Tensor:
-        """The backbone's averaged map plus the ADM's last cell: `(B, C)`, C = 512, 1536 or 1792."""
+        """The backbone's averaged map plus the ADM's last cell: `(B, C)`, C = 512 (256 with three stages), 1536 or 1792."""
         return self._look(images)[0]
 
     @torch.no_grad()
@@ -77,7 +90,7 @@ class Caddm(nn.Module):
         """Where forged areas are seen, one entry per image.
 
         Args:
-            images: Prepared images `(B, 3, 224, 224)`, with the detector in eval mode, or a prediction that it has made.
+            images: Prepared images `(B, 3, S, S)`, with the detector in eval mode, or a prediction that it has made.
             **options: Arguments of `artifacts.artifact_boxes`: min_score, max_iou, keep, whole.
         """
         prediction: Prediction = self(images) if isinstance(images, Tensor) else images
@@ -90,7 +103,14 @@ class Caddm(nn.Module):
         return self.drop(maps.mean(dim=(2, 3))) + last, offsets, anchor_logits
 
 
-def _trunk(backbone: str, weights: str) -> Any:
+def _trunk(backbone: str, weights: str, stages: int) -> Any:
     """The backbone, with `channels`, that gives `(B, channels, 7, 7)`."""
     family, _, variant = backbone.partition("_")
-    return EfficientNetTrunk(variant, IMAGE_PX, weights) if family == "efficientnet" else ResNetTrunk(34, weights)
+    if family != "efficientnet":
+        return ResNetTrunk(int(family.removeprefix("resnet")), weights, stages)
+    if stages != 4:
+        raise ParameterError(
+            f"building caddm_{backbone}: stages = {stages}, but an EfficientNet is kept whole; expected 4. Leave stages out, or "
+            "choose caddm_resnet18 or caddm_resnet34."
+        )
+    return EfficientNetTrunk(variant, IMAGE_PX, weights)

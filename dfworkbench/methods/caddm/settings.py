@@ -9,6 +9,7 @@ from dfworkbench.core.settings import Settings
 from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.datasets.facial_swap import SwapSettings
 from dfworkbench.extraction import ExtractSettings, extract
+from dfworkbench.methods.caddm.anchors import size_of
 from dfworkbench.models import detector_options
 from dfworkbench.models.devices import resolve_precision
 from dfworkbench.training import TrainSettings
@@ -22,16 +23,21 @@ class LeakageSettings(Settings):
     renamed = {"kinds": "forgeries"}
     presets: ClassVar = {
         "quick": {},
-        "thorough": {"seeds": 3, "frames": 8},
+        "thorough": {
+            "plain": "resnet34", "caddm": "caddm_resnet34", "stages": 4, "whole_faces": 1.0, "seeds": 3, "epochs": 10,
+            "learning_rate": 3.6e-4, "frames": 8,
+        },
         "published": {
-            "weights": "imagenet", "epochs": 200, "frames_per_video": 32, "batch_size": 128, "changes": 1.0, "frames": 32,
+            "plain": "resnet34", "caddm": "caddm_resnet34", "stages": 4, "weights": "imagenet", "seeds": 1, "epochs": 200,
+            "frames_per_video": 32, "batch_size": 128, "learning_rate": 3.6e-4, "changes": 1.0, "whole_faces": 1.0,
+            "frames": 32,
         },
     }  # fmt: skip
 
     preset: str = Field(
         "quick",
-        description="quick: one seed, half an hour; thorough: three seeds and twice the faces, hours; published: first weights, "
-        "length of training and changes as in the paper, for a GPU.",
+        description="quick: small networks on crops of 112 px, minutes; thorough: ResNet-34 at 224 px, three seeds, hours; "
+        "published: network, first weights and length of training as in the paper, for a GPU.",
     )
     dataset: str = Field("demo", min_length=1, description="Extracted data set to train on, with its genuine videos.")
     second: str = Field("demo_celebdf", description="Another extracted set, only for testing; empty for none.")
@@ -40,15 +46,21 @@ class LeakageSettings(Settings):
         ["Deepfakes", "Face2Face", "FaceSwap"],
         description="Forgery kinds to train on; the others are kept for testing.",
     )
-    plain: str = Field("resnet34", description="Detector trained to tell real from fake and nothing else.")
+    plain: str = Field("resnet18", description="Detector trained to tell real from fake and nothing else.")
     caddm: str = Field(
-        "caddm_resnet34", description="Detector trained by CADDM; the same backbone makes a fair comparison."
+        "caddm_resnet18", description="Detector trained by CADDM; the same backbone makes a fair comparison."
+    )
+    stages: int = Field(
+        3,
+        ge=3,
+        le=4,
+        description="Stages of both ResNets that are kept: 3 for crops of 112 px, 4 for 224 px as published.",
     )
     weights: str = Field(
         "", description='First weights of both backbones: "imagenet" (downloaded) or a file; empty: random ones.'
     )
     seeds: int = Field(1, ge=1, le=20, description="Runs of each; three or more say something about chance.")
-    epochs: int = Field(10, ge=1, le=1000, description="Passes over the training split.")
+    epochs: int = Field(4, ge=1, le=1000, description="Passes over the training split.")
     frames_per_video: int = Field(
         8,
         ge=1,
@@ -56,12 +68,19 @@ class LeakageSettings(Settings):
         description="Faces per video to train on; fewer than were extracted, others are kept for testing.",
     )
     batch_size: int = Field(16, ge=1, le=4096, description="Faces per step.")
-    learning_rate: float = Field(3.6e-4, gt=0, le=1, description="Step size of AdamW, falling like a cosine.")
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="Step size of AdamW, falling like a cosine.")
     changes: float = Field(
         0.3,
         ge=0,
         le=1,
         description="How often crops lose quality while training, for both; 1 is as published for CADDM.",
+    )
+    whole_faces: float = Field(
+        0.25,
+        ge=0,
+        le=1,
+        description="How often CADDM's fakes have a whole face exchanged, over the published shares (1); windows stay at "
+        "theirs. What is left are fakes as they are, which are learned faster.",
     )
     frames: int = Field(4, ge=1, le=1000, description="Faces per video that are scored.")
     runs: list[str] = Field([], description="Further runs in checkpoints/ to be measured beside the two.")
@@ -89,19 +108,32 @@ class LeakageSettings(Settings):
         # the plain detector sees the same crops, if it can be fed with them
         alike = not own and "alignment" in known
         options = {"alignment": "five_points", "crop_scale": 1.0} if alike else {}
+        if self._smaller:
+            options["stages"] = self.stages
         if self.weights and "weights" in known:
             options["weights"] = self.weights
         return TrainSettings(
             dataset=self.dataset, detector=detector, forgeries=self.forgeries, seed=seed,
-            detector_options=options, method_options={"swap": self.swap()} if own or alike else {},
+            size_px=size_of(self.stages) if alike and self._smaller else None,
+            detector_options=options, method_options={"swap": self.swap(role)} if own or alike else {},
             epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate, weight_decay=4e-3,
             frames_per_video=self.frames_per_video, value_clip=2.0,
             precision=resolve_precision(self.precision, self.device), device=self.device,
         )  # fmt: skip
 
-    def swap(self) -> dict[str, Any]:
+    @property
+    def _smaller(self) -> bool:
+        """Whether both are ResNets without their last stage; others are kept whole and see 224 px."""
+        both = (self.plain, self.caddm)
+        return self.stages < 4 and all("resnet" in name and "stages" in detector_options(name) for name in both)
+
+    def swap(self, role: str = CADDM) -> dict[str, Any]:
         """Settings of the facial swap; the plain detector gets its changes of crop and quality, without swaps."""
-        return SwapSettings.weaker(self.changes)
+        weaker, published = SwapSettings.weaker(self.changes), SwapSettings()
+        if role == PLAIN or self.whole_faces == 1:
+            return weaker
+        shares = {name: getattr(published, name) for name in ("genuine_on_fake", "fake_on_genuine")}
+        return {**weaker, **{name: round(share * self.whole_faces, 4) for name, share in shares.items()}}
 
     def trainings(self) -> list[tuple[str, TrainSettings]]:
         """What must be trained, with a title each."""

@@ -29,17 +29,20 @@ class ClueStudySettings(Settings):
     renamed = {"kinds": "forgeries"}
     presets: ClassVar = {
         "quick": {},
-        "thorough": {"variants": ["both", "heads", "none"], "epochs": 12, "frames": 8},
+        "thorough": {
+            "detector": "mi_net_mobilenet", "variants": ["both", "heads", "none"], "blocks": 3, "stages": 4, "epochs": 6,
+            "frames": 8,
+        },
         "published": {
-            "detector": "mi_net_resnet34", "weights": "imagenet", "mixup": 0.5, "size_px": 224, "blocks": 4, "epochs": 10,
-            "batch_size": 256, "frames_per_video": 1000, "frames": 8,
+            "detector": "mi_net_resnet34", "weights": "imagenet", "variants": ["both", "none"], "mixup": 0.5, "size_px": 224,
+            "blocks": 4, "stages": 4, "epochs": 10, "batch_size": 256, "frames_per_video": 1000, "frames": 8,
         },
     }  # fmt: skip
 
     preset: str = Field(
         default="quick",
-        description="quick: two variants, a quarter of an hour; thorough: the effect of the losses alone besides, and twice the "
-        "training; published: network, first weights and length of training as in the paper, for a GPU.",
+        description="quick: two small blocks, minutes; thorough: three whole networks, and the effect of the losses alone; "
+        "published: network, first weights and length of training as in the paper, for a GPU.",
     )
     dataset: str = Field(default="demo", min_length=1, description="Extracted data set to train on.")
     second: str = Field(
@@ -50,7 +53,7 @@ class ClueStudySettings(Settings):
         default=["Deepfakes", "Face2Face", "FaceSwap"],
         description="Forgery kinds to train on; the others are kept for testing.",
     )
-    detector: str = Field(default="mi_net_mobilenet", description="A detector with local blocks, one of mi_net_….")
+    detector: str = Field(default="mi_net_resnet18", description="A detector with local blocks, one of mi_net_….")
     variants: list[Literal["none", "heads", "global", "local", "both"]] = Field(
         default=["both", "none"],
         min_length=1,
@@ -66,12 +69,18 @@ class ClueStudySettings(Settings):
         default=0.0, ge=0, le=100, description="How far pictures are mixed in pairs; 0 mixes none, 0.5 is as published."
     )
     size_px: int = Field(default=112, ge=32, le=1024, description="Size of the crops; 224 is as published.")
-    blocks: int = Field(default=3, ge=2, le=8, description="Networks that look at the same face; 4 is as published.")
+    blocks: int = Field(default=2, ge=2, le=8, description="Networks that look at the same face; 4 is as published.")
+    stages: int = Field(
+        default=3,
+        ge=1,
+        le=4,
+        description="Stages of each block that are kept, if it is a ResNet; 4, all, is as published.",
+    )
     weights: str = Field(
         default="",
         description='Of every block at the start: "imagenet" or a file, not for MobileNets; empty: random ones.',
     )
-    epochs: int = Field(default=6, ge=1, le=1000, description="Passes over the training split.")
+    epochs: int = Field(default=3, ge=1, le=1000, description="Passes over the training split.")
     batch_size: int = Field(default=16, ge=2, le=4096, description="Faces per step.")
     frames_per_video: int = Field(default=8, ge=1, le=1000, description="Faces per video to train on.")
     learning_rate: float = Field(default=1e-3, gt=0, le=1, description="Step size of AdamW, falling like a cosine.")
@@ -113,10 +122,12 @@ class ClueStudySettings(Settings):
             own["scales"] = {"global": 0, "local": 0}
         elif local or whole:
             own["distance"] = self.distance
-        weights = {"weights": self.weights} if self.weights else {}
+        network: dict[str, Any] = {"weights": self.weights} if self.weights else {}
+        if self.stages < 4 and "resnet" in self.detector:
+            network["stages"] = self.stages
         return TrainSettings(
             dataset=self.dataset, forgeries=self.forgeries, detector=self.detector, method="mi_net", size_px=self.size_px,
-            detector_options={"blocks": self.blocks, **weights}, method_options=own, epochs=self.epochs,
+            detector_options={"blocks": self.blocks, **network}, method_options=own, epochs=self.epochs,
             batch_size=self.batch_size, frames_per_video=self.frames_per_video, learning_rate=self.learning_rate,
             seed=self.seed, precision=resolve_precision(self.precision, self.device), device=self.device,
         )  # fmt: skip
