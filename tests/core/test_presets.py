@@ -80,8 +80,9 @@ def test_a_value_of_a_preset_is_checked_like_any_other():
     class Broken(Study):
         presets = {"quick": {}, "none": {"epochs": 0}}
 
+    values: dict[str, Any] = {"preset": "none"}
     with pytest.raises(ParameterError, match="epochs = 0"):
-        Broken(preset="none")
+        Broken(**values)
 
 
 @pytest.mark.parametrize("presets", [{"quick": {"epoch": 3}}, {"fast": {"epochs": 3}}, {"quick": {"preset": "quick"}}])
