@@ -48,7 +48,7 @@ class Parameter:
     is_path: bool = False
     may_be_name: bool = False
     optional: bool = False
-    item: type = str
+    item: Any = str
 
 
 def find_notebook(name: str | Path, workspace: Workspace | None = None) -> Path:

@@ -46,6 +46,10 @@ class Presets(Settings):
     device: str = Field("auto", description="Where.")
 
 
+def settings_of(**values: Any) -> Presets:
+    return Presets(**values)
+
+
 def cell(source: str) -> nbformat.NotebookNode:
     return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source, metadata={"tags": ["parameters"]})])
 
@@ -104,11 +108,11 @@ def test_another_preset_changes_what_nobody_set_by_hand(notebook):
     panel = make_panel(notebook, rate=0.5)
     panel["epochs"].value = 7
     panel["preset"].value = "thorough"
-    assert panel.settings == Presets(preset="thorough", rate=0.5, epochs=7)
+    assert panel.settings == settings_of(preset="thorough", rate=0.5, epochs=7)
     assert panel.settings.hidden == 2
     assert "preset thorough, except epochs = 7 (thorough: 300), rate = 0.5 (thorough: 0.00025)" in repr(panel)
     panel["preset"].value = "quick"
-    assert panel.settings == Presets(rate=0.5, epochs=7)
+    assert panel.settings == settings_of(rate=0.5, epochs=7)
 
 
 @pytest.mark.parametrize(
@@ -121,5 +125,5 @@ def test_the_batch_command_names_the_preset_and_what_differs(notebook, known, va
     assert words[:3] == ["dfworkbench", "run", notebook]
     given = dict(zip(words[4::3], words[5::3], strict=True))
     assert given.keys() == values.keys()
-    assert Presets(**check_parameters(given, known, "toy")) == Presets(**values)
+    assert settings_of(**check_parameters(given, known, "toy")) == Presets(**values)
     assert make_panel(notebook, **values).command == command

@@ -69,7 +69,9 @@ class ReconstructionSettings(Settings):
         "imagenet or a file (VGG-19 as published), or random (VGG-19 with random weights, only to try the code).",
     )
     first_epochs: int = Field(60, ge=1, le=1000, description="Passes over the real pictures in stage 1.")
-    epochs: int = Field(8, ge=1, le=1000, description="Passes over the pictures in stage 2, and of the plain detector.")
+    epochs: int = Field(
+        16, ge=1, le=1000, description="Passes over the pictures in stage 2, and of the plain detector."
+    )
     joint_epochs: int = Field(0, ge=0, le=1000, description="Passes in stage 3, which trains both; 0 leaves it out.")
     task: Literal["none", "denoising", "colourisation"] = Field(
         "denoising", description="What stage 3 has to undo besides."

@@ -100,7 +100,8 @@ class Study(study.Study[ReconstructionSettings]):
 
     def _stages(self) -> range:
         """Pixels and all stages that the fused detector can compare."""
-        return range(1 + self.detectors[FUSED].detector.taps.stages)
+        fused: Any = self.detectors[FUSED].detector
+        return range(1 + fused.taps.stages)
 
     # -- scores --------------------------------------------------------------------------------------------------------
 

@@ -124,7 +124,7 @@ def test_a_detector_keeps_the_network_whose_stages_it_compares(run, tmp_path):
     build_method("resynthesis", detector, features_from=run, allow_undertrained=True)
     options = {**SMALL, "feature_network": "resnet18", "feature_options": OPTIONS}
     file = save_detector(tmp_path / "one.safetensors", detector, "resynthesis_stage3", options)
-    again = load_detector(file).detector
+    again: Any = load_detector(file).detector
     with torch.inference_mode():
         assert torch.equal(again(pictures() / 255).logit, detector.eval()(pictures() / 255).logit)
     assert again.network_taps.is_trained
