@@ -25,12 +25,11 @@ class LeakageSettings(Settings):
         "quick": {},
         "thorough": {
             "plain": "resnet34", "caddm": "caddm_resnet34", "stages": 4, "whole_faces": 1.0, "seeds": 3, "epochs": 10,
-            "learning_rate": 3.6e-4, "frames": 8,
+            "batch_size": 16, "frames": 8,
         },
         "published": {
             "plain": "resnet34", "caddm": "caddm_resnet34", "stages": 4, "weights": "imagenet", "seeds": 1, "epochs": 200,
-            "frames_per_video": 32, "batch_size": 128, "learning_rate": 3.6e-4, "changes": 1.0, "whole_faces": 1.0,
-            "frames": 32,
+            "frames_per_video": 32, "batch_size": 128, "changes": 1.0, "whole_faces": 1.0, "frames": 32,
         },
     }  # fmt: skip
 
@@ -67,8 +66,8 @@ class LeakageSettings(Settings):
         le=1000,
         description="Faces per video to train on; fewer than were extracted, others are kept for testing.",
     )
-    batch_size: int = Field(16, ge=1, le=4096, description="Faces per step.")
-    learning_rate: float = Field(1e-3, gt=0, le=1, description="Step size of AdamW, falling like a cosine.")
+    batch_size: int = Field(8, ge=1, le=4096, description="Faces per step.")
+    learning_rate: float = Field(3.6e-4, gt=0, le=1, description="Step size of AdamW, falling like a cosine.")
     changes: float = Field(
         0.3,
         ge=0,

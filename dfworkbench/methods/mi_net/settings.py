@@ -31,11 +31,12 @@ class ClueStudySettings(Settings):
         "quick": {},
         "thorough": {
             "detector": "mi_net_mobilenet", "variants": ["both", "heads", "none"], "blocks": 3, "stages": 4, "epochs": 6,
-            "frames": 8,
+            "batch_size": 16, "learning_rate": 1e-3, "frames": 8,
         },
         "published": {
             "detector": "mi_net_resnet34", "weights": "imagenet", "variants": ["both", "none"], "mixup": 0.5, "size_px": 224,
-            "blocks": 4, "stages": 4, "epochs": 10, "batch_size": 256, "frames_per_video": 1000, "frames": 8,
+            "blocks": 4, "stages": 4, "epochs": 10, "batch_size": 256, "learning_rate": 1e-3, "frames_per_video": 1000,
+            "frames": 8,
         },
     }  # fmt: skip
 
@@ -81,9 +82,9 @@ class ClueStudySettings(Settings):
         description='Of every block at the start: "imagenet" or a file, not for MobileNets; empty: random ones.',
     )
     epochs: int = Field(default=3, ge=1, le=1000, description="Passes over the training split.")
-    batch_size: int = Field(default=16, ge=2, le=4096, description="Faces per step.")
+    batch_size: int = Field(default=8, ge=2, le=4096, description="Faces per step.")
     frames_per_video: int = Field(default=8, ge=1, le=1000, description="Faces per video to train on.")
-    learning_rate: float = Field(default=1e-3, gt=0, le=1, description="Step size of AdamW, falling like a cosine.")
+    learning_rate: float = Field(default=3e-4, gt=0, le=1, description="Step size of AdamW, falling like a cosine.")
     frames: int = Field(default=4, ge=1, le=1000, description="Faces per video that are measured.")
     pictures: int = Field(default=5, ge=2, le=50, description="Fakes of which the blocks are explained.")
     attribution: Literal["occlusion", "shapley"] = Field(

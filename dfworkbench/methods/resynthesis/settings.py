@@ -33,21 +33,21 @@ class ReconstructionSettings(Settings):
     presets = {
         "quick": {},
         "thorough": {
-            "joint_epochs": 2,
+            "first_epochs": 60, "pixel": True, "epochs": 16, "joint_epochs": 2, "batch_size": 16, "learning_rate": 1e-3,
             "perturbations": ["noise", "blur", "jpeg", "crop", "grey"], "levels": [1, 3, 5], "random_perturbations": True,
         },
         # the paper does not say for how long stage 3 is trained
         "published": {
             "size_px": 1024, "features": 64, "blocks": 16, "layers": 8, "depth": 50, "stage": 5, "stage_features": "imagenet",
-            "first_epochs": 750, "epochs": 100, "joint_epochs": 10, "batch_size": 10,
+            "first_epochs": 750, "pixel": True, "epochs": 100, "joint_epochs": 10, "batch_size": 10,
             "perturbations": ["noise", "blur", "jpeg", "crop", "grey"], "levels": [1, 3, 5], "random_perturbations": True,
         },
     }  # fmt: skip
 
     preset: str = Field(
         "quick",
-        description="Values of what is not set by hand. quick: minutes on a laptop; thorough: adds stage 3 and more "
-        "perturbations; published: sizes and passes of the paper, for 25,000 pictures and a GPU.",
+        description="Values of what is not set by hand. quick: minutes on a laptop; thorough: adds the classifier of pixel errors, "
+        "stage 3 and more perturbations; published: sizes and passes of the paper, for 25,000 pictures and a GPU.",
     )
     dataset: str = Field(DEMO_SET, min_length=1, description="Extracted set of whole pictures, real and generated.")
     generator: str = Field(
@@ -68,9 +68,14 @@ class ReconstructionSettings(Settings):
         description="Network whose stages are compared: plain (the plain detector of this notebook), a run in checkpoints/, "
         "imagenet or a file (VGG-19 as published), or random (VGG-19 with random weights, only to try the code).",
     )
-    first_epochs: int = Field(60, ge=1, le=1000, description="Passes over the real pictures in stage 1.")
+    first_epochs: int = Field(30, ge=1, le=1000, description="Passes over the real pictures in stage 1.")
     epochs: int = Field(
-        16, ge=1, le=1000, description="Passes over the pictures in stage 2, and of the plain detector."
+        5, ge=1, le=1000, description="Passes over the pictures in stage 2, and of the plain detector."
+    )
+    pixel: bool = Field(
+        False,
+        description="Also trains a classifier of pixel errors, as published. It needs several times as many passes as that of "
+        "features.",
     )
     joint_epochs: int = Field(0, ge=0, le=1000, description="Passes in stage 3, which trains both; 0 leaves it out.")
     task: Literal["none", "denoising", "colourisation"] = Field(
@@ -79,7 +84,10 @@ class ReconstructionSettings(Settings):
     allow_undertrained: bool = Field(
         False, description="Goes on with a re-synthesiser that has learned too little, to try things out; no evidence."
     )
-    batch_size: int = Field(16, ge=2, le=4096, description="Pictures per step.")
+    batch_size: int = Field(8, ge=2, le=4096, description="Pictures per step.")
+    learning_rate: float = Field(
+        4e-4, gt=0, le=1, description="Step size of AdamW in stage 2, and of the plain detector; falling like a cosine."
+    )
     perturbations: list[str] = Field(
         ["noise", "blur", "jpeg"],
         description="What detectors are tested under; jpeg>blur makes a chain.",
@@ -126,7 +134,9 @@ class ReconstructionSettings(Settings):
         known = ours | self._recipe("super_resolution", "size_px", "batch_size", "method_options")
         first = self._training("rdn", epochs=self.first_epochs, detector_options=self._geometry(), **known)
         own = {"resynthesiser": first.model_name}
-        made = {SUPER_RESOLUTION: first, PLAIN: self._plain(), PIXEL: self._second("resynthesis_pixel", own)}
+        made = {SUPER_RESOLUTION: first, PLAIN: self._plain()}
+        if self.pixel or self.joint_epochs:
+            made[PIXEL] = self._second("resynthesis_pixel", own)
         network, weights = self._stage_network(made[PLAIN])
         made[self.stage_title] = self._second(f"resynthesis_stage{self.stage}", own | weights, network)
         if self.joint_epochs:
@@ -182,7 +192,7 @@ class ReconstructionSettings(Settings):
     def _training(self, detector: str, **values: Any) -> TrainSettings:
         shared: dict[str, Any] = {
             "dataset": self.dataset, "detector": detector, "epochs": self.epochs, "batch_size": self.batch_size,
-            "size_px": self.size_px, "learning_rate": 1e-3, "frames_per_video": 1, "seed": self.seed,
+            "size_px": self.size_px, "learning_rate": self.learning_rate, "frames_per_video": 1, "seed": self.seed,
             "precision": resolve_precision(self.precision, self.device), "device": self.device,
         }  # fmt: skip
         return TrainSettings(**shared | values)

@@ -47,7 +47,12 @@ from dfworkbench.show.tables import ReadableTable
 
 
 class Study(study.Study[ReconstructionSettings]):
-    """The trained runs, and what is measured on pictures of people and generators that they have not seen."""
+    """The trained runs, and what is measured on pictures of people and generators that they have not seen.
+
+    Attributes:
+        detectors: Title -> detector, those of the settings and the fused one, where errors of pixels have a classifier.
+        main: The one whose re-synthesis and errors are shown: the fused one, or that of features.
+    """
 
     def __init__(
         self, settings: ReconstructionSettings, workspace: Workspace | None = None, *, progress: bool = True
@@ -56,17 +61,19 @@ class Study(study.Study[ReconstructionSettings]):
         trainings = settings.trainings()
         del trainings[SUPER_RESOLUTION]
         self.detectors = {title: self.load(training.model_name) for title, training in trainings.items()}
-        self.detectors[FUSED] = fuse(self.detectors[PIXEL], self.detectors[settings.stage_title])
+        self.main = self.detectors[settings.stage_title]
+        if PIXEL in self.detectors:
+            self.main = self.detectors[FUSED] = fuse(self.detectors[PIXEL], self.main)
 
     # -- errors --------------------------------------------------------------------------------------------------------
 
     @cached_property
     def errors(self) -> PictureErrors:
         """Mean errors and spectra of all test pictures, at pixel level and at the stage that is compared."""
-        return picture_errors(self.detectors[FUSED], self._samples(), progress=self.progress)
+        return picture_errors(self.main, self._samples(), progress=self.progress)
 
     def _samples(self) -> FaceDataset:
-        return self.data.samples(self.detectors[FUSED].input_spec, self.test, 1)
+        return self.data.samples(self.main.input_spec, self.test, 1)
 
     def spectra(self) -> dict[str, pd.DataFrame]:
         """Mean spectra of the pictures and of their errors at pixel level, for `plot_error_spectra`."""
@@ -86,9 +93,9 @@ class Study(study.Study[ReconstructionSettings]):
         chosen = pick(rows, count)
         samples = self._samples()
         images = np.stack([samples[row]["images"].numpy() for row in chosen])
-        maps = reconstruction_errors(self.detectors[FUSED], images, stages=self._stages())
+        maps = reconstruction_errors(self.main, images, stages=self._stages())
         return {
-            "images": _pictures(images), "resynthesised": _pictures(resynthesised(self.detectors[FUSED], images)),
+            "images": _pictures(images), "resynthesised": _pictures(resynthesised(self.main, images)),
             "errors": {stage_name(stage): values for stage, values in maps.items()},
             "titles": rows["kind"].iloc[chosen].tolist(),
         }  # fmt: skip
@@ -99,9 +106,9 @@ class Study(study.Study[ReconstructionSettings]):
         return f"residual_{stage_name(self.settings.stage)}"
 
     def _stages(self) -> range:
-        """Pixels and all stages that the fused detector can compare."""
-        fused: Any = self.detectors[FUSED].detector
-        return range(1 + fused.taps.stages)
+        """Pixels and all stages that can be compared."""
+        shown: Any = self.main.detector
+        return range(1 + shown.taps.stages)
 
     # -- scores --------------------------------------------------------------------------------------------------------
 
@@ -113,6 +120,8 @@ class Study(study.Study[ReconstructionSettings]):
     def _of_each(self, scored: Callable[[str], pd.DataFrame]) -> dict[str, pd.DataFrame]:
         """Scores of every detector; those of the fused one follow from the two that it averages, and are not computed again."""
         tables = {name: scored(name) for name in self.detectors if name != FUSED}
+        if PIXEL not in tables:
+            return tables
         return tables | {FUSED: mean_scores(tables[PIXEL], tables[self.settings.stage_title])}
 
     def auc_table(self) -> ReadableTable:
