@@ -34,3 +34,10 @@ def test_three_stages_are_trained_and_errors_measured(tmp_path):
     ):
         assert word in text
     assert len(list(space.checkpoints.glob("resynthesis_pixel_demo_pictures_*/epoch_001.safetensors"))) == 2
+
+    # as quick has it: no classifier of pixel errors, and so no fused detector; the runs are used again
+    values |= {"joint_epochs": 0, "perturbations": ["jpeg"], "random_perturbations": False}
+    quick = run_notebook("06_reconstruction_error", values, space.root / "quick.ipynb", workspace=space).read_text()
+    assert ">stage 3</th>" in quick
+    assert ">fused</th>" not in quick
+    assert "as it is and under jpeg" in quick

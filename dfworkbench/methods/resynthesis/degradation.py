@@ -74,13 +74,15 @@ class DegradationExplorer:
         """The picture as it is and degraded, with re-synthesis, error maps and fake probability."""
         pair = np.stack([self.images[self.picture.value], self.degraded()])
         batch = np.moveaxis(pair, -1, 1)
+        network: Any = self.detector.detector
+        errors = reconstruction_errors(self.detector, batch, sorted({0, *network.stages}))
         strength = ", ".join(f"{value:g}" for value in strengths_at(self.degradation.value, self.level.value))
         words = ["as it is", f"{self.degradation.value} {strength}"]
         titles = [f"{word}\np(fake) {self.score(image):.2f}" for word, image in zip(words, pair, strict=True)]
         return plot_reconstructions(
             pair,
             np.moveaxis(resynthesised(self.detector, batch), 1, -1),
-            {stage_name(stage): maps for stage, maps in reconstruction_errors(self.detector, batch).items()},
+            {stage_name(stage): maps for stage, maps in errors.items()},
             titles,
             title=self.titles[self.picture.value],
         )

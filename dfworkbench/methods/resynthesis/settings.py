@@ -69,9 +69,7 @@ class ReconstructionSettings(Settings):
         "imagenet or a file (VGG-19 as published), or random (VGG-19 with random weights, only to try the code).",
     )
     first_epochs: int = Field(30, ge=1, le=1000, description="Passes over the real pictures in stage 1.")
-    epochs: int = Field(
-        5, ge=1, le=1000, description="Passes over the pictures in stage 2, and of the plain detector."
-    )
+    epochs: int = Field(4, ge=1, le=1000, description="Passes over the pictures in stage 2, and of the plain detector.")
     pixel: bool = Field(
         False,
         description="Also trains a classifier of pixel errors, as published. It needs several times as many passes as that of "

@@ -70,7 +70,7 @@ class Study(study.Study[ReconstructionSettings]):
     @cached_property
     def errors(self) -> PictureErrors:
         """Mean errors and spectra of all test pictures, at pixel level and at the stage that is compared."""
-        return picture_errors(self.main, self._samples(), progress=self.progress)
+        return picture_errors(self.main, self._samples(), (0, self.settings.stage), progress=self.progress)
 
     def _samples(self) -> FaceDataset:
         return self.data.samples(self.main.input_spec, self.test, 1)
