@@ -20,7 +20,8 @@ from dfworkbench.datasets.perturb.picture_augment import PictureAugment
 from dfworkbench.datasets.recut import cut_again
 from dfworkbench.datasets.sample import FaceSample
 from dfworkbench.datasets.tables import FACES, SCORES, read_table
-from dfworkbench.evaluation.scoring import score as scoring
+from dfworkbench.evaluation.scoring import files as scoring_files
+from dfworkbench.evaluation.scoring import workers as scoring_workers
 from dfworkbench.evaluation.scoring.score import score, score_rows
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
 from dfworkbench.extraction import ExtractSettings, extract, extract_table
@@ -68,7 +69,7 @@ def no_face_finder(monkeypatch):
     def refuse(settings):
         raise AssertionError("a FaceFinder was built for whole pictures")
 
-    for module in (files, part_module, scoring):
+    for module in (files, part_module, scoring_files, scoring_workers):
         monkeypatch.setattr(module, "FaceFinder", refuse)
 
 

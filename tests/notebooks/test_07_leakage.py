@@ -26,7 +26,7 @@ def leakage(space):
 def test_both_are_trained_and_leakage_is_measured(leakage, space):
     assert pictures(leakage) >= 6  # swaps, two runs' curves, comparison, measures, boxes
     runs = {path.name.split("_demo_")[0] for path in space.checkpoints.glob("*resnet*_demo_*")}
-    assert runs == {"resnet18", "caddm_resnet34"}
+    assert runs == {"resnet18", "caddm_resnet18"}
     text = leakage.read_text()
     for word in ("CADDM minus plain", "random weights", "identity probe", "centre prior", "demo_celebdf"):
         assert word in text
@@ -35,7 +35,7 @@ def test_both_are_trained_and_leakage_is_measured(leakage, space):
 
 @pytest.mark.usefixtures("leakage")
 def test_03_infers_with_caddm(space, tmp_path):
-    name = next(space.checkpoints.glob("caddm_resnet34_demo_*")).name
+    name = next(space.checkpoints.glob("caddm_resnet18_demo_*")).name
     clip = space.data / "demo/extras/two_people_one_forged.mp4"
     values = {"checkpoint": name, "path": str(clip), "frames": 4, "device": "cpu"}
     text, shown = run_cells("03_inference", values, space, tmp_path)
