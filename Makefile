@@ -22,7 +22,7 @@ $(READY): requirements.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
-demo: setup  ## generate the demo set and run notebooks 00-04 on it (about 8 minutes)
+demo: setup  ## generate the demo set and run notebooks 00-04 on it (about 10 minutes)
 	@$(BIN)/dfworkbench demo
 
 hypotheses: setup  ## notebook 05 for all three hypotheses, after make demo (about 6 minutes)
