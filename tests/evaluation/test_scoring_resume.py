@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import torch
 from heads import Head, frame_of
+from scored_pictures import make_checkpoint, make_pictures
 
 from dfworkbench.core.errors import OutputError
 from dfworkbench.core.workspace import HOME_VARIABLE
@@ -22,8 +23,7 @@ from dfworkbench.evaluation.scoring.journal import default_table
 from dfworkbench.evaluation.scoring.score import score, score_to_table
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
 from dfworkbench.media import write_png
-from dfworkbench.models import build_detector
-from dfworkbench.runs.checkpoints import load_detector, save_detector
+from dfworkbench.runs.checkpoints import load_detector
 
 PROGRAM = Path(__file__).with_name("kill_scoring.py")
 CROPS = ScoreSettings(crops=True, thumbnails=2, thumbnail_px=32)
@@ -40,23 +40,9 @@ def checkpoint(tmp_path_factory):
     return make_checkpoint(tmp_path_factory.mktemp("run"), 0)
 
 
-def make_checkpoint(folder, seed):
-    torch.manual_seed(seed)
-    return save_detector(
-        folder / f"m{seed}.safetensors", build_detector("mesonet4", size_px=32), "mesonet4", {"size_px": 32}
-    )
-
-
 @pytest.fixture
 def pictures(tmp_path):
     return make_pictures(tmp_path / "pictures", 6)
-
-
-def make_pictures(folder, count):
-    for number in range(count):
-        write_png(folder / f"p{number:03d}.png", frame_of([Head(32, 32, 0.2)], number, 64, 64, number))
-    (folder / "broken.jpg").write_bytes(b"no picture")
-    return folder
 
 
 def unfinished(home):

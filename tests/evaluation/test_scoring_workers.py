@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from dask import config
-from heads import Head, frame_of
+from scored_pictures import make_checkpoint, make_pictures
 
 from dfworkbench.core.errors import CheckpointError
 from dfworkbench.core.workspace import HOME_VARIABLE
@@ -16,9 +16,7 @@ from dfworkbench.evaluation.scoring import file_scorer, workers
 from dfworkbench.evaluation.scoring.file_scorer import FileScorer, face_settings
 from dfworkbench.evaluation.scoring.score import score
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
-from dfworkbench.media import write_png
-from dfworkbench.models import build_detector
-from dfworkbench.runs.checkpoints import load_detector, save_detector
+from dfworkbench.runs.checkpoints import load_detector
 
 CROPS = ScoreSettings(crops=True, thumbnails=2, thumbnail_px=32, workers=1)
 TWO = CROPS.replace(workers=2)
@@ -32,18 +30,12 @@ def home(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("run") / "m.safetensors"
-    return save_detector(path, build_detector("mesonet4", size_px=32), "mesonet4", {"size_px": 32})
+    return make_checkpoint(tmp_path_factory.mktemp("run"))
 
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pictures")
-    for number in range(4):
-        write_png(folder / f"p{number}.png", frame_of([Head(32, 32, 0.2)], number, 64, 64, number))
-    (folder / "broken.jpg").write_bytes(b"no picture")
-    return folder
+    return make_pictures(tmp_path_factory.mktemp("pictures"), 4)
 
 
 @pytest.fixture
@@ -102,7 +94,7 @@ def test_a_worker_that_dies_costs_one_file_which_is_tried_again(monkeypatch, pic
     monkeypatch.setattr(
         workers, "run_on_workers",
         lambda function, jobs, *_, **__: (
-            (number, None if job.file.name == "p1.png" else function(job)) for number, job in enumerate(jobs)
+            (number, None if job.file.name == "p001.png" else function(job)) for number, job in enumerate(jobs)
         ),
     )  # fmt: skip
     scored = score(pictures, checkpoint, TWO, progress=False)
@@ -169,7 +161,7 @@ def test_processes_give_the_same_also_where_one_dies(pictures, checkpoint, tmp_p
         "original = file_scorer.original = getattr(file_scorer, 'original', file_scorer.faces_in_file)\n"
         "def faces_in_file(path, *rest):\n"
         f"    deaths = Path({str(tmp_path)!r}) / 'deaths'\n"
-        "    if path.name == 'p2.png' and not deaths.exists():\n"
+        "    if path.name == 'p002.png' and not deaths.exists():\n"
         "        deaths.write_text('x')\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
         "    return original(path, *rest)\n"

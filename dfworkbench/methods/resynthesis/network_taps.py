@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from dfworkbench.core.errors import ParameterError
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.models import build_detector
+from dfworkbench.models.modes import evaluating
 
 #: A map with a smaller share of the side of those before belongs to the next resolution.
 _NEXT = 0.75
@@ -149,7 +150,7 @@ class NetworkTaps(nn.Module):
                 places[-1] = place
 
         try:
-            with _measuring(self.network):
+            with evaluating(self.network), torch.no_grad():
                 self._run(self._probe(size_px), note)
         except RuntimeError as error:
             raise ParameterError(
@@ -169,7 +170,7 @@ class NetworkTaps(nn.Module):
             if (module, call) == (end.module, end.call):
                 raise _ReachedError
 
-        with _measuring(self.network):
+        with evaluating(self.network), torch.no_grad():
             self._run(self._probe(size_px), note)
         for name, _ in list(self.network.named_modules()):
             if name and name not in used and name.rpartition(".")[0] in {"", *used}:
@@ -183,14 +184,6 @@ class NetworkTaps(nn.Module):
 def options_without_weights(options: Mapping[str, Any]) -> dict[str, Any]:
     """Options of a detector that shape it, without those that name weights to begin with."""
     return {name: value for name, value in options.items() if not name.endswith("weights")}
-
-
-@contextmanager
-def _measuring(network: nn.Module) -> Iterator[None]:
-    """In eval mode without gradients; whatever the random numbers in the weights are."""
-    network.eval()
-    with torch.no_grad():
-        yield
 
 
 @contextmanager
