@@ -1,5 +1,7 @@
 """Workspaces for notebooks."""
 
+import shutil
+
 import pytest
 from demo_set import copy_source
 
@@ -12,3 +14,4 @@ def space(demo_source, tmp_path_factory):
         patch.chdir(tmp_path_factory.mktemp("elsewhere"))
         patch.setenv("OMP_NUM_THREADS", "1")
         yield space
+    shutil.rmtree(space.root)  # hundreds of megabytes of checkpoints

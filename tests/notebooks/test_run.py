@@ -5,6 +5,7 @@ Every notebook is run once as software, by the strict runner; what needs its cel
 
 import json
 import re
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -58,7 +59,8 @@ def executed(tmp_path_factory):
             if name == "04_evaluation":
                 list(train(OTHER, space, progress=False))
             done[name] = run_notebook(name, values, workspace=space)
-        return space, done
+        yield space, done
+    shutil.rmtree(space.root)  # hundreds of megabytes of checkpoints
 
 
 def test_every_cell_ran_and_nothing_was_printed_as_error(executed):
