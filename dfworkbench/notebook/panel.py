@@ -18,6 +18,7 @@ from dfworkbench.notebook.commands import batch_command, notebook_defaults
 from dfworkbench.notebook.controls import Control, make_control, upload_button
 from dfworkbench.notebook.fields import build_settings, flat_values, read_fields, write_value
 from dfworkbench.notebook.pickers import CHOICES, Choice, describe_path
+from dfworkbench.notebook.visit import visit
 
 S = TypeVar("S", bound=Settings)
 
@@ -39,6 +40,8 @@ class SettingsPanel(Generic[S]):
         title: Heading; the class name in words by default.
         choices: Field name -> `Choice`, added to `pickers.CHOICES`; None makes a plain text box.
         hide: Fields that are not shown and keep their value.
+        visitors: Fields that visitors of `dfworkbench app` may set. There all others keep their value and have no widget: what a
+            widget takes, a visitor could send, also a path of the server.
 
     Raises:
         UnknownNameError: `settings` names a detector, method or layout that does not exist.
@@ -52,8 +55,10 @@ class SettingsPanel(Generic[S]):
         title: str | None = None,
         choices: Mapping[str, Choice | None] | None = None,
         hide: Iterable[str] = (),
+        visitors: Iterable[str] = (),
     ) -> None:
         self._class = type(settings)
+        self._is_visit = visit() is not None
         self._values = flat_values(settings)
         self._notebook = notebook
         self._title = title or _words(self._class.__name__)
@@ -61,7 +66,7 @@ class SettingsPanel(Generic[S]):
         self._controls: dict[str, Control] = {
             name: make_control(field, self._values[name], known.get(name.rpartition(".")[2]))
             for name, field in read_fields(self._class).items()
-            if name not in set(hide)
+            if name not in set(hide) and (not self._is_visit or name in set(visitors))
         }
         self._result: S | WorkbenchError = settings
         self._notes = {name: w.HTML() for name, control in self._controls.items() if control.field.kind == "path"}
@@ -124,7 +129,8 @@ class SettingsPanel(Generic[S]):
         for name, note in self._notes.items():
             exists, words = describe_path(str(values[name] or ""))
             note.value = f'<span class="dfw dfw-hint {"" if exists else "dfw-bad"}">{html.escape(words)}</span>'
-        self._message.value = _preset_html(self._result) + _message_html(self.message)
+        quiet = self._is_visit and not self.message
+        self._message.value = _preset_html(self._result) + ("" if quiet else _message_html(self.message))
         self._command.value = _command_html(self.command)
 
     def _layout(self) -> w.VBox:
@@ -135,7 +141,7 @@ class SettingsPanel(Generic[S]):
             more = w.Accordion([w.VBox(self._groups(rest))], titles=[f"More settings ({len(rest)})"])
             more.layout.margin = "10px 0 4px 0"
             parts.append(more)
-        box = w.VBox([*parts, self._message, self._command])
+        box = w.VBox([*parts, self._message] if self._is_visit else [*parts, self._message, self._command])
         return box.add_class("dfw-card")
 
     def _order(self) -> tuple[list[str], list[str]]:
@@ -154,7 +160,7 @@ class SettingsPanel(Generic[S]):
             cells = [self._cell(name) for name in names if name.rpartition(".")[0] == group]
             if group:
                 parts.append(w.HTML(f'<div class="dfw dfw-group">{html.escape(_words(group))}</div>'))
-            columns = "repeat(2, minmax(0, 1fr))"
+            columns = "repeat(auto-fit, minmax(min(100%, 340px), 1fr))"  # two, and one on a phone
             parts.append(
                 w.GridBox(
                     cells, layout=w.Layout(grid_template_columns=columns, grid_gap="12px 32px", overflow="hidden")

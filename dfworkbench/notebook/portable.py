@@ -52,6 +52,11 @@ def without_paths(notebook: nbformat.NotebookNode, places: Mapping[str, str]) ->
     return clean
 
 
+def text_without_paths(text: str, places: Mapping[str, str]) -> str:
+    """A text, plain or HTML, in which no path begins with one of `places`; pictures in it are left as they are."""
+    return _replaced(text, _Places(places))
+
+
 class _Places:
     """Finds folders in text, whether it is plain, HTML or part of an address, and puts words for them."""
 

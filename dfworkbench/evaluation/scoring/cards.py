@@ -63,11 +63,11 @@ def _track_html(track: TrackScore, file: FileScore) -> str:
     remark = f"<br>{escape(track.remark)}" if track.doubt else ""
     pale = ";opacity:.6" if track.doubt else ""
     return (
-        '<div style="display:flex;align-items:center;gap:14px;padding:5px 0;'
+        '<div style="display:flex;flex-wrap:wrap;align-items:center;gap:4px 14px;padding:5px 0;'
         f'border-top:1px solid var(--dfw-line){pale}">'
         f'<div style="width:150px"><b>track {track.track}</b> {_chip(track.fake_probability)}<br>'
         f'<span class="dfw-hint">{track.count}{length}{remark}</span></div>'
-        f'<div style="width:430px">{_strip_html(track)}</div>{timeline_svg(track, file)}</div>'
+        f'<div style="flex:1 1 386px;max-width:430px;min-width:0">{_strip_html(track)}</div>{timeline_svg(track, file)}</div>'
     )
 
 
@@ -85,7 +85,7 @@ def _strip_html(track: TrackScore, height: int = 64) -> str:
     buffer = io.BytesIO()
     Image.fromarray(np.concatenate(track.pictures(), axis=1)).save(buffer, format="JPEG", quality=88)
     source = base64.b64encode(buffer.getvalue()).decode()
-    look = f'alt="{track.shows}s of track {track.track}" style="height:{height}px;border-radius:3px"'
+    look = f'alt="{track.shows}s of track {track.track}" style="max-height:{height}px;max-width:100%;border-radius:3px"'
     return f'<img {look} src="data:image/jpeg;base64,{source}">'
 
 
@@ -114,4 +114,4 @@ def timeline_svg(track: TrackScore, file: FileScore) -> str:
     size = (
         f'viewBox="0 0 {_BAR_PX} 38" width="{_BAR_PX}" height="38"'  # with a viewBox a narrow page scales it, not cuts
     )
-    return f'<svg {size} role="img" shape-rendering="crispEdges">{ground}{marks}{text}</svg>'
+    return f'<svg {size} style="max-width:100%" role="img" shape-rendering="crispEdges">{ground}{marks}{text}</svg>'
