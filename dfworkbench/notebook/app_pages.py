@@ -1,4 +1,4 @@
-"""Pages of `dfworkbench app`: the cells of a notebook that are tagged "app", as a notebook of their own that is made at each start."""
+"""Pages of `dfworkbench app`: the cells of a notebook that are tagged "app", as a notebook of their own, made at each start."""
 
 from collections.abc import Mapping, Sequence
 from html import escape

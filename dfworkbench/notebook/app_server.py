@@ -3,6 +3,7 @@
 Imports Voilà, which is an extra; `app` imports this module when it serves.
 """
 
+import socket
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
@@ -68,6 +69,9 @@ class AppServer(Voila):
             cleaner.start()
 
         cleaner = PeriodicCallback(self._remove_ended, 1000 * _LOOK_EVERY_S)
+        if not self.port:  # Voilà would never tell which one it got
+            with socket.create_server((self.ip, 0)) as free:
+                self.port = free.getsockname()[1]
         self.initialize([])
         IOLoop.current().add_callback(begin)
         self.start()

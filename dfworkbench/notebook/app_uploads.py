@@ -6,11 +6,13 @@ import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from filelock import FileLock
+
 from dfworkbench.core.errors import OutputError
 from dfworkbench.core.locks import held
-from dfworkbench.core.workspace import Workspace
+from dfworkbench.core.workspace import Workspace, explain_write
 
-_DOING = "serving the application"
+_DOING, _STARTING = "serving the application", ".starting.lock"
 
 
 def visitors_folder(space: Workspace) -> Path:
@@ -27,16 +29,21 @@ def uploads_of_server(space: Workspace) -> Iterator[Path]:
     Raises:
         OutputError: The folder cannot be written.
     """
-    remove_orphans(space)
-    folder = visitors_folder(space) / secrets.token_hex(8)
-    try:
-        with held(folder, _DOING):
-            folder.chmod(0o700)
+    base = visitors_folder(space)
+    folder = base / secrets.token_hex(8)
+    with explain_write(base, "uploads"):
+        base.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        with FileLock(
+            base / _STARTING
+        ):  # or another server that starts takes this folder, not locked yet, for an orphan
+            remove_orphans(space)
+            stack.enter_context(held(folder, _DOING))
+        folder.chmod(0o700)
+        try:
             yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        with contextlib.suppress(OSError):  # another server has its folder there
-            visitors_folder(space).rmdir()
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove_orphans(space: Workspace) -> None:

@@ -97,7 +97,7 @@ class Desk:
             found = wrap(
                 note_html(
                     f"Examining {path.name} failed with an unexpected {kind}. Expected a result, or a reason why there is none: "
-                    "this is a mistake of dfworkbench. Try another file, and tell whoever runs this server, whose log has the details.",
+                    "this is a mistake of dfworkbench. Try another file, and tell whoever runs this server: its log says more.",
                     bad=True,
                 )
             )
