@@ -109,10 +109,7 @@ def _config(settings: AppSettings, pages: Path) -> dict[str, dict[str, Any]]:
             "root_dir": str(pages), "ip": settings.ip, "port": PORT if settings.port is None else settings.port,
             "port_retries": 50 if settings.port is None else 0, "token": token, "open_browser": False, "log_level": "WARN",
             "config_file_paths": [],
-            "tornado_settings": {
-                "headers": {"Content-Security-Policy": _POLICY, "Referrer-Policy": "no-referrer"},
-                "ws_ping_timeout": 30_000,  # milliseconds, as long as the interval: Tornado warns of a longer one
-            },
+            "tornado_settings": {"headers": {"Content-Security-Policy": _POLICY, "Referrer-Policy": "no-referrer"}},
         },
         "VoilaConfiguration": {
             "strip_sources": True, "show_tracebacks": False, "file_allowlist": [], "allow_template_override": "NO",

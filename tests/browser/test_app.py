@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(bool(_MISSING), reason=f"not installed: {', '.join(_MISSING)}"),
 ]
-RUN = "seeded"
+RUN, SMALL = "seeded", {"size_px": 64}
 #: Asks the kernel of the page to write a file, in the words with which JupyterLab runs a cell.
 EXECUTE = """
     const [kernel, path, done] = arguments;
@@ -51,7 +51,7 @@ def space(demo_source, tmp_path_factory):
     torch.manual_seed(0)
     folder = space.checkpoints / RUN
     record = {"provenance": {"domain": "generated", "settings": {"dataset": "demo"}}}
-    save_detector(epoch_file(folder, 1), build_detector("mesonet4", size_px=64), "mesonet4", {}, record)
+    save_detector(epoch_file(folder, 1), build_detector("mesonet4", **SMALL), "mesonet4", SMALL, record)
     (folder / BEST).write_text('{"epoch": 1}')
     (folder / "settings.json").write_text('{"dataset": "demo", "detector": "mesonet4"}')
     return space

@@ -60,10 +60,10 @@ def place_of(path: Path | str, root: Path) -> str:
 
     A path that was given relative to another folder stays as it was given.
     """
-    path = Path(path)
-    if not path.is_absolute():
+    given = Path(path)
+    if not given.is_absolute():
         return str(path)
-    return str(path.relative_to(root)) if path.is_relative_to(root) else path.name
+    return str(given.relative_to(root)) if given.is_relative_to(root) else given.name
 
 
 def hash_input(path: Path) -> InputHash:
