@@ -61,7 +61,7 @@ class Desk:
         self._state, self.result = w.HTML(), w.HTML()
         self._found = ""
         self.box = self._layout(self._limit_words(place.most_bytes))
-        self.drop.observe(lambda change: self.start() if change["new"] else None, names="path")
+        self.drop.observe(lambda change: self.start() if change["new"] else self._clear(), names="path")
         self.again.on_click(lambda _: self.start())
         self.remove.on_click(lambda _: self._forget())
         self._show_buttons()
@@ -137,8 +137,10 @@ class Desk:
     def _forget(self) -> None:
         if self._thread is None:
             self.drop.forget()
-            self._found = self.result.value = ""
-            self._show_buttons()
+
+    def _clear(self) -> None:
+        self._found = self.result.value = ""
+        self._show_buttons()
 
     def __repr__(self) -> str:
         return f"{self._title}: {self.drop.name or 'no file yet'}"

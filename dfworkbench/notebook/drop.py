@@ -81,12 +81,13 @@ class FileDrop(anywidget.AnyWidget):
     def _begin(self, name: str, size: int) -> dict[str, Any]:
         if self._locked:
             return {"kind": "stopped"}
-        self.forget()
+        self.problem = ""
         if not 0 < size <= self._most:
             seen = "is empty" if size <= 0 else f"has {size / 1e6:,.1f} MB"
             return self._refuse(
                 f"{printable(name)[:80]} {seen}. Expected up to {self._most / 1e6:,.0f} MB. Choose a shorter piece of it."
             )
+        self.forget()
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._part = (self._folder / _PART).open("wb")
         self._wanted, self._came = (safe_name(name), size), 0

@@ -59,10 +59,13 @@ def test_in_the_lab_files_stay(tmp_path):
 
 @pytest.mark.parametrize("size", [0, -1, 101])
 def test_too_large_and_empty_files_are_refused_before_they_come(drop, size):
+    send(drop, b"first", "a.mp4")
+    before = drop.path
     assert tell(drop, kind="begin", name="long.mp4", size=size) == {"kind": "refused"}
     assert "long.mp4" in drop.problem
+    assert drop.path == before
     assert "Expected up to 0 MB" in drop.problem
-    assert drop.path is None
+    assert before.read_bytes() == b"first"
 
 
 def test_the_limit_is_not_what_the_page_says(drop):
