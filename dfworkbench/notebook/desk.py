@@ -20,6 +20,7 @@ from dfworkbench.notebook.visit import upload_place, visit
 
 _log = logging.getLogger(__name__)
 _TICK_S = 1.0
+_NOTHING = "No file was dropped here, for which a kernel has to run."
 
 #: Examines a file, tells in words how far it is, and returns what was found as HTML.
 Work = Callable[[Path, Callable[[str], None]], str]
@@ -146,7 +147,7 @@ class Desk:
         return f"{self._title}: {self.drop.name or 'no file yet'}"
 
     def _repr_html_(self) -> str:
-        rest = self._found or f'<span class="dfw-hint">{escape(repr(self))}. It needs a running kernel.</span>'
+        rest = self._found or f'<span class="dfw-hint">{escape(self.drop.name) or _NOTHING}</span>'
         return wrap(f'<div class="dfw-title">{escape(self._title)}</div>{rest}', "dfw-card")
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:

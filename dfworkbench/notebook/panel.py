@@ -11,21 +11,17 @@ from typing import Any, Generic, TypeVar
 import ipywidgets as w
 
 from dfworkbench.core.errors import ParameterError, UnknownNameError, WorkbenchError
-from dfworkbench.core.html import STYLE, wrap
+from dfworkbench.core.html import LEFT, STYLE, wrap
 from dfworkbench.core.names import require_name
 from dfworkbench.core.settings import Settings
 from dfworkbench.notebook.commands import batch_command, notebook_defaults
 from dfworkbench.notebook.controls import Control, make_control, upload_button
 from dfworkbench.notebook.fields import build_settings, flat_values, read_fields, write_value
+from dfworkbench.notebook.panel_notes import command_html, message_html, preset_html, preset_words
 from dfworkbench.notebook.pickers import CHOICES, Choice, describe_path
 from dfworkbench.notebook.visit import visit
 
 S = TypeVar("S", bound=Settings)
-
-_COPY = (
-    '<button title="Copy" onclick="navigator.clipboard.writeText(this.previousElementSibling.innerText);'
-    "this.innerText='copied';setTimeout(()=>this.innerText='copy',1200)\">copy</button>"
-)
 
 
 class SettingsPanel(Generic[S]):
@@ -130,8 +126,8 @@ class SettingsPanel(Generic[S]):
             exists, words = describe_path(str(values[name] or ""))
             note.value = f'<span class="dfw dfw-hint {"" if exists else "dfw-bad"}">{html.escape(words)}</span>'
         quiet = self._is_visit and not self.message
-        self._message.value = _preset_html(self._result) + ("" if quiet else _message_html(self.message))
-        self._command.value = _command_html(self.command)
+        self._message.value = preset_html(self._result) + ("" if quiet else message_html(self.message))
+        self._command.value = command_html(self.command)
 
     def _layout(self) -> w.VBox:
         first, rest = self._order()
@@ -194,21 +190,22 @@ class SettingsPanel(Generic[S]):
     def __repr__(self) -> str:
         width = max(map(len, self._controls), default=0)
         lines = [f"{name:<{width}}  {value}" for name, value in self._texts().items()]
-        note = [words] if (words := _preset_words(self._result)) else []
+        note = [words] if (words := preset_words(self._result)) else []
         return "\n".join([self._title, *lines, *note, self.message or f"batch: {self.command}"])
 
     def _repr_html_(self) -> str:
         first, rest = self._order()
         more = f"<details><summary>More settings ({len(rest)})</summary>{self._table(rest)}</details>" if rest else ""
         head = f'<div class="dfw-title">{html.escape(self._title)}</div>{self._table(first)}'
-        notes = _preset_html(self._result) + _message_html(self.message)
-        return wrap(f"{head}{more}{notes}{_command_html(self.command)}", "dfw-card")
+        notes = preset_html(self._result) + message_html(self.message)
+        return wrap(f"{head}{more}{notes}{command_html(self.command)}", "dfw-card")
 
     def _table(self, names: list[str]) -> str:
         texts = self._texts()
         rows = "".join(
-            f'<tr><td><b>{html.escape(name)}</b></td><td style="overflow-wrap:anywhere">{html.escape(texts[name])}</td>'
-            f'<td class="dfw-hint">{html.escape(self._controls[name].field.description)}</td></tr>'
+            f"<tr><td{LEFT}><b>{html.escape(name)}</b></td>"
+            f'<td style="overflow-wrap:anywhere;text-align:left">{html.escape(texts[name])}</td>'
+            f'<td class="dfw-hint"{LEFT}>{html.escape(self._controls[name].field.description)}</td></tr>'
             for name in names
         )
         return f"<table>{rows}</table>"
@@ -222,33 +219,3 @@ def _words(name: str) -> str:
     """`TrainSettings` -> "Train settings"."""
     spaced = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).replace("_", " ").strip()
     return spaced[:1].upper() + spaced[1:]
-
-
-def _preset_words(settings: Settings | WorkbenchError) -> str:
-    """Which preset the values are of, and which of them are not; empty without presets, and while a value is refused."""
-    if isinstance(settings, WorkbenchError) or not settings.presets:
-        return ""
-    preset, values = flat_values(settings)["preset"], settings.by_hand()
-    planned = settings.preset_values(preset)
-    others = ", ".join(
-        f"{name} = {write_value(value)} ({preset}: {write_value(planned[name])})" for name, value in values.items()
-    )
-    return f"preset {preset}" + (f", except {others}" if others else "")
-
-
-def _preset_html(settings: Settings | WorkbenchError) -> str:
-    words = html.escape(_preset_words(settings))
-    return f'<div class="dfw"><span class="dfw-hint">{words}</span></div>' if words else ""
-
-
-def _message_html(message: str) -> str:
-    if message:
-        return f'<div class="dfw"><span class="dfw-bad">✗ {html.escape(message)}</span></div>'
-    return '<div class="dfw"><span class="dfw-good">✓ these settings are valid</span></div>'
-
-
-def _command_html(command: str) -> str:
-    if not command:
-        return ""
-    hint = '<span class="dfw-hint">The same from a terminal:</span>'
-    return f'<div class="dfw">{hint}<div class="dfw-command"><code>{html.escape(command)}</code>{_COPY}</div></div>'

@@ -58,7 +58,7 @@ class TestWithTheExtra:
     def test_what_was_found_is_shown_and_outlives_the_kernel(self, visitor):
         seen = []
         desk = file_desk("Evidence", "hint", "Again", lambda path, tell: seen.append(path) or f"<b>{path}</b>")
-        assert "needs a running kernel" in desk._repr_html_()
+        assert "No file was dropped" in desk._repr_html_()
         assert examine(desk, visitor) == "<b>clip.mp4</b>"
         assert seen == [visitor / "clip.mp4"]
         assert "<b>clip.mp4</b>" in desk._repr_html_()
