@@ -140,6 +140,13 @@ def test_each_of_two_people_gets_a_timeline(lab, space, trained):
     lab.show(lab.wait(".jp-CodeCell", text="plot_tracks(file)"))
     lab.shot("03_figure")
 
+    if importlib.util.find_spec("anywidget"):  # the extra [app]
+        lab.show(lab.wait(".jp-CodeCell", text="scoring_desk(panel)"))
+        lab.wait(".dfw-drop input").send_keys(str(video))
+        assert lab.wait(".dfw-card .dfw-card.plain .dfw-chip", 120, text=" fake").text == verdict
+        lab.shot("03_desk")
+        assert lab.troubles() == []
+
 
 def test_a_published_detector_is_got_with_clicks_and_stands_beside_a_run(lab, space, trained, mirror):
     lab.open("notebooks/03_inference.ipynb")
