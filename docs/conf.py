@@ -16,7 +16,7 @@ author = "the dfworkbench authors"
 version = release = dfworkbench.__version__
 language = "en"
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "site_pages", "settings_fields", "built_pages"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "site_pages", "docstrings", "built_pages"]
 
 # -- which files are pages
 root_doc = "README"
@@ -53,12 +53,13 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
 napoleon_numpy_docstring = False
-napoleon_use_ivar = True
+napoleon_custom_sections = [("Attributes", "params_style"), ("Fields", "params_style")]
 python_display_short_literal_types = True
 python_maximum_signature_line_length = 88
 
 # -- pages: nothing on them comes from the network, and they open from a folder
 html_theme = "furo"
+pygments_style, pygments_dark_style = "github-light", "github-dark"
 html_title = f"dfworkbench {release}"
 html_static_path = ["site/static"]
 html_css_files = ["site.css"]

@@ -16,6 +16,7 @@ from dfworkbench.core.workspace import find_workspace
 #: Page -> what the site alone adds at its end: lists of pages, which are its navigation.
 ADDED = {
     "README": "\n```{include} /docs/site/contents.md\n```\n",
+    "docs/README": "\n```{toctree}\n:hidden:\n\n/docs/guides/README\n```\n",
     "docs/data_sets": "\n```{toctree}\n:hidden:\n\n/labels/README\n```\n",
     "docs/decisions/README": "\n```{toctree}\n:glob:\n\n/docs/decisions/0*\n```\n",
 }
@@ -38,6 +39,9 @@ def _change_source(app: Sphinx, page: str, source: list[str]) -> None:
         source[0] = nbformat.writes(notebook_page(nbformat.reads(source[0], as_version=4), executed, name))
     else:
         source[0] = _FOLDER_LINK.sub(r"\1README.md)", source[0]) + ADDED.get(page, "")
+    if page == "docs/guides/README":  # its list is no navigation: that has the guides themselves
+        guides = sorted(name for name in app.env.found_docs if name.startswith("docs/guides/") and name != page)
+        source[0] += "\n" + "".join(f"- [](/{guide}.md)\n" for guide in guides)
 
 
 def notebook_page(stored: NotebookNode, executed: NotebookNode | None, name: str) -> NotebookNode:
