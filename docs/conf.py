@@ -12,7 +12,6 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent / "site")]
 import dfworkbench  # noqa: E402
 
 project = "dfworkbench"
-author = "the dfworkbench authors"
 version = release = dfworkbench.__version__
 language = "en"
 
@@ -65,5 +64,4 @@ html_static_path = ["site/static"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False
-html_show_sphinx = False
-templates_path = []
+html_show_copyright = False  # the licence is a page of the repository
