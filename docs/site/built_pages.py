@@ -13,7 +13,6 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 
 MOST_BYTES = 3_000_000
-_FETCHED = {("img", "src"), ("script", "src"), ("link", "href"), ("iframe", "src"), ("source", "src"), ("video", "src")}
 _log = logging.getLogger(__name__)
 
 
@@ -49,13 +48,14 @@ class _Page(HTMLParser):
         self.feed(file.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        for name, value in attrs:
-            if name == "id" and value:
-                self.anchors.add(value)
-            elif value and (tag, name) in _FETCHED:
-                self.fetched.add(value)
-            elif value and (tag, name) == ("a", "href"):
-                self.links.add(value)
+        values = {name: value for name, value in attrs if value}
+        if "id" in values:
+            self.anchors.add(values["id"])
+        if "src" in values:
+            self.fetched.add(values["src"])
+        if "href" in values:
+            shown = tag == "link" and {"stylesheet", "icon"} & set(values.get("rel", "").split())
+            (self.fetched if shown else self.links).add(values["href"])
 
 
 def _problems_of(page: _Page, pages: dict[Path, _Page], folder: Path) -> list[str]:
@@ -65,7 +65,9 @@ def _problems_of(page: _Page, pages: dict[Path, _Page], folder: Path) -> list[st
         parts = urlsplit(address)
         if parts.scheme or parts.netloc:
             if address in page.fetched and parts.scheme != "data":
-                found.append(f"{name} fetches {address}: expected a file of the site, so that it opens without a network.")
+                found.append(
+                    f"{name} fetches {address}: expected a file of the site, so that it opens without a network."
+                )
             continue
         target = (page.file.parent / unquote(parts.path)).resolve() if parts.path else page.file.resolve()
         if not target.is_file():

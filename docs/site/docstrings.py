@@ -34,6 +34,6 @@ def _is_settings(documented: Any) -> bool:
 def _field(item: tuple[str, Any]) -> str:
     """A field of settings as a line of a docstring, with its default."""
     name, field = item
-    kind = stringify_annotation(field.annotation, "smart", short_literals=True)
+    kind = stringify_annotation(field.annotation, short_literals=True)
     default = "" if field.is_required() else f" Default: ``{field.get_default(call_default_factory=True)!r}``."
     return f"    {name} ({kind}): {field.description.removesuffix('.')}.{default}"
