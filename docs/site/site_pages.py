@@ -10,6 +10,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 from sphinx.application import Sphinx
+from sphinx.util import logging
 
 from dfworkbench.core.workspace import find_workspace
 
@@ -21,6 +22,7 @@ ADDED = {
     "docs/decisions/README": "\n```{toctree}\n:glob:\n\n/docs/decisions/0*\n```\n",
 }
 _FOLDER_LINK = re.compile(r"(\]\([\w./-]+/)\)")
+_log = logging.getLogger(__name__)
 _INJECTED = "injected-parameters"
 
 
@@ -33,15 +35,23 @@ def setup(app: Sphinx) -> dict[str, bool]:
 def _change_source(app: Sphinx, page: str, source: list[str]) -> None:
     if page.startswith("notebooks/"):
         name = page.removeprefix("notebooks/")
-        file = find_workspace().root / "report" / "notebooks" / f"{name}.ipynb"
+        file = find_workspace().root / "report" / "notebooks" / f"{Path(name).name}.ipynb"
         app.env.note_dependency(str(file))
-        executed = nbformat.read(file, as_version=4) if file.is_file() else None
-        source[0] = nbformat.writes(notebook_page(nbformat.reads(source[0], as_version=4), executed, name))
+        source[0] = nbformat.writes(notebook_page(nbformat.reads(source[0], as_version=4), read_executed(file), name))
     else:
         source[0] = _FOLDER_LINK.sub(r"\1README.md)", source[0]) + ADDED.get(page, "")
     if page == "docs/guides/README":  # its list is no navigation: that has the guides themselves
         guides = sorted(name for name in app.env.found_docs if name.startswith("docs/guides/") and name != page)
         source[0] += "\n" + "".join(f"- [](/{guide}.md)\n" for guide in guides)
+
+
+def read_executed(file: Path) -> NotebookNode | None:
+    """An executed notebook; None if there is none, or it is damaged, which is a warning."""
+    try:
+        return nbformat.read(file, as_version=4) if file.is_file() else None
+    except (OSError, ValueError, nbformat.ValidationError) as error:
+        _log.warning("reading %s: %.80s; expected a notebook. Execute it again.", file, error)
+        return None
 
 
 def notebook_page(stored: NotebookNode, executed: NotebookNode | None, name: str) -> NotebookNode:
@@ -81,8 +91,8 @@ def _take_results(stored: NotebookNode, executed: NotebookNode) -> str:
     for cell, result in zip(_code(stored), _code(executed), strict=True):
         cell.outputs, cell.execution_count = result.outputs, result.execution_count
     given = [cell for cell in executed.cells if _INJECTED in cell.metadata.get("tags", [])]
-    place = next(i for i, cell in enumerate(stored.cells) if "parameters" in cell.metadata.get("tags", [])) + 1
-    stored.cells[place:place] = given
+    place = next((i for i, cell in enumerate(stored.cells) if "parameters" in cell.metadata.get("tags", [])), 0)
+    stored.cells[place + 1 : place + 1] = given
     record = executed.metadata.get("papermill", {})
     when = f" on {record['start_time'][:10]}" if record.get("start_time") else ""
     how_long = f" in {record['duration'] / 60:.1f} minutes" if record.get("duration") else ""

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "docs" / "site"))
 
 from built_pages import problems  # noqa: E402
-from site_pages import notebook_page  # noqa: E402
+from site_pages import notebook_page, read_executed  # noqa: E402
 from sphinx.cmd.build import build_main  # noqa: E402
 
 # of the libraries among themselves
@@ -152,6 +152,15 @@ def test_results_that_are_not_those_of_the_notebook_are_not_shown(result, reason
     page = notebook_page(stored(), result, "02_train")
     assert reason in page.cells[1].source
     assert not any(cell.get("outputs") for cell in page.cells)
+
+
+def test_a_damaged_notebook_is_named(tmp_path, caplog):
+    (tmp_path / "02_train.ipynb").write_text("{")
+    assert read_executed(tmp_path / "02_train.ipynb") is None
+    assert read_executed(tmp_path / "03_inference.ipynb") is None
+    (record,) = caplog.records
+    assert "02_train.ipynb" in record.getMessage()
+    assert "Execute it again" in record.getMessage()
 
 
 def test_the_text_of_an_executed_notebook_is_that_of_today():
