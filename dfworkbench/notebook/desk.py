@@ -86,27 +86,31 @@ class Desk:
 
     def _run(self, path: Path) -> None:
         """Every end of the work is shown, because nobody sees an error that is raised here."""
+        try:
+            self._found = self.result.value = text_without_paths(self._find(path), self._places(path))
+        finally:  # whatever happens, the page is not left waiting
+            self._state.value = ""
+            self.drop.lock(False)
+            self._thread = None
+            self._show_buttons()
+
+    def _find(self, path: Path) -> str:
         progress = _Told(self._state, path.name)
         try:
             with progress:
-                found = self._work(path, progress.tell)
+                return self._work(path, progress.tell)
         except WorkbenchError as error:
-            found = wrap(note_html(str(error), bad=True))
+            return wrap(note_html(str(error), bad=True))
         except Exception as error:
             _log.exception("examining an upload")
-            kind = type(error).__name__
-            found = wrap(
+            return wrap(
                 note_html(
-                    f"Examining {path.name} failed with an unexpected {kind}. Expected a result, or a reason why there is none: "
-                    "this is a mistake of dfworkbench. Try another file, and tell whoever runs this server: its log says more.",
+                    f"Examining {path.name} failed with an unexpected {type(error).__name__}. Expected a result, or a reason why "
+                    "there is none: this is a mistake of dfworkbench. Try another file, and tell whoever runs this server: its log "
+                    "says more.",
                     bad=True,
                 )
             )
-        self._found = text_without_paths(found, self._places(path))
-        self.result.value, self._state.value = self._found, ""
-        self.drop.lock(False)
-        self._thread = None
-        self._show_buttons()
 
     def _places(self, path: Path) -> dict[str, str]:
         # a visitor's folder has a name that says nothing to them

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 import shutil
 import tempfile
 import zipfile
@@ -136,7 +137,8 @@ def _download_html(case: CaseFile) -> str:
 
 def short(case: CaseFile) -> Shown:
     """Question, propositions and findings, as they stand on the first page of the report."""
-    return Shown(first_page(case))
+    # links to the pages after it would lead nowhere in a notebook
+    return Shown(re.sub(r'<a href="#[^"]*">(.*?)</a>', r"\1", first_page(case)))
 
 
 def part(case: CaseFile, *names: str) -> Shown:

@@ -204,7 +204,7 @@ class SettingsPanel(Generic[S]):
         texts = self._texts()
         rows = "".join(
             f"<tr><td{LEFT}><b>{html.escape(name)}</b></td>"
-            f'<td style="overflow-wrap:anywhere;text-align:left">{html.escape(texts[name])}</td>'
+            f'<td style="min-width:8em;overflow-wrap:anywhere;text-align:left">{html.escape(texts[name])}</td>'
             f'<td class="dfw-hint"{LEFT}>{html.escape(self._controls[name].field.description)}</td></tr>'
             for name in names
         )
@@ -212,6 +212,8 @@ class SettingsPanel(Generic[S]):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         bundle = dict(self.box._repr_mimebundle_(**kwargs) or {})
+        if self._is_visit:  # the other forms name what the operator set
+            return bundle
         return bundle | {"text/plain": repr(self), "text/html": self._repr_html_()}
 
 

@@ -103,6 +103,7 @@ def test_no_widget_of_a_visitor_takes_a_path(as_visitor, settings, fields):
         assert name not in CHOICES or not hasattr(panel[name], "continuous_update")  # names are chosen, not typed
     assert settings == panel.settings
     assert panel._command not in panel.box.children
+    assert "secret" not in str(panel._repr_mimebundle_())
 
 
 def test_a_panel_that_names_no_fields_shows_none(as_visitor):
