@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import anywidget  # noqa: F401 (the pages need it; that it is missing is said before they are served)
+import anywidget  # noqa: F401  # pyright: ignore[reportMissingImports] (the pages need it: say so before they are served)
 from tornado.ioloop import IOLoop, PeriodicCallback
 from tornado.web import RedirectHandler
 from traitlets.config import Config

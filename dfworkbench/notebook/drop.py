@@ -5,7 +5,7 @@ import re
 from pathlib import Path, PureWindowsPath
 from typing import Any, BinaryIO
 
-import anywidget
+import anywidget  # pyright: ignore[reportMissingImports] (the extra [app])
 import traitlets
 
 from dfworkbench.core.safe_paths import path_problem, printable
@@ -38,7 +38,7 @@ class FileDrop(anywidget.AnyWidget):
     problem = traitlets.Unicode("").tag(sync=True)
     busy = traitlets.Bool(False).tag(sync=True)
     most_bytes = traitlets.Int(0).tag(sync=True)
-    path = traitlets.Instance(Path, allow_none=True)
+    path: Any = traitlets.Instance(Path, allow_none=True)
 
     def __init__(self, folder: Path, most_bytes: int, *, keep: bool = False) -> None:
         self._folder, self._most, self._keep = folder, most_bytes, keep
