@@ -20,7 +20,7 @@ from dfworkbench.notebook.visit import upload_place, visit
 
 _log = logging.getLogger(__name__)
 _TICK_S = 1.0
-_NOTHING = "No file was dropped here, for which a kernel has to run."
+_NOTHING = "No file was dropped here; that needs a running kernel."
 
 #: Examines a file, tells in words how far it is, and returns what was found as HTML.
 Work = Callable[[Path, Callable[[str], None]], str]
