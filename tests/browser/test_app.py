@@ -31,6 +31,7 @@ pytestmark = [
     pytest.mark.skipif(bool(_MISSING), reason=f"not installed: {', '.join(_MISSING)}"),
 ]
 RUN, SMALL = "seeded", {"size_px": 64}
+EDGE = "return Math.max(...[...document.querySelectorAll('.dfw-card.plain, .dfw-note')].map(e => e.getBoundingClientRect().right))"
 #: Asks the kernel of the page to write a file, in the words with which JupyterLab runs a cell.
 EXECUTE = """
     const [kernel, path, done] = arguments;
@@ -89,6 +90,7 @@ def test_a_clip_is_dropped_and_its_card_is_read(page, app, space, tmp_path):
         page.resize(width, 1500)
         page.shot(f"app_card_{width}")
         assert page.browser.execute_script("return document.body.scrollWidth") <= width
+        assert page.browser.execute_script(EDGE) <= width - 14, "nothing is cut off"
     assert str(space.root) not in page.browser.page_source
 
     (tmp_path / "note.mp4").write_text("no clip")

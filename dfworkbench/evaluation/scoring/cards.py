@@ -108,7 +108,7 @@ def timeline_html(track: TrackScore, file: FileScore) -> str:
     span = f", fake probability {seen.min():.2f} to {seen.max():.2f}" if len(seen) else ", no score"
     left, right = ("0 s", f"{file.duration_s:.1f} s") if video else ("real", "fake")
     return (
-        f'<div style="width:{_BAR_PX}px;max-width:100%"><img alt="{words}: {track.count}{span}" width="{_BAR_PX}" '
+        f'<div style="width:min({_BAR_PX}px,100%)"><img alt="{words}: {track.count}{span}" width="{_BAR_PX}" '
         f'height="{_BAR_HEIGHT_PX}" style="max-width:100%;display:block" src="data:image/png;base64,{source}">'
         '<div class="dfw-hint" style="display:flex;justify-content:space-between;font-size:10px">'
         f"<span>{left}</span> <span>{right}</span></div></div>"
