@@ -6,6 +6,7 @@ never where a variable forbids connections.
 
 import re
 import shutil
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,7 +76,10 @@ def upload(folder: Path, manifest: Manifest, target: str, *, public: bool = Fals
     require_safe(endpoint())
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
-    with _explained(doing):
+    with _explained(doing), warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", message=".*commit a data file", category=UserWarning
+        )  # score tables, on purpose
         api = HfApi(endpoint=endpoint(), library_name="dfworkbench")
         api.create_repo(name, private=not public, exist_ok=True)
         new = (MANIFEST, *manifest.files)
@@ -92,7 +96,7 @@ def _explained(doing: str) -> Iterator[None]:
     except Exception as error:  # the library raises those of its HTTP client, which differ between its versions
         first = (str(error).splitlines() or [""])[0] or type(error).__name__
         raise OutputError(
-            f"{doing}: {first}. Expected a repository that you may write to: check its name, and set HF_TOKEN to a token with "
+            f"{doing}: {first.rstrip('.')}. Expected a repository that you may write to: check its name, and set HF_TOKEN to a token with "
             "the right to write (huggingface.co/settings/tokens). Nothing was changed there."
         ) from error
 

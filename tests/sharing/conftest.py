@@ -22,7 +22,7 @@ SMALL = {
 
 
 @pytest.fixture(scope="session")
-def _two_runs(tmp_path_factory):
+def trained_here(tmp_path_factory):
     space = make_workspace(tmp_path_factory.mktemp("two runs"), frames=2)
     list(train(TrainSettings(**SMALL, name="base"), space, progress=False))
     # a path where a name would do: it must not leave this machine
@@ -33,10 +33,10 @@ def _two_runs(tmp_path_factory):
 
 
 @pytest.fixture
-def space(_two_runs, tmp_path, monkeypatch):
+def space(trained_here, tmp_path, monkeypatch):
     """A workspace of its own with both runs."""
     root = tmp_path / "ann" / "workspace"
-    shutil.copytree(_two_runs.checkpoints, root / "checkpoints")
+    shutil.copytree(trained_here.checkpoints, root / "checkpoints")
     (root / "labels").mkdir()
     monkeypatch.setenv(HOME_VARIABLE, str(root))
     return Workspace(root)

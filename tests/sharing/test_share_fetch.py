@@ -130,16 +130,16 @@ def test_another_base_is_refused(space, elsewhere, tmp_path):
     assert Run.names(elsewhere) == ["base"]
 
 
-def test_no_path_of_the_machine_is_shared(space, tmp_path, _two_runs):
+def test_no_path_of_the_machine_is_shared(space, tmp_path, trained_here):
     run = Run.open("tuned", space)
-    assert str(_two_runs.root) in json.dumps(run.settings), "the test is about a run that holds one"
+    assert str(trained_here.root) in json.dumps(run.settings), "the test is about a run that holds one"
     scores = next((run.folder / "scores").glob(f"test_*{run.weights().stem}.parquet"))
     table = read_table("score", scores)
     table.loc[0, "reason"] = f"cannot read {space.root}/data/x.mp4 (see /mnt/secret/log.txt)"
     write_table("score", table, scores)
     share(run, tmp_path / "shared", WHOLE, workspace=space)
     found = {file: (tmp_path / "shared" / file).read_bytes() for file in files_of(tmp_path / "shared")}
-    for word in (str(space.root), str(_two_runs.root), str(Path.home()), "ann/", "secret", "hostname"):
+    for word in (str(space.root), str(trained_here.root), str(Path.home()), "ann/", "secret", "hostname"):
         assert not [file for file, content in found.items() if word.encode() in content], word
     shared = read_table("score", tmp_path / "shared" / "scores" / scores.name)
     assert shared.loc[0, "reason"] == "cannot read data/x.mp4 (see log.txt)"
