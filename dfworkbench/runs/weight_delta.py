@@ -166,4 +166,4 @@ def _flat(value: Tensor) -> Tensor:
 
 
 def _bytes_of(value: Tensor) -> memoryview:
-    return memoryview(_flat(value).numpy())
+    return _flat(value).numpy().data

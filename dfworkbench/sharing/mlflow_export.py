@@ -66,7 +66,7 @@ def log_run(run: Run, output: str, space: Workspace) -> tuple[str, int, str]:
 def _client(run: Run) -> Any:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # it would report to its makers that it is used
     try:
-        from mlflow import MlflowClient
+        from mlflow import MlflowClient  # pyright: ignore[reportMissingImports]
 
         return MlflowClient
     except ImportError as error:
@@ -90,7 +90,7 @@ def _run_id(client: Any, experiment: str, run: Run, figures: list[EpochFigures],
 
 
 def _log_metrics(client: Any, number: str, figures: list[EpochFigures]) -> None:
-    from mlflow.entities import Metric
+    from mlflow.entities import Metric  # pyright: ignore[reportMissingImports]
 
     all_of_them = [
         Metric(name, value, int(epoch.time_s * 1000), epoch.epoch)

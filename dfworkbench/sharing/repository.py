@@ -96,8 +96,8 @@ def _explained(doing: str) -> Iterator[None]:
     except Exception as error:  # the library raises those of its HTTP client, which differ between its versions
         first = (str(error).splitlines() or [""])[0] or type(error).__name__
         raise OutputError(
-            f"{doing}: {first.rstrip('.')}. Expected a repository that you may write to: check its name, and set HF_TOKEN to a token with "
-            "the right to write (huggingface.co/settings/tokens). Nothing was changed there."
+            f"{doing}: {first.rstrip('.')}. Expected a repository that you may write to: check its name, and set HF_TOKEN to a "
+            "token with the right to write (huggingface.co/settings/tokens). Nothing was changed there."
         ) from error
 
 

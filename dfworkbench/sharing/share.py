@@ -128,7 +128,7 @@ def _require_ours(path: Path, doing: str) -> None:
     if problem:
         raise OutputError(
             f"{doing}: {path} is there already, and {problem}. Expected a new folder, a .zip file or an earlier share. It was "
-            "left as it is: choose another name."
+            "left as it was: choose another name."
         )
 
 

@@ -74,5 +74,5 @@ def _require_ours(folder: Path, doing: str) -> None:
     if others or folder.is_file():
         raise OutputError(
             f"{doing}: {folder} is there already and {'holds ' + others[0] if others else 'is a file'}; expected a folder of event "
-            "files alone. It was left as it is: choose another --output."
+            "files alone. It was left as it was: choose another --output."
         )

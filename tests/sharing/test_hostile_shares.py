@@ -48,8 +48,8 @@ ENTRY = {"bytes": 1, "sha256": "0" * 64}
     "name",
     [
         "../evil.json", "/etc/passwd", "C:\\x.json", "scores/../../x.parquet", "scores/a/b.parquet", "resume.pt", "notebook.ipynb",
-        "epoch_001.pt", "epoch_1.safetensors", "epoch_0001.safetensors", "scores/x.pkl", "", "scores/\x1b[2J.parquet", "fetched.json",
-        "share.json",
+        "epoch_001.pt", "epoch_1.safetensors", "epoch_0001.safetensors", "scores/x.pkl", "", "scores/\x1b[2J.parquet",
+        "fetched.json", "share.json",
     ],
 )  # fmt: skip
 def test_names_that_no_run_has(shared, manifest, elsewhere, name):
