@@ -9,10 +9,13 @@ from typing import Any
 
 from dfworkbench.core.errors import DataNotFoundError
 from dfworkbench.runs.run import Run
+from dfworkbench.training.settings import FREE_FIELDS
 
 #: Columns that are no figures.
 _OTHERS = ("epoch", "best")
 _SPLITS = ("train", "val")
+#: Tools show the first settings as columns.
+_FIRST = ("detector", "dataset", "method", "epochs", "learning_rate", "batch_size", "seed", "start_from", "trainable")
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,14 @@ def figures_per_epoch(run: Run) -> list[EpochFigures]:
 
 
 def flat_settings(run: Run) -> dict[str, str | int | float | bool]:
-    """The settings of a run by flat names such as "detector_options.stages"; lists become JSON, empty values are left out."""
-    return dict(_flat("", run.settings))
+    """The settings of a run by flat names such as "detector_options.stages", those that people look for first.
+
+    Lists become JSON. Empty values are left out, and so are settings that cannot change what is learned.
+    """
+    settings = run.settings
+    names = [name for name in _FIRST if name in settings]
+    names += [name for name in settings if name not in (*names, *FREE_FIELDS)]
+    return dict(_flat("", {name: settings[name] for name in names}))
 
 
 def _flat(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str | int | float | bool]]:

@@ -151,7 +151,7 @@ def _data(run: Run, record: Mapping[str, Any]) -> str:
             "trained by its authors on": card.get("trained_on") or UNKNOWN,
             "licence of the weights": card.get("licence_weights") or "not stated",
         }
-        return _table(("", ""), rows.items())
+        return _table(("fact", "value"), rows.items())
     settings, files, tables = (_mapping(known.get(key)) for key in ("settings", FILES_KEY, "tables"))
     kind = {GENERATED: "generated faces, no real people"}.get(str(known.get(DOMAIN_KEY)), "not generated")
     rows: dict[str, Any] = {"data set": f"{settings.get('dataset') or UNKNOWN} ({kind})"}
@@ -164,7 +164,7 @@ def _data(run: Run, record: Mapping[str, Any]) -> str:
     rows["leakage audit"] = f"{audit.get('verdict', UNKNOWN)} {_found(audit)}" if audit else "not done"
     if start := _mapping(known.get("start_from")):
         rows["started from"] = f"{start.get('file', UNKNOWN)} (SHA-256 `{start.get('sha256', UNKNOWN)}`)"
-    return _table(("", ""), rows.items())
+    return _table(("fact", "value"), rows.items())
 
 
 def _found(audit: Mapping[str, Any]) -> str:
@@ -242,7 +242,7 @@ def _training(run: Run, record: Mapping[str, Any]) -> str:
         ", ".join(f"{name} {version}" for name, version in sorted(packages.items()) if version) or UNKNOWN
     )
     more = "\n\n`settings.json` has all settings, `history.csv` all epochs." if run.settings else ""
-    return _table(("", ""), rows.items()) + more
+    return _table(("setting", "value"), rows.items()) + more
 
 
 def _front_matter(run: Run, spec: InputSpec, figures: list[Figures], licence: str) -> str:

@@ -50,7 +50,8 @@ def test_settings_have_flat_names(run):
     flat = flat_settings(run)
     assert flat["detector_options.stages"] == 3
     assert flat["forgeries"] == '["a", "b"]'
-    assert "start_from" not in flat
+    assert list(flat)[:2] == ["detector", "dataset"]
+    assert not {"start_from", "name", "threads"} & set(flat), "empty, or without effect"
 
 
 def test_what_cannot_be_exported(run, space, capsys):
