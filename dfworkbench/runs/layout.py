@@ -12,6 +12,7 @@ checkpoints/<name>/
     notebook.ipynb                        the executed notebook that trained the run
 """
 
+import re
 from pathlib import Path
 
 SETTINGS, PROVENANCE = "settings.json", "provenance.json"
@@ -34,6 +35,12 @@ def epoch_file(folder: Path, epoch: int) -> Path:
 def delta_file(folder: Path, epoch: int) -> Path:
     """The file that stands for the weights of an epoch in what is shared, where a base has the rest of them."""
     return folder / f"epoch_{epoch:03d}{DELTA}"
+
+
+def parse_weights(name: str) -> tuple[int, str] | None:
+    """Epoch and suffix (`WEIGHTS` or `DELTA`) of the name of a file of weights; None for any other name."""
+    match = re.fullmatch(rf"epoch_(\d{{3,6}})({re.escape(DELTA)}|{re.escape(WEIGHTS)})", name, re.ASCII)
+    return (int(match[1]), match[2]) if match and match[1] == f"{int(match[1]):03d}" else None
 
 
 def score_file(weights: Path, split: str, dataset: str = "") -> Path:

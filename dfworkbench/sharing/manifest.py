@@ -5,7 +5,6 @@ executed is taken.
 """
 
 import json
-import re
 from pathlib import Path
 from typing import Literal
 
@@ -16,14 +15,13 @@ from dfworkbench.core.errors import CheckpointError
 from dfworkbench.core.provenance import file_hash
 from dfworkbench.core.safe_paths import path_problem
 from dfworkbench.media.foreign import parse_json
-from dfworkbench.runs.layout import BEST, CARD, DELTA, HISTORY, MANIFEST, PROVENANCE, SCORES, SETTINGS, WEIGHTS
+from dfworkbench.runs.layout import BEST, CARD, DELTA, HISTORY, MANIFEST, PROVENANCE, SCORES, SETTINGS, parse_weights
 
 FORMAT = "dfworkbench-share-1"
 MOST_BYTES = 20 * 10**9  # of a shared run; as of a published file
 MOST_MANIFEST_BYTES = 4_000_000
 _MOST_FILES = 10_000
 _PLAIN = (CARD, SETTINGS, PROVENANCE, HISTORY, BEST)
-_EPOCH = re.compile(rf"epoch_(\d{{3,6}})({re.escape(DELTA)}|{re.escape(WEIGHTS)})")
 
 
 class SharedFile(BaseModel):
@@ -71,7 +69,7 @@ class Manifest(BaseModel):
                 raise ValueError(f"{name[:80]!r} is no file of a shared run")
         if (total := sum(file.bytes for file in files.values())) > MOST_BYTES:
             raise ValueError(f"its files have {total:,} bytes, more than {MOST_BYTES:,}")
-        epochs = [match[1] for match in map(_EPOCH.fullmatch, files) if match]
+        epochs = [found[0] for found in map(parse_weights, files) if found]
         if not epochs or BEST not in files:
             raise ValueError(f"it names no weights or no {BEST}")
         if len(set(epochs)) < len(epochs):
@@ -86,8 +84,8 @@ class Manifest(BaseModel):
     @property
     def deltas(self) -> dict[str, int]:
         """Name of each file of weights that needs the base -> its epoch."""
-        found = {name: _EPOCH.fullmatch(name) for name in self.files}
-        return {name: int(match[1]) for name, match in found.items() if match and match[2] == DELTA}
+        found = {name: parse_weights(name) for name in self.files}
+        return {name: of[0] for name, of in found.items() if of and of[1] == DELTA}
 
     def to_bytes(self) -> bytes:
         """The manifest as its file has it."""
@@ -96,9 +94,7 @@ class Manifest(BaseModel):
 
 def may_be_shared(name: str) -> bool:
     """Whether a relative path is that of a file which a shared run can have."""
-    if match := _EPOCH.fullmatch(name):
-        return match[1] == f"{int(match[1]):03d}"
-    if name in _PLAIN:
+    if name in _PLAIN or parse_weights(name):
         return True
     folder, _, table = name.partition("/")
     return folder == SCORES and "/" not in table and table.endswith(".parquet") and not path_problem(name)

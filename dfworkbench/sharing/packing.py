@@ -29,7 +29,6 @@ from dfworkbench.runs.layout import (
     PROVENANCE,
     SETTINGS,
     delta_file,
-    epoch_file,
     score_file,
     scored_sets,
 )
@@ -151,15 +150,14 @@ def _write_weights(
     base: Base | None,
     difference: Difference | None,
 ) -> None:
-    number = int(weights.stem.removeprefix("epoch_"))
     if base is not None and difference is not None:
-        write_delta(delta_file(folder, number), weights, difference, base.model_dump(), record)
+        write_delta(delta_file(folder, Run(weights.parent).best), weights, difference, base.model_dump(), record)
     elif record == stored:
-        shutil.copyfile(weights, epoch_file(folder, number))
+        shutil.copyfile(weights, folder / weights.name)
     else:
         with explained(weights), safe_open(weights, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}
-        write_weights(epoch_file(folder, number), tensors, record)
+        write_weights(folder / weights.name, tensors, record)
 
 
 def _write_scores(target: Path, file: Path, clean: Callable[[str], str]) -> None:
