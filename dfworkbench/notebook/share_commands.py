@@ -14,7 +14,7 @@ def _share(given: argparse.Namespace) -> int:
             "all tensors, --base only those that differ."
         )
     from dfworkbench.sharing.packing import Packing
-    from dfworkbench.sharing.share import share
+    from dfworkbench.sharing.targets import share
     from dfworkbench.zoo.cache import size_text
 
     packing = Packing(base=None if given.whole else given.base, scores=not given.no_scores, licence=given.licence)
@@ -51,7 +51,7 @@ def _notes(run: str) -> list[str]:
 def _fetch(given: argparse.Namespace) -> int:
     from dfworkbench.models.registry import HELPERS
     from dfworkbench.runs.run import Run
-    from dfworkbench.sharing.fetch import fetch
+    from dfworkbench.sharing.fetching import fetch
 
     run = Run(fetch(given.source, given.name, base=given.base, sha256=given.sha256))
     say(f"fetched: {run.folder}\ncard:    {run.folder / 'README.md'}")
@@ -63,7 +63,7 @@ def _fetch(given: argparse.Namespace) -> int:
 
 
 def _export(given: argparse.Namespace) -> int:
-    from dfworkbench.sharing.export import export
+    from dfworkbench.sharing.exporting import export
 
     done = export(given.run, given.to, given.output)
     say(f"exported: {done.epochs} epochs of {given.run} to {done.target}\nlook:     {done.look}")

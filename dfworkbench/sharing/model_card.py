@@ -5,73 +5,30 @@ to be unknown.
 """
 
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
-from dfworkbench.core.errors import WorkbenchError
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.datasets.audit.leak_note import run_note, source_of
 from dfworkbench.datasets.domain import DOMAIN_KEY, FILES_KEY, GENERATED, UNKNOWN, caveat
-from dfworkbench.datasets.tables import read_table
-from dfworkbench.evaluation.metrics.evaluate import evaluate, row_interval
-from dfworkbench.evaluation.metrics.interval import Judging
 from dfworkbench.models.registry import HELPERS
 from dfworkbench.runs.checkpoints import read_record
-from dfworkbench.runs.layout import score_file, scored_sets
 from dfworkbench.runs.run import Run
+from dfworkbench.sharing.card_metadata import card_metadata
+from dfworkbench.sharing.figures import Figures, figure_rows, figures_of
 from dfworkbench.sharing.manifest import Base
 from dfworkbench.zoo.describe import input_text
 
-#: Metric -> its name for people, and the one that Hugging Face's leaderboards know.
-_METRICS = {
-    "auc": ("AUC", "roc_auc"),
-    "eer": ("equal error rate", "eer"),
-    "average_precision": ("average precision", "average_precision"),
-    "balanced_accuracy": ("balanced accuracy at 0.5", "balanced_accuracy"),
-}
+_SETTINGS = (
+    "detector", "method", "start_from", "epochs", "batch_size", "optimizer", "learning_rate", "schedule", "trainable", "seed",
+)  # fmt: skip
 _ADVICE = (
-    "A score is the output of a network, not the probability that a file is forged. It depends on how many files are forged "
-    "where you "
-    "use it.",
+    "A score is the output of a network, not the probability that a file is forged: that depends also on how many of your "
+    "files are.",
     "The figures hold for files like those they were measured on. Other forgeries, people, cameras and compressions can be much "
-    "worse: "
-    "measure it on your own files (`dfworkbench zoo check`, notebook 04) before you rely on it.",
+    "worse: measure it on your own files (`dfworkbench zoo check`, notebook 04) before you rely on it.",
     "No decision about a person should rest on this score alone.",
 )
-
-
-@dataclass(frozen=True)
-class Figures:
-    """Metrics of one score table that lies with the weights.
-
-    Attributes:
-        data: Name of the data set.
-        split: "val" or "test".
-        table: Of `evaluate`, on the level of files.
-    """
-
-    data: str
-    split: str
-    table: pd.DataFrame
-
-
-def figures_of(run: Run, epoch: int, judging: Judging = Judging()) -> list[Figures]:
-    """Metrics of every score table of an epoch: validation, and the test splits that were scored; damaged ones are left out."""
-    weights = run.weights(epoch)
-    files = [(run.trained_on, "val", score_file(weights, "val"))]
-    files += [(name, "test", file) for name, file in scored_sets(weights).items()]
-    found = []
-    for data, split, file in files:
-        try:
-            scores = read_table("score", file)
-            found.append(Figures(data, split, evaluate(scores, ("video",), judging, metrics=tuple(_METRICS))))
-        except (WorkbenchError, OSError):
-            continue
-    return found
 
 
 def model_card(run: Run, epoch: int | None = None, *, licence: str = "", base: Base | None = None) -> str:
@@ -89,7 +46,7 @@ def model_card(run: Run, epoch: int | None = None, *, licence: str = "", base: B
     number = run.best if epoch is None else epoch
     figures = figures_of(run, number)
     spec = InputSpec.from_dict(read_record(run.weights(number))["input_spec"])
-    return f"---\n{_front_matter(run, spec, figures, licence)}\n---\n{_body(run, number, figures, base)}"
+    return f"---\n{card_metadata(run.name, spec, figures, licence)}\n---\n{_body(run, number, figures, base)}"
 
 
 def card_text(run: Run) -> str:
@@ -169,31 +126,15 @@ def _data(run: Run, record: Mapping[str, Any]) -> str:
 
 def _found(audit: Mapping[str, Any]) -> str:
     counts = {kind: count for kind, count in _mapping(audit.get("counts")).items() if count}
-    return (
-        f"({', '.join(f'{kind}: {count}' for kind, count in counts.items())})"
-        if counts
-        else "(nothing is shared between splits)"
-    )
+    words = ", ".join(f"{kind}: {count}" for kind, count in counts.items())
+    return f"({words or 'nothing is shared between splits'})"
 
 
 def _metrics(figures: list[Figures], record: Mapping[str, Any]) -> str:
     if not figures:
-        return (
-            "No score table lies with these weights, so no figures are known."
-            if record["detector"] not in HELPERS
-            else ""
-        )
-    rows = []
-    for found in figures:
-        for row in found.table.itertuples():
-            counts = f"{row.n_real} real, {row.n_fake} fake"
-            interval = row_interval(row)
-            value, _, ends = interval.text().partition(" ")
-            shown = "not defined" if math.isnan(interval.value) else value
-            rows.append(
-                (f"{found.data}, {found.split}", _METRICS[row.metric][0], shown, ends if shown == value else "", counts)
-            )
-    text = _table(("data", "metric", "value", "95 % interval", "files"), rows)
+        scores = record["detector"] not in HELPERS
+        return "No score table lies with these weights, so no figures are known." if scores else ""
+    text = _table(("data", "metric", "value", "95 % interval", "files"), figure_rows(figures))
     about = "Per file: the highest mean over the frames of a person. Intervals: bootstrap over files, 1,000 draws."
     if any(found.split == "val" for found in figures):
         about += " The epoch was chosen on *val*, so its figures are too good; *test* was not looked at in training."
@@ -220,21 +161,9 @@ def _limits(run: Run, record: Mapping[str, Any], figures: list[Figures]) -> Iter
 def _training(run: Run, record: Mapping[str, Any]) -> str:
     known = {**_mapping(record.get("provenance")), **run.provenance}
     rows: dict[str, Any] = {}
-    if run.is_trained or run.settings:
-        names = (
-            "detector",
-            "method",
-            "start_from",
-            "epochs",
-            "batch_size",
-            "optimizer",
-            "learning_rate",
-            "schedule",
-            "trainable",
-            "seed",
-        )
+    if run.settings:
         settings = run.settings
-        rows |= {name: settings[name] for name in names if settings.get(name) not in (None, "")}
+        rows |= {name: settings[name] for name in _SETTINGS if settings.get(name) not in (None, "")}
         rows["epochs"] = f"{len(run.history)} of {settings.get('epochs', UNKNOWN)}"
     packages = _mapping(known.get("packages"))
     rows["dfworkbench"] = f"{known.get('dfworkbench', UNKNOWN)}, commit {known.get('git_commit') or 'of a package'}"
@@ -243,40 +172,6 @@ def _training(run: Run, record: Mapping[str, Any]) -> str:
     )
     more = "\n\n`settings.json` has all settings, `history.csv` all epochs." if run.settings else ""
     return _table(("setting", "value"), rows.items()) + more
-
-
-def _front_matter(run: Run, spec: InputSpec, figures: list[Figures], licence: str) -> str:
-    from huggingface_hub import EvalResult, ModelCardData
-
-    task = "image-classification" if spec.clip_length == 1 else "video-classification"
-    results = [
-        EvalResult(
-            task_type=task,
-            task_name="Deepfake detection",
-            dataset_type=found.data or UNKNOWN,
-            dataset_name=f"{found.data or UNKNOWN} ({found.split})",
-            dataset_split=found.split,
-            metric_type=_METRICS[row.metric][1],
-            metric_name=f"{_METRICS[row.metric][0]} per file" + _ends(row),
-            metric_value=round(float(row.value), 4),
-        )
-        for found in figures
-        for row in found.table.itertuples()
-        if not math.isnan(row.value)
-    ]
-    data = ModelCardData(
-        license=licence or None,
-        library_name="dfworkbench",
-        pipeline_tag=task,
-        tags=["deepfake-detection", "image-forensics"],
-        model_name=run.name if results else None,
-        eval_results=results or None,
-    )
-    return data.to_yaml()
-
-
-def _ends(row: Any) -> str:
-    return "" if math.isnan(row.low) else f" (95 % interval {row.low:.3f} to {row.high:.3f})"
 
 
 def _section(heading: str, text: str) -> str:

@@ -97,7 +97,7 @@ def _explained(doing: str) -> Iterator[None]:
         first = (str(error).splitlines() or [""])[0] or type(error).__name__
         raise OutputError(
             f"{doing}: {first.rstrip('.')}. Expected a repository that you may write to: check its name, and set HF_TOKEN to a "
-            "token with the right to write (huggingface.co/settings/tokens). Nothing was changed there."
+            "token with the right to write (huggingface.co/settings/tokens). No file was changed there."
         ) from error
 
 

@@ -9,7 +9,7 @@ import pytest
 from dfworkbench import __main__ as cli
 from dfworkbench.core.errors import DataNotFoundError, MissingDependencyError, OutputError, UnknownNameError
 from dfworkbench.runs.run import Run
-from dfworkbench.sharing.export import export
+from dfworkbench.sharing.exporting import export
 from dfworkbench.sharing.history import figures_per_epoch, flat_settings
 
 

@@ -12,10 +12,10 @@ from dfworkbench import __main__ as cli
 from dfworkbench.core.errors import CheckpointError, DataNotFoundError, ParameterError
 from dfworkbench.runs.layout import CARD, MANIFEST
 from dfworkbench.runs.run import Run
-from dfworkbench.sharing.fetch import fetch
+from dfworkbench.sharing.fetching import fetch
 from dfworkbench.sharing.manifest import Manifest, list_files, read_manifest
 from dfworkbench.sharing.packing import Packing
-from dfworkbench.sharing.share import share
+from dfworkbench.sharing.targets import share
 
 
 @pytest.fixture
@@ -194,7 +194,7 @@ def test_a_delta_that_was_changed(space, elsewhere, tmp_path):
 def test_nothing_is_written_on_a_full_disk(shared, elsewhere, monkeypatch, capsys):
     monkeypatch.setenv("DFWORKBENCH_HOME", str(elsewhere.root))
     usage = shutil.disk_usage(elsewhere.root)._replace(free=1000)
-    monkeypatch.setattr("dfworkbench.sharing.fetch.shutil.disk_usage", lambda path: usage)
+    monkeypatch.setattr("dfworkbench.sharing.fetching.shutil.disk_usage", lambda path: usage)
     assert cli.main(["fetch", str(shared)]) == 2
     assert "1 kB are free" in capsys.readouterr().err
     assert list(elsewhere.checkpoints.iterdir()) == []

@@ -12,12 +12,13 @@ from huggingface_hub import ModelCard
 from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.evaluation.metrics.evaluate import evaluate, row_interval
 from dfworkbench.models import build_detector
-from dfworkbench.runs.checkpoints import read_record
+from dfworkbench.runs.checkpoints import load_detector, read_record, save_detector
 from dfworkbench.runs.released import save_released
 from dfworkbench.runs.run import Run
+from dfworkbench.runs.writer import write_imported
 from dfworkbench.sharing.model_card import card_text, model_card
 from dfworkbench.sharing.packing import Packing
-from dfworkbench.sharing.share import share
+from dfworkbench.sharing.targets import share
 
 
 @pytest.fixture
@@ -89,6 +90,20 @@ def test_imported_weights(space, tmp_path):
     assert "| trained by its authors on | unknown |" in text
     assert "unknown training data" in text
     assert ModelCard(text).data.eval_results is None
+
+
+def test_networks_that_score_nothing(space, tmp_path):
+    """Encoders and re-synthesisers are shared too; their cards hold no advice on scores."""
+    encoder = build_detector("identity_resnet18", size_px=32, identities=["a", "b"])
+    file = save_detector(
+        tmp_path / "a.safetensors", encoder, "identity_resnet18", {"size_px": 32, "identities": ["a", "b"]}
+    )
+    write_imported(space.checkpoints / "encoder", load_detector(file), {})
+    text = card_text(Run.open("encoder", space))
+    assert "It scores nothing by itself" in text
+    assert "## Metrics" not in text
+    assert "## Limits" not in text
+    assert "dfworkbench score" not in text
 
 
 def test_the_base_of_a_difference_is_named(run, space, tmp_path):

@@ -7,9 +7,9 @@ from hub_server import hub
 
 from dfworkbench.core.errors import CheckpointError, DownloadError, OutputError, ParameterError
 from dfworkbench.runs.run import Run
-from dfworkbench.sharing.fetch import fetch
+from dfworkbench.sharing.fetching import fetch
 from dfworkbench.sharing.packing import Packing
-from dfworkbench.sharing.share import share
+from dfworkbench.sharing.targets import share
 from dfworkbench.zoo.transfer import Patience
 
 WHOLE = Packing(base=None)
@@ -65,7 +65,7 @@ def test_a_later_share_replaces_all_files(server, space):
 def test_what_goes_wrong_with_an_upload(server, space, monkeypatch):
     server.fails = True
     with pytest.raises(
-        OutputError, match=r"sharing the run 'base' as hf:ann/base: .*403.*HF_TOKEN.*Nothing was changed"
+        OutputError, match=r"sharing the run 'base' as hf:ann/base: .*403.*HF_TOKEN.*No file was changed"
     ):
         share("base", f"hf:{NAME}", workspace=space)
     assert server.repositories[NAME] == {}

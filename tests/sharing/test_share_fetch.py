@@ -17,10 +17,10 @@ from dfworkbench.core.locks import held
 from dfworkbench.datasets.tables import read_table, write_table
 from dfworkbench.runs.checkpoints import load_detector, read_record, save_detector
 from dfworkbench.runs.run import Run
-from dfworkbench.sharing import fetch as fetching
-from dfworkbench.sharing.fetch import fetch
+from dfworkbench.sharing import fetching
+from dfworkbench.sharing.fetching import fetch
 from dfworkbench.sharing.packing import Packing
-from dfworkbench.sharing.share import share
+from dfworkbench.sharing.targets import share
 from dfworkbench.training import TrainSettings, train
 
 WHOLE = Packing(base=None)

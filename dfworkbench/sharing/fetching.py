@@ -85,6 +85,11 @@ def fetch(
     return space.checkpoints / name
 
 
+def _named(source: str) -> str:
+    """The source as the run remembers it: of what lay on this machine the name, because runs are shown to others."""
+    return source if is_repository(source) or is_address(source) else Path(source).absolute().name
+
+
 @contextmanager
 def _here(source: str, space: Workspace, progress: "Progress", patience: "Patience | None") -> Iterator[Path]:
     """The source on this machine; a download is removed when the block ends well, and kept to be continued if it broke."""
