@@ -182,17 +182,26 @@ def new_run(folder: Path, doing: str = "importing weights") -> Iterator[Path]:
     made = staging / folder.name
     with held(staging, doing):
         try:
-            if folder.exists():
-                raise ParameterError(
-                    f"{doing}: {folder} exists already, and runs are not overwritten. Give another name (--name on the command "
-                    "line), or delete that folder."
-                )
+            require_free(folder, doing)
             shutil.rmtree(made, ignore_errors=True)  # of an import that was killed
             yield made
             with explain_write(folder, "imported weights"):
                 made.rename(folder)  # refuses a folder that training has made meanwhile
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+
+
+def require_free(folder: Path, doing: str) -> None:
+    """Refuse a folder that is there already.
+
+    Raises:
+        ParameterError: It is.
+    """
+    if folder.exists():
+        raise ParameterError(
+            f"{doing}: {folder} exists already, and runs are not overwritten. Give another name (--name on the command "
+            "line), or delete that folder."
+        )
 
 
 def write_imported(folder: Path, loaded: LoadedDetector, provenance: Mapping[str, Any]) -> None:

@@ -3,13 +3,13 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dfworkbench.core.errors import CheckpointError, DataNotFoundError, DownloadError, OutputError, WorkbenchError
+from dfworkbench.core.errors import CheckpointError, DataNotFoundError, OutputError, WorkbenchError
 from dfworkbench.core.locks import held
 from dfworkbench.core.workspace import Workspace, explain_write, find_workspace
 from dfworkbench.runs.layout import BEST, FETCHED, IMPORTED_EPOCH, MANIFEST, epoch_file
@@ -17,7 +17,7 @@ from dfworkbench.runs.released import require_run_name
 from dfworkbench.runs.run import Run, find_checkpoint
 from dfworkbench.runs.weight_delta import content_hash, rebuild
 from dfworkbench.runs.weight_file import read_header
-from dfworkbench.runs.writer import new_run
+from dfworkbench.runs.writer import new_run, require_free
 from dfworkbench.sharing.manifest import Base, Manifest
 from dfworkbench.sharing.repository import download, fetch_file, is_address, is_repository
 from dfworkbench.sharing.sources import Source, copy_file, manifest_of, open_source
@@ -63,7 +63,14 @@ def fetch(
         OutputError: The workspace cannot be written, or another process fetches the run.
     """
     space = workspace or find_workspace()
-    with _here(str(source), space, progress, patience) as path, open_source(path) as opened:
+
+    def check(manifest: Manifest) -> tuple[str, Path | None]:
+        """Name and base of the run here; refuses what cannot be, before anything large is fetched or copied."""
+        own = require_run_name(name or manifest.run, Path(manifest.run))
+        require_free(space.checkpoints / own, f"fetching {manifest.run!r} as the run {own!r}")
+        return own, _find_base(manifest, base, space) if manifest.deltas else None
+
+    with _here(str(source), space, _Transfer(progress, patience, check)) as path, open_source(path) as opened:
         manifest, content = manifest_of(opened)
         found = hashlib.sha256(content).hexdigest()
         if sha256 and sha256.lower() != found:
@@ -71,18 +78,21 @@ def fetch(
                 f"fetching a run from {source}: the SHA-256 of its {MANIFEST} is {found}, expected {sha256}. It is another run "
                 "or another version of it: ask who shared it."
             )
-        name = require_run_name(name or manifest.run, Path(manifest.run))
-        with new_run(space.checkpoints / name, f"fetching {manifest.run!r}") as made:
-            base_file = _find_base(manifest, base, space) if manifest.deltas else None
+        own, base_file = check(manifest)
+        with new_run(space.checkpoints / own, f"fetching {manifest.run!r}") as made:
             _install(opened, manifest, made, base_file)
-            about = {
-                "source": str(source),
-                "date": f"{datetime.now(UTC):%Y-%m-%d}",
-                "sha256": found,
-                "manifest": json.loads(content),
-            }
-            (made / FETCHED).write_text(json.dumps(about, indent=1) + "\n")
-    return space.checkpoints / name
+            about = {"source": _named(str(source)), "date": f"{datetime.now(UTC):%Y-%m-%d}", "sha256": found}
+            with explain_write(made, "a fetched run"):
+                (made / FETCHED).write_text(json.dumps({**about, "manifest": json.loads(content)}, indent=1) + "\n")
+    return space.checkpoints / own
+
+
+class _Transfer(NamedTuple):
+    """How a download is shown, when it is given up, and what its list of files must pass first."""
+
+    progress: "Progress"
+    patience: "Patience | None"
+    check: Callable[[Manifest], Any]
 
 
 def _named(source: str) -> str:
@@ -91,8 +101,8 @@ def _named(source: str) -> str:
 
 
 @contextmanager
-def _here(source: str, space: Workspace, progress: "Progress", patience: "Patience | None") -> Iterator[Path]:
-    """The source on this machine; a download is removed when the block ends well, and kept to be continued if it broke."""
+def _here(source: str, space: Workspace, how: _Transfer) -> Iterator[Path]:
+    """The source on this machine. A download is removed when the block ends well, else kept as far as it can be continued."""
     if not is_repository(source) and not is_address(source):
         yield Path(source).expanduser()
         return
@@ -103,17 +113,15 @@ def _here(source: str, space: Workspace, progress: "Progress", patience: "Patien
             with explain_write(files, "a download"):
                 files.mkdir(exist_ok=True)
             if is_repository(source):
-                download(source, files, progress=progress, patience=patience)
+                download(source, files, how.check, progress=how.progress, patience=how.patience)
                 yield files
             else:
-                fetch_file(source, files / _ARCHIVE, progress=progress, patience=patience)
+                fetch_file(source, files / _ARCHIVE, progress=how.progress, patience=how.patience)
                 yield files / _ARCHIVE
-        except DownloadError:
-            if not any(files.rglob("*.part")):
+        except WorkbenchError:
+            useless = (MANIFEST, _ARCHIVE)  # a list is asked for again, and a whole archive was not what is wanted
+            if not any(file.is_file() and file.name not in useless for file in files.rglob("*")):
                 shutil.rmtree(staging, ignore_errors=True)
-            raise
-        except (CheckpointError, DataNotFoundError):  # it has come, and is of no use
-            shutil.rmtree(staging, ignore_errors=True)
             raise
         shutil.rmtree(staging, ignore_errors=True)
 
@@ -169,7 +177,7 @@ def _find_base(manifest: Manifest, wanted: str, space: Workspace) -> Path:
 def _candidates(base: Base, space: Workspace) -> Iterator[Path]:
     """Weight files that may be the base: first the one of its name, then imports and best epochs of all runs."""
     named = space.checkpoints / base.run / base.file
-    if not {"/", "\\", ".."} & {base.run, base.file} and named.parent.parent == space.checkpoints and named.is_file():
+    if named.parent.parent == space.checkpoints and named.is_file():  # the names are those of a stranger
         yield named
     for name in Run.names(space):
         run = Run(space.checkpoints / name)

@@ -31,19 +31,18 @@ _ADVICE = (
 )
 
 
-def model_card(run: Run, epoch: int | None = None, *, licence: str = "", base: Base | None = None) -> str:
-    """A run as a README.md.
+def model_card(run: Run, *, licence: str = "", base: Base | None = None) -> str:
+    """The best epoch of a run as a README.md.
 
     Args:
         run: The run.
-        epoch: Whose weights and figures; the best by validation by default.
         licence: Licence of the weights, as Hugging Face names it, such as "apache-2.0"; "" where it was not stated.
         base: The run whose weights are needed too, if only the tensors that differ are shared.
 
     Raises:
         CheckpointError: The run or its weights are damaged.
     """
-    number = run.best if epoch is None else epoch
+    number = run.best
     figures = figures_of(run, number)
     spec = InputSpec.from_dict(read_record(run.weights(number))["input_spec"])
     return f"---\n{card_metadata(run.name, spec, figures, licence)}\n---\n{_body(run, number, figures, base)}"

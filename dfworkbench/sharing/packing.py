@@ -17,7 +17,7 @@ from safetensors import safe_open
 from dfworkbench.core.errors import CheckpointError, ParameterError, TableError
 from dfworkbench.core.local_paths import map_texts, without_machine
 from dfworkbench.core.provenance import file_hash
-from dfworkbench.core.workspace import Workspace, find_workspace
+from dfworkbench.core.workspace import Workspace, explain_write, find_workspace
 from dfworkbench.datasets.audit.leak_note import source_of
 from dfworkbench.datasets.tables import read_table, write_table
 from dfworkbench.media.foreign import read_json
@@ -82,24 +82,29 @@ def pack(run: Run, folder: Path, packing: Packing = DEFAULT, workspace: Workspac
     """
     space = workspace or find_workspace()
     clean = without_machine(space.root)
-    folder.mkdir(parents=True, exist_ok=True)
     weights = run.weights()
     base, difference = _base(run, weights, packing.base, space)
     record, _ = read_header(weights)
-    _write_weights(folder, weights, map_texts(record, clean), record, base, difference)
-    for name in (SETTINGS, PROVENANCE, BEST):
-        if (run.folder / name).is_file():
-            _write_json(folder / name, map_texts(_read(run, name), clean))
-    if (run.folder / HISTORY).is_file():
-        shutil.copyfile(run.folder / HISTORY, folder / HISTORY)
-    if packing.scores:
-        for file in [score_file(weights, "val"), *scored_sets(weights, "val").values(), *scored_sets(weights).values()]:
-            if file.is_file():
-                _write_scores(folder / file.relative_to(run.folder), file, clean)
-    card = model_card(run, licence=packing.licence, base=base)
-    (folder / CARD).write_text(clean(card), encoding="utf-8")
-    manifest = list_files(folder, run.name, base)
-    (folder / MANIFEST).write_bytes(manifest.to_bytes())
+    with explain_write(folder, "a shared run"):
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_weights(folder, weights, map_texts(record, clean), record, base, difference)
+        for name in (SETTINGS, PROVENANCE, BEST):
+            if (run.folder / name).is_file():
+                _write_json(folder / name, map_texts(_read(run, name), clean))
+        if (run.folder / HISTORY).is_file():
+            shutil.copyfile(run.folder / HISTORY, folder / HISTORY)
+        if packing.scores:
+            for file in [
+                score_file(weights, "val"),
+                *scored_sets(weights, "val").values(),
+                *scored_sets(weights).values(),
+            ]:
+                if file.is_file():
+                    _write_scores(folder / file.relative_to(run.folder), file, clean)
+        card = model_card(run, licence=packing.licence, base=base)
+        (folder / CARD).write_text(clean(card), encoding="utf-8")
+        manifest = list_files(folder, run.name, base)
+        (folder / MANIFEST).write_bytes(manifest.to_bytes())
     return manifest
 
 
@@ -124,13 +129,20 @@ def _base(run: Run, weights: Path, wanted: str | None, space: Workspace) -> tupl
         )
     if not wanted and difference.saved < _WORTH_IT:
         return None, None
-    source = source_of({"provenance": Run(file.parent).provenance})
-    card = source.get("card")
-    name = str(card.get("name", "")) if isinstance(card, dict) else ""
-    size = file.stat().st_size
+    return _described(file), difference
+
+
+def _described(file: Path) -> Base:
+    """A weight file as the base of others. A folder that is no run is not named: it may be that of a person."""
+    run = Run(file.parent)
+    card = source_of({"provenance": run.provenance}).get("card")
     return Base(
-        run=Run(file.parent).name, file=file.name, content=content_hash(file), bytes=size, card=name
-    ), difference
+        run=run.name if (run.folder / BEST).is_file() else file.stem,
+        file=file.name,
+        content=content_hash(file),
+        bytes=file.stat().st_size,
+        card=str(card.get("name", "")) if isinstance(card, dict) else "",
+    )
 
 
 def _started_from(run: Run, space: Workspace) -> Path | None:

@@ -7,10 +7,10 @@ never where a variable forbids connections.
 import re
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from dfworkbench.core.errors import DownloadError, OutputError, ParameterError
@@ -77,9 +77,8 @@ def upload(folder: Path, manifest: Manifest, target: str, *, public: bool = Fals
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
     with _explained(doing), warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", message=".*commit a data file", category=UserWarning
-        )  # score tables, on purpose
+        # score tables lie with the weights on purpose
+        warnings.filterwarnings("ignore", message=".*commit a data file", category=UserWarning)
         api = HfApi(endpoint=endpoint(), library_name="dfworkbench")
         api.create_repo(name, private=not public, exist_ok=True)
         new = (MANIFEST, *manifest.files)
@@ -101,12 +100,20 @@ def _explained(doing: str) -> Iterator[None]:
         ) from error
 
 
-def download(source: str, folder: Path, *, progress: "Progress" = True, patience: "Patience | None" = None) -> None:
+def download(
+    source: str,
+    folder: Path,
+    check: Callable[[Manifest], Any],
+    *,
+    progress: "Progress" = True,
+    patience: "Patience | None" = None,
+) -> None:
     """Fetch a shared run from a repository into a folder, beginning with what an earlier try left there.
 
     Args:
         source: hf:OWNER/NAME[@REVISION], or the address of a repository.
         folder: Where the files go; locked by the caller.
+        check: Called with the list of files, before any other comes; may raise.
         progress: Whether and how to show a bar.
         patience: When to give up.
 
@@ -126,6 +133,7 @@ def download(source: str, folder: Path, *, progress: "Progress" = True, patience
     announced = fetch_file(address(MANIFEST, revision), folder / MANIFEST, progress=False, patience=patience)
     with (folder / MANIFEST).open("rb") as stream:
         manifest = read_manifest(stream.read(MOST_MANIFEST_BYTES + 1), source)
+    check(manifest)
     fixed = announced.get("revision", revision)  # somebody may upload while the files come
     for file, about in manifest.files.items():
         target = folder / file

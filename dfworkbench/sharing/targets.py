@@ -70,6 +70,11 @@ def share(
     path = Path(target) if target else space.root / "report" / "shared" / found.name
     if path.suffix == ".zip":
         return _shared(str(path), _to_archive(found, path, packing, space))
+    if path.suffix in (".tar", ".gz", ".tgz", ".7z"):
+        raise OutputError(
+            f"sharing the run {found.name!r} as {path}: archives of the kind {path.suffix!r} are not written. Expected a folder, a "
+            "name that ends in .zip, or hf:OWNER/NAME. Choose one of them."
+        )
     return _shared(str(path), _to_folder(found, path, packing, space))
 
 

@@ -5,7 +5,7 @@ import warnings
 import pytest
 from hub_server import hub
 
-from dfworkbench.core.errors import CheckpointError, DownloadError, OutputError, ParameterError
+from dfworkbench.core.errors import CheckpointError, DownloadError, OutputError, ParameterError, WorkbenchError
 from dfworkbench.runs.run import Run
 from dfworkbench.sharing.fetching import fetch
 from dfworkbench.sharing.packing import Packing
@@ -98,6 +98,17 @@ def test_a_broken_download_continues(server, space, elsewhere):
     assert asked.pop(path) == f"bytes={half}-"
     assert not any("README.md" in other for other in asked), "what came whole is not asked for again"
     assert weights(elsewhere).read_bytes() == weights(space).read_bytes()
+
+
+def test_what_cannot_be_used_is_not_downloaded(server, space, elsewhere):
+    share("tuned", f"hf:{NAME}", workspace=space)
+    server.serve(NAME)
+    for there, message in ((elsewhere, "fetch it first"), (space, "exists already")):
+        before = len(server.asked)
+        with pytest.raises(WorkbenchError, match=message):
+            bring(there)
+        assert [path.rpartition("/")[2] for path, _ in server.asked[before:]] == ["share.json"]
+        assert not list(there.checkpoints.glob(".fetch-*"))
 
 
 def test_another_file_than_the_list_says(server, space, elsewhere):

@@ -161,6 +161,15 @@ def test_what_stays_here(space, tmp_path):
     }  # fmt: skip
 
 
+def test_a_base_outside_the_workspace_is_named_without_its_folder(space, tmp_path):
+    file = tmp_path / "private" / "published.safetensors"
+    file.parent.mkdir()
+    shutil.copy(weights_of("base", space), file)
+    base = share("tuned", tmp_path / "shared", Packing(base=str(file)), workspace=space).manifest.base
+    assert base is not None
+    assert (base.run, base.file) == ("published", "published.safetensors")
+
+
 def test_a_target_is_replaced_only_if_a_share_wrote_it(space, tmp_path):
     target = tmp_path / "shared"
     share("base", target, workspace=space)
@@ -169,6 +178,8 @@ def test_a_target_is_replaced_only_if_a_share_wrote_it(space, tmp_path):
     (target / "notes.txt").write_text("mine")
     with pytest.raises(OutputError, match=r"it holds notes.txt, which no share wrote.*left as it was"):
         share("base", target, workspace=space)
+    with pytest.raises(OutputError, match=r"'\.gz' are not written"):
+        share("base", tmp_path / "shared.tar.gz", workspace=space)
     (tmp_path / "photos.zip").write_bytes(b"PK mine")
     with pytest.raises(OutputError, match="did not write"):
         share("base", tmp_path / "photos.zip", workspace=space)
@@ -247,4 +258,5 @@ def test_the_command_line(space, elsewhere, tmp_path, monkeypatch, capsys):
     assert "the SHA-256 of its share.json is" in capsys.readouterr().err
     assert cli.main(["fetch", str(tmp_path / "tuned.zip"), "--sha256", sha256]) == 0
     assert "score:   dfworkbench score PATH --checkpoint tuned" in capsys.readouterr().out
+    assert str(tmp_path) not in "".join(file.read_text() for file in (elsewhere.checkpoints / "tuned").glob("*.json"))
     assert "license: apache-2.0" in (elsewhere.checkpoints / "tuned" / "README.md").read_text()
