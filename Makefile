@@ -7,7 +7,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 TEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo hypotheses test test-fast check lab notebooks wheel benchmarks clean
+.PHONY: help setup demo hypotheses test test-fast check lab notebooks wheel docs benchmarks clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,13 @@ notebooks: setup  ## run every notebook top to bottom in a small setting, in a s
 
 wheel: setup  ## build the wheel into dist/
 	@$(BIN)/python -m hatchling build -t wheel
+
+# Sphinx writes its working files beside the pages, so these are built in build/ and moved: site/ is whole, or that of before.
+docs: setup  ## build the site into site/, with the results of the notebooks that were executed here
+	@rm -rf build/docs/html
+	@$(BIN)/python -m sphinx --fail-on-warning --quiet -c docs -d build/docs/trees . build/docs/html || { echo "the site has faults, named above; the pages as they are: build/docs/html/index.html"; exit 1; }
+	@rm -rf site && mv build/docs/html site
+	@echo "the site: site/index.html"
 
 benchmarks: setup  ## run every benchmark and print the ratios
 	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done

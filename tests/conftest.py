@@ -15,7 +15,7 @@ LONGEST = (
     "notebooks/test_09_benchmark.py", "notebooks/test_07_leakage.py", "notebooks/test_05_hypotheses.py",
     "extraction/test_extraction_kill.py", "notebooks/test_06_reconstruction.py", "notebooks/test_08_clues.py",
     "training/test_training.py", "packaging/test_wheel.py", "notebook/test_sweep.py", "fuzz/test_fuzz.py",
-    "evidence/test_examine.py",
+    "evidence/test_examine.py", "docs/test_site.py",
 )  # fmt: skip
 
 

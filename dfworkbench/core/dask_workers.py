@@ -8,7 +8,9 @@ that is made for the run and never written to disk, and their HTTP servers have 
 import contextlib
 import itertools
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from dfworkbench.core.errors import ParameterError, WorkbenchError
@@ -30,6 +32,8 @@ _CONFIG = {
     "distributed.scheduler.http.routes": [],  # Dask starts these servers in any case, without asking who calls
     "distributed.worker.http.routes": [],
 }
+_TASK_S = 0.5  # that a task of several jobs takes
+_MOST = 64  # jobs in one
 _PATIENCE_S = 60  # without a result, before it is asked whether there are workers at all
 
 
@@ -43,7 +47,7 @@ def run_on_workers(
     task: str,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[int, Any]]:
-    """`function(job)` for every job, each alone in a process of its own, in whatever order they finish.
+    """`function(job)` for every job, one at a time in each process, in whatever order they finish.
 
     Args:
         function: Importable by name, so that other machines can load it.
@@ -161,39 +165,59 @@ def _connect(address: str, security: Any, task: str) -> Any:
 def _run(
     client: Any, function: Callable[[Any], Any], jobs: Sequence[Any], lost: Any, task: str
 ) -> Iterator[tuple[int, Any]]:
-    from distributed.scheduler import KilledWorker
-
+    suspects: list[int] = []
     slots = max(sum(client.nthreads().values()), 1)
-    suspects = []
-    for number, future in _finished(client, function, enumerate(jobs), slots, task):
-        try:
-            yield number, future.result()
-        except KilledWorker:
-            suspects.append(number)
-    # While workers are being replaced, two jobs may share one, and the death of one is blamed on both. So each suspect is
-    # tried once more, with all workers to itself.
-    again = ((number, jobs[number]) for number in suspects)
-    for number, future in _finished(client, function, again, 1, task):
-        try:
-            result = future.result()
-        except KilledWorker:
-            result = lost
-        yield number, result
+    yield from _finished(client, function, dict(enumerate(jobs)), suspects, task, slots=slots, most=_MOST)
+    # While workers are being replaced, two jobs may share one, and the death of one is blamed on both; and quick jobs share a
+    # task. So each suspect is tried once more, with all workers to itself.
+    dead: list[int] = []
+    yield from _finished(client, function, {number: jobs[number] for number in suspects}, dead, task, slots=1, most=1)
+    yield from ((number, lost) for number in dead)
 
 
 def _finished(
-    client: Any, function: Callable[[Any], Any], jobs: Iterable[tuple[int, Any]], slots: int, task: str
+    client: Any,
+    function: Callable[[Any], Any],
+    jobs: Mapping[int, Any],
+    killed: list[int],
+    task: str,
+    *,
+    slots: int,
+    most: int,
 ) -> Iterator[tuple[int, Any]]:
-    """Numbers and futures of jobs as they finish; at most `slots` are out at a time."""
-    waiting = iter(jobs)
-    running: dict[Any, int] = {}
-    while True:
-        for number, job in itertools.islice(waiting, slots - len(running)):
-            running[client.submit(function, job, pure=False)] = number
-        if not running:
-            return
+    """Numbers and results as they finish; numbers whose worker died are appended to `killed`.
+
+    At most `slots` tasks of at most `most` jobs are out at a time. A message to a worker and back takes longer than a small
+    picture, so a task has as many jobs as were done in the time of the last one, and those that it does not come to are sent again.
+    """
+    from distributed.scheduler import KilledWorker
+
+    left, running, size = deque(jobs), {}, 1
+    while left or running:
+        while left and len(running) < slots:
+            share = max(min(size, len(left) // slots), 1)  # so that all workers end at about the same time
+            numbers = [left.popleft() for _ in range(share)]
+            running[client.submit(_as_many_as, function, [jobs[number] for number in numbers], pure=False)] = numbers
         for future in _wait_for_some(client, list(running), task):
-            yield running.pop(future), future
+            numbers = running.pop(future)
+            try:
+                results = future.result()
+            except KilledWorker:
+                killed += numbers
+                continue
+            left.extendleft(reversed(numbers[len(results) :]))
+            size = min(2 * len(results), most)
+            yield from zip(numbers, results, strict=False)
+
+
+def _as_many_as(function: Callable[[Any], Any], jobs: Sequence[Any]) -> list[Any]:
+    """In a worker: results of the first jobs, of those that are begun within `_TASK_S`."""
+    end, results = time.monotonic() + _TASK_S, []
+    for job in jobs:
+        results.append(function(job))
+        if time.monotonic() > end:
+            break
+    return results
 
 
 def _wait_for_some(client: Any, futures: list[Any], task: str) -> list[Any]:

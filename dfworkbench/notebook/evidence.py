@@ -1,6 +1,7 @@
 """Notebook 10_evidence_report: what a statement needs, parts of a case file as HTML, the reader's own odds, and a tamper test."""
 
 import json
+import re
 import shutil
 import tempfile
 from html import escape
@@ -96,7 +97,8 @@ def what_a_statement_needs(settings: EvidenceSettings, workspace: Workspace | No
 
 def short(case: CaseFile) -> Shown:
     """Question, propositions and findings, as they stand on the first page of the report."""
-    return Shown(first_page(case))
+    # links to the pages after it would lead nowhere in a notebook
+    return Shown(re.sub(r'<a href="#[^"]*">(.*?)</a>', r"\1", first_page(case)))
 
 
 def part(case: CaseFile, *names: str) -> Shown:

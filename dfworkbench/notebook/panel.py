@@ -201,7 +201,8 @@ class SettingsPanel(Generic[S]):
     def _table(self, names: list[str]) -> str:
         texts = self._texts()
         rows = "".join(
-            f'<tr><td><b>{html.escape(name)}</b></td><td style="overflow-wrap:anywhere">{html.escape(texts[name])}</td>'
+            f'<tr><td><b>{html.escape(name)}</b></td><td style="min-width:8em;overflow-wrap:anywhere">'
+            f"{html.escape(texts[name])}</td>"
             f'<td class="dfw-hint">{html.escape(self._controls[name].field.description)}</td></tr>'
             for name in names
         )

@@ -129,7 +129,7 @@ class Run:
 
     @property
     def history(self) -> pd.DataFrame:
-        """One row per finished epoch: epoch, learning_rate, seconds, train_…, val_…, best; empty for imported weights."""
+        """One row per finished epoch: epoch, learning_rate, seconds, `train_…`, `val_…`, best; empty for imported weights."""
         path = self.folder / HISTORY
         return pd.read_csv(path) if path.is_file() else pd.DataFrame({"epoch": []}, dtype="int64")
 

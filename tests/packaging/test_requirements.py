@@ -18,7 +18,7 @@ PINNED = {
     for requirement in [Requirement(text)]
 }
 #: Extras that `make setup` installs; others, such as weights and the peers of the benchmarks, are for those who ask for them.
-INSTALLED = ("evidence", "dev")
+INSTALLED = ("evidence", "docs", "dev")
 
 
 def ranges(*extras):
@@ -45,7 +45,7 @@ def test_a_pin_is_in_the_range_that_is_supported(name):
 
 
 def test_extras():
-    assert {"zoo", "evidence", "dev"} <= set(EXTRAS)
+    assert {"zoo", "evidence", "docs", "dev"} <= set(EXTRAS)
     core = ranges()
     for extra, texts in EXTRAS.items():
         assert not {Requirement(text).name for text in texts} & set(core), f"[{extra}] repeats what is always installed"

@@ -222,10 +222,12 @@ def _places(x: NDArray, identity: NDArray, folds_of: list[Fold], C: float) -> tu
 def _fit(x: NDArray, y: NDArray, test: NDArray, C: float) -> tuple[NDArray, NDArray, bool]:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     mean, scale = x.mean(axis=0, dtype=np.float64), _scale(x)
     model = LogisticRegression(C=C, class_weight="balanced", max_iter=_MAX_ITERATIONS)  # lbfgs: nothing is drawn
-    with warnings.catch_warnings(record=True) as caught:
+    # the arrays are small: on a busy machine, threads of BLAS that wait for each other take a hundred times as long as one
+    with threadpool_limits(1, user_api="blas"), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
         model.fit((x - mean) * scale, y)
     scores = model.decision_function((test - mean) * scale)

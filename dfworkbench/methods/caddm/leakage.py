@@ -51,6 +51,7 @@ def people_measures(
 def gap_measures(
     detector: LoadedDetector,
     data: DataSet,
+    unseen: pd.DataFrame,
     *,
     kinds: list[str],
     trained_on: set[str],
@@ -64,21 +65,17 @@ def gap_measures(
     Args:
         detector: Trained on `data`.
         data: With its splits.
+        unseen: Its score table of the test split: real files, and fakes of `kinds`.
         kinds: Forgery kinds that were trained on; both sides hold these and all real files.
         trained_on: `face_id` of all faces that were trained on, see `FaceDataset.used_faces`.
         frames: Per video.
         progress: Whether to show bars.
     """
-    videos = data.videos[(data.videos["label"] == REAL) | data.videos["forgery"].isin(kinds)]
+    of_kinds = (data.videos["label"] == REAL) | data.videos["forgery"].isin(kinds)
     fresh = data.with_tables(faces=data.faces[~data.faces["face_id"].isin(trained_on)])
-    sides = (fresh, "train"), (data, "test")
-    tables = [
-        score_rows(
-            detector, part.samples(detector.input_spec, videos[videos["split"] == split], frames), progress=progress
-        )
-        for part, split in sides
-    ]
-    return identity_gap(*tables, trained_on=trained_on, judging=PEOPLE).measures
+    samples = fresh.samples(detector.input_spec, data.videos[of_kinds & (data.videos["split"] == "train")], frames)
+    seen = score_rows(detector, samples, progress=progress)
+    return identity_gap(seen, unseen, trained_on=trained_on, judging=PEOPLE).measures
 
 
 def _features(

@@ -125,18 +125,18 @@ class Study(study.Study[LeakageSettings]):
         """Detector (of several seeds the first) -> identity probes, retrieval, gap between seen and unseen people."""
         found = {RANDOM: self._people(self._untrained())}
         for name, (run, *_) in self.runs.items():
-            found[name] = self._people(run.detector) + self._gap(run)
+            found[name] = self._people(run.detector) + self._gap(run, self.scores[name][0].get(study.SEEN))
         return found
 
     def _people(self, detector: LoadedDetector) -> list[Measure]:
         return people_measures(detector, self.data, self.second, frames=self.settings.frames, progress=self.progress)
 
-    def _gap(self, run: StudyRun) -> list[Measure]:
+    def _gap(self, run: StudyRun, unseen: pd.DataFrame | None) -> list[Measure]:
         training = run.settings
-        if training is None or training.dataset != self.data.name:
-            return []  # it has seen other people, or nobody knows whom
+        if training is None or training.dataset != self.data.name or unseen is None:
+            return []  # it has seen other people, or nobody knows whom; or there is nothing to compare with
         return gap_measures(
-            run.detector, self.data, kinds=self._kinds(run), trained_on=self._trained_on(run, training),
+            run.detector, self.data, unseen, kinds=self._kinds(run), trained_on=self._trained_on(run, training),
             frames=self.settings.frames, progress=self.progress,
         )  # fmt: skip
 
