@@ -1,6 +1,8 @@
 """`dfworkbench share | fetch | export`: runs for other people and other tools, on the command line."""
 
 import argparse
+import shlex
+from pathlib import Path
 
 from dfworkbench.core.errors import ParameterError
 from dfworkbench.core.safe_paths import say
@@ -27,25 +29,31 @@ def _share(given: argparse.Namespace) -> int:
         say(f"base:   {manifest.base.run}/{manifest.base.file}; whoever fetches needs that run, and no other will do")
     if any(name.startswith("scores/") for name in manifest.files):
         say("scores: name the files of the data sets; --no-scores leaves them out")
-    for note in _notes(given.run):
+    for note in _notes(given.run, whole=manifest.base is None):
         say(f"NOTE: {note}")
-    say(f"fetch:  dfworkbench fetch {shared.target} --sha256 {shared.sha256}")
+    say(f"fetch:  dfworkbench fetch {shlex.quote(shared.target)} --sha256 {shared.sha256}")
     return 0
 
 
-def _notes(run: str) -> list[str]:
-    """What to know before others get these weights."""
+def _notes(name: str, *, whole: bool) -> list[str]:
+    """What to know before others get these weights: whose they are, and those that they were trained from."""
+    from dfworkbench.core.workspace import find_workspace
     from dfworkbench.datasets.audit.leak_note import source_of
     from dfworkbench.runs.run import Run
 
-    source = source_of(Run.open(run).provenance)
-    if not source:
-        return []
-    card = source.get("card")
-    licence = card.get("licence_weights") if isinstance(card, dict) else ""
-    return [
-        f"the weights are those of {source.get('file')}, licence: {licence or 'not known'}. Share them only if it allows that."
-    ]
+    run = Run.open(name)
+    start = run.provenance.get("start_from")
+    origin = str(start.get("file", "")) if whole and isinstance(start, dict) else ""
+    runs = [run, *([Run(find_workspace().checkpoints / Path(origin).parent.name)] if origin else [])]
+    notes = []
+    for source in filter(None, (source_of(found.provenance) for found in runs)):
+        card = source.get("card")
+        licence = card.get("licence_weights") if isinstance(card, dict) else ""
+        notes.append(
+            f"the weights are, or were trained from, those of {source.get('file')}, licence: {licence or 'not known'}. Share them "
+            "only if it allows that."
+        )
+    return notes
 
 
 def _fetch(given: argparse.Namespace) -> int:

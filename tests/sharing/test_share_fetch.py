@@ -260,3 +260,15 @@ def test_the_command_line(space, elsewhere, tmp_path, monkeypatch, capsys):
     assert "score:   dfworkbench score PATH --checkpoint tuned" in capsys.readouterr().out
     assert str(tmp_path) not in "".join(file.read_text() for file in (elsewhere.checkpoints / "tuned").glob("*.json"))
     assert "license: apache-2.0" in (elsewhere.checkpoints / "tuned" / "README.md").read_text()
+
+
+def test_the_licence_of_published_weights_is_named_before_they_are_shared(space, tmp_path, capsys):
+    file = space.checkpoints / "base" / "provenance.json"
+    source = {"kind": "zoo", "file": "theirs.pth", "card": {"title": "T", "licence_weights": "CC BY-NC 4.0"}}
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"source": source}))
+    for words, named in ((["base"], True), (["tuned", "--whole"], True), (["tuned"], False)):
+        name, *options = words
+        assert cli.main(["share", name, str(tmp_path / "a folder"), *options]) == 0
+        out = capsys.readouterr().out
+        assert ("those of theirs.pth, licence: CC BY-NC 4.0." in out) == named
+        assert "a folder' --sha256" in out
