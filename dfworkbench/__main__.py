@@ -1,4 +1,4 @@
-"""The command line: `dfworkbench lab | app | doctor | demo | demo-data | extract | train | score | zoo | judge | report | …`.
+"""The command line: `dfworkbench lab | app | doctor | demo | extract | train | score | zoo | judge | report | share | run | …`.
 
 Every command does what a notebook does, with the same settings: where a command has a settings class
 (`notebook.commands.SUBCOMMANDS`), its fields are the flags. Heavy imports stand inside the command that needs them.
@@ -19,6 +19,7 @@ from dfworkbench.core.outputs import SCORE_TABLE, require_replaceable
 from dfworkbench.core.safe_paths import printable, say
 from dfworkbench.core.settings import parse_options
 from dfworkbench.notebook.flags import Command, given_settings, parse_command, settings_class, take_pairs
+from dfworkbench.notebook.share_commands import SHARE_COMMANDS
 from dfworkbench.notebook.zoo_commands import ZOO_COMMANDS
 
 #: Exit codes: a finding of the doctor or a difference from a record, and an error that the user can put right.
@@ -364,6 +365,7 @@ COMMANDS: dict[str, Command] = {
             "-p": {**_PAIRS, "help": "an option of the importer"},
         },
     ),
+    **SHARE_COMMANDS,
     "run": Command(
         "execute a notebook with parameters",
         _run,

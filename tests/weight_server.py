@@ -55,11 +55,13 @@ class WeightServer:
 
 
 @contextmanager
-def serving(certificate: Path | None = None) -> Iterator[WeightServer]:
+def serving(
+    certificate: Path | None = None, handler: "type[FileHandler] | None" = None, state: WeightServer | None = None
+) -> Iterator[WeightServer]:
     """A server until the block ends; of https where a file with a key and its certificate is given."""
-    state = WeightServer()
+    state = state or WeightServer()
 
-    class Handler(_Handler):
+    class Handler(handler or FileHandler):
         server_state = state
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -79,7 +81,9 @@ def serving(certificate: Path | None = None) -> Iterator[WeightServer]:
         server.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class FileHandler(BaseHTTPRequestHandler):
+    """Answers GET with the files of its state."""
+
     protocol_version = "HTTP/1.1"
     server_state: WeightServer
 

@@ -14,8 +14,8 @@ from IPython.display import HTML
 
 from dfworkbench.core.errors import WorkbenchError
 from dfworkbench.core.html import STYLE, note_html, wrap
+from dfworkbench.core.local_paths import Places, places_of
 from dfworkbench.core.workspace import find_workspace
-from dfworkbench.notebook.portable import places_of, text_without_paths
 from dfworkbench.notebook.visit import upload_place, visit
 
 _log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class Desk:
     def _run(self, path: Path) -> None:
         """Every end of the work is shown, because nobody sees an error that is raised here."""
         try:
-            self._found = self.result.value = text_without_paths(self._find(path), self._places(path))
+            self._found = self.result.value = self._places(path).replace(self._find(path))
         finally:  # whatever happens, the page is not left waiting
             self._state.value = ""
             self.drop.lock(False)
@@ -112,10 +112,10 @@ class Desk:
                 )
             )
 
-    def _places(self, path: Path) -> dict[str, str]:
+    def _places(self, path: Path) -> Places:
         # a visitor's folder has a name that says nothing to them
         own = {path.parent.name: "."} if self._is_visit else {}
-        return {str(path.parent): ".", **own, **places_of(find_workspace().root)}
+        return Places({str(path.parent): ".", **own, **places_of(find_workspace().root)})
 
     # -- what is shown ------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from typing import Any
 import nbformat
 
 from dfworkbench.core.errors import NotebookError, OutputError
+from dfworkbench.core.local_paths import places_of
 from dfworkbench.core.outputs import NOTEBOOK, PAGE, mark_page, require_other, require_replaceable
 from dfworkbench.core.safe_paths import require_below
 from dfworkbench.core.workspace import HOME_VARIABLE, Workspace, atomic_path, explain_write, find_workspace
@@ -25,7 +26,7 @@ from dfworkbench.notebook.parameters import (
     read_notebook,
     read_parameters,
 )
-from dfworkbench.notebook.portable import places_of, without_paths
+from dfworkbench.notebook.portable import without_paths
 
 log = logging.getLogger(__name__)
 #: Metadata key of an output that names the folder of the run a notebook made (see `record_run`).

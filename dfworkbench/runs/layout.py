@@ -7,16 +7,22 @@ checkpoints/<name>/
     scores/test_demo_epoch_001.parquet …  scores of a split of an extracted data set
     evidence/test_demo_epoch_001_tracks.parquet …  its tracks as the reference of case files, with _frames and how they were made
     history.csv  best.json                all epochs so far; the best one by validation
+    README.md  fetched.json               of a run that was fetched: its model card, and where it came from with which hashes
     resume.pt                             training state, written last: an epoch counts once this file knows it
     notebook.ipynb                        the executed notebook that trained the run
 """
 
+import re
 from pathlib import Path
 
 SETTINGS, PROVENANCE = "settings.json", "provenance.json"
 HISTORY, BEST, RESUME = "history.csv", "best.json", "resume.pt"
 SCORES, NOTEBOOK, WEIGHTS = "scores", "notebook.ipynb", ".safetensors"
 EVIDENCE = "evidence"
+#: In what is shared: the model card, the list of files with their hashes, and the suffix of weights without those of a base.
+CARD, MANIFEST, DELTA = "README.md", "share.json", ".delta.safetensors"
+#: In a run that was fetched: that list, and where it came from.
+FETCHED = "fetched.json"
 #: Published weights, before any epoch of ours: trained epochs count from 1.
 IMPORTED_EPOCH = 0
 
@@ -24,6 +30,17 @@ IMPORTED_EPOCH = 0
 def epoch_file(folder: Path, epoch: int) -> Path:
     """Weight file of an epoch."""
     return folder / f"epoch_{epoch:03d}{WEIGHTS}"
+
+
+def delta_file(folder: Path, epoch: int) -> Path:
+    """The file that stands for the weights of an epoch in what is shared, where a base has the rest of them."""
+    return folder / f"epoch_{epoch:03d}{DELTA}"
+
+
+def parse_weights(name: str) -> tuple[int, str] | None:
+    """Epoch and suffix (`WEIGHTS` or `DELTA`) of the name of a file of weights; None for any other name."""
+    match = re.fullmatch(rf"epoch_(\d{{3,6}})({re.escape(DELTA)}|{re.escape(WEIGHTS)})", name, re.ASCII)
+    return (int(match[1]), match[2]) if match and match[1] == f"{int(match[1]):03d}" else None
 
 
 def score_file(weights: Path, split: str, dataset: str = "") -> Path:

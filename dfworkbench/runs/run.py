@@ -19,6 +19,7 @@ from dfworkbench.models.registry import HELPERS
 from dfworkbench.runs.card import card_html, epoch_words
 from dfworkbench.runs.layout import (
     BEST,
+    FETCHED,
     HISTORY,
     NOTEBOOK,
     PROVENANCE,
@@ -92,8 +93,8 @@ class Run:
 
     @property
     def is_trained(self) -> bool:
-        """Whether the run was trained here, rather than imported."""
-        return (self.folder / SETTINGS).is_file()
+        """Whether the run was trained here, rather than imported or fetched."""
+        return (self.folder / SETTINGS).is_file() and not (self.folder / FETCHED).is_file()
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -120,6 +121,11 @@ class Run:
         """Warnings that belong beside every result: leaky splits, unknown training data, generated data only."""
         metadata = {"provenance": self.provenance}
         return [text for text in (run_note(metadata), caveat(metadata)) if text]
+
+    @property
+    def fetched(self) -> dict[str, Any]:
+        """Where the run was fetched from ("source", "date", "sha256" of its list of files, "manifest"); empty if it was not."""
+        return self._json(FETCHED)
 
     @property
     def history(self) -> pd.DataFrame:
@@ -234,7 +240,9 @@ class Run:
         facts = {"detector": self.detector_name or "not known", "trained on": data or "not known"}
         if isinstance(source, dict):
             facts["imported from"] = f"{source.get('file', 'not known')} ({source.get('kind', 'not known')})"
-        if self.is_trained:
+        if fetched := self.fetched:
+            facts["fetched from"] = f"{fetched.get('source', 'not known')} ({fetched.get('date', 'not known')})"
+        if self.settings:
             facts["epochs"] = f"{len(history)} of {self.settings.get('epochs', 'not known')}"
         best = self.best if (self.folder / BEST).is_file() else -1
         for _, row in history[history["epoch"] == best].iterrows():

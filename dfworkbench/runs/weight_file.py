@@ -43,13 +43,18 @@ def read_header(path: Path) -> tuple[dict[str, Any], Shapes]:
     Raises:
         CheckpointError: The file is damaged or not written by dfworkbench.
     """
-    with _explained(path), safe_open(path, "pt") as file:
+    return read_record_as(path, FORMAT)
+
+
+def read_record_as(path: Path, expected: str) -> tuple[dict[str, Any], Shapes]:
+    """`read_header` of a file whose record says a given format."""
+    with explained(path), safe_open(path, "pt") as file:
         record = parse_json((file.metadata() or {}).get(_KEY, "null"))
         shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
+    if not isinstance(record, dict) or record.get("format") != expected:
         seen = record.get("format") if isinstance(record, dict) else None
         raise CheckpointError(
-            f"loading {path}: it is a safetensors file, but its record says format {seen!r} instead of {FORMAT!r}. It was "
+            f"loading {path}: it is a safetensors file, but its record says format {seen!r} instead of {expected!r}. It was "
             "written by another program or a newer dfworkbench; only weights saved by dfworkbench say what they must be fed."
         )
     return record, shapes
@@ -63,7 +68,7 @@ def fill_from(path: Path, network: nn.Module) -> None:
     """
     own = network.state_dict()
     bad: list[str] = []
-    with _explained(path):
+    with explained(path):
         for names in _portions(own):
             with safe_open(path, "pt") as file:
                 for name in names:
@@ -94,7 +99,8 @@ def _portions(tensors: Mapping[str, Tensor]) -> Iterator[list[str]]:
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while a weight file is read into a `CheckpointError`."""
     try:
         yield
     except (SafetensorError, OSError, ValueError) as error:

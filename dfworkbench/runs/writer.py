@@ -23,6 +23,7 @@ from dfworkbench.media.foreign import load_torch
 from dfworkbench.runs.checkpoints import LoadedDetector, save_detector
 from dfworkbench.runs.layout import (
     BEST,
+    FETCHED,
     HISTORY,
     IMPORTED_EPOCH,
     PROVENANCE,
@@ -73,9 +74,11 @@ class RunWriter:
             CheckpointError: The state is damaged.
             ParameterError: The folder holds imported weights.
         """
-        if epoch_file(self.folder, IMPORTED_EPOCH).is_file():
+        fetched = (self.folder / FETCHED).is_file()
+        if fetched or epoch_file(self.folder, IMPORTED_EPOCH).is_file():
+            whose = "a run that was fetched, which is" if fetched else "imported weights, which are"
             raise ParameterError(
-                f"training the run {self.folder.name!r}: its folder holds imported weights, which are not overwritten. Give "
+                f"training the run {self.folder.name!r}: its folder holds {whose} not overwritten. Give "
                 f"this run another name; start_from = {self.folder.name!r} begins with those weights."
             )
         path = self.folder / RESUME
@@ -163,29 +166,42 @@ class RunWriter:
 
 
 @contextlib.contextmanager
-def new_run(folder: Path) -> Iterator[Path]:
+def new_run(folder: Path, doing: str = "importing weights") -> Iterator[Path]:
     """Yield an empty folder that becomes the run `folder` when the block ends, and vanishes if the block fails.
+
+    Args:
+        folder: Folder of the run.
+        doing: What is being done, as messages begin.
 
     Raises:
         ParameterError: There is a run of this name; it is not overwritten.
         OutputError: Another process is making this run, or it cannot be written.
     """
-    doing = f"importing weights as the run {folder.name!r}"
+    doing = f"{doing} as the run {folder.name!r}"
     staging = folder.parent / f".import-{folder.name}"  # no list of runs shows it half-written
     made = staging / folder.name
     with held(staging, doing):
         try:
-            if folder.exists():
-                raise ParameterError(
-                    f"{doing}: {folder} exists already, and runs are not overwritten. Give another name (--name on the command "
-                    "line), or delete that folder."
-                )
+            require_free(folder, doing)
             shutil.rmtree(made, ignore_errors=True)  # of an import that was killed
             yield made
             with explain_write(folder, "imported weights"):
                 made.rename(folder)  # refuses a folder that training has made meanwhile
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+
+
+def require_free(folder: Path, doing: str) -> None:
+    """Refuse a folder that is there already.
+
+    Raises:
+        ParameterError: It is.
+    """
+    if folder.exists():
+        raise ParameterError(
+            f"{doing}: {folder} exists already, and runs are not overwritten. Give another name (--name on the command "
+            "line), or delete that folder."
+        )
 
 
 def write_imported(folder: Path, loaded: LoadedDetector, provenance: Mapping[str, Any]) -> None:

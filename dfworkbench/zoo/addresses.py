@@ -17,16 +17,16 @@ def fetch_address(url: str) -> str:
     DFWORKBENCH_MIRROR=https://mirror.example serves all hosts, each below its name: what `wget --force-directories` makes
     of the addresses. HF_ENDPOINT takes the place of huggingface.co.
     """
-    mirror, endpoint = os.environ.get(MIRROR_VARIABLE, "").rstrip("/"), _endpoint()
+    mirror = os.environ.get(MIRROR_VARIABLE, "").rstrip("/")
     if mirror:
         return f"{mirror}/{url.partition('://')[2]}"
-    return endpoint + url.removeprefix(HUB) if url.startswith(HUB + "/") else url
+    return endpoint() + url.removeprefix(HUB) if url.startswith(HUB + "/") else url
 
 
 def authorization(address: str) -> dict[str, str]:
     """The header with HF_TOKEN, if `address` is one of Hugging Face (or of HF_ENDPOINT); redirects must not get it."""
     token = os.environ.get("HF_TOKEN", "").strip()
-    if not token or os.environ.get(MIRROR_VARIABLE) or _origin(urlsplit(address)) != _origin(urlsplit(_endpoint())):
+    if not token or os.environ.get(MIRROR_VARIABLE) or _origin(urlsplit(address)) != _origin(urlsplit(endpoint())):
         return {}
     return {"Authorization": f"Bearer {token}"}
 
@@ -52,7 +52,8 @@ def require_safe(address: str, before: str = "") -> None:
     )
 
 
-def _endpoint() -> str:
+def endpoint() -> str:
+    """Address of Hugging Face: HF_ENDPOINT, or huggingface.co."""
     return os.environ.get("HF_ENDPOINT", "").rstrip("/") or HUB
 
 

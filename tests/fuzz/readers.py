@@ -180,6 +180,70 @@ def _detector(file: Path) -> Any:
     return load_detector(file)
 
 
+def _shared(folder: Path) -> bytes:
+    from dfworkbench.core.workspace import Workspace
+    from dfworkbench.runs.run import Run
+    from dfworkbench.sharing import share
+
+    run = _imported(folder)
+    share(Run(run), folder / "whole.zip", workspace=Workspace(folder))
+    return (folder / "whole.zip").read_bytes()
+
+
+def _imported(folder: Path) -> Path:
+    from dfworkbench.models import build_detector
+    from dfworkbench.runs.checkpoints import load_detector, save_detector
+    from dfworkbench.runs.writer import write_imported
+
+    torch.manual_seed(0)
+    file = save_detector(folder / "a.safetensors", build_detector("mesonet4", size_px=32), "mesonet4", {"size_px": 32})
+    write_imported(folder / "run", load_detector(file), {})
+    return folder / "run"
+
+
+def _fetched(file: Path) -> Any:
+    import shutil
+
+    from dfworkbench.core.workspace import Workspace
+    from dfworkbench.sharing import fetch
+
+    try:
+        return fetch(file, workspace=Workspace(file.parent / "there"))
+    finally:
+        shutil.rmtree(file.parent / "there", ignore_errors=True)
+
+
+def _share_list(folder: Path) -> bytes:
+    from dfworkbench.sharing.manifest import list_files
+
+    return list_files(_imported(folder), "run", None).to_bytes()
+
+
+def _manifest(file: Path) -> Any:
+    from dfworkbench.sharing.manifest import read_manifest
+
+    return read_manifest(file.read_bytes(), "x")
+
+
+def _delta(folder: Path) -> bytes:
+    from dfworkbench.runs.weight_delta import compare, content_hash, write_delta
+    from dfworkbench.runs.weight_file import read_header
+
+    base = folder / "run" / "epoch_000.safetensors"
+    _imported(folder)
+    same = compare(base, base)
+    some = same.__class__(same.same[3:], same.same[:3], 0, 1)
+    write_delta(folder / "d.safetensors", base, some, {"content": content_hash(base)}, read_header(base)[0])
+    return (folder / "d.safetensors").read_bytes()
+
+
+def _rebuilt(file: Path) -> Any:
+    from dfworkbench.runs.weight_delta import rebuild
+
+    rebuild(file.parent / "new.safetensors", file, file.parent / "run" / "epoch_000.safetensors")
+    return True
+
+
 def _resume(file: Path) -> Any:
     from dfworkbench.runs.writer import RunWriter
 
@@ -412,6 +476,9 @@ READERS: dict[str, Reader] = {
     "numpy_pickle": Reader("w.pkl", _numpy_pickle, _arrays),
     "hdf5": Reader("w.h5", _keras, _mesonet),
     "safetensors": Reader("w.safetensors", _safetensors, _detector),
+    "shared_zip": Reader("run.zip", _shared, _fetched),
+    "shared_list": Reader("share.json", _share_list, _manifest),
+    "delta": Reader("delta.safetensors", _delta, _rebuilt),
     **{
         f"picture{suffix}": Reader(f"a{suffix}", _picture(suffix), _image)
         for suffix in (".png", ".jpg", ".bmp", ".tiff", ".webp", ".gif")

@@ -6,7 +6,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from dfworkbench.notebook.portable import places_of, without_paths
+from dfworkbench.core.local_paths import places_of
+from dfworkbench.notebook.portable import without_paths
 
 PLACES = {"/home/ann": "~", "/home/ann/lab": ".", "/opt/env": "…", "/srv/o'neil & co": "…"}
 

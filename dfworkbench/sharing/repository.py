@@ -1,0 +1,184 @@
+"""Shared runs in a Hugging Face repository: uploaded in one commit, fetched file by file from one revision.
+
+Uploads go through `huggingface_hub`. Downloads go the way of published weights (`zoo.transfer`): resumed, hashed, https only, and
+never where a variable forbids connections.
+"""
+
+import re
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+from dfworkbench.core.errors import DownloadError, OutputError, ParameterError
+from dfworkbench.core.offline import offline
+from dfworkbench.core.provenance import file_hash
+from dfworkbench.core.workspace import explain_write
+from dfworkbench.runs.layout import MANIFEST
+from dfworkbench.sharing.manifest import MOST_MANIFEST_BYTES, Manifest, may_be_shared, read_manifest
+from dfworkbench.zoo.addresses import HUB, endpoint, fetch_address, require_safe
+
+if TYPE_CHECKING:
+    from dfworkbench.zoo.transfer import Patience, Progress
+
+PREFIX = "hf:"
+_PART = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
+_REPOSITORY = re.compile(rf"({_PART}/{_PART})(?:@([\w./-]{{1,100}}))?")
+
+
+def is_repository(text: str) -> bool:
+    """Whether a source or target is a Hugging Face repository: hf:OWNER/NAME, or its address."""
+    return text.startswith(PREFIX) or (text.startswith(HUB + "/") and not text.endswith(".zip"))
+
+
+def parse_repository(text: str, doing: str) -> tuple[str, str]:
+    """OWNER/NAME and revision, "main" by default, of hf:OWNER/NAME[@REVISION] or the address of a repository.
+
+    Raises:
+        ParameterError: It is neither.
+    """
+    name = text.removeprefix(PREFIX).removeprefix(HUB + "/").strip("/")
+    match = _REPOSITORY.fullmatch(name)
+    if not match or ".." in name:
+        raise ParameterError(
+            f"{doing}: {text!r} is no repository; expected hf:OWNER/NAME, such as hf:ann/mesonet4_demo, with @REVISION behind it "
+            "if another than main is meant. Correct it."
+        )
+    return match[1], match[2] or "main"
+
+
+def upload(folder: Path, manifest: Manifest, target: str, *, public: bool = False) -> None:
+    """Upload a packed run in one commit, which also removes the files of an earlier share.
+
+    Args:
+        folder: Of `packing.pack`.
+        manifest: Its list of files.
+        target: hf:OWNER/NAME. It is made if it is not there.
+        public: Whether it is made public; one that exists stays as it is.
+
+    Raises:
+        ParameterError: The target is no repository, or names a revision.
+        OutputError: Connections are forbidden, or the upload failed; the repository is then as it was.
+    """
+    doing = f"sharing the run {manifest.run!r} as {target}"
+    name, revision = parse_repository(target, doing)
+    if revision != "main":
+        raise ParameterError(
+            f"{doing}: it names the revision {revision!r}; expected none, because a share is added to main. Leave it out."
+        )
+    if switch := offline():
+        raise OutputError(
+            f"{doing}: {switch} forbids connections. Expected a network: share into a folder or .zip file, and carry it."
+        )
+    require_safe(endpoint())
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+
+    with _explained(doing), warnings.catch_warnings():
+        # score tables lie with the weights on purpose
+        warnings.filterwarnings("ignore", message=".*commit a data file", category=UserWarning)
+        api = HfApi(endpoint=endpoint(), library_name="dfworkbench")
+        api.create_repo(name, private=not public, exist_ok=True)
+        new = (MANIFEST, *manifest.files)
+        old = [file for file in api.list_repo_files(name) if may_be_shared(file) and file not in new]
+        files = [CommitOperationAdd(path_in_repo=file, path_or_fileobj=folder / file) for file in new]
+        gone = [CommitOperationDelete(path_in_repo=file) for file in old]
+        api.create_commit(name, [*files, *gone], commit_message=f"Share the run {manifest.run}")
+
+
+@contextmanager
+def _explained(doing: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # the library raises those of its HTTP client, which differ between its versions
+        first = (str(error).splitlines() or [""])[0] or type(error).__name__
+        raise OutputError(
+            f"{doing}: {first.rstrip('.')}. Expected a repository that you may write to: check its name, and set HF_TOKEN to a "
+            "token with the right to write (huggingface.co/settings/tokens). No file was changed there."
+        ) from error
+
+
+def download(
+    source: str,
+    folder: Path,
+    check: Callable[[Manifest], Any],
+    *,
+    progress: "Progress" = True,
+    patience: "Patience | None" = None,
+) -> None:
+    """Fetch a shared run from a repository into a folder, beginning with what an earlier try left there.
+
+    Args:
+        source: hf:OWNER/NAME[@REVISION], or the address of a repository.
+        folder: Where the files go; locked by the caller.
+        check: Called with the list of files, before any other comes; may raise.
+        progress: Whether and how to show a bar.
+        patience: When to give up.
+
+    Raises:
+        ParameterError: The source is no repository.
+        DownloadError: Connections are forbidden, a file is not there or another one.
+        CheckpointError: Its list of files is damaged.
+        OutputError: The disk is full.
+    """
+    doing = f"fetching a run from {source}"
+    name, revision = parse_repository(source, doing)
+
+    def address(file: str, at: str) -> str:
+        return fetch_address(f"{HUB}/{name}/resolve/{quote(at, safe='')}/{quote(file)}")
+
+    (folder / MANIFEST).unlink(missing_ok=True)  # the repository may have changed since an earlier try
+    announced = fetch_file(address(MANIFEST, revision), folder / MANIFEST, progress=False, patience=patience)
+    with (folder / MANIFEST).open("rb") as stream:
+        manifest = read_manifest(stream.read(MOST_MANIFEST_BYTES + 1), source)
+    check(manifest)
+    fixed = announced.get("revision", revision)  # somebody may upload while the files come
+    for file, about in manifest.files.items():
+        target = folder / file
+        if target.is_file() and file_hash(target) == about.sha256:
+            continue
+        fetch_file(address(file, fixed), target, (about.bytes, about.sha256), progress=progress, patience=patience)
+
+
+def fetch_file(
+    address: str,
+    target: Path,
+    known: tuple[int | None, str] = (None, ""),
+    *,
+    progress: "Progress" = True,
+    patience: "Patience | None" = None,
+) -> dict[str, str]:
+    """Fetch a file, continuing what is there of it.
+
+    Args:
+        address: Where it is.
+        target: Where it goes.
+        known: Its size and SHA-256, where they are known.
+        progress: Whether and how to show a bar.
+        patience: When to give up.
+
+    Returns:
+        What Hugging Face announces of it, such as "revision".
+    """
+    from dfworkbench.zoo.transfer import Patience, Wanted, transfer
+
+    if switch := offline():
+        raise DownloadError(
+            f"fetching {address}: {switch} forbids connections. Expected a network: fetch the run on another machine, and carry "
+            "its folder or archive over."
+        )
+    require_safe(address)
+    with explain_write(target, "a download"):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.is_dir():
+            shutil.rmtree(target)
+    found = transfer(Wanted(address, target, *known), progress=progress, patience=patience or Patience())
+    found.part.become(target)
+    return found.announced
+
+
+def is_address(text: str) -> bool:
+    """Whether a source is a web address."""
+    return urlsplit(text).scheme in ("http", "https")
