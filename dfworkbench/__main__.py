@@ -1,4 +1,4 @@
-"""The command line: `dfworkbench lab | doctor | demo | extract | train | score | zoo | judge | report | import | share | run | …`.
+"""The command line: `dfworkbench lab | app | doctor | demo | extract | train | score | zoo | judge | report | share | run | …`.
 
 Every command does what a notebook does, with the same settings: where a command has a settings class
 (`notebook.commands.SUBCOMMANDS`), its fields are the flags. Heavy imports stand inside the command that needs them.
@@ -57,6 +57,13 @@ def _lab(given: argparse.Namespace) -> int:
     from dfworkbench.notebook.lab import open_lab
 
     open_lab(given.folder, say, browser=not given.no_browser, port=given.port, ip=given.ip)
+    return 0
+
+
+def _app(given: argparse.Namespace) -> int:
+    from dfworkbench.notebook.app import AppSettings, serve_app
+
+    serve_app(AppSettings(given.port, given.ip, not given.no_browser, given.upload_mb, given.visitors, given.p), say)
     return 0
 
 
@@ -255,6 +262,31 @@ COMMANDS: dict[str, Command] = {
                 "default": "",
                 "help": "address to listen on, such as 0.0.0.0 in a container (default: this machine only)",
             },
+        },
+    ),
+    "app": Command(
+        "serve notebooks 03 and 10 as pages without code: drop a file, read what was found",
+        _app,
+        {
+            "--no-browser": {"action": "store_true", "help": "print the address, and open no browser"},
+            "--port": {"type": int, "help": "port of the server (default: 8866, or a free one near it)"},
+            "--ip": {
+                "default": "127.0.0.1",
+                "help": "address to listen on (default: this machine only); whoever has the printed address may use the pages",
+            },
+            "--upload-mb": {
+                "type": int,
+                "default": 500,
+                "metavar": "MB",
+                "help": "largest file that is taken (default: 500)",
+            },
+            "--visitors": {
+                "type": int,
+                "default": 4,
+                "metavar": "N",
+                "help": "how many pages may be open at once (default: 4)",
+            },
+            "-p": {**_PAIRS, "help": "a parameter of notebook 03, such as -p checkpoint my_run"},
         },
     ),
     "doctor": Command("check versions, machine and conflicting packages, and name the cure", _doctor),

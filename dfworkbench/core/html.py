@@ -87,6 +87,8 @@ pre b {font: 600 11px/1.5 system-ui, "DejaVu Sans", sans-serif; color: var(--dfw
 """
 
 STYLE = f"<style>{_CSS}</style>"
+#: Of cells with text. JupyterLab aligns all to the right, and leaves the stylesheet out of notebooks that it does not trust.
+LEFT = ' style="text-align:left"'
 _LONG = 60  # characters from which a cell is running text
 
 
@@ -123,15 +125,15 @@ def html_table(
         right: Per column whether it holds numbers, aligned to the right.
         row_heads: The first cell of each row names it, for screen readers.
     """
-    sides = [' class="number"' if number else "" for number in right]
+    sides = [' class="number"' if number else LEFT for number in right]
     head = "".join(
-        f'<th scope="col"{side}>{escape(str(name))}</th>' for name, side in zip_longest(names, sides, fillvalue="")
+        f'<th scope="col"{side}>{escape(str(name))}</th>' for name, side in zip_longest(names, sides, fillvalue=LEFT)
     )
     body = ""
     for row, strong in zip(rows, chain(bold, repeat(False)), strict=False):
-        first = [f'<th scope="row">{escape(str(row[0]))}</th>'] if row_heads else []
+        first = [f'<th scope="row"{LEFT}>{escape(str(row[0]))}</th>'] if row_heads else []
         cells = "".join(
-            [*first, *(_cell(value, side) for value, side in [*zip_longest(row, sides, fillvalue="")][len(first) :])]
+            [*first, *(_cell(value, side) for value, side in [*zip_longest(row, sides, fillvalue=LEFT)][len(first) :])]
         )
         body += f"<tr{' class=strong' if strong else ''}>{cells}</tr>"
     head = f"<thead><tr>{head}</tr></thead>" if names else ""
@@ -142,7 +144,7 @@ def _cell(value: object, side: str) -> str:
     if isinstance(value, Link):
         return f"<td{side}>{value.html()}</td>"
     if len(str(value)) > _LONG:
-        return f'<td class="wide">{escape(str(value))}</td>'
+        return f'<td class="wide"{LEFT}>{escape(str(value))}</td>'
     first, _, rest = str(value).partition("\n")
     return f"<td{side}>{escape(first)}{f'<small>{escape(rest)}</small>' if rest else ''}</td>"
 

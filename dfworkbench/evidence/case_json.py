@@ -72,4 +72,4 @@ def _scalar(value: Any, exact: bool) -> Any:
         if math.isnan(value):
             return None
         return repr(value) if exact or math.isinf(value) else value
-    return str(value) if isinstance(value, Path) else value
+    return value.name if isinstance(value, Path) else value  # a case is sent on: where it lay is nobody's business

@@ -18,7 +18,7 @@ from dfworkbench.evidence.case import NO_STATEMENT, STATEMENT, CaseFile, Evidenc
 from dfworkbench.evidence.case_json import results_sha256
 from dfworkbench.evidence.findings import Basis, examine_file, in_order
 from dfworkbench.evidence.intake import Setup, domain_check, hash_evidence, look_into, set_up, whole_case_checks
-from dfworkbench.evidence.method import command_of, method_of, reproduction_of
+from dfworkbench.evidence.method import command_of, method_of, placed_settings, reproduction_of
 from dfworkbench.evidence.outputs import require_pdf, write_outputs
 from dfworkbench.evidence.progress import Say, Stages
 from dfworkbench.evidence.record.folder import Record, cases_folder
@@ -82,11 +82,11 @@ def examine(settings: EvidenceSettings, workspace: Workspace | None = None, say:
     setup = set_up(settings, workspace)
     stages, cases = Stages(STAGES, say), cases_folder(setup.workspace)
     about = {
-        "command": command_of(settings),
-        "settings": settings.model_dump(mode="json"),
+        "command": command_of(setup),
+        "settings": placed_settings(setup).model_dump(mode="json"),
         "examiner": settings.examiner,
     }
-    with Record.create(cases, settings.case or _usual_name(setup), **about) as record:
+    with Record.create(cases, settings.case or _usual_name(setup), setup.workspace.root, **about) as record:
         if settings.case and record.folder.name != settings.case:
             stages.tell(f"The case {settings.case} exists and was left as it is; this one is {record.folder.name}.")
         record.add("versions", **reproduction_of(setup))

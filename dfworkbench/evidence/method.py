@@ -8,6 +8,7 @@ from typing import Any
 import dfworkbench
 from dfworkbench.core.provenance import PACKAGES, git_state, package_version
 from dfworkbench.evidence.intake import Setup, detector_domain
+from dfworkbench.evidence.record.folder import place_of
 from dfworkbench.evidence.reference.scored import NOT_ON_RECORD
 from dfworkbench.evidence.settings import EvidenceSettings
 
@@ -34,7 +35,7 @@ def method_of(setup: Setup, processing: dict[str, str]) -> dict[str, Any]:
         "input": loaded.input_spec.to_dict(),
         "faces": setup.faces.model_dump(mode="json") if setup.faces else NOT_ON_RECORD,
         "formulas": FORMULAS,
-        "settings": _plain_settings(setup.settings),
+        "settings": _plain_settings(setup),
     }
 
 
@@ -42,7 +43,7 @@ def reproduction_of(setup: Setup) -> dict[str, Any]:
     """The command, versions, commit and platform."""
     commit, dirty = git_state()
     return {
-        "command": command_of(setup.settings),
+        "command": command_of(setup),
         "dfworkbench": dfworkbench.__version__,
         "commit": commit or NOT_ON_RECORD,
         "uncommitted changes": dirty,
@@ -52,8 +53,17 @@ def reproduction_of(setup: Setup) -> dict[str, Any]:
     }
 
 
-def command_of(settings: EvidenceSettings) -> str:
+def placed_settings(setup: Setup) -> EvidenceSettings:
+    """The settings of a case with paths as a case names them (`record.folder.place_of`)."""
+    settings, root = setup.settings, setup.workspace.root
+    return settings.replace(
+        evidence=[place_of(path, root) for path in settings.evidence], checkpoint=place_of(settings.checkpoint, root)
+    )
+
+
+def command_of(setup: Setup) -> str:
     """The command that makes this case again, with what differs from the defaults; files by name, not by place."""
+    settings = placed_settings(setup)
     words = ["dfworkbench", "report", *(Path(path).name for path in settings.evidence)]
     for name, field in EvidenceSettings.model_fields.items():
         value = getattr(settings, name)
@@ -67,5 +77,6 @@ def command_of(settings: EvidenceSettings) -> str:
     return shlex.join(words)
 
 
-def _plain_settings(settings: EvidenceSettings) -> dict[str, Any]:
+def _plain_settings(setup: Setup) -> dict[str, Any]:
+    settings = placed_settings(setup)
     return {**settings.model_dump(mode="json"), "evidence": [Path(path).name for path in settings.evidence]}

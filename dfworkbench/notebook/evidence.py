@@ -1,9 +1,13 @@
-"""Notebook 10_evidence_report: what a statement needs, parts of a case file as HTML, the reader's own odds, and a tamper test."""
+"""Notebook 10_evidence_report: the desk for a dropped file, what a statement needs, parts of a case file, odds, a tamper test."""
 
+import base64
+import io
 import json
 import re
 import shutil
 import tempfile
+import zipfile
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -17,21 +21,26 @@ from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.datasets.dataset import DataSet
 from dfworkbench.datasets.domain import GENERATED
 from dfworkbench.evidence.case import CaseFile
+from dfworkbench.evidence.examine import examine
 from dfworkbench.evidence.intake import needs
 from dfworkbench.evidence.numbers.validation import people_needed
 from dfworkbench.evidence.page.first import first_page
 from dfworkbench.evidence.page.pdf import PDF_NAME
 from dfworkbench.evidence.page.report import SECTIONS
 from dfworkbench.evidence.page.style import PART_STYLE
-from dfworkbench.evidence.record.folder import PAGE
+from dfworkbench.evidence.record.folder import PAGE, files_of
 from dfworkbench.evidence.record.verify import Verification, verify_case
 from dfworkbench.evidence.rules.words import rounded_lr
 from dfworkbench.evidence.settings import EvidenceSettings
+from dfworkbench.notebook.desk import file_desk
+from dfworkbench.notebook.panel import SettingsPanel
 from dfworkbench.notebook.pickers import Choice, datasets
 from dfworkbench.runs.run import Run
 from dfworkbench.synthetic import DemoSettings, make_demo
 
 EXAMPLE = "unseen"  # folder in data/ of a generated clip of people who are in no set
+#: Settings that visitors of `dfworkbench app` may choose.
+VISITOR_FIELDS = ("checkpoint", "reference", "question", "examiner", "evidence_domain")
 REFERENCE_CHOICE = Choice("data set", datasets, closed=False)
 _EXAMPLE_SEED = 1000  # added to the seed of the reference set
 _EXAMPLE_CLIP = "manipulated_sequences/Deepfakes/c23/videos/000_001.mp4"
@@ -93,6 +102,37 @@ def what_a_statement_needs(settings: EvidenceSettings, workspace: Workspace | No
         )
     table = html_table(["words", "LR", "reference people needed"], lines, row_heads=True)
     return Shown(f"{body}<h4>How many reference people stronger words would need</h4>{table}")
+
+
+def case_desk(panel: SettingsPanel[EvidenceSettings]) -> Any:
+    """A field for a file that is examined as the panel says: a case file is written, shown, and can be downloaded."""
+
+    def work(path: Path, tell: Callable[[str], None]) -> str:
+        case = examine(with_examples(panel.settings.replace(evidence=[str(path)])), say=tell)
+        whole = f"<details><summary>The whole report</summary>{report(case).html}</details>"
+        return wrap(PART_STYLE + first_page(case) + _download_html(case) + whole)
+
+    hint = (
+        "A case file is written about it: a likelihood ratio for each face, measured against the reference set, or "
+        "<i>no statement</i> and its reasons. It takes a minute, and longer when the reference set was not scored before. The case "
+        "file, with pictures of the faces, is kept in <code>report/cases/</code> of the workspace."
+    )
+    return file_desk("Evidence", hint, "Examine it again", work)
+
+
+def _download_html(case: CaseFile) -> str:
+    """A link that holds all files of a case as one archive: nothing has to be served."""
+    folder = case.folder
+    assert folder is not None  # an examined case has one
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in files_of(folder):
+            archive.write(path, f"{folder.name}/{path.relative_to(folder).as_posix()}")
+    source = "data:application/zip;base64," + base64.b64encode(packed.getvalue()).decode()
+    size = f"{len(packed.getvalue()) / 1e6:.1f} MB"
+    look = "color:#2f6db5;text-decoration:underline;font-weight:600"  # JupyterLab shows links as text
+    name = f"{escape(folder.name)}.zip"
+    return f'<p><a style="{look}" download="{name}" href="{source}">Download the case file</a> ({size})</p>'
 
 
 def short(case: CaseFile) -> Shown:

@@ -119,7 +119,7 @@ def take_pairs(words: list[str]) -> tuple[list[str], dict[str, str]]:
     pairs: dict[str, str] = {}
     named = [word for word in words if not word.startswith("-")]
     command = " ".join(named[: 2 if named[:1] == ["zoo"] else 1])
-    if command not in ("run", "import", "zoo import"):
+    if command not in ("run", "app", "import", "zoo import"):
         return words, pairs
     left = iter(words)
     for word in left:

@@ -1,12 +1,15 @@
-"""Notebook 03_inference: its settings, held-out figures, and annotated copies of the files."""
+"""Notebook 03_inference: its settings, the desk that scores a dropped file, held-out figures, and annotated copies of the files."""
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 from pydantic import Field
 
 from dfworkbench.core.errors import InputError
+from dfworkbench.core.html import picture, wrap
 from dfworkbench.core.safe_paths import require_below
 from dfworkbench.core.workspace import explain_write, find_workspace
 from dfworkbench.datasets.dataset import DataSet
@@ -15,14 +18,26 @@ from dfworkbench.evaluation.metrics.interval import Judging
 from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, Rule
 from dfworkbench.evaluation.scoring.heldout import score_split
 from dfworkbench.evaluation.scoring.results import FileScore, Scored
+from dfworkbench.evaluation.scoring.score import score
 from dfworkbench.evaluation.scoring.settings import ScoreSettings
+from dfworkbench.evaluation.scoring.side_by_side import side_by_side
+from dfworkbench.notebook.desk import file_desk
+from dfworkbench.notebook.panel import SettingsPanel
 from dfworkbench.notebook.published import run_of
 from dfworkbench.notebook.views import auc_sentence, example_videos, metric_table
 from dfworkbench.runs.checkpoints import LoadedDetector
 from dfworkbench.runs.run import Run
 from dfworkbench.show.annotate import annotate, annotated_name
 from dfworkbench.show.plots.scores import plot_roc, plot_scores
+from dfworkbench.show.plots.tracks import plot_tracks
 from dfworkbench.show.tables import ReadableTable
+
+#: Settings that visitors of `dfworkbench app` may choose.
+VISITOR_FIELDS = ("checkpoint", "frames", "rule", "crops")
+_MEANING = (
+    "A score is a measurement by a fallible model, not proof. It compares the faces with those that the detector was trained on, "
+    "and says little of forgeries of another kind; scores of different detectors are not on one scale."
+)
 
 
 class InferenceSettings(ScoreSettings):
@@ -67,6 +82,31 @@ class InferenceSettings(ScoreSettings):
         root = space.data / self.dataset
         two_people = root / "extras" / "two_people_one_forged.mp4"  # the demo set has one
         return example_videos(self.dataset, root) + ([two_people] if two_people.is_file() else [])
+
+
+def scoring_desk(panel: SettingsPanel[InferenceSettings]) -> Any:
+    """A field for a file that is scored as the panel says, by its checkpoint and by those of `compare`."""
+
+    def work(path: Path, tell: Callable[[str], None]) -> str:
+        settings, results = panel.settings, []
+        for run in settings.runs():
+            tell(f"{run} looks at {path.name}")
+            results.append(score(path, run, settings.scoring(), progress=False))
+        return _results_html(results)
+
+    hint = "Every face is tracked through the file; each person gets a score and a timeline: orange forged, green real."
+    return file_desk("A file of yours", hint, "Score it again", work)
+
+
+def _results_html(results: Sequence[Scored]) -> str:
+    """Cards of one file by one or several detectors, what a score means, and a figure."""
+    parts = [result._repr_html_() for result in results]
+    if len(results) > 1:
+        parts.append(side_by_side(results)._repr_html_())
+    meaning = f'<p class="dfw-hint">{_MEANING}</p>'
+    figures = "".join(picture(plot_tracks(file), f"{file.title}, over time") for file in results[0] if file.ok)
+    more = f"<details><summary>As a figure for a report</summary>{figures}</details>" if figures else ""
+    return "".join(parts) + wrap(meaning + more)
 
 
 class HeldOut:

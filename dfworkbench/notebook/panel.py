@@ -11,20 +11,17 @@ from typing import Any, Generic, TypeVar
 import ipywidgets as w
 
 from dfworkbench.core.errors import ParameterError, UnknownNameError, WorkbenchError
-from dfworkbench.core.html import STYLE, wrap
+from dfworkbench.core.html import LEFT, STYLE, wrap
 from dfworkbench.core.names import require_name
 from dfworkbench.core.settings import Settings
 from dfworkbench.notebook.commands import batch_command, notebook_defaults
 from dfworkbench.notebook.controls import Control, make_control, upload_button
 from dfworkbench.notebook.fields import build_settings, flat_values, read_fields, write_value
+from dfworkbench.notebook.panel_notes import command_html, message_html, preset_html, preset_words
 from dfworkbench.notebook.pickers import CHOICES, Choice, describe_path
+from dfworkbench.notebook.visit import visit
 
 S = TypeVar("S", bound=Settings)
-
-_COPY = (
-    '<button title="Copy" onclick="navigator.clipboard.writeText(this.previousElementSibling.innerText);'
-    "this.innerText='copied';setTimeout(()=>this.innerText='copy',1200)\">copy</button>"
-)
 
 
 class SettingsPanel(Generic[S]):
@@ -39,6 +36,8 @@ class SettingsPanel(Generic[S]):
         title: Heading; the class name in words by default.
         choices: Field name -> `Choice`, added to `pickers.CHOICES`; None makes a plain text box.
         hide: Fields that are not shown and keep their value.
+        visitors: Fields that visitors of `dfworkbench app` may set. There all others keep their value and have no widget: what a
+            widget takes, a visitor could send, also a path of the server.
 
     Raises:
         UnknownNameError: `settings` names a detector, method or layout that does not exist.
@@ -52,8 +51,10 @@ class SettingsPanel(Generic[S]):
         title: str | None = None,
         choices: Mapping[str, Choice | None] | None = None,
         hide: Iterable[str] = (),
+        visitors: Iterable[str] = (),
     ) -> None:
         self._class = type(settings)
+        self._is_visit = visit() is not None
         self._values = flat_values(settings)
         self._notebook = notebook
         self._title = title or _words(self._class.__name__)
@@ -61,7 +62,7 @@ class SettingsPanel(Generic[S]):
         self._controls: dict[str, Control] = {
             name: make_control(field, self._values[name], known.get(name.rpartition(".")[2]))
             for name, field in read_fields(self._class).items()
-            if name not in set(hide)
+            if name not in set(hide) and (not self._is_visit or name in set(visitors))
         }
         self._result: S | WorkbenchError = settings
         self._notes = {name: w.HTML() for name, control in self._controls.items() if control.field.kind == "path"}
@@ -124,8 +125,9 @@ class SettingsPanel(Generic[S]):
         for name, note in self._notes.items():
             exists, words = describe_path(str(values[name] or ""))
             note.value = f'<span class="dfw dfw-hint {"" if exists else "dfw-bad"}">{html.escape(words)}</span>'
-        self._message.value = _preset_html(self._result) + _message_html(self.message)
-        self._command.value = _command_html(self.command)
+        quiet = self._is_visit and not self.message
+        self._message.value = preset_html(self._result) + ("" if quiet else message_html(self.message))
+        self._command.value = command_html(self.command)
 
     def _layout(self) -> w.VBox:
         first, rest = self._order()
@@ -135,7 +137,7 @@ class SettingsPanel(Generic[S]):
             more = w.Accordion([w.VBox(self._groups(rest))], titles=[f"More settings ({len(rest)})"])
             more.layout.margin = "10px 0 4px 0"
             parts.append(more)
-        box = w.VBox([*parts, self._message, self._command])
+        box = w.VBox([*parts, self._message] if self._is_visit else [*parts, self._message, self._command])
         return box.add_class("dfw-card")
 
     def _order(self) -> tuple[list[str], list[str]]:
@@ -154,7 +156,7 @@ class SettingsPanel(Generic[S]):
             cells = [self._cell(name) for name in names if name.rpartition(".")[0] == group]
             if group:
                 parts.append(w.HTML(f'<div class="dfw dfw-group">{html.escape(_words(group))}</div>'))
-            columns = "repeat(2, minmax(0, 1fr))"
+            columns = "repeat(auto-fit, minmax(min(100%, 340px), 1fr))"  # two, and one on a phone
             parts.append(
                 w.GridBox(
                     cells, layout=w.Layout(grid_template_columns=columns, grid_gap="12px 32px", overflow="hidden")
@@ -188,28 +190,30 @@ class SettingsPanel(Generic[S]):
     def __repr__(self) -> str:
         width = max(map(len, self._controls), default=0)
         lines = [f"{name:<{width}}  {value}" for name, value in self._texts().items()]
-        note = [words] if (words := _preset_words(self._result)) else []
+        note = [words] if (words := preset_words(self._result)) else []
         return "\n".join([self._title, *lines, *note, self.message or f"batch: {self.command}"])
 
     def _repr_html_(self) -> str:
         first, rest = self._order()
         more = f"<details><summary>More settings ({len(rest)})</summary>{self._table(rest)}</details>" if rest else ""
         head = f'<div class="dfw-title">{html.escape(self._title)}</div>{self._table(first)}'
-        notes = _preset_html(self._result) + _message_html(self.message)
-        return wrap(f"{head}{more}{notes}{_command_html(self.command)}", "dfw-card")
+        notes = preset_html(self._result) + message_html(self.message)
+        return wrap(f"{head}{more}{notes}{command_html(self.command)}", "dfw-card")
 
     def _table(self, names: list[str]) -> str:
         texts = self._texts()
         rows = "".join(
-            f'<tr><td><b>{html.escape(name)}</b></td><td style="min-width:8em;overflow-wrap:anywhere">'
-            f"{html.escape(texts[name])}</td>"
-            f'<td class="dfw-hint">{html.escape(self._controls[name].field.description)}</td></tr>'
+            f"<tr><td{LEFT}><b>{html.escape(name)}</b></td>"
+            f'<td style="min-width:8em;overflow-wrap:anywhere;text-align:left">{html.escape(texts[name])}</td>'
+            f'<td class="dfw-hint"{LEFT}>{html.escape(self._controls[name].field.description)}</td></tr>'
             for name in names
         )
         return f"<table>{rows}</table>"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         bundle = dict(self.box._repr_mimebundle_(**kwargs) or {})
+        if self._is_visit:  # the other forms name what the operator set
+            return bundle
         return bundle | {"text/plain": repr(self), "text/html": self._repr_html_()}
 
 
@@ -217,33 +221,3 @@ def _words(name: str) -> str:
     """`TrainSettings` -> "Train settings"."""
     spaced = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).replace("_", " ").strip()
     return spaced[:1].upper() + spaced[1:]
-
-
-def _preset_words(settings: Settings | WorkbenchError) -> str:
-    """Which preset the values are of, and which of them are not; empty without presets, and while a value is refused."""
-    if isinstance(settings, WorkbenchError) or not settings.presets:
-        return ""
-    preset, values = flat_values(settings)["preset"], settings.by_hand()
-    planned = settings.preset_values(preset)
-    others = ", ".join(
-        f"{name} = {write_value(value)} ({preset}: {write_value(planned[name])})" for name, value in values.items()
-    )
-    return f"preset {preset}" + (f", except {others}" if others else "")
-
-
-def _preset_html(settings: Settings | WorkbenchError) -> str:
-    words = html.escape(_preset_words(settings))
-    return f'<div class="dfw"><span class="dfw-hint">{words}</span></div>' if words else ""
-
-
-def _message_html(message: str) -> str:
-    if message:
-        return f'<div class="dfw"><span class="dfw-bad">✗ {html.escape(message)}</span></div>'
-    return '<div class="dfw"><span class="dfw-good">✓ these settings are valid</span></div>'
-
-
-def _command_html(command: str) -> str:
-    if not command:
-        return ""
-    hint = '<span class="dfw-hint">The same from a terminal:</span>'
-    return f'<div class="dfw">{hint}<div class="dfw-command"><code>{html.escape(command)}</code>{_COPY}</div></div>'

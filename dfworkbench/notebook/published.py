@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from dfworkbench.core.offline import offline
 from dfworkbench.core.workspace import Workspace
+from dfworkbench.notebook.visit import visit
 from dfworkbench.runs.run import Run
 from dfworkbench.zoo import card_runs
 from dfworkbench.zoo.card import CardFile
@@ -14,8 +15,11 @@ PREFIX = "zoo:"
 
 
 def checkpoints(workspace: Workspace | None = None) -> list[str]:
-    """Runs, the newest first, and then the published detectors, the first to try at the top."""
-    return [*Run.names(workspace), *(PREFIX + name for name in cards_table(workspace)["name"])]
+    """Runs, the newest first, and then the published detectors, the first to try at the top; for visitors those that are here."""
+    cards = cards_table(workspace)
+    if visit():
+        cards = cards[cards["here"] != ""]
+    return [*Run.names(workspace), *(PREFIX + name for name in cards["name"])]
 
 
 def checkpoint_labels(names: Sequence[str], workspace: Workspace | None = None) -> list[str]:

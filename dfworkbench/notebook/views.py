@@ -9,7 +9,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from dfworkbench.core.errors import DataNotFoundError
-from dfworkbench.core.html import wrap
+from dfworkbench.core.html import LEFT, wrap
 from dfworkbench.core.names import FAKE, REAL, STATUS_OK, require_name
 from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.datasets import LAYOUTS
@@ -40,10 +40,14 @@ def card_html(layout: str) -> HTML:
     require_name("dataset layout", layout, LAYOUTS)
     card = LAYOUTS[layout].card
     rows = {"what": card.what, "from": card.home, "licence": card.licence}
-    body = "".join(f"<tr><td><b>{name}</b></td><td>{html.escape(text)}</td></tr>" for name, text in rows.items())
+    body = "".join(
+        f"<tr><td{LEFT}><b>{name}</b></td><td{LEFT}>{html.escape(text)}</td></tr>" for name, text in rows.items()
+    )
     traps = "".join(f"<li>{html.escape(trap)}</li>" for trap in card.traps)
     body += (
-        f"<tr><td><b>traps</b></td><td><ul style='margin:0;padding-left:16px'>{traps}</ul></td></tr>" if traps else ""
+        f"<tr><td{LEFT}><b>traps</b></td><td{LEFT}><ul style='margin:0;padding-left:16px'>{traps}</ul></td></tr>"
+        if traps
+        else ""
     )
     return HTML(wrap(f'<div class="dfw-title">{html.escape(card.title)}</div><table>{body}</table>', "dfw-card"))
 

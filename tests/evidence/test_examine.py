@@ -111,6 +111,32 @@ def test_a_statement_with_its_numbers_record_and_files(space):
     assert verify_case(_folder(case), [space.root / "incoming" / "clip.mp4"]).holds
 
 
+def test_a_case_names_no_place_on_the_machine_and_verifies_from_anywhere(space, tmp_path, monkeypatch, quick):
+    away = Path(shutil.copy(space.root / "incoming" / "clip.mp4", tmp_path / "away.mp4"))
+    names = [str(space.root / "incoming" / "clip.mp4"), str(away)]
+    folder = _folder(
+        case_file(names, space.checkpoints / RUN, SET, workspace=space, pdf="no", draws=200, progress=False)
+    )
+    for path in folder.iterdir():
+        if path.suffix != ".parquet":
+            assert str(tmp_path) not in path.read_text(), path.name
+    inputs = {
+        entry.data["role"]: entry.data["path"]
+        for entry in check_chain((folder / "log.jsonl").read_bytes()).entries
+        if entry.event == "input"
+    }
+    assert inputs["weights"] == f"checkpoints/{RUN}/epoch_001.safetensors"
+    assert inputs["videos.csv"] == f"labels/{SET}/videos.csv"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(HOME_VARIABLE)
+    found = {finding.name: finding.status for finding in verify_case(folder).findings}
+    assert found["incoming/clip.mp4 (evidence)"] == found[f"{inputs['weights']} (weights)"] == "same"
+    assert found["away.mp4 (evidence)"] == "same"  # it lies where this was started
+    monkeypatch.chdir(space.root)
+    assert {f.name: f.status for f in verify_case(folder).findings}["away.mp4 (evidence)"] == "not here"
+    assert verify_case(folder, [away]).holds
+
+
 def test_equal_runs_give_equal_results_and_bytes(space, monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1790000000")
     first = _examine(space, case="b")

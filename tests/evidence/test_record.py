@@ -13,7 +13,7 @@ from dfworkbench.__main__ import main
 from dfworkbench.core.errors import DataNotFoundError, MediaError, OutputError, ParameterError
 from dfworkbench.core.hash_chain import HashChain, check_chain
 from dfworkbench.evidence.case_json import hash_results
-from dfworkbench.evidence.record.folder import CASE, HEAD, LOG, MANIFEST, PAGE, Record, hash_input
+from dfworkbench.evidence.record.folder import CASE, HEAD, LOG, MANIFEST, PAGE, Record, hash_input, place_of
 from dfworkbench.evidence.record.rerun import check_rerun
 from dfworkbench.evidence.record.verify import verify_case
 
@@ -339,6 +339,22 @@ def test_log_from_elsewhere_cannot_lead_out_of_its_folder(tmp_path):
     found = statuses(folder)
     assert found["../../secret"] == "changed"
     assert found["//server/share/a.mp4 (evidence)"] == "not here"
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("/home/me/lab/checkpoints/a/best.safetensors", "checkpoints/a/best.safetensors"),
+        ("/media/stick/clip.mp4", "clip.mp4"),
+        ("/home/me/laboratory/clip.mp4", "clip.mp4"),
+        ("incoming/clip.mp4", "incoming/clip.mp4"),
+        ("../clip.mp4", "../clip.mp4"),
+        ("a_run", "a_run"),
+        ("", ""),
+    ],
+)
+def test_inputs_are_named_from_the_workspace(path, place):
+    assert place_of(path, Path("/home/me/lab")) == place
 
 
 def test_no_log_and_a_newer_log(tmp_path):

@@ -1,6 +1,10 @@
 """What notebook 10 shows besides the page: the reader's odds, parts of a case, the example, the tamper test."""
 
+import base64
+import io
 import json
+import re
+import zipfile
 
 import pytest
 from evidence_workspace import RUN, SET, make_reference, make_run, write_evidence
@@ -11,9 +15,11 @@ from dfworkbench.core.workspace import HOME_VARIABLE, Workspace
 from dfworkbench.datasets.domain import is_generated
 from dfworkbench.evidence.examine import case_file
 from dfworkbench.evidence.page.report import SECTIONS
+from dfworkbench.evidence.record.verify import verify_case
 from dfworkbench.evidence.settings import EvidenceSettings
 from dfworkbench.notebook.evidence import (
     ReaderOdds,
+    case_desk,
     example_clip,
     odds_text,
     part,
@@ -23,6 +29,7 @@ from dfworkbench.notebook.evidence import (
     what_a_statement_needs,
     with_examples,
 )
+from dfworkbench.notebook.panel import SettingsPanel
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +95,23 @@ def test_a_flipped_bit_in_a_copy_is_found_and_the_case_is_left_alone(examined):
     assert next(line.name for line in found.findings if line.differs) == "report.html"
     assert not found.holds
     assert (examined.folder / "report.html").read_bytes() == before
+
+
+def test_a_dropped_clip_becomes_a_case_that_can_be_taken_along(space, tmp_path):
+    pytest.importorskip("anywidget", reason="anywidget, of the extra [app], is not installed")
+    panel = SettingsPanel(EvidenceSettings(checkpoint=RUN, reference=SET, pdf="no", draws=100), title="Evidence")
+    desk = case_desk(panel)
+    desk.drop.path = write_evidence(space, "dropped.mp4")
+    desk.wait(120)
+    shown = desk.result.value
+    assert "person 1" in shown
+    assert str(space.root) not in shown
+    packed = re.search(r'download="([^"]+)" href="data:application/zip;base64,([^"]+)"', shown)
+    with zipfile.ZipFile(io.BytesIO(base64.b64decode(packed[2]))) as archive:
+        archive.extractall(tmp_path)
+    found = verify_case(tmp_path / packed[1].removesuffix(".zip"), [desk.drop.path])
+    assert found.holds
+    assert "srcdoc=" in shown
 
 
 def test_what_a_statement_needs_is_listed_before_anything_is_scored(space):

@@ -18,7 +18,7 @@ PINNED = {
     for requirement in [Requirement(text)]
 }
 #: Extras that `make setup` installs; others, such as weights and the peers of the benchmarks, are for those who ask for them.
-INSTALLED = ("evidence", "docs", "dev")
+INSTALLED = ("evidence", "docs", "app", "dev")
 
 
 def ranges(*extras):

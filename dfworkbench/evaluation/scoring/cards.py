@@ -5,16 +5,18 @@ import io
 from html import escape
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dfworkbench.core.html import note_html, wrap
-from dfworkbench.core.palette import score_hex
+from dfworkbench.core.palette import score_hex, score_rgb
 from dfworkbench.core.timeline import spans
 from dfworkbench.evaluation.scoring.aggregate import RULES
 from dfworkbench.evaluation.scoring.results import FileScore, Scored, TrackScore
 
 _MAX_CARDS = 20
 _MAX_TRACKS = 12
-_BAR_PX = 320
+_BAR_PX, _BAR_HEIGHT_PX = 320, 16
+_GROUND, _MARK = (139, 147, 158, 71), (40, 48, 56, 255)
 
 
 def scored_html(scored: Scored) -> str:
@@ -63,11 +65,11 @@ def _track_html(track: TrackScore, file: FileScore) -> str:
     remark = f"<br>{escape(track.remark)}" if track.doubt else ""
     pale = ";opacity:.6" if track.doubt else ""
     return (
-        '<div style="display:flex;align-items:center;gap:14px;padding:5px 0;'
+        '<div style="display:flex;flex-wrap:wrap;align-items:center;gap:4px 14px;padding:5px 0;'
         f'border-top:1px solid var(--dfw-line){pale}">'
         f'<div style="width:150px"><b>track {track.track}</b> {_chip(track.fake_probability)}<br>'
         f'<span class="dfw-hint">{track.count}{length}{remark}</span></div>'
-        f'<div style="width:430px">{_strip_html(track)}</div>{timeline_svg(track, file)}</div>'
+        f'<div style="flex:1 1 386px;max-width:430px;min-width:0">{_strip_html(track)}</div>{timeline_html(track, file)}</div>'
     )
 
 
@@ -85,33 +87,43 @@ def _strip_html(track: TrackScore, height: int = 64) -> str:
     buffer = io.BytesIO()
     Image.fromarray(np.concatenate(track.pictures(), axis=1)).save(buffer, format="JPEG", quality=88)
     source = base64.b64encode(buffer.getvalue()).decode()
-    look = f'alt="{track.shows}s of track {track.track}" style="height:{height}px;border-radius:3px"'
+    look = f'alt="{track.shows}s of track {track.track}" style="max-height:{height}px;max-width:100%;border-radius:3px"'
     return f'<img {look} src="data:image/jpeg;base64,{source}">'
 
 
-def timeline_svg(track: TrackScore, file: FileScore) -> str:
+def timeline_html(track: TrackScore, file: FileScore) -> str:
     """A bar over the length of the file: grey where the person is not seen, else coloured by fake probability.
 
-    A picture has no time; there the bar is filled up to the probability.
+    A picture has no time; there the bar is filled up to the probability, with a mark at 0.5. It is a PNG: what shows notebooks
+    that are not trusted (JupyterLab, GitHub) leaves out SVG.
     """
-    words = '<text x="{x}" y="34" text-anchor="{side}" font-size="10" fill="currentColor" opacity=".65">{text}</text>'
-    if file.kind != "video":
-        filled = 0.0 if np.isnan(track.fake_probability) else track.fake_probability
-        marks = (
-            f'<rect x="0" y="4" width="{filled * _BAR_PX:.1f}" height="16" fill="{score_hex(track.fake_probability)}"/>'
-        )
-        marks += f'<line x1="{_BAR_PX / 2}" x2="{_BAR_PX / 2}" y1="1" y2="23" stroke="currentColor" stroke-width="1"/>'
-        ends = "real", "fake"
-    else:
-        edges = spans(track.times) / max(file.duration_s, 1e-9)
-        marks = "".join(
-            f'<rect x="{a * _BAR_PX:.1f}" y="4" width="{max((b - a) * _BAR_PX, 1) + 0.6:.1f}" height="16" fill="{score_hex(p)}"/>'
-            for (a, b), p in zip(np.clip(edges, 0, 1), track.probabilities, strict=True)
-        )
-        ends = "0 s", f"{file.duration_s:.1f} s"
-    text = words.format(x=0, side="start", text=ends[0]) + words.format(x=_BAR_PX, side="end", text=ends[1])
-    ground = f'<rect x="0" y="4" width="{_BAR_PX}" height="16" rx="2" fill="#8b939e" opacity=".28"/>'
-    size = (
-        f'viewBox="0 0 {_BAR_PX} 38" width="{_BAR_PX}" height="38"'  # with a viewBox a narrow page scales it, not cuts
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(np.repeat(_bar_pixels(track, file)[None], 2 * _BAR_HEIGHT_PX, axis=0)).save(buffer, format="PNG")
+    source = base64.b64encode(buffer.getvalue()).decode()
+    video = file.kind == "video"
+    words = f"timeline of track {track.track}" if video else f"probability of track {track.track}"
+    seen = track.probabilities[~np.isnan(track.probabilities)]
+    span = f", fake probability {seen.min():.2f} to {seen.max():.2f}" if len(seen) else ", no score"
+    left, right = ("0 s", f"{file.duration_s:.1f} s") if video else ("real", "fake")
+    return (
+        f'<div style="width:min({_BAR_PX}px,100%)"><img alt="{words}: {track.count}{span}" width="{_BAR_PX}" '
+        f'height="{_BAR_HEIGHT_PX}" style="max-width:100%;display:block" src="data:image/png;base64,{source}">'
+        '<div class="dfw-hint" style="display:flex;justify-content:space-between;font-size:10px">'
+        f"<span>{left}</span> <span>{right}</span></div></div>"
     )
-    return f'<svg {size} role="img" shape-rendering="crispEdges">{ground}{marks}{text}</svg>'
+
+
+def _bar_pixels(track: TrackScore, file: FileScore) -> NDArray[np.uint8]:
+    """One row of the bar, `(2 * _BAR_PX, 4)` RGBA."""
+    row = np.tile(np.array([_GROUND], dtype=np.uint8), (2 * _BAR_PX, 1))
+    if file.kind == "video":
+        edges = np.clip(spans(track.times) / max(file.duration_s, 1e-9), 0, 1) * len(row)
+        for (start, end), rgb in zip(edges.round().astype(int), score_rgb(track.probabilities), strict=True):
+            row[start : max(end, start + 2)] = (*rgb, 255)
+        return row
+    filled = 0.0 if np.isnan(track.fake_probability) else track.fake_probability
+    row[: round(filled * len(row))] = (*score_rgb(track.fake_probability), 255)
+    row[_BAR_PX - 1 : _BAR_PX + 1] = _MARK
+    return row

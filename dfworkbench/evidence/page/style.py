@@ -5,7 +5,7 @@ import re
 #: Parts of a case file, on the page as in a notebook.
 _PARTS = """
 .dfw .first {border: 1.5px solid var(--dfw-line); border-top: 5px solid #0b4f86; border-radius: 4px; padding: 14px 20px 12px}
-.dfw .first h1 {font-size: 22px; margin: 0 0 4px}
+.dfw .first h1 {font-size: 22px; margin: 0 0 4px; overflow-wrap: anywhere}
 .dfw .first h2 {border: none; font-size: 11.5px; letter-spacing: .06em; text-transform: uppercase; color: var(--dfw-soft);
   margin: 14px 0 2px; padding: 0}
 .dfw .first ul {margin: 2px 0 4px; padding-left: 20px}

@@ -90,12 +90,13 @@ def check_heads(folder: Path, log: Checked, closing_head: str) -> Iterator[Findi
         yield _check_results(values, _examined(log))
 
 
-def check_inputs(log: Checked, evidence: Sequence[Path]) -> Iterator[Finding]:
+def check_inputs(log: Checked, evidence: Sequence[Path], root: Path) -> Iterator[Finding]:
     """One finding per file of evidence, and per input that a rerun would need.
 
     Args:
         log: The log of the case.
         evidence: Files, or folders of them, that are said to be the evidence. What is not among them is looked for where it lay.
+        root: Folder of the workspace, from which relative paths of the log count.
     """
     inputs = [entry.data for entry in log.entries if entry.event == INPUT and entry.data.get("role") != EVIDENCE_AFTER]
     examined = {str(data.get("sha256")): str(data.get("path")) for data in inputs if data.get("role") == EVIDENCE}
@@ -112,7 +113,7 @@ def check_inputs(log: Checked, evidence: Sequence[Path]) -> Iterator[Finding]:
     for data in inputs:
         given = data.get("role") == EVIDENCE and not seen.isdisjoint((str(data.get("sha256")), str(data.get("path"))))
         if not given:
-            yield _check_input(data)
+            yield _check_input(data, root)
 
 
 def _files_named(path: Path, names: Collection[str]) -> list[Path]:
@@ -171,13 +172,14 @@ def _check_results(case: Mapping[str, Any], examined: Entry | None) -> Finding:
     return _equal(name, recorded == {found}, f"their hash is {found}, recorded was {', '.join(sorted(recorded))}")
 
 
-def _check_input(data: Mapping[str, Any]) -> Finding:
+def _check_input(data: Mapping[str, Any], root: Path) -> Finding:
     path, role = str(data.get("path")), str(data.get("role"))
     name = f"{path} ({role})"
     try:
         if _NETWORK_PATH.match(path):
             raise MediaError("it was read from another machine")
-        found = hash_input(Path(path)).sha256
+        below = root / path  # earlier records have absolute paths, or paths from the folder where the command was typed
+        found = hash_input(below if below.exists() else Path(path)).sha256
     except (MediaError, OSError, ValueError):  # ValueError: a path with a zero byte
         why = "name it with --evidence PATH" if role == EVIDENCE else "the run cannot be reproduced from here"
         return Finding(name, ELSEWHERE, why)

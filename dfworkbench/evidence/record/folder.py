@@ -55,6 +55,17 @@ def cases_folder(workspace: Workspace) -> Path:
     return workspace.root / "report" / "cases"
 
 
+def place_of(path: Path | str, root: Path) -> str:
+    """A path as a case names it, which is sent to others: relative to the workspace, of what lies elsewhere the name alone.
+
+    A path that was given relative to another folder stays as it was given.
+    """
+    given = Path(path)
+    if not given.is_absolute():
+        return str(path)
+    return str(given.relative_to(root)) if given.is_relative_to(root) else given.name
+
+
 def hash_input(path: Path) -> InputHash:
     """Hash a file, piece by piece; it is opened for reading only.
 
@@ -83,15 +94,16 @@ class Record:
 
     Args:
         folder: A folder that does not exist yet (see `Record.create`).
+        root: Folder of the workspace, by which inputs are named (see `place_of`); None names them as they were given.
         **opened: What the first entry records: command, settings, examiner.
 
     Raises:
         OutputError: The folder exists or cannot be made.
     """
 
-    def __init__(self, folder: Path, **opened: Any) -> None:
+    def __init__(self, folder: Path, root: Path | None = None, **opened: Any) -> None:
         utc_now()  # a wrong SOURCE_DATE_EPOCH is refused before a folder is made
-        self.folder = folder
+        self.folder, self._root = folder, root
         self._examination_head = ""
         with explain_write(folder, "a case"):
             folder.mkdir(parents=True)
@@ -99,7 +111,7 @@ class Record:
         self.add(OPENED, format=FORMAT, **opened)
 
     @classmethod
-    def create(cls, cases: Path, case: str, **opened: Any) -> Self:
+    def create(cls, cases: Path, case: str, root: Path | None = None, **opened: Any) -> Self:
         """Open a record in a new folder: `case`, or `case-2` and so on where that is taken. Nothing is ever overwritten.
 
         The first entry names the head of the case that was there before.
@@ -107,13 +119,14 @@ class Record:
         Args:
             cases: Folder of all cases.
             case: Name of the case, which can be that of a folder (`core.safe_paths.require_folder_name`).
+            root: As in `Record`.
             **opened: What the first entry records besides.
         """
         earlier: dict[str, str] = {}
         for number in range(1, _MOST_FOLDERS):
             folder = cases / (case if number == 1 else f"{case}-{number}")
             try:
-                return cls(folder, case=case, **({"earlier": earlier} if earlier else {}), **opened)
+                return cls(folder, root, case=case, **({"earlier": earlier} if earlier else {}), **opened)
             except OutputError as error:
                 if error.errno != errno.EEXIST:
                     raise
@@ -148,9 +161,12 @@ class Record:
             MediaError: It is missing, no regular file, or cannot be read; nothing was recorded.
         """
         found = hash_input(path)
-        target = {} if found.target is None else {"target": readable(found.target)}
-        self.add(INPUT, path=readable(found.path), bytes=found.bytes, sha256=found.sha256, role=role, **target)
+        target = {} if found.target is None else {"target": self._place(found.target)}
+        self.add(INPUT, path=self._place(found.path), bytes=found.bytes, sha256=found.sha256, role=role, **target)
         return found
+
+    def _place(self, path: Path) -> str:
+        return readable(path if self._root is None else place_of(path, self._root))
 
     def examined(self, **data: Any) -> str:
         """Record that the last result is in, and return the examination head; outputs that are to show it come after."""

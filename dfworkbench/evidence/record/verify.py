@@ -9,8 +9,9 @@ from dfworkbench.core.errors import DataNotFoundError, ParameterError
 from dfworkbench.core.hash_chain import Checked, check_chain
 from dfworkbench.core.html import html_table, note_html, wrap
 from dfworkbench.core.safe_paths import printable
+from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.evidence.record.checks import Finding, check_heads, check_inputs, check_outputs
-from dfworkbench.evidence.record.folder import FORMAT, LOG
+from dfworkbench.evidence.record.folder import FORMAT, LOG, cases_folder
 from dfworkbench.evidence.record.rerun import check_rerun
 
 
@@ -65,7 +66,8 @@ def verify_case(
 ) -> Verification:
     """Hash everything again and compare it with the record.
 
-    Inputs are looked for where the log says that they lay. The evidence can be named, since it may lie elsewhere by now.
+    Inputs are looked for where the log says that they lay, from the workspace. The evidence can be named, since it may lie
+    elsewhere by now.
 
     Args:
         folder: The case.
@@ -83,10 +85,16 @@ def verify_case(
     findings = (
         *check_outputs(folder, log),
         *check_heads(folder, log, closing_head.strip().lower()),
-        *check_inputs(log, [Path(path) for path in evidence]),
+        *check_inputs(log, [Path(path) for path in evidence], _workspace_of(folder)),
         *(() if rerun is None else check_rerun(folder, Path(rerun))),
     )
     return Verification(folder, findings, log.head)
+
+
+def _workspace_of(folder: Path) -> Path:
+    """The workspace in whose report/cases/ the case lies; of a case that was sent on, the one that is used here."""
+    above = folder.absolute().parents
+    return above[2] if len(above) > 2 and above[0] == cases_folder(Workspace(above[2])) else find_workspace().root
 
 
 def _read_log(folder: Path) -> bytes:
