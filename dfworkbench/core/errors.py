@@ -65,3 +65,7 @@ class MissingDependencyError(WorkbenchError, ImportError):
 
 class NotebookError(WorkbenchError):
     """A notebook stopped in one of its cells."""
+
+
+class AnswerError(WorkbenchError):
+    """An answer of a lab is missing or wrong."""
