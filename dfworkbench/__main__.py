@@ -1,4 +1,4 @@
-"""The command line: `dfworkbench lab | doctor | demo | demo-data | extract | train | score | zoo | judge | report | import | run`.
+"""The command line: `dfworkbench lab | doctor | demo | demo-data | extract | train | score | zoo | judge | report | …`.
 
 Every command does what a notebook does, with the same settings: where a command has a settings class
 (`notebook.commands.SUBCOMMANDS`), its fields are the flags. Heavy imports stand inside the command that needs them.
@@ -72,6 +72,23 @@ def _run(given: argparse.Namespace) -> int:
 
     executed = run_notebook(given.notebook, given.p, given.output)
     say(f"executed notebook: {executed}\npage:              {executed.with_suffix('.html')}")
+    return 0
+
+
+def _grade(given: argparse.Namespace) -> int:
+    from dfworkbench.notebook.labs.submissions import grade_folder, key_text, write_grades
+
+    if (given.folder is None) == (not given.key):
+        raise ParameterError(
+            "dfworkbench grade: expected either a folder of notebooks that were handed in, or --key LAB. Name one of them."
+        )
+    if given.key:
+        say(key_text(given.key.removeprefix("labs/"), given.seed))
+        return 0
+    grades = grade_folder(given.folder)
+    say(grades.drop(columns=["given"]).to_string(index=False))
+    if given.table:
+        say(f"written: {write_grades(grades, given.table)}")
     return 0
 
 
@@ -339,6 +356,20 @@ COMMANDS: dict[str, Command] = {
             "notebook": {"help": "a name such as 02_train, or a path"},
             "-p": {**_PAIRS, "help": "a parameter"},
             "--output": {"type": Path, "help": "the executed notebook (default: report/notebooks/NOTEBOOK.ipynb)"},
+        },
+    ),
+    "grade": Command(
+        "grade a folder of labs that were handed in, without running them; or show the answers of one",
+        _grade,
+        {
+            "folder": {"nargs": "?", "type": Path, "help": "notebooks that were handed in, also in folders below it"},
+            "--table": {
+                "type": Path,
+                "metavar": "CSV",
+                "help": "also write the grades, with the answers that were given",
+            },
+            "--key": {"default": "", "metavar": "LAB", "help": "right answers of a lab, and how they come about"},
+            "--seed": {"type": int, "default": 0, "help": "for --key: of the data (default: 0)"},
         },
     ),
 }

@@ -1,5 +1,7 @@
 """Fine detail of a picture against the noise of its background: what lab 1 looks at, and lab 4 learns from."""
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +29,7 @@ def bands(picture: Pixels, edges: tuple[float, ...]) -> list[Map]:
     """
     grey = picture.astype(np.float32) @ _LUMA
     blurred = [grey if edge == 0 else np.asarray(cv2.GaussianBlur(grey, (0, 0), edge), np.float32) for edge in edges]
-    return [np.square(finer - coarser) for finer, coarser in zip(blurred, blurred[1:], strict=False)]
+    return [np.square(finer - coarser) for finer, coarser in pairwise(blurred)]
 
 
 def detail_map(picture: Pixels) -> Map:

@@ -62,7 +62,9 @@ def crop_matrix(landmarks: NDArray[np.float64], side_px: int, zoom: float) -> ND
 def face_crop(shot: Shot, side_px: int, zoom: float) -> Pixels:
     """The square around a face, `(side_px, side_px, 3)`; see `crop_matrix`."""
     matrix = crop_matrix(shot.landmarks, side_px, zoom)
-    smooth = cv2.GaussianBlur(shot.picture, (0, 0), max(0.3, 0.4 / matrix[0, 0]))  # or fine detail would turn into noise
+    smooth = cv2.GaussianBlur(
+        shot.picture, (0, 0), max(0.3, 0.4 / matrix[0, 0])
+    )  # or fine detail would turn into noise
     return np.asarray(cv2.warpAffine(smooth, matrix, (side_px, side_px), borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
 

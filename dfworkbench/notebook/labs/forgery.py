@@ -23,7 +23,7 @@ FURTHER = 16  #: people of the last part
 LEVEL = 0.05  #: a guesser reaches the asked number of hits with at most this probability
 _QUALITY = 0.6  # cameras with enough noise that its absence shows
 _NO_GRAIN = ForgerySettings(grain=(0.0, 0.0))
-_DONORS, _FURTHER = 500, 300  # people with other parts
+_DONORS, _POOL, _FURTHER = 500, 4, 300  # first donor of the gallery, how many there are, first person of the last part
 _SMOOTH, _PLAIN = -0.2, -0.12  # detail of a face that shows a trace, and of one that does not
 _UNCLEAR = 0.012  # so close to the line a dot may be counted or not
 _MOST_TRIED = 30  # people for one place of the gallery
@@ -36,8 +36,12 @@ class ForgeryAnswers(LabSettings):
 
     answer_1: Answer = Field(default=(), description="Your guess: numbers of the forged pictures")
     answer_2: Answer = Field(default=(), description="Numbers of the forged pictures, by their detail maps")
-    answer_3: int | None = Field(default=None, ge=1, description="Number of the picture in which only the mouth is forged")
-    answer_4: int | None = Field(default=None, ge=0, description="Forged faces with grain that the map still gives away")
+    answer_3: int | None = Field(
+        default=None, ge=1, description="Number of the picture in which only the mouth is forged"
+    )
+    answer_4: int | None = Field(
+        default=None, ge=0, description="Forged faces with grain that the map still gives away"
+    )
     answer_5: int | None = Field(default=None, ge=0, description="Hits that a guesser hardly reaches")
 
 
@@ -76,7 +80,7 @@ class ForgeryLab(Lab[ForgeryAnswers]):
         people = range(_FURTHER, _FURTHER + FURTHER)
 
         def forge(person: int, settings: ForgerySettings) -> Shot:
-            return studio.forged(person, person + _DONORS, 0, "Deepfakes", settings)
+            return studio.forged(person, _FURTHER + (person + 1 - _FURTHER) % FURTHER, 0, "Deepfakes", settings)
 
         rows: dict[str, Callable[[int], Shot]] = {
             "genuine": lambda person: studio.genuine(person, 0),
@@ -213,7 +217,9 @@ class ForgeryLab(Lab[ForgeryAnswers]):
         reached = sum(self.chances[given:])
         if reached > LEVEL:
             return f"Somebody who guesses has {given} or more hits with a probability of {reached:.1%}."
-        return f"Rarer than {LEVEL:.0%}, but so are fewer hits than {write_value(given)}. Add up the bars from the right."
+        return (
+            f"Rarer than {LEVEL:.0%}, but so are fewer hits than {write_value(given)}. Add up the bars from the right."
+        )
 
 
 def _clear_case(studio: Studio, kind: str, people: "count[int]") -> Shot:
@@ -221,7 +227,9 @@ def _clear_case(studio: Studio, kind: str, people: "count[int]") -> Shot:
     tried = []
     for _ in range(_MOST_TRIED):
         person = next(people)
-        shot = studio.forged(person, person + _DONORS, 0, kind, _NO_GRAIN) if kind else studio.genuine(person, 0)
+        shot = (
+            studio.forged(person, _DONORS + person % _POOL, 0, kind, _NO_GRAIN) if kind else studio.genuine(person, 0)
+        )
         face, mouth = detail_of(shot, skin(shot)), detail_of(shot, around_mouth(shot))
         if kind == "NeuralTextures":
             lacking = max(mouth - _SMOOTH, _PLAIN - face)

@@ -70,10 +70,12 @@ def plot_rows(detail: Mapping[str, Sequence[float]]) -> Figure:
     """Detail of faces, a dot each: a row of genuine ones and rows of forged ones; a line through the lowest genuine one."""
     figure = new_figure(8.6, 3.3, "Detail of the skin, a dot per face", "dashed: the smoothest genuine face")
     axes = figure.subplots()
-    for row, (word, values) in enumerate(detail.items()):
+    for row, values in enumerate(detail.values()):
         colour = FAKE_COLOUR if row else REAL_COLOUR
         ordered = np.sort(values)
-        axes.scatter(ordered, row + 0.2 * (np.arange(len(ordered)) % 3 - 1), s=42, color=colour, edgecolors="white", zorder=3)
+        axes.scatter(
+            ordered, row + 0.2 * (np.arange(len(ordered)) % 3 - 1), s=42, color=colour, edgecolors="white", zorder=3
+        )
     axes.axvline(min(next(iter(detail.values()))), color=INK, linewidth=1.2, linestyle=DASHED)
     name_rows(axes, list(detail))
     axes.set_xlabel("fine detail of the skin over that of the background, powers of ten")

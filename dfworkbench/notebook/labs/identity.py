@@ -36,13 +36,14 @@ class IdentityAnswers(LabSettings):
     answer_3: float | None = Field(
         default=None, ge=0, le=1, description="Share of the genuine clips of swapped people that are called fake"
     )
-    answer_4: tuple[str, ...] = Field(default=(), description="People who must be on the side of the person named below")
+    answer_4: tuple[str, ...] = Field(
+        default=(), description="People who must be on the side of the person named below"
+    )
     answer_5: tuple[str, ...] = Field(default=(), description="People of a test split without a leak")
 
 
 class IdentityLab(Lab[IdentityAnswers]):
-    """Clips of 24 people, half of them genuine and half swapped within rings, and a detector on small pictures of them.
-    """
+    """Clips of 24 people, half of them genuine and half swapped within rings, and a detector on small pictures of them."""
 
     name = "lab_2_leakage_by_identity"
     answers_class = IdentityAnswers
@@ -57,7 +58,9 @@ class IdentityLab(Lab[IdentityAnswers]):
         """Carrier -> donor, of the people who are swapped."""
         order = np.random.default_rng((self.seed, 202)).permutation(PEOPLE)[: sum(RINGS)]
         rings = np.split(order, np.cumsum(RINGS)[:-1])
-        return {int(carrier): int(donor) for ring in rings for carrier, donor in zip(ring, np.roll(ring, 1), strict=True)}
+        return {
+            int(carrier): int(donor) for ring in rings for carrier, donor in zip(ring, np.roll(ring, 1), strict=True)
+        }
 
     @cached_property
     def _shots(self) -> list[Shot]:
@@ -297,7 +300,9 @@ class IdentityLab(Lab[IdentityAnswers]):
         counts = people[chosen]["label"].value_counts()
         for label, word in ((REAL, "shown genuine"), (FAKE, "swapped")):
             if counts.get(label, 0) < FEWEST:
-                return f"Your test split has {counts.get(label, 0)} people who are {word}; at least {FEWEST} are needed."
+                return (
+                    f"Your test split has {counts.get(label, 0)} people who are {word}; at least {FEWEST} are needed."
+                )
         if len(given) > PEOPLE // 2:
             return f"{len(given)} of {PEOPLE} people are tested on; leave at least half for training."
         return ""

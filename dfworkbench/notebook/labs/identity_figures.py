@@ -27,7 +27,11 @@ from dfworkbench.show.plots.style import (
 def plot_people(pictures: Sequence[NDArray[np.uint8]], labels: Sequence[int], names: Sequence[str]) -> Figure:
     """A picture of every person, framed by its label."""
     return plot_faces(
-        pictures, labels, names, columns=12, title="Everybody once: green frames are genuine, orange ones are face swaps"
+        pictures,
+        labels,
+        names,
+        columns=12,
+        title="Everybody once: green frames are genuine, orange ones are face swaps",
     )
 
 
@@ -59,7 +63,9 @@ def plot_split(videos: pd.DataFrame) -> Figure:
 @house_style
 def plot_aucs(aucs: Mapping[str, Sequence[float]]) -> Figure:
     """AUC of many random splits of each kind as dots, their means as lines."""
-    figure = new_figure(8.4, 1.3 + 0.75 * len(aucs), "AUC on test clips, a dot per random split", "line: mean; dotted: chance level")
+    figure = new_figure(
+        8.4, 1.3 + 0.75 * len(aucs), "AUC on test clips, a dot per random split", "line: mean; dotted: chance level"
+    )
     axes = figure.subplots()
     rng = np.random.default_rng(0)  # spreads the dots only
     for row, (values, colour) in enumerate(zip(aucs.values(), SERIES, strict=False)):
@@ -74,7 +80,9 @@ def plot_aucs(aucs: Mapping[str, Sequence[float]]) -> Figure:
 @house_style
 def plot_strips(scores: Mapping[str, NDArray[np.float64]]) -> Figure:
     """Fake probabilities of several groups of clips, a dot per clip."""
-    figure = new_figure(8.4, 1.1 + 0.6 * len(scores), "Clips that the detector has not seen", "dotted: called fake to the right of it")
+    figure = new_figure(
+        8.4, 1.1 + 0.6 * len(scores), "Clips that the detector has not seen", "dotted: called fake to the right of it"
+    )
     axes = figure.subplots()
     rng = np.random.default_rng(0)
     for row, (word, values) in enumerate(scores.items()):

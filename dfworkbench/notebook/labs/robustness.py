@@ -32,7 +32,6 @@ PERTURBED = ("noise", "blur", "jpeg", "resize", "grey")
 LEVEL = 3  #: of the first, third and fourth question
 LIMIT = 0.05  #: share of unperturbed genuine pictures that may be flagged
 PLATFORM = "resize>jpeg"  #: what happens to an uploaded picture
-_DONORS = 500
 _FORGER = ForgerySettings(grain=(0.0, 0.3), colour_error=22.0)
 
 Matrix = NDArray[np.float64]
@@ -47,9 +46,13 @@ class RobustnessAnswers(LabSettings):
     answer_2: int | None = Field(
         default=None, ge=0, le=5, description="First level of JPEG at which colour beats texture; 0: none"
     )
-    answer_3: float | None = Field(default=None, ge=0, le=1, description="Share of the blurred genuine pictures that are flagged")
+    answer_3: float | None = Field(
+        default=None, ge=0, le=1, description="Share of the blurred genuine pictures that are flagged"
+    )
     answer_4: Literal["texture", "colour"] | None = Field(default=None, description="Detector for the platform")
-    answer_5: float | None = Field(default=None, ge=0, le=1, description="Lowest AUC of the chosen detector in the charts")
+    answer_5: float | None = Field(
+        default=None, ge=0, le=1, description="Lowest AUC of the chosen detector in the charts"
+    )
 
 
 class RobustnessLab(Lab[RobustnessAnswers]):
@@ -65,7 +68,7 @@ class RobustnessLab(Lab[RobustnessAnswers]):
         return [
             shot
             for person in range(PEOPLE_COUNT)
-            for shot in (studio.genuine(person, 0), studio.forged(person, person + _DONORS, 1, "Deepfakes", _FORGER))
+            for shot in (studio.genuine(person, 0), studio.forged(person, _donor(person), 1, "Deepfakes", _FORGER))
         ]
 
     @cached_property
@@ -75,7 +78,9 @@ class RobustnessLab(Lab[RobustnessAnswers]):
     def _features(self, pictures: list[Pixels], places: range) -> dict[str, Matrix]:
         regions = [self._regions[place] for place in places]
         return {
-            "texture": np.array([_texture(picture, face) for picture, (face, _) in zip(pictures, regions, strict=True)]),
+            "texture": np.array(
+                [_texture(picture, face) for picture, (face, _) in zip(pictures, regions, strict=True)]
+            ),
             "colour": np.array([_colour(picture, *both) for picture, both in zip(pictures, regions, strict=True)]),
         }
 
@@ -88,7 +93,10 @@ class RobustnessLab(Lab[RobustnessAnswers]):
         trained = range(PEOPLE_COUNT)
         features = self._features([self.shots[place].picture for place in trained], trained)
         labels = [int(self.shots[place].is_fake) for place in trained]
-        return {name: make_pipeline(StandardScaler(), LogisticRegression()).fit(features[name], labels) for name in DETECTORS}
+        return {
+            name: make_pipeline(StandardScaler(), LogisticRegression()).fit(features[name], labels)
+            for name in DETECTORS
+        }
 
     def changed(self, chain: str, level: int, place: int) -> Pixels:
         """A picture after a perturbation, or a chain of them; level 0 leaves it as it is."""
@@ -123,7 +131,9 @@ class RobustnessLab(Lab[RobustnessAnswers]):
     @cached_property
     def curves(self) -> pd.DataFrame:
         """AUC of both detectors under all conditions, with intervals over people."""
-        return pd.concat([robustness_of(self.scores[name], name, PEOPLE).curves for name in DETECTORS], ignore_index=True)
+        return pd.concat(
+            [robustness_of(self.scores[name], name, PEOPLE).curves for name in DETECTORS], ignore_index=True
+        )
 
     @cached_property
     def _platform_curves(self) -> pd.DataFrame:
@@ -160,7 +170,9 @@ class RobustnessLab(Lab[RobustnessAnswers]):
     def auc_table(self) -> ReadableTable:
         """The figures of the charts."""
         rows = {
-            f"{name}, {detector}": {"clean" if not level else f"level {level}": self.auc(detector, name, level) for level in (0, *LEVELS)}
+            f"{name}, {detector}": {
+                "clean" if not level else f"level {level}": self.auc(detector, name, level) for level in (0, *LEVELS)
+            }
             for name in PERTURBED
             for detector in DETECTORS
         }
@@ -190,7 +202,9 @@ class RobustnessLab(Lab[RobustnessAnswers]):
         platform = {name: self.auc(name, PLATFORM, LEVEL) for name in DETECTORS}
         best = max(platform, key=platform.__getitem__)
         chosen = answers.answer_4 or best
-        lowest = {name: min(self.auc(name, chain, n) for chain in PERTURBED for n in (0, *LEVELS)) for name in DETECTORS}
+        lowest = {
+            name: min(self.auc(name, chain, n) for chain in PERTURBED for n in (0, *LEVELS)) for name in DETECTORS
+        }
         return [
             Question(
                 f"the perturbation that lowers the AUC of the texture detector most at level {LEVEL}",
@@ -200,7 +214,7 @@ class RobustnessLab(Lab[RobustnessAnswers]):
                 ),
                 worst,
                 f"the texture row with the lowest value at level {LEVEL}",
-            ),  # fmt: skip
+            ),
             Question(
                 "the first level of JPEG at which the colour detector has the higher AUC (0: at none)",
                 lambda given: "" if given == overtaken else self._jpeg_hint(given),
@@ -216,11 +230,11 @@ class RobustnessLab(Lab[RobustnessAnswers]):
                 ),
                 round(genuine, 3),
                 "row blur of the second table: flagged genuine pictures / genuine pictures",
-            ),  # fmt: skip
+            ),
             Question(
                 "the detector for a platform that halves pictures and stores them as JPEG of quality 60",
                 lambda given: (
-                    "" if given == best else "Which of the two still knows something when pictures are resized, and then compressed?"
+                    "" if given == best else "Which of the two still works on pictures that were resized, and then compressed?"
                 ),
                 best,
                 f'lab.auc("texture", "{PLATFORM}", {LEVEL}) against lab.auc("colour", "{PLATFORM}", {LEVEL})',
@@ -247,6 +261,12 @@ class RobustnessLab(Lab[RobustnessAnswers]):
         return f"At level {given} it does, but not for the first time."
 
 
+def _donor(person: int) -> int:
+    """The next person of the same half, so that no face is trained on and tested."""
+    half = PEOPLE_COUNT // 2
+    return person // half * half + (person + 1) % half
+
+
 def _texture(picture: Pixels, face: NDArray[np.bool_]) -> list[float]:
     """Log energy of the skin and of the upper corners in three bands of detail, `(6,)`."""
     pairs = ((energy[face].mean(), corners(energy).mean()) for energy in bands(picture, (0, 1, 2, 4)))
@@ -266,5 +286,7 @@ def _neck(shot: Shot) -> NDArray[np.bool_]:
     down = chin - shot.landmarks[27]
     down = down / np.linalg.norm(down)
     aside = np.array([-down[1], down[0]])
-    corners_px = [chin + height * (d * down + s * aside) for d, s in ((0.12, 0.28), (0.12, -0.28), (0.3, 0.25), (0.3, -0.25))]
+    corners_px = [
+        chin + height * (d * down + s * aside) for d, s in ((0.12, 0.28), (0.12, -0.28), (0.3, 0.25), (0.3, -0.25))
+    ]
     return hull(np.array(corners_px), shot.picture.shape) > 0.5

@@ -20,7 +20,9 @@ def plot_steps(pictures: Mapping[str, Sequence[NDArray[np.uint8]]]) -> Figure:
     Args:
         pictures: Perturbation -> the picture as it is and at levels 1, 3 and 5, `(H, W, 3)` uint8 RGB.
     """
-    figure = new_figure(_CELL * len(pictures) + 0.5, _CELL * len(_HEADS) + 0.9, "One forged picture under perturbations")
+    figure = new_figure(
+        _CELL * len(pictures) + 0.5, _CELL * len(_HEADS) + 0.9, "One forged picture under perturbations"
+    )
     grid = figure.subplots(len(_HEADS), len(pictures), squeeze=False)
     for column, (name, steps) in enumerate(pictures.items()):
         for row, picture in enumerate(steps):

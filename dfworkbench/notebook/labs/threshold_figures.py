@@ -22,21 +22,36 @@ _CROWD = (50, 20)  # columns and rows: a thousand clips
 @house_style
 def plot_two_classes(scores: Classes, threshold: float, above: tuple[float, float]) -> Figure:
     """Distributions of the scores, the genuine ones upwards, and which shares lie above a threshold."""
-    figure = new_figure(8.4, 3.9, "Validation clips around the threshold", "coloured strongly: flagged, that is above the threshold")
+    figure = new_figure(
+        8.4, 3.9, "Validation clips around the threshold", "coloured strongly: flagged, that is above the threshold"
+    )
     axes = figure.subplots()
-    places, threshold_at = [logit(np.clip(values, *_ENDS)) for values in scores], float(logit(np.clip(threshold, *_ENDS)))
+    places, threshold_at = (
+        [logit(np.clip(values, *_ENDS)) for values in scores],
+        float(logit(np.clip(threshold, *_ENDS))),
+    )
     edges = np.linspace(*logit(_ENDS), 61)
     for place, sign, colour, word, share in zip(places, (1, -1), _COLOURS, _WORDS, above, strict=True):
         for part, alpha in ((place[place <= threshold_at], _PALE), (place[place > threshold_at], 0.95)):
             counts, _ = np.histogram(part, edges)
-            axes.bar(edges[:-1], sign * counts / len(place), np.diff(edges), align="edge", color=colour, alpha=alpha, linewidth=0)
+            axes.bar(
+                edges[:-1],
+                sign * counts / len(place),
+                np.diff(edges),
+                align="edge",
+                color=colour,
+                alpha=alpha,
+                linewidth=0,
+            )
         axes.text(
             0.985, 0.93 if sign > 0 else 0.07, f"{share:.1%} of the {word} clips are flagged", color=colour, fontweight="bold",
             ha="right", va="center", transform=axes.transAxes, bbox=GROUND,
         )  # fmt: skip
     _threshold_line(axes, threshold, threshold_at)
     most = 1.3 * np.abs(axes.get_ylim()).max()
-    axes.set(xlim=(edges[0], edges[-1]), ylim=(-most, most), yticks=[], xlabel="fake probability (stretched at both ends)")
+    axes.set(
+        xlim=(edges[0], edges[-1]), ylim=(-most, most), yticks=[], xlabel="fake probability (stretched at both ends)"
+    )
     axes.set_xticks(logit(np.array(_TICKS)), [f"{tick:g}" for tick in _TICKS])
     axes.axhline(0, color=SOFT, linewidth=0.8)
     axes.grid(False)
@@ -53,7 +68,9 @@ def plot_rates(scores: Classes, limit: float) -> Figure:
     for values, colour in zip(scores, _COLOURS, strict=True):
         axes.plot(places, (values[None] > places[:, None]).mean(axis=1), color=colour)
     axes.axhline(limit, color=INK, linewidth=1, linestyle=DASHED)
-    axes.text(0.008, limit + 0.012, f"allowed: {limit:.0%} of the genuine clips", fontsize=8.5, va="bottom", bbox=GROUND)
+    axes.text(
+        0.008, limit + 0.012, f"allowed: {limit:.0%} of the genuine clips", fontsize=8.5, va="bottom", bbox=GROUND
+    )
     axes.set(xlim=(0, 1), ylim=(0, 1.01), xlabel="threshold", ylabel="share of clips above it")
     axes.set_xticks(np.arange(0, 1.01, 0.1))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -74,14 +91,23 @@ def plot_crowd(one_in: int, above: tuple[float, float]) -> Figure:
     fakes = round(count / one_in)
     flagged_fakes, flagged_genuine = round(fakes * above[1]), round((count - fakes) * above[0])
     total = flagged_fakes + flagged_genuine
-    worth = f"{flagged_fakes} of the {total} flagged clips are fakes: {flagged_fakes / total:.0%}" if total else "nothing is flagged"
+    worth = (
+        f"{flagged_fakes} of the {total} flagged clips are fakes: {flagged_fakes / total:.0%}"
+        if total
+        else "nothing is flagged"
+    )
     figure = new_figure(8.4, 4.3, f"1,000 clips, one in {one_in} a fake", worth)
     axes = bare(figure.subplots())
     groups = (
         (f"fake, flagged ({flagged_fakes})", flagged_fakes, FAKE_COLOUR, 1.0),
         (f"fake, missed ({fakes - flagged_fakes})", fakes - flagged_fakes, FAKE_COLOUR, _PALE),
         (f"genuine, flagged ({flagged_genuine})", flagged_genuine, REAL_COLOUR, 1.0),
-        (f"genuine, not flagged ({count - fakes - flagged_genuine})", count - fakes - flagged_genuine, REAL_COLOUR, _PALE),
+        (
+            f"genuine, not flagged ({count - fakes - flagged_genuine})",
+            count - fakes - flagged_genuine,
+            REAL_COLOUR,
+            _PALE,
+        ),
     )
     start = 0
     for word, size, colour, alpha in groups:
@@ -90,7 +116,15 @@ def plot_crowd(one_in: int, above: tuple[float, float]) -> Figure:
         axes.scatter(places // rows, places % rows, s=34, color=[colour], alpha=alpha, label=word, **ring)
         start += size
     axes.set(xlim=(-0.8, columns - 0.2), ylim=(rows - 0.2, -0.8))
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, borderpad=0, borderaxespad=0.3, columnspacing=1.2, handletextpad=0.1)
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(0, 1.0),
+        ncols=4,
+        borderpad=0,
+        borderaxespad=0.3,
+        columnspacing=1.2,
+        handletextpad=0.1,
+    )
     return figure
 
 
@@ -105,8 +139,16 @@ def plot_precision(above: tuple[float, float], one_in: int) -> Figure:
         value = float(_precision(np.array(place), above))
         axes.plot([place], [value], "o", color=colour, markersize=8, markeredgecolor="white", zorder=3)
         side = {"ha": "right", "xytext": (-8, 6)}
-        axes.annotate(f"{word}: {value:.1%}", (place, value), textcoords="offset points", color=colour, fontweight="bold", **side)
-    axes.set(xscale="log", xlim=(share[0], 0.6), ylim=(-0.02, 1.06), xlabel="share of fakes among all clips", ylabel="share of fakes among flagged clips")
+        axes.annotate(
+            f"{word}: {value:.1%}", (place, value), textcoords="offset points", color=colour, fontweight="bold", **side
+        )
+    axes.set(
+        xscale="log",
+        xlim=(share[0], 0.6),
+        ylim=(-0.02, 1.06),
+        xlabel="share of fakes among all clips",
+        ylabel="share of fakes among flagged clips",
+    )
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"1 in {round(1 / value):,}"))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     return figure

@@ -48,7 +48,9 @@ class ThresholdLab(Lab[ThresholdAnswers]):
     @cached_property
     def _drawn(self) -> tuple[dict[str, tuple[Floats, Floats]], int]:
         rng = np.random.default_rng((self.seed, 303))
-        apart = rng.uniform(2.3, 2.7)  # standard deviations between the classes: binormal, and so calibrated at equal shares
+        apart = rng.uniform(
+            2.3, 2.7
+        )  # standard deviations between the classes: binormal, and so calibrated at equal shares
         draw = {
             split: tuple(
                 np.round(expit(apart * (sign * apart / 2 + rng.standard_normal(count))), 4) for sign in (-1, 1)
@@ -121,7 +123,10 @@ class ThresholdLab(Lab[ThresholdAnswers]):
         """How many test clips lie on either side of the threshold that was answered."""
         threshold = self._shown(answers)
         rows = {
-            f"{word} clips": {"flagged": int((scores > threshold).sum()), "not flagged": int((scores <= threshold).sum())}
+            f"{word} clips": {
+                "flagged": int((scores > threshold).sum()),
+                "not flagged": int((scores <= threshold).sum()),
+            }
             for word, scores in zip(("genuine", "fake"), self.test, strict=True)
         }
         return ReadableTable(pd.DataFrame.from_dict(rows, orient="index").rename_axis(f"threshold {threshold:g}"))
@@ -193,7 +198,8 @@ class ThresholdLab(Lab[ThresholdAnswers]):
                     0.05 * worth,
                     {
                         "That is the share of fakes that are flagged; asked is the share of flagged clips that are fakes.": hits,
-                        "That is the share if half of all clips were fakes, as in the test set.": hits / (hits + alarms or 1),
+                        "That is the share if half of all clips were fakes, as in the test set.": hits
+                        / (hits + alarms or 1),
                         "That is the share of flagged clips that are genuine.": 1 - worth,
                     },
                     "Divide the flagged fakes of a day by all flagged clips of that day, the genuine ones included.",
@@ -212,7 +218,9 @@ class ThresholdLab(Lab[ThresholdAnswers]):
     def _judge_threshold(self, given: float) -> str:
         alarms, hits = self.rates(given, "validation")
         if alarms > LIMIT:
-            return f"Above {given:g} lie {alarms:.1%} of the genuine validation clips; at most {LIMIT:.0%} may be flagged."
+            return (
+                f"Above {given:g} lie {alarms:.1%} of the genuine validation clips; at most {LIMIT:.0%} may be flagged."
+            )
         if hits < self.rates(self.threshold, "validation")[1] - _SLACK:
             return (
                 f"Above {given:g} lie only {alarms:.1%} of the genuine validation clips, and {hits:.1%} of the fakes. "
