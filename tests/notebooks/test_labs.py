@@ -210,7 +210,7 @@ def test_lab_4_blur_breaks_texture_and_not_colour():
     lab = open_lab("lab_4_robustness")
     assert lab.auc("texture", "noise", 0) > 0.85 > lab.auc("texture", "blur", 3)
     assert lab.auc("colour", "blur", 3) == pytest.approx(lab.auc("colour", "noise", 0), abs=0.03)
-    assert lab.flagged("texture", "blur", 0)[0] == 2  # 5 % of 36
+    assert lab.flagged("texture", "blur", 0)[0] == 2  # 5 % of 30
 
 
 def test_lab_5_shapley_values_add_up_and_the_marked_detector_looks_at_the_mark():

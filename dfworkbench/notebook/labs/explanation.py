@@ -186,7 +186,7 @@ class ExplanationLab(Lab[ExplanationAnswers]):
         shown = self._tested[:SHOWN]
         return plot_attributions(
             [example.crop for example in shown],
-            self.maps(detector)[:SHOWN],
+            list(self.maps(detector)[:SHOWN]),
             [example.mask for example in shown],
             detector,
         )

@@ -87,7 +87,7 @@ def plot_guesses(chances: Sequence[float]) -> Figure:
     """Probability of each number of hits for somebody who draws lots."""
     figure = new_figure(8.6, 3.1, f"Somebody who draws {len(chances) - 1} numbers by lot")
     axes = figure.subplots()
-    hits = np.arange(len(chances))
+    hits = list(range(len(chances)))
     axes.bar(hits, chances, 0.7, color=TRAIN_COLOUR, alpha=0.85)
     for place, value in zip(hits, chances, strict=True):
         axes.text(place, value + 0.008, f"{value:.1%}", ha="center", fontsize=8.5, color=INK)

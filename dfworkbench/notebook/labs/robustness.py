@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from dfworkbench.core.names import FAKE, REAL, STATUS_OK
 from dfworkbench.datasets.perturb.perturbations import LEVELS, Perturb, strengths_at
 from dfworkbench.evaluation.judging.robustness import CLEAN, robustness_of
-from dfworkbench.evaluation.metrics.interval import PEOPLE
+from dfworkbench.evaluation.metrics.interval import Judging
 from dfworkbench.notebook.labs.detail import bands, corners, skin
 from dfworkbench.notebook.labs.faces import Pixels, Shot, Studio
 from dfworkbench.notebook.labs.grading import Lab, LabSettings, Question, judge_number
@@ -26,13 +26,15 @@ from dfworkbench.show.tables import ReadableTable
 from dfworkbench.synthetic.forgeries.blend import face_height, hull
 from dfworkbench.synthetic.forgeries.settings import ForgerySettings
 
-SIZE_PX, PEOPLE_COUNT = 128, 72  #: half of the people are trained on
+SIZE_PX, PEOPLE_COUNT = 128, 60  #: half of the people are trained on
 DETECTORS = ("texture", "colour")
 PERTURBED = ("noise", "blur", "jpeg", "resize", "grey")
 LEVEL = 3  #: of the first, third and fourth question
 LIMIT = 0.05  #: share of unperturbed genuine pictures that may be flagged
 PLATFORM = "resize>jpeg"  #: what happens to an uploaded picture
 _FORGER = ForgerySettings(grain=(0.0, 0.3), colour_error=22.0)
+
+_JUDGING = Judging(unit="group", draws=300)  # of people; a thousand draws would take most of the time
 
 Matrix = NDArray[np.float64]
 
@@ -132,14 +134,14 @@ class RobustnessLab(Lab[RobustnessAnswers]):
     def curves(self) -> pd.DataFrame:
         """AUC of both detectors under all conditions, with intervals over people."""
         return pd.concat(
-            [robustness_of(self.scores[name], name, PEOPLE).curves for name in DETECTORS], ignore_index=True
+            [robustness_of(self.scores[name], name, _JUDGING).curves for name in DETECTORS], ignore_index=True
         )
 
     @cached_property
     def _platform_curves(self) -> pd.DataFrame:
         conditions = [self._scores(PLATFORM, level) for level in (0, *LEVELS)]
         tables = {name: pd.concat([tables[name] for tables in conditions], ignore_index=True) for name in DETECTORS}
-        curves = [robustness_of(table, name, PEOPLE).curves for name, table in tables.items()]
+        curves = [robustness_of(table, name, _JUDGING).curves for name, table in tables.items()]
         return pd.concat(curves, ignore_index=True)
 
     def auc(self, detector: str, chain: str, level: int) -> float:

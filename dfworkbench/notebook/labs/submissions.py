@@ -1,7 +1,7 @@
 """Grading a folder of handed-in labs: their answers are read and judged, and none of their code is run."""
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +122,7 @@ def _lab_of(notebook: nbformat.NotebookNode, path: Path) -> str:
     )
 
 
-def _injected(notebook: nbformat.NotebookNode) -> Mapping[str, Any]:
+def _injected(notebook: nbformat.NotebookNode) -> dict[str, Any]:
     """What a run was given besides the parameters cell: papermill writes a cell of `name = literal`."""
     cells = [cell for cell in notebook.cells if _INJECTED in cell.metadata.get("tags", [])]
     return dict(pair for cell in cells for pair in _literals(cell.source))

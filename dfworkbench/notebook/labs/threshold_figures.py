@@ -1,7 +1,10 @@
 """Figures of lab 3: two classes around a threshold, error rates over thresholds, a crowd of clips, precision over base rates."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 from numpy.typing import NDArray
@@ -30,7 +33,8 @@ def plot_two_classes(scores: Classes, threshold: float, above: tuple[float, floa
         [logit(np.clip(values, *_ENDS)) for values in scores],
         float(logit(np.clip(threshold, *_ENDS))),
     )
-    edges = np.linspace(*logit(_ENDS), 61)
+    low, high = (float(logit(end)) for end in _ENDS)
+    edges = np.linspace(low, high, 61)
     for place, sign, colour, word, share in zip(places, (1, -1), _COLOURS, _WORDS, above, strict=True):
         for part, alpha in ((place[place <= threshold_at], _PALE), (place[place > threshold_at], 0.95)):
             counts, _ = np.histogram(part, edges)
@@ -74,7 +78,7 @@ def plot_rates(scores: Classes, limit: float) -> Figure:
     axes.set(xlim=(0, 1), ylim=(0, 1.01), xlabel="threshold", ylabel="share of clips above it")
     axes.set_xticks(np.arange(0, 1.01, 0.1))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    legend_above(axes, dot_handles({f"{word} clips": c for word, c in zip(_WORDS, _COLOURS, strict=True)}), 2)
+    legend_above(axes, dot_handles({f"{word} clips": to_hex(c) for word, c in zip(_WORDS, _COLOURS, strict=True)}), 2)
     return figure
 
 
@@ -112,7 +116,7 @@ def plot_crowd(one_in: int, above: tuple[float, float]) -> Figure:
     start = 0
     for word, size, colour, alpha in groups:
         places = np.arange(start, start + size)
-        ring = {"edgecolors": INK, "linewidths": 0.9} if alpha == 1.0 else {"linewidths": 0}
+        ring: dict[str, Any] = {"edgecolors": INK, "linewidths": 0.9} if alpha == 1.0 else {"linewidths": 0}
         axes.scatter(places // rows, places % rows, s=34, color=[colour], alpha=alpha, label=word, **ring)
         start += size
     axes.set(xlim=(-0.8, columns - 0.2), ylim=(rows - 0.2, -0.8))
