@@ -83,7 +83,7 @@ def _grade(given: argparse.Namespace) -> int:
             "dfworkbench grade: expected either a folder of notebooks that were handed in, or --key LAB. Name one of them."
         )
     if given.key:
-        say(key_text(given.key.removeprefix("labs/"), given.seed))
+        say(key_text(given.key, given.seed))
         return 0
     grades = grade_folder(given.folder)
     say(grades.drop(columns=["given"]).to_string(index=False))

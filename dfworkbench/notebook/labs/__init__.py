@@ -29,11 +29,19 @@ def lab_class(name: str) -> Any:
     return getattr(importlib.import_module(module), cls)
 
 
-@lru_cache(maxsize=8)
 def open_lab(name: str, seed: int = 0) -> Any:
     """A lab with the data of a seed; what it has computed is kept, so that cells can be run again at once.
+
+    Args:
+        name: With or without its folder: "labs/lab_3_thresholds".
+        seed: Of the data.
 
     Raises:
         UnknownNameError: There is no such lab.
     """
+    return _kept(name.removeprefix("labs/"), seed)
+
+
+@lru_cache(maxsize=8)
+def _kept(name: str, seed: int) -> Any:
     return lab_class(name)(seed)
