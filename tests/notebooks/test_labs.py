@@ -58,7 +58,7 @@ WRONG = [
     (3, 2, lambda lab, key: 0.3, "all 2000 fake test clips"),
     (3, 3, lambda lab, key: round(lab.flagged(key["answer_1"], lab.one_in)[1]), "number of fakes"),
     (3, 3, lambda lab, key: round(50_000 * lab.rates(key["answer_1"])[0]), "half of all clips"),
-    (3, 3, lambda lab, key: 1, "Multiply"),
+    (3, 3, lambda lab, key: 99_999, "Multiply"),
     (3, 4, lambda lab, key: key["answer_2"], "share of fakes that are flagged; asked"),
     (3, 4, lambda lab, key: 0.94, "half of all clips were fakes"),
     (3, 4, lambda lab, key: 1 - key["answer_4"], "genuine"),
@@ -67,7 +67,6 @@ WRONG = [
     (4, 1, lambda lab, key: "noise", "Another one"),
     (4, 2, lambda lab, key: 0, "There is a level"),
     (4, 2, lambda lab, key: key["answer_2"] - 1, "the texture detector still has"),
-    (4, 2, lambda lab, key: 5, "not for the first time"),
     (4, 3, lambda lab, key: 0.11, "Divide the flagged genuine"),
     (4, 4, lambda lab, key: "texture", "resized, and then compressed"),
     (4, 5, lambda lab, key: 0.1, "smallest number"),
@@ -117,7 +116,8 @@ def test_a_wrong_answer_fails_with_a_message_of_its_own(number, answer, make, wo
     key = lab.key()
     wrong = make(lab, key)
     grades = lab.grade(answers_to(name, **key | {field: wrong}))
-    assert set(grades.hints()) == {field}, wrong
+    later = {"answer_5"} if (number, answer) == (4, 4) else set()  # it is about the detector that was chosen
+    assert {field} <= set(grades.hints()) <= {field} | later, wrong
     hint = grades.hints()[field]
     assert hint in lab.sentences._hints.values() if words == "?:" else words in hint, (wrong, hint)
     if not isinstance(key[field], (tuple, int)) and number != 3:
@@ -210,6 +210,7 @@ def test_lab_4_blur_breaks_texture_and_not_colour():
     lab = open_lab("lab_4_robustness")
     assert lab.auc("texture", "noise", 0) > 0.85 > lab.auc("texture", "blur", 3)
     assert lab.auc("colour", "blur", 3) == pytest.approx(lab.auc("colour", "noise", 0), abs=0.03)
+    assert "not for the first time" in lab._jpeg_hint(5)
     assert lab.flagged("texture", "blur", 0)[0] == 2  # 5 % of 30
 
 

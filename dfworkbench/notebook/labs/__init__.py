@@ -42,6 +42,6 @@ def open_lab(name: str, seed: int = 0) -> Any:
     return _kept(name.removeprefix("labs/"), seed)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)
 def _kept(name: str, seed: int) -> Any:
     return lab_class(name)(seed)

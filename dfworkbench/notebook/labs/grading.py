@@ -196,7 +196,7 @@ def judge_number(given: float, right: float, within: float, mistakes: Mapping[st
     """
     if abs(given - right) <= within * (1 + 1e-9):
         return ""
-    seen = (hint for hint, value in mistakes.items() if abs(given - value) <= max(within, _NEAR * abs(value)))
+    seen = (hint for hint, value in mistakes.items() if abs(given - value) <= max(_NEAR * abs(value), 1e-9))
     return next(seen, otherwise)
 
 

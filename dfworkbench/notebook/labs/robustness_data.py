@@ -123,11 +123,15 @@ class RobustnessData:
         curves = [robustness_of(table, name, _JUDGING).curves for name, table in tables.items()]
         return pd.concat(curves, ignore_index=True)
 
+    @cached_property
+    def _aucs(self) -> dict[tuple[str, str, int], float]:
+        rows = pd.concat([self.curves, self.platform_curves])
+        keys = zip(rows["detector"], rows["perturbation"], rows["level"], strict=True)
+        return {key: round(float(value), 3) for key, value in zip(keys, rows["value"], strict=True)}
+
     def auc(self, detector: str, chain: str, level: int) -> float:
         """AUC of a detector under one condition, as the table of AUCs shows it; `PLATFORM` counts as one."""
-        rows = self.curves if chain in PERTURBED else self.platform_curves
-        found = rows[(rows["detector"] == detector) & (rows["perturbation"] == chain) & (rows["level"] == level)]
-        return round(float(found["value"].iloc[0]), 3)
+        return self._aucs[detector, chain, level]
 
     def flagged(self, detector: str, chain: str, level: int) -> tuple[int, int]:
         """Genuine and forged pictures above the threshold that flags 5 % of the unperturbed genuine ones."""

@@ -41,7 +41,7 @@ def grade_folder(folder: Path) -> pd.DataFrame:
         )
     rows = [{"file": _plain(file.relative_to(folder).as_posix()), **_grade_row(file)} for file in files]
     columns = ["file", "lab", "seed", "points", "of", *_answer_columns(rows), "given", "note"]
-    return pd.DataFrame(rows).reindex(columns=columns).fillna("")
+    return pd.DataFrame(rows).reindex(columns=columns).astype(object).fillna("")
 
 
 def write_grades(grades: pd.DataFrame, path: Path) -> Path:
