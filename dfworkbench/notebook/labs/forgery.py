@@ -110,7 +110,7 @@ class ForgeryLab(Lab[ForgeryAnswers]):
 
     def gallery_figure(self) -> Figure:
         """The pictures with their numbers."""
-        return plot_gallery([shot.picture for shot in self.shots])
+        return plot_gallery([shot.picture for shot in self.shots], len(self.forged))
 
     def maps_figure(self) -> Figure:
         """The same pictures beside their detail maps."""

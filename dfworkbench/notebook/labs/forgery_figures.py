@@ -26,9 +26,9 @@ _ENDS = (-0.7, 0.7)  # of detail maps
 
 
 @house_style
-def plot_gallery(pictures: Sequence[Picture]) -> Figure:
-    """Pictures with their numbers."""
-    figure, places = _grid(len(pictures), "Which of these faces are forged?")
+def plot_gallery(pictures: Sequence[Picture], forged: int) -> Figure:
+    """Pictures with their numbers, and how many of them are forged."""
+    figure, places = _grid(len(pictures), f"Which {forged} of these {len(pictures)} faces are forged?")
     for number, (axes, picture) in enumerate(zip(places, pictures, strict=True), 1):
         axes.imshow(picture)
         _number(axes, number)
