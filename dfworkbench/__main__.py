@@ -83,6 +83,23 @@ def _run(given: argparse.Namespace) -> int:
     return 0
 
 
+def _grade(given: argparse.Namespace) -> int:
+    from dfworkbench.notebook.labs.submissions import grade_folder, key_text, write_grades
+
+    if (given.folder is None) == (not given.key):
+        raise ParameterError(
+            "dfworkbench grade: expected either a folder of notebooks that were handed in, or --key LAB. Name one of them."
+        )
+    if given.key:
+        say(key_text(given.key, given.seed))
+        return 0
+    grades = grade_folder(given.folder)
+    say(grades.drop(columns=["given"]).to_string(index=False))
+    if given.table:
+        say(f"written: {write_grades(grades, given.table)}")
+    return 0
+
+
 def _demo(given: argparse.Namespace) -> int:
     from dfworkbench.notebook.demo import run_demo
 
@@ -373,6 +390,20 @@ COMMANDS: dict[str, Command] = {
             "notebook": {"help": "a name such as 02_train, or a path"},
             "-p": {**_PAIRS, "help": "a parameter"},
             "--output": {"type": Path, "help": "the executed notebook (default: report/notebooks/NOTEBOOK.ipynb)"},
+        },
+    ),
+    "grade": Command(
+        "grade a folder of labs that were handed in, without running them; or show the answers of one",
+        _grade,
+        {
+            "folder": {"nargs": "?", "type": Path, "help": "notebooks that were handed in, also in folders below it"},
+            "--table": {
+                "type": Path,
+                "metavar": "CSV",
+                "help": "also write the grades, with the answers that were given",
+            },
+            "--key": {"default": "", "metavar": "LAB", "help": "right answers of a lab, and how they come about"},
+            "--seed": {"type": int, "default": 0, "help": "for --key: of the data (default: 0)"},
         },
     ),
 }

@@ -11,7 +11,7 @@ from dfworkbench.core.workspace import HOME_VARIABLE, Workspace
 #: Longest first: each file goes to one process, and what is started last must be short.
 LONGEST = (
     "browser/test_lab.py", "notebooks/test_run.py", "contracts/test_methods.py", "contracts/test_detectors.py",
-    "browser/test_app.py", "golden/test_zoo.py",
+    "browser/test_app.py", "golden/test_zoo.py", "notebooks/test_labs.py",
     "notebooks/test_09_benchmark.py", "notebooks/test_07_leakage.py", "notebooks/test_05_hypotheses.py",
     "extraction/test_extraction_kill.py", "notebooks/test_06_reconstruction.py", "notebooks/test_08_clues.py",
     "training/test_training.py", "packaging/test_wheel.py", "notebook/test_sweep.py", "fuzz/test_fuzz.py",

@@ -65,3 +65,11 @@ class MissingDependencyError(WorkbenchError, ImportError):
 
 class NotebookError(WorkbenchError):
     """A notebook stopped in one of its cells."""
+
+
+class AnswerError(WorkbenchError):
+    """An answer of a lab is missing or wrong."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows instead of a traceback: a student's answer is wrong, not the code."""
+        return [f"{type(self).__name__}: {self}"]

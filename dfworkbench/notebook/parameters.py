@@ -17,7 +17,7 @@ import nbformat
 from dfworkbench.core.errors import DataNotFoundError, ParameterError
 from dfworkbench.core.names import did_you_mean
 from dfworkbench.core.workspace import Workspace, find_workspace
-from dfworkbench.notebook.shipped import known_notebooks
+from dfworkbench.notebook.shipped import LABS, known_notebooks
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +52,9 @@ class Parameter:
 
 
 def find_notebook(name: str | Path, workspace: Workspace | None = None) -> Path:
-    """The notebook file that a name means: a path, or a stem such as "02_train" (see `shipped.known_notebooks`).
+    """The notebook file that a name means: a path, or a name such as "02_train" or "labs/lab_1_spot_the_forgery".
+
+    What the names mean says `shipped.known_notebooks`; that of a lab may be given without its folder.
 
     Raises:
         DataNotFoundError: With the closest name.
@@ -61,8 +63,9 @@ def find_notebook(name: str | Path, workspace: Workspace | None = None) -> Path:
     if path.suffix == ".ipynb" and path.is_file():
         return path.resolve()
     found = known_notebooks(workspace or find_workspace())
-    if path.stem in found and len(path.parts) == 1:
-        return found[path.stem]
+    known = found.get(path.stem)
+    if known is not None and (len(path.parts) == 1 or path.parts[:-1] == (LABS,) == (known.parent.name,)):
+        return known
     raise DataNotFoundError(
         f"there is no notebook {str(name)!r}.{did_you_mean(path.stem, found)} Known: {', '.join(sorted(found)) or 'none'}; a path "
         "to an .ipynb also works."

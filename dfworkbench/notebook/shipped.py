@@ -16,7 +16,9 @@ from dfworkbench.core.workspace import Workspace, atomic_path
 
 #: In the notebooks/ of a workspace: name of a copied notebook -> hash of its cells when it was copied.
 RECORD = ".dfworkbench.json"
-_PATTERN = "[0-9]*.ipynb"
+#: Folder of the graded labs within notebooks/.
+LABS = "labs"
+_PATTERNS = ("[0-9]*.ipynb", f"{LABS}/lab_[0-9]*.ipynb")
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def shipped_folder() -> Path:
 
 
 def known_notebooks(workspace: Workspace) -> dict[str, Path]:
-    """Name without suffix -> file, of all numbered notebooks that can be run.
+    """Name without folder and suffix -> file, of all numbered notebooks and labs that can be run.
 
     A notebook of the workspace goes before the shipped one of its name, unless it is a copy whose cells nobody edited: after an
     update the shipped one fits the package, and the copy may not.
@@ -65,7 +67,8 @@ def known_notebooks(workspace: Workspace) -> dict[str, Path]:
     if not _is_shipped(workspace.notebooks):
         copied = _read_record(workspace.notebooks)
         for file in _numbered(workspace.notebooks):
-            if file.stem not in found or _cells_hash(file) != copied.get(file.name, ""):
+            name = _name_in(workspace.notebooks, file)
+            if file.stem not in found or _cells_hash(file) != copied.get(name, ""):
                 found[file.stem] = file.resolve()
     return found
 
@@ -79,20 +82,22 @@ def copy_notebooks(workspace: Workspace) -> Copied:
         OutputError: The folder cannot be written to.
     """
     folder, done = workspace.notebooks, {"new": [], "updated": [], "kept": [], "unchanged": []}
-    shipped = _numbered(shipped_folder())
+    source_folder = shipped_folder()
+    shipped = _numbered(source_folder)
     if _is_shipped(folder):
         return Copied(unchanged=len(shipped))
     before = _read_record(folder)
     after = dict(before)
     for source in shipped:
-        target, hashed = folder / source.name, _cells_hash(source)
-        what = _what_to_do(target, hashed, before.get(source.name))
+        name, hashed = _name_in(source_folder, source), _cells_hash(source)
+        target = folder / name
+        what = _what_to_do(target, hashed, before.get(name))
         if what in ("new", "updated"):
             with atomic_path(target, "a notebook") as temporary:
                 shutil.copyfile(source, temporary)
         if hashed and _cells_hash(target) == hashed:
-            after[source.name] = hashed
-        done[what].append(source.name)
+            after[name] = hashed
+        done[what].append(name)
     if after != before:
         with atomic_path(folder / RECORD, "the record of the copied notebooks") as temporary:
             temporary.write_text(json.dumps(after, indent=1, sort_keys=True) + "\n", encoding="utf-8")
@@ -112,7 +117,12 @@ def _what_to_do(target: Path, shipped: str | None, copied: str | None) -> str:
 
 
 def _numbered(folder: Path) -> list[Path]:
-    return sorted(folder.glob(_PATTERN))
+    return [file for pattern in _PATTERNS for file in sorted(folder.glob(pattern))]
+
+
+def _name_in(folder: Path, file: Path) -> str:
+    """What the record calls a notebook: `00_start_here.ipynb`, `labs/lab_1_spot_the_forgery.ipynb`."""
+    return file.relative_to(folder).as_posix()
 
 
 def _is_shipped(folder: Path) -> bool:

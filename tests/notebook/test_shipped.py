@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dfworkbench.core.errors import OutputError, ParameterError
+from dfworkbench.core.errors import DataNotFoundError, OutputError, ParameterError
 from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.notebook import shipped
 from dfworkbench.notebook.lab import make_lab, open_lab
@@ -114,11 +114,24 @@ def test_run_takes_an_edited_copy_and_else_the_shipped_notebook(release, space):
     assert find_notebook("01_next", space) == found["01_next"]
 
 
+def test_labs_have_a_folder_of_their_own(release, space):
+    lab = write(release / "labs" / "lab_1_look.ipynb", "seed = 0")
+    assert copy_notebooks(space).new == ("00_start.ipynb", "01_next.ipynb", "labs/lab_1_look.ipynb")
+    mine = space.notebooks / "labs" / "lab_1_look.ipynb"
+    assert find_notebook("labs/lab_1_look", space) == lab.resolve()  # nobody edited the copy
+    write(mine, "seed = 7")
+    assert find_notebook("labs/lab_1_look", space) == find_notebook("lab_1_look", space) == mine.resolve()
+    write(lab, "seed = 1")
+    assert copy_notebooks(space).kept == ("labs/lab_1_look.ipynb",)
+    with pytest.raises(DataNotFoundError, match="lab_1_look"):
+        find_notebook("other/lab_1_look", space)
+
+
 def test_a_clone_uses_its_own_notebooks_and_gets_no_copies(tmp_path):
     clone = Workspace(shipped_folder().parent)
     assert shipped_folder() == Path(__file__).parents[2] / "notebooks"
     copied = copy_notebooks(clone)
-    assert copied.unchanged == len(list(shipped_folder().glob("*.ipynb")))
+    assert copied.unchanged == len(list(shipped_folder().rglob("*.ipynb")))
     assert not (shipped_folder() / RECORD).exists()
 
 

@@ -8,11 +8,13 @@ import nbformat
 import pytest
 
 from dfworkbench.notebook.fields import read_fields
+from dfworkbench.notebook.labs import LABS as lab_names
 from dfworkbench.notebook.parameters import read_parameters
 from dfworkbench.notebook.tidy import tidy_text
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
-NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+LABS = sorted(FOLDER.glob("labs/*.ipynb"))
+NOTEBOOKS = [*sorted(FOLDER.glob("*.ipynb")), *LABS]
 MOST_LINES, MOST_PARAMETERS, MOST_CELLS, MOST_FUNCTION_LINES = 15, 20, 25, 5
 
 
@@ -39,9 +41,13 @@ def test_the_first_five_notebooks_are_there():
     assert names[:5] == ["00_start_here", "01_data_extraction", "02_train", "03_inference", "04_evaluation"]
 
 
+def test_every_lab_is_there():
+    assert [path.stem for path in LABS] == sorted(lab_names)
+
+
 def test_stored_tidy(path, notebook):
     """No outputs, no execution counts, stable ids, fixed metadata."""
-    message = "run: python -m dfworkbench.notebook.tidy notebooks/*.ipynb"
+    message = "run: python -m dfworkbench.notebook.tidy notebooks/*.ipynb notebooks/labs/*.ipynb"
     assert path.read_text(encoding="utf-8") == tidy_text(notebook), message
     identifiers = [cell.id for cell in notebook.cells]
     assert len(set(identifiers)) == len(identifiers)

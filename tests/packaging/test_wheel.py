@@ -72,8 +72,10 @@ def installed(tmp_path_factory):
 
 def test_the_wheel_holds_the_notebooks_and_nothing_of_the_clone(installed):
     names = zipfile.ZipFile(installed.wheel).namelist()
-    stored = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
-    assert sorted(name.split("/")[-1] for name in names if name.startswith("dfworkbench/notebooks/")) == stored
+    stored = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "notebooks").rglob("*.ipynb"))
+    assert sorted(name for name in names if name.startswith("dfworkbench/notebooks/")) == [
+        f"dfworkbench/{n}" for n in stored
+    ]
     assert {name.split("/")[0].split("-")[0] for name in names} == {"dfworkbench"}
 
 
