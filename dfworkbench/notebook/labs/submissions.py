@@ -9,7 +9,7 @@ import nbformat
 import pandas as pd
 
 from dfworkbench.core.errors import DataNotFoundError, ParameterError, WorkbenchError
-from dfworkbench.core.workspace import explain_write
+from dfworkbench.datasets.tables import write_csv
 from dfworkbench.notebook.fields import write_value
 from dfworkbench.notebook.labs import LABS, lab_class, open_lab
 from dfworkbench.notebook.labs.grading import Grades
@@ -17,7 +17,6 @@ from dfworkbench.notebook.parameters import check_parameters, read_notebook, rea
 
 _MOST_BYTES = 50_000_000  # an executed lab has a few megabytes
 _INJECTED = "injected-parameters"
-_FORMULAS = ("=", "+", "-", "@", "\t")  # a spreadsheet would compute such a cell
 
 
 def grade_folder(folder: Path) -> pd.DataFrame:
@@ -39,7 +38,7 @@ def grade_folder(folder: Path) -> pd.DataFrame:
             f"grading labs: {folder} {'holds no .ipynb' if folder.is_dir() else 'is no folder'}; expected the notebooks that were "
             "handed in, also in folders below it. Name the folder that holds them."
         )
-    rows = [{"file": _plain(file.relative_to(folder).as_posix()), **_grade_row(file)} for file in files]
+    rows = [{"file": file.relative_to(folder).as_posix(), **_grade_row(file)} for file in files]
     columns = ["file", "lab", "seed", "points", "of", *_answer_columns(rows), "given", "note"]
     return pd.DataFrame(rows).reindex(columns=columns).astype(object).fillna("")
 
@@ -53,10 +52,7 @@ def write_grades(grades: pd.DataFrame, path: Path) -> Path:
     """
     if path.suffix != ".csv":
         raise ParameterError(f"writing grades: {path} is no .csv file; expected one. Name it grades.csv, say.")
-    with explain_write(path, "the grades"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        grades.to_csv(path, index=False)
-    return path
+    return write_csv(grades, path, "the grades")
 
 
 def grade_notebook(path: Path) -> tuple[Grades, int]:
@@ -98,7 +94,7 @@ def _grade_row(file: Path) -> dict[str, Any]:
     try:
         grades, seed = grade_notebook(file)
     except (WorkbenchError, OSError) as error:
-        return {"note": _plain(" ".join(str(error).split()))}
+        return {"note": " ".join(str(error).split())}
     words = {answer.name: answer.word for answer in grades.judged}
     given = "; ".join(f"{answer.name} {write_value(answer.given)}" for answer in grades.judged if not answer.is_missing)
     return {"lab": grades.lab, "seed": seed, "points": grades.points, "of": len(grades.judged), **words, "given": given}
@@ -139,7 +135,3 @@ def _literals(source: str) -> Iterator[tuple[str, Any]]:
                 yield statement.targets[0].id, ast.literal_eval(statement.value)
             except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
                 continue
-
-
-def _plain(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULAS) else text
