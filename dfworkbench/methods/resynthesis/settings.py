@@ -68,7 +68,7 @@ class ReconstructionSettings(Settings):
         description="Network whose stages are compared: plain (the plain detector of this notebook), a run in checkpoints/, "
         "imagenet or a file (VGG-19 as published), or random (VGG-19 with random weights, only to try the code).",
     )
-    first_epochs: int = Field(22, ge=1, le=1000, description="Passes over the real pictures in stage 1.")
+    first_epochs: int = Field(30, ge=1, le=1000, description="Passes over the real pictures in stage 1.")
     epochs: int = Field(4, ge=1, le=1000, description="Passes over the pictures in stage 2, and of the plain detector.")
     pixel: bool = Field(
         False,
