@@ -1,6 +1,6 @@
 """How do time and memory grow with the work? Each thing once, ten and a hundred times, every size in a process of its own.
 
-    python benchmarks/growth.py [extraction "long video" crowd scoring batches evaluation report runs] [--most 100]
+    python benchmarks/growth.py [extraction pictures "long video" crowd scoring batches evaluation report runs] [--most 100]
 
 Times are CPU seconds of the process and its children, without imports and preparation. Memory is how far the peak of the process
 rises above what it held before. `report` and `runs` need a run of the demo set in the workspace (`make demo`).
@@ -22,6 +22,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 #: What is done, its smallest size, and the unit of that.
 SIZES = {
     "extraction": (2, "clips of 32 frames"),
+    "pictures": (100, "photographs of the trial folder"),
     "long video": (100, "frames, of which 16 are searched"),
     "crowd": (1, "faces in a picture of 1280 px"),
     "scoring": (2, "clips of 32 frames"),

@@ -4,6 +4,8 @@ Each function prepares, outside the measured time, and returns what is then meas
 measured process would not need anyway: what a step holds in memory is counted on top of the imports and of a warm-up.
 """
 
+import itertools
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,6 +18,7 @@ import torch
 from bootstrap import make_table
 from numpy.typing import NDArray
 
+from dfworkbench.core.errors import DataNotFoundError
 from dfworkbench.core.workspace import Workspace, find_workspace
 from dfworkbench.datasets.tables import VIDEOS
 from dfworkbench.faces import FaceFinder, FaceSettings, faces_in_file
@@ -62,6 +65,24 @@ def extraction_of_videos(folder: Path, count: int) -> Work:
     table = VIDEOS.complete(
         [{"video_id": f"g/{path.name}", "dataset": "g", "path": path.name, "label": 0} for path in paths]
     )
+    space = Workspace(folder / "space")
+    return lambda: extract_table(table, folder, "g", space, FaceSettings(), workers=1, progress=False)
+
+
+def extraction_of_pictures(folder: Path, count: int) -> Work:
+    """Extract photographs of the trial folder, copied until there are so many, with one worker process."""
+    from dfworkbench.extraction.extract import extract_table
+
+    trials = Path(os.environ.get("DFWORKBENCH_TRIALS", "")) / "media" / "real_faces"
+    photographs = sorted(trials.rglob("*.jpg"))
+    if not photographs:
+        raise DataNotFoundError(
+            f"growth of pictures: no photographs in {trials}. Set DFWORKBENCH_TRIALS to the folder."
+        )
+    names = [f"{number:05d}.jpg" for number in range(count)]
+    for name, photograph in zip(names, itertools.cycle(photographs), strict=False):
+        shutil.copy(photograph, folder / name)
+    table = VIDEOS.complete([{"video_id": f"g/{name}", "dataset": "g", "path": name, "label": 0} for name in names])
     space = Workspace(folder / "space")
     return lambda: extract_table(table, folder, "g", space, FaceSettings(), workers=1, progress=False)
 
@@ -166,7 +187,7 @@ def _link(source: str, target: str) -> None:
 
 
 WORK: dict[str, Callable[[Path, int], Work]] = {
-    "extraction": extraction_of_videos, "long video": search_of_a_long_video, "crowd": search_of_a_crowd,
-    "scoring": scoring_of_files, "batches": batches_of_crops, "evaluation": evaluation_of_rows, "report": report_of_runs,
+    "extraction": extraction_of_videos, "pictures": extraction_of_pictures, "long video": search_of_a_long_video,
+    "crowd": search_of_a_crowd, "scoring": scoring_of_files, "batches": batches_of_crops, "evaluation": evaluation_of_rows, "report": report_of_runs,
     "runs": listing_of_runs,
 }  # fmt: skip
