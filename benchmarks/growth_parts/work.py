@@ -188,6 +188,6 @@ def _link(source: str, target: str) -> None:
 
 WORK: dict[str, Callable[[Path, int], Work]] = {
     "extraction": extraction_of_videos, "pictures": extraction_of_pictures, "long video": search_of_a_long_video,
-    "crowd": search_of_a_crowd, "scoring": scoring_of_files, "batches": batches_of_crops, "evaluation": evaluation_of_rows, "report": report_of_runs,
-    "runs": listing_of_runs,
+    "crowd": search_of_a_crowd, "scoring": scoring_of_files, "batches": batches_of_crops,
+    "evaluation": evaluation_of_rows, "report": report_of_runs, "runs": listing_of_runs,
 }  # fmt: skip
