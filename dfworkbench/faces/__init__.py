@@ -1,8 +1,8 @@
 """Faces: find them, connect them through a video, cut them out. Other rooms import these names from here."""
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from dfworkbench.core.lazy_names import lazy_names
 from dfworkbench.faces.settings import FaceSettings
 
 if TYPE_CHECKING:
@@ -41,8 +41,4 @@ __all__ = [
     "spec_for", "window_in",
 ]  # fmt: skip
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'dfworkbench.faces' has no attribute {name!r}")
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

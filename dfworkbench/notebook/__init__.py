@@ -3,8 +3,9 @@
 Names are loaded when they are first used: the command line needs the runner and the doctor, but no widgets.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from dfworkbench.core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from dfworkbench.notebook.doctor import Doctor as Doctor
@@ -14,20 +15,12 @@ if TYPE_CHECKING:
     from dfworkbench.notebook.runner import run_notebook as run_notebook
 
 _HOMES = {
-    "Doctor": "doctor",
-    "LiveCurves": "live",
-    "SettingsPanel": "panel",
-    "examine": "doctor",
-    "run_notebook": "runner",
+    "Doctor": "dfworkbench.notebook.doctor",
+    "LiveCurves": "dfworkbench.notebook.live",
+    "SettingsPanel": "dfworkbench.notebook.panel",
+    "examine": "dfworkbench.notebook.doctor",
+    "run_notebook": "dfworkbench.notebook.runner",
 }
 __all__ = sorted(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -18,6 +18,8 @@ from dfworkbench.notebook.fields import Field, build_settings, read_fields, writ
 _log = logging.getLogger(__name__)
 _NEGATIVE = re.compile(r"-\.?\d|-(inf|nan)$")
 _DEST = "setting."
+#: The flag -p NAME VALUE, any number of times.
+PAIRS: dict[str, Any] = {"nargs": 2, "action": "append", "default": [], "metavar": ("NAME", "VALUE")}
 
 
 class Command(NamedTuple):

@@ -1,8 +1,8 @@
 """Training: settings, methods and the loop. Names that need torch are loaded when first used."""
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from dfworkbench.core.lazy_names import lazy_names
 from dfworkbench.training.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -11,11 +11,12 @@ if TYPE_CHECKING:
     from dfworkbench.training.start import prepare as prepare
     from dfworkbench.training.start import train as train
 
-_HOMES = {"Epoch": "loop", "fit": "loop", "prepare": "start", "train": "start"}
+_HOMES = {
+    "Epoch": "dfworkbench.training.loop",
+    "fit": "dfworkbench.training.loop",
+    "prepare": "dfworkbench.training.start",
+    "train": "dfworkbench.training.start",
+}
 __all__ = ["Epoch", "TrainSettings", "fit", "prepare", "train"]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)
