@@ -3,6 +3,7 @@
 Names are loaded when they are first used: the command line needs the runner and the doctor, but no widgets.
 """
 
+import sys
 from typing import TYPE_CHECKING
 
 from dfworkbench.core.lazy_names import lazy_names
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from dfworkbench.notebook.live import LiveCurves as LiveCurves
     from dfworkbench.notebook.panel import SettingsPanel as SettingsPanel
     from dfworkbench.notebook.runner import run_notebook as run_notebook
+
+# Where this package is installed, jsonschema, which nbformat imports, compiles 38 grammars of internet addresses: two seconds of
+# every command, for a check that no notebook needs. jsonschema goes without.
+sys.modules.setdefault("rfc3987_syntax", None)  # pyright: ignore[reportArgumentType]
 
 _HOMES = {
     "Doctor": "dfworkbench.notebook.doctor",

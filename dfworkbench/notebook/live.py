@@ -1,6 +1,7 @@
-"""What changes while something runs: LiveCurves, redrawn after every epoch, and LiveProgress, the bar of a job in a thread."""
+"""What changes while something runs: LiveCurves, redrawn after an epoch, and LiveProgress, the bar of a job in a thread."""
 
 import io
+import time
 from collections.abc import Callable
 from html import escape
 from typing import Any
@@ -14,12 +15,18 @@ from dfworkbench.core.html import picture, wrap
 from dfworkbench.show.tables import table_html
 
 
+#: Share of the time of a training that may go to drawing: a picture takes a third of a second, and epochs may be as short.
+DRAWING_SHARE = 0.1
+
+
 class LiveCurves:
     """Loss and validation curves with a table of epochs, in one place that is updated.
 
         live = LiveCurves()
         for epoch in train(settings):
             live.update(epoch)
+
+    The first epoch and the last are always drawn; those between, as long as drawing takes no more than a tenth of the time.
 
     Args:
         draw: Turns the history (one row per epoch) into a figure; `dfworkbench.show.plots` has the default.
@@ -33,6 +40,7 @@ class LiveCurves:
         self._show = show or _display
         self._handle: Any = None
         self._rows: list[dict[str, Any]] = []
+        self._rest_until = 0.0
 
     @property
     def history(self) -> pd.DataFrame:
@@ -40,14 +48,19 @@ class LiveCurves:
         return pd.DataFrame(self._rows)
 
     def update(self, epoch: Any) -> None:
-        """Add an `Epoch` and redraw."""
+        """Add an `Epoch`, and redraw if it is time."""
         # a resumed run may show an epoch again: the later one counts
         self._rows = [row for row in self._rows if row["epoch"] != epoch.number] + [epoch_row(epoch)]
+        start = time.monotonic()
+        if self._handle is not None and epoch.number < epoch.epochs and start < self._rest_until:
+            return
         picture = HTML(self._html(epoch))
         if self._handle is None:
             self._handle = self._show(picture)
         else:
             self._handle.update(picture)
+        end = time.monotonic()
+        self._rest_until = end + (end - start) * (1 - DRAWING_SHARE) / DRAWING_SHARE
 
     def _html(self, epoch: Any) -> str:
         left = (epoch.epochs - epoch.number) * epoch.seconds

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+from dfworkbench.notebook import live as live_module
 from dfworkbench.notebook.live import LiveCurves
 from dfworkbench.show.tables import ReadableTable
 
@@ -39,7 +40,7 @@ def test_one_output_is_updated_each_epoch():
 
     live = LiveCurves(draw, output)
     live.update(epoch(1, 0.7, 0.6, True))
-    live.update(epoch(2, 0.6, 0.8, True))
+    live.update(epoch(3, 0.6, 0.8, True))
     assert len(output.pages) == 2
     assert "epoch 1 of 3, about 2 min left" in output.pages[0]
     assert "data:image/png;base64,cG5n" in output.pages[0]
@@ -55,6 +56,24 @@ def test_the_last_epoch_says_finished_and_a_repeated_one_counts_once():
     assert live.history["epoch"].tolist() == [1, 2, 3]
     assert live.history["val_auc_video"].tolist() == [0.5, 0.7, 0.8]
     assert "epoch 3 of 3, finished" in live._show.pages[-1]
+
+
+def test_drawing_takes_a_tenth_of_the_time_at_most(monkeypatch):
+    now, drawn = [100.0], []
+
+    def draw(history):
+        now[0] += 0.3
+        drawn.append(len(history))
+        return SimpleNamespace(savefig=lambda buffer, **_: None)
+
+    monkeypatch.setattr(live_module.time, "monotonic", lambda: now[0])
+    live = LiveCurves(draw, Output())
+    for number in range(1, 21):
+        now[0] += 0.5
+        live.update(epoch(number, 0.5, 0.6, False, epochs=20))
+    # 2.7 seconds of rest after each: six epochs of half a second; and the last one, whenever it comes
+    assert drawn == [1, 7, 13, 19, 20]
+    assert "epoch 20 of 20, finished" in live._show.pages[-1]
 
 
 def test_the_house_figure_can_be_drawn():
