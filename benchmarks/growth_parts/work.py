@@ -152,10 +152,11 @@ def report_of_runs(folder: Path, count: int) -> Work:
     from dfworkbench.runs.run import Run
 
     space = find_workspace()
-    names = [name for name in Run.names(space) if Run(space.checkpoints / name).trained_on == "demo"]
-    if not names:
-        raise SystemExit("it needs a run trained on the demo set in the workspace: make demo")
-    (run,), _ = read_runs([space.checkpoints / names[0]], ["demo"], score=False)
+    folders = [space.checkpoints / name for name in Run.names(space)]
+    found, _ = read_runs([folder for folder in folders if Run(folder).trained_on == "demo"], ["demo"], score=False)
+    if not found:
+        raise SystemExit("it needs a run trained on the demo set, with test scores, in the workspace: make demo")
+    run = found[0]
     copies = []
     for number in range(count):
         copy = folder / f"run_{number:03d}"
