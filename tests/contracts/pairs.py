@@ -45,15 +45,7 @@ def fits(method: str, detector: str) -> bool:
 
 
 def small_detector(name: str, *, dropout: float | None = None) -> nn.Module:
-    """A detector with seeded weights, at 64 px and 3 frames where it lets one choose; the random state is that of a seed, too."""
-    built = copy.deepcopy(_built(name, dropout))
-    torch.manual_seed(0)
-    return built
-
-
-@functools.lru_cache(maxsize=2)
-def _built(name: str, dropout: float | None) -> nn.Module:
-    """Filling a network with random numbers takes ten times as long as copying it."""
+    """A detector with seeded weights, at 64 px and 3 frames where it lets one choose."""
     known = detector_options(name)
     wanted = SMALL if dropout is None else SMALL | {"dropout": dropout}
     torch.manual_seed(0)
@@ -64,8 +56,14 @@ def small_options(name: str) -> dict:
     return {key: value for key, value in SMALL.items() if key in detector_options(name)}
 
 
+#: Filling a network with random numbers takes several times as long as copying it, and tests of a pair come one after the other.
+_last_built = functools.lru_cache(maxsize=2)(small_detector)
+
+
 def small_method(method: str, detector: str, *, dropout: float | None = None, **options) -> nn.Module:
-    return build_method(method, small_detector(detector, dropout=dropout), **METHOD_OPTIONS.get(method, {}) | options)
+    own = copy.deepcopy(_last_built(detector, dropout=dropout))
+    torch.manual_seed(0)
+    return build_method(method, own, **METHOD_OPTIONS.get(method, {}) | options)
 
 
 def make_batch(spec: InputSpec, labels: list[int], seed: int = 0) -> dict[str, torch.Tensor]:
