@@ -6,6 +6,7 @@ from torch import Tensor
 
 from dfworkbench.core.errors import CheckpointError
 from dfworkbench.media.foreign import is_safetensors, read_safetensors, read_tensors
+from dfworkbench.models.finite import all_finite
 
 #: Where training scripts put the network's tensors, averaged weights first.
 _ENTRIES = ("state_dict_ema", "model_ema", "state_dict", "model")
@@ -29,7 +30,7 @@ def read_weights(path: Path, *, doing: str, expected: str, where_to_get: str) ->
         state = read_safetensors(path, **words)
     else:
         state = read_tensors(path, entries=_ENTRIES, numpy_scalars=True, namespaces=True, **words)
-    bad = [name for name, value in state.items() if value.is_floating_point() and not value.isfinite().all()]
+    bad = [name for name, value in state.items() if not all_finite(value)]
     if bad:
         raise CheckpointError(
             f"{doing}: {len(bad)} of the {len(state)} tensors in {path} hold values that are no numbers (first: {bad[0]!r}). "

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from dfworkbench.core.errors import CheckpointError
 from dfworkbench.core.workspace import atomic_path
 from dfworkbench.media.foreign import parse_json
+from dfworkbench.models.finite import all_finite
 
 FORMAT = "dfworkbench-detector-1"
 #: One key holds all: safetensors writes its metadata in random order, and equal runs must give equal bytes.
@@ -73,7 +74,7 @@ def fill_from(path: Path, network: nn.Module) -> None:
             with safe_open(path, "pt") as file:
                 for name in names:
                     value = file.get_tensor(name)
-                    if value.is_floating_point() and not value.isfinite().all():
+                    if not all_finite(value):
                         bad.append(name)
                     own[name].copy_(value)
                     del value

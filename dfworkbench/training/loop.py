@@ -29,6 +29,7 @@ from dfworkbench.datasets.face_dataset import FaceDataset
 from dfworkbench.datasets.tables import SCORES
 from dfworkbench.evaluation.metrics.evaluate import evaluate
 from dfworkbench.evaluation.metrics.interval import Judging
+from dfworkbench.models.finite import all_finite
 from dfworkbench.models.memory import reuse_memory
 from dfworkbench.runs.layout import epoch_file
 from dfworkbench.runs.writer import RunWriter, best_entry
@@ -170,7 +171,7 @@ class _Loop:
         settings, found = self.settings, f"the mean loss of epoch {number} is {loss}"
         if math.isfinite(loss):  # the last step of an epoch can break weights that no loss has seen yet
             weights = self.prepared.method.named_parameters()
-            broken = next((name for name, weight in weights if not torch.isfinite(weight).all()), "")
+            broken = next((name for name, weight in weights if not all_finite(weight)), "")
             if not broken:
                 return
             found = f"after epoch {number}, weights are not finite (first: {broken})"

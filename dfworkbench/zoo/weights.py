@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from dfworkbench.core.errors import CheckpointError
+from dfworkbench.models.finite import all_finite
 from dfworkbench.runs.matching import Shapes, shape_differences
 from dfworkbench.zoo.card import CardNetwork
 from dfworkbench.zoo.names import SCHEMES, renamed
@@ -60,7 +61,7 @@ def fit(
         )
     for name, source in sources.items():
         value = _made(source, stripped, own[name])
-        if value.is_floating_point() and not value.float().isfinite().all():  # as the network will hold them
+        if value.is_floating_point() and not all_finite(value.float()):  # as the network will hold them
             theirs = ", ".join(originals.get(part, part) for part in source.names)
             raise CheckpointError(
                 f"{unfit}: its entry {theirs} holds values that are no numbers. Expected {expected}, with finite weights: the "

@@ -1,5 +1,8 @@
 """Small versions of every detector, and batches for them."""
 
+import copy
+import functools
+
 import numpy as np
 import torch
 from torch import nn
@@ -53,8 +56,14 @@ def small_options(name: str) -> dict:
     return {key: value for key, value in SMALL.items() if key in detector_options(name)}
 
 
+#: Filling a network with random numbers takes several times as long as copying it, and tests of a pair come one after the other.
+_last_built = functools.lru_cache(maxsize=2)(small_detector)
+
+
 def small_method(method: str, detector: str, *, dropout: float | None = None, **options) -> nn.Module:
-    return build_method(method, small_detector(detector, dropout=dropout), **METHOD_OPTIONS.get(method, {}) | options)
+    own = copy.deepcopy(_last_built(detector, dropout=dropout))
+    torch.manual_seed(0)
+    return build_method(method, own, **METHOD_OPTIONS.get(method, {}) | options)
 
 
 def make_batch(spec: InputSpec, labels: list[int], seed: int = 0) -> dict[str, torch.Tensor]:

@@ -10,6 +10,7 @@ from dfworkbench.core.errors import MediaError
 from dfworkbench.core.geometry import iou_matrix
 from dfworkbench.faces import FaceFinder, FaceSettings, faces_in_file
 from dfworkbench.faces.files import follow_faces
+from dfworkbench.faces.tracking import link
 from dfworkbench.media import VideoSource, VideoWriter, write_png
 
 STREET = Path(os.environ.get("DFWORKBENCH_TRIALS", "/nowhere")) / "media" / "street.mp4"
@@ -166,11 +167,45 @@ def box_at(path, frame):
     return path[before] * (1 - share) + path[after] * share
 
 
+@pytest.fixture(scope="module")
+def sparse_street():
+    """Faces of 16 frames of the clip, and the key frames and tracks that they come from: a search of ten seconds."""
+    followed = []
+
+    def link_and_keep(keys):
+        followed.extend((keys, link(keys)))
+        return followed[1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dfworkbench.faces.files.link", link_and_keep)
+        found = faces_in_file(STREET, FaceSettings(frames=16))
+    return found, *followed
+
+
 @needs_street
 @pytest.mark.trials
-@pytest.mark.parametrize("frames", [pytest.param(105, marks=pytest.mark.slow), 16])
-def test_a_real_crowd_stays_one_track_per_person(frames):
-    keys, tracks = follow_faces(VideoSource(STREET), FaceFinder(FaceSettings(frames=frames)))
+@pytest.mark.slow
+def test_a_real_crowd_stays_one_track_per_person_in_every_frame():
+    check_people(*follow_faces(VideoSource(STREET), FaceFinder(FaceSettings(frames=105))))
+
+
+@needs_street
+@pytest.mark.trials
+def test_a_real_crowd_stays_one_track_per_person_in_few_frames(sparse_street):
+    _, keys, tracks = sparse_street
+    check_people(keys, tracks)
+
+
+@needs_street
+@pytest.mark.trials
+def test_nobody_in_a_real_crowd_is_a_still_picture(sparse_street):
+    """As in `evaluation/test_doubtful_tracks.py`, of the one clip whose search takes long."""
+    found, _, _ = sparse_street
+    assert {face.doubt for face in found.detections} <= {"", "seen in 1 of 16 sampled frames"}
+    assert any(not face.doubt for face in found.detections)
+
+
+def check_people(keys, tracks):
     paths = [path_of(track, keys) for track in tracks]
     owners = []
     for boxes in PEOPLE.values():

@@ -14,7 +14,7 @@ from dfworkbench.training import TrainSettings, prepare, train
 from dfworkbench.training.registry import own_method
 
 SETTINGS = TrainSettings(
-    dataset="toy", detector="caddm_resnet34", epochs=1, batch_size=8, frames_per_video=1, threads=1, name="run",
+    dataset="toy", detector="caddm_resnet18", epochs=1, batch_size=8, frames_per_video=1, threads=1, name="run",
     device="cpu", learning_rate=3.6e-4, value_clip=2.0,
 )  # fmt: skip
 

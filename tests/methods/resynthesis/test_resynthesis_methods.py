@@ -291,10 +291,10 @@ def run(settings, workspace):
 
 def test_three_stages(pictures):
     geometry = {"features": 8, "blocks": 2, "layers": 2}
-    stage1 = RUN.replace(detector="rdn", name="stage1", detector_options=geometry, method_options={})
+    stage1 = RUN.replace(detector="rdn", name="stage1", epochs=1, detector_options=geometry, method_options={})
     epochs = run(stage1, pictures)
     assert {"loss", "psnr_db", "bicubic_psnr_db"} == set(epochs[-1].val)
-    run(RUN, pictures)
+    run(RUN.replace(epochs=1), pictures)
     first = load_detector("stage1", workspace=pictures).detector.rdn
     assert torch.equal(vector(first), vector(load_detector("stage2", workspace=pictures).detector.resynthesiser))
     joint = RUN.replace(
