@@ -1,7 +1,7 @@
 """Notebook 06: three stages are trained and errors are measured."""
 
 import pytest
-from cells import pictures
+from cells import pictures, run_cells
 
 from dfworkbench.core.workspace import Workspace
 from dfworkbench.notebook.runner import run_notebook
@@ -37,7 +37,7 @@ def test_three_stages_are_trained_and_errors_measured(tmp_path):
 
     # as quick has it: no classifier of pixel errors, and so no fused detector; the runs are used again
     values |= {"joint_epochs": 0, "perturbations": ["jpeg"], "random_perturbations": False}
-    quick = run_notebook("06_reconstruction_error", values, space.root / "quick.ipynb", workspace=space).read_text()
+    quick, _ = run_cells("06_reconstruction_error", values, space, tmp_path / "ipython")
     assert ">stage 3</th>" in quick
     assert ">fused</th>" not in quick
     assert "as it is and under jpeg" in quick

@@ -33,7 +33,13 @@ pytestmark = pytest.mark.notebook
 #: that extraction needs: each would import everything again. Tests of generation and of extraction have several.
 TINY = {
     "00_start_here": {
-        "pairs": 3, "val_pairs": 1, "test_pairs": 1, "frames": 6, "size_px": 160, "identities": 2, "workers": 1
+        "pairs": 3,
+        "val_pairs": 1,
+        "test_pairs": 1,
+        "frames": 6,
+        "size_px": 160,
+        "identities": 2,
+        "workers": 1,
     },
     "01_data_extraction": {"frames": 6, "workers": 1},
     "02_train": {"name": "tiny", "epochs": 1, "batch_size": 8, "frames_per_video": 4, "device": "cpu"},
