@@ -14,7 +14,6 @@ from tqdm import tqdm
 from dfworkbench.core.html import picture, wrap
 from dfworkbench.show.tables import table_html
 
-
 #: Share of the time of a training that may go to drawing: a picture takes a third of a second, and epochs may be as short.
 DRAWING_SHARE = 0.1
 
