@@ -1,6 +1,7 @@
 """Fixtures shared by all tests."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,22 @@ def no_workers(monkeypatch) -> None:
     from demo_set import extract_here
 
     extract_here(monkeypatch)
+
+
+@pytest.fixture
+def forked_workers() -> Iterator[None]:
+    """Worker processes are forked from one that has imported everything: else each takes four seconds to import torch.
+
+    For tests that start many. Other tests start them as the package does, anew: the kill tests of extraction, notebooks 01 and 09,
+    `test_dask_sockets.py`.
+    """
+    import multiprocessing
+
+    from dask import config
+    from distributed.utils import get_mp_context
+
+    with config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
+        get_mp_context()  # names what Dask wants imported; that list is replaced by a longer one
+        everything = ["distributed", "dfworkbench.extraction.workers", "dfworkbench.evaluation.scoring.workers"]
+        multiprocessing.set_forkserver_preload(everything)
+        yield

@@ -97,6 +97,11 @@ class Lab:
         self.browser.quit()
         self.server.end_kernels()
 
+    def leave(self) -> None:
+        """Leave the page, and end what it has started: the next one is opened as in a browser that was just started."""
+        self.browser.get("about:blank")
+        self.server.end_kernels()
+
     def _open_browser(self):
         from selenium import webdriver
         from selenium.webdriver.chrome.service import Service

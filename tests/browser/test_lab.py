@@ -65,13 +65,35 @@ def server(space, mirror, tmp_path_factory):
         yield server
 
 
-@pytest.fixture
-def lab(server, space, tmp_path):
-    """A browser, and notebooks that nobody has opened."""
+@pytest.fixture(scope="module")
+def browser(server, tmp_path_factory):
+    """One browser for all tests: to start it and to load JupyterLab into an empty one takes several seconds."""
+    with Lab(server, tmp_path_factory.mktemp("browser")) as browser:
+        yield browser
+
+
+def put_notebooks(space):
+    """Notebooks that nobody has opened."""
     shutil.rmtree(space.root / "notebooks", ignore_errors=True)
     shutil.copytree(NOTEBOOKS, space.root / "notebooks", ignore=shutil.ignore_patterns(".*"))
-    with Lab(server, tmp_path) as lab:
-        yield lab
+
+
+@pytest.fixture
+def lab(browser, space):
+    """The browser, without a page and a kernel, and fresh notebooks."""
+    browser.leave()
+    put_notebooks(space)
+    return browser
+
+
+@pytest.fixture(scope="module")
+def lab_with_03(browser, space):
+    """The browser with 03, whose panel is there; for two tests, since a kernel imports for seconds."""
+    browser.leave()
+    put_notebooks(space)
+    browser.open("notebooks/03_inference.ipynb")
+    browser.run_panel()
+    return browser
 
 
 @pytest.fixture(scope="module")
@@ -114,9 +136,8 @@ def test_widgets_decide_what_is_trained(lab, space, detector):
     assert lab.troubles() == []
 
 
-def test_each_of_two_people_gets_a_timeline(lab, space, trained):
-    lab.open("notebooks/03_inference.ipynb")
-    lab.run_panel()
+def test_each_of_two_people_gets_a_timeline(lab_with_03, space, trained):
+    lab = lab_with_03
     lab.choose("Checkpoint", trained)
     lab.type_into("Path", "data/demo/extras/two_people_one_forged.mp4")
     lab.wait(".dfw-card .dfw-hint", text="video, ")  # what lies there
@@ -148,9 +169,8 @@ def test_each_of_two_people_gets_a_timeline(lab, space, trained):
         assert lab.troubles() == []
 
 
-def test_a_published_detector_is_got_with_clicks_and_stands_beside_a_run(lab, space, trained, mirror):
-    lab.open("notebooks/03_inference.ipynb")
-    lab.run_panel()
+def test_a_published_detector_is_got_with_clicks_and_stands_beside_a_run(lab_with_03, trained, mirror):
+    lab = lab_with_03
     lab.type_into("Compare", trained)
     lab.type_into("Path", "data/demo/extras/two_people_one_forged.mp4")
     lab.type_into("Frames", "4")

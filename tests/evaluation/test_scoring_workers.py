@@ -152,6 +152,7 @@ def test_a_script_without_guard_starts_no_processes(monkeypatch, tmp_path, text,
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked_workers")
 def test_processes_give_the_same_also_where_one_dies(pictures, checkpoint, tmp_path):
     dying = tmp_path / "dying.py"
     dying.write_text(

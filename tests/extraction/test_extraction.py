@@ -206,6 +206,7 @@ def test_a_full_disk_stops_the_job_and_keeps_what_is_done(cluster, videos, tmp_p
         subprocess.run(["umount", disk], check=True)
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_a_video_that_kills_its_worker_is_tried_twice_and_costs_nothing_else(cluster, videos, tmp_path):
     dying = tmp_path / "dying.py"
     dying.write_text(

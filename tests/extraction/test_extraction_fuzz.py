@@ -39,6 +39,7 @@ def seeds(tmp_path_factory) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked_workers")
 def test_damaged_files_cost_nothing_but_themselves(seeds, tmp_path, monkeypatch):
     root = tmp_path / "media"
     root.mkdir()

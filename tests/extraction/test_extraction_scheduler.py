@@ -63,11 +63,9 @@ def test_a_scheduler_at_an_address(tmp_path, monkeypatch):
     with contextlib.ExitStack() as stack:
         host, port = address.removeprefix("tcp://").split(":")
         stack.enter_context(started("scheduler", "--host", host, "--port", port, "--no-dashboard"))
-        for number in range(2):
-            scratch = str(tmp_path / f"worker{number}")
-            stack.enter_context(
-                started("worker", address, "--nthreads", "1", "--local-directory", scratch, "--no-dashboard")
-            )
+        scratch = str(tmp_path / "workers")
+        words = ("--nworkers", "2", "--nthreads", "1", "--local-directory", scratch, "--no-dashboard")
+        stack.enter_context(started("worker", address, *words))
         wait_for_workers(address, 2)
         there = extract_table(
             table, videos, "x", Workspace(tmp_path / "there"), settings, scheduler=address, progress=False

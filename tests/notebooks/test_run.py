@@ -29,10 +29,19 @@ from dfworkbench.zoo.licences import require_accepted
 
 pytestmark = pytest.mark.notebook
 
-#: Three pairs of people, small frames, one epoch; a clip of a recurrent detector has five frames.
+#: Three pairs of people, small frames, one epoch; a clip of a recurrent detector has five frames. No worker process beside the one
+#: that extraction needs: each would import everything again. Tests of generation and of extraction have several.
 TINY = {
-    "00_start_here": {"pairs": 3, "val_pairs": 1, "test_pairs": 1, "frames": 6, "size_px": 160, "identities": 2},
-    "01_data_extraction": {"frames": 6, "workers": 2},
+    "00_start_here": {
+        "pairs": 3,
+        "val_pairs": 1,
+        "test_pairs": 1,
+        "frames": 6,
+        "size_px": 160,
+        "identities": 2,
+        "workers": 1,
+    },
+    "01_data_extraction": {"frames": 6, "workers": 1},
     "02_train": {"name": "tiny", "epochs": 1, "batch_size": 8, "frames_per_video": 4, "device": "cpu"},
     "03_inference": {"frames": 6, "annotate": True, "device": "cpu"},
     "04_evaluation": {

@@ -132,7 +132,7 @@ def test_the_package_is_that_of_the_wheel(installed):
 
 
 def test_the_first_notebook_runs_in_a_folder_of_its_own(installed):
-    tiny = {"pairs": 6, "val_pairs": 1, "test_pairs": 1, "frames": 6, "size_px": 96, "identities": 2}
+    tiny = {"pairs": 3, "val_pairs": 1, "test_pairs": 1, "frames": 6, "size_px": 96, "identities": 2, "workers": 1}
     done = installed.workbench(
         "run", "00_start_here", *(word for name, value in tiny.items() for word in ("-p", name, str(value)))
     )
