@@ -67,10 +67,9 @@ def open_lab(
     space = make_lab(folder, say)
     with kernel_surroundings(space.root), _lab_settings():
         server = LabApp.initialize_server(argv=_server_words(space, browser, port, ip))
-        # the server listens once its loop runs, in which this comes later: an address that is printed answers
         if not server.identity_provider.token_generated:  # otherwise it prints its address itself, with the token
-            server.io_loop.add_callback(say, f"address:   {server.display_url}")
-        server.io_loop.add_callback(say, "stop with Ctrl-C")
+            say(f"address:   {server.display_url}")
+        say("stop with Ctrl-C")
         server.start()
 
 
