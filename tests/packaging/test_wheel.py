@@ -12,6 +12,7 @@ import site
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 import venv
 import zipfile
@@ -98,8 +99,7 @@ def test_lab_makes_a_workspace_and_prints_an_address_that_answers(installed):
         address = read_address(process)
         assert address["page"] == "lab/tree/notebooks/00_start_here.ipynb"
         listing = f"{address['server']}/api/contents/notebooks?token={address['token']}"
-        with urllib.request.urlopen(listing, timeout=30) as answer:
-            names = {entry["name"] for entry in json.load(answer)["content"]}
+        names = {entry["name"] for entry in read_json(listing)["content"]}
         assert {"00_start_here.ipynb", "02_train.ipynb"} <= names
     finally:
         process.send_signal(signal.SIGTERM)
@@ -111,6 +111,19 @@ def test_lab_makes_a_workspace_and_prints_an_address_that_answers(installed):
         "extracted",
         "data",
     }
+
+
+def read_json(address: str, seconds: float = 30) -> dict:
+    """What a server answers; Jupyter prints its address a moment before it listens."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            with urllib.request.urlopen(address, timeout=seconds) as answer:
+                return json.load(answer)
+        except urllib.error.URLError as error:
+            if not isinstance(error.reason, ConnectionRefusedError) or time.monotonic() > end:
+                raise
+            time.sleep(0.1)
 
 
 def read_address(process: subprocess.Popen, seconds: float = 120) -> re.Match:
