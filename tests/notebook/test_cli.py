@@ -144,6 +144,12 @@ def test_help_and_a_sweep_need_no_torch():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
 
 
+def test_running_notebooks_compiles_no_grammars_of_addresses():
+    # jsonschema would, for two seconds, where rfc3987-syntax is installed; a parser that is not loaded compiles nothing
+    code = "import sys, dfworkbench.notebook.runner, papermill; sys.exit('lark' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
 def test_score_loads_only_what_it_needs():
     # each of them takes a third of a second or more
     code = (
