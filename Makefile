@@ -3,8 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 export OMP_WAIT_POLICY ?= PASSIVE
-# Processes that run tests, of one thread each: toys are too small to gain from threads.
-TEST_WORKERS ?= 2
+# Processes that run tests, of one thread each: toys are too small to gain from threads. One more than two cores, since many tests wait
+# for a browser, a kernel or a process that they have killed.
+TEST_WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo hypotheses test test-fast check lab notebooks wheel docs benchmarks clean
