@@ -81,7 +81,7 @@ def write_report(
         found = [boards[dataset, level] for level in LEVELS]
         sections[f"Held-out people of {dataset}"] = _figures(runs, dataset, found, space, command)
     if runs:
-        matrix = plot_matrix(kinds_matrix(runs), title="Who finds what")
+        matrix = plot_matrix(kinds_matrix(runs), title="AUC per detector and forgery")
         sections["Detectors by kinds of forgery"] = figure_html(matrix, _WORDS["matrix"], broad=True) + _made_by(
             command
         )
