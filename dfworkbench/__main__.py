@@ -226,18 +226,18 @@ def _import(given: argparse.Namespace) -> int:
 
 COMMANDS: dict[str, Command] = {
     **NOTEBOOK_COMMANDS,
-    "doctor": Command("check versions, machine and conflicting packages, and name the cure", _doctor),
-    "demo": Command("run the main job on the generated demo set: notebooks 00 to 04 and a report", _demo),
+    "doctor": Command("check versions, machine and conflicting packages, and suggest fixes", _doctor),
+    "demo": Command("run the whole workflow on the generated demo set: notebooks 00 to 04 and a report", _demo),
     "demo-data": Command(
         "generate the demo set",
         _demo_data,
-        {"folder": {"nargs": "?", "type": Path, "help": "where (default: data/demo in the workspace)"}},
+        {"folder": {"nargs": "?", "type": Path, "help": "output folder (default: data/demo in the workspace)"}},
     ),
-    "extract": Command("find, track and crop all faces of a data set", _extract),
+    "extract": Command("find, track and crop all faces in a data set", _extract),
     "train": Command(
         "train a detector, one checkpoint per epoch",
         _train,
-        {"--settings": {"type": Path, "help": "start from the settings.json of a run; further flags change it"}},
+        {"--settings": {"type": Path, "help": "start from the settings.json of a run; other flags override it"}},
     ),
     "score": Command(
         "score an image, a video or a folder",
@@ -253,42 +253,42 @@ COMMANDS: dict[str, Command] = {
     ),
     **ZOO_COMMANDS,
     "judge": Command(
-        "metrics with intervals for anybody's score file, and the audit of a table of detectors",
+        "metrics with intervals for the score file of any detector, and the audit of a table of detectors",
         _judge,
         {
             "file": {
                 "nargs": "+",
                 "type": Path,
-                "help": "scores of any detector: CSV (also .gz), Parquet, or a result pickle; several files, or runs "
+                "help": "score file of any detector: CSV (also .gz), Parquet, or a result pickle; several files, or runs "
                 "in checkpoints/, are audited together",
             },
             "--write": {
                 "type": Path,
                 "metavar": "PATH",
-                "help": "also write the scores for another program: NAME.csv plain, NAME.scores.csv for deepfake-workbench, "
+                "help": "also write the scores in another format: NAME.csv plain, NAME.scores.csv for deepfake-workbench, "
                 "NAME.parquet for dfworkbench, a folder for DeepfakeBench",
             },
         },
     ),
     "report": Command(
-        "examine evidence against a reference set and write a case file; or verify one",
+        "examine evidence against a reference set and write a case file; or verify a case",
         _report,
         {
             "path": {"nargs": "*", "type": Path, "help": "pictures, videos or folders"},
             "--verify": {
                 "type": Path,
                 "metavar": "FOLDER",
-                "help": "compare a case with its record instead, and the files of --evidence with what was examined",
+                "help": "verify a case against its record instead, and the files of --evidence against those examined",
             },
             "--closing-head": {
                 "default": "",
                 "metavar": "HASH",
-                "help": "for --verify: the head that was sent or time-stamped",
+                "help": "for --verify: the closing head that was sent or time-stamped",
             },
             "--rerun": {
                 "type": Path,
                 "metavar": "FOLDER",
-                "help": "for --verify: the case of a rerun, to compare its results",
+                "help": "for --verify: the case folder of a rerun whose results are compared",
             },
         },
     ),
@@ -298,7 +298,7 @@ COMMANDS: dict[str, Command] = {
         {
             "kind": {"help": _whose_weights},
             "file": {"type": Path, "help": "the file as its authors published it"},
-            "--name": {"default": "", "help": "folder in checkpoints/ (default: from kind and file)"},
+            "--name": {"default": "", "help": "name of the run in checkpoints/ (default: from kind and file)"},
             "-p": {**PAIRS, "help": "an option of the importer"},
         },
     ),
