@@ -201,7 +201,7 @@ class Run:
         return read_table("score", path)
 
     def title(self, weights: Path) -> str:
-        """Display name of weights in this folder: the run (with the epoch unless it is the best), or the file if this is not a run."""
+        """Display name of weights in this folder: the run, with the epoch unless it is the best; or the file outside a run."""
         if not (self.folder / BEST).is_file():
             return weights.stem
         with contextlib.suppress(CheckpointError):
