@@ -142,12 +142,12 @@ def fit_calibrator(
             needed if the share of fakes differs between training and validation) or "isotonic" (any increasing function).
         level: Level on which the probabilities are calibrated.
         rule: How the rows of a file become one number.
-        allow_test: Whether rows of split "test" may be fitted on.
-        fewest: Files of each class that there must be; None takes that of the map, `FEWEST_FILES`.
-        leave_few: Whether scores are left as they are where there are fewer; the note then says so.
+        allow_test: Whether to allow rows of split "test".
+        fewest: Minimum files per class; None: `FEWEST_FILES` of the method.
+        leave_few: Whether to leave scores unchanged if there are fewer; the note then says so.
 
     Raises:
-        InputError: Rows of split "test", of one class, of too few files, or none.
+        InputError: Rows are of split "test", of one class, of too few files, or there are none.
     """
     require_name("calibration", method, METHODS)
     rows = fitting_rows(scores, level, rule, f"fitting {method} calibration", allow_test=allow_test)
@@ -176,7 +176,7 @@ def fit_calibrator(
 
 
 def fitting_rows(scores: pd.DataFrame, level: str, rule: str, doing: str, *, allow_test: bool) -> pd.DataFrame:
-    """The labelled and scored rows of a level, once it is certain that something may be fitted on them."""
+    """The labelled and scored rows of a level, after checking that they may be fitted on."""
     rows = usable_rows(to_level(scores, level, rule))[0]
     tested = rows[rows["split"] == "test"]
     if len(tested) and not allow_test:
@@ -195,9 +195,9 @@ def fitting_rows(scores: pd.DataFrame, level: str, rule: str, doing: str, *, all
 
 
 def log_odds_of(rows: pd.DataFrame) -> Floats:
-    """Log-odds of rows from `to_level`: their logit where it belongs to the probability, otherwise that of the probability.
+    """Log-odds of rows from `to_level`: their logit if consistent with the probability, otherwise computed from it.
 
-    A logit of 50 is a probability of 1 to the last bit. Rows that are an aggregate have no logit of their own.
+    In floating point, a logit of 50 is a probability of exactly 1. Aggregated rows have no logit of their own.
     """
     raw = rows["fake_probability"].to_numpy(dtype=np.float64)
     if "logit" not in rows:
@@ -234,9 +234,9 @@ def _platt(labels: NDArray, z: Floats) -> dict[str, Any]:
     from sklearn.linear_model import LogisticRegression
 
     n_fake = int((labels == FAKE).sum())
-    # Platt's targets: not 1 and 0 but as if one more row of the other kind had been seen; finite where rows can be separated
+    # Platt's smoothed targets instead of 1 and 0, which keep the fit finite for separable rows
     target = np.where(labels == FAKE, (n_fake + 1) / (n_fake + 2), 1 / (len(labels) - n_fake + 2))
-    scale = max(float(np.abs(z).max()), 1.0)  # the solver likes numbers near 1
+    scale = max(float(np.abs(z).max()), 1.0)  # the solver works best with numbers near 1
     model = LogisticRegression(C=np.inf, tol=1e-9, max_iter=2000)
     model.fit(np.tile(z / scale, 2)[:, None], np.repeat([1, 0], len(z)), np.concatenate([target, 1 - target]))
     slope, offset = float(model.coef_[0, 0]) / scale, float(model.intercept_[0])

@@ -1,7 +1,7 @@
-"""Metrics of a score table, each with its bootstrap interval; and the same over several runs (seeds) of one detector.
+"""`evaluate`: metrics of a score table with bootstrap intervals, and over several runs (seeds) of one detector.
 
-Frames of one video are alike, so a resampling draws whole videos (or identity groups) with all their rows. Rows without a
-score stay in the table; `Judging.missing` says what they count as, and every figure comes with its coverage.
+Frames of one video are alike, so the bootstrap draws whole videos (or identity groups) with all their rows. Rows without a
+score stay in the table; `Judging.missing` sets what they count as, and every metric is reported with its coverage.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ _COLUMNS = (
 
 
 def metric_of(metric: str | Callable[[Curve], Floats], labels: ArrayLike, scores: ArrayLike) -> float:
-    """One metric of labels and scores; NaN where it is not defined.
+    """Compute one metric from labels and scores; NaN if undefined.
 
     Args:
         metric: Name in `curve_metrics.METRICS`, or a function like those, such as `partial(ece, bins=5)`.
@@ -40,7 +40,7 @@ def metric_of(metric: str | Callable[[Curve], Floats], labels: ArrayLike, scores
 
     Raises:
         UnknownNameError: There is no such metric.
-        InputError: Lists of different lengths, other labels, or a score that is no number.
+        InputError: Lists of different lengths, other labels, or a score that is not a number.
     """
     function = METRICS[require_name("metric", metric, METRICS)] if isinstance(metric, str) else metric
     y, p = np.asarray(labels), np.asarray(scores, dtype=np.float64)
@@ -62,12 +62,13 @@ def evaluate(
     *,
     metrics: Sequence[str] = DEFAULT_METRICS,
 ) -> pd.DataFrame:
-    """All metrics of a score table.
+    """Compute all metrics of a score table.
 
     Args:
-        scores: A score table (`tables.SCORES`). Rows with label -1 take no part.
-        levels: Any of "frame", "track", "video", or "clip" and "person", see `aggregate.ALIASES`; that of `judging` is not used.
-        judging: How rows, figures and intervals are computed.
+        scores: A score table (`tables.SCORES`). Rows with label -1 are ignored.
+        levels: Any of "frame", "track", "video", or "clip" and "person", see `aggregate.ALIASES`; the level in `judging` is not
+            used.
+        judging: How rows, metrics and intervals are computed.
         metrics: Names in `curve_metrics.METRICS`.
 
     Returns:
