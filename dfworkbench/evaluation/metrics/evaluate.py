@@ -73,13 +73,13 @@ def evaluate(
 
     Returns:
         One row per level and metric: level, metric, value, low, high (NaN where a class has fewer than `bootstrap.FEWEST` files),
-        n, n_fake, n_real (rows that count), videos, coverage (share of the labelled rows of this level that have a score), rule,
-        missing, unit, reason (why a value or interval is NaN or what to know about it, else ""), note (the warning that belongs to
-        every figure of the table, see `leak_note`, else "").
+        n, n_fake, n_real (rows that count), videos, coverage (share of the labelled rows of this level with a score), rule,
+        missing, unit, reason (why a value or interval is NaN, or a remark on it, else ""), note (the warning for the whole
+        table, see `leak_note`, else "").
 
     Raises:
         UnknownNameError: There is no such level or metric.
-        TableError: Groups are to be drawn and no row names one; or the table cannot be aggregated.
+        TableError: Groups are to be drawn but no row names one, or the table cannot be aggregated.
     """
     for name in metrics:
         require_name("metric", name, METRICS)
@@ -128,7 +128,7 @@ def row_interval(row: Any) -> Interval:
 
 
 def metrics_text(table: pd.DataFrame) -> str:
-    """A table from `evaluate` as lines to print: value, interval, counts and coverage, and its warnings below."""
+    """Format a table from `evaluate` for printing: value, interval, counts and coverage, followed by its warnings."""
     lines, width = [], max([17, *table["metric"].str.len()])
     for row in table.itertuples():
         value, why = row_interval(row).text(), f"; {row.reason}" if row.reason else ""
@@ -140,12 +140,12 @@ def metrics_text(table: pd.DataFrame) -> str:
 
 
 def table_notes(table: pd.DataFrame) -> list[str]:
-    """The warnings of a table from `evaluate`; a sentence each, mostly none."""
+    """The warnings of a table from `evaluate`, one sentence each; usually none."""
     return [str(note) for note in dict.fromkeys(table["note"]) if note] if "note" in table else []
 
 
 def lost_intervals(table: pd.DataFrame) -> list[str]:
-    """Why figures of a table from `evaluate` that have a value have no interval; a sentence each, mostly none."""
+    """Why metrics of a table from `evaluate` have a value but no interval, one sentence each; usually none."""
     lost = table[table["value"].notna() & table["low"].isna() & (table["reason"] != "")]
     return [
         f"{', '.join(str(name) for name in part['metric'].unique())}: {reason}."
@@ -154,14 +154,14 @@ def lost_intervals(table: pd.DataFrame) -> list[str]:
 
 
 def mean_over_seeds(values: ArrayLike, confidence: float = 0.95) -> Interval:
-    """Mean of one figure over runs, with its t interval: mean ± t(0.975, n - 1) sd / sqrt(n) for 95 %.
+    """Mean of a metric over runs with its t interval: mean ± t(0.975, n - 1) sd / sqrt(n) for 95 %.
 
-    That interval is about training again on the same data, and may lie outside 0..1. It says nothing about other people or videos,
-    which is what the bootstrap of `evaluate` is for; report both.
+    The interval covers retraining on the same data, and may extend beyond 0..1. It does not cover other people or videos, which
+    the bootstrap of `evaluate` does; report both.
 
     Args:
-        values: One per seed; NaN where a seed has none (a failed run): it is left out, and the reason says so.
-        confidence: Share that the interval holds.
+        values: One per seed; NaN (a failed run) is left out, and the reason says so.
+        confidence: Confidence level of the interval.
     """
     given = np.asarray(values, dtype=np.float64)
     known = given[~np.isnan(given)]
@@ -182,17 +182,17 @@ def evaluate_seeds(
     *,
     metrics: Sequence[str] = DEFAULT_METRICS,
 ) -> pd.DataFrame:
-    """All metrics of several runs of one detector.
+    """Compute all metrics over several runs of one detector.
 
     Args:
-        tables: A score table per seed, of the same files.
+        tables: One score table per seed, with the same files.
         levels: As in `evaluate`.
         judging: Its rule, missing and confidence.
         metrics: As in `evaluate`.
 
     Returns:
-        One row per level and metric: level, metric, mean, low, high, sd (between seeds, n - 1), seeds (with a value),
-        worst_coverage (of any seed), rule, missing, reason.
+        One row per level and metric: level, metric, mean, low, high, sd (between seeds, n - 1), seeds (number with a value),
+        worst_coverage (lowest of any seed), rule, missing, reason.
 
     Raises:
         InputError: There is no table.
