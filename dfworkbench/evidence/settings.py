@@ -1,4 +1,4 @@
-"""EvidenceSettings: what is examined, by which run, against which reference set, and what is asked."""
+"""EvidenceSettings: evidence, run, reference set and question of a case."""
 
 from typing import Literal, Self
 
@@ -12,7 +12,7 @@ Split = Literal["val", "test"]
 
 
 class EvidenceSettings(Settings):
-    """A case. How frames are sampled and faces are found is not set here: it is what the reference set was made with."""
+    """Settings of a case. Frame sampling and face detection are not set here but taken from the reference set."""
 
     evidence: list[str] = Field(default=[], description="Pictures, videos or folders to examine")
     checkpoint: str = Field(default="", description="A run in checkpoints/, or a weight file")
