@@ -1,4 +1,4 @@
-"""Folders of frames: real/ and fake/, or real_train/, fake_test/ …, in which every folder with pictures is a sequence.
+"""Frame folders: real/ and fake/, or real_train/, fake_test/ …, in which every folder with pictures is a sequence.
 
 real/<sequence>/0001.png                          at any depth; fake/<forgery>/<sequence>/0001.png
 fake_train/<video>/fake/<sequence>/0.png          WildDeepfake (Zi et al., ACM MM 2020): one archive per source video
@@ -24,13 +24,13 @@ _INNER = {"real": REAL, "fake": FAKE}
 
 
 def read_frame_folders(root: Path, dataset: str) -> list[dict[str, Any]]:
-    """Rows for every folder with pictures below folders of `root` that are named after a label, and maybe a split.
+    """Rows for every folder with pictures below folders of `root` named after a label, and possibly a split.
 
-    Sequences of one source video of WildDeepfake form an identity group; any other sequence is a group of its own. The
-    first folder below fake/ is the forgery, as in the layout `folders`.
+    Sequences of one source video of WildDeepfake form an identity group; any other sequence is its own group. The first folder
+    below fake/ is the forgery, as in the layout `folders`.
 
     Raises:
-        TableError: A folder holds pictures and also sequences, or a path says both real and fake.
+        TableError: A folder contains both pictures and sequences, or a path says both real and fake.
         DataNotFoundError: There is no such folder.
     """
     rows = []

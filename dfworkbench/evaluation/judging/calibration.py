@@ -141,7 +141,7 @@ def fit_calibrator(
         method: "temperature" (one parameter; enough for an overconfident network), "platt" (two; also shifts the threshold,
             needed if the share of fakes differs between training and validation) or "isotonic" (any increasing function).
         level: Level on which the probabilities are calibrated.
-        rule: How the rows of a file become one number.
+        rule: How the rows of a file are aggregated.
         allow_test: Whether to allow rows of split "test".
         fewest: Minimum files per class; None: `FEWEST_FILES` of the method.
         leave_few: Whether to leave scores unchanged if there are fewer; the note then says so.

@@ -93,7 +93,7 @@ def operating_point(
         false_alarm_rate: Alpha, 0..1.
         miss_rate: Beta, 0..1; share of fakes called real. An inconclusive fake is not a miss.
         level: Level of the verdicts.
-        rule: How the rows of a file become one number.
+        rule: How the rows of a file are aggregated.
         allow_test: Whether to allow rows of split "test".
 
     Raises:
