@@ -7,7 +7,7 @@ checkpoints/<name>/
     scores/test_demo_epoch_001.parquet …  scores of a split of an extracted data set
     evidence/test_demo_epoch_001_tracks.parquet …  its tracks as the reference of case files, with _frames and how they were made
     history.csv  best.json                all epochs so far; the best one by validation
-    README.md  fetched.json               of a run that was fetched: its model card, and where it came from with which hashes
+    README.md  fetched.json               of a fetched run: its model card, and its source with hashes
     resume.pt                             training state, written last: an epoch counts once this file knows it
     notebook.ipynb                        the executed notebook that trained the run
 """

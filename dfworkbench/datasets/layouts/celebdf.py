@@ -116,7 +116,7 @@ CELEBDF = Layout(
         home="https://github.com/yuezunli/celeb-deepfakeforensics",
         licence="Terms of use by request form; research only.",
         traps=(
-            "Two real folders: with only one of them the classes are not what papers report.",
+            "There are two real folders; with only one, the real class differs from that of published results.",
             "In the official test list 1 means real. Labels here come from the folders.",
             "Nearly all identities are linked through swaps; the official list is meant for testing across sets.",
         ),

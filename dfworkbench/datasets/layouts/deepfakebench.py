@@ -226,14 +226,14 @@ DEEPFAKEBENCH = Layout(
         home="https://github.com/SCLBD/DeepfakeBench",
         licence="That of the data set that is listed; DeepfakeBench: CC BY-NC 4.0.",
         traps=(
-            "The JSON files must lie in the folder below which the frames or videos are. Paths of another machine, with either "
-            "slash, are matched by their ends. If only videos/ is there and not frames/, the videos are read.",
-            "DeepfakeBench's frames are faces that it cut and aligned (256 px): take them as they are with crops=true.",
+            "The JSON files must be in the folder that contains the frames or videos. Paths from another machine, with either "
+            "slash, are matched by their ends. Without frames/, videos/ is read.",
+            "DeepfakeBench's frames are cropped and aligned faces (256 px): use them unchanged with crops=true.",
             "Outside FaceForensics++ its splits overlap: in Celeb-DF the training split holds all test videos and val is test; in "
             "DeepFakeDetection and UADFV all three are the same videos. Here such a video is a test video.",
             "Where splits share people, as in Celeb-DF and DeepFakeDetection, only the test split is kept.",
-            "DFD.json of some copies names folders of Celeb-DF-v2, and has other splits: look where the frames are.",
-            "All pictures of a folder are read, also those that the file does not name. Masks and landmarks are not read.",
+            "DFD.json of some copies names folders of Celeb-DF-v2, and has other splits: check the paths of the frames.",
+            "All pictures of a folder are read, including unlisted ones. Masks and landmarks are not read.",
             "Times count 25 pictures a second, although the frames are spread over the whole video.",
         ),
     ),

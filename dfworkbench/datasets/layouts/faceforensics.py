@@ -172,7 +172,7 @@ FACEFORENSICS = Layout(
         home="https://github.com/ondyari/FaceForensics",
         licence="Terms of use by request form; research only.",
         traps=(
-            "The same file name stands in all five methods: never pool scores by file name.",
+            "The same file name occurs in all five methods: never pool scores by file name.",
             "Official splits are pairs of identities; a fake carries one identity and shows another of the same pair.",
             "DeepFakeDetection videos often show two people: use the masks to choose the forged face.",
         ),

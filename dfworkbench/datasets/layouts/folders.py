@@ -95,9 +95,9 @@ FOLDERS = Layout(
         home="",
         licence="Yours, or that of the data set.",
         traps=(
-            "Identities are not known: the same person may stand in training and test unless you say who is who.",
-            "Splits of folders train/, val/ and test/ are taken as they are. In published sets of face pictures, crops of one "
-            "photograph may stand in several splits, and in both classes: figures on such a test split are too good. The "
+            "Identities are unknown: the same person may be in training and test unless you name them.",
+            "Splits from folders train/, val/ and test/ are kept. In published sets of face pictures, crops of one "
+            "photograph may be in several splits, and in both classes: results on such a test split are too good. The "
             "leakage audit finds equal and near-equal crops, but not the same person in another photograph.",
             "Real and fake pictures often come from different sources: compare size, file type, JPEG quality and bytes per pixel "
             "of both classes, and test on another set, before you believe a figure.",

@@ -81,13 +81,13 @@ FRAME_FOLDERS = Layout(
     card=DataCard(
         title="Folders of frames, WildDeepfake",
         what="real/ and fake/ with one folder of numbered pictures per sequence. WildDeepfake: 7,314 face sequences from "
-        "707 videos of the internet, in real_train/, real_test/, fake_train/ and fake_test/.",
+        "707 internet videos, in real_train/, real_test/, fake_train/ and fake_test/.",
         home="https://github.com/OpenTAI/wild-deepfake",
         licence="WildDeepfake: by request form, research only. Your own frames: yours.",
         traps=(
             "WildDeepfake's faces were cropped and aligned by its authors: there is little background, crops repeat the "
             "border of the picture, and sizes differ within a sequence.",
-            "Such crops are taken as they are with crops=true; otherwise faces are looked for in them.",
+            "With crops=true such crops are used unchanged; otherwise faces are detected in them.",
             "Identities are unknown: only the sequences of one source video are kept together.",
             "WildDeepfake has no validation split: with its official splits there is none; a new draw by identity mixes its "
             "training and test videos.",

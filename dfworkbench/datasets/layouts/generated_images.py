@@ -89,13 +89,13 @@ GENERATED_IMAGES = Layout(
         home="",
         licence="Yours, or that of the data set.",
         traps=(
-            "Extract with whole=true: otherwise faces are looked for, and other pictures have none.",
-            "Pictures are not resized: of each the largest square in its middle is kept whose side is a multiple of 4, and at "
+            "Extract with whole=true: otherwise only pictures with detected faces are used.",
+            "Pictures are not resized: the largest central square is kept whose side is a multiple of 4 and at "
             "most context_max_px (512). A picture of 66 x 64 px gives 64 x 64.",
-            "Where real pictures are JPEG and generated ones PNG, or sizes differ, a detector learns that and nothing else.",
+            "If real pictures are JPEG and generated ones PNG, or sizes differ, a detector learns only that.",
             "pos/ is real and neg/ is fake, as the authors of re-synthesis call them.",
             "Who or what is shown is not known unless groups.csv (path,group) says so: without it, pictures of one person may "
-            "stand in training and test.",
+            "be in both training and test.",
         ),
     ),
 )

@@ -170,9 +170,9 @@ LDM = Layout(
         licence="That of the data set the frames come from.",
         traps=(
             "'source' there is the carrier, whose video it is; FaceForensics++ calls it the target.",
-            "The scripts make no split: train_images and test_images are what somebody put there, and may share people.",
-            "By default a folder holds one frame; its faces are found anew here, the stored landmarks serve the facial swap of "
-            "CADDM. Pictures of a folder that have no entry are read too.",
+            "The scripts make no split: train_images and test_images depend on who filled them, and may share people.",
+            "By default a folder holds one frame; its faces are detected again here, the stored landmarks serve the facial swap of "
+            "CADDM. Pictures without an entry are read too.",
             "Times count 25 pictures a second, although the frames are spread over the whole video.",
         ),
     ),

@@ -149,17 +149,17 @@ LIST_FILES = Layout(
         home="https://github.com/QingyuLiu/Exposing-the-Deception",
         licence="That of the data set that is listed. The lists come with the code; the frames do not.",
         traps=(
-            "The lists must lie in the folder below which the frames are.",
-            "All pictures of a folder are read, in the order of their numbers; the count is compared with them if asked "
-            "(check_counts), and never by the authors' code.",
-            "Published paths are absolute, of another machine: they are matched by their ends. In its test_fake.txt the "
+            "The lists must be in the folder that contains the frames.",
+            "All pictures of a folder are read, in numerical order; the count is checked if requested "
+            "(check_counts), but never by the authors' code.",
+            "Published paths are absolute, from another machine: they are matched by their ends. In its test_fake.txt the "
             "FaceSwap rows read 'manipulated_sequenceswap': they are repaired, with a warning.",
             "Lists of other data sets do not come with the code. To test on one, list all its videos in test_real.txt and "
             "test_fake.txt; the authors drew 30 frames of each. They listed real training videos four to six times, for which "
             "training here has balance='repeat'.",
-            "The authors' folders hold faces that somebody cut; here, faces are searched in the pictures, whatever they show, "
-            "unless crops=true takes them as they are; 16 of a folder are kept unless frames is set.",
-            "Every fifth frame or so was kept: times count 25 pictures a second and are too short.",
+            "The authors' folders hold face crops; here, faces are detected in the pictures, whatever they show, "
+            "unless crops=true uses them unchanged; 16 per folder are kept unless frames is set.",
+            "About every fifth frame was kept: times assume 25 pictures a second and are too short.",
         ),
     ),
 )

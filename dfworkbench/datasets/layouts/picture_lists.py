@@ -75,10 +75,10 @@ PICTURE_LISTS = Layout(
         home="https://github.com/SSAW14/BeyondtheSpectrum",
         licence="That of the pictures that are listed.",
         traps=(
-            "Extract with whole=true for detectors of generated pictures; sizes that are no multiple of 4 are cut.",
-            "Published lists bear no label: name them real….txt or fake….txt. Lists of super-resolution are of real pictures.",
-            "The lists must lie in the folder below which the pictures are.",
-            "Who or what is shown is not known: pictures of one person may stand in training and test.",
+            "Extract with whole=true for detectors of generated pictures; sizes that are not a multiple of 4 are cropped.",
+            "Published lists have no label: name them real….txt or fake….txt. Super-resolution lists contain real pictures.",
+            "The lists must be in the folder that contains the pictures.",
+            "Who or what is shown is not known: pictures of one person may be in both training and test.",
         ),
     ),
 )
