@@ -1,6 +1,6 @@
 """dfworkbench: an interactive workbench for deepfake forensics.
 
-The names below are loaded when they are first used, so that `import dfworkbench` stays fast and needs no torch.
+The names below are imported on first use, so `import dfworkbench` is fast and does not load torch.
 """
 
 from typing import TYPE_CHECKING

@@ -1,7 +1,7 @@
 """The command line: `dfworkbench lab | app | doctor | demo | extract | train | score | zoo | judge | report | share | run | …`.
 
-Every command does what a notebook does, with the same settings: where a command has a settings class
-(`notebook.commands.SUBCOMMANDS`), its fields are the flags. Heavy imports stand inside the command that needs them.
+Every command does what a notebook does, with the same settings. If a command has a settings class
+(`notebook.commands.SUBCOMMANDS`), its fields are the flags. Heavy imports are made inside the command that needs them.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from dfworkbench.notebook.notebook_commands import NOTEBOOK_COMMANDS
 from dfworkbench.notebook.share_commands import SHARE_COMMANDS
 from dfworkbench.notebook.zoo_commands import ZOO_COMMANDS
 
-#: Exit codes: a finding of the doctor or a difference from a record, and an error that the user can put right.
+#: Exit codes: `doctor` found a problem or a case differs from its record; an error that the user can fix.
 FOUND, REFUSED = 1, 2
 
 
@@ -31,8 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        0; 1 if the doctor found something or a case differs from its record; 2 if the input was refused, with the message on
-        standard error.
+        0; 1 if `doctor` found a problem or a case differs from its record; 2 if the input was refused (the message goes to
+        standard error).
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     want_traceback = False
@@ -103,7 +103,7 @@ def _train(given: argparse.Namespace) -> int:
             "val AUC": epoch.val.get("auc_video"),
         }
         words = ", ".join(f"{name} {value:.4f}" for name, value in values.items() if value is not None)
-        if os.environ.get("RANK", "0") == "0":  # under torchrun one process speaks for all
+        if os.environ.get("RANK", "0") == "0":  # under torchrun only one process prints
             say(
                 f"epoch {epoch.number}/{epoch.epochs}: {words}{' (best so far)' if epoch.best else ''} -> {epoch.checkpoint}"
             )
@@ -117,7 +117,7 @@ def _train(given: argparse.Namespace) -> int:
 def _score(given: argparse.Namespace) -> int:
     with _quick_imports():
         settings = given_settings("score", given)
-        if given.table:  # before anything is computed
+        if given.table:  # fail before computing anything
             require_replaceable(given.table, SCORE_TABLE)
         from dfworkbench.evaluation.scoring.score import score_to_table
     try:
@@ -135,15 +135,15 @@ def _score(given: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def _quick_imports() -> Iterator[None]:
-    """A block that imports torch and pandas while the garbage collector rests.
+    """Keep the garbage collector off while torch and pandas are imported.
 
-    They make half a million objects that stay, at which it would look again and again: a second of a command that takes eight.
+    They create half a million objects that stay alive; scanning them repeatedly costs one second of a command that takes eight.
     """
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()  # what is there now stays
+        gc.freeze()  # what has been imported stays
         gc.enable()
 
 
@@ -169,7 +169,7 @@ def _audit(given: argparse.Namespace, settings: Any) -> int:
         raise ParameterError(
             "dfworkbench judge: --write is for one score file without an audit. Leave one of them out."
         )
-    if settings.audit is not None:  # before anything is computed
+    if settings.audit is not None:  # fail before computing anything
         require_audit_folder(settings.audit)
     found = audit_files(given.file, settings)
     say(str(found))
@@ -215,7 +215,7 @@ def _import(given: argparse.Namespace) -> int:
     folder = save_released(given.kind, given.file, given.name, **options)
     loaded = load_detector(folder)
     say(f"imported: {folder} ({loaded.name})")
-    if loaded.name in HELPERS:  # scores nothing
+    if loaded.name in HELPERS:  # no detector, cannot score
         return 0
     say(
         f"score:    dfworkbench score PATH --checkpoint {folder.name}\n"
@@ -226,18 +226,18 @@ def _import(given: argparse.Namespace) -> int:
 
 COMMANDS: dict[str, Command] = {
     **NOTEBOOK_COMMANDS,
-    "doctor": Command("check versions, machine and conflicting packages, and name the cure", _doctor),
-    "demo": Command("run the main job on the generated demo set: notebooks 00 to 04 and a report", _demo),
+    "doctor": Command("check versions, machine and conflicting packages, and suggest fixes", _doctor),
+    "demo": Command("run the whole workflow on the generated demo set: notebooks 00 to 04 and a report", _demo),
     "demo-data": Command(
         "generate the demo set",
         _demo_data,
-        {"folder": {"nargs": "?", "type": Path, "help": "where (default: data/demo in the workspace)"}},
+        {"folder": {"nargs": "?", "type": Path, "help": "output folder (default: data/demo in the workspace)"}},
     ),
-    "extract": Command("find, track and crop all faces of a data set", _extract),
+    "extract": Command("find, track and crop all faces in a data set", _extract),
     "train": Command(
         "train a detector, one checkpoint per epoch",
         _train,
-        {"--settings": {"type": Path, "help": "start from the settings.json of a run; further flags change it"}},
+        {"--settings": {"type": Path, "help": "start from the settings.json of a run; other flags override it"}},
     ),
     "score": Command(
         "score an image, a video or a folder",
@@ -253,42 +253,42 @@ COMMANDS: dict[str, Command] = {
     ),
     **ZOO_COMMANDS,
     "judge": Command(
-        "metrics with intervals for anybody's score file, and the audit of a table of detectors",
+        "metrics with intervals for the score file of any detector, and the audit of a table of detectors",
         _judge,
         {
             "file": {
                 "nargs": "+",
                 "type": Path,
-                "help": "scores of any detector: CSV (also .gz), Parquet, or a result pickle; several files, or runs "
+                "help": "score file of any detector: CSV (also .gz), Parquet, or a result pickle; several files, or runs "
                 "in checkpoints/, are audited together",
             },
             "--write": {
                 "type": Path,
                 "metavar": "PATH",
-                "help": "also write the scores for another program: NAME.csv plain, NAME.scores.csv for deepfake-workbench, "
+                "help": "also write the scores in another format: NAME.csv plain, NAME.scores.csv for deepfake-workbench, "
                 "NAME.parquet for dfworkbench, a folder for DeepfakeBench",
             },
         },
     ),
     "report": Command(
-        "examine evidence against a reference set and write a case file; or verify one",
+        "examine evidence against a reference set and write a case file; or verify a case",
         _report,
         {
             "path": {"nargs": "*", "type": Path, "help": "pictures, videos or folders"},
             "--verify": {
                 "type": Path,
                 "metavar": "FOLDER",
-                "help": "compare a case with its record instead, and the files of --evidence with what was examined",
+                "help": "verify a case against its record instead, and the files of --evidence against those examined",
             },
             "--closing-head": {
                 "default": "",
                 "metavar": "HASH",
-                "help": "for --verify: the head that was sent or time-stamped",
+                "help": "for --verify: the closing head that was sent or time-stamped",
             },
             "--rerun": {
                 "type": Path,
                 "metavar": "FOLDER",
-                "help": "for --verify: the case of a rerun, to compare its results",
+                "help": "for --verify: the case folder of a rerun whose results are compared",
             },
         },
     ),
@@ -298,7 +298,7 @@ COMMANDS: dict[str, Command] = {
         {
             "kind": {"help": _whose_weights},
             "file": {"type": Path, "help": "the file as its authors published it"},
-            "--name": {"default": "", "help": "folder in checkpoints/ (default: from kind and file)"},
+            "--name": {"default": "", "help": "name of the run in checkpoints/ (default: from kind and file)"},
             "-p": {**PAIRS, "help": "an option of the importer"},
         },
     ),

@@ -1,1 +1,1 @@
-"""The ground floor: errors, names, settings, paths, geometry, pages. No torch, no OpenCV."""
+"""Shared base modules: errors, names, settings, paths, geometry, HTML pages. No torch, no OpenCV."""

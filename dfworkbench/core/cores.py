@@ -4,5 +4,5 @@ import os
 
 
 def available_cores() -> int:
-    """Cores that this process may use."""
+    """Count the CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,7 +1,7 @@
-"""Runs jobs on Dask, on this machine or a scheduler at an address; a worker that dies loses one job only.
+"""Run jobs on Dask, on this machine or on a remote scheduler; a worker that dies loses only one job.
 
-Whoever can talk to a Dask scheduler or worker can run code in it. Processes on this machine therefore speak TLS with a key
-that is made for the run and never written to disk, and their HTTP servers have no pages. For schedulers at an address see
+Anyone who can talk to a Dask scheduler or worker can run code in it. Processes on this machine therefore use TLS with a key
+that is made for the run and never written to disk, and their HTTP servers have no pages. For remote schedulers see
 `scheduler_security` and docs/guides/extract_on_a_cluster.md.
 """
 
@@ -18,23 +18,23 @@ from dfworkbench.core.errors import ParameterError, WorkbenchError
 _log = logging.getLogger(__name__)
 _LOOPBACK = ("localhost", "::1")
 _ENVIRONMENT = {
-    # waiting threads that spin make a loaded machine several times slower
+    # spinning threads make a loaded machine several times slower
     "OMP_WAIT_POLICY": "PASSIVE",
     "OMP_NUM_THREADS": "1",
 }
 _CONFIG = {
-    "distributed.scheduler.allowed-failures": 0,  # a job whose worker dies is tried again by us, alone
+    "distributed.scheduler.allowed-failures": 0,  # we retry a job whose worker died, alone
     "distributed.worker.memory.spill": False,  # nothing is pickled to disk
-    "distributed.worker.profile.enabled": False,  # nobody looks at it, and it takes some per cent of every core
-    # a loaded machine starts processes slowly, and a worker that is being replaced must not be given up meanwhile
+    "distributed.worker.profile.enabled": False,  # unused here, and costs a few per cent of every core
+    # a loaded machine starts processes slowly; do not give up on a worker that is being replaced
     "distributed.comm.timeouts.connect": "60s",
     "distributed.deploy.lost-worker-timeout": "600s",
-    "distributed.scheduler.http.routes": [],  # Dask starts these servers in any case, without asking who calls
+    "distributed.scheduler.http.routes": [],  # Dask always starts these servers, without authentication
     "distributed.worker.http.routes": [],
 }
-_TASK_S = 0.5  # that a task of several jobs takes
-_MOST = 64  # jobs in one
-_PATIENCE_S = 60  # without a result, before it is asked whether there are workers at all
+_TASK_S = 0.5  # target duration of a task of several jobs
+_MOST = 64  # most jobs in one task
+_PATIENCE_S = 60  # without a result before we check that there are any workers
 
 
 def run_on_workers(
@@ -47,22 +47,22 @@ def run_on_workers(
     task: str,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[int, Any]]:
-    """`function(job)` for every job, one at a time in each process, in whatever order they finish.
+    """Call `function(job)` for every job, one at a time in each process, and yield results as they finish.
 
     Args:
-        function: Importable by name, so that other machines can load it.
-        jobs: What it is called with.
+        function: Must be importable by name, so that other machines can load it.
+        jobs: Arguments of `function`, one per call.
         workers: Processes on this machine.
-        scheduler: Address of a running scheduler, whose workers are taken instead; "" for none.
-        lost: Stands for the result of a job whose process died twice.
-        task: For messages, such as "the extraction".
-        environment: Variables of processes on this machine, beside those that keep waiting threads still.
+        scheduler: Address of a running scheduler whose workers are used instead; "" for none.
+        lost: Result reported for a job whose process died twice.
+        task: Name of the work in messages, such as "the extraction".
+        environment: Environment variables of processes on this machine, besides those that stop threads from spinning.
 
     Yields:
-        The number of a job and its result.
+        Index of a job, and its result.
 
     Raises:
-        ParameterError: The scheduler's address is refused, see `scheduler_security`.
+        ParameterError: The scheduler's address is refused; see `scheduler_security`.
         WorkbenchError: The scheduler cannot be reached, or has no workers.
     """
     from dask import config
@@ -78,7 +78,7 @@ def run_on_workers(
             cluster = LocalCluster(
                 n_workers=workers, threads_per_worker=1, processes=True, env={**_ENVIRONMENT, **(environment or {})},
                 silence_logs=logging.CRITICAL, security=security, scheduler_kwargs={"dashboard": False},
-                dashboard_address="localhost:0",  # of the HTTP server; this keeps port 8787 free
+                dashboard_address="localhost:0",  # of the HTTP server; leaves port 8787 free
             )  # fmt: skip
             client = stack.enter_context(Client(stack.enter_context(cluster), security=security))
         yield from _run(client, function, jobs, lost, task)
@@ -86,9 +86,9 @@ def run_on_workers(
 
 @contextlib.contextmanager
 def _quiet_nannies() -> Iterator[None]:
-    """No warnings of processes that end slowly on a busy machine, and no traceback of each when Ctrl-C ends them all.
+    """Suppress warnings about processes that end slowly, and a traceback from each of them on Ctrl-C.
 
-    `silence_logs` does not do that: LocalCluster takes it back before its processes have ended.
+    `silence_logs` does not do that: LocalCluster undoes it before its processes have ended.
     """
     log = logging.getLogger("distributed.nanny")
     before = log.level
@@ -100,14 +100,14 @@ def _quiet_nannies() -> Iterator[None]:
 
 
 def scheduler_security(address: str) -> Any:
-    """How to talk to a scheduler at an address: with the certificates that Dask's configuration names for a client.
+    """Connection security for a scheduler, with the client certificates from Dask's configuration.
 
-    They stand in `distributed.comm.tls` of Dask's configuration files, or in environment variables such as
+    They are named in `distributed.comm.tls` of Dask's configuration files, or in environment variables such as
     DASK_DISTRIBUTED__COMM__TLS__CA_FILE. A plain connection to another machine needs
-    DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION=false, which says that nobody else is in that network.
+    DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION=false, which declares the network to be private.
 
     Raises:
-        ParameterError: The address asks for TLS and there are no certificates, or for a plain connection to another machine.
+        ParameterError: The address asks for TLS without certificates, or for a plain connection to another machine.
     """
     from dask import config
     from distributed import Security
@@ -130,8 +130,8 @@ def scheduler_security(address: str) -> Any:
 
 
 def _allow_plain(address: str, required: bool | None) -> None:
-    """Refuse a connection without TLS to another machine, unless Dask's configuration says that it is wanted."""
-    if address.startswith("inproc://"):  # within this process, nothing is connected to a network
+    """Refuse a connection without TLS to another machine unless Dask's configuration allows it."""
+    if address.startswith("inproc://"):  # within this process; no network involved
         return
     host = address.rpartition("://")[2].rpartition(":")[0].strip("[]")
     if required is None and host not in _LOOPBACK and not host.startswith("127."):
@@ -168,8 +168,8 @@ def _run(
     suspects: list[int] = []
     slots = max(sum(client.nthreads().values()), 1)
     yield from _finished(client, function, dict(enumerate(jobs)), suspects, task, slots=slots, most=_MOST)
-    # While workers are being replaced, two jobs may share one, and the death of one is blamed on both; and quick jobs share a
-    # task. So each suspect is tried once more, with all workers to itself.
+    # While workers are being replaced, two jobs may share one, and quick jobs share a task, so one death is blamed on several
+    # jobs. Each suspect is therefore retried once, with all workers to itself.
     dead: list[int] = []
     yield from _finished(client, function, {number: jobs[number] for number in suspects}, dead, task, slots=1, most=1)
     yield from ((number, lost) for number in dead)
@@ -185,17 +185,17 @@ def _finished(
     slots: int,
     most: int,
 ) -> Iterator[tuple[int, Any]]:
-    """Numbers and results as they finish; numbers whose worker died are appended to `killed`.
+    """Yield indices and results as they finish; indices whose worker died are appended to `killed`.
 
-    At most `slots` tasks of at most `most` jobs are out at a time. A message to a worker and back takes longer than a small
-    picture, so a task has as many jobs as were done in the time of the last one, and those that it does not come to are sent again.
+    At most `slots` tasks of at most `most` jobs are running at a time. A round trip to a worker takes longer than a small
+    picture, so a task gets as many jobs as were done in the time of the last one; those it does not get to are sent again.
     """
     from distributed.scheduler import KilledWorker
 
     left, running, size = deque(jobs), {}, 1
     while left or running:
         while left and len(running) < slots:
-            share = max(min(size, len(left) // slots), 1)  # so that all workers end at about the same time
+            share = max(min(size, len(left) // slots), 1)  # so that all workers finish at about the same time
             numbers = [left.popleft() for _ in range(share)]
             running[client.submit(_as_many_as, function, [jobs[number] for number in numbers], pure=False)] = numbers
         for future in _wait_for_some(client, list(running), task):
@@ -211,7 +211,7 @@ def _finished(
 
 
 def _as_many_as(function: Callable[[Any], Any], jobs: Sequence[Any]) -> list[Any]:
-    """In a worker: results of the first jobs, of those that are begun within `_TASK_S`."""
+    """Runs in a worker: results of the first jobs, as many as can be started within `_TASK_S`."""
     end, results = time.monotonic() + _TASK_S, []
     for job in jobs:
         results.append(function(job))
@@ -221,7 +221,7 @@ def _as_many_as(function: Callable[[Any], Any], jobs: Sequence[Any]) -> list[Any
 
 
 def _wait_for_some(client: Any, futures: list[Any], task: str) -> list[Any]:
-    """Those that are done, at least one; an error instead of waiting for ever where no worker is left."""
+    """Wait for at least one future and return those that are done; raise if no worker is left."""
     from distributed import wait
 
     for alone in itertools.count():

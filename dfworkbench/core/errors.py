@@ -1,12 +1,12 @@
-"""Every error that dfworkbench raises on purpose.
+"""Exceptions: every error that dfworkbench raises on purpose.
 
 A message has four parts: what was being done, the value seen, what was expected, and what to do. All errors derive from
-`WorkbenchError`, so a caller can tell "the input is wrong" from "dfworkbench is wrong".
+`WorkbenchError`, so a caller can tell wrong input from a bug in dfworkbench.
 """
 
 
 class WorkbenchError(Exception):
-    """Base of all errors raised on purpose."""
+    """Base class of all errors raised on purpose."""
 
 
 class UnknownNameError(WorkbenchError, KeyError):
@@ -32,7 +32,7 @@ class MediaError(WorkbenchError):
 
 
 class DataNotFoundError(WorkbenchError, FileNotFoundError):
-    """A folder or file does not exist, or does not hold what was looked for."""
+    """A folder or file does not exist, or does not contain what was expected."""
 
 
 class TableError(WorkbenchError, ValueError):
@@ -40,7 +40,7 @@ class TableError(WorkbenchError, ValueError):
 
 
 class SplitLeakError(WorkbenchError):
-    """An identity or a video stands in more than one split."""
+    """An identity or a video is in more than one split."""
 
 
 class CheckpointError(WorkbenchError):
@@ -48,7 +48,7 @@ class CheckpointError(WorkbenchError):
 
 
 class DeviceError(WorkbenchError):
-    """The device asked for is not there."""
+    """The requested device is not available."""
 
 
 class OutputError(WorkbenchError, OSError):
@@ -56,7 +56,7 @@ class OutputError(WorkbenchError, OSError):
 
 
 class DownloadError(WorkbenchError):
-    """A file cannot be fetched, or what came is not what was expected."""
+    """A file cannot be downloaded, or is not the one that was expected."""
 
 
 class MissingDependencyError(WorkbenchError, ImportError):
@@ -71,5 +71,5 @@ class AnswerError(WorkbenchError):
     """An answer of a lab is missing or wrong."""
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows instead of a traceback: a student's answer is wrong, not the code."""
+        """Shown by IPython instead of a traceback: a student's answer is wrong, not the code."""
         return [f"{type(self).__name__}: {self}"]

@@ -35,10 +35,10 @@ def paired_iou(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
 
 
 def square_around(box: ArrayLike, scale: float = 1.0) -> tuple[float, float, float]:
-    """The square centred on a box, its side `scale` times the longer side of the box.
+    """The square centred on a box, with a side `scale` times the box's longer side.
 
     Returns:
-        `(x0, y0, side)` in pixels; the square may lie partly outside the picture.
+        `(x0, y0, side)` in pixels; the square may extend beyond the picture.
     """
     x0, y0, x1, y1 = np.asarray(box, dtype=np.float64)
     side = scale * max(x1 - x0, y1 - y0)

@@ -1,9 +1,10 @@
-"""Hash-chained log: one canonical JSON object a line, each holding the SHA-256 of the line before it.
+"""Hash-chained log: one canonical JSON object per line, each with the SHA-256 of the line before it.
 
 A line has the fields n, time, event, data, previous and hash; `hash` is the SHA-256 of the line without it, and the first
-`previous` is 64 zeros. `check_chain` finds any later change of a line. It cannot find a whole new chain, which whoever holds the
-file can write: the last hash (the head) has to be kept elsewhere. The canonical form follows RFC 8785 (sorted keys, no blanks,
-UTF-8, no NaN), except that floating-point numbers are texts made by `repr`: no two programs can disagree on their spelling.
+`previous` is 64 zeros. `check_chain` finds any later change to a line. It cannot detect a complete new chain, which anyone with
+the file can write, so keep the last hash (the head) elsewhere. The canonical form follows RFC 8785 (sorted keys, no blanks,
+UTF-8, no NaN), except that floating-point numbers are strings made by `repr`, so that programs cannot differ in how they write
+them.
 """
 
 import errno
@@ -26,20 +27,20 @@ _FIELDS = {"n", "time", "event", "data", "previous", "hash"}
 
 
 def canonical(value: Any) -> bytes:
-    """The one JSON form of a value: sorted keys, no blanks, UTF-8. Floats must be texts already (`plain`).
+    """Canonical JSON of a value: sorted keys, no blanks, UTF-8. Floats must already be strings (`plain`).
 
     Raises:
         ValueError: NaN or infinity.
-        TypeError: A value that JSON does not have.
+        TypeError: A type that JSON does not have.
     """
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode("utf-8")
 
 
 def plain(value: Any) -> Any:
-    """A value for `canonical`: floats as `repr` writes them, tuples as lists, keys as texts, paths as texts.
+    """Convert a value for `canonical`: floats to their `repr`, tuples to lists, keys and paths to strings.
 
-    Numbers of numpy count as Python's. NaN becomes None: there is no number. Lone surrogates, which stand for undecodable bytes of
-    file names and which UTF-8 does not have, are spelled out.
+    numpy scalars count as Python numbers. NaN becomes None. Lone surrogates, which stand for undecodable bytes of file names
+    and do not exist in UTF-8, are escaped.
     """
     if isinstance(value, Mapping):
         return {_text(str(key)): plain(item) for key, item in value.items()}
@@ -49,7 +50,7 @@ def plain(value: Any) -> Any:
         return _text(value)
     if value is None or isinstance(value, bool | int):
         return value
-    if hasattr(value, "tolist"):  # arrays and numbers of numpy
+    if hasattr(value, "tolist"):  # numpy arrays and scalars
         return plain(value.tolist())
     if isinstance(value, float):
         return None if value != value else repr(value)
@@ -57,7 +58,7 @@ def plain(value: Any) -> Any:
 
 
 def utc_now() -> str:
-    """The time in UTC, to the second, as ISO 8601; that of SOURCE_DATE_EPOCH where it is set, so that runs can be repeated.
+    """Current UTC time to the second, as ISO 8601; SOURCE_DATE_EPOCH overrides it, so that runs can be repeated.
 
     Raises:
         ParameterError: SOURCE_DATE_EPOCH is not a number of seconds.
@@ -81,7 +82,7 @@ class Entry:
         n: Number of the line, from 0.
         time: UTC, to the second.
         event: What happened, one word.
-        data: What is recorded of it: plain values, floats as texts.
+        data: Details of the event: plain values, floats as strings.
         previous: Hash of the entry before.
         hash: SHA-256 of this entry.
     """
@@ -95,15 +96,15 @@ class Entry:
 
     @property
     def line(self) -> bytes:
-        """The entry as it stands in the file, without its line end."""
+        """The entry as written in the file, without the line end."""
         return canonical(vars(self))
 
 
 class HashChain:
-    """A log that is being written: every entry reaches the disk before the work goes on.
+    """A log being written; every entry reaches the disk before work continues.
 
     Args:
-        path: The file, which must not exist: nothing is ever appended to a log of another run.
+        path: The file; it must not exist, because a log is never appended to another run's.
 
     Raises:
         OutputError: The file exists or cannot be written.
@@ -114,7 +115,7 @@ class HashChain:
         self.entries: list[Entry] = []
         with explain_write(self.path, "the log"):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self.path.open("xb", buffering=0)  # so that an interrupt leaves no line behind in a buffer
+            self._file = self.path.open("xb", buffering=0)  # so that an interrupt leaves no line in a buffer
 
     @property
     def head(self) -> str:
@@ -131,7 +132,7 @@ class HashChain:
 
         Args:
             event: What happened, one word.
-            **data: What to record of it; made plain (see `plain`).
+            **data: Details to record, converted by `plain`.
 
         Returns:
             The new head.
@@ -151,7 +152,7 @@ class HashChain:
         return self.head
 
     def _write(self, line: bytes) -> None:
-        """Write a whole line, or nothing of it."""
+        """Write a whole line or nothing."""
         start = self._file.tell()
         try:
             if self._file.write(line) < len(line):
@@ -168,13 +169,13 @@ class HashChain:
         return head
 
     def release(self) -> None:
-        """Close the file without a last entry, as where the disk is full; `check_chain` then says that the log ends early."""
+        """Close the file without a last entry, for example on a full disk; `check_chain` then reports that the log ends early."""
         self._file.close()
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What a log turned out to be.
+    """Result of checking a log.
 
     Attributes:
         entries: Its entries up to the first bad line.
@@ -198,7 +199,7 @@ class Checked:
 
 
 def check_chain(content: bytes) -> Checked:
-    """Check a log: every line is canonical, counts up, fits the line before and its own hash, and the last event is "closed".
+    """Check a log: lines are canonical, numbered in order and match their hashes, and the last event is "closed".
 
     Args:
         content: The file's bytes.
@@ -232,7 +233,7 @@ def _read_line(line: bytes) -> tuple[Entry | None, str]:
             return None, "the line has other fields than a log's"
         if canonical(fields) != line:
             return None, "the line is not in canonical form"
-    except (ValueError, RecursionError):  # no UTF-8, no JSON, NaN, lone surrogates
+    except (ValueError, RecursionError):  # not UTF-8, not JSON, NaN, lone surrogates
         return None, "the line is not JSON"
     return Entry(**fields), ""
 

@@ -1,6 +1,6 @@
-"""The one stylesheet, and the HTML that notebooks, cards and pages share: tables, notes, figures. No scripts.
+"""The shared stylesheet and HTML parts of notebooks, cards and pages: tables, notes, figures. No scripts.
 
-Colours follow JupyterLab's light and dark themes; outside of it they are those of the light one.
+Colours follow JupyterLab's light and dark themes; elsewhere the light theme is used.
 """
 
 import base64
@@ -52,7 +52,7 @@ _CSS = """
 .dfw-card .widget-html, .dfw-card .widget-html-content {line-height: 1.4; height: auto; margin: 0; overflow: visible}
 """
 
-#: What a page of its own needs besides: readable on a phone and on paper.
+#: Extra styles of a standalone page: readable on a phone and on paper.
 _PAGE_CSS = """
 * {box-sizing: border-box}
 html {-webkit-text-size-adjust: 100%}
@@ -87,9 +87,9 @@ pre b {font: 600 11px/1.5 system-ui, "DejaVu Sans", sans-serif; color: var(--dfw
 """
 
 STYLE = f"<style>{_CSS}</style>"
-#: Of cells with text. JupyterLab aligns all to the right, and leaves the stylesheet out of notebooks that it does not trust.
+#: Style of text cells. JupyterLab right-aligns all cells, and drops the stylesheet from untrusted notebooks.
 LEFT = ' style="text-align:left"'
-_LONG = 60  # characters from which a cell is running text
+_LONG = 60  # a cell with at least this many characters is running text
 
 
 class Link(NamedTuple):
@@ -104,7 +104,7 @@ class Link(NamedTuple):
 
 
 def wrap(inner: str, extra: str = "") -> str:
-    """A block of HTML with the stylesheet, for outputs that must stand alone; `extra` are further classes."""
+    """Wrap HTML together with the stylesheet, for self-contained outputs; `extra` holds further CSS classes."""
     return f'{STYLE}<div class="dfw {extra}">{inner}</div>'
 
 
@@ -116,13 +116,13 @@ def html_table(
     right: Sequence[bool] = (),
     row_heads: bool = False,
 ) -> str:
-    """A table; all text is escaped.
+    """An HTML table; all text is escaped.
 
     Args:
-        names: Heads of the columns; none for a table without a head.
+        names: Column headings; empty for a table without a head.
         rows: Text, or a `Link`, per cell. Lines after the first are set small; long text gets a wide column.
-        bold: Per row whether it stands out.
-        right: Per column whether it holds numbers, aligned to the right.
+        bold: Per row, whether it is emphasised.
+        right: Per column, whether it holds numbers, aligned to the right.
         row_heads: The first cell of each row names it, for screen readers.
     """
     sides = [' class="number"' if number else LEFT for number in right]
@@ -150,12 +150,12 @@ def _cell(value: object, side: str) -> str:
 
 
 def note_html(text: str, bad: bool = False) -> str:
-    """A sentence that must not be overlooked, red if `bad`; nothing for ""."""
+    """A highlighted note, red if `bad`; "" for an empty sentence."""
     return f'<div class="dfw-note{" bad" if bad else ""}">{escape(text)}</div>' if text else ""
 
 
 def picture(figure: Any, words: str) -> str:
-    """A matplotlib figure as a PNG that stays in a stored notebook; `words` are for those who cannot see it."""
+    """A matplotlib figure as a PNG that is kept in a saved notebook; `words` is the alternative text."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
     data = base64.b64encode(buffer.getvalue()).decode()
@@ -163,7 +163,7 @@ def picture(figure: Any, words: str) -> str:
 
 
 def figure_html(figure: Any, words: str, broad: bool = False) -> str:
-    """A matplotlib figure as vector graphics with a caption; `broad` ones are scrolled on a phone, not shrunk."""
+    """A matplotlib figure as SVG with a caption; on a phone, a `broad` figure scrolls instead of shrinking."""
     import matplotlib as mpl
 
     buffer = io.BytesIO()
@@ -176,17 +176,17 @@ def figure_html(figure: Any, words: str, broad: bool = False) -> str:
 
 
 def write_page(path: Path, title: str, body: str, what: str, style: str = "") -> Path:
-    """Write a page of its own, whole or not at all.
+    """Write a standalone page atomically.
 
     Args:
-        path: An .html; only a page of ours is replaced.
-        title: Words of the browser's tab.
-        body: HTML.
-        what: What is written, for messages: "a report".
-        style: CSS that this page needs besides.
+        path: An .html file; only a page written by dfworkbench is replaced.
+        title: Title of the browser tab.
+        body: HTML of the body.
+        what: What is written, for messages, such as "a report".
+        style: Additional CSS.
 
     Raises:
-        OutputError: `path` is no .html, or a file is there that is no page of ours.
+        OutputError: `path` does not end in .html, or the existing file was not written by dfworkbench.
     """
     require_replaceable(path, PAGE)
     page = (

@@ -1,4 +1,4 @@
-"""Which fields of an InputSpec go together: words that are known, and combinations that can be cut."""
+"""Validation of an InputSpec: allowed values, and which fields can be combined."""
 
 import math
 from typing import TYPE_CHECKING
@@ -8,7 +8,7 @@ from dfworkbench.core.errors import ParameterError
 if TYPE_CHECKING:
     from dfworkbench.core.input_spec import InputSpec
 
-#: Fields that are one of a few words.
+#: Fields with a fixed set of values.
 _CHOICES = {
     "channel_order": ("rgb", "bgr"),
     "alignment": ("box", "five_points", "whole", "whole_resized"),
@@ -25,7 +25,7 @@ _PILLOW = ("bilinear", "bicubic")
 
 
 def require_fitting(spec: "InputSpec") -> None:
-    """Raise `ParameterError` unless the fields that say where and how to cut go together."""
+    """Raise `ParameterError` unless the fields that define the crop can be combined."""
     for name, allowed in _CHOICES.items():
         if getattr(spec, name) not in allowed:
             words = " or ".join(filter(None, (", ".join(map(repr, allowed[:-1])), repr(allowed[-1]))))

@@ -1,4 +1,4 @@
-"""InputSpec: what a detector must be fed. It is saved with the weights and enforced at inference."""
+"""InputSpec: the input that a detector expects, saved with its weights and enforced at inference."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -15,51 +15,52 @@ _TUPLES = ("value_range", "mean", "std", "margins")
 class InputSpec:
     """Everything between a video frame and a detector's first layer.
 
-    Lists are taken for tuples, as they come from JSON and TOML. Fields that contradict each other are refused
-    (`core.input_checks`).
+    Lists, as read from JSON and TOML, are converted to tuples. Contradictory fields are refused (`core.input_checks`).
 
     Attributes:
         size_px: Height and width of the square input.
-        alignment: What is cut. "box": a region around the face box. "five_points": the face turned, scaled and moved so that
-            eyes, nose and corners of the mouth come to lie as in `faces.alignment`, or as in `template`. "whole": no face at
-            all, but a window of `size_px` of the picture at its own resolution, for what shows in the finest pixels only;
-            nothing is resized. "whole_resized": the whole picture, resized; faces are not looked for either.
-        crop_scale: Side of the crop: over the longer side of the face box for "box" (with `region` "sides", each side over
-            that side of the box), over that of the authors' canvas for "five_points" (1.2 shows 1.2 times as much); 1 for
+        alignment: What is cut. "box": a region around the face box. "five_points": the face, rotated, scaled and shifted so
+            that eyes, nose and mouth corners match those of `faces.alignment`, or `template`. "whole": no face, but a window of
+            `size_px` of the picture at its own resolution, for traces that only the finest pixels show; nothing is resized.
+            "whole_resized": the whole picture, resized; no faces are searched for.
+        crop_scale: Side of the crop, relative to the longer side of the face box for "box" (with `region` "sides", each side
+            relative to that side of the box), and to the authors' canvas for "five_points" (1.2 shows 1.2 times as much); 1 for
             whole pictures and with `margins`.
         clip_length: Frames per sample. 1 means images `(B, 3, H, W)`, more means clips `(B, T, 3, H, W)`.
         clip_stride: Distance between the frames of a clip, counted in extracted frames of the track.
         channel_order: "rgb" or "bgr".
         value_range: What 0 and 255 become before mean and std are applied.
         mean: Per channel, in `channel_order`, in units of `value_range`.
-        std: Per channel, likewise.
+        std: Per channel, in the same order and units.
         region: Refines `alignment` "box". "square": the square around the longer side of the box. "sides": each side of the
             box by itself; without `margins`, its edges are cut to whole pixels.
-        border: Where the region reaches beyond the frame. "repeat": its border pixels are repeated. "black". "clip": the
-            region ends there; only with `region` "sides". "shift": a square is moved inside at the left and the top, and
-            shortened at the right and the bottom; in whole pixels, see `faces.regions`. A `template` needs "black".
-        fit: How the region becomes square. "stretch": both sides are resized to `size_px`. "letterbox": the longer side is,
-            and the rest is black. "shortest_edge": the shorter side is, and the middle is taken.
-        interpolation: Of the resizing. "auto": area where it shrinks by more than 1.4, else bilinear. "bilinear", "bicubic",
-            "area". "area_down_cubic_up": area where it shrinks, bicubic where it grows. OpenCV's, without `antialias`.
-        antialias: Average over the pixels that become one when it shrinks, as Pillow does, whose resizing is used; needs
-            `interpolation` "bilinear" or "bicubic".
-        exact: The face boxes must be those of facenet-pytorch's MTCNN itself (`FaceSettings.exact`): scoring looks for faces
-            so, and a data set that was extracted otherwise is refused.
-        margins: What `region` "sides" adds at the left, top, right and bottom, as shares of `margin_of`; None: `crop_scale`.
-        margin_of: What the margins are shares of. "own_side": left and right of the width of the box, top and bottom of its
-            height. "height" of the box. "longer_side" of the box.
-        margin_rounding: "floor": the edges of the box and the margins are cut to whole pixels. "outward": the widened edges
-            are cut to whole pixels and 1 is added at the right and the bottom. "round": the least margin is rounded and the others
-            are multiples of it; the widened edges are cut to whole pixels. "none".
+        border: What happens where the region extends beyond the frame. "repeat": border pixels are repeated. "black": filled
+            with black. "clip": the region ends there; only with `region` "sides". "shift": a square is moved inside at the left
+            and the top, and shortened at the right and the bottom; in whole pixels, see `faces.regions`. A `template` needs
+            "black".
+        fit: How the region becomes square. "stretch": both sides are resized to `size_px`. "letterbox": the longer side is, and
+            the rest is padded with black. "shortest_edge": the shorter side is, and the centre is cropped.
+        interpolation: How pixels are resampled. "auto": area when shrinking by more than 1.4, else bilinear. "bilinear",
+            "bicubic", "area". "area_down_cubic_up": area when shrinking, bicubic when enlarging. OpenCV's, unless `antialias`
+            is set.
+        antialias: Use Pillow's resizing, which filters over all source pixels when shrinking; needs `interpolation` "bilinear"
+            or "bicubic".
+        exact: The face boxes must be those of facenet-pytorch's MTCNN itself (`FaceSettings.exact`): scoring finds faces that
+            way, and a data set extracted otherwise is refused.
+        margins: What `region` "sides" adds at the left, top, right and bottom, as fractions of `margin_of`; None: use `crop_scale`.
+        margin_of: What the margins are fractions of. "own_side": the width of the box at the left and right, its height at the
+            top and bottom. "height": the height of the box. "longer_side": the longer side of the box.
+        margin_rounding: "floor": the edges of the box and the margins are truncated to whole pixels. "outward": the widened
+            edges are truncated, and 1 is added at the right and the bottom. "round": the smallest margin is rounded and the
+            others are multiples of it; the widened edges are truncated. "none": no rounding.
         square_after_margins: The region is the square around the longer side of the widened box.
-        resize_px: Size to which `fit` resizes; the middle of `size_px` is cut out of it. None: `size_px`.
-        template: Where the five points lie in the crop, (x, y) as shares of it: left and right eye, nose, left and right
-            corner of the mouth, left being left in the picture. None: CADDM's.
-        warp_px: Size of the crop that five points are brought into. "size": `size_px`. "native": the resolution of the face,
-            and it is resized from there.
-        pad: What "whole" does with a picture that is smaller than the window. "none": it is refused, and windows begin at
-            multiples of 4 px. "black": it lies in the middle on black; the window is exactly the middle of a larger one.
+        resize_px: Size to which `fit` resizes before the central `size_px` is cut out. None: `size_px`.
+        template: Positions of the five points in the crop, (x, y) as fractions of its side: left and right eye, nose, left and
+            right mouth corner, where left means left in the picture. None: CADDM's.
+        warp_px: Size of the crop into which the five points are warped. "size": `size_px`. "native": the resolution of the
+            face, resized afterwards.
+        pad: What "whole" does with a picture smaller than the window. "none": it is refused, and windows start at multiples of
+            4 px. "black": it is centred on black; of a larger picture, the window is the exact centre.
     """
 
     size_px: int = 224
@@ -101,7 +102,7 @@ class InputSpec:
 
     @property
     def of_faces(self) -> bool:
-        """Whether faces are cut, not whole pictures."""
+        """Whether the input is a face crop rather than a whole picture."""
         return self.alignment in ("box", "five_points")
 
     def sample_shape(self) -> tuple[int, ...]:
@@ -120,7 +121,7 @@ class InputSpec:
             )
 
     def require_same(self, other: "InputSpec", doing: str) -> None:
-        """Raise `InputError` unless a data set that was cut for `other` is what this detector must be fed.
+        """Raise `InputError` unless a data set cut for `other` fits this detector.
 
         Args:
             other: The InputSpec that the data set was cut for.
@@ -140,7 +141,7 @@ class InputSpec:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "InputSpec":
-        """The inverse of `to_dict`; unknown keys are refused, because they would change what the network sees."""
+        """Inverse of `to_dict`; unknown keys are refused, because they would change what the network sees."""
         known = {field.name for field in dataclasses.fields(cls)}
         unknown = set(values) - known
         if unknown:

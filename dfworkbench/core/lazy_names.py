@@ -1,4 +1,4 @@
-"""Names of a package that are loaded when they are first used, so that importing the package costs little (PEP 562)."""
+"""Lazy imports: names of a package that are loaded on first use (PEP 562)."""
 
 import importlib
 import sys
@@ -11,7 +11,7 @@ def lazy_names(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], 
 
     Args:
         package: Its `__name__`.
-        homes: Name -> the module that has it.
+        homes: Name -> the module that defines it.
     """
 
     def load(name: str) -> Any:

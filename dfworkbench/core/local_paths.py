@@ -1,7 +1,8 @@
-"""Remove paths of this machine from texts and records that are shown to others or opened elsewhere.
+"""Remove local paths from text and records before they are shared or opened elsewhere.
 
-Paths in the workspace become relative to it. Of other known folders (the environment, the package, the home folder, temporary
-files), what names the machine or the person is left out; `without_machine` shortens all other absolute paths to the file's name.
+Paths in the workspace become relative to it. For other known folders (the environment, the package, the home folder, temporary
+files), the part that names the machine or the person is left out; `without_machine` shortens all other absolute paths to the
+file name.
 """
 
 import html
@@ -15,33 +16,33 @@ from urllib.parse import quote
 
 import dfworkbench
 
-#: What stands for a part of a path that is left out.
+#: Replaces the part of a path that is left out.
 LEFT_OUT = "…"
-#: A picture in HTML: nothing in it is a path, and it is long.
+#: A picture embedded in HTML: long, and holds no path.
 _EMBEDDED = re.compile(r"(data:[\w/+.-]+;base64,[A-Za-z0-9+/=]+)")
 _PART = r"[^\\/\s'\"<>|,;:)]+"
-#: Two parts at least, so that "/" and "/s" are none; what follows a word, a dot or a colon is part of an address or a fraction.
+#: At least two parts, so that "/" and "/s" do not match; what follows a word, a dot or a colon is part of an address or a fraction.
 _ABSOLUTE = re.compile(rf"(?<![\w.:/\\~…-])(?:file://)?(?:[A-Za-z]:[\\/]|\\\\|/|~/)(?:{_PART}[\\/]+)+({_PART})?")
-#: The beginning of a path that leads out of the workspace.
+#: Start of a path that leads out of the workspace.
 _BEGINNING = re.compile(r"(?:^|(?<=[\s'\"(=]))(?:file://)?(?:[A-Za-z]:[\\/]|\\\\|/|~/|\.\.[\\/])")
 
 
 def places_of(root: Path) -> dict[str, str]:
-    """Folder -> what stands for it, for a workspace and this machine."""
+    """Folder -> its replacement, for a workspace and this machine."""
     environment, package = Path(sys.prefix), Path(dfworkbench.__file__).parents[1]
     places = {folder: LEFT_OUT for folder in (Path(tempfile.gettempdir()), environment, package)}
     places |= {Path.home(): "~", root: "."}
-    # the same folder by another name, where there are links
+    # the same folder under another name, if links are involved
     places |= {folder.resolve(): words for folder, words in places.items() if folder != root}
     return {str(folder): words for folder, words in places.items() if folder != Path(folder.anchor)}
 
 
 class Places:
-    """Finds folders in text, whether it is plain, HTML or part of an address, and puts words for them."""
+    """Find folders in plain text, HTML or addresses and replace them with words."""
 
     def __init__(self, places: Mapping[str, str]) -> None:
         forms = {form: words for place, words in places.items() for form in (place, html.escape(place), quote(place))}
-        # the longest first: the workspace may lie in the home folder; and a name that only begins alike is another folder
+        # longest first, since the workspace may be in the home folder; a folder whose name merely starts the same is not matched
         either = "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
         self._words, self._found = (
             forms,
@@ -49,7 +50,7 @@ class Places:
         )
 
     def replace(self, text: str) -> str:
-        """The text with words for the folders; embedded pictures stay as they are."""
+        """Replace the folders in a text; embedded pictures are left untouched."""
         parts = _EMBEDDED.split(text) if "base64," in text else [text]
         return "".join(part if number % 2 else self._found.sub(self._put, part) for number, part in enumerate(parts))
 
@@ -61,7 +62,7 @@ class Places:
 
 
 def map_texts(value: Any, change: Callable[[str], str]) -> Any:
-    """A plain value (texts, numbers, lists, mappings) with every text in it changed; keys of mappings stay."""
+    """Apply `change` to every string in a plain value (strings, numbers, lists, mappings); keys are kept."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, list):
@@ -72,16 +73,16 @@ def map_texts(value: Any, change: Callable[[str], str]) -> Any:
 
 
 def without_machine(root: Path) -> Callable[[str], str]:
-    """A function that takes a text and gives it without any path of this machine.
+    """Return a function that removes every local path from a text.
 
-    Paths in the workspace `root` become relative to it. Of any other absolute path the name alone stays, because it tells
-    nobody else more: "/mnt/data/ann/weights.pth" becomes "weights.pth".
+    Paths in the workspace `root` become relative to it. Any other absolute path is reduced to its file name:
+    "/mnt/data/ann/weights.pth" becomes "weights.pth".
     """
     places = Places({place: words for place, words in places_of(root).items() if words == "."})
 
     def clean(text: str) -> str:
         text = places.replace(text)
-        if (found := _BEGINNING.match(text)) and len(_BEGINNING.findall(text)) == 1:  # a path, which may hold blanks
+        if (found := _BEGINNING.match(text)) and len(_BEGINNING.findall(text)) == 1:  # a path, possibly with blanks
             return re.split(r"[\\/]", text[found.end() :].rstrip("\\/"))[-1] or text
         return _ABSOLUTE.sub(lambda found: found[1] or LEFT_OUT, text)
 

@@ -1,4 +1,4 @@
-"""Lock a folder for writing: a second process is refused at once, and told who holds it."""
+"""Folder lock: a second process that wants to write is refused at once and told who holds the lock."""
 
 import contextlib
 import json
@@ -20,11 +20,11 @@ _LOCK, _HOLDER = ".lock", ".lock.json"
 def held(folder: Path, doing: str) -> Iterator[None]:
     """Lock a folder for writing until the block ends.
 
-    The lock belongs to the process and ends with it, however it ends; a file that is left behind holds nothing.
+    The lock is released when the process ends, however it ends; a leftover lock file has no effect.
 
     Args:
-        folder: Made if it is not there.
-        doing: What is being done, as messages begin: "training the run 'a'".
+        folder: Created if missing.
+        doing: What is being done, to start error messages, such as "training the run 'a'".
 
     Raises:
         OutputError: Another process holds the folder, or it cannot be written.
@@ -42,7 +42,7 @@ def held(folder: Path, doing: str) -> Iterator[None]:
             ) from None
     try:
         mine = {"process": os.getpid(), "machine": socket.gethostname(), "since": f"{datetime.now():%Y-%m-%d %H:%M:%S}"}
-        with contextlib.suppress(OSError):  # a full disk is for the work itself to report
+        with contextlib.suppress(OSError):  # the work itself reports a full disk
             (folder / _HOLDER).write_text(json.dumps(mine))
         yield
     finally:

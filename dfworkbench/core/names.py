@@ -1,4 +1,4 @@
-"""Shared names: labels, splits, statuses, forgery kinds; and looking up a name, with a suggestion where it is misspelt."""
+"""Shared names (labels, splits, statuses, forgery kinds), and name look-up with a suggestion for misspellings."""
 
 import difflib
 from collections.abc import Iterable
@@ -10,16 +10,16 @@ FAKE = 1
 
 SPLITS = ("train", "val", "test")
 
-#: The five kinds of FaceForensics++, spelled as its folders are.
+#: The five forgery methods of FaceForensics++, spelled like its folders.
 FORGERY_KINDS = ("Deepfakes", "Face2Face", "FaceSwap", "FaceShifter", "NeuralTextures")
-#: Kinds of FaceForensics++ that put in an expression and leave the face; the others put in a face.
+#: Forgery methods of FaceForensics++ that transfer an expression (reenactment); the others swap the face.
 REENACTMENTS = ("Face2Face", "NeuralTextures")
 COMPRESSIONS = ("raw", "c23", "c40")
 
-#: A file of this name says that everything below its folder is generated: no real person is shown.
+#: A file of this name marks everything below its folder as generated: no real person is shown.
 GENERATED_MARKER = "generated.json"
 
-#: What can have become of a video or an image. Only "ok" rows have faces.
+#: Possible outcomes for a video or an image. Only "ok" rows have faces.
 STATUS_OK = "ok"
 STATUSES = (STATUS_OK, "unreadable", "truncated", "no_face", "error", "missing")
 
@@ -33,7 +33,7 @@ def require_name(kind: str, name: str, known: Iterable[str]) -> str:
         known: All valid names.
 
     Raises:
-        UnknownNameError: With the closest spelling, or with all names where none is close.
+        UnknownNameError: Suggests the closest name, or lists all names if none is close.
     """
     names = sorted(known)
     if name in names:
@@ -44,6 +44,6 @@ def require_name(kind: str, name: str, known: Iterable[str]) -> str:
 
 
 def did_you_mean(name: object, known: Iterable[str], most: int = 1) -> str:
-    """A question that follows a sentence: " Did you mean 'mesonet4'?", or "" where no known name is close."""
+    """A question to append to a sentence: " Did you mean 'mesonet4'?", or "" if no known name is close."""
     close = difflib.get_close_matches(str(name), list(known), n=most, cutoff=0.5)
     return f" Did you mean {' or '.join(map(repr, close))}?" if close else ""

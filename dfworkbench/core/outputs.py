@@ -9,13 +9,13 @@ from pathlib import Path
 from dfworkbench.core.errors import OutputError
 
 _MARK = '<meta name="generator" content="dfworkbench">'
-_HEAD = 100_000  # bytes in which a page says what it is; nbconvert's head is long, but the mark is its first entry
+_HEAD = 100_000  # bytes searched for the mark; nbconvert's head is long, but the mark is its first entry
 _OLD_REPORT = ":root {--ink: #1f2933; --soft: #5b6673"  # reports of earlier versions had no mark
 
 
 @dataclass(frozen=True)
 class OutputKind:
-    """A kind of output: what it is called, the suffixes it has, and how one of ours is recognised."""
+    """A kind of output: its name, its suffixes, and how a file written by dfworkbench is recognised."""
 
     words: str
     suffixes: tuple[str, ...]  # any, where there is none
@@ -23,7 +23,7 @@ class OutputKind:
 
 
 def mark_page(page: str) -> str:
-    """An HTML page with the mark by which it is known as ours."""
+    """Add the mark by which dfworkbench recognises its own HTML pages."""
     head, tag, rest = page.partition("<head>")
     if not tag:
         head, tag, rest = page.partition('<meta charset="utf-8">')
@@ -31,12 +31,12 @@ def mark_page(page: str) -> str:
 
 
 def require_replaceable(path: Path, kind: OutputKind) -> None:
-    """Raise unless an output may be written to `path`: it has the right suffix, and is free or holds one of ours.
+    """Raise unless an output may be written to `path`: right suffix, and no file there that dfworkbench did not write.
 
-    A link is judged by the file that it leads to. An empty file holds nothing and may be replaced.
+    Links are followed. An empty file may be replaced.
 
     Raises:
-        OutputError: Another suffix, a folder, a device, or a file of another origin.
+        OutputError: Wrong suffix, a folder, a device, or a file that dfworkbench did not write.
     """
     if kind.suffixes and path.suffix not in kind.suffixes:
         raise OutputError(
@@ -53,7 +53,7 @@ def require_replaceable(path: Path, kind: OutputKind) -> None:
 
 
 def require_other(path: Path, source: Path, kind: OutputKind) -> None:
-    """Raise `OutputError` where an output would overwrite the file that it is made from, also by way of a link."""
+    """Raise `OutputError` if an output would overwrite its own source file, directly or through a link."""
     if path.exists() and source.exists() and path.samefile(source):
         raise OutputError(
             f"writing {kind.words} to {path}: that is the file which is read, {source}. Nothing was written: choose another name."
@@ -63,7 +63,7 @@ def require_other(path: Path, source: Path, kind: OutputKind) -> None:
 def _may_go(path: Path, kind: OutputKind) -> bool:
     try:
         return path.is_file() and (not path.stat().st_size or kind.is_ours(path))
-    except (OSError, ValueError):  # unreadable, or not what its suffix says
+    except (OSError, ValueError):  # unreadable, or not of the type that its suffix says
         return False
 
 

@@ -1,13 +1,13 @@
-"""Colours of real and fake, from Okabe and Ito's palette that colour-blind readers can tell apart.
+"""Colours for real and fake, from Okabe and Ito's colour-blind-safe palette.
 
-Where a picture is drawn without matplotlib (boxes on a video, bars in a notebook) the colours come from here too.
+Graphics drawn without matplotlib (boxes on a video, bars in a notebook) use them too.
 """
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 REAL_RGB = (0, 158, 115)  # bluish green
-EVEN_RGB = (240, 205, 90)  # between the two: neither
+EVEN_RGB = (240, 205, 90)  # in between: undecided
 FAKE_RGB = (213, 94, 0)  # vermilion
 NOTHING_RGB = (206, 210, 216)  # no score
 ARTIFACT_RGB = (86, 180, 233)  # sky blue: where a detector sees traces

@@ -18,7 +18,7 @@ PACKAGES = (
 
 
 def provenance(settings: Mapping[str, Any], *, seed: int, tables: Mapping[str, str], splits: str) -> dict[str, Any]:
-    """A record of plain values, the same for the same code, data and settings: it holds no time and no path.
+    """Build a record of plain values, identical for the same code, data and settings (no times, no paths).
 
     Args:
         settings: Settings of the run.
@@ -61,7 +61,7 @@ def package_version(name: str) -> str | None:
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes, which are read piece by piece."""
+    """SHA-256 of a file, read in chunks."""
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

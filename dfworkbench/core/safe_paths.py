@@ -1,8 +1,8 @@
 """Check untrusted names and paths before anything is read, written or removed below them.
 
-A table, list or metadata file names videos, crops and masks; a person names data sets and runs. Such a name becomes part of a
-path, so it is checked once, where it enters: `path_problem` for names out of files, `require_folder_name` for names that a
-person gave. `require_below` is asked before writing: it follows links.
+Tables, lists and metadata files name videos, crops and masks; users name data sets and runs. Such a name becomes part of a
+path, so it is checked once, on entry: by `path_problem` if it comes from a file, by `require_folder_name` if a user gave it.
+`require_below`, called before writing, follows links.
 """
 
 import os
@@ -13,19 +13,19 @@ from pathlib import Path
 
 from dfworkbench.core.errors import OutputError, ParameterError
 
-MOST_CHARACTERS = 1000  # of a path; Linux takes 4,096 bytes with the folders above it
-MOST_IN_PART = 240  # bytes between two slashes; file systems take 255, and our files add a suffix
-#: Most names; spares a look at every letter.
+MOST_CHARACTERS = 1000  # longest path; Linux allows 4,096 bytes including the parent folders
+MOST_IN_PART = 240  # bytes between two slashes; file systems allow 255, and our files add a suffix
+#: Matches most names, so that not every letter has to be checked.
 _USUAL = re.compile(r"(?:\w[\w.+#@ -]{0,200}/)*\w[\w.+#@ -]{0,200}", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # the category Cc of Unicode
 _DRIVE = re.compile(r"[A-Za-z]:")
-_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # they reorder what a reader sees
+_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # reorder displayed text
 
 
 def path_problem(text: object) -> str:
-    """What is wrong with a relative path that a file gives, in words that follow the path; "" if it is fine.
+    """What is wrong with a relative path read from a file, phrased to follow the path; "" if it is fine.
 
-    A path is fine if, appended to a folder, it leads to a place below that folder on every system.
+    A path is fine if, appended to a folder, it stays below that folder on every system.
     """
     if not isinstance(text, str) or not text:
         return "is empty or no text"
@@ -50,14 +50,14 @@ def path_problem(text: object) -> str:
 
 
 def key_problem(text: object) -> str:
-    """What is wrong with an identifier that names a row and no file; "" if it is fine."""
+    """What is wrong with an identifier of a row that is not a file; "" if it is fine."""
     if not isinstance(text, str) or not text:
         return "is empty or no text"
     return "holds control characters" if _CONTROL.search(text) else ""
 
 
 def require_folder_name(doing: str, name: str) -> str:
-    """Return a name that a person gave to a data set, sweep or run, if it can be the name of one folder.
+    """Return a user-given name of a data set, sweep or run if it is a valid name of a single folder.
 
     Raises:
         ParameterError: It is empty, hidden or more than one folder.
@@ -72,10 +72,10 @@ def require_folder_name(doing: str, name: str) -> str:
 
 
 def require_below(path: Path, base: Path, doing: str) -> Path:
-    """Return `path` if, with all links followed, it lies below `base`; the last links may stand for what is not there yet.
+    """Return `path` if it is below `base` after following all links; it need not exist yet.
 
     Raises:
-        OutputError: It leads elsewhere; nothing was written or removed.
+        OutputError: It leads elsewhere. Nothing was written or removed.
     """
     reached, home = Path(path).resolve(), Path(base).resolve()
     if reached == home or not reached.is_relative_to(home):
@@ -88,9 +88,9 @@ def require_below(path: Path, base: Path, doing: str) -> Path:
 
 
 def printable(text: str) -> str:
-    """A text for a terminal or log: control characters, which could move the cursor or hide words, are spelled out.
+    """Escape control characters, which could move the cursor or hide words, for a terminal or log.
 
-    Line ends and tabs stay.
+    Line ends and tabs are kept.
     """
     return "".join(
         sign
@@ -101,6 +101,6 @@ def printable(text: str) -> str:
 
 
 def say(text: str) -> None:
-    """Print a line for a person; what it quotes from files of strangers cannot steer the terminal."""
+    """Print a line with control characters escaped, so that text from untrusted files cannot control the terminal."""
     sys.stdout.write(printable(text) + "\n")
-    sys.stdout.flush()  # long commands are watched through pipes
+    sys.stdout.flush()  # users watch long commands through pipes

@@ -1,4 +1,4 @@
-"""Base class of all settings, and options as `name=value` text. Fields make widgets, parameters, flags and records of runs."""
+"""Base class of all settings, and parsing of `name=value` options."""
 
 import hashlib
 import json
@@ -12,18 +12,18 @@ from dfworkbench.core.names import did_you_mean
 
 
 class Settings(BaseModel):
-    """Frozen, typed settings; an unknown name is an error, never ignored.
+    """Frozen, typed settings; unknown names raise an error.
 
-    Subclasses give every field a `Field(default, description=…)`, with bounds where there are any. Direct construction
-    raises `ParameterError` too, so notebooks and tests see the same message.
+    Subclasses give every field a `Field(default, description=…)`, with bounds if there are any; widgets, notebook parameters,
+    command-line flags and run records are derived from the fields. Direct construction raises `ParameterError` too, so
+    notebooks and tests see the same message.
 
-    A class with presets has a field `preset` that names one. A field that some preset names is *governed*: left out, or
-    given as None, it takes its value from the chosen preset, or its default where that preset does not name it. A value
-    that is given wins.
+    A class with presets has a field `preset` that selects one. A field named by any preset is *governed*: if omitted or None,
+    it takes its value from the selected preset, or its default if that preset does not name it. An explicit value wins.
 
     Attributes:
-        renamed: Former name of a field -> its name today. Stored settings and flags with a former name still work.
-        presets: Name of a preset -> the values that differ from the defaults of the fields.
+        renamed: Former name of a field -> its current name. Stored settings and flags with a former name still work.
+        presets: Name of a preset -> values that differ from the field defaults.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
@@ -51,14 +51,14 @@ class Settings(BaseModel):
 
     @classmethod
     def preset_values(cls, preset: str) -> dict[str, Any]:
-        """The value of every governed field under a preset; empty where the class has no presets.
+        """The value of every governed field under a preset; empty if the class has no presets.
 
         Raises:
-            ParameterError: There is no such preset, with the closest name.
+            ParameterError: There is no such preset; suggests the closest name.
         """
         if not cls.presets:
             return {}
-        if preset not in list(cls.presets):  # a list, because a mapping fails on what has no hash
+        if preset not in list(cls.presets):  # a list, because a mapping look-up fails on unhashable values
             raise ParameterError(
                 f"choosing a preset of {cls.__name__}: there is no {preset!r}.{did_you_mean(preset, cls.presets)} Expected one of "
                 f"{', '.join(cls.presets)}; set preset to one of them, and change single values by hand."
@@ -71,12 +71,12 @@ class Settings(BaseModel):
         }
 
     def by_hand(self) -> dict[str, Any]:
-        """The governed fields whose values are not those of the chosen preset; empty where the class has no presets."""
+        """Governed fields whose values differ from the selected preset; empty if the class has no presets."""
         values = self.preset_values(getattr(self, "preset", ""))
         return {name: getattr(self, name) for name, value in values.items() if getattr(self, name) != value}
 
     def replace(self, **changes: Any) -> Self:
-        """A validated copy with some values changed. Another preset changes what was not set by hand."""
+        """A validated copy with some values changed. Changing the preset updates every field not set by hand."""
         changes = self._under_todays_names(changes)
         kept = self.model_dump()
         if self.presets and "preset" in changes:
@@ -86,7 +86,7 @@ class Settings(BaseModel):
 
     @classmethod
     def _completed(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Values with those of the preset where none, or None, is given."""
+        """Fill in preset values for omitted or None fields."""
         if not cls.presets:
             return values
         preset = values.get("preset")
@@ -97,16 +97,16 @@ class Settings(BaseModel):
 
     @classmethod
     def _under_todays_names(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """A former name becomes today's, unless that is given too: then the former one is unknown."""
+        """Rename former names, unless the current name is given too: then the former one is unknown."""
         return {name if (new := cls.renamed.get(name, name)) in values else new: v for name, v in values.items()}
 
     def content_hash(self, *, without: tuple[str, ...] = ()) -> str:
-        """First 8 hex digits of the SHA-256 of the settings, leaving out fields that cannot change a result."""
+        """First 8 hex digits of the SHA-256 of the settings; `without` excludes fields that cannot change a result."""
         return hash_values({k: v for k, v in self.model_dump(mode="json").items() if k not in without})
 
 
 def hash_values(values: Mapping[str, Any]) -> str:
-    """First 8 hex digits of the SHA-256 of JSON values, whatever their order."""
+    """First 8 hex digits of the SHA-256 of JSON values, independent of key order."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8]
 
 
@@ -124,7 +124,7 @@ def _explain(cls: type[Settings], error: ValidationError) -> str:
 
 
 def parse_options(pairs: Iterable[str]) -> dict[str, Any]:
-    """`["dropout=0.3", "layer=b"]` -> `{"dropout": 0.3, "layer": "b"}`; values are JSON, or else text.
+    """`["dropout=0.3", "layer=b"]` -> `{"dropout": 0.3, "layer": "b"}`; values are parsed as JSON, or kept as text.
 
     Raises:
         ParameterError: A text has no "=", or a name is given twice.

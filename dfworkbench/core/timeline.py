@@ -1,16 +1,16 @@
-"""Split the sampled times of a face into stretches without gaps."""
+"""Split the sampled times of a face at gaps, and the time span of each sample."""
 
 import itertools
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-#: A distance this many times the usual one is a gap: the person was not seen in between.
+#: A step this many times the median step is a gap: the person was not seen in between.
 GAP = 3.0
 
 
 def stretches(t: ArrayLike) -> list[slice]:
-    """Runs of sampled faces without a gap between them.
+    """Slices of consecutive samples without a gap.
 
     Args:
         t: `(n,)` rising times or frame numbers.
@@ -24,9 +24,9 @@ def stretches(t: ArrayLike) -> list[slice]:
 
 
 def spans(t: ArrayLike, lone: float = 0.2) -> NDArray[np.float64]:
-    """Start and end of the time that each sampled face stands for, `(n, 2)`.
+    """Start and end of the time span that each sampled face represents, `(n, 2)`.
 
-    Spans of neighbours meet half-way; at the ends of a run they reach half a usual step further.
+    Neighbouring spans meet half-way; at the ends of a stretch they extend by half a median step.
 
     Args:
         t: `(n,)` rising times or frame numbers.

@@ -11,7 +11,7 @@ from pathlib import Path
 from dfworkbench.core.errors import OutputError
 
 HOME_VARIABLE = "DFWORKBENCH_HOME"
-#: Temporary files begin so, and not with the name of what they become: that may be as long as a file system allows.
+#: Prefix of temporary files. The final name is not used, because it may already be as long as a file system allows.
 _TEMPORARY = ".dfworkbench-"
 
 
@@ -23,7 +23,7 @@ class Workspace:
 
     @property
     def notebooks(self) -> Path:
-        """Notebooks of a person: copies of those that come with dfworkbench, and others."""
+        """The user's notebooks: copies of those that ship with dfworkbench, and their own."""
         return self.root / "notebooks"
 
     @property
@@ -47,14 +47,14 @@ class Workspace:
         return self.root / "checkpoints"
 
     def make(self) -> None:
-        """Make the folders that are missing, by which `find_workspace` knows a workspace from anywhere below it."""
+        """Create missing folders; `find_workspace` recognises a workspace by them."""
         for folder in (self.notebooks, self.data, self.extracted, self.labels, self.checkpoints):
             with explain_write(folder, "a folder of the workspace"):
                 folder.mkdir(parents=True, exist_ok=True)
 
 
 def find_workspace(start: Path | None = None) -> Workspace:
-    """The workspace named by DFWORKBENCH_HOME, else the nearest folder upwards with labels/ and checkpoints/, else here."""
+    """The workspace named by DFWORKBENCH_HOME, else the nearest parent with labels/ and checkpoints/, else the current folder."""
     named = os.environ.get(HOME_VARIABLE)
     if named:
         return Workspace(Path(named).expanduser().resolve())
@@ -87,12 +87,12 @@ def explain_write(path: Path, what: str = "a result") -> Generator[None]:
 
 
 def leftovers(folder: Path) -> list[Path]:
-    """Files that `atomic_path` of a killed process left in a folder."""
+    """Temporary files that `atomic_path` left in a folder when its process was killed."""
     return [path for path in folder.glob(f"{_TEMPORARY}*") if not path.is_dir()]
 
 
 def require_writable(folder: Path, what: str) -> None:
-    """Raise `OutputError` now, and not after the work, if nothing can be written to a folder; makes the folder."""
+    """Create a folder and raise `OutputError` before the work starts if it is not writable."""
     with explain_write(folder, what):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -101,9 +101,9 @@ def require_writable(folder: Path, what: str) -> None:
 
 @contextlib.contextmanager
 def atomic_path(path: Path, what: str = "a result") -> Generator[Path]:
-    """Yield a temporary path in the same folder; on success it replaces `path` in one step, on failure it vanishes.
+    """Yield a temporary path in the same folder; it replaces `path` atomically on success and is deleted on failure.
 
-    A reader, or a run that is killed and started again, sees the old file or the new one and never half of one.
+    A reader, or a run that is killed and restarted, sees either the old file or the new one, never half of one.
     """
     path = Path(path)
     with explain_write(path, what):
@@ -113,7 +113,7 @@ def atomic_path(path: Path, what: str = "a result") -> Generator[Path]:
         temporary = Path(name)
         try:
             yield temporary
-            # mkstemp makes files private; results follow the umask like any other file
+            # mkstemp creates private files; results follow the umask like any other file
             umask = os.umask(0)
             os.umask(umask)
             temporary.chmod(0o666 & ~umask)

@@ -1,4 +1,4 @@
-"""Data sets: `DataSet` on disk (in `dataset`), folder layouts, splits by identity, samples for torch (in `face_dataset`)."""
+"""Data sets: `DataSet` on disk (`dataset`), folder layouts, splits by identity, torch samples (`face_dataset`)."""
 
 from dfworkbench.datasets.layouts import LAYOUTS, read_layout
 from dfworkbench.datasets.splits import assign_splits, check_splits, identity_groups

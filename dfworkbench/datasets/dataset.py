@@ -1,4 +1,4 @@
-"""DataSet: an extracted data set; its files are named in `dataset_files` and written by `dataset_writer`."""
+"""DataSet: read an extracted data set (tables, splits, masks, samples, audit)."""
 
 import contextlib
 import json
@@ -31,7 +31,7 @@ from dfworkbench.datasets.tables import read_table, table_hash
 from dfworkbench.faces.settings import FaceSettings
 from dfworkbench.media.foreign import read_json
 
-if TYPE_CHECKING:  # it needs torch, which takes seconds to import
+if TYPE_CHECKING:  # needs torch, which takes seconds to import
     from dfworkbench.datasets.face_dataset import FaceDataset
     from dfworkbench.datasets.sample import Transform
 
@@ -42,12 +42,13 @@ _log = logging.getLogger(__name__)
 class DataSet:
     """An extracted data set: its tables, splits, masks and samples.
 
-    `DataSet.open(name)` is the usual way in; the constructor looks at nothing, so it also stands for a set that is yet to be
-    extracted. Tables are read when first used, and kept.
+    Usually opened with `DataSet.open(name)`; the constructor does not check the disk, so it can also represent a set that is
+    yet to be extracted. Tables are read on first use and cached. File names are defined in `dataset_files`; `dataset_writer`
+    writes the files.
 
     Args:
         name: The folder below labels/ and extracted/.
-        workspace: Where both lie; found from the current folder if left out.
+        workspace: The workspace of both; by default found from the current folder.
     """
 
     name: str
@@ -55,10 +56,10 @@ class DataSet:
 
     @classmethod
     def open(cls, name: str, workspace: Workspace | None = None) -> "DataSet":
-        """Open a data set that was extracted.
+        """Open an extracted data set.
 
         Raises:
-            ParameterError: The name is not that of a single folder.
+            ParameterError: The name is not a valid name of a single folder.
             DataNotFoundError: It was not extracted.
         """
         data = cls(require_folder_name("opening a data set", name), workspace or find_workspace())
@@ -76,12 +77,12 @@ class DataSet:
 
     @property
     def folder(self) -> Path:
-        """Where the tables lie: labels/<name>/."""
+        """Folder of the tables: labels/<name>/."""
         return self.workspace.labels / self.name
 
     @property
     def crops_root(self) -> Path:
-        """The folder extracted/, which `crop_path` of the face table is below; the crops of this set lie in <name>/."""
+        """The folder extracted/, which `crop_path` of the face table is relative to; the crops of this set are in <name>/."""
         return self.workspace.extracted
 
     @property
@@ -93,7 +94,7 @@ class DataSet:
 
     @cached_property
     def videos(self) -> pd.DataFrame:
-        """The video table; `group` and `split` are those of splits.csv where there is one."""
+        """The video table; `group` and `split` come from splits.csv if it exists."""
         return with_splits(self._videos, self.folder / SPLITS_TABLE) if self.has_splits else self._videos
 
     @cached_property
@@ -112,13 +113,13 @@ class DataSet:
 
     @property
     def faces_time_ns(self) -> int:
-        """When the face table was written, in nanoseconds since 1970; -1 if it is not there."""
+        """When the face table was written, in nanoseconds since 1970; -1 if missing."""
         with contextlib.suppress(OSError):
             return (self.folder / FACES).stat().st_mtime_ns
         return -1
 
     def with_tables(self, videos: pd.DataFrame | None = None, faces: pd.DataFrame | None = None) -> "DataSet":
-        """The same set with other tables in memory, such as some of its faces; nothing is written."""
+        """A copy with other tables in memory, such as a subset of its faces; nothing is written."""
         other = DataSet(self.name, self.workspace)
         other.__dict__["videos"] = self.videos if videos is None else videos
         other.__dict__["faces"] = self.faces if faces is None else faces
@@ -158,7 +159,7 @@ class DataSet:
 
     @property
     def splits_hash(self) -> str:
-        """SHA-256 of splits.csv, for the provenance of a run; "" where there is none."""
+        """SHA-256 of splits.csv, for the provenance of a run; "" if there is none."""
         return file_hash(self.folder / SPLITS_TABLE) if self.has_splits else ""
 
     def require_splits(self) -> None:
@@ -200,11 +201,11 @@ class DataSet:
         """Samples for a detector.
 
         Args:
-            spec: How the detector's faces are cut.
+            spec: How faces are cut for the detector.
             split: Name of a split, or rows of `videos`.
-            frames_per_video: Samples per person, evenly over the time of a video; None for all.
-            tracks: "main" for the main person of each file, "all" for everybody; see `FaceDataset`.
-            transform: Random changes, or None.
+            frames_per_video: Samples per person, evenly over the video; None for all.
+            tracks: "main" for the main person of each file, "all" for everyone; see `FaceDataset`.
+            transform: Random transform, or None.
             cache_mb: Memory for crops that are read more than once, in megabytes.
         """
         from dfworkbench.datasets.face_dataset import FaceDataset
@@ -216,11 +217,11 @@ class DataSet:
         )  # fmt: skip
 
     def masks(self, spec: InputSpec, rows: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """True forgery masks of samples `(N, S, S)`, cut like the detector's crops, and which rows have one `(N,)`.
+        """Ground-truth forgery masks of samples, `(N, S, S)`, cut like the detector's crops, and which rows have one, `(N,)`.
 
         Args:
-            spec: How the detector's faces are cut.
-            rows: Of `FaceDataset.rows`.
+            spec: How faces are cut for the detector.
+            rows: Rows of `FaceDataset.rows`.
         """
         if self.root is None:
             _log.warning("%s has no true masks to be read: the folder it was extracted from is not there", self.name)
@@ -231,24 +232,24 @@ class DataSet:
 
     @property
     def root(self) -> Path | None:
-        """The folder that it was extracted from; None where it is gone or not known."""
+        """The folder that the set was extracted from; None if it is gone or not known."""
         root = self._source("root")
         return Path(root) if root and Path(root).is_dir() else None
 
     @property
     def domain(self) -> str:
-        """`domain.GENERATED` for faces that belong to nobody, else `domain.UNKNOWN`."""
+        """`domain.GENERATED` for synthetic faces (no real people), else `domain.UNKNOWN`."""
         return self._source(DOMAIN_KEY) or UNKNOWN
 
     @property
     def card(self) -> DataCard | None:
-        """What a person must know about data sets of its layout; None where the layout is not on record."""
+        """Card with the essential facts about data sets of this layout; None if the layout is not on record."""
         layout = LAYOUTS.get(self._source("layout"))
         return layout.card if layout else None
 
     @property
     def face_settings(self) -> FaceSettings | None:
-        """With which settings its faces were found; None for sets of versions that did not note them (`extraction.made_with`)."""
+        """Settings that its faces were found with; None for sets extracted before these were recorded (`extraction.made_with`)."""
         try:
             return FaceSettings(**read_json(self.folder / SOURCE)[FACE_SETTINGS])
         except (OSError, ValueError, KeyError, TypeError):
@@ -262,15 +263,15 @@ class DataSet:
 
     @property
     def audit(self) -> Audit:
-        """The leakage audit: of the tables as they are now, and of files and pictures as far as `run_audit` has looked at them."""
+        """The leakage audit of the current tables, and of files and pictures as far as `run_audit` has checked them."""
         return audit_tables(self.videos, self._kept_audit(None), self.name)
 
     def run_audit(self, settings: AuditSettings | None = None, *, progress: bool = True) -> Audit:
-        """Audit tables, files and pictures, and keep the result; it is used again while tables and settings are the same.
+        """Audit tables, files and pictures and store the result, which is reused while tables and settings are unchanged.
 
         Args:
-            settings: How closely pictures are looked at.
-            progress: Whether to show a bar.
+            settings: How closely pictures are compared.
+            progress: Whether to show a progress bar.
 
         Raises:
             DataNotFoundError: There is no splits.csv.
@@ -305,13 +306,14 @@ class DataSet:
 
     @contextlib.contextmanager
     def writing(self, doing: str) -> Iterator[DataSetWriter]:
-        """Hold the set for writing until the block ends.
+        """Lock the set for writing until the block ends.
 
         Args:
-            doing: What is being done, as messages begin: "extracting the data set 'demo'".
+            doing: What is being done, to start error messages, such as "extracting the data set 'demo'".
 
         Raises:
-            OutputError: Another process holds it (says which one, and since when), or its folder cannot be written.
+            OutputError: Another process holds the lock (the message says which one, and since when), or the folder cannot be
+                written.
         """
         require_folder_name(doing, self.name)
         require_below(self.folder, self.workspace.labels, doing)

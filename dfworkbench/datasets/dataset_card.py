@@ -1,4 +1,4 @@
-"""A data set as a card in a notebook: audit verdict, source, counts by split and forgery, and what else tells its classes apart."""
+"""HTML card of a data set: audit verdict, source, counts by split and forgery, and shortcuts that separate the classes."""
 
 from html import escape
 
@@ -45,7 +45,7 @@ def dataset_html(data: DataSet) -> str:
 
 
 def _shortcuts(data: DataSet) -> str:
-    """Measures of files that may give the classes away, and a warning for those that do."""
+    """File properties that may separate the classes, with a warning for those that do."""
     found = shortcuts(data.videos, data.faces, data.root)
     if not found:
         return ""

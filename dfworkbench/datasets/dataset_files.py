@@ -1,4 +1,4 @@
-"""File names in the folder of a data set; no module outside `datasets/` spells them.
+"""File names in a data set's folders; no module outside `datasets/` spells them out.
 
 labels/<set>/
     videos.csv     one row per file, see `tables.schemas`
@@ -12,4 +12,4 @@ extracted/<set>/   the face tiles
 
 VIDEOS, FACES, SPLITS_TABLE, SPLITS_RECORD = "videos.csv", "faces.parquet", "splits.csv", "splits.json"
 SOURCE, AUDIT = "source.json", "audit.json"
-FACE_SETTINGS = "faces"  # key of source.json; sets extracted by older versions lack it
+FACE_SETTINGS = "faces"  # key in source.json, missing in sets extracted by older versions

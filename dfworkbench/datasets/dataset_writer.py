@@ -15,7 +15,7 @@ from dfworkbench.faces.settings import FaceSettings
 
 
 class DataSetWriter:
-    """Writes tables, splits and source of a data set; `DataSet.writing` makes it."""
+    """Writes tables, splits and source of a data set; created by `DataSet.writing`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -26,14 +26,14 @@ class DataSetWriter:
         write_table("video", videos, self._folder / VIDEOS)
 
     def source(self, root: Path | str, layout: str, faces: FaceSettings | None = None) -> None:
-        """Note where the set came from, whether it is generated, and with which settings its faces were found."""
-        root = Path(root).expanduser().absolute()  # a later command may start elsewhere
+        """Record where the set came from, whether it is generated, and the settings its faces were found with."""
+        root = Path(root).expanduser().absolute()  # a later command may run from another folder
         domain = GENERATED if is_generated(root) else UNKNOWN
         record: dict[str, object] = {"root": str(root), "layout": layout, DOMAIN_KEY: domain}
         self._json(SOURCE, record | ({FACE_SETTINGS: faces.model_dump(mode="json")} if faces else {}))
 
     def splits(self, videos: pd.DataFrame, *, rule: str, seed: int) -> str:
-        """Write video_id, group and split of every video, and how they were drawn; returns the SHA-256 of the table."""
+        """Write video_id, group and split of every video and how they were drawn; return the SHA-256 of the table."""
         table = videos[["video_id", "group", "split"]].sort_values("video_id")
         digest = hashlib.sha256(table.to_csv(index=False).encode()).hexdigest()
         counts = {split: int((videos["split"] == split).sum()) for split in (*SPLITS, "")}

@@ -1,7 +1,7 @@
-"""The domain of training data: a disclaimer for detectors trained on generated faces, a sentence on the data of all others.
+"""Domain of training data: a disclaimer for detectors trained on generated faces, a description of the data for others.
 
-A generator marks its folder; extraction notes the mark beside the tables; training writes it into the checkpoint, with what it
-trained on; and every result on footage that is not generated repeats it.
+A generator marks its folder, extraction records the mark with the tables, training writes it into the checkpoint along with a
+description of the training data, and every result on real footage repeats it.
 """
 
 from collections.abc import Mapping
@@ -12,20 +12,20 @@ import pandas as pd
 
 from dfworkbench.core.names import FAKE, GENERATED_MARKER, REAL
 
-DOMAIN_KEY = "domain"  # in the provenance of a checkpoint
-FILES_KEY = "training_files"  # likewise: what `training_files` returns
+DOMAIN_KEY = "domain"  # key in the provenance of a checkpoint
+FILES_KEY = "training_files"  # key in the provenance: what `training_files` returns
 GENERATED = "generated"
 UNKNOWN = "unknown"
 
 
 def is_generated(path: Path | str) -> bool:
-    """Whether a file or folder lies in a generated data set."""
+    """Whether a file or folder is in a generated data set."""
     path = Path(path).resolve()
     return any((folder / GENERATED_MARKER).is_file() for folder in (path, *path.parents))
 
 
 def caveat(metadata: Mapping[str, Any]) -> str:
-    """The disclaimer for scores of a checkpoint on real footage; "" if it needs none."""
+    """The disclaimer for a checkpoint's scores on real footage; "" if none is needed."""
     record = metadata.get("provenance")
     if not isinstance(record, Mapping) or record.get(DOMAIN_KEY) != GENERATED:
         return ""
@@ -36,7 +36,7 @@ def caveat(metadata: Mapping[str, Any]) -> str:
 
 
 def training_files(rows: pd.DataFrame) -> dict[str, Any]:
-    """What a run trains on, for its provenance: how many real and fake files, and the kinds of forgery.
+    """Description of a run's training data for its provenance: number of real and fake files, and kinds of forgery.
 
     Args:
         rows: Video, label and forgery of each training sample.
@@ -53,9 +53,9 @@ def trained_on(metadata: Mapping[str, Any]) -> str:
 
 
 def training_data(metadata: Mapping[str, Any]) -> str:
-    """On what a checkpoint was trained: "faces: 60 genuine and 60 forged files (faceswap)".
+    """What a checkpoint was trained on, such as "faces: 60 genuine and 60 forged files (faceswap)".
 
-    Checkpoints from before the files were counted name their data set alone. "" for generated data, and for imported weights.
+    Older checkpoints without counts give only the name of the data set. "" for generated data and for imported weights.
     """
     record = metadata.get("provenance")
     settings = record.get("settings") if isinstance(record, Mapping) else None

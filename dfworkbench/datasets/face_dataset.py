@@ -1,7 +1,7 @@
 """FaceDataset: a torch Dataset of face crops or clips, cut for one detector.
 
-One extraction serves every detector: a sample is cut from the stored face tiles by the detector's `InputSpec`, and clips
-are assembled when they are read. A warning says how many faces reach beyond their tiles (`faces.beyond`).
+One extraction serves every detector: samples are cut from the stored face tiles according to the detector's `InputSpec`, and
+clips are assembled on reading. A warning says how many crops extend beyond their tiles (`faces.beyond`).
 """
 
 import logging
@@ -29,10 +29,10 @@ from dfworkbench.faces.beyond import Place, beyond_notice
 from dfworkbench.media import read_image
 
 _log = logging.getLogger(__name__)
-_LOOKED_AT = 2000  # faces, about, of which it is counted how many reach beyond their tiles
+_LOOKED_AT = 2000  # approximate number of faces checked for crops that extend beyond their tiles
 _NO_LANDMARKS = np.full((POINTS, 2), np.nan)
 
-#: Columns of `FaceDataset.rows`: those of a score table that are known before scoring.
+#: Columns of `FaceDataset.rows`: the columns of a score table that are known before scoring.
 ROW_COLUMNS = (
     "row_id",
     "video_id",
@@ -49,31 +49,31 @@ ROW_COLUMNS = (
 
 
 class FaceDataset(Dataset):
-    """Samples of faces, or of clips where the spec's `clip_length` is above 1.
+    """Face samples, or clips if the spec's `clip_length` is above 1.
 
-    An item is `{"images": uint8 tensor (3, S, S) or (T, 3, S, S) RGB, "label": int, "row": int}` and whatever else the
-    transform adds, with `identities` also `"carrier": int, "donor": int`; `row` points into `rows`. Randomness comes from
-    `numpy.random.default_rng((seed, epoch, row))` alone, so it depends neither on the order of reading nor on worker processes.
+    An item is `{"images": uint8 tensor (3, S, S) or (T, 3, S, S) RGB, "label": int, "row": int}` plus whatever the transform
+    adds and, with `identities`, `"carrier": int, "donor": int`; `row` is an index into `rows`. All randomness comes from
+    `numpy.random.default_rng((seed, epoch, row))`, so it depends neither on reading order nor on worker processes.
 
     Args:
         faces: Face table of the whole data set.
-        videos: Video table of the files that give samples.
-        spec: How the detector's faces are cut.
+        videos: Video table of the files to sample from.
+        spec: How faces are cut for the detector.
         crops_root: The folder that `crop_path` is relative to.
-        transform: Random changes, or None.
+        transform: Random transform, or None.
         frames_per_video: Samples per track, evenly over its time; None for all.
-        tracks: "main" keeps one track per file, see `main_tracks`; "all" keeps all but those of which a mask says that they
-            are not forged although their file is. Doubtful tracks (`faces.doubt`) are left out of files that have others.
-        identities: Names of people, for methods that learn who is shown: an item's carrier and donor are places in it, -1 for
-            people who are not; the donor of a real file is its carrier. See `datasets.people.identity_classes`.
-        root: Folder of the data set, where its dense landmarks lie; read only for a transform that needs genuine frames.
-        seed: Fixes the random changes.
-        epoch: Other random changes for every epoch; see `set_epoch`.
-        cache_mb: Up to how many megabytes of pixels are kept in memory.
+        tracks: "main" keeps one track per file, see `main_tracks`; "all" keeps all but those that, according to a mask, are not
+            forged although their file is. Doubtful tracks (`faces.doubt`) are dropped from files that have others.
+        identities: Names of people, for methods that learn who is shown: an item's carrier and donor are indices into it, -1
+            for people not listed; the donor of a real file is its carrier. See `datasets.people.identity_classes`.
+        root: Folder of the data set with its dense landmarks; read only for a transform that needs genuine frames.
+        seed: Random seed.
+        epoch: Part of the random seed, so that every epoch differs; see `set_epoch`.
+        cache_mb: Megabytes of pixels to keep in memory, at most.
 
     Raises:
         TableError: Crop files are missing; or the transform needs genuine frames, and a fake has none.
-        InputError: The spec asks for exact face boxes, and the faces were not extracted so.
+        InputError: The spec needs exact face boxes, and the faces were extracted otherwise.
     """
 
     def __init__(
@@ -136,36 +136,36 @@ class FaceDataset(Dataset):
         return {**item, "images": images.movedim(-1, -3), "label": int(self._labels[row]), "row": int(row), **people}
 
     def set_epoch(self, epoch: int) -> None:
-        """Other random changes from now on; call it before worker processes start."""
+        """Change the random changes for a new epoch; call before worker processes start."""
         self.epoch = epoch
 
     def used_faces(self) -> list[str]:
-        """`face_id` of every face that samples are made of: all faces of clips, and genuine frames."""
+        """`face_id` of every face used by the samples: all faces of clips, and genuine frames."""
         return [self._face_ids[face] for face in self._used()]
 
     def genuine_samples(self) -> NDArray[np.int64]:
-        """For each forged sample the one that it was made from, -1 for genuine ones; see `datasets.genuine.genuine_samples`."""
+        """For each forged sample its genuine sample, -1 for genuine ones; see `datasets.genuine.genuine_samples`."""
         boxes = dict(zip(BOX_COLUMNS, self._boxes[self._samples[:, 0]].T, strict=True))
         return genuine_samples(self.rows.assign(**boxes), self._videos)
 
     @property
     def face_px(self) -> NDArray[np.float64]:
-        """Side in pixels of the square with the area of the face box, of the first face of each sample, `(N,)`."""
+        """Square root of the face box area in pixels, for the first face of each sample, `(N,)`."""
         x0, y0, x1, y1 = self._boxes[self._samples[:, 0]].T
         return np.sqrt(np.maximum(x1 - x0, 0) * np.maximum(y1 - y0, 0)).round(2)
 
     @property
     def face_probability(self) -> NDArray[np.float64]:
-        """What the face detector gave the first face of each sample, 0 to 1, `(N,)`."""
+        """Confidence of the face detector for the first face of each sample, 0 to 1, `(N,)`."""
         return self._probabilities[self._samples[:, 0]]
 
     @property
     def dense_faces(self) -> int:
-        """How many of the faces have dense landmarks from the data set."""
+        """Number of faces with dense landmarks from the data set."""
         return len(self._dense)
 
     def preload(self) -> None:
-        """Fill the cache now, so that worker processes share it."""
+        """Fill the cache now so that worker processes share it."""
         for face in self._used():
             if self.transform is None:
                 self._cut_unchanged(int(face))
@@ -201,7 +201,7 @@ class FaceDataset(Dataset):
     def _add_genuine(
         self, chosen: pd.DataFrame, videos: pd.DataFrame, faces: pd.DataFrame, root: Path | str | None
     ) -> pd.DataFrame:
-        """The chosen faces, and behind them the faces of the genuine frames that fakes among them were made from."""
+        """The chosen faces, followed by the faces of the genuine frames that the fakes among them were made from."""
         sampled = np.unique(self._samples)
         of = chosen.iloc[sampled]
         at = genuine_rows(of, videos, faces)
@@ -217,7 +217,7 @@ class FaceDataset(Dataset):
         return pd.concat([chosen, faces.iloc[used]], ignore_index=True)
 
     def _cut_unchanged(self, face: int) -> NDArray[np.uint8]:
-        # without random changes the finished crop can be kept, which is smaller than what it is cut from
+        # without random changes the finished crop can be cached, which is smaller than its tile
         image = self._cache.get(face)
         if image is None:
             image = cut_for(self._specs[face], self._read_tile(face), self._boxes[face], self._landmarks[face])
@@ -243,7 +243,7 @@ class FaceDataset(Dataset):
             self._cache_left -= image.nbytes
 
     def _used(self) -> NDArray[np.int64]:
-        """The faces that samples are made of, genuine frames among them."""
+        """Faces used by the samples, including genuine frames."""
         faces = np.unique(self._samples)
         genuine = self._genuine[faces]
         return np.union1d(faces, genuine[genuine >= 0])
@@ -251,7 +251,7 @@ class FaceDataset(Dataset):
     def _warn_of_beyond(self) -> None:
         used = np.unique(self._samples)
         known = len(used)
-        used = used[:: max(known // _LOOKED_AT, 1)]  # evenly: a tenth of a millisecond each
+        used = used[:: max(known // _LOOKED_AT, 1)]  # an even subset: a tenth of a millisecond each
         squares = self._places[:, [0, 1, 0, 1]] + self._places[:, 2:] * (0, 0, 1, 1)
         places = (Place(squares[i], self._boxes[i], self._landmarks[i], self._frame_px[i]) for i in used)
         longer = (self._boxes[used, 2:] - self._boxes[used, :2]).max(axis=1)
@@ -271,14 +271,14 @@ class FaceDataset(Dataset):
 
 
 def collate(items: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
-    """Stack items to a batch whose pixels lie channels last in memory, as they were read and as convolutions like it."""
+    """Stack items into a batch in channels-last memory format, as they were read and as convolutions prefer."""
     batch = {name: torch.as_tensor(np.stack([item[name] for item in items])) for name in items[0] if name != "images"}
     images = torch.stack([item["images"].movedim(-3, -1) for item in items]).movedim(-1, -3)
     return {"images": images, **batch}
 
 
 def _frame_sizes(faces: pd.DataFrame, videos: pd.DataFrame) -> list[tuple[int, int] | None]:
-    """Width and height of the frame of each face, as the video table has them."""
+    """Frame width and height of each face, from the video table."""
     of = (
         videos.set_index("video_id").reindex(faces["video_id"])[["width_px", "height_px"]].fillna(-1).to_numpy(np.int64)
     )

@@ -1,7 +1,7 @@
-"""Finds the genuine frame that each forged one was made from, and cuts it to the same pixels.
+"""Find the genuine source frame of each forged frame, and cut it to the same pixels.
 
-Fakes of FaceForensics++ and Celeb-DF lie on the video of their carrier: frame k of the fake shows, outside the face, what
-frame k of the genuine video shows. The video table says which video that is (`genuine_id`).
+Fakes of FaceForensics++ and Celeb-DF are made on the video of their carrier: outside the face, frame k of the fake equals frame
+k of the genuine video. The video table names that video (`genuine_id`).
 """
 
 import logging
@@ -18,22 +18,22 @@ from dfworkbench.datasets.tables import BOX_COLUMNS
 from dfworkbench.faces import FaceTile
 
 _log = logging.getLogger(__name__)
-_SAME_FACE = 0.3  # least IoU of the two boxes: both frames show one face at one place
+_SAME_FACE = 0.3  # minimum IoU of the two boxes: both frames show the same face at the same position
 _SHOWN = 10
 
 
 def require_genuine(chosen: pd.DataFrame, rows: NDArray[np.int64], videos: pd.DataFrame, faces: pd.DataFrame) -> None:
-    """Stop where fakes lack the genuine frames they were made from; warn where single frames do.
+    """Raise if fakes lack their genuine frames; warn if only single frames do.
 
     Args:
-        chosen: Rows of the face table that are to be read.
-        rows: Of `genuine_rows` for them.
+        chosen: Rows of the face table to be read.
+        rows: From `genuine_rows` for them.
         videos: Their video table.
         faces: Face table of the whole data set.
 
     Raises:
-        TableError: Listing the fakes without a genuine frame and what each lacks; or more than half of all forged faces have
-            none.
+        TableError: Fakes have no genuine frame (the message lists them and what each lacks), or more than half of all forged
+            faces have none.
     """
     known = videos.set_index("video_id")
     fake = chosen["video_id"].map(known["label"]).to_numpy() == FAKE
@@ -71,7 +71,7 @@ def _lacking(videos: pd.Index, fakes: int, genuine: pd.Series, extracted: set[st
 
 
 def genuine_rows(chosen: pd.DataFrame, videos: pd.DataFrame, faces: pd.DataFrame) -> NDArray[np.int64]:
-    """For each chosen face the row of `faces` with the same face in the same frame of its genuine video; -1 where none is.
+    """For each chosen face, the row of `faces` with the same face in the same frame of its genuine video; -1 if there is none.
 
     Args:
         chosen: Rows of the face table.
@@ -97,16 +97,16 @@ def genuine_rows(chosen: pd.DataFrame, videos: pd.DataFrame, faces: pd.DataFrame
 
 
 def genuine_samples(samples: pd.DataFrame, videos: pd.DataFrame) -> NDArray[np.int64]:
-    """For each forged sample the sample of the video that it was made from, -1 for genuine ones, `(N,)`.
+    """For each forged sample the matching sample of its genuine video, -1 for genuine ones, `(N,)`.
 
-    It is the same face in the same frame; where that is no sample, the one nearest in time.
+    The match is the same face in the same frame or, if that is not a sample, the one nearest in time.
 
     Args:
         samples: Video, label, frame and face box of each sample.
         videos: Their video table.
 
     Raises:
-        TableError: There are no fakes, or some whose genuine video gives no sample.
+        TableError: There are no fakes, or the genuine video of some gives no sample.
     """
     at = genuine_rows(samples, videos, samples)
     fake = samples["label"].to_numpy() == FAKE
@@ -136,13 +136,13 @@ def _require_pairs(fakes: pd.Series, at: NDArray[np.int64]) -> None:
 
 
 def cut_alike(genuine: FaceTile, like: FaceTile) -> NDArray[np.uint8]:
-    """The genuine frame in the place and size of another face tile, `(S, S, 3)` uint8.
+    """Cut the genuine frame at the position and size of another face tile, `(S, S, 3)` uint8.
 
-    What the genuine crop does not hold is filled with the pixels of the other one, which are the same outside the face.
+    Areas outside the genuine crop are filled with pixels of the other tile, which are equal outside the face.
     """
     out = like.image.copy()
     size = like.image.shape[0]
-    if like.side == size and genuine.side == genuine.image.shape[0]:  # both at the frame's resolution: only moved
+    if like.side == size and genuine.side == genuine.image.shape[0]:  # both at the frame's resolution: only shifted
         dx, dy = round(genuine.x0 - like.x0), round(genuine.y0 - like.y0)
         to = [slice(max(d, 0), max(min(size, d + genuine.image.shape[0]), 0)) for d in (dy, dx)]
         at = [slice(t.start - d, max(t.stop - d, 0)) for t, d in zip(to, (dy, dx), strict=True)]

@@ -1,4 +1,4 @@
-"""Reads the true forgery masks of a data set and cuts them like face crops."""
+"""Read the ground-truth forgery masks of a data set and cut them like face crops."""
 
 import logging
 from pathlib import Path
@@ -14,16 +14,16 @@ from dfworkbench.datasets.recut import cut_again
 from dfworkbench.media import media_kind, open_source, read_picture
 
 _log = logging.getLogger(__name__)
-_FORGED = 32  # of 255: the masks of FaceForensics++ are black and white, but were compressed
+_FORGED = 32  # threshold, of 255: the masks of FaceForensics++ are black and white, but were compressed
 
 
 def read_masks(file: Path, wanted: set[int]) -> dict[int, NDArray[np.bool_]]:
-    """Number of a frame -> where it is forged, `(H, W)`; frames that are not there are left out.
+    """Frame number -> where it is forged, `(H, W)`; missing frames are left out.
 
     Args:
-        file: Video or folder with the same frames as the forged file, or a picture for all of them; bright where forged, and
-            nothing is forged where a picture is transparent.
-        wanted: Numbers of frames.
+        file: Video or folder with the same frames as the forged file, or one picture for all frames; bright where forged.
+            Transparent pixels of a picture are not forged.
+        wanted: Frame numbers.
 
     Raises:
         MediaError: It cannot be read.
@@ -36,16 +36,16 @@ def read_masks(file: Path, wanted: set[int]) -> dict[int, NDArray[np.bool_]]:
 def mask_crops(
     root: Path | str, videos: pd.DataFrame, faces: pd.DataFrame, spec: InputSpec
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """The masks of faces, cut like the detector's crops.
+    """Masks of faces, cut like the detector's crops.
 
     Args:
-        root: Folder of the data set, which `mask_path` of the video table is below.
+        root: Folder of the data set, which `mask_path` of the video table is relative to.
         videos: Video table.
         faces: Rows of the face table.
-        spec: How the detector's faces are cut.
+        spec: How faces are cut for the detector.
 
     Returns:
-        Masks `(len(faces), S, S)`, and whether each face has one `(len(faces),)`. A mask that cannot be read is warned of.
+        Masks `(len(faces), S, S)`, and whether each face has one `(len(faces),)`. An unreadable mask gives a warning.
     """
     masks = np.zeros((len(faces), spec.size_px, spec.size_px), bool)
     found = np.zeros(len(faces), bool)
@@ -69,7 +69,7 @@ def mask_crops(
 
 def _cut(mask: NDArray[np.bool_], face: pd.Series, size: tuple[int, int], spec: InputSpec) -> NDArray[np.bool_]:
     grey = mask.astype(np.uint8) * 255
-    if grey.shape[::-1] != size:  # masks of some data sets are smaller than the frames
+    if grey.shape[::-1] != size:  # some data sets have masks smaller than the frames
         grey = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_NEAREST), np.uint8)
     return cut_again(np.repeat(grey[..., None], 3, axis=2), face, spec)[..., 0] > 127
 

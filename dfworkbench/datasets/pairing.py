@@ -1,11 +1,11 @@
-"""Paired and unpaired training sets (FST-Matching, hypothesis 2): fakes plus genuine videos of the same or of other people.
+"""Paired and unpaired training sets (FST-Matching, hypothesis 2): fakes plus genuine videos of the same or other people.
 
-Dong et al. (ECCV 2022, arXiv:2207.09679) train one detector on a "paired" and one on an "unpaired" set. Neither the code nor what
-we know of the paper says how the sets were made; the recipe here is ours:
+Dong et al. (ECCV 2022, arXiv:2207.09679) train one detector on a "paired" and one on an "unpaired" set. Neither the code nor
+what we know of the paper says how the sets were built; this recipe is ours:
 
 1. People who are linked by a fake of the training split form a unit (in FaceForensics++ a pair of identities).
-2. Units are halved at random into A and B; both detectors get all fakes of A.
-3. "Paired" adds the genuine videos of A, "unpaired" those of B: as many, of the same compressions.
+2. Units are split at random into halves A and B; both detectors get all fakes of A.
+3. "Paired" adds the genuine videos of A, "unpaired" those of B: the same number, at the same compressions.
 """
 
 from collections.abc import Sequence
@@ -21,22 +21,22 @@ _NEEDED = ("video_id", "label", "compression", "carrier", "donor", "split")
 
 
 def paired_and_unpaired(videos: pd.DataFrame, seed: int = 0, *, swap: bool = False) -> tuple[list[str], list[str]]:
-    """Two training sets with the same fakes and as many genuine videos: of the fakes' own people, and of others.
+    """Two training sets with the same fakes and equally many genuine videos: of the same people, or of others.
 
-    Only the training split is used, and of it only units (see above) where every carrier and donor has a genuine video.
-    Units are halved among those with equally many genuine videos per compression; of an odd number one is left out.
+    Only the training split is used, and only units (see above) in which every carrier and donor has a genuine video. Units with
+    equally many genuine videos per compression are split into halves; of an odd number, one is left out.
 
     Args:
         videos: Video table with split, carrier and donor. Rows whose extraction failed are left out.
-        seed: Fixes the halving.
-        swap: Exchange the halves A and B.
+        seed: Seed of the random split into halves.
+        swap: Swap the halves A and B.
 
     Returns:
         video_ids of the paired and of the unpaired set, each in the order of the table.
 
     Raises:
         TableError: A column is missing.
-        ParameterError: Fewer than two units can be set against each other.
+        ParameterError: Fewer than two units can be matched.
     """
     train = _usable(videos)
     units = identity_groups(train)
@@ -50,12 +50,12 @@ def paired_and_unpaired(videos: pd.DataFrame, seed: int = 0, *, swap: bool = Fal
 
 
 def check_training_sets(videos: pd.DataFrame, paired: Sequence[str], unpaired: Sequence[str]) -> None:
-    """Make sure that two training sets differ in nothing but whose genuine videos they hold.
+    """Check that two training sets differ only in the people of their genuine videos.
 
     Raises:
         TableError: A video is not in the table.
-        SplitLeakError: A video is not of the training split, or a person of the fakes is among the unpaired genuine videos.
-        ParameterError: Other fakes, another number of genuine videos per compression, or a person of the fakes without a
+        SplitLeakError: A video is not in the training split, or a person of the fakes is among the unpaired genuine videos.
+        ParameterError: Different fakes, different numbers of genuine videos per compression, or a person of the fakes without a
             genuine video in the paired set.
     """
     known = videos.drop_duplicates("video_id").set_index("video_id")
@@ -112,7 +112,7 @@ def _usable(videos: pd.DataFrame) -> pd.DataFrame:
 
 
 def _halves(train: pd.DataFrame, units: pd.Series, seed: int) -> tuple[list[str], list[str]]:
-    """Names of as many units for A and B, matched by their genuine videos."""
+    """Names of equally many units for A and B, matched by their genuine videos."""
     alike: dict[tuple, list[str]] = {}
     for unit in sorted(units.unique()):
         part = train[units == unit]

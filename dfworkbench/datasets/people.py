@@ -1,7 +1,7 @@
-"""People as classes for encoders of identity, and the parts of videos that they are trained and judged on.
+"""Identity classes for face identity encoders, and the parts of videos for training and judging them.
 
-An encoder of identity knows only the people that it was trained on. It is therefore trained and judged on the same people, at
-other times: on the first part of every video, and on the last.
+An identity encoder knows only the people it was trained on. It is therefore trained and judged on the same people at different
+times: on the first part of every video, and on the last.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import pandas as pd
 from dfworkbench.core.errors import TableError
 from dfworkbench.core.names import REAL
 
-#: Share of every video that encoders are trained on; what follows is kept for judging them and for studies.
+#: Fraction of every video used to train encoders; the rest is kept for judging them and for studies.
 KNOWN_SHARE = 0.8
 
 
@@ -33,7 +33,7 @@ def known_people(videos: pd.DataFrame) -> list[str]:
 
 
 def identity_classes(videos: pd.DataFrame, identities: Sequence[str]) -> pd.DataFrame:
-    """Carrier and donor of every video as places in `identities`, -1 for people who are not in it.
+    """Carrier and donor of every video as indices into `identities`, -1 for people not in it.
 
     Returns:
         Columns carrier and donor by video_id; the donor of a real video is its carrier.
@@ -48,16 +48,16 @@ def identity_classes(videos: pd.DataFrame, identities: Sequence[str]) -> pd.Data
 
 
 def first_part(faces: pd.DataFrame, share: float = KNOWN_SHARE) -> pd.DataFrame:
-    """The faces in the first `share` of the extracted frames of every video; at least one frame, where there are two, is left."""
+    """The faces in the first `share` of the extracted frames of every video, at least one frame."""
     return faces[_early(faces, share)]
 
 
 def last_part(faces: pd.DataFrame, share: float = KNOWN_SHARE) -> pd.DataFrame:
-    """The faces that `first_part` leaves out."""
+    """The faces not in `first_part`."""
     return faces[~_early(faces, share)]
 
 
 def _early(faces: pd.DataFrame, share: float) -> pd.Series:
     place = faces.groupby("video_id")["frame"].rank(method="dense") - 1
     count = faces.groupby("video_id")["frame"].transform("nunique")
-    return place < np.floor(share * count + 1e-9).clip(lower=1)  # 0.7 * 10 is a little below 7
+    return place < np.floor(share * count + 1e-9).clip(lower=1)  # 0.7 * 90 is slightly below 63

@@ -1,4 +1,4 @@
-"""Cuts a face again from another picture of its frame, such as a forgery mask or another compression."""
+"""Cut a face crop from another version of its frame, such as a forgery mask or another compression."""
 
 import numpy as np
 import pandas as pd
@@ -10,15 +10,15 @@ from dfworkbench.faces import cut_for, spec_for, tile_at
 
 
 def cut_again(rgb: NDArray[np.uint8], face: pd.Series, spec: InputSpec) -> NDArray[np.uint8]:
-    """The detector's crop of a face from another picture of its frame.
+    """The detector's crop of a face from another version of its frame.
 
     Args:
         rgb: `(H, W, 3)` uint8, of the same size as the frame.
         face: Row of the face table.
-        spec: How the detector's faces are cut.
+        spec: How faces are cut for the detector.
 
     Returns:
-        `(S, S, 3)` uint8 RGB, what `FaceDataset` would cut from this picture.
+        `(S, S, 3)` uint8 RGB, as `FaceDataset` would cut it from this picture.
     """
     place = (round(float(face[name])) for name in ("crop_x0", "crop_y0", "crop_side", "crop_size_px"))
     box = face[list(BOX_COLUMNS)].to_numpy(np.float64)

@@ -1,4 +1,4 @@
-"""Chooses the rows of the face table that make samples: main people, frames, clips, examples to show."""
+"""Choose rows of the face table for samples: main tracks, frames, clips, examples to show."""
 
 import logging
 
@@ -11,11 +11,11 @@ from dfworkbench.core.timeline import stretches
 
 _log = logging.getLogger(__name__)
 
-_BYSTANDER_SHARE = 0.01  # of the box; the mask of a neighbour may reach into it
+_BYSTANDER_SHARE = 0.01  # fraction of the box; a neighbour's mask may extend into it
 
 
 def main_tracks(faces: pd.DataFrame) -> pd.DataFrame:
-    """Of every file, the track with the largest sum of box areas; where masks say what is forged, of forged areas."""
+    """The track of every file with the largest total box area, or forged area if there are masks."""
     area = _area(faces)
     forged = (area * faces["forged_share"]).fillna(0.0)
     masked = forged.groupby(faces["video_id"]).transform("sum") > 0
@@ -25,7 +25,7 @@ def main_tracks(faces: pd.DataFrame) -> pd.DataFrame:
 
 
 def without_bystanders(faces: pd.DataFrame) -> pd.DataFrame:
-    """Without the tracks of people who are not forged in a file that is: its label would be wrong for them."""
+    """Drop tracks of people who are not forged in a forged file, because its label would be wrong for them."""
     share = faces["forged_share"]  # NaN without a mask
     mean = share.groupby([faces["video_id"], faces["track"]]).transform("mean")
     forged_file = share.groupby(faces["video_id"]).transform("max") > 0
@@ -33,16 +33,16 @@ def without_bystanders(faces: pd.DataFrame) -> pd.DataFrame:
 
 
 def without_doubtful(faces: pd.DataFrame) -> pd.DataFrame:
-    """Without doubtful tracks (`faces.doubt`), such as false boxes, in files that have others; what a mask calls forged stays."""
+    """Drop doubtful tracks (`faces.doubt`), such as false detections, in files that have others; tracks with a forged mask stay."""
     sure = (faces["doubt"] == "") | (faces["forged_share"] >= _BYSTANDER_SHARE)
     return faces[sure | ~sure.groupby(faces["video_id"]).transform("any")]
 
 
 def mask_report(faces: pd.DataFrame) -> tuple[int, int]:
-    """How often masks are needed to tell which of several faces is forged.
+    """Count how often masks are needed to tell which of several faces is forged.
 
     Returns:
-        Frames that show several faces and have a mask; of these, those whose forged face is not the largest one.
+        Number of frames with several faces and a mask; number of these whose forged face is not the largest.
     """
     area = _area(faces)
     frames = pd.DataFrame(
@@ -59,7 +59,7 @@ def _area(faces: pd.DataFrame) -> pd.Series:
 
 
 def choose_samples(faces: pd.DataFrame, spec: InputSpec, per_track: int | None) -> NDArray[np.int64]:
-    """Rows of the face table that make each sample, `(N, T)`; a clip never leaves its track, nor spans a time without its face."""
+    """Rows of the face table for each sample, `(N, T)`; a clip stays within its track and never spans a gap."""
     steps = np.arange(spec.clip_length) * spec.clip_stride
     frames = faces["frame"].to_numpy()
     chosen: list[NDArray[np.int64]] = []
@@ -78,14 +78,14 @@ def choose_samples(faces: pd.DataFrame, spec: InputSpec, per_track: int | None) 
 
 
 def _clip_starts(frames: NDArray[np.int64], reach: int) -> NDArray[np.int64]:
-    """Where a clip can begin that reaches `reach` faces further and crosses no gap."""
+    """Possible start indices of clips that extend `reach` faces further without crossing a gap."""
     if reach == 0:
         return np.arange(len(frames))
     return np.concatenate([np.arange(run.start, run.stop - reach) for run in stretches(frames)])
 
 
 def in_video_order(faces: pd.DataFrame, videos: pd.DataFrame) -> pd.DataFrame:
-    """The faces of these videos: in the order of the videos, then by track and frame."""
+    """The faces of these videos, in the order of the videos, then by track and frame."""
     order = pd.Series(np.arange(len(videos)), index=videos["video_id"])
     faces = faces[faces["video_id"].isin(order.index)]
     place = faces["video_id"].map(order).to_numpy()
@@ -93,12 +93,12 @@ def in_video_order(faces: pd.DataFrame, videos: pd.DataFrame) -> pd.DataFrame:
 
 
 def pick(rows: pd.DataFrame, count: int, seed: int = 0) -> list[int]:
-    """Places of rows to show: drawn by seed, not by eye, as many of each forgery kind as possible.
+    """Indices of rows to show, drawn at random and balanced over forgery kinds as far as possible.
 
     Args:
-        rows: Numbered from 0, with a column method.
-        count: How many, if there are so many.
-        seed: Fixes the draw.
+        rows: Indexed from 0, with a column `method`.
+        count: How many, at most.
+        seed: Seed of the draw.
     """
     order = rows.iloc[np.random.default_rng(seed).permutation(len(rows))]
     place = order.groupby("forgery").cumcount()

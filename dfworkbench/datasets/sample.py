@@ -1,4 +1,4 @@
-"""FaceSample: one sample before it is cut; Transform: random changes that a training method makes to it."""
+"""FaceSample: one sample before it is cut. Transform: random changes of a sample in training."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -13,16 +13,16 @@ from dfworkbench.faces import FaceTile, cut_for, region_of
 
 @dataclass(frozen=True)
 class FaceSample:
-    """A face, or the T faces of a clip, with everything that is known about them.
+    """A face, or the T faces of a clip, with all known annotations.
 
     Attributes:
-        spec: How the detector's faces are cut.
+        spec: How faces are cut for the detector.
         label: Label of the file.
         tiles: The stored face tiles, T of them.
         boxes: `(T, 4)` face boxes in pixels of the frame.
         landmarks: `(T, 5, 2)` in pixels of the frame: eyes, nose, corners of the mouth.
-        genuine: The frames that a forged file was made from, each cut out exactly as its face tile (same pixels, same
-            size); None for real files, and where there is no such frame or nobody asked for it.
+        genuine: The genuine source frames of a forged file, each cut exactly like its face tile (same pixels, same size); None
+            for real files, if there is no such frame, or if not requested.
         dense: `(T, 81, 2)` dense landmarks in pixels of the frame; NaN where the data set has none.
     """
 
@@ -38,8 +38,8 @@ class FaceSample:
         """The detector's crops, `(T, S, S, 3)` uint8 RGB.
 
         Args:
-            moved: `(T, 4)` boxes to cut by in place of `boxes`; landmarks move with them. A box whose crop would reach beyond
-                the stored tile is not moved.
+            moved: `(T, 4)` boxes to use instead of `boxes`; landmarks move with them. A box whose crop would extend beyond the
+                stored tile is not moved.
         """
         boxes = self.boxes if moved is None else np.where(self._inside(moved)[:, None], moved, self.boxes)
         points = self.landmarks if moved is None else _move(self.landmarks, self.boxes, boxes)
@@ -60,20 +60,20 @@ class FaceSample:
 
 
 def _move(points: NDArray[np.float64], old: NDArray[np.float64], new: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Points `(T, n, 2)` that keep their places in boxes `(T, 4)` that move and change their size."""
+    """Move points `(T, n, 2)` along with boxes `(T, 4)` that are shifted and scaled."""
     scale = (new[:, 2:] - new[:, :2]) / (old[:, 2:] - old[:, :2])
     return new[:, None, :2] + (points - old[:, None, :2]) * scale[:, None]
 
 
 class Transform(Protocol):
-    """What a training method may do to a sample before the network sees it.
+    """Protocol for transforms that a training method applies to a sample before the network sees it.
 
     Attributes:
-        needs_genuine: Whether it asks for `FaceSample.genuine` and `FaceSample.dense`.
+        needs_genuine: Whether it needs `FaceSample.genuine` and `FaceSample.dense`.
     """
 
     needs_genuine: bool
 
     def __call__(self, sample: FaceSample, rng: np.random.Generator) -> dict[str, Any]:
-        """The pixels as `images`, `(T, S, S, 3)` uint8 RGB, and further arrays or numbers of a shape that never changes."""
+        """Return the pixels as `images`, `(T, S, S, 3)` uint8 RGB, plus further arrays or numbers of fixed shape."""
         ...

@@ -1,4 +1,4 @@
-"""Joins samples with the people of the video table, and checks features for studies of identity."""
+"""Join samples with the people in the video table, and check features for identity studies."""
 
 from typing import Any
 
@@ -11,14 +11,14 @@ from dfworkbench.core.names import REAL
 
 
 def with_people(rows: pd.DataFrame, videos: pd.DataFrame) -> pd.DataFrame:
-    """Add to each row whose video it is and whose face was put in.
+    """Add the identity of the video and of the inserted face to each row.
 
     Args:
         rows: `FaceDataset.rows`, or a score table.
         videos: Video table.
 
     Returns:
-        A copy with `identity` (the carrier) and `donor`, "" where the video table does not name them.
+        A copy with `identity` (the carrier) and `donor`, "" if the video table does not name them.
 
     Raises:
         TableError: A video is not in the video table.
@@ -37,16 +37,16 @@ def with_people(rows: pd.DataFrame, videos: pd.DataFrame) -> pd.DataFrame:
 def checked(
     features: ArrayLike, rows: pd.DataFrame, columns: tuple[str, ...], doing: str
 ) -> tuple[NDArray, pd.DataFrame]:
-    """Features and rows that belong together, the rows numbered from 0.
+    """Check that features and rows match; return both, with rows indexed from 0.
 
     Args:
         features: `(N, F)`, finite.
         rows: N rows.
-        columns: That the rows must have.
+        columns: Required columns of the rows.
         doing: What is being done, for messages.
 
     Raises:
-        InputError: Another shape, or numbers that are not finite.
+        InputError: Wrong shape, or values that are not finite.
         TableError: A column is missing, or a video shows several people.
     """
     array: Any = np.asarray(features)
@@ -72,13 +72,13 @@ def checked(
 
 
 def genuine(rows: pd.DataFrame) -> NDArray[np.bool_]:
-    """Which rows are real and have a known identity; without a column `label` all are taken to be real."""
+    """Which rows are real and have a known identity; without a column `label`, all count as real."""
     real = (rows["label"] == REAL).to_numpy() if "label" in rows else np.ones(len(rows), dtype=bool)
     return real & (rows["identity"] != "").to_numpy() & rows["identity"].notna().to_numpy()
 
 
 def _require_one_person(rows: pd.DataFrame, doing: str) -> None:
-    # the carrier is known per file: a second person in it would be taken for the first
+    # the carrier is known per file: a second person in it would be mistaken for the first
     for column, word in (("track", "tracks"), ("identity", "identities")):
         counts = rows.groupby("video_id", sort=False)[column].nunique() if column in rows else pd.Series(dtype="int64")
         if (counts > 1).any():

@@ -1,7 +1,7 @@
-"""What about its files, apart from any forgery, tells the classes of a data set apart: size, bytes per pixel, face size, file type.
+"""Shortcuts in a data set: file properties (size, bytes per pixel, face size, file type) that separate real from fake.
 
-Genuine and forged files of published sets often come from different sources. A detector may then learn the source, and a figure on
-the same set shows nothing else.
+Genuine and forged files of published sets often come from different sources. A detector may then learn the source, and results
+on the same set show nothing else.
 """
 
 from collections.abc import Iterator
@@ -16,18 +16,18 @@ from dfworkbench.core.names import FAKE, REAL, STATUS_OK
 from dfworkbench.datasets.tables import BOX_COLUMNS
 
 JPEG_SHARE = "JPEG files, share"
-_LOOKED_AT = 2000  # files, about: each costs a look at the disk
-_FAR = 0.1  # of an AUC from 0.5
+_LOOKED_AT = 2000  # approximate number of files: each costs a disk access
+_FAR = 0.1  # distance of an AUC from 0.5
 _STANDARD_ERRORS = 3.0
 
 
 class Shortcut(NamedTuple):
-    """How well one measure of a file alone tells the classes apart.
+    """How well a single file property separates the classes.
 
     Attributes:
-        measure: What is measured, with its unit.
-        real: Median over genuine files; of `JPEG_SHARE` the mean.
-        fake: The same of forged files.
+        measure: The property, with its unit.
+        real: Median over genuine files (mean for `JPEG_SHARE`).
+        fake: The same for forged files.
         auc: Probability that a random forged file has a larger value than a random genuine one, ties counting half.
         tells: Whether the AUC is more than 0.1, and more than three standard errors, away from 0.5.
     """
@@ -40,12 +40,12 @@ class Shortcut(NamedTuple):
 
 
 def shortcuts(videos: pd.DataFrame, faces: pd.DataFrame, root: Path | None) -> list[Shortcut]:
-    """Measures that are known of files of both classes.
+    """Shortcut measures that are known for both classes.
 
     Args:
-        videos: Video table; evenly over it, about 2,000 readable files are looked at.
+        videos: Video table; about 2,000 readable files, evenly spread, are examined.
         faces: Face table.
-        root: Folder of the data set, for the sizes of files; None leaves bytes per pixel out.
+        root: Folder of the data set, for file sizes; None: no bytes per pixel.
     """
     videos = videos[videos["label"].isin((REAL, FAKE)) & videos["status"].isin(("", STATUS_OK))]
     videos = videos.iloc[:: max(len(videos) // _LOOKED_AT, 1)]
@@ -57,7 +57,7 @@ def shortcuts(videos: pd.DataFrame, faces: pd.DataFrame, root: Path | None) -> l
 def _measures(
     videos: pd.DataFrame, faces: pd.DataFrame, root: Path | None
 ) -> Iterator[tuple[str, NDArray[np.float64]]]:
-    """Name and values per file, NaN where they are not known."""
+    """Name and values per file, NaN if not known."""
     width, height, frames = (
         videos[name].where(videos[name] > 0).to_numpy(np.float64) for name in ("width_px", "height_px", "frames")
     )
@@ -83,7 +83,7 @@ def _compare(measure: str, values: NDArray[np.float64], fake: NDArray[np.bool_])
     n, m = len(of_fake), len(of_real)
     ranks = rankdata(np.concatenate([of_fake, of_real]))[:n].sum()
     auc = float((ranks - n * (n + 1) / 2) / (n * m))
-    error = np.sqrt((n + m + 1) / (12 * n * m))  # of the AUC where there is no difference
+    error = np.sqrt((n + m + 1) / (12 * n * m))  # standard error of the AUC if there is no difference
     off = abs(auc - 0.5)
     middle = np.mean if measure == JPEG_SHARE else np.median
     return Shortcut(

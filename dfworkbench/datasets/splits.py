@@ -1,4 +1,4 @@
-"""Train, validation and test splits by identity group, so that nobody stands in two of them."""
+"""Train, validation and test splits by identity group, so that nobody is in two of them."""
 
 import logging
 from pathlib import Path
@@ -19,8 +19,8 @@ Rule = Literal["auto", "official", "identity"]
 def identity_groups(videos: pd.DataFrame) -> pd.Series:
     """The identity group of each video: connected components over carrier and donor identities.
 
-    A swap links its two identities, so both are in one group. A video without a known identity is a group of its own.
-    The name of a group is its alphabetically first member.
+    A swap links its two identities, so both are in one group. A video without a known identity forms its own group. A group is
+    named after its alphabetically first member.
     """
     parent: dict[str, str] = {}
 
@@ -44,13 +44,13 @@ def assign_splits(
 
     Args:
         videos: With a column `group`.
-        rule: "official" keeps the splits that the layout found; "identity" draws groups at random, so that every kind (real, and
-            each forgery or generator) has its share in every split; "auto" takes official ones where there are any.
-        shares: Shares of the videos for train, val and test; used by "identity".
-        seed: Fixes the draw.
+        rule: "official" keeps the splits that the layout found; "identity" draws groups at random such that every kind (real,
+            and each forgery or generator) has its share in every split; "auto" uses official splits if there are any.
+        shares: Fractions of the videos for train, val and test; used by "identity".
+        seed: Seed of the draw.
 
     Raises:
-        ParameterError: Official splits were asked for and there are none, or there are too few groups to draw from.
+        ParameterError: Official splits were requested and there are none, or there are too few groups to draw from.
         SplitLeakError: The official splits share an identity.
     """
     official = bool((videos["split"] != "").any())
@@ -100,7 +100,7 @@ def _draw(videos: pd.DataFrame, shares: tuple[float, float, float], seed: int) -
     filled = {split: np.zeros(len(whole)) for split in target}
     chosen = {}
     for index, name in enumerate(order):
-        # the split that lacks most of the group's kinds, relative to its share; each split gets a group before any gets its last
+        # choose the split that lacks most of the group's kinds, relative to its share; no split is left without a group
         lacking = {split: 1 - filled[split] / (share * whole) for split, share in target.items()}
         empty = [split for split in target if not filled[split].any()]
         pool = empty if empty and len(order) - index <= len(empty) else list(target)
@@ -111,7 +111,7 @@ def _draw(videos: pd.DataFrame, shares: tuple[float, float, float], seed: int) -
 
 
 def with_splits(videos: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """The video table with `group` and `split` of a split file; videos that it does not name have no split."""
+    """The video table with `group` and `split` from a split file; videos not listed have no split."""
     if not path.is_file():
         raise DataNotFoundError(f"reading splits: there is no {path}. Run 01_data_extraction, which writes it.")
     splits = read_csv(path, "reading splits", dtype="str", keep_default_na=False)
@@ -137,7 +137,7 @@ def with_splits(videos: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 
 def check_splits(videos: pd.DataFrame) -> None:
-    """Raise `SplitLeakError` if an identity stands in more than one split."""
+    """Raise `SplitLeakError` if an identity is in more than one split."""
     assigned = videos[videos["split"] != ""]
     identities = pd.concat(
         [assigned[["split"]].assign(identity=assigned[column]) for column in ("carrier", "donor", "group")]

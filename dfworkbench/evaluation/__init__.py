@@ -1,1 +1,1 @@
-"""From detectors to numbers that can be trusted: scoring files, aggregating scores, metrics with intervals."""
+"""Evaluation: scoring files, aggregating scores, metrics with confidence intervals, audits of score tables."""

@@ -1,1 +1,1 @@
-"""Case files: likelihood ratios of faces against a reference set, with the rules for when nothing can be said, and a record."""
+"""Forensic case files: likelihood ratios of faces against a reference set, refusal rules, and a hash-chained record."""

@@ -1,7 +1,7 @@
-"""The case file as values: checks, likelihood ratios, people, files, validation, reference set.
+"""Data classes of a case file: checks, likelihood ratios, people, files, validation, reference set.
 
-All LRs are log10. H1: the face was manipulated; H2: it was not. Nothing here computes: `evidence.examine` fills these values; the
-page, the record and the notebook read them.
+All LRs are log10. H1: the face was manipulated; H2: it was not. Nothing is computed here: `evidence.examine` fills these
+values; the page, the record and the notebook read them.
 """
 
 from dataclasses import dataclass, field
@@ -21,13 +21,13 @@ STATEMENT, NO_STATEMENT = "statement", "no statement"
 
 @dataclass(frozen=True)
 class Check:
-    """A decision rule that was looked at.
+    """Outcome of one decision rule.
 
     Attributes:
-        code: "R1" to "R10" (no statement possible) or "S1" to "S11" (reservation).
-        holds: Whether the rule applies, that is, whether it refuses or qualifies the statement.
-        sentence: What was found, with its numbers, whether it holds or not.
-        p: Where the rule is a test.
+        code: "R1" to "R10" (refusal: no statement possible) or "S1" to "S11" (reservation).
+        holds: Whether the rule applies, that is, refuses or qualifies the statement.
+        sentence: What was found, with numbers, whether the rule applies or not.
+        p: p-value if the rule is a test.
     """
 
     code: str
@@ -46,12 +46,12 @@ class LrValue:
     """A likelihood ratio, log10.
 
     Attributes:
-        llr: After the bound.
-        low: Lower end of the nominal 95 % interval, after the bound.
-        high: Upper end, likewise.
-        unbounded_llr: Before the bound.
-        bound: How far LRs of this reference set can be trusted.
-        kinds: LR if H1 is narrowed to one kind of forgery, per kind, after the bound of that kind.
+        llr: After applying the bound.
+        low: Lower end of the nominal 95 % interval, after applying the bound.
+        high: Upper end, after applying the bound.
+        unbounded_llr: Before applying the bound.
+        bound: Bounds within which LRs of this reference set can be trusted.
+        kinds: Per kind of forgery, the LR with H1 restricted to that kind, after its bound.
     """
 
     llr: float
@@ -64,15 +64,15 @@ class LrValue:
 
 @dataclass(frozen=True)
 class Quantity:
-    """One quantity by which a face is compared with the reference set.
+    """A quantity by which a face is compared with the reference set.
 
     Attributes:
-        name: With its unit.
-        evidence: Number or category of the face; None for a vector.
+        name: Name with unit.
+        evidence: Value or category of the face; None for a vector.
         low: 5 % quantile over the reference people; None for vectors and categories.
-        middle: Median, likewise.
-        high: 95 % quantile, likewise.
-        oddness: Distance from the reference people in units of their spread; None for a category.
+        middle: Median, None as above.
+        high: 95 % quantile, None as above.
+        oddness: Distance from the reference people, in units of their spread; None for a category.
         p: Share of reference people at least as odd, for information.
     """
 
@@ -87,14 +87,14 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Nearest:
-    """A face of the reference set that is near in the detector's features.
+    """A reference face close to the examined face in the detector's features.
 
     Attributes:
-        file: Of the reference set.
+        file: File of the reference set.
         group: The person.
         label: 0 genuine, 1 manipulated.
-        distance: Mahalanobis.
-        thumbnail: PNG; None where faces of real people are not printed.
+        distance: Mahalanobis distance.
+        thumbnail: PNG; None if faces of real people are not shown.
     """
 
     file: str
@@ -106,23 +106,23 @@ class Nearest:
 
 @dataclass(frozen=True)
 class Person:
-    """One face through one file, and what can be said of it.
+    """One face throughout a file, with its finding.
 
     Attributes:
         file: Name of the evidence file.
-        track: Number of the track.
+        track: Index of the track.
         name: "person 1".
-        frames: Frames with a score.
-        score: Mean over the frames of the log-odds, clipped to ±13.8155; NaN without a score.
+        frames: Number of frames with a score.
+        score: Mean log-odds over the frames, clipped to ±13.8155; NaN without a score.
         thumbnail: PNG.
-        halves: Log10 LR of the odd and the even frames.
-        timeline: Columns time_s, frame, score.
-        lr: None where no statement is possible.
-        refusals: R rules that hold, the headline first.
-        reservations: S rules that hold.
+        halves: Log10 LRs of the odd and the even frames.
+        timeline: Table with the columns time_s, frame, score.
+        lr: None if no statement is possible.
+        refusals: R rules that apply, the headline first.
+        reservations: S rules that apply.
         applicability: How the face compares with the reference set, quantity by quantity.
-        applicability_p: Conformal p of all quantities together.
-        n_eff: Independent frames that the scored ones are worth, n / (1 + (n - 1) ICC).
+        applicability_p: Conformal p-value of all quantities combined.
+        n_eff: Effective number of independent frames, n / (1 + (n - 1) ICC).
         sentence: The finding in words, or why there is none.
         nearest: Nearest faces of the reference set.
     """
@@ -147,24 +147,24 @@ class Person:
 
 @dataclass(frozen=True)
 class EvidenceFile:
-    """A file that was examined.
+    """An examined file.
 
     Attributes:
-        path: Where it lay.
+        path: Its path at the examination.
         name: Unique among the files of the case.
-        bytes: Size.
-        sha256_before: Before it was examined.
-        sha256_after: Afterwards.
+        bytes: Size in bytes.
+        sha256_before: SHA-256 before the examination.
+        sha256_after: SHA-256 after the examination.
         container: Container and streams as `media.container` reads them.
-        credentials: C2PA as `media.content_credentials` reads it.
+        credentials: C2PA content credentials as `media.content_credentials` reads them.
         status: "ok", or why there is no score.
-        reason: In words.
-        people: Their tracks.
-        lr: LR of the file, where two or more people have a statement and none lacks one.
-        sentence: What is said of the file; "" where only its people are.
+        reason: The same in words.
+        people: People in the file, one per track.
+        lr: LR of the file, if it shows two or more people and all have a statement.
+        sentence: Statement on the file; "" if there are only statements on its people.
         domain: "generated" or "real".
-        decoded: What was read: frames asked for, frames read, frame rate, size.
-        refusals: R rules that hold for the file itself.
+        decoded: What was read: requested frames, decoded frames, frame rate, size.
+        refusals: R rules that apply to the file itself.
     """
 
     path: Path
@@ -186,26 +186,26 @@ class EvidenceFile:
 
 @dataclass(frozen=True)
 class Validation:
-    """How well the LR system does on the reference people it has not seen (leave one group out).
+    """Validation of the LR system on unseen reference people (leave one group out).
 
     Attributes:
-        cllr: Log-likelihood-ratio cost, groups counting once.
+        cllr: Log-likelihood-ratio cost, with equal weight per group.
         cllr_low: Lower end of its 95 % interval over groups.
         cllr_high: Upper end.
-        cllr_min: What discrimination alone costs.
-        cllr_cal: `cllr - cllr_min`.
-        devpav: NaN where it cannot be given.
+        cllr_min: Discrimination loss.
+        cllr_cal: Calibration loss, `cllr - cllr_min`.
+        devpav: devPAV; NaN if undefined.
         misleading: Rates of misleading evidence by name, each (value, low, high).
-        bounds: Bounds of an LR.
-        slope: Of the fit on all rows.
-        offset: Likewise.
+        bounds: Bounds of LRs.
+        slope: Slope of the fit on all rows.
+        offset: Offset of the fit on all rows.
         kinds: Leave-one-kind-out Cllr, columns kind, cllr, rows, groups.
         groups: Cllr per group, columns group, cllr, rows; worst first.
         llr: `(n,)` leave-one-group-out log10 LRs of the reference rows.
         labels: `(n,)`.
-        group_codes: `(n,)`.
+        group_codes: `(n,)`, index of each row's group.
         scores: `(n,)`, log-odds.
-        intervals: 95 % intervals over groups of cllr, cllr_min, cllr_cal and devpav.
+        intervals: 95 % intervals over groups, for cllr, cllr_min, cllr_cal and devpav.
     """
 
     cllr: float
@@ -229,20 +229,20 @@ class Validation:
 
 @dataclass(frozen=True)
 class Reference:
-    """The labelled faces that the evidence is compared with.
+    """The reference set: labelled faces that the evidence is compared with.
 
     Attributes:
-        name: Of the data set.
-        split: Of it.
-        people: Groups per class, "genuine" and "manipulated".
-        files: Files per class.
-        kinds: Files per kind of forgery.
-        sources: Distinct sources of the genuine files.
+        name: Name of the data set.
+        split: Its split.
+        people: Number of groups per class, "genuine" and "manipulated".
+        files: Number of files per class.
+        kinds: Number of files per kind of forgery.
+        sources: Number of distinct sources of the genuine files.
         domain: "generated" or "real".
         hashes: SHA-256 of its tables and of the reference scores, by name.
-        overlap: What was looked at for overlap with training and evidence, in sentences.
-        rows: One per scored track: video_id, track, group, label, kind, source, frames, score.
-        named: Whether its people are named; else every file is its own group.
+        overlap: Sentences on what was checked for overlap with training data and evidence.
+        rows: One row per scored track: video_id, track, group, label, kind, source, frames, score.
+        named: Whether people are named; otherwise every file is its own group.
     """
 
     name: str
@@ -260,27 +260,27 @@ class Reference:
 
 @dataclass(frozen=True)
 class CaseFile:
-    """An examination: what was asked, what was found, how that was measured, and where it is recorded.
+    """An examination: question, findings, method and record.
 
     Attributes:
-        case: Its name.
-        question: In the asker's words; "" if none was given.
-        h1: The proposition that the face was manipulated.
-        h2: That it was not.
-        examiner: As given, or "".
+        case: Name of the case.
+        question: The question as it was asked; "" if none was given.
+        h1: Proposition that the face was manipulated.
+        h2: Proposition that it was not.
+        examiner: Name of the examiner, or "".
         reference: The reference set.
-        validation: None where the LR system could not be fitted.
-        files: The evidence.
-        checks: Rules that concern the whole case, those that hold and those that do not.
-        limits: Sentences that are always printed, the most important first.
-        method: Detector, weights, input, frames, formulas, settings: text by name, nested.
+        validation: None if the LR system could not be fitted.
+        files: The evidence files.
+        checks: Rules that concern the whole case, whether they apply or not.
+        limits: Limitations that are always printed, most important first.
+        method: Detector, weights, input, frames, formulas and settings, as nested text by name.
         reproduction: Command, versions, commit, platform.
-        examination_head: Head of the log after the last result.
-        results_sha256: Of the canonical results.
-        folder: Where the case lies; None where it is in memory only.
-        outcome: "statement" if a person has one, else "no statement".
-        date: When it was made, UTC, ISO 8601.
-        log: Entries of the log up to `examined`.
+        examination_head: Head (last hash) of the log after the last result.
+        results_sha256: SHA-256 of the canonical results.
+        folder: Folder of the case; None if it exists only in memory.
+        outcome: "statement" if there is one for any person, else "no statement".
+        date: Date of the examination, UTC, ISO 8601.
+        log: Log entries up to `examined`.
     """
 
     case: str
@@ -304,12 +304,12 @@ class CaseFile:
 
     @property
     def people(self) -> tuple[Person, ...]:
-        """Everybody in the evidence, file by file."""
+        """All people in the evidence, file by file."""
         return tuple(person for file in self.files for person in file.people)
 
     @property
     def refusals(self) -> tuple[Check, ...]:
-        """Rules that make a statement impossible for everybody."""
+        """Rules that make any statement impossible."""
         return tuple(check for check in self.checks if check.refuses)
 
     def _repr_html_(self) -> str:

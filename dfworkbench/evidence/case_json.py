@@ -1,4 +1,4 @@
-"""JSON of a case file, and the hash of its results."""
+"""Write a case file as JSON, and hash its results."""
 
 import dataclasses
 import hashlib
@@ -14,9 +14,9 @@ from dfworkbench.evidence.case import CaseFile
 
 
 def to_json(case: CaseFile) -> dict[str, Any]:
-    """The case for `case.json`: `results` as they are hashed, their hash, and everything else but pictures.
+    """The case as JSON values for `case.json`: `results` as hashed, their hash, and everything else except pictures.
 
-    NaN becomes None. Numbers in `results` are text by `repr`, so that equal results give equal bytes.
+    NaN becomes None. Numbers in `results` are strings made by `repr`, so that equal results give equal bytes.
     """
     whole = _plain(case, exact=False)
     del whole["log"]
@@ -24,7 +24,7 @@ def to_json(case: CaseFile) -> dict[str, Any]:
 
 
 def results(case: CaseFile) -> dict[str, Any]:
-    """What a rerun must give again: scores, LRs, checks, validation; no times, and no paths but names."""
+    """What a rerun must reproduce: scores, LRs, checks, validation; without times, and with file names instead of paths."""
     left_out = {"path", "folder", "thumbnail", "container", "credentials", "nearest"}
     chosen = {
         name: getattr(case, name) for name in ("h1", "h2", "reference", "validation", "files", "checks", "outcome")
@@ -38,13 +38,13 @@ def results_sha256(case: CaseFile) -> str:
 
 
 def hash_results(block: dict[str, Any]) -> str:
-    """SHA-256 of a results block, as `case.json` holds it: sorted keys, no blanks, UTF-8."""
+    """SHA-256 of a results block as stored in `case.json`: sorted keys, no blanks, UTF-8."""
     text = json.dumps(block, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _plain(value: Any, exact: bool, left_out: set[str] | frozenset[str] = frozenset({"thumbnail"})) -> Any:
-    """A value as JSON knows it; `exact` writes floats as text."""
+    """Convert to JSON values; `exact` writes floats as strings."""
 
     def plain(inner: Any) -> Any:
         return _plain(inner, exact, left_out)
@@ -72,4 +72,4 @@ def _scalar(value: Any, exact: bool) -> Any:
         if math.isnan(value):
             return None
         return repr(value) if exact or math.isinf(value) else value
-    return value.name if isinstance(value, Path) else value  # a case is sent on: where it lay is nobody's business
+    return value.name if isinstance(value, Path) else value  # cases are passed on, so their local path is left out

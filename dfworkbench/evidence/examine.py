@@ -1,6 +1,7 @@
-"""`case_file`: examine evidence against a reference set, and write the case file. The stages, in order, with what each records.
+"""`case_file`: examine evidence against a reference set and write the case file.
 
-Refusals that need no scoring are said first, and the examination goes on: a case that ends in "no statement" has a whole report.
+The stages run in order, and each records its results. Refusals that need no scoring are reported first, but the examination
+continues: a case that ends in "no statement" still gets a full report.
 """
 
 import dataclasses
@@ -44,23 +45,23 @@ def case_file(
     progress: bool = True,
     **settings: Any,
 ) -> CaseFile:
-    """Examine evidence, and write a case file below `report/cases/` of the workspace.
+    """Examine evidence and write a case file below `report/cases/` of the workspace.
 
     Args:
         path: A picture, a video, a folder, or a list of these.
-        run: The detector: a run, its name or folder, or a weight file.
+        run: The detector, as a run, its name or folder, or a weight file.
         reference: An extracted data set with labels.
-        workspace: Where run and reference are looked up.
+        workspace: Workspace in which run and reference are looked up.
         progress: Whether to print the stages.
         **settings: Further fields of `EvidenceSettings`.
 
     Returns:
-        What was found. `.people`, `.files`, `.validation`, `.outcome` and `.folder` are the usual ways in.
+        The case; start with `.people`, `.files`, `.validation`, `.outcome` and `.folder`.
 
     Raises:
         ParameterError: A setting is wrong.
-        DataNotFoundError: Evidence, run, reference set or its split is not there.
-        InputError: The run cannot score, or the reference set has one label only.
+        DataNotFoundError: Evidence, run, reference set or its split is missing.
+        InputError: The run cannot score, or the reference set has only one label.
         OutputError: The case cannot be written.
     """
     checkpoint = str(run.folder if isinstance(run, Run) else run)
@@ -71,12 +72,12 @@ def case_file(
 
 
 def examine(settings: EvidenceSettings, workspace: Workspace | None = None, say: Say | None = None) -> CaseFile:
-    """Examine evidence by settings; see `case_file`.
+    """Examine evidence with given settings; see `case_file`.
 
     Args:
-        settings: Of the case.
-        workspace: Where run and reference are looked up.
-        say: Where lines about the progress go; None for silence.
+        settings: Settings of the case.
+        workspace: Workspace in which run and reference are looked up.
+        say: Function that prints progress lines; None for silence.
     """
     require_pdf(settings)
     setup = set_up(settings, workspace)
@@ -131,7 +132,7 @@ def examine(settings: EvidenceSettings, workspace: Workspace | None = None, say:
 
 
 def closing_lines(case: CaseFile, closing_head: str) -> list[str]:
-    """The last lines on screen: a sentence per person, where the case lies, the closing head."""
+    """The final lines on screen: a sentence per person, the folder of the case, the closing head."""
     several = len(case.files) > 1
     lines = [f"{person.file}: {person.sentence}" if several else person.sentence for person in case.people]
     lines += [file.sentence for file in case.files if file.sentence]
@@ -139,7 +140,7 @@ def closing_lines(case: CaseFile, closing_head: str) -> list[str]:
 
 
 def _usual_name(setup: Setup) -> str:
-    """Date, and the name of the first file as far as it can be part of a folder's."""
+    """Default name of a case: date and name of the first file, as far as it is valid in a folder name."""
     first = next(iter(setup.files.values())).stem
     safe = "".join(sign if sign.isascii() and (sign.isalnum() or sign in "-_") else "_" for sign in first)
     return f"{utc_now()[:10]}-{safe}"[:MOST_CASE_NAME]

@@ -1,4 +1,4 @@
-"""From measured faces to what is said of each person and file: rules, likelihood ratios, sentences."""
+"""Findings on each person and file from measured faces: rules, likelihood ratios, sentences."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ from dfworkbench.evidence.rules.words import finding, no_statement
 
 @dataclass(frozen=True)
 class Basis:
-    """What every finding rests on.
+    """Common inputs of all findings.
 
     Attributes:
-        setup: The case.
+        setup: Setup of the case.
         scored: The scored reference set.
-        system: The LR system; None where it could not be fitted.
+        system: The LR system; None if it could not be fitted.
         checks: Rules that concern the whole case.
         correlation: Intraclass correlation of the reference tracks.
     """
@@ -41,7 +41,7 @@ class Basis:
 def reference_checks(
     scored: ScoredReference, validation: Validation | None, system: LrSystem | None, source_dirty: bool | None
 ) -> tuple[Check, ...]:
-    """Rules that the scored reference set decides for everybody: R5, R8, S1, S3, S4, S5, S8."""
+    """Rules that depend only on the scored reference set: R5, R8, S1, S3, S4, S5, S8."""
     people = scored.people(REAL), scored.people(FAKE)
     genuine = scored.videos[scored.videos["label"] == REAL]
     sources = {path.rpartition("/")[0] for path in genuine["path"]}
@@ -70,14 +70,14 @@ def examine_file(
     frames_elsewhere: list[str],
     compared: Sequence[Compared],
 ) -> EvidenceFile:
-    """What is said of a file and of everybody in it.
+    """Findings on a file and everyone in it.
 
     Args:
-        basis: What it rests on.
-        incoming: The file before its pixels were looked at.
-        found: Its faces; None where it could not be read.
-        sha256_after: Its hash afterwards; "" where it cannot be read any more.
-        frames_elsewhere: Frames that the reference set or the training data have too.
+        basis: Common inputs.
+        incoming: The file before decoding.
+        found: Its faces; None if it could not be read.
+        sha256_after: Its hash after the examination; "" if it can no longer be read.
+        frames_elsewhere: Frames that also occur in the reference set or the training data.
         compared: How each of its tracks compares with the reference set.
     """
     status, reason = (found.status, found.reason) if found else (incoming.status, incoming.reason)
@@ -113,7 +113,7 @@ def _person(
     compared: Compared,
 ) -> Person:
     tracks = found.tracks
-    assert tracks is not None  # the caller looked
+    assert tracks is not None  # checked by the caller
     of, fits = tracks.table.iloc[row], compared.fits
     scores = tracks.log_odds(row)
     checks = [
@@ -169,7 +169,7 @@ def _timeline(frames: pd.DataFrame, track: int) -> pd.DataFrame:
 
 
 def _file_lr(basis: Basis, people: Sequence[Person]) -> LrValue | None:
-    """LR of a file with several people, all of whom have a statement."""
+    """LR of a file with several people who all have a statement."""
     if basis.system is None or len(people) < 2 or any(person.lr is None for person in people):
         return None
     return basis.system.of_file([person.score for person in people])
@@ -180,5 +180,5 @@ def _refusing(checks: Sequence[Check]) -> tuple[Check, ...]:
 
 
 def in_order(checks: Iterable[Check]) -> tuple[Check, ...]:
-    """Each check once, refusals first, by number."""
+    """Unique checks, refusals first, sorted by number."""
     return tuple(sorted(dict.fromkeys(checks), key=lambda check: (check.code[0], int(check.code[1:]))))

@@ -1,4 +1,4 @@
-"""Evidence files as they come in: hash, container, content credentials, domain; and what is refused before anything is scored."""
+"""Evidence intake: hash, container, content credentials and domain of files, and refusals before scoring."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -35,19 +35,19 @@ REAL_DOMAIN = "real"
 
 @dataclass(frozen=True)
 class Setup:
-    """Everything that a case needs, opened and checked; nothing is scored or written yet.
+    """Opened and checked inputs of a case; nothing is scored or written yet.
 
     Attributes:
         settings: Of the case.
-        workspace: Where all lies.
+        workspace: The workspace.
         loaded: The detector.
         reference: The reference set.
-        videos: Its readable, labelled files of the split.
-        faces: Face settings of the set; None where they are not on record.
-        sets: Data sets that the evidence must not come from.
+        videos: Readable, labelled files of its split.
+        faces: Face settings of the reference set; None if not on record.
+        sets: Data sets that the evidence must not be part of.
         files: Evidence by key.
-        names: What each is called.
-        notes: What cannot be compared, in sentences.
+        names: Display name of each file.
+        notes: Sentences on what cannot be compared.
     """
 
     settings: EvidenceSettings
@@ -64,19 +64,19 @@ class Setup:
 
 @dataclass(frozen=True)
 class Incoming:
-    """An evidence file before its pixels are looked at.
+    """An evidence file before decoding.
 
     Attributes:
-        path: Where it lies.
+        path: Its path.
         key: Its key in tables.
-        name: What it is called.
-        hashed: Size and SHA-256; None where it cannot be read.
-        container: What it says of itself.
-        credentials: Its content credentials; None where it cannot be read.
-        status: "ok", or why it cannot be read.
+        name: Its display name.
+        hashed: Size and SHA-256; None if unreadable.
+        container: Container metadata.
+        credentials: Its content credentials; None if unreadable.
+        status: "ok", or why it is unreadable.
         reason: The same in words.
         domain: "generated" or "real".
-        copies: Where it lies in the reference set or the training data, or has a copy there.
+        copies: Where it, or a copy of it, is in the reference set or the training data.
     """
 
     path: Path
@@ -97,7 +97,7 @@ def set_up(settings: EvidenceSettings, workspace: Workspace | None = None) -> Se
     Raises:
         ParameterError: No evidence or no checkpoint is named.
         DataNotFoundError: Evidence, run, reference set or its split is not there.
-        InputError: The run cannot score, or takes something else than the reference set holds.
+        InputError: The run cannot score, or its input does not match the reference set.
     """
     space = workspace or find_workspace()
     for name in ("evidence", "checkpoint"):
@@ -123,7 +123,7 @@ _EXPECTED = {
 
 
 def hash_evidence(setup: Setup, record: Record) -> dict[str, InputHash | MediaError]:
-    """Hash every file of evidence, before anything else reads it; what cannot be read has an error."""
+    """Hash every evidence file before anything else reads it; unreadable files get an error."""
     found: dict[str, InputHash | MediaError] = {}
     for key, path in setup.files.items():
         try:
@@ -135,7 +135,7 @@ def hash_evidence(setup: Setup, record: Record) -> dict[str, InputHash | MediaEr
 
 
 def look_into(setup: Setup, hashes: Mapping[str, InputHash | MediaError], record: Record) -> list[Incoming]:
-    """Container, content credentials, domain and copies of every file."""
+    """Read container, content credentials, domain and copies of every file."""
     return [_look(setup, key, path, hashes[key], record) for key, path in setup.files.items()]
 
 
@@ -167,30 +167,30 @@ def reference_domain(reference: DataSet) -> str:
 
 
 def domain_check(setup: Setup, domain: str) -> Check:
-    """R2 for evidence of a domain."""
+    """Rule R2 for a domain of the evidence."""
     return r2_domain(detector_domain(setup.loaded), reference_domain(setup.reference), domain)
 
 
 def copy_check(incoming: Incoming, frames: list[str] | None = None) -> Check:
-    """R3 for a file, by its bytes and, once they are known, by frames of it that others have too."""
+    """Rule R3 for a file: by its bytes and, once known, by frames that occur elsewhere."""
     looked = "training and reference data" + ("" if frames is None else ", neither as a file nor by its frames")
     return r3_overlap([*incoming.copies, *(frames or ())], looked)
 
 
 def whole_case_checks(setup: Setup) -> tuple[tuple[Check, ...], tuple[str, ...]]:
-    """R4 and R6, which no evidence changes, and sentences about what was compared for them."""
+    """Rules R4 and R6, which do not depend on the evidence, and sentences on what was compared."""
     people = count_people(setup.videos)
     shared, words = trained_on_reference(setup.loaded, setup.videos, setup.sets, setup.settings.reference_split)
     audit = setup.loaded.provenance.get(AUDIT_KEY)
     verdict = str(audit.get("verdict")) if isinstance(audit, Mapping) and audit.get("verdict") else None
     if verdict is not None and provenance_note(setup.loaded.provenance):
-        verdict = "red"  # also where the run was made from one with leaks
+        verdict = "red"  # also if the run was made from one with leaks
     checks = (r4_people(people["genuine"], people["manipulated"]), r6_audit(verdict, shared))
     return checks, (*words, *setup.notes)
 
 
 def needs(settings: EvidenceSettings, workspace: Workspace | None = None) -> tuple[Check, ...]:
-    """What a statement needs that can be told before anything is scored: rules R2 (per domain of the evidence), R4 and R6.
+    """Requirements of a statement that can be checked before scoring: rules R2 (per domain of the evidence), R4 and R6.
 
     Raises:
         ParameterError: See `set_up`.
@@ -208,12 +208,12 @@ def needs(settings: EvidenceSettings, workspace: Workspace | None = None) -> tup
 
 
 def unreadable(incoming: Incoming) -> bool:
-    """Whether a file is not worth an attempt to find faces in it."""
+    """Whether a file is skipped because it cannot be read."""
     return incoming.hashed is None or (incoming.status != STATUS_OK and not incoming.container.get("kind"))
 
 
 def credentials_dict(incoming: Incoming) -> dict[str, Any]:
-    """Content credentials for the case file, without the whole manifest."""
+    """Content credentials for the case file, without the full manifest."""
     return (
         {}
         if incoming.credentials is None

@@ -1,4 +1,4 @@
-"""Method and reproduction of a case: detector, weights, input, settings and formulas; command, versions, platform."""
+"""Method and reproduction sections of a case: detector, weights, input, settings, formulas; command, versions, platform."""
 
 import platform
 import shlex
@@ -25,7 +25,7 @@ FORMULAS = {
 
 
 def method_of(setup: Setup, processing: dict[str, str]) -> dict[str, Any]:
-    """Detector passport, what it was fed, formulas by name and source, and every setting."""
+    """Facts on the detector, its input, formulas with names and sources, and all settings."""
     loaded = setup.loaded
     return {
         "detector": f"{loaded.run} ({loaded.name})",
@@ -54,7 +54,7 @@ def reproduction_of(setup: Setup) -> dict[str, Any]:
 
 
 def placed_settings(setup: Setup) -> EvidenceSettings:
-    """The settings of a case with paths as a case names them (`record.folder.place_of`)."""
+    """The settings of a case, with paths as written in a case (`record.folder.place_of`)."""
     settings, root = setup.settings, setup.workspace.root
     return settings.replace(
         evidence=[place_of(path, root) for path in settings.evidence], checkpoint=place_of(settings.checkpoint, root)
@@ -62,7 +62,7 @@ def placed_settings(setup: Setup) -> EvidenceSettings:
 
 
 def command_of(setup: Setup) -> str:
-    """The command that makes this case again, with what differs from the defaults; files by name, not by place."""
+    """The command that reproduces this case, with non-default settings; files by name, not by path."""
     settings = placed_settings(setup)
     words = ["dfworkbench", "report", *(Path(path).name for path in settings.evidence)]
     for name, field in EvidenceSettings.model_fields.items():

@@ -1,4 +1,4 @@
-"""Files of a case: page, PDF, case.json, score tables, content credentials."""
+"""Write the files of a case: page, PDF, case.json, score tables, content credentials."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -23,7 +23,7 @@ EVIDENCE_SCORES, REFERENCE_SCORES, C2PA = "evidence_scores.csv", "reference_scor
 
 
 def require_pdf(settings: EvidenceSettings) -> None:
-    """Raise `MissingDependencyError`, before any work, where a PDF is asked for and cannot be made."""
+    """Raise `MissingDependencyError` before any work if a PDF is requested but cannot be made."""
     if settings.pdf == "yes" and (why := why_no_pdf()):
         raise MissingDependencyError(f"{why} Or leave the PDF out: --pdf no.")
 
@@ -38,7 +38,7 @@ def write_outputs(
     """Write all files of a case into its folder.
 
     Raises:
-        OutputError: One of them cannot be written; those that are finished stay.
+        OutputError: A file cannot be written; finished files are kept.
     """
     folder = case.folder
     assert folder is not None  # cases in memory only are never written

@@ -1,4 +1,4 @@
-"""Numbered stages of an examination, with counts and the time that is left."""
+"""Progress output of an examination: numbered stages with counts and remaining time."""
 
 import time
 from collections.abc import Callable
@@ -8,11 +8,11 @@ _EVERY_S = 5.0
 
 
 class Stages:
-    """Says what is being done.
+    """Prints the progress of an examination.
 
     Args:
         names: The stages, in order.
-        say: Where a line goes; None for silence.
+        say: Function that prints a line; None for silence.
     """
 
     def __init__(self, names: tuple[str, ...], say: Say | None = None) -> None:
@@ -20,18 +20,18 @@ class Stages:
         self._number, self._start, self._told = 0, 0.0, 0.0
 
     def begin(self, name: str) -> None:
-        """Say that a stage begins."""
+        """Announce the start of a stage."""
         self._number = self.names.index(name) + 1
         self._start = self._told = time.monotonic()
         self.tell(f"{self._number}/{len(self.names)} {name}")
 
     def tell(self, text: str) -> None:
-        """Say a line."""
+        """Print a line."""
         if self._say:
             self._say(text)
 
     def count(self, done: int, total: int) -> None:
-        """Say how far the stage is, at most every five seconds and at its end."""
+        """Print the progress of the stage, at most every five seconds and at its end."""
         now = time.monotonic()
         if done < total and now - self._told < _EVERY_S:
             return

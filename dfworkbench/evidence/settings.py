@@ -1,4 +1,4 @@
-"""EvidenceSettings: what is examined, by which run, against which reference set, and what is asked."""
+"""EvidenceSettings: evidence, run, reference set and question of a case."""
 
 from typing import Literal, Self
 
@@ -12,36 +12,38 @@ Split = Literal["val", "test"]
 
 
 class EvidenceSettings(Settings):
-    """A case. How frames are sampled and faces are found is not set here: it is what the reference set was made with."""
+    """Settings of a case. Frame sampling and face detection are not set here but taken from the reference set."""
 
     evidence: list[str] = Field(default=[], description="Pictures, videos or folders to examine")
     checkpoint: str = Field(default="", description="A run in checkpoints/, or a weight file")
-    reference: str = Field(default="demo", min_length=1, description="Extracted data set with labels, to compare with")
+    reference: str = Field(default="demo", min_length=1, description="Extracted, labelled data set to compare with")
     reference_split: str = Field(
         default="test",
         description="Its split: test, or val with the risk that the epoch was chosen on it; train is refused",
     )
-    case: str = Field(default="", description="Name of the case and of its folder (empty: from date and evidence)")
+    case: str = Field(default="", description="Name of the case and its folder (empty: date and evidence)")
     question: str = Field(default="", description="The question as it was put to the examiner")
-    h1: str = Field(default="", description="First proposition, that the face was manipulated (empty: the usual words)")
-    h2: str = Field(default="", description="Second proposition, that it was not; both or none")
+    h1: str = Field(
+        default="", description="First proposition, that the face was manipulated (empty: standard wording)"
+    )
+    h2: str = Field(default="", description="Second proposition, that it was not; set both or neither")
     examiner: str = Field(default="", description="Name of the examiner")
     evidence_domain: Literal["auto", "real", "generated"] = Field(
         default="auto", description="What the evidence shows; auto: generated below a marked folder, else real"
     )
     draws: int = Field(
-        default=2000, ge=100, le=100_000, description="Draws of reference people for the interval of an LR"
+        default=2000, ge=100, le=100_000, description="Bootstrap draws of reference people for LR intervals"
     )
-    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Seed of the draws")
+    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Random seed of the draws")
     pdf: Literal["auto", "yes", "no"] = Field(
-        default="auto", description="Also a PDF of the page; auto: where it can be made"
+        default="auto", description="Also write a PDF of the page; auto: if possible"
     )
     private_metadata: bool = Field(
         default=False, description="Print places and serial numbers in the evidence's metadata"
     )
     reference_faces: bool = Field(default=False, description="Print faces of real people of the reference set")
     rescore: bool = Field(
-        default=True, description="Score the reference set again where stored scores were made in another way"
+        default=True, description="Score the reference set again if stored scores were made differently"
     )
 
     @field_validator("reference_split")

@@ -1,4 +1,4 @@
-"""Steps of an examination, each of which records what it found: inputs, first refusals, LR system, faces, hashes afterwards."""
+"""Steps of an examination, each recording its results: inputs, first refusals, LR system, faces, final hashes."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ from dfworkbench.runs.layout import EVIDENCE, PROVENANCE, SETTINGS
 
 
 def hash_inputs(setup: Setup, record: Record) -> None:
-    """Hashes of what the run and the reference set consist of."""
+    """Hash the files of the run and the reference set."""
     weights, labels = setup.loaded.path, setup.reference.folder
     inputs = {"weights": weights, "settings": weights.parent / SETTINGS, "provenance": weights.parent / PROVENANCE}
     inputs |= {name: labels / name for name in (VIDEOS, SPLITS_TABLE)}
@@ -37,7 +37,7 @@ def hash_inputs(setup: Setup, record: Record) -> None:
 def say_early(
     setup: Setup, incoming: Sequence[Incoming], checks: Sequence[Check], record: Record, stages: Stages
 ) -> None:
-    """Say which refusals hold already, before anything is scored."""
+    """Report refusals that already apply before scoring."""
     domains = dict.fromkeys(one.domain for one in incoming)
     checks = [*checks, *(domain_check(setup, domain) for domain in domains), *(copy_check(one) for one in incoming)]
     refusing = [check for check in checks if check.refuses]
@@ -51,7 +51,7 @@ def say_early(
 def fit_reference(
     setup: Setup, scored: ScoredReference, early: Sequence[Check], record: Record, stages: Stages
 ) -> tuple[Basis, Validation | None]:
-    """The LR system with its validation, and the rules that they decide."""
+    """Fit and validate the LR system, and check the rules that depend on it."""
     settings, people = setup.settings, {"genuine": scored.people(REAL), "manipulated": scored.people(FAKE)}
     record.add("reference", name=setup.reference.name, split=settings.reference_split, people=people, **scored.now)
     stages.tell(f"    {len(scored.tracks.table)} tracks{'' if scored.rescored else ' from the store'}")
@@ -79,7 +79,7 @@ def _rows(scored: ScoredReference) -> ReferenceScores:
 
 
 def find_faces(setup: Setup, incoming: Sequence[Incoming], record: Record, stages: Stages) -> dict[str, FacesOfFile]:
-    """Faces of every file that can be read."""
+    """Find faces in every readable file."""
     found: dict[str, FacesOfFile] = {}
     faces = setup.faces or FaceSettings()
     for number, one in enumerate(incoming, start=1):
@@ -93,7 +93,7 @@ def find_faces(setup: Setup, incoming: Sequence[Incoming], record: Record, stage
 
 
 def frames_elsewhere(setup: Setup, found: Mapping[str, FacesOfFile], stages: Stages) -> dict[str, list[str]]:
-    """Frames of the evidence that the reference set or the training data have too, by file."""
+    """Frames of the evidence that also occur in the reference set or the training data, by file."""
     elsewhere: dict[str, list[str]] = {}
     folder = setup.loaded.path.parent / EVIDENCE
     hashed = [of.hashes for of in found.values() if of.hashes is not None]
@@ -106,7 +106,7 @@ def frames_elsewhere(setup: Setup, found: Mapping[str, FacesOfFile], stages: Sta
 
 
 def hash_again(setup: Setup, incoming: Sequence[Incoming], record: Record) -> dict[str, str]:
-    """Hashes of the evidence after it was read; "" for a file that cannot be read."""
+    """Hash the evidence again after reading; "" for an unreadable file."""
     after: dict[str, str] = {}
     for one in incoming:
         try:

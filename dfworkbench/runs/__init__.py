@@ -1,1 +1,1 @@
-"""Runs in `checkpoints/`: `run` reads, `writer` writes, `layout` names files; weights in `checkpoints`, imports in `released`."""
+"""Runs in `checkpoints/`: read (`run`), write (`writer`), file names (`layout`), weights (`checkpoints`), import (`released`)."""

@@ -1,4 +1,4 @@
-"""What a notebook shows of a `Run`: facts, warnings, and a table of its epochs."""
+"""HTML card of a `Run` in notebooks: facts, warnings, and a table of epochs."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -7,7 +7,7 @@ import pandas as pd
 
 from dfworkbench.core.html import html_table, note_html, wrap
 
-#: Column of a run's history -> its heading.
+#: Column of a run's history -> heading.
 _COLUMNS = {"train_loss": "train loss", "val_loss": "validation loss", "val_auc_video": "validation video AUC"}
 
 
@@ -19,14 +19,14 @@ def card_html(name: str, facts: Mapping[str, str], notes: Sequence[str], history
         facts: Heading -> text.
         notes: Warnings.
         history: One row per epoch, as `Run.history`.
-        best: The epoch that stands out; -1 for none.
+        best: The epoch to highlight; -1 for none.
     """
     head = f'<div class="dfw-title">Run {escape(name)}</div>{html_table((), facts.items())}'
     return wrap(f"{head}{''.join(map(note_html, notes))}{_epochs(history, best)}", "dfw-card plain")
 
 
 def epoch_words(row: pd.Series) -> str:
-    """An epoch in words: its number and its validation figures."""
+    """An epoch in words: its number and its validation metrics."""
     known = [
         f"{words} {row[key]:.3f}" for key, words in _COLUMNS.items() if key != "train_loss" and pd.notna(row.get(key))
     ]

@@ -1,6 +1,6 @@
-"""Weight files of detectors: safetensors whose header records how to build the detector and what it must be fed.
+"""Detector checkpoints: safetensors files whose header records how to build the detector and which input it expects.
 
-Nothing is unpickled. A detector is built from the record in its own file, so it cannot be fed the crops of another one.
+Nothing is unpickled. A detector is built from the record in its own file, so it cannot be given the crops of another detector.
 """
 
 from collections.abc import Mapping
@@ -29,8 +29,8 @@ class LoadedDetector:
     Attributes:
         detector: The network, in eval mode.
         name: Name under which `build_detector` builds it.
-        input_spec: What it must be fed.
-        metadata: The record of the file: format, detector, options, input_spec, and what training added (epoch, metrics,
+        input_spec: The input that it expects.
+        metadata: The record in the file: format, detector, options, input_spec, and what training added (epoch, metrics,
             settings, provenance).
         path: The weight file.
     """
@@ -43,18 +43,18 @@ class LoadedDetector:
 
     @property
     def run(self) -> str:
-        """What these weights are called: their run, with the epoch if it is not the best; or a lone file's name."""
+        """Display name of the weights: the run, with the epoch if it is not the best; or the file name of a file outside a run."""
         return Run(self.path.parent).title(self.path) if self.path.is_file() else self.name
 
     @property
     def provenance(self) -> Mapping[str, Any]:
-        """Code, packages, data and settings that the weights were made with; empty if their record does not say."""
+        """Code, packages, data and settings that produced the weights; empty if not recorded."""
         found = self.metadata.get("provenance")
         return found if isinstance(found, Mapping) else {}
 
     @property
     def trained_on(self) -> str:
-        """Data set that the weights were trained on; "" if their record does not say, as imported weights."""
+        """Data set that the weights were trained on; "" if not recorded, as for imported weights."""
         settings = self.provenance.get("settings")
         return str(settings.get("dataset", "")) if isinstance(settings, Mapping) else ""
 
@@ -62,14 +62,14 @@ class LoadedDetector:
 def save_detector(
     path: Path, detector: nn.Module, name: str, options: Mapping[str, Any], metadata: Mapping[str, Any] | None = None
 ) -> Path:
-    """Write weights with their record, in one step.
+    """Write weights with their record, atomically.
 
     Args:
         path: The file; ends with .safetensors.
         detector: A network with an `input_spec`.
         name: Name under which `build_detector` builds it.
         options: Options with which `build_detector` builds it.
-        metadata: Further entries of the record, plain values.
+        metadata: Further entries for the record, plain values.
     """
     record = {
         **(metadata or {}),
@@ -100,19 +100,19 @@ def load_detector(
     expect: str | None = None,
     workspace: Workspace | None = None,
 ) -> LoadedDetector:
-    """Build the detector of a checkpoint and load its weights, which are in memory once.
+    """Build the detector of a checkpoint and load its weights, holding only one copy in memory.
 
     Args:
         source: A weight file, a run folder, or the name of a run in the workspace.
         device: "cpu", "cuda" or "auto".
-        epoch: Epoch of a run; None takes the best one by validation.
-        expect: Name that the detector must have; None takes any.
-        workspace: Where run names are looked up.
+        epoch: Epoch of a run; None: the best one on validation.
+        expect: Name that the detector must have; None: any.
+        workspace: Workspace in which run names are looked up.
 
     Raises:
         DataNotFoundError: There is no such file, folder or run.
-        CheckpointError: The file is damaged, is not of dfworkbench, or holds another detector.
-        DeviceError: The device is not there.
+        CheckpointError: The file is damaged, was not written by dfworkbench, or holds another detector.
+        DeviceError: The device is not available.
     """
     target = choose_device(device)
     path = find_checkpoint(source, epoch=epoch, workspace=workspace)
@@ -131,7 +131,7 @@ def load_detector(
 
 def _build(record: dict[str, Any], path: Path) -> Any:
     try:
-        # the file's own weights follow: those that training began with need not be at hand any more
+        # the file's own weights are loaded below; the initial weights of training need not exist any more
         options = {name: value for name, value in record["options"].items() if not name.endswith("weights")}
         detector = _built(record["detector"], options)
         spec = InputSpec.from_dict(record["input_spec"])
@@ -146,12 +146,12 @@ def _build(record: dict[str, Any], path: Path) -> Any:
             f"loading {path}: its record contradicts itself: input {spec.sample_shape()}, but options {record['options']} build "
             f"a {record['detector']} for {detector.input_spec.sample_shape()}. The header was changed; take the original file."
         )
-    detector.input_spec = spec  # how it was fed in training rules, also where today's default differs
+    detector.input_spec = spec  # the input used in training wins, even if the current default differs
     return detector
 
 
 def _built(name: str, options: dict[str, Any]) -> Any:
-    """A detector for weights that follow. Random ones first take seconds for the largest networks, so ours go without."""
+    """Build a detector whose weights are loaded next, without random initialisation, which takes seconds for large networks."""
     if name in BUILT_IN or name.startswith(PREFIX):
         with empty_weights():
             detector = build_detector(name, **options)
@@ -161,7 +161,7 @@ def _built(name: str, options: dict[str, Any]) -> Any:
 
 
 def _how_to_register(record: dict[str, Any]) -> str:
-    """What to do about a detector that is not known here."""
+    """Advice for a detector that is not registered here."""
     name, home = record["detector"], str(record.get("registered_from", ""))
     if name.startswith(PREFIX):
         return "Install the timm that it was trained with; provenance.json of its run has the version."

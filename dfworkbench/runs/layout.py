@@ -1,4 +1,4 @@
-"""File names in the folder of a run; no module outside `runs/` spells them.
+"""File names in a run's folder; no module outside `runs/` spells them out.
 
 checkpoints/<name>/
     settings.json  provenance.json        written when training starts; imported weights have no settings
@@ -7,7 +7,7 @@ checkpoints/<name>/
     scores/test_demo_epoch_001.parquet …  scores of a split of an extracted data set
     evidence/test_demo_epoch_001_tracks.parquet …  its tracks as the reference of case files, with _frames and how they were made
     history.csv  best.json                all epochs so far; the best one by validation
-    README.md  fetched.json               of a run that was fetched: its model card, and where it came from with which hashes
+    README.md  fetched.json               of a fetched run: its model card, and its source with hashes
     resume.pt                             training state, written last: an epoch counts once this file knows it
     notebook.ipynb                        the executed notebook that trained the run
 """
@@ -19,11 +19,12 @@ SETTINGS, PROVENANCE = "settings.json", "provenance.json"
 HISTORY, BEST, RESUME = "history.csv", "best.json", "resume.pt"
 SCORES, NOTEBOOK, WEIGHTS = "scores", "notebook.ipynb", ".safetensors"
 EVIDENCE = "evidence"
-#: In what is shared: the model card, the list of files with their hashes, and the suffix of weights without those of a base.
+#: In a shared run: the model card, the list of files with their hashes, and the suffix of weights stored as a difference from a
+#: base.
 CARD, MANIFEST, DELTA = "README.md", "share.json", ".delta.safetensors"
-#: In a run that was fetched: that list, and where it came from.
+#: In a fetched run: that list, and where it came from.
 FETCHED = "fetched.json"
-#: Published weights, before any epoch of ours: trained epochs count from 1.
+#: Epoch number of published weights; trained epochs count from 1.
 IMPORTED_EPOCH = 0
 
 
@@ -33,18 +34,18 @@ def epoch_file(folder: Path, epoch: int) -> Path:
 
 
 def delta_file(folder: Path, epoch: int) -> Path:
-    """The file that stands for the weights of an epoch in what is shared, where a base has the rest of them."""
+    """File of a shared run that holds only those weights of an epoch that differ from a base."""
     return folder / f"epoch_{epoch:03d}{DELTA}"
 
 
 def parse_weights(name: str) -> tuple[int, str] | None:
-    """Epoch and suffix (`WEIGHTS` or `DELTA`) of the name of a file of weights; None for any other name."""
+    """Epoch and suffix (`WEIGHTS` or `DELTA`) from the name of a weight file; None for any other name."""
     match = re.fullmatch(rf"epoch_(\d{{3,6}})({re.escape(DELTA)}|{re.escape(WEIGHTS)})", name, re.ASCII)
     return (int(match[1]), match[2]) if match and match[1] == f"{int(match[1]):03d}" else None
 
 
 def score_file(weights: Path, split: str, dataset: str = "") -> Path:
-    """Score table of a weight file; it lies in `scores/` beside the weights.
+    """Score table of a weight file, in `scores/` beside the weights.
 
     Args:
         weights: The weight file.
@@ -55,19 +56,19 @@ def score_file(weights: Path, split: str, dataset: str = "") -> Path:
 
 
 def scored_sets(weights: Path, split: str = "test") -> dict[str, Path]:
-    """Data set -> score table of its split by a weight file, in alphabetical order; those that are there."""
+    """Existing score tables of a split for a weight file: data set -> table, in alphabetical order."""
     begin, end = f"{split}_", f"_{weights.stem}.parquet"
     found = sorted((weights.parent / SCORES).glob(f"{begin}*{end}"))
     return {file.name[len(begin) : -len(end)]: file for file in found}
 
 
 def reference_file(weights: Path, split: str, dataset: str, suffix: str) -> Path:
-    """A file about the scores of a reference set, for case files: of its frames, of its tracks, or how they were made.
+    """A file with the scores of a case file's reference set: per frame, per track, or how they were made.
 
     Args:
         weights: The weight file.
         split: "val" or "test".
         dataset: Extracted data set.
-        suffix: What follows the name, such as "_tracks.parquet".
+        suffix: End of the file name, such as "_tracks.parquet".
     """
     return weights.parent / EVIDENCE / f"{split}_{dataset}_{weights.stem}{suffix}"

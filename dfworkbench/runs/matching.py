@@ -1,4 +1,4 @@
-"""Fitting published weights into a network of ours: names, shapes, and what is said where they differ."""
+"""Load published weights into our networks: match names and shapes, and report differences."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -15,17 +15,17 @@ _SHOWN = 4
 
 
 def build_empty(name: str, **options: Any) -> Any:
-    """A detector without memory for its weights, which a file will give: those of the largest take 1.2 GB."""
+    """Build a detector on the meta device, without memory for its weights (1.2 GB for the largest)."""
     with torch.device("meta"):
         return build_detector(name, **options)
 
 
 def renamed(key: str, renames: Sequence[tuple[str, str]]) -> str:
-    """The authors' name of an entry of our state dict.
+    """The authors' name for an entry of our state dict.
 
     Args:
-        key: Ours.
-        renames: Pattern and replacement, each applied to the beginning of the name, in this order.
+        key: Our name.
+        renames: Pairs of pattern and replacement, applied to the beginning of the name, in this order.
     """
     for pattern, replacement in renames:
         key = re.sub(f"^{pattern}", replacement, key)
@@ -38,22 +38,22 @@ def shapes_of(state: Mapping[str, Tensor], original_name: Callable[[str], str] =
 
 
 def shape_differences(wanted: Shapes, seen: Shapes) -> list[str]:
-    """In words, how the shapes in a file differ from those that a network wants; empty where they fit."""
+    """Describe how the shapes in a file differ from those of a network; empty if they match."""
     wrong = [
         f"{key} is {seen[key]}, expected {wanted[key]}" for key in wanted if seen.get(key, wanted[key]) != wanted[key]
     ]
     missing = [f"missing {key} {shape}" for key, shape in wanted.items() if key not in seen]
-    # names of a file may be of any length
+    # names in a file may be of any length
     return wrong + missing + [f"unexpected {key[:80]} {shape}" for key, shape in seen.items() if key not in wanted]
 
 
 def require_fit(differences: Sequence[str], unfit: str, expected: str) -> None:
-    """Raise `CheckpointError` where a file differs from the network that is closest.
+    """Raise `CheckpointError` if a file differs from the closest network.
 
     Args:
-        differences: In words, such as those of `shape_differences`.
-        unfit: What does not fit: "importing CADDM weights: a.pkl does not fit resnet34".
-        expected: "a file of megvii-research/CADDM", and what can be done.
+        differences: Descriptions such as those of `shape_differences`.
+        unfit: What does not fit, such as "importing CADDM weights: a.pkl does not fit resnet34".
+        expected: What was expected and what to do, such as "a file of megvii-research/CADDM …".
     """
     if differences:
         more = "; …" if len(differences) > _SHOWN else ""
@@ -63,9 +63,9 @@ def require_fit(differences: Sequence[str], unfit: str, expected: str) -> None:
 
 
 def fill(net: nn.Module, state: Mapping[str, Tensor], original_name: Callable[[str], str] = str) -> None:
-    """Give a network on the meta device the tensors of a file that fits.
+    """Fill a network on the meta device with the tensors of a matching file.
 
-    They are copied: `read_tensors` gives views of the file, which may change while the network lives.
+    The tensors are copied: `read_tensors` returns views of the file, which may change while the network is in use.
     """
     own = {
         key: state[original_name(key)].detach().to(value.dtype, copy=True) for key, value in net.state_dict().items()

@@ -1,4 +1,4 @@
-"""Published weights: importers by name, the detector that one reads, and the run that `dfworkbench import` makes of it."""
+"""Import published weights: importers by name, and the run that `dfworkbench import` writes."""
 
 import importlib
 import inspect
@@ -26,7 +26,7 @@ IMPORTERS = {
     "resynthesis": "dfworkbench.methods.resynthesis.weights:load_resynthesis",
 }
 
-_NAME = r"[A-Za-z0-9][\w.+-]*"  # as TrainSettings.name, which this floor cannot import
+_NAME = r"[A-Za-z0-9][\w.+-]*"  # same as TrainSettings.name, which cannot be imported at this layer
 _READERS = ("h5py", "timm", "efficientnet-pytorch")
 _ABOUT_CODE = ("dfworkbench", "git_commit", "git_dirty", "python", "platform", "packages")
 
@@ -40,13 +40,13 @@ def load_released(kind: str, path: Path | str, **options: Any) -> LoadedDetector
         options: Options of the importer.
 
     Returns:
-        A detector that can be scored, explained, fine-tuned and saved like any other. It answers with the log-odds of
-        *fake* and carries the InputSpec of its authors, whatever the file's own convention is.
+        A detector that can be used for scoring, explained, fine-tuned and saved like any other. It returns the log-odds of
+        *fake* and carries its authors' InputSpec, whatever the file's own convention is.
 
     Raises:
-        UnknownNameError: There is no importer of this kind, or it has no such option.
-        DataNotFoundError: There is no such file; says where to get it.
-        CheckpointError: The file is damaged, holds something else, or values that are no numbers.
+        UnknownNameError: There is no such importer, or it has no such option.
+        DataNotFoundError: There is no such file; the message says where to get it.
+        CheckpointError: The file is damaged, holds something else, or has values that are not finite.
     """
     module, _, function = IMPORTERS[require_name("importer", kind, IMPORTERS)].partition(":")
     load: Callable[..., tuple[str, dict[str, Any], nn.Module]] = getattr(importlib.import_module(module), function)
@@ -71,7 +71,7 @@ def save_released(
     Args:
         kind: A key of `IMPORTERS`.
         path: The file as its authors published it.
-        name: Name of the run; empty joins kind and file name, such as mesonet_Meso4_DF.
+        name: Name of the run; if empty, kind and file name, such as mesonet_Meso4_DF.
         workspace: The workspace it is written to.
         options: Options of the importer.
 
@@ -79,9 +79,9 @@ def save_released(
         The folder of the run.
 
     Raises:
-        ParameterError: There is a run of this name, or it cannot be the name of a folder.
+        ParameterError: The run already exists, or the name is not a valid folder name.
         OutputError: Another process imports this run, or it cannot be written.
-        UnknownNameError: As `load_released`; so are DataNotFoundError and CheckpointError.
+        UnknownNameError: See `load_released`, also for DataNotFoundError and CheckpointError.
     """
     name = require_run_name(name, Path(path)) if name else default_run_name(kind, Path(path))
     folder = (workspace or find_workspace()).checkpoints / name
@@ -93,7 +93,7 @@ def save_released(
 
 
 def code_record() -> dict[str, Any]:
-    """Code and packages that a file was imported with, for its provenance."""
+    """Code and package versions used for an import, for its provenance."""
     code = provenance({}, seed=0, tables={}, splits="")
     code["packages"] |= {name: package_version(name) for name in _READERS}
     return {key: code[key] for key in _ABOUT_CODE}
@@ -105,10 +105,10 @@ def default_run_name(kind: str, path: Path) -> str:
 
 
 def require_run_name(name: str, path: Path) -> str:
-    """Return a name that can be that of a run's folder.
+    """Return a name if it is a valid name of a run's folder.
 
     Raises:
-        ParameterError: It cannot.
+        ParameterError: It is not.
     """
     if not re.fullmatch(_NAME, name):
         raise ParameterError(
@@ -129,7 +129,7 @@ def _require_finite(detector: nn.Module, path: Path) -> None:
 
 
 def _described(options: dict[str, Any]) -> dict[str, Any]:
-    """The options for the record: of a file its name and hash, because paths say nothing on another machine."""
+    """Options for the record; a file is recorded by name and hash, because its path means nothing on another machine."""
     files = {name: Path(value) for name, value in options.items() if isinstance(value, str | Path) and value}
     described = {name: {"file": file.name, "sha256": file_hash(file)} for name, file in files.items() if file.is_file()}
     return {**options, **described}

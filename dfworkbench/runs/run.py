@@ -1,4 +1,4 @@
-"""`Run`: the reader of a run's folder."""
+"""`Run`: read a trained or imported run (settings, history, weights, scores) from its folder."""
 
 import contextlib
 import re
@@ -37,7 +37,7 @@ _MOST_EPOCHS = 1_000_000
 
 @dataclass(frozen=True)
 class Run:
-    """A trained or imported run. Everything is read when asked for, so a run can be followed while it trains.
+    """A trained or imported run. Everything is read on access, so a run can be followed while it trains.
 
     A stored file that is damaged raises `CheckpointError`.
 
@@ -49,7 +49,7 @@ class Run:
 
     @classmethod
     def open(cls, name: str | Path, workspace: Workspace | None = None) -> "Run":
-        """Open a run by its name in the workspace, or by its folder.
+        """Open a run by its name in the workspace or by its folder.
 
         Raises:
             DataNotFoundError: There is no such run; the message names the closest one.
@@ -65,14 +65,14 @@ class Run:
 
     @classmethod
     def names(cls, workspace: Workspace | None = None) -> list[str]:
-        """Names of all runs with weights, the newest first; networks that score nothing are left out."""
+        """Names of all runs with weights, newest first; networks that are not detectors are left out."""
         folders = {file.parent for file in (workspace or find_workspace()).checkpoints.glob(f"*/*{WEIGHTS}")}
         folders = [folder for folder in folders if cls(folder).detector_name not in HELPERS]
         return [folder.name for folder in sorted(folders, key=lambda f: (-f.stat().st_mtime, f.name))]
 
     @classmethod
     def newest(cls, workspace: Workspace | None = None, dataset: str = "") -> "Run":
-        """The run that was trained last, on `dataset` if one is given; imported weights do not count.
+        """The most recently trained run, on `dataset` if given; imported weights do not count.
 
         Raises:
             DataNotFoundError: There is none.
@@ -108,17 +108,17 @@ class Run:
 
     @property
     def detector_name(self) -> str:
-        """Name of the network; "" if the run does not say."""
+        """Name of the network; "" if not recorded."""
         return self._stated("detector")
 
     @property
     def trained_on(self) -> str:
-        """Data set that the run was trained on; "" if it does not say, as imported weights."""
+        """Data set that the run was trained on; "" if not recorded, as for imported weights."""
         return self._stated("dataset")
 
     @property
     def caveats(self) -> list[str]:
-        """Warnings that belong beside every result: leaky splits, unknown training data, generated data only."""
+        """Warnings that accompany every result: leaky splits, unknown training data, generated data only."""
         metadata = {"provenance": self.provenance}
         return [text for text in (run_note(metadata), caveat(metadata)) if text]
 
@@ -135,13 +135,13 @@ class Run:
 
     @property
     def epochs(self) -> list[int]:
-        """Epochs whose weights are there; 0 stands for imported weights."""
+        """Epochs with weights; 0 means imported weights."""
         found = (re.fullmatch(r"epoch_(\d+)", file.stem) for file in self.folder.glob(f"epoch_*{WEIGHTS}"))
         return sorted(int(match[1]) for match in found if match)
 
     @property
     def best(self) -> int:
-        """The best epoch by validation, 0 for imported weights; `CheckpointError` if no epoch was finished."""
+        """The best epoch on validation, 0 for imported weights; `CheckpointError` if no epoch is finished."""
         path = self.folder / BEST
         if not path.is_file():
             raise CheckpointError(
@@ -160,11 +160,11 @@ class Run:
 
     @property
     def notebook(self) -> Path:
-        """Where the executed notebook that trained the run is kept."""
+        """Path of the executed notebook that trained the run."""
         return self.folder / NOTEBOOK
 
     def weights(self, epoch: int | None = None) -> Path:
-        """Weight file of an epoch, of the best one by default; `CheckpointError` if there is none."""
+        """Weight file of an epoch, by default the best one; `CheckpointError` if there is none."""
         number = self.best if epoch is None else epoch
         path = epoch_file(self.folder, number)
         if not path.is_file():
@@ -175,7 +175,7 @@ class Run:
         return path
 
     def detector(self, epoch: int | None = None, device: str = "cpu") -> "LoadedDetector":
-        """The detector with the weights of an epoch, of the best one by default; see `load_detector`."""
+        """The detector with the weights of an epoch, by default the best one; see `load_detector`."""
         from dfworkbench.runs.checkpoints import load_detector  # torch is only needed here
 
         return load_detector(self.weights(epoch), device)
@@ -185,7 +185,7 @@ class Run:
 
         Args:
             split: "val" or "test".
-            epoch: The best one by default.
+            epoch: By default the best one.
             dataset: Extracted data set. By default the one the run was trained on; its "val" is what training validated on.
 
         Raises:
@@ -201,7 +201,7 @@ class Run:
         return read_table("score", path)
 
     def title(self, weights: Path) -> str:
-        """What weights in this folder are called: the run, with the epoch unless it is the best; or the file, if this is no run."""
+        """Display name of weights in this folder: the run, with the epoch unless it is the best; or the file outside a run."""
         if not (self.folder / BEST).is_file():
             return weights.stem
         with contextlib.suppress(CheckpointError):
@@ -251,6 +251,6 @@ class Run:
 
 
 def find_checkpoint(source: Path | str, *, epoch: int | None = None, workspace: Workspace | None = None) -> Path:
-    """The weight file that a path, a run folder or a run name stands for."""
+    """Resolve a path, a run folder or a run name to a weight file."""
     path = Path(source)
     return path if path.is_file() else Run.open(source, workspace).weights(epoch)

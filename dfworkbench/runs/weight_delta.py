@@ -1,9 +1,9 @@
-"""Weights as a difference from those of another run: only the tensors that differ, and the hash of the base they belong to.
+"""Weight deltas: only the tensors that differ from a base run, with the base's content hash.
 
-A delta is a safetensors file. Its record holds the base's content hash, the names that are taken from the base, and the whole
-record of the weight file that is rebuilt. Tensors are compared bit by bit and stored whole, so what is rebuilt is equal bit for
-bit. `content_hash` covers names, types, shapes and bytes of the tensors and nothing else: the record of an imported file holds
-the versions of packages, so two machines that import the same published file write different bytes around the same weights.
+A delta is a safetensors file. Its record holds the base's content hash, the names of the tensors taken from the base, and the
+complete record of the weight file to rebuild. Tensors are compared bit by bit and stored whole, so the rebuilt file is
+identical bit for bit. `content_hash` covers only names, types, shapes and bytes of the tensors: the record of an imported file
+holds package versions, so two machines that import the same published file write different bytes around the same weights.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ class Difference:
     """How a weight file differs from a base.
 
     Attributes:
-        same: Names of the tensors that are equal bit for bit.
+        same: Names of the tensors that are identical bit for bit.
         changed: Names of all others.
         same_bytes: Size of the equal tensors.
         total_bytes: Size of all tensors of the file.
@@ -41,7 +41,7 @@ class Difference:
 
     @property
     def saved(self) -> float:
-        """Share of the bytes that the base has already, 0 to 1."""
+        """Fraction of the bytes that the base already has, 0 to 1."""
         return self.same_bytes / self.total_bytes if self.total_bytes else 0.0
 
 
@@ -89,9 +89,9 @@ def write_delta(
     Args:
         target: The delta file.
         path: The weight file.
-        difference: Of `compare`.
-        base: "run" and "file" that the base is called, and its "content" hash.
-        record: The record that the rebuilt file gets.
+        difference: From `compare`.
+        base: Name of the base's "run" and "file", and its "content" hash.
+        record: Record for the rebuilt file.
     """
     head = {
         "format": DELTA_FORMAT,
@@ -109,7 +109,7 @@ def read_delta(path: Path) -> dict[str, Any]:
     """The record of a delta: format, base, from_base, content, record.
 
     Raises:
-        CheckpointError: The file is damaged or no delta.
+        CheckpointError: The file is damaged or not a delta.
     """
     head, _ = read_record_as(path, DELTA_FORMAT)
     base, names = head.get("base"), head.get("from_base")
@@ -123,15 +123,15 @@ def read_delta(path: Path) -> dict[str, Any]:
 
 
 def rebuild(target: Path, delta: Path, base: Path) -> None:
-    """Write the weight file that a delta and its base stand for; it is equal bit for bit to the one that was shared.
+    """Rebuild a weight file from a delta and its base, identical bit for bit to the one that was shared.
 
     Args:
         target: The weight file.
-        delta: Of `write_delta`.
+        delta: From `write_delta`.
         base: The weight file of the base.
 
     Raises:
-        CheckpointError: The base holds other weights than the delta was made from, or a file is damaged.
+        CheckpointError: The delta was made from other base weights, or a file is damaged.
     """
     head = read_delta(delta)
     found, wanted = content_hash(base), head["base"]["content"]
@@ -153,11 +153,11 @@ def rebuild(target: Path, delta: Path, base: Path) -> None:
             f"{doing}: the result has the content hash {made[:16]}…; expected {str(head.get('content'))[:16]}…, that of the "
             "weights which were shared. The delta is damaged or was changed: fetch it again."
         )
-    read_header(target)  # a record that is none is found now, and not when the run is used
+    read_header(target)  # detect a bad record now, not when the run is used
 
 
 def _equal(a: Tensor, b: Tensor) -> bool:
-    """Whether two tensors are the same bits: 0.0 is not -0.0, and a NaN equals itself."""
+    """Whether two tensors have the same bits: 0.0 is not -0.0, and a NaN equals itself."""
     return a.dtype == b.dtype and a.shape == b.shape and torch.equal(_flat(a), _flat(b))
 
 

@@ -1,4 +1,4 @@
-"""Read the safetensors of a run: its record, the shapes, and the weights one by one into a network that is there already."""
+"""Read and write a run's safetensors file: record, shapes, and weights copied into an existing network."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -16,22 +16,22 @@ from dfworkbench.media.foreign import parse_json
 from dfworkbench.models.finite import all_finite
 
 FORMAT = "dfworkbench-detector-1"
-#: One key holds all: safetensors writes its metadata in random order, and equal runs must give equal bytes.
+#: One key holds everything: safetensors writes metadata in random order, and equal runs must give equal bytes.
 _KEY = "dfworkbench"
-#: The file is mapped while it is read; what was read of it counts as memory of this process until the mapping is closed.
+#: The file is memory-mapped; pages that were read count as memory of this process until the mapping is closed.
 _MAPPED_BYTES = 1 << 26
 
 Shapes = dict[str, tuple[int, ...]]
 
 
 def write_weights(path: Path, weights: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:
-    """Write tensors with their record, in one step. Tensors are written from where they are, without a copy."""
+    """Write tensors with their record, atomically and without copying the tensors."""
     written: dict[str, Tensor] = {}
     seen: set[int] = set()
     for name, value in weights.items():
         plain = value.detach().cpu().contiguous()
         storage = plain.untyped_storage().data_ptr()
-        # the format holds no two names of one memory, as those of tied weights are
+        # the format cannot store two names for the same memory (tied weights)
         written[name] = plain.clone() if storage in seen else plain
         seen.add(storage)
     with atomic_path(path, "a checkpoint") as temporary:
@@ -39,7 +39,7 @@ def write_weights(path: Path, weights: Mapping[str, Tensor], record: Mapping[str
 
 
 def read_header(path: Path) -> tuple[dict[str, Any], Shapes]:
-    """The record of a weight file, and the shapes of its tensors, without reading any.
+    """The record of a weight file and the shapes of its tensors, without reading the tensors.
 
     Raises:
         CheckpointError: The file is damaged or not written by dfworkbench.
@@ -48,7 +48,7 @@ def read_header(path: Path) -> tuple[dict[str, Any], Shapes]:
 
 
 def read_record_as(path: Path, expected: str) -> tuple[dict[str, Any], Shapes]:
-    """`read_header` of a file whose record says a given format."""
+    """`read_header` of a file whose record names a given format."""
     with explained(path), safe_open(path, "pt") as file:
         record = parse_json((file.metadata() or {}).get(_KEY, "null"))
         shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
@@ -62,10 +62,10 @@ def read_record_as(path: Path, expected: str) -> tuple[dict[str, Any], Shapes]:
 
 
 def fill_from(path: Path, network: nn.Module) -> None:
-    """Copy the tensors of a file into a network of the same names and shapes; memory is that of the network and 64 MB.
+    """Copy the tensors of a file into a network with the same names and shapes, using 64 MB besides the network.
 
     Raises:
-        CheckpointError: The file is damaged, or some values are no numbers, as those of a training that diverged.
+        CheckpointError: The file is damaged, or some values are not finite, as after training that diverged.
     """
     own = network.state_dict()
     bad: list[str] = []
@@ -86,7 +86,7 @@ def fill_from(path: Path, network: nn.Module) -> None:
 
 
 def _portions(tensors: Mapping[str, Tensor]) -> Iterator[list[str]]:
-    """Names in portions of about `_MAPPED_BYTES`."""
+    """Names in batches of about `_MAPPED_BYTES`."""
     names: list[str] = []
     total = 0
     for name, value in tensors.items():
@@ -101,7 +101,7 @@ def _portions(tensors: Mapping[str, Tensor]) -> Iterator[list[str]]:
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn what goes wrong while a weight file is read into a `CheckpointError`."""
+    """Turn errors while reading a weight file into a `CheckpointError`."""
     try:
         yield
     except (SafetensorError, OSError, ValueError) as error:

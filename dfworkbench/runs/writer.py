@@ -1,4 +1,4 @@
-"""Writing a run's folder, by training or by an import, so that a kill at any moment loses at most the epoch it fell into."""
+"""Write a run's folder during training or import; a kill at any moment loses at most the current epoch."""
 
 import contextlib
 import json
@@ -41,14 +41,14 @@ _INPUTS = ("tables", "splits", "dense_landmarks")
 
 @dataclass(frozen=True)
 class RunWriter:
-    """Writes the folder of a run that is trained.
+    """Writes the folder of a run during training.
 
     Attributes:
         folder: `checkpoints/<name>`.
         detector: Name under which `build_detector` builds the network.
-        options: Options with which it builds it.
+        options: Options passed to `build_detector`.
         method: Name of the training method.
-        settings: The training settings, stored as they are.
+        settings: The training settings, stored unchanged.
         provenance: See `dfworkbench.core.provenance`.
     """
 
@@ -60,15 +60,15 @@ class RunWriter:
     provenance: Mapping[str, Any]
 
     def lock(self) -> contextlib.AbstractContextManager[None]:
-        """Hold the folder for writing.
+        """Lock the folder for writing.
 
         Raises:
-            OutputError: Another process holds it; says which one, since when, and what to do.
+            OutputError: Another process holds the lock; the message says which one, since when, and what to do.
         """
         return held(self.folder, f"training the run {self.folder.name!r}")
 
     def resume(self) -> dict[str, Any] | None:
-        """What `commit` stored last, or None if no epoch was finished.
+        """The state that `commit` stored last, or None if no epoch is finished.
 
         Raises:
             CheckpointError: The state is damaged.
@@ -86,7 +86,7 @@ class RunWriter:
             return None
         try:
             state = load_torch(path)
-        except Exception as error:  # torch raises many kinds for a damaged file
+        except Exception as error:  # torch raises many exception types for a damaged file
             state = str(error).splitlines()[0] if str(error) else type(error).__name__
         if not isinstance(state, dict) or state.get("format") != RESUME_FORMAT:
             seen = state if isinstance(state, str) else "it has another format"
@@ -97,11 +97,11 @@ class RunWriter:
         return state
 
     def require_same(self, state: Mapping[str, Any], changed: Mapping[str, tuple[Any, Any]]) -> None:
-        """Refuse to continue a run with other settings or on other data.
+        """Refuse to continue a run with different settings or data.
 
         Args:
             state: What `resume` returned.
-            changed: Settings that decide the result and differ from the stored ones: name -> (stored, now).
+            changed: Settings that affect the result and differ from the stored ones: name -> (stored, now).
 
         Raises:
             ParameterError: Something differs.
@@ -121,7 +121,7 @@ class RunWriter:
                 )
 
     def start(self, first_epoch: int) -> None:
-        """Write settings and provenance; remove what a killed process left half-written."""
+        """Write settings and provenance; remove files that a killed process left half-written."""
         with explain_write(self.folder, "a run"):
             self.folder.mkdir(parents=True, exist_ok=True)
             for left in (*leftovers(self.folder), *leftovers(self.folder / SCORES)):
@@ -140,7 +140,7 @@ class RunWriter:
         optimizer: torch.optim.Optimizer,
         average: AveragedModel | None = None,
     ) -> None:
-        """Write everything of the last epoch in `history`; the weights are those of `average` where there is one."""
+        """Write all files of the last epoch in `history`, with the weights of `average` if there is one."""
         last = history[-1]
         path = epoch_file(self.folder, last["epoch"])
         record = {"epoch": last["epoch"], "metrics": _without_nan(last["val"]), "method": self.method}
@@ -167,35 +167,35 @@ class RunWriter:
 
 @contextlib.contextmanager
 def new_run(folder: Path, doing: str = "importing weights") -> Iterator[Path]:
-    """Yield an empty folder that becomes the run `folder` when the block ends, and vanishes if the block fails.
+    """Yield an empty folder that becomes the run `folder` when the block ends, and is deleted if the block fails.
 
     Args:
         folder: Folder of the run.
-        doing: What is being done, as messages begin.
+        doing: What is being done, to start error messages.
 
     Raises:
-        ParameterError: There is a run of this name; it is not overwritten.
+        ParameterError: The run already exists; it is not overwritten.
         OutputError: Another process is making this run, or it cannot be written.
     """
     doing = f"{doing} as the run {folder.name!r}"
-    staging = folder.parent / f".import-{folder.name}"  # no list of runs shows it half-written
+    staging = folder.parent / f".import-{folder.name}"  # hidden from lists of runs while half-written
     made = staging / folder.name
     with held(staging, doing):
         try:
             require_free(folder, doing)
-            shutil.rmtree(made, ignore_errors=True)  # of an import that was killed
+            shutil.rmtree(made, ignore_errors=True)  # left by an import that was killed
             yield made
             with explain_write(folder, "imported weights"):
-                made.rename(folder)  # refuses a folder that training has made meanwhile
+                made.rename(folder)  # refuses a folder that training has created in the meantime
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 
 
 def require_free(folder: Path, doing: str) -> None:
-    """Refuse a folder that is there already.
+    """Refuse an existing folder.
 
     Raises:
-        ParameterError: It is.
+        ParameterError: The folder exists.
     """
     if folder.exists():
         raise ParameterError(
@@ -205,11 +205,11 @@ def require_free(folder: Path, doing: str) -> None:
 
 
 def write_imported(folder: Path, loaded: LoadedDetector, provenance: Mapping[str, Any]) -> None:
-    """Write a detector that was not trained here as the only, and best, weights of a run.
+    """Write imported weights as the only, and therefore best, epoch of a run.
 
     Args:
         folder: Folder of the run.
-        loaded: The detector; its record holds the options that build it.
+        loaded: The detector; its record holds the options to build it.
         provenance: Where it comes from.
     """
     metadata = {"epoch": IMPORTED_EPOCH, "metrics": {}, "provenance": dict(provenance)}
@@ -220,7 +220,7 @@ def write_imported(folder: Path, loaded: LoadedDetector, provenance: Mapping[str
 
 
 def best_entry(history: list[dict[str, Any]]) -> dict[str, Any]:
-    """The epoch with the highest video AUC on validation; ties go to the lower validation loss, then to the earlier one."""
+    """The epoch with the highest video AUC on validation; ties go to the lower validation loss, then to the earlier epoch."""
 
     def rank(entry: dict[str, Any]) -> tuple[float, float, int]:
         auc, loss = entry["val"].get("auc_video", math.nan), entry["val"]["loss"]

@@ -1,6 +1,6 @@
-"""Runs for other people and other tools: share and fetch them, write model cards, export histories to TensorBoard and MLflow.
+"""Share and fetch runs, write model cards, export training histories to TensorBoard and MLflow.
 
-The names below are loaded when they are first used.
+The names below are imported on first use.
 """
 
 from typing import TYPE_CHECKING

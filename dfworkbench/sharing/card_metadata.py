@@ -1,4 +1,4 @@
-"""The metadata of a model card, by which Hugging Face and its leaderboards find a run and its figures."""
+"""YAML metadata of a model card, by which Hugging Face and its leaderboards find a run and its metrics."""
 
 import math
 from typing import Any
@@ -15,9 +15,9 @@ def card_metadata(name: str, spec: InputSpec, figures: list[Figures], licence: s
 
     Args:
         name: Name of the run.
-        spec: What the detector is fed.
-        figures: Its figures; those that are not defined are left out.
-        licence: Licence of the weights, as Hugging Face names it; "" leaves it out.
+        spec: Input of the detector.
+        figures: Its metrics; undefined ones are left out.
+        licence: Licence of the weights, as Hugging Face names it; "": left out.
     """
     task = "image-classification" if spec.clip_length == 1 else "video-classification"
     results = [

@@ -1,6 +1,6 @@
-"""`export`: the history of a run for TensorBoard or MLflow.
+"""`export`: write the history of a run for TensorBoard or MLflow.
 
-Both read what training has written, so a run that is still trained can be exported, and exporting again brings it up to date.
+Exports read the files that training has written, so a run can be exported while it trains; exporting again updates it.
 """
 
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ class Exported:
 
     Attributes:
         target: Where it went.
-        epochs: How many epochs are there now.
-        look: The command that shows it.
+        epochs: Number of epochs exported so far.
+        look: The command that displays it.
     """
 
     target: str
@@ -31,9 +31,9 @@ def export(run: Run | str, to: str, output: str = "", workspace: Workspace | Non
     """Export the history, the settings and the model card of a run.
 
     Args:
-        run: A run or its name; one that is still trained is exported as far as it has come.
+        run: A run or its name; a run that is still training is exported up to its last finished epoch.
         to: "tensorboard" or "mlflow".
-        output: A folder; for MLflow also the address of a tracking server. Empty: report/tensorboard or report/mlflow.
+        output: A folder; for MLflow also the URL of a tracking server. Empty: report/tensorboard or report/mlflow.
         workspace: The workspace.
 
     Raises:

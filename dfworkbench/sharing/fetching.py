@@ -1,4 +1,4 @@
-"""`fetch`: a shared run from a folder, an archive or a Hugging Face repository into `checkpoints/`, whole or not at all."""
+"""`fetch`: install a shared run from a folder, an archive or a Hugging Face repository into `checkpoints/`, atomically."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dfworkbench.zoo.transfer import Patience, Progress
 
 _ARCHIVE = "run.zip"
-#: How much longer or shorter a file with the weights of a base may be, because its record says other things.
+#: By how much the size of a file with the base's weights may differ, because its record differs.
 _RECORD_BYTES = 1_000_000
 
 
@@ -41,31 +41,31 @@ def fetch(
     progress: "Progress" = True,
     patience: "Patience | None" = None,
 ) -> Path:
-    """Bring a shared run into the workspace; every file is compared with its hash, and nothing is executed.
+    """Install a shared run in the workspace; every file is checked against its hash, and nothing is executed.
 
     Args:
-        source: A folder, a .zip file, its https address, hf:OWNER/NAME[@REVISION], or the address of a repository.
-        name: Name of the run here; empty is the one it was shared under.
-        base: Run or weight file that has the tensors which are not shared; empty looks for it among the runs.
-        sha256: What the SHA-256 of the list of files must be, as `share` told it; "" takes any.
+        source: A folder, a .zip file or its https URL, hf:OWNER/NAME[@REVISION], or the URL of a repository.
+        name: Name of the run here; empty: the name it was shared under.
+        base: Run or weight file with the tensors that are not shared; empty: searched for among the runs.
+        sha256: Expected SHA-256 of the list of files, as `share` printed it; "": any.
         workspace: The workspace.
-        progress: Whether downloads show a bar.
-        patience: How long to wait for a server.
+        progress: Whether downloads show a progress bar.
+        patience: Timeouts and retries for servers.
 
     Returns:
         The folder of the run.
 
     Raises:
-        DataNotFoundError: There is no such source, it is no shared run, or the base is not here.
-        CheckpointError: A file is missing, damaged or another one; or the base has other weights.
+        DataNotFoundError: There is no such source, it is not a shared run, or the base is missing.
+        CheckpointError: A file is missing, damaged or not the one listed; or the base has other weights.
         ParameterError: There is a run of this name, or it cannot be the name of a folder.
-        DownloadError: Connections are forbidden, or a download failed; what came is kept, and the next call continues.
-        OutputError: The workspace cannot be written, or another process fetches the run.
+        DownloadError: Connections are forbidden, or a download failed; downloaded parts are kept, and the next call continues.
+        OutputError: The workspace is not writable, or another process is fetching the run.
     """
     space = workspace or find_workspace()
 
     def check(manifest: Manifest) -> tuple[str, Path | None]:
-        """Name and base of the run here; refuses what cannot be, before anything large is fetched or copied."""
+        """Local name and base of the run; refuses an impossible request before anything large is fetched or copied."""
         own = require_run_name(name or manifest.run, Path(manifest.run))
         require_free(space.checkpoints / own, f"fetching {manifest.run!r} as the run {own!r}")
         return own, _find_base(manifest, base, space) if manifest.deltas else None
@@ -88,7 +88,7 @@ def fetch(
 
 
 class _Transfer(NamedTuple):
-    """How a download is shown, when it is given up, and what its list of files must pass first."""
+    """Options of a download: progress bar, patience, and the check of its list of files."""
 
     progress: "Progress"
     patience: "Patience | None"
@@ -96,18 +96,18 @@ class _Transfer(NamedTuple):
 
 
 def _named(source: str) -> str:
-    """The source as the run remembers it: of what lay on this machine the name, because runs are shown to others."""
+    """The source as recorded in the run; for a local path only its name, because runs are shown to others."""
     return source if is_repository(source) or is_address(source) else Path(source).absolute().name
 
 
 @contextmanager
 def _here(source: str, space: Workspace, how: _Transfer) -> Iterator[Path]:
-    """The source on this machine. A download is removed when the block ends well, else kept as far as it can be continued."""
+    """Local path of the source. A download is removed on success, else kept if it can be continued."""
     if not is_repository(source) and not is_address(source):
         yield Path(source).expanduser()
         return
     staging = space.checkpoints / f".fetch-{hashlib.sha256(source.encode()).hexdigest()[:12]}"
-    files = staging / "files"  # no list of runs looks so deep
+    files = staging / "files"  # too deep to show up in lists of runs
     with held(staging, f"fetching a run from {source}"):
         try:
             with explain_write(files, "a download"):
@@ -119,7 +119,7 @@ def _here(source: str, space: Workspace, how: _Transfer) -> Iterator[Path]:
                 fetch_file(source, files / _ARCHIVE, progress=how.progress, patience=how.patience)
                 yield files / _ARCHIVE
         except WorkbenchError:
-            useless = (MANIFEST, _ARCHIVE)  # a list is asked for again, and a whole archive was not what is wanted
+            useless = (MANIFEST, _ARCHIVE)  # the list is fetched again anyway, and a complete archive was rejected
             if not any(file.is_file() and file.name not in useless for file in files.rglob("*")):
                 shutil.rmtree(staging, ignore_errors=True)
             raise
@@ -127,7 +127,7 @@ def _here(source: str, space: Workspace, how: _Transfer) -> Iterator[Path]:
 
 
 def _install(source: Source, manifest: Manifest, folder: Path, base: Path | None) -> None:
-    """Copy all files of a shared run, and rebuild the weights that need a base."""
+    """Copy all files of a shared run and rebuild the weights that need a base."""
     folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free
     if manifest.size > free:
@@ -153,13 +153,13 @@ def _install(source: Source, manifest: Manifest, folder: Path, base: Path | None
 
 
 def _find_base(manifest: Manifest, wanted: str, space: Workspace) -> Path:
-    """The weight file that has the tensors which a shared run does not carry: the one that is named, or one with the right hash.
+    """The weight file with the tensors that a shared run does not include: the one given, or one with the right hash.
 
     Raises:
         DataNotFoundError: There is none.
     """
     if wanted:
-        return find_checkpoint(wanted, workspace=space)  # `rebuild` refuses another one
+        return find_checkpoint(wanted, workspace=space)  # `rebuild` refuses a wrong one
     if manifest.base is None:
         raise CheckpointError(
             f"fetching the run {manifest.run!r}: it carries a part of its weights, and its {MANIFEST} names no base. Expected "
@@ -169,15 +169,15 @@ def _find_base(manifest: Manifest, wanted: str, space: Workspace) -> Path:
         try:
             if content_hash(file) == manifest.base.content:
                 return file
-        except WorkbenchError:  # another run that is damaged
+        except WorkbenchError:  # some other run is damaged
             continue
     raise DataNotFoundError(_missing(manifest, manifest.base, space))
 
 
 def _candidates(base: Base, space: Workspace) -> Iterator[Path]:
-    """Weight files that may be the base: first the one of its name, then imports and best epochs of all runs."""
+    """Candidates for the base: first the run of its name, then imports and best epochs of all runs."""
     named = space.checkpoints / base.run / base.file
-    if named.parent.parent == space.checkpoints and named.is_file():  # the names are those of a stranger
+    if named.parent.parent == space.checkpoints and named.is_file():  # the names come from an untrusted file
         yield named
     for name in Run.names(space):
         run = Run(space.checkpoints / name)

@@ -1,4 +1,4 @@
-"""Figures of a run from the score tables that lie with its weights, for its model card."""
+"""Metrics of a run for its model card, from the score tables stored with its weights."""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from dfworkbench.evaluation.metrics.interval import Judging
 from dfworkbench.runs.layout import score_file, scored_sets
 from dfworkbench.runs.run import Run
 
-#: Metric -> its name for people, and the one that Hugging Face's leaderboards know.
+#: Metric -> its display name, and its identifier on Hugging Face.
 METRICS = {
     "auc": ("AUC", "roc_auc"),
     "eer": ("equal error rate", "eer"),
@@ -23,12 +23,12 @@ METRICS = {
 
 @dataclass(frozen=True)
 class Figures:
-    """Metrics of one score table that lies with the weights.
+    """Metrics of one score table stored with the weights.
 
     Attributes:
         data: Name of the data set.
         split: "val" or "test".
-        table: Of `evaluate`, on the level of files.
+        table: From `evaluate`, on the level of files.
     """
 
     data: str
@@ -37,7 +37,7 @@ class Figures:
 
 
 def figures_of(run: Run, epoch: int, judging: Judging = Judging()) -> list[Figures]:
-    """Metrics of every score table of an epoch: validation, and the test splits that were scored; damaged ones are left out."""
+    """Metrics of every score table of an epoch: validation, and any scored test splits; damaged tables are left out."""
     weights = run.weights(epoch)
     files = [(run.trained_on, "val", score_file(weights, "val"))]
     files += [(name, "test", file) for name, file in scored_sets(weights).items()]
@@ -52,7 +52,7 @@ def figures_of(run: Run, epoch: int, judging: Judging = Judging()) -> list[Figur
 
 
 def figure_rows(figures: list[Figures]) -> list[tuple[str, str, str, str, str]]:
-    """Data set and split, metric, value, interval, and counted files, as texts; one row per figure."""
+    """One row per metric, as text: data set and split, metric, value, interval, number of files."""
     rows = []
     for found in figures:
         for row in found.table.itertuples():

@@ -1,4 +1,4 @@
-"""The history of a run as other tools take it: named numbers per epoch with their times, and settings as flat names."""
+"""The history of a run for other tools: named values per epoch with timestamps, and settings under flat names."""
 
 import json
 import math
@@ -11,22 +11,22 @@ from dfworkbench.core.errors import DataNotFoundError
 from dfworkbench.runs.run import Run
 from dfworkbench.training.settings import FREE_FIELDS
 
-#: Columns that are no figures.
+#: Columns that are not metrics.
 _OTHERS = ("epoch", "best")
 _SPLITS = ("train", "val")
-#: Tools show the first settings as columns.
+#: Settings listed first, because tools show the first ones as columns.
 _FIRST = ("detector", "dataset", "method", "epochs", "learning_rate", "batch_size", "seed", "start_from", "trainable")
 
 
 @dataclass(frozen=True)
 class EpochFigures:
-    """The figures of an epoch.
+    """The values of an epoch.
 
     Attributes:
         epoch: Counted from 1.
-        time_s: When it ended, in seconds since 1970: the start of the session and the seconds of its epochs, validation and writing
-            not counted.
-        values: Name -> value, such as "loss/train", "loss/val", "learning_rate"; those that are numbers.
+        time_s: When it ended, in seconds since 1970: the start of the session plus the duration of its epochs, not counting
+            validation and writing.
+        values: Name -> value, such as "loss/train", "loss/val", "learning_rate"; numeric columns only.
     """
 
     epoch: int
@@ -38,7 +38,7 @@ def figures_per_epoch(run: Run) -> list[EpochFigures]:
     """The history of a run, one entry per finished epoch.
 
     Raises:
-        DataNotFoundError: It has none: imported weights, or no epoch is finished.
+        DataNotFoundError: It has no history: imported weights, or no finished epoch.
     """
     history = run.history
     if history.empty:
@@ -59,9 +59,9 @@ def figures_per_epoch(run: Run) -> list[EpochFigures]:
 
 
 def flat_settings(run: Run) -> dict[str, str | int | float | bool]:
-    """The settings of a run by flat names such as "detector_options.stages", those that people look for first.
+    """Settings of a run under flat names such as "detector_options.stages", the most important ones first.
 
-    Lists become JSON. Empty values are left out, and so are settings that cannot change what is learned.
+    Lists become JSON. Empty values are left out, as are settings that cannot change what is learned.
     """
     settings = run.settings
     names = [name for name in _FIRST if name in settings]
@@ -78,7 +78,7 @@ def _flat(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str | i
 
 
 def _tag(column: str) -> str:
-    """`train_loss` as "loss/train": tools draw what has the same beginning side by side."""
+    """`train_loss` as "loss/train": tools group names with the same prefix."""
     split, _, name = column.partition("_")
     return f"{name}/{split}" if split in _SPLITS and name else column
 
@@ -88,10 +88,10 @@ def _is_number(value: Any) -> bool:
 
 
 def _sessions(run: Run) -> Iterator[tuple[int, float]]:
-    """First epoch and start of each time that the run was trained or continued."""
+    """First epoch and start time of each session in which the run was trained or continued."""
     sessions = run.provenance.get("sessions")
     for session in sessions if isinstance(sessions, list) else []:
         try:
             yield int(session["first_epoch"]), datetime.fromisoformat(session["started"]).timestamp()
-        except (KeyError, TypeError, ValueError):  # of somebody else, or from before sessions were noted
+        except (KeyError, TypeError, ValueError):  # shared by others, or trained before sessions were recorded
             continue

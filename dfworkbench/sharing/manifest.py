@@ -1,7 +1,7 @@
-"""The list of files in a shared run, with their hashes: what may stand in it, and how it is read from a stranger.
+"""Manifest of a shared run: its files with their hashes, and how an untrusted manifest is read.
 
-Only files that a run can have are named, so no name leads out of a folder, and nothing that would have to be unpickled or
-executed is taken.
+Only files that a run can have are allowed, so no name leads out of a folder, and nothing that would have to be unpickled or
+executed is accepted.
 """
 
 import json
@@ -18,7 +18,7 @@ from dfworkbench.media.foreign import parse_json
 from dfworkbench.runs.layout import BEST, CARD, DELTA, HISTORY, MANIFEST, PROVENANCE, SCORES, SETTINGS, parse_weights
 
 FORMAT = "dfworkbench-share-1"
-MOST_BYTES = 20 * 10**9  # of a shared run; as of a published file
+MOST_BYTES = 20 * 10**9  # limit for a shared run, same as for a published file
 MOST_MANIFEST_BYTES = 4_000_000
 _MOST_FILES = 10_000
 _PLAIN = (CARD, SETTINGS, PROVENANCE, HISTORY, BEST)
@@ -33,14 +33,14 @@ class SharedFile(BaseModel):
 
 
 class Base(BaseModel):
-    """The run from which the tensors come that a shared run does not carry.
+    """The run that provides the tensors missing from a shared run.
 
     Attributes:
-        run: Its name where the run was shared.
+        run: Its name on the sharer's machine.
         file: Name of the weight file.
         content: See `weight_delta.content_hash`.
         bytes: Size of that file.
-        card: Card of the published detector that it was imported from, or "".
+        card: Zoo card of the published detector that it was imported from, or "".
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,7 +52,7 @@ class Base(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What is in a shared run."""
+    """Contents of a shared run."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     format: Literal["dfworkbench-share-1"] = FORMAT
@@ -83,17 +83,17 @@ class Manifest(BaseModel):
 
     @property
     def deltas(self) -> dict[str, int]:
-        """Name of each file of weights that needs the base -> its epoch."""
+        """Name of each weight file that needs the base -> its epoch."""
         found = {name: parse_weights(name) for name in self.files}
         return {name: of[0] for name, of in found.items() if of and of[1] == DELTA}
 
     def to_bytes(self) -> bytes:
-        """The manifest as its file has it."""
+        """The manifest as the bytes of its file."""
         return (json.dumps(self.model_dump(mode="json"), indent=1, sort_keys=True) + "\n").encode()
 
 
 def may_be_shared(name: str) -> bool:
-    """Whether a relative path is that of a file which a shared run can have."""
+    """Whether a relative path names a file that a shared run can have."""
     if name in _PLAIN or parse_weights(name):
         return True
     folder, _, table = name.partition("/")
@@ -101,7 +101,7 @@ def may_be_shared(name: str) -> bool:
 
 
 def list_files(folder: Path, run: str, base: Base | None) -> Manifest:
-    """The manifest of a folder that holds a shared run and nothing else."""
+    """Make the manifest of a folder that holds a shared run and nothing else."""
     files = {
         path.relative_to(folder).as_posix(): SharedFile(bytes=path.stat().st_size, sha256=file_hash(path))
         for path in sorted(folder.rglob("*"))
@@ -111,14 +111,14 @@ def list_files(folder: Path, run: str, base: Base | None) -> Manifest:
 
 
 def read_manifest(content: bytes, source: str) -> Manifest:
-    """The manifest in the bytes of a file.
+    """Parse a manifest.
 
     Args:
         content: The bytes.
         source: Where they come from, for messages.
 
     Raises:
-        CheckpointError: It is damaged, of a newer dfworkbench, or names what no run has.
+        CheckpointError: It is damaged, was written by a newer dfworkbench, or names files that no run has.
     """
     try:
         if len(content) > MOST_MANIFEST_BYTES:

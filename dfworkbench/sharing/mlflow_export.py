@@ -1,6 +1,6 @@
-"""A run as a run of MLflow: parameters, metrics per epoch with the times of training, tags, and the model card as an artifact.
+"""Export a run to MLflow: parameters, metrics per epoch with training timestamps, tags, and the model card as an artifact.
 
-The store is a database file in the workspace, or a tracking server: MLflow's store of plain files is closed to new users.
+The store is a database file in the workspace or a tracking server; MLflow's plain file store is closed to new users.
 """
 
 import os
@@ -18,17 +18,17 @@ from dfworkbench.sharing.history import EpochFigures, figures_per_epoch, flat_se
 from dfworkbench.sharing.model_card import card_text
 
 EXPERIMENT = "dfworkbench"
-#: Tags by which a run that was exported before is found again.
+#: Tags that identify a run from an earlier export.
 _NAME, _BEGUN = "dfworkbench.run", "dfworkbench.begun"
-_MOST_AT_ONCE = 500  # metrics in a request; MLflow takes 1,000
+_MOST_AT_ONCE = 500  # metrics per request; MLflow accepts 1,000
 
 
 def log_run(run: Run, output: str, space: Workspace) -> tuple[str, int, str]:
-    """Log a run, or the epochs of it that an earlier export did not see.
+    """Log a run, or the epochs that an earlier export did not include.
 
     Args:
         run: The run.
-        output: A folder, in which mlflow.db and artifacts/ are written; or the address of a tracking server.
+        output: A folder in which mlflow.db and artifacts/ are written, or the URL of a tracking server.
         space: The workspace.
 
     Returns:
@@ -64,7 +64,7 @@ def log_run(run: Run, output: str, space: Workspace) -> tuple[str, int, str]:
 
 
 def _client(run: Run) -> Any:
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # it would report to its makers that it is used
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # disables MLflow's usage tracking
     try:
         from mlflow import MlflowClient  # pyright: ignore[reportMissingImports]
 
@@ -77,7 +77,7 @@ def _client(run: Run) -> Any:
 
 
 def _run_id(client: Any, experiment: str, run: Run, figures: list[EpochFigures], settings: dict[str, Any]) -> str:
-    """The id of this run in MLflow, made where it is not there."""
+    """The id of this run in MLflow, created if missing."""
     begun = str(int(figures[0].time_s * 1000))
     query = f"tags.`{_NAME}` = '{run.name}' and tags.`{_BEGUN}` = '{begun}'"
     if there := client.search_runs([experiment], query, max_results=1):
@@ -105,7 +105,7 @@ def _log_metrics(client: Any, number: str, figures: list[EpochFigures]) -> None:
 def _explained(run: Run, store: str) -> Iterator[None]:
     try:
         yield
-    except Exception as error:  # its own, those of its database and of its connections
+    except Exception as error:  # its own exceptions, those of its database and of its connections
         first = (str(error).splitlines() or [""])[0] or type(error).__name__
         raise OutputError(
             f"exporting the run {run.name!r} to MLflow at {store}: {first}. Expected a folder that can be written, or the address "

@@ -1,7 +1,6 @@
-"""The model card of a run: a README.md with data, metrics with intervals, limits and InputSpec, and Hugging Face's metadata.
+"""Model card of a run: a README.md with data, metrics with intervals, limits, InputSpec, and Hugging Face metadata.
 
-Every figure is computed from the score tables that lie with the weights, as notebook 04 computes it. What is not known is said
-to be unknown.
+Every metric is computed from the score tables stored with the weights, as in notebook 04. Unknown facts are stated as unknown.
 """
 
 import json
@@ -32,12 +31,12 @@ _ADVICE = (
 
 
 def model_card(run: Run, *, licence: str = "", base: Base | None = None) -> str:
-    """The best epoch of a run as a README.md.
+    """Write the model card for the best epoch of a run.
 
     Args:
         run: The run.
-        licence: Licence of the weights, as Hugging Face names it, such as "apache-2.0"; "" where it was not stated.
-        base: The run whose weights are needed too, if only the tensors that differ are shared.
+        licence: Licence of the weights, as Hugging Face names it, such as "apache-2.0"; "" if not stated.
+        base: The run whose weights are also needed, if only the tensors that differ are shared.
 
     Raises:
         CheckpointError: The run or its weights are damaged.
@@ -49,7 +48,7 @@ def model_card(run: Run, *, licence: str = "", base: Base | None = None) -> str:
 
 
 def card_text(run: Run) -> str:
-    """The model card of a run's best epoch without Hugging Face's metadata."""
+    """The model card of a run's best epoch without Hugging Face metadata."""
     return _body(run, run.best, figures_of(run, run.best), None)
 
 

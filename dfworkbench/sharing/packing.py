@@ -1,7 +1,7 @@
-"""Pack a run into a folder for others: weights, settings, provenance, history, scores and a model card, without local paths.
+"""Pack a run for sharing: weights, settings, provenance, history, scores and a model card, without local paths.
 
-What stays here: the training state (`resume.pt`, a pickle), the executed notebook (it shows faces), other epochs, attributions
-and what case files refer to.
+Not included: the training state (`resume.pt`, a pickle), the executed notebook (it shows faces), other epochs, attributions and
+files that case files refer to.
 """
 
 import json
@@ -39,19 +39,19 @@ from dfworkbench.sharing.manifest import Base, Manifest, list_files
 from dfworkbench.sharing.model_card import model_card
 
 _log = logging.getLogger(__name__)
-#: Share of the bytes that a base must save before a shared run is made to depend on it unasked.
+#: Fraction of the bytes that a base must save before a shared run depends on it by default.
 _WORTH_IT = 0.25
 
 
 @dataclass(frozen=True)
 class Packing:
-    """What of a run is shared, and how.
+    """What is shared of a run, and how.
 
     Attributes:
-        base: Run or weight file of which the receivers have the weights; "" finds the one that the run was started from, and
-            uses it where a quarter of the bytes or more are its; None shares whole weights.
-        scores: Whether score tables go along. They name the files of the data sets.
-        licence: Licence of the weights, as Hugging Face names it; "" where it is not stated.
+        base: Run or weight file that the receivers have; "": the one that the run was started from, used if it provides a
+            quarter of the bytes or more; None: share whole weights.
+        scores: Whether score tables are included. They name the files of the data sets.
+        licence: Licence of the weights, as Hugging Face names it; "" if not stated.
     """
 
     base: str | None = ""
@@ -59,24 +59,24 @@ class Packing:
     licence: str = ""
 
 
-#: Whole weights or those that differ, whichever is sensible; with scores; without a licence.
+#: Defaults: whole weights or only those that differ, whichever pays off; with scores; without a licence.
 DEFAULT = Packing()
 
 
 def pack(run: Run, folder: Path, packing: Packing = DEFAULT, workspace: Workspace | None = None) -> Manifest:
-    """Write what is shared of a run into an empty folder: the weights of its best epoch and all that describes them.
+    """Write the shared files of a run into an empty folder: the weights of its best epoch and everything that describes them.
 
     Args:
         run: The run.
-        folder: Made if it is not there.
-        packing: What goes along.
-        workspace: Where the base is looked for; paths below it become relative.
+        folder: Created if missing.
+        packing: What is included.
+        workspace: Where the base is searched for; paths below it become relative.
 
     Returns:
-        The list of files, which is written too.
+        The manifest, which is also written.
 
     Raises:
-        CheckpointError: The run or the base is damaged, or they share no tensor.
+        CheckpointError: The run or the base is damaged, or they have no tensor in common.
         DataNotFoundError: There is no such base.
         OutputError: The folder cannot be written.
     """
@@ -109,7 +109,7 @@ def pack(run: Run, folder: Path, packing: Packing = DEFAULT, workspace: Workspac
 
 
 def _base(run: Run, weights: Path, wanted: str | None, space: Workspace) -> tuple[Base | None, Difference | None]:
-    """The run that has the rest of the weights, and how these differ from its own; None, None for whole weights."""
+    """The base run and how the weights differ from its own; None, None for whole weights."""
     if wanted is None:
         return None, None
     file = find_checkpoint(wanted, workspace=space) if wanted else _started_from(run, space)
@@ -133,7 +133,7 @@ def _base(run: Run, weights: Path, wanted: str | None, space: Workspace) -> tupl
 
 
 def _described(file: Path) -> Base:
-    """A weight file as the base of others. A folder that is no run is not named: it may be that of a person."""
+    """Describe a weight file as a base. A folder that is not a run is not named: it may contain a person's name."""
     run = Run(file.parent)
     card = source_of({"provenance": run.provenance}).get("card")
     return Base(
@@ -146,7 +146,7 @@ def _described(file: Path) -> Base:
 
 
 def _started_from(run: Run, space: Workspace) -> Path | None:
-    """The weight file that a run was started from, if it is still here and unchanged."""
+    """The weight file that a run was started from, if it still exists unchanged."""
     start = run.provenance.get("start_from")
     if not isinstance(start, dict):
         return None
@@ -173,7 +173,7 @@ def _write_weights(
 
 
 def _write_scores(target: Path, file: Path, clean: Callable[[str], str]) -> None:
-    """Copy a score table, without local paths; one that cannot be is left out, because the run is of use without it."""
+    """Copy a score table without local paths; an unreadable one is left out, because the run is useful without it."""
     try:
         _copy_scores(target, file, clean)
     except TableError as error:

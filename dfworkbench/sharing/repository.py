@@ -1,7 +1,7 @@
-"""Shared runs in a Hugging Face repository: uploaded in one commit, fetched file by file from one revision.
+"""Shared runs on Hugging Face: upload in one commit, download file by file from one revision.
 
-Uploads go through `huggingface_hub`. Downloads go the way of published weights (`zoo.transfer`): resumed, hashed, https only, and
-never where a variable forbids connections.
+Uploads use `huggingface_hub`. Downloads use `zoo.transfer`, like published weights: resumed, hashed, https only, and never in
+offline mode.
 """
 
 import re
@@ -30,12 +30,12 @@ _REPOSITORY = re.compile(rf"({_PART}/{_PART})(?:@([\w./-]{{1,100}}))?")
 
 
 def is_repository(text: str) -> bool:
-    """Whether a source or target is a Hugging Face repository: hf:OWNER/NAME, or its address."""
+    """Whether a source or target is a Hugging Face repository: hf:OWNER/NAME or its URL."""
     return text.startswith(PREFIX) or (text.startswith(HUB + "/") and not text.endswith(".zip"))
 
 
 def parse_repository(text: str, doing: str) -> tuple[str, str]:
-    """OWNER/NAME and revision, "main" by default, of hf:OWNER/NAME[@REVISION] or the address of a repository.
+    """OWNER/NAME and revision ("main" by default) from hf:OWNER/NAME[@REVISION] or the URL of a repository.
 
     Raises:
         ParameterError: It is neither.
@@ -51,17 +51,17 @@ def parse_repository(text: str, doing: str) -> tuple[str, str]:
 
 
 def upload(folder: Path, manifest: Manifest, target: str, *, public: bool = False) -> None:
-    """Upload a packed run in one commit, which also removes the files of an earlier share.
+    """Upload a packed run in one commit, which also removes files of an earlier upload.
 
     Args:
-        folder: Of `packing.pack`.
-        manifest: Its list of files.
-        target: hf:OWNER/NAME. It is made if it is not there.
-        public: Whether it is made public; one that exists stays as it is.
+        folder: From `packing.pack`.
+        manifest: Its manifest.
+        target: hf:OWNER/NAME; created if missing.
+        public: Whether a new repository is public; the visibility of an existing one is not changed.
 
     Raises:
-        ParameterError: The target is no repository, or names a revision.
-        OutputError: Connections are forbidden, or the upload failed; the repository is then as it was.
+        ParameterError: The target is not a repository, or names a revision.
+        OutputError: Connections are forbidden, or the upload failed; the repository is then unchanged.
     """
     doing = f"sharing the run {manifest.run!r} as {target}"
     name, revision = parse_repository(target, doing)
@@ -77,7 +77,7 @@ def upload(folder: Path, manifest: Manifest, target: str, *, public: bool = Fals
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
     with _explained(doing), warnings.catch_warnings():
-        # score tables lie with the weights on purpose
+        # score tables are stored with the weights on purpose
         warnings.filterwarnings("ignore", message=".*commit a data file", category=UserWarning)
         api = HfApi(endpoint=endpoint(), library_name="dfworkbench")
         api.create_repo(name, private=not public, exist_ok=True)
@@ -92,7 +92,7 @@ def upload(folder: Path, manifest: Manifest, target: str, *, public: bool = Fals
 def _explained(doing: str) -> Iterator[None]:
     try:
         yield
-    except Exception as error:  # the library raises those of its HTTP client, which differ between its versions
+    except Exception as error:  # the library raises the exceptions of its HTTP client, which differ between versions
         first = (str(error).splitlines() or [""])[0] or type(error).__name__
         raise OutputError(
             f"{doing}: {first.rstrip('.')}. Expected a repository that you may write to: check its name, and set HF_TOKEN to a "
@@ -108,19 +108,19 @@ def download(
     progress: "Progress" = True,
     patience: "Patience | None" = None,
 ) -> None:
-    """Fetch a shared run from a repository into a folder, beginning with what an earlier try left there.
+    """Download a shared run from a repository into a folder, continuing an earlier attempt.
 
     Args:
-        source: hf:OWNER/NAME[@REVISION], or the address of a repository.
-        folder: Where the files go; locked by the caller.
-        check: Called with the list of files, before any other comes; may raise.
-        progress: Whether and how to show a bar.
-        patience: When to give up.
+        source: hf:OWNER/NAME[@REVISION], or the URL of a repository.
+        folder: Where the files are stored; locked by the caller.
+        check: Called with the manifest before any other file is downloaded; may raise.
+        progress: Whether and how to show a progress bar.
+        patience: When to give up waiting for the server.
 
     Raises:
-        ParameterError: The source is no repository.
-        DownloadError: Connections are forbidden, a file is not there or another one.
-        CheckpointError: Its list of files is damaged.
+        ParameterError: The source is not a repository.
+        DownloadError: Connections are forbidden, or a file is missing or not the one listed.
+        CheckpointError: Its manifest is damaged.
         OutputError: The disk is full.
     """
     doing = f"fetching a run from {source}"
@@ -129,12 +129,12 @@ def download(
     def address(file: str, at: str) -> str:
         return fetch_address(f"{HUB}/{name}/resolve/{quote(at, safe='')}/{quote(file)}")
 
-    (folder / MANIFEST).unlink(missing_ok=True)  # the repository may have changed since an earlier try
+    (folder / MANIFEST).unlink(missing_ok=True)  # the repository may have changed since an earlier attempt
     announced = fetch_file(address(MANIFEST, revision), folder / MANIFEST, progress=False, patience=patience)
     with (folder / MANIFEST).open("rb") as stream:
         manifest = read_manifest(stream.read(MOST_MANIFEST_BYTES + 1), source)
     check(manifest)
-    fixed = announced.get("revision", revision)  # somebody may upload while the files come
+    fixed = announced.get("revision", revision)  # somebody may upload during the download
     for file, about in manifest.files.items():
         target = folder / file
         if target.is_file() and file_hash(target) == about.sha256:
@@ -150,17 +150,17 @@ def fetch_file(
     progress: "Progress" = True,
     patience: "Patience | None" = None,
 ) -> dict[str, str]:
-    """Fetch a file, continuing what is there of it.
+    """Download a file, continuing a partial download.
 
     Args:
-        address: Where it is.
-        target: Where it goes.
-        known: Its size and SHA-256, where they are known.
-        progress: Whether and how to show a bar.
-        patience: When to give up.
+        address: URL of the file.
+        target: Where to store it.
+        known: Its size and SHA-256, if known.
+        progress: Whether and how to show a progress bar.
+        patience: When to give up waiting for the server.
 
     Returns:
-        What Hugging Face announces of it, such as "revision".
+        Metadata that Hugging Face reports, such as "revision".
     """
     from dfworkbench.zoo.transfer import Patience, Wanted, transfer
 

@@ -1,4 +1,4 @@
-"""Where a shared run is read from: a folder or a zip archive. Files are read by name, never unpacked as the archive says."""
+"""Read a shared run from a folder or a zip archive. Files are read by name; archives are never extracted."""
 
 import contextlib
 import hashlib
@@ -16,15 +16,15 @@ _BLOCK = 1 << 20
 
 
 class Source(Protocol):
-    """A shared run that is here, whole or damaged."""
+    """A shared run on this machine, possibly damaged."""
 
     @property
     def place(self) -> str:
-        """Where it lies, for messages."""
+        """Where it is, for messages."""
         ...
 
     def open(self, name: str) -> contextlib.AbstractContextManager[BinaryIO]:
-        """One of its files for reading; `KeyError` or `OSError` if there is none."""
+        """Open one of its files for reading; `KeyError` or `OSError` if there is none."""
         ...
 
 
@@ -40,7 +40,7 @@ class FolderSource:
 
 
 class ZipSource:
-    """A zip archive that holds a shared run, at its top or in one folder."""
+    """A zip archive that holds a shared run, at the top level or in one folder."""
 
     def __init__(self, archive: zipfile.ZipFile, path: Path) -> None:
         self._archive, self.place = archive, str(path)
@@ -59,7 +59,7 @@ class ZipSource:
 
 @contextlib.contextmanager
 def open_source(path: Path) -> Iterator[Source]:
-    """A folder or archive as a source.
+    """Open a folder or archive as a source.
 
     Raises:
         DataNotFoundError: There is none, or it holds no shared run.
@@ -80,11 +80,11 @@ def open_source(path: Path) -> Iterator[Source]:
 
 
 def manifest_of(source: Source) -> tuple[Manifest, bytes]:
-    """The list of files of a source, and its bytes.
+    """The manifest of a source, and its bytes.
 
     Raises:
-        DataNotFoundError: There is none: it is no shared run.
-        CheckpointError: It is damaged, or names what no run has.
+        DataNotFoundError: There is none: it is not a shared run.
+        CheckpointError: It is damaged, or names files that no run has.
     """
     try:
         with _explained(source.place, MANIFEST), source.open(MANIFEST) as stream:
@@ -99,10 +99,10 @@ def manifest_of(source: Source) -> tuple[Manifest, bytes]:
 
 
 def copy_file(source: Source, name: str, expected: SharedFile, target: Path) -> None:
-    """Copy a file of a source, and compare size and hash with those of the list; at most that size is written.
+    """Copy a file of a source and check its size and hash against the manifest; never writes more than that size.
 
     Raises:
-        CheckpointError: It is missing, damaged or another file.
+        CheckpointError: It is missing, damaged or not the one listed.
         OutputError: The target cannot be written.
     """
     total, size = hashlib.sha256(), 0
@@ -110,7 +110,7 @@ def copy_file(source: Source, name: str, expected: SharedFile, target: Path) -> 
         target.parent.mkdir(parents=True, exist_ok=True)
     try:
         with _explained(source.place, name), source.open(name) as stream:
-            first = stream.read(_BLOCK)  # what cannot be read at all leaves no file
+            first = stream.read(_BLOCK)  # an unreadable source leaves no file
             with explain_write(target, "a fetched run"), target.open("xb") as out:
                 block = first
                 while block and size <= expected.bytes:
@@ -138,12 +138,12 @@ def copy_file(source: Source, name: str, expected: SharedFile, target: Path) -> 
 
 @contextlib.contextmanager
 def _explained(place: Path | str, name: str) -> Iterator[None]:
-    """Turn what a damaged or unreadable source raises into `CheckpointError`; what is not there passes."""
+    """Turn errors of a damaged or unreadable source into `CheckpointError`; errors for missing files pass through."""
     try:
         yield
     except (FileNotFoundError, KeyError, WorkbenchError):
         raise
-    except Exception as error:  # zipfile and its decompressors raise many kinds for a damaged archive
+    except Exception as error:  # zipfile and its decompressors raise many exception types for a damaged archive
         raise CheckpointError(
             f"reading {name} of {place}: {error or type(error).__name__}. Expected a folder or a zip archive that `dfworkbench "
             "share` wrote, without a password. It is damaged or cannot be read: get it again."

@@ -1,4 +1,4 @@
-"""`share`: a run as a folder, a zip archive or a Hugging Face repository that others fetch."""
+"""`share`: write a run to a folder, a zip archive or a Hugging Face repository for others to fetch."""
 
 import hashlib
 import shutil
@@ -18,7 +18,7 @@ from dfworkbench.sharing.packing import DEFAULT, Packing, pack
 from dfworkbench.sharing.repository import is_repository, upload
 from dfworkbench.sharing.sources import FolderSource, manifest_of, open_source
 
-#: All files of an archive have it, so that equal runs give equal archives.
+#: Timestamp of all files in an archive, so that equal runs give equal archives.
 _TIME = (1980, 1, 1, 0, 0, 0)
 
 
@@ -28,8 +28,8 @@ class Shared:
 
     Attributes:
         target: Folder, archive or repository.
-        manifest: The list of its files.
-        sha256: SHA-256 of the list, which stands for all files: who fetches can ask for it.
+        manifest: Its manifest.
+        sha256: SHA-256 of the manifest, which covers all files; `fetch` can check it.
     """
 
     target: str
@@ -49,16 +49,16 @@ def share(
 
     Args:
         run: A run or its name.
-        target: A folder, a file that ends in .zip, or hf:OWNER/NAME; empty is report/shared/<run> in the workspace. What an earlier
-            share wrote there is replaced, anything else is refused.
-        packing: What goes along.
-        public: Whether a repository that is made anew is public.
+        target: A folder, a .zip file, or hf:OWNER/NAME; empty: report/shared/<run> in the workspace. An earlier share is
+            replaced, anything else is refused.
+        packing: What is included.
+        public: Whether a new repository is public.
         workspace: The workspace.
 
     Raises:
         DataNotFoundError: There is no such run or base.
-        CheckpointError: The run is damaged, or shares no tensor with the base.
-        OutputError: The target cannot be written, or holds something else; an interrupted share leaves it as it was.
+        CheckpointError: The run is damaged, or has no tensor in common with the base.
+        OutputError: The target cannot be written, or holds something else; an interrupted share leaves it unchanged.
     """
     space = workspace or find_workspace()
     found = run if isinstance(run, Run) else Run.open(run, space)
@@ -90,9 +90,9 @@ def _to_archive(run: Run, path: Path, packing: Packing, space: Workspace) -> Man
         with atomic_path(path, ARCHIVE.words) as temporary, zipfile.ZipFile(temporary, "w") as archive:
             for file in (MANIFEST, *sorted(manifest.files)):
                 entry = zipfile.ZipInfo(f"{run.name}/{file}", _TIME)
-                # weights are noise to a compressor
+                # weights do not compress
                 entry.compress_type = zipfile.ZIP_STORED if file.endswith(".safetensors") else zipfile.ZIP_DEFLATED
-                entry.file_size = (folder / file).stat().st_size  # beyond 4 GB the entry has another form
+                entry.file_size = (folder / file).stat().st_size  # entries beyond 4 GB have another format
                 with (folder / file).open("rb") as stream, archive.open(entry, "w") as out:
                     shutil.copyfileobj(stream, out, 1 << 20)
     return manifest
@@ -105,7 +105,7 @@ def _to_folder(run: Run, path: Path, packing: Packing, space: Workspace) -> Mani
     with held(staging, doing):
         try:
             made, old = staging / "new", staging / "old"
-            for left in (made, old):  # of a share that was killed
+            for left in (made, old):  # left by a share that was killed
                 shutil.rmtree(left, ignore_errors=True)
             manifest = pack(run, made, packing, space)
             with explain_write(path, "a shared run"):
@@ -118,7 +118,7 @@ def _to_folder(run: Run, path: Path, packing: Packing, space: Workspace) -> Mani
 
 
 def _require_ours(path: Path, doing: str) -> None:
-    """Refuse a target that holds anything but an earlier share: it would be lost."""
+    """Refuse a target that holds anything but an earlier share, because it would be lost."""
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return
     problem = "it is a file"

@@ -1,4 +1,4 @@
-"""A run as an event file of TensorBoard: scalars with the times of training, hyperparameters, and the model card as text."""
+"""Export a run to a TensorBoard event file: scalars with training timestamps, hyperparameters, and the model card as text."""
 
 import contextlib
 import shlex
@@ -17,7 +17,7 @@ _EVENTS = "events.out.tfevents."
 
 
 def write_events(run: Run, output: str, space: Workspace) -> tuple[str, int, str]:
-    """Write `<output>/<run>/events.out.tfevents.…`; what an earlier export wrote there is replaced in one step.
+    """Write `<output>/<run>/events.out.tfevents.…`; an earlier export is replaced atomically.
 
     Returns:
         Folder of the run, number of epochs, command that shows it.
@@ -34,7 +34,7 @@ def write_events(run: Run, output: str, space: Workspace) -> tuple[str, int, str
     staging = home / f".export-{run.name}"
     with held(staging, doing):
         try:
-            shutil.rmtree(staging / "new", ignore_errors=True)  # of an export that was killed
+            shutil.rmtree(staging / "new", ignore_errors=True)  # left by an export that was killed
             with explain_write(staging, "an event file"):
                 _write(run, figures, staging / "new", space)
                 if folder.exists():
@@ -65,7 +65,7 @@ def _write(run: Run, figures: list[EpochFigures], folder: Path, space: Workspace
         for summary in hparams(map_texts(flat_settings(run), clean), chosen):
             writer._get_file_writer().add_summary(summary, walltime=begun)
         writer.add_text("model card", clean(card_text(run)), best.epoch, ended)
-    for file in folder.glob(f"{_EVENTS}*"):  # its name ends with that of this machine
+    for file in folder.glob(f"{_EVENTS}*"):  # the file name ends with the machine's name
         file.rename(folder / f"{_EVENTS}{int(begun):010d}.{run.name}")
 
 

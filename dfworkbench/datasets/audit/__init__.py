@@ -1,1 +1,1 @@
-"""Leakage audit: videos, people and frames that stand in more than one split."""
+"""Leakage audit: videos, people and frames that occur in more than one split."""

@@ -1,11 +1,11 @@
 """Leakage audit of a data set: a green or red verdict, and the rows that cross splits.
 
-Training asks it before it begins (`training_gate`). `leaks` searches tables and files, `frame_leaks` searches pictures.
+Training runs it first (`training_gate`). `leaks` searches tables and files, `frame_leaks` searches pictures.
 
-Threshold of near frames: 32 of 256 bits. Measured on the demo set, whose splits share nothing, by `benchmarks/near_frames.py`:
-none of 4,091,904 pairs of frames from different splits lies that near (the nearest are 42 bits apart), and none of 960 copies at
+Threshold of near frames: 32 of 256 bits. Measured by `benchmarks/near_frames.py` on the demo set, whose splits share nothing:
+none of 4,091,904 pairs of frames from different splits is that close (the closest are 42 bits apart), and none of 960 copies at
 JPEG quality 30, at half size, with noise of 8 grey levels, or brightened by 15 % is missed (at most 18 bits). Of copies cropped
-by 2 %, 72 % are missed: green says nothing of frames that were cut anew, turned or mirrored.
+by 2 %, 72 % are missed: a green verdict says nothing about re-cropped, rotated or mirrored frames.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ from dfworkbench.datasets.tables import table_hash, write_csv
 
 GREEN, RED = "green", "red"
 
-#: Kind of leak -> what crosses splits, in words.
+#: Kind of leak -> what crosses splits.
 KINDS = {
     "identity": "people and groups",
     "source": "genuine videos that fakes were made from",
@@ -45,11 +45,11 @@ _ORDER = ("split_a", "video_a", "split_b", "video_b", "kind", "detail")
 
 
 class AuditSettings(Settings):
-    """How closely pictures are looked at."""
+    """How closely pictures are compared."""
 
-    frames_per_video: int = Field(default=4, ge=1, le=1000, description="Stored crops of each file that are compared.")
+    frames_per_video: int = Field(default=4, ge=1, le=1000, description="Stored crops compared per file.")
     near_bits: int = Field(
-        default=32, ge=0, le=128, description="Frames look the same up to so many differing bits of 256."
+        default=32, ge=0, le=128, description="Frames count as near copies up to this many differing bits of 256."
     )
 
 
@@ -58,8 +58,8 @@ class Finding(NamedTuple):
 
     Attributes:
         kind: A name in `KINDS`.
-        count: How many rows of the table are of this kind; None where nobody looked.
-        looked_at: On how much it rests, or why nobody looked.
+        count: Number of rows of this kind; None if not checked.
+        looked_at: How much was compared, or why it was not checked.
     """
 
     kind: str
@@ -69,7 +69,7 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Audit:
-    """What crosses splits.
+    """Result of a leakage audit: what crosses splits.
 
     Attributes:
         findings: One per kind, in the order of `KINDS`.
@@ -83,12 +83,12 @@ class Audit:
 
     @property
     def verdict(self) -> str:
-        """Red if anything was found, else "green", which speaks for what was looked at only."""
+        """Red if anything was found, else green, which covers only what was checked."""
         return RED if len(self.rows) else GREEN
 
     @property
     def counts(self) -> dict[str, int]:
-        """Kind -> how many rows, for the kinds that were looked for."""
+        """Kind -> number of rows, for the kinds that were checked."""
         return {finding.kind: finding.count for finding in self.findings if finding.count is not None}
 
     @property
@@ -101,7 +101,7 @@ class Audit:
         return {"verdict": self.verdict, "counts": self.counts, "pictures": self.saw_pictures}
 
     def to_csv(self, path: Path | str) -> Path:
-        """Write the offending rows."""
+        """Write the leaking rows."""
         write_csv(self.rows, path, "the rows of an audit")
         return Path(path)
 
@@ -136,16 +136,16 @@ def audit(
     """Find what crosses splits.
 
     Args:
-        videos: Video table with its splits; files without one take no part.
-        faces: Face table; without it no frames are compared.
-        extracted: Folder that its `crop_path` counts from.
-        root: Folder of the data set; without it, contents of files are not compared.
-        settings: How closely pictures are looked at.
+        videos: Video table with splits; files without a split are skipped.
+        faces: Face table; without it, frames are not compared.
+        extracted: Folder that its `crop_path` is relative to.
+        root: Folder of the data set; without it, file contents are not compared.
+        settings: How closely pictures are compared.
         name: The data set, for reports.
-        progress: Whether to show a bar while frames are read.
+        progress: Whether to show a progress bar while frames are read.
 
     Returns:
-        Red if anything was found. Kinds that were not looked for have no count.
+        The audit, red if anything was found. Kinds that were not checked have no count.
 
     Raises:
         TableError: A stored crop cannot be read.
@@ -182,7 +182,7 @@ def _result(tables: dict[str, pd.DataFrame], looked: dict[str, str], name: str) 
 
 
 def audit_tables(videos: pd.DataFrame, kept: Audit | None = None, name: str = "") -> Audit:
-    """The part of the audit that reads no file, joined with what an earlier one found in files and pictures."""
+    """Audit the tables only, and add what an earlier audit found in files and pictures."""
     found = audit(videos, name=name)
     if kept is None:
         return found
@@ -194,7 +194,7 @@ def audit_tables(videos: pd.DataFrame, kept: Audit | None = None, name: str = ""
 
 
 def to_record(found: Audit, videos: pd.DataFrame, faces: pd.DataFrame, settings: AuditSettings) -> dict[str, Any]:
-    """An audit as plain values, with a hash of the tables that it is of."""
+    """An audit as plain values, with a hash of the audited tables."""
     return {
         "tables": _key(videos, faces), "settings": settings.model_dump(mode="json"), **found.record(),
         "findings": [list(finding) for finding in found.findings], "rows": found.rows.to_dict("records"),
@@ -204,7 +204,7 @@ def to_record(found: Audit, videos: pd.DataFrame, faces: pd.DataFrame, settings:
 def from_record(
     record: Any, videos: pd.DataFrame, faces: pd.DataFrame, settings: AuditSettings | None, name: str
 ) -> Audit | None:
-    """The audit that `to_record` stored; None if it is of other tables or settings (None: any), or not readable."""
+    """Read an audit stored by `to_record`; None if the tables or settings differ (None: any settings) or it is unreadable."""
     try:
         same = settings is None or record["settings"] == settings.model_dump(mode="json")
         if record["tables"] != _key(videos, faces) or not same:
@@ -217,7 +217,7 @@ def from_record(
 
 
 def _key(videos: pd.DataFrame, faces: pd.DataFrame) -> str:
-    """Hash of everything that the result depends on, whatever the order of the rows."""
+    """Hash of everything that the result depends on, independent of row order."""
     known = ["video_id", "dataset", "path", "label", "carrier", "donor", "genuine_id", "group", "split"]
     parts = (
         videos[known].sort_values("video_id"),

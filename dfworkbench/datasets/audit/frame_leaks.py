@@ -1,4 +1,4 @@
-"""Leakage audit of pictures: frames in two splits with the same pixels, or that look the same (perceptual hash)."""
+"""Leakage audit of pictures: frames in two splits with equal pixels or near-equal perceptual hashes."""
 
 import hashlib
 import itertools
@@ -16,17 +16,17 @@ from dfworkbench.datasets.audit.leaks import leak_rows
 from dfworkbench.media import read_image
 from dfworkbench.media.pictures.perceptual_hash import BITS, WORDS, contrast, near_pairs, picture_hash
 
-#: Grey levels. The flattest of the demo set's crops has 18, a black or white frame less than one.
+#: Standard deviation in grey levels. The flattest crop of the demo set has 18, a black or white frame less than one.
 LEAST_CONTRAST = 3.0
 
 
 class FrameHashes(NamedTuple):
-    """What frames look like.
+    """Hashes of frames.
 
     Attributes:
         frames: video_id, split, frame and `pixels` (SHA-256 of size and pixels), one row per frame.
-        likeness: `(n, 4)` of `picture_hash`, in the same order.
-        flat: `(n,)`, too little contrast to look like anything.
+        likeness: `(n, 4)` perceptual hashes from `picture_hash`, in the same order.
+        flat: `(n,)`, whether the contrast is too low for a comparison.
     """
 
     frames: pd.DataFrame
@@ -37,14 +37,14 @@ class FrameHashes(NamedTuple):
 def hash_frames(
     videos: pd.DataFrame, faces: pd.DataFrame, extracted: Path, frames_per_video: int, *, progress: bool = False
 ) -> FrameHashes:
-    """Read and hash stored face tiles, as many of each file, evenly over its frames.
+    """Read and hash stored face tiles, the same number per file, evenly over its frames.
 
     Args:
         videos: Video table; files without a split are left out.
         faces: Face table.
-        extracted: Folder that `crop_path` counts from.
-        frames_per_video: At most so many crops of each file.
-        progress: Whether to show a bar.
+        extracted: Folder that `crop_path` is relative to.
+        frames_per_video: Most crops per file.
+        progress: Whether to show a progress bar.
 
     Raises:
         TableError: A crop cannot be read.
@@ -77,7 +77,7 @@ def _read(path: Path) -> NDArray[np.uint8]:
 def equal_frames(hashes: FrameHashes) -> pd.DataFrame:
     """Frames with the same pixels in more than one split: kind "exact_frame", one row per pair of files.
 
-    Of a frame that many files of a split hold, the first file by name stands for all.
+    If several files of a split contain a frame, the first by name represents them.
     """
     rows = hashes.frames[~hashes.flat]
     spread = rows[rows.groupby("pixels")["split"].transform("nunique") > 1]
@@ -92,11 +92,11 @@ def equal_frames(hashes: FrameHashes) -> pd.DataFrame:
 
 
 def like_frames(hashes: FrameHashes, bits: int) -> pd.DataFrame:
-    """Frames that differ in pixels and look the same, in different splits: kind "near_frame", one row per pair of files.
+    """Near copies (not pixel-equal) in different splits: kind "near_frame", one row per pair of files.
 
     Args:
-        hashes: Of `hash_frames`.
-        bits: Largest Hamming distance of two hashes, of 256.
+        hashes: From `hash_frames`.
+        bits: Largest Hamming distance of two hashes, out of 256.
     """
     video, names = pd.factorize(hashes.frames["video_id"])
     frame = hashes.frames["frame"].to_numpy()
@@ -105,10 +105,10 @@ def like_frames(hashes: FrameHashes, bits: int) -> pd.DataFrame:
     rows = []
     for a, b in itertools.combinations(SPLITS, 2):
         left, right = (np.flatnonzero((split == name) & ~hashes.flat) for name in (a, b))
-        nearest: dict[tuple[int, int], tuple[int, int, int, int]] = {}  # files -> distance, frames, how many
+        nearest: dict[tuple[int, int], tuple[int, int, int, int]] = {}  # files -> distance, frames, count
         for i, j, distance in near_pairs(hashes.likeness[left], hashes.likeness[right], bits):
             i, j = left[i], right[j]
-            other = pixels[i] != pixels[j]  # equal ones are of another kind
+            other = pixels[i] != pixels[j]  # equal frames are another kind of leak
             for p, q, d in zip(i[other], j[other], distance[other], strict=True):
                 pair = int(video[p]), int(video[q])
                 best = nearest.get(pair, (BITS, 0, 0, 0))

@@ -1,4 +1,4 @@
-"""An audit as HTML for notebooks: the verdict as a coloured chip, one line per kind of leak, and the first leaks."""
+"""HTML of a leakage audit for notebooks: verdict as a coloured chip, one line per kind of leak, first leaks."""
 
 from html import escape
 
@@ -18,7 +18,7 @@ def audit_html(found: Audit) -> str:
 
 
 def verdict_html(found: Audit, prefix: str = "") -> str:
-    """The verdict as a coloured chip, and what it rests on where frames were not compared."""
+    """The verdict as a coloured chip, with a remark if frames were not compared."""
     rgb = FAKE_RGB if found.verdict == RED else REAL_RGB
     chip = f'<span class="dfw-chip" style="background:rgb{rgb}">{escape(prefix)}{found.verdict}</span>'
     rest = "" if found.saw_pictures else ' <span class="dfw-hint">by tables alone: no frames were compared</span>'

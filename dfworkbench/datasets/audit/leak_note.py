@@ -1,7 +1,7 @@
 """Notes attached to every result of a run: trained despite a red audit, imported with unknown training data, or published.
 
-Like the mark of generated data (`datasets.domain`), it travels in the provenance of the weights: into the score tables of the
-run, as a column `note`, and from there into every report.
+Like the mark of generated data (`datasets.domain`), the note is stored in the provenance of the weights, and from there goes
+into the score tables of the run (column `note`) and every report.
 """
 
 from collections.abc import Mapping
@@ -11,21 +11,21 @@ import pandas as pd
 
 from dfworkbench.datasets.audit.audit import KINDS, RED
 
-AUDIT_KEY = "audit"  # in the provenance of a checkpoint
-LEAKY_START_KEY = "leak_note"  # in the provenance's entry of another run that this one was made from
+AUDIT_KEY = "audit"  # key in the provenance of a checkpoint
+LEAKY_START_KEY = "leak_note"  # key in the provenance entry of another run that this one was made from
 NOTE_COLUMN = "note"
 _LEAKY = "Trained on a leaky table"
 
 
 def run_note(metadata: Mapping[str, Any]) -> str:
-    """All warnings for the results of a checkpoint; "" where its splits were clean, or nobody looked."""
+    """All warnings for the results of a checkpoint; "" if its splits were clean or not checked."""
     return " ".join(filter(None, [leak_note(metadata), unknown_note(metadata)]))
 
 
 def unknown_note(metadata: Mapping[str, Any]) -> str:
-    """What is said of imported weights; "" for runs that were trained here.
+    """Note on the training data of imported weights; "" for runs trained here.
 
-    For a published detector with a card, what its authors trained it on and its caveats; for others, that their training data
+    For a published detector with a card: what its authors trained it on, and its caveats. For others: that the training data
     are not on record.
     """
     source = source_of(metadata)
@@ -41,7 +41,7 @@ def unknown_note(metadata: Mapping[str, Any]) -> str:
 
 
 def source_of(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What the record of weights says of the file they were imported from; empty for runs that were trained here."""
+    """Record of the file that weights were imported from; empty for runs trained here."""
     record = metadata.get("provenance")
     source = (record if isinstance(record, Mapping) else metadata).get("source")
     return source if isinstance(source, Mapping) else {}
@@ -59,13 +59,13 @@ def _published_note(card: Mapping[str, Any]) -> str:
 
 
 def leak_note(metadata: Mapping[str, Any]) -> str:
-    """The sentence for a checkpoint's record; "" where its splits were clean, or nobody looked."""
+    """The leakage warning from a checkpoint's record; "" if its splits were clean or not checked."""
     record = metadata.get("provenance")
     return provenance_note(record) if isinstance(record, Mapping) else ""
 
 
 def provenance_note(record: Mapping[str, Any]) -> str:
-    """The sentence for the provenance of a run."""
+    """The leakage warning from the provenance of a run."""
     audit = record.get(AUDIT_KEY)
     if isinstance(audit, Mapping) and audit.get("verdict") == RED:
         counts = ", ".join(
@@ -81,12 +81,12 @@ def provenance_note(record: Mapping[str, Any]) -> str:
 
 
 def with_note(scores: pd.DataFrame, note: str) -> pd.DataFrame:
-    """A score table that says it; unchanged where there is nothing to say."""
+    """Add a note to a score table; unchanged if the note is empty."""
     return scores.assign(**{NOTE_COLUMN: note}) if note else scores
 
 
 def table_note(scores: pd.DataFrame) -> str:
-    """What a score table says of itself."""
+    """The notes in a score table."""
     if NOTE_COLUMN not in scores:
         return ""
     return " ".join(sorted({str(note) for note in scores[NOTE_COLUMN].dropna() if note}))

@@ -1,7 +1,7 @@
 """Leakage audit of tables and files: people, source videos, pairs, paths and file contents in more than one split.
 
-Every function returns a table of `LEAK_COLUMNS`, one row per thing and pair of splits, with one video of each side. Files
-without a split take no part. Pictures are compared in `frame_leaks`.
+Every function returns a table of `LEAK_COLUMNS`, one row per leaking item and pair of splits, with one example video from each
+split. Files without a split are skipped. Pictures are compared in `frame_leaks`.
 """
 
 import hashlib
@@ -24,14 +24,14 @@ def leak_rows(rows: list[tuple[str, ...]]) -> pd.DataFrame:
 
 
 def shared_identities(videos: pd.DataFrame) -> pd.DataFrame:
-    """People (carriers, donors) and groups that stand in more than one split: kind "identity"."""
+    """People (carriers, donors) and groups in more than one split: kind "identity"."""
     used = _split(videos)
     parts = [used[["video_id", "split"]].assign(thing=used[name]) for name in ("carrier", "donor", "group")]
     return _shared("identity", pd.concat(parts).drop_duplicates())
 
 
 def shared_sources(videos: pd.DataFrame) -> pd.DataFrame:
-    """Genuine videos that fakes of more than one split were made from: kind "source"."""
+    """Genuine videos that are the source of fakes in more than one split: kind "source"."""
     used = _split(videos)
     fakes = used[used["label"] == FAKE]
     return _shared("source", fakes[["video_id", "split"]].assign(thing=fakes["genuine_id"]))
@@ -45,10 +45,10 @@ def shared_paths(videos: pd.DataFrame) -> pd.DataFrame:
 
 
 def crossing_pairs(videos: pd.DataFrame) -> pd.DataFrame:
-    """Fakes whose genuine video, or a genuine video of whose carrier or donor, is in another split: kind "pair".
+    """Fakes with their genuine video, or one of their carrier or donor, in another split: kind "pair".
 
     Returns:
-        One row per fake, role and other split; of several genuine videos of a person the first by name.
+        One row per fake, role and other split; of a person's genuine videos, the first by name.
     """
     used = _split(videos)
     fakes, real = used[used["label"] == FAKE], used[used["label"] == REAL]
@@ -65,7 +65,7 @@ def crossing_pairs(videos: pd.DataFrame) -> pd.DataFrame:
         pairs = left.merge(right.drop_duplicates(["thing", "split_b"]), on="thing")
         for row in pairs[pairs["split_a"] != pairs["split_b"]].itertuples(index=False):
             pair = (row.split_a, row.video_a, row.split_b, row.video_b)
-            if found.setdefault(pair, role) == role:  # the genuine video is one of its carrier too
+            if found.setdefault(pair, role) == role:  # the genuine video also shows the carrier
                 rows.append(("pair", *pair, f"the second is the {role}"))
     return leak_rows(rows)
 
@@ -73,8 +73,8 @@ def crossing_pairs(videos: pd.DataFrame) -> pd.DataFrame:
 def same_files(videos: pd.DataFrame, root: Path) -> pd.DataFrame:
     """Files of more than one split with the same content: kind "content".
 
-    Only files of equal length are read, so a data set without copies costs one look at each file's size. A folder of frames
-    counts as the list of its files. What is not there is left out.
+    Only files of equal size are read, so a data set without copies costs one stat call per file. A folder of frames counts as
+    the list of its files. Missing files are skipped.
     """
     used = _split(videos)
     sizes = {video: _length(root / path) for video, path in zip(used["video_id"], used["path"], strict=True)}
@@ -90,7 +90,7 @@ def _split(videos: pd.DataFrame) -> pd.DataFrame:
 
 
 def _shared(kind: str, rows: pd.DataFrame, short: int | None = None) -> pd.DataFrame:
-    """Things in more than one split: rows with video_id, split and thing; "" is no thing."""
+    """Items in more than one split, from rows with video_id, split and item; "" is not an item."""
     rows = rows[rows["thing"] != ""]
     spread = rows[rows.groupby("thing")["split"].transform("nunique") > 1]
     found = []

@@ -1,7 +1,7 @@
-"""Training on a red audit is refused unless the settings allow it; the run then carries a warning.
+"""Leakage gate: training on a red audit is refused unless the settings allow it; the run then carries a warning.
 
-Tables are audited before every run. Pictures are not read here, which would take longer than many a training run on a small set;
-what `DataSet.run_audit` found in them counts as long as the tables are the same.
+Tables are audited before every run. Pictures are not read here, because that would take longer than many training runs on small
+sets; the findings of `DataSet.run_audit` count as long as the tables are unchanged.
 """
 
 from collections.abc import Mapping
@@ -16,14 +16,14 @@ _SHOWN = 5
 
 
 def audited(data: DataSet, *, leaky: bool) -> dict[str, Any]:
-    """The audit of a data set as an entry of a run's provenance.
+    """Audit a data set and return the entry for a run's provenance.
 
     Args:
         data: What the run is trained on.
-        leaky: Go on although the audit is red.
+        leaky: Train even if the audit is red.
 
     Raises:
-        SplitLeakError: It is red, naming what was found.
+        SplitLeakError: The audit is red; the message names the leaks.
     """
     found = data.audit
     if found.verdict == RED and not leaky:
@@ -32,7 +32,7 @@ def audited(data: DataSet, *, leaky: bool) -> dict[str, Any]:
 
 
 def keep_red(stored: Mapping[str, Any], record: dict[str, Any]) -> dict[str, Any]:
-    """The provenance `record`, in which a run whose `stored` provenance is red stays red, whatever the tables are now."""
+    """The provenance `record`; a run whose `stored` provenance is red stays red, even if the tables have changed."""
     before = stored.get(AUDIT_KEY)
     was_red = isinstance(before, Mapping) and before.get("verdict") == RED
     now_red = record.get(AUDIT_KEY, {}).get("verdict") == RED

@@ -1,4 +1,4 @@
-"""Blending one picture into another: by a soft mask, or by Poisson's equation (Pérez et al., SIGGRAPH 2003)."""
+"""Blend one picture into another: alpha blending with a soft mask, or Poisson blending (Pérez et al., SIGGRAPH 2003)."""
 
 import cv2
 import numpy as np
@@ -8,12 +8,12 @@ from dfworkbench.datasets.facial_swap.masks import Mask, grow, mask_box
 from dfworkbench.datasets.facial_swap.poisson import poisson_change
 from dfworkbench.datasets.facial_swap.ssim import Pixels
 
-_ROUNDING = 1e-3  # levels; a share of 1, or a change of 0, may come out a little below
-_LEAST_PX = 3  # of a rectangle that is more than its border
+_ROUNDING = 1e-3  # levels; an alpha of 1, or a change of 0, may come out slightly too low
+_LEAST_PX = 3  # smallest rectangle that is more than its border
 
 
 def blend_alpha(foreground: Pixels, background: Pixels, soft: NDArray[np.float32]) -> Pixels:
-    """`soft` x foreground + (1 - soft) x background, cut to whole levels.
+    """Alpha blending, `soft` x foreground + (1 - soft) x background, truncated to whole levels.
 
     Args:
         foreground: `(H, W, 3)` uint8.
@@ -28,7 +28,7 @@ def blend_alpha(foreground: Pixels, background: Pixels, soft: NDArray[np.float32
 
 
 def mix(foreground: Pixels, background: Pixels, soft: NDArray[np.float32]) -> NDArray[np.float32]:
-    """`blend_alpha` before levels are cut to whole ones."""
+    """`blend_alpha` before truncation to whole levels."""
     share = cv2.cvtColor(soft, cv2.COLOR_GRAY2RGB)
     mixed = cv2.subtract(foreground, background, dtype=cv2.CV_32F)
     mixed *= share
@@ -37,15 +37,15 @@ def mix(foreground: Pixels, background: Pixels, soft: NDArray[np.float32]) -> ND
 
 
 def blend_poisson(foreground: Pixels, background: Pixels, mask: Mask) -> Pixels | None:
-    """Paste the gradients of the foreground inside the mask, and solve for the levels; cut to whole levels.
+    """Paste the gradients of the foreground inside the mask and solve for the levels, truncated to whole levels.
 
     Args:
         foreground: `(H, W, 3)` uint8.
         background: The same shape; not changed.
-        mask: `(H, W)`, 0..255; pasted where it is at least half.
+        mask: `(H, W)`, 0..255; pasted where at least half.
 
     Returns:
-        `(H, W, 3)` uint8, or None where the mask has no inside.
+        `(H, W, 3)` uint8, or None if the mask has no interior.
     """
     whole = _binary(mask)
     box = mask_box(whole)
@@ -60,10 +60,10 @@ def blend_poisson(foreground: Pixels, background: Pixels, mask: Mask) -> Pixels 
 
 
 def blend_poisson_at(foreground: Pixels, background: Pixels, mask: Mask, centre: tuple[int, int]) -> Pixels | None:
-    """As `blend_poisson`, by OpenCV, with the centre of the mask's bounding rectangle moved to `centre`, x and y.
+    """Like `blend_poisson`, with OpenCV, moving the centre of the mask's bounding rectangle to `centre` (x, y).
 
     Returns:
-        None where OpenCV cannot do it: an empty mask, or a place that leaves the picture.
+        None if OpenCV cannot do it: the mask is empty, or its new position extends beyond the picture.
     """
     try:
         cloned = cv2.seamlessClone(foreground, background, _binary(mask), centre, cv2.NORMAL_CLONE)

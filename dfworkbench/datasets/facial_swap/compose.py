@@ -1,4 +1,4 @@
-"""Makes one facial swap in the frame, before the face is aligned: kind, mask, blending."""
+"""Make one facial swap in the frame, before alignment: kind, mask, blending."""
 
 from enum import IntEnum
 from typing import NamedTuple
@@ -26,11 +26,11 @@ class SwapKind(IntEnum):
     """What was done to a sample."""
 
     REAL = 0  #: the file is real
-    PLAIN = 1  #: a fake as it is
-    GLOBAL_GENUINE_ON_FAKE = 2  #: the genuine face laid over the fake frame
-    GLOBAL_FAKE_ON_GENUINE = 3  #: the fake face laid over the genuine frame
-    PARTIAL = 4  #: one window of the fake laid over the genuine frame
-    FAILED = 5  #: a partial swap was tried in vain; a fake as it is
+    PLAIN = 1  #: an unchanged fake
+    GLOBAL_GENUINE_ON_FAKE = 2  #: the genuine face pasted onto the fake frame
+    GLOBAL_FAKE_ON_GENUINE = 3  #: the fake face pasted onto the genuine frame
+    PARTIAL = 4  #: one window of the fake pasted onto the genuine frame
+    FAILED = 5  #: a partial swap failed; an unchanged fake
 
 
 class Swap(NamedTuple):
@@ -38,11 +38,11 @@ class Swap(NamedTuple):
 
     Attributes:
         image: `(H, W, 3)` uint8 RGB.
-        background: `(H, W, 3)`: the frame that was pasted into; the image itself where nothing was.
-        mask: `(H, W)` float32, 0..1: how much of the other frame was asked for.
+        background: `(H, W, 3)`: the frame that was pasted into; the image itself if nothing was pasted.
+        mask: `(H, W)` float32, 0..1: requested weight of the other frame.
         kind: What was done.
-        window: Height and width of a partial swap's window, in pixels of a crop of 224; otherwise None.
-        poisson: Whether Poisson's equation was solved; otherwise shares were mixed.
+        window: Height and width of a partial swap's window, in pixels of a 224 px crop; otherwise None.
+        poisson: Whether Poisson blending was used; otherwise alpha blending.
     """
 
     image: Pixels
@@ -60,15 +60,15 @@ def swap(
     rng: np.random.Generator,
     settings: SwapSettings | None = None,
 ) -> Swap:
-    """Draw and make one swap between a fake and the genuine frame it was made from.
+    """Draw and make one random swap between a fake and the genuine frame it was made from.
 
     Args:
         fake: `(H, W, 3)` uint8 RGB; not changed.
-        genuine: The same moment of the video that was forged (in the names of FaceForensics++ the first number, whose frames
-            agree with the fake pixel by pixel outside the face); of another size, it is resized. Without it, nothing is done.
+        genuine: The same moment of the video that was forged (in FaceForensics++ names the first number, whose frames match the
+            fake pixel by pixel outside the face); resized if its size differs. Without it, nothing is done.
         landmarks: `(81, 2)` of the fake's face, in pixels.
-        rng: The only source of randomness.
-        settings: What is swapped how often.
+        rng: Random generator, the only source of randomness.
+        settings: Which swaps are made, and how often.
 
     Returns:
         The swap; its image is the fake itself for the kinds PLAIN and FAILED.
@@ -95,7 +95,7 @@ def swap_window(
     poisson: bool,
     settings: SwapSettings,
 ) -> Swap:
-    """Lay the window in which both differ most from the fake over the genuine frame; as `swap`."""
+    """Paste the window in which both differ most from the fake onto the genuine frame; see `swap`."""
     height, width = fake.shape[:2]
     x0, y0, x1, y1 = face_cut(landmarks, height, width)
     hull, cut = hull_mask(landmarks, height, width), np.s_[y0:y1, x0:x1]
@@ -116,7 +116,7 @@ def _swap_face(
     settings: SwapSettings,
     rng: np.random.Generator,
 ) -> Swap:
-    """Lay one face over the other frame."""
+    """Paste one face onto the other frame."""
     height, width = fake.shape[:2]
     mask: Mask = hull_mask(landmarks, height, width)
     distorted = rng.random() < settings.elastic
@@ -127,7 +127,7 @@ def _swap_face(
 
 
 def _distort(mask: NDArray[np.uint8], settings: SwapSettings, rng: np.random.Generator) -> NDArray[np.float32]:
-    """The mask with a random outline."""
+    """Distort the outline of the mask at random."""
     low, high = settings.elastic_amplitude
     amplitude = float(rng.integers(low, high + 1))
     if not settings.released:
@@ -148,7 +148,7 @@ def _blend(
     poisson: bool,
     settings: SwapSettings,
 ) -> Swap:
-    """By Poisson's equation if asked for and possible, otherwise by shares."""
+    """Poisson blending if requested and possible, otherwise alpha blending."""
     if poisson:
         if settings.released:
             cloned = blend_poisson_at(foreground, background, mask, _released_centre(mask))
@@ -161,7 +161,7 @@ def _blend(
 
 
 def _released_centre(mask: Mask) -> tuple[int, int]:
-    """The centre of the mask as (y, x), where OpenCV wants (x, y): the released code's slip."""
+    """The centre of the mask as (y, x) where OpenCV expects (x, y), reproducing a bug of the released code."""
     x0, y0, x1, y1 = mask_box(mask) or (0, 0, 1, 1)
     return (y0 + y1 - 1) // 2, (x0 + x1 - 1) // 2
 
@@ -173,5 +173,5 @@ def _draw_kind(settings: SwapSettings, rng: np.random.Generator) -> SwapKind:
 
 
 def untouched(image: Pixels, kind: SwapKind) -> Swap:
-    """No swap at all."""
+    """A swap result without any swap."""
     return Swap(image, image, np.zeros(image.shape[:2], np.float32), kind, None, False)

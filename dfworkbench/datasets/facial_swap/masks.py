@@ -11,10 +11,10 @@ from dfworkbench.core.errors import ParameterError
 Box = tuple[int, int, int, int]  #: x0, y0, x1, y1 in pixels
 Mask = NDArray[np.uint8] | NDArray[np.float32]  #: `(H, W)`, 0..255
 
-#: Height of a picture in which the published amplitudes move an outline as far, seen from the face, as they do in whole frames.
+#: Height of a picture in which the published amplitudes move an outline as far, relative to the face, as in whole frames.
 REFERENCE_HEIGHT_PX = 384
-_TRUNCATE = 4.0  # where SciPy ends a Gaussian, in sigmas
-_FARTHEST = 6.0  # standard deviations of a displacement; one in 5e8 is farther
+_TRUNCATE = 4.0  # truncation of a Gaussian in SciPy, in sigmas
+_FARTHEST = 6.0  # standard deviations of a displacement; one in 5e8 exceeds it
 
 
 def hull_mask(landmarks: ArrayLike, height: int, width: int) -> NDArray[np.uint8]:
@@ -33,13 +33,13 @@ def window_mask(box: Box, height: int, width: int) -> NDArray[np.float32]:
 
 
 def mask_box(mask: Mask) -> Box | None:
-    """The smallest box that holds all of a mask above 0; None for an empty mask."""
+    """The bounding box of a mask above 0; None for an empty mask."""
     x, y, w, h = cv2.boundingRect((mask > 0).view(np.uint8))
     return (x, y, x + w, y + h) if w else None
 
 
 def grow(box: Box, by: int, height: int, width: int) -> tuple[slice, slice]:
-    """Rows and columns of a box that is `by` pixels larger to every side, inside the picture."""
+    """Rows and columns of a box enlarged by `by` pixels on every side, clipped to the picture."""
     x0, y0, x1, y1 = box
     return slice(max(y0 - by, 0), min(y1 + by, height)), slice(max(x0 - by, 0), min(x1 + by, width))
 
@@ -48,29 +48,28 @@ def soften(mask: Mask) -> NDArray[np.float32]:
     """Soft edges by a Gaussian of 5 x 5 pixels with sigma 3; 0..1."""
     soft = np.zeros(mask.shape, np.float32)
     if box := mask_box(mask):
-        region = grow(box, 4, *mask.shape)  # 2 for the edge, 2 that stay 0: the border of the region must not be seen
+        region = grow(box, 4, *mask.shape)  # 2 for the edge, 2 stay 0 to hide the border of the region
         soft[region] = cv2.GaussianBlur(mask[region], (5, 5), 3)
         soft[region] /= np.float32(255)
     return soft
 
 
 def elastic(mask: NDArray[np.uint8], noise: NDArray, amplitude: float, sigma: float) -> NDArray[np.float32]:
-    """Distort a mask: each pixel is read at a place that a smooth random field has moved.
+    """Elastic distortion of a mask: each pixel is read at a position displaced by a smooth random field.
 
     Args:
         mask: `(H, W)` uint8.
         noise: `(2, H, W)` white noise, -1..1; the first field moves along x, the second along y.
-        amplitude: Factor of the smoothed noise, which then is in pixels; their standard deviation is about
-            0.163 amplitude / sigma.
+        amplitude: Factor that scales the smoothed noise to pixels; its standard deviation is then about 0.163 amplitude / sigma.
         sigma: Standard deviation of the Gaussian that smooths the noise, in pixels.
 
     Returns:
-        `(H, W)`, 0..255, bilinear between pixels, 0 from outside.
+        `(H, W)`, 0..255, bilinear between pixels, 0 outside.
     """
     moved = np.zeros(mask.shape, np.float32)
     if (box := mask_box(mask)) is None:
         return moved
-    # only where the mask can come to lie; the field is evaluated nowhere else
+    # evaluate the field only where the mask can move to
     farthest = int(np.ceil(_FARTHEST * abs(amplitude) / np.sqrt(12 * np.pi) / sigma)) + 2
     region = rows, columns = grow(box, farthest, *mask.shape)
     dx, dy = (smooth_field(field, sigma, rows, columns) for field in noise)
@@ -91,7 +90,7 @@ def smooth_field(noise: NDArray, sigma: float, rows: slice, columns: slice) -> N
 
 @lru_cache(maxsize=32)
 def _gaussian(size: int, sigma: float) -> NDArray[np.float32]:
-    """The Gaussian filter of a line of `size` values as a matrix, `(size, size)`; borders mirrored with their last value."""
+    """The Gaussian filter of a line of `size` values as a matrix, `(size, size)`; borders mirrored, repeating the last value."""
     reach = int(_TRUNCATE * sigma + 0.5)
     if reach > size:
         raise ParameterError(
@@ -100,7 +99,7 @@ def _gaussian(size: int, sigma: float) -> NDArray[np.float32]:
         )
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
     padded = np.pad((kernel / kernel.sum()).astype(np.float32), size - 1)
-    # row i holds the kernel from place i on, over the line with `reach` mirrored values at both ends
+    # row i holds the kernel from index i on, over the line with `reach` mirrored values at both ends
     wide = np.lib.stride_tricks.sliding_window_view(padded, size + 2 * reach)[::-1]
     matrix = wide[:, reach : reach + size].copy()
     matrix[:, :reach] += wide[:, :reach][:, ::-1]

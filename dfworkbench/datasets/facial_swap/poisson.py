@@ -1,12 +1,12 @@
-"""Poisson blending (Pérez et al., SIGGRAPH 2003) of a region that stays where it is, as OpenCV's `seamlessClone` defines it.
+"""Poisson blending (Pérez et al., SIGGRAPH 2003) in place, as defined by OpenCV's `seamlessClone`.
 
 With e = foreground - background, the change v of the background solves, inside the bounding rectangle of the mask,
 
     Laplace v = div(m grad e),   v = 0 on the border of the rectangle,
 
-where m is the mask, eroded by three pixels, 0 outside the rectangle. On a rectangle a sine transform makes the equation
-diagonal. The transforms are products with dense matrices, which beat OpenCV's Fourier transforms at the size of a face, whatever
-its prime factors.
+where m is the mask, eroded by three pixels, 0 outside the rectangle. On a rectangle a sine transform diagonalises the equation.
+The transforms are products with dense matrices, which are faster than OpenCV's Fourier transforms at the size of a face,
+whatever its prime factors.
 """
 
 from functools import lru_cache

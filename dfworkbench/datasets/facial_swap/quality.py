@@ -1,7 +1,7 @@
 """Quality augmentation of the facial swap: compression, levels, noise, colour, blur, resolution.
 
-Probabilities and amounts are those of CADDM's released code (Dong et al., CVPR 2023). Every step gives whole levels, so that
-most of them are tables of 256 values.
+Probabilities and amounts are those of CADDM's released code (Dong et al., CVPR 2023). Every step returns whole levels, so most
+steps are look-up tables of 256 values.
 """
 
 from collections.abc import Callable
@@ -25,13 +25,13 @@ Step = Callable[[Pixels, np.random.Generator], Pixels]
 def change_quality(
     image: Pixels, settings: QualitySettings, rng: np.random.Generator, *, rescale: bool = True
 ) -> Pixels:
-    """Degrade and recolour a picture.
+    """Degrade and recolour a picture at random.
 
     Args:
         image: `(H, W, 3)` uint8 RGB; not changed.
-        settings: How often each step is taken.
+        settings: How often each step is applied.
         rng: The only source of randomness.
-        rescale: Whether the last step is taken at all; the released code throws its result away.
+        rescale: Whether the last step is applied; the released code discards its result.
 
     Returns:
         `(H, W, 3)` uint8.
@@ -55,25 +55,25 @@ def change_quality(
 
 
 def spread_levels(image: Pixels) -> Pixels:
-    """Levels from the least to the largest spread to 0..255 (the largest comes out a little lower)."""
+    """Contrast stretching: levels from the smallest to the largest are spread to 0..255 (the largest comes out slightly lower)."""
     low, high, _, _ = cv2.minMaxLoc(image.reshape(len(image), -1))
     return apply_levels(image, (_LEVELS - low) / (high - low + 1) * 255)
 
 
 def change_gamma(image: Pixels, gamma: float) -> Pixels:
-    """255 (level / 255)^(1 / gamma), cut to whole levels."""
+    """255 (level / 255)^(1 / gamma), truncated to whole levels."""
     return apply_levels(image, np.floor(255 * (_LEVELS / 255) ** (1 / gamma)))
 
 
 def mix_tone(image: Pixels, colour: ArrayLike, weight: float) -> Pixels:
-    """A share `weight`, 0..1, of one colour `(3,)` in every pixel, cut to whole levels."""
+    """Mix one colour `(3,)` into every pixel with `weight`, 0..1, truncated to whole levels."""
     return apply_levels(
         image, np.floor((1 - weight) * _LEVELS[:, None] + weight * np.asarray(colour, dtype=np.float64))
     )
 
 
 def motion_kernel(angle_deg: int, length: int) -> NDArray[np.float32]:
-    """A line of `length` pixels from the middle of a square kernel; its sum is 1."""
+    """Motion blur kernel: a line of `length` pixels from the centre of a square, with sum 1."""
     angle = np.deg2rad(angle_deg)
     x, y = length * np.cos(angle), length * np.sin(angle)
     # the margin keeps 2 x 5 x sin 90° from becoming 9.99…
@@ -104,7 +104,7 @@ def _colour(image: Pixels, rng: np.random.Generator) -> Pixels:
 
 def _motion(image: Pixels, rng: np.random.Generator) -> Pixels:
     kernel = motion_kernel(int(rng.integers(360)), int(rng.integers(1, 11)))
-    # only what is not 0, which is a quarter of the kernel at most: below 11 x 11, OpenCV needs no Fourier transform
+    # only the non-zero part, at most a quarter of the kernel: below 11 x 11, OpenCV needs no Fourier transform
     centre = len(kernel) // 2
     x, y, w, h = cv2.boundingRect((kernel > 0).view(np.uint8))
     part = kernel[y : y + h, x : x + w]
@@ -123,7 +123,7 @@ def _noise(image: Pixels, rng: np.random.Generator) -> Pixels:
 
 @lru_cache(maxsize=32)
 def _noise_table(sigma: int) -> NDArray[np.int16]:
-    """Quantiles of a normal distribution in whole levels: a sixth of the time of drawing normal numbers and rounding them."""
+    """Quantiles of a normal distribution in whole levels, six times as fast as drawing normal numbers and rounding them."""
     return np.rint(sigma * ndtri((np.arange(_TABLE) + 0.5) / _TABLE)).astype(np.int16)
 
 

@@ -1,4 +1,4 @@
-"""Structural dissimilarity of two pictures per pixel: DSSIM = (1 - SSIM) / 2 (Wang et al., IEEE TIP 2004)."""
+"""Per-pixel structural dissimilarity, DSSIM = (1 - SSIM) / 2 (Wang et al., IEEE TIP 2004)."""
 
 import cv2
 import numpy as np
@@ -19,7 +19,7 @@ def dssim(a: Pixels, b: Pixels) -> NDArray[np.float32]:
 
         DSSIM = (n vd + D² (vs + vd + 2 C2) / 2) / (2 (n + D²) (vs + vd + 2 C2) / 2),   n = (S² - D²) / 2 + C1,
 
-    which is the same number without the difference of almost equal ones: single precision is enough, and equal pictures give
+    an equivalent form without the difference of nearly equal numbers: single precision is enough, and equal pictures give
     exactly 0.
 
     Args:
@@ -29,14 +29,14 @@ def dssim(a: Pixels, b: Pixels) -> NDArray[np.float32]:
     Returns:
         `(H, W, 3)`, 0..1.
     """
-    # around 0, where squares are small: they lose less in single precision
+    # centred on 0, so that squares are small and lose less in single precision
     total = np.asarray(cv2.add(a, b, dtype=cv2.CV_32F), dtype=np.float32)
     total -= 255
     difference = np.asarray(cv2.subtract(a, b, dtype=cv2.CV_32F), dtype=np.float32)
     mean_s, mean_d = _smooth(total), _smooth(difference)
     structure, var_d = _variance(total, mean_s), _variance(difference, mean_d)
     mean_s += 255
-    # in place from here on: fresh memory costs more than the arithmetic
+    # in place from here on: allocating memory costs more than the arithmetic
     d2 = np.multiply(mean_d, mean_d, out=mean_d)
     structure += var_d
     structure *= 0.5

@@ -16,18 +16,18 @@ from dfworkbench.datasets.sample import FaceSample
 from dfworkbench.faces.alignment import align, alignment_matrix
 from dfworkbench.faces.dense import fit_dense
 
-_FARTHEST = 4.0  # standard deviations of the size: a normal number has no bounds, the size of a face needs one
+_FARTHEST = 4.0  # standard deviations: bounds the normally distributed face size
 
 
 class FacialSwap:
-    """Multi-scale facial swap: fakes with a known place of forgery (Dong et al., CVPR 2023).
+    """Multi-scale facial swap: fakes with a known location of the forgery (Dong et al., CVPR 2023).
 
-    A `dfworkbench.datasets.sample.Transform` for single frames of a detector whose InputSpec is aligned by five points.
+    A `dfworkbench.datasets.sample.Transform` for single frames, for detectors whose InputSpec aligns by five points.
 
     Attributes:
-        settings: What is swapped how often, and how crop and quality are changed.
-        needs_genuine: Unless nothing is ever swapped.
-        with_masks: Whether samples bear the mask of what was swapped in, for figures.
+        settings: Which swaps are made how often, and how crop and quality are changed.
+        needs_genuine: True unless all swap shares are 0.
+        with_masks: Whether samples include the mask of the swapped-in region, for figures.
     """
 
     def __init__(self, settings: SwapSettings | None = None, *, with_masks: bool = False) -> None:
@@ -39,14 +39,14 @@ class FacialSwap:
         """Swap, align, mirror and degrade one sample.
 
         Args:
-            sample: One frame. A fake without its genuine frame stays as it is; dense landmarks that are missing are guessed
-                from the five.
+            sample: One frame. A fake without its genuine frame stays unchanged; missing dense landmarks are estimated from the
+                five points.
             rng: The only source of randomness.
 
         Returns:
             `images`: `(1, S, S, 3)` uint8 RGB. `window`: `(4,)` float32, x0, y0, x1, y1 of a partial swap in 0..1 of the crop,
-            otherwise NaN; that all of a fake is fake is not repeated. `swap`: a `SwapKind` as an int. `mask`, if asked for:
-            `(S, S)` uint8, 255 where the other frame was laid in.
+            otherwise NaN; the box of a whole fake is not included. `swap`: a `SwapKind` as an int. `mask`, if requested: `(S,
+            S)` uint8, 255 where the other frame was pasted.
 
         Raises:
             ParameterError: The sample is a clip, or the detector's crops are not aligned by five points.
@@ -62,7 +62,7 @@ class FacialSwap:
         crop, window, kind = _finish(made, fake, matrix, sample.spec.size_px)
         mask = _mask(made, kind, matrix, sample.spec.size_px) if self.with_masks else None
         if settings.released:
-            window = window[[1, 0, 3, 2]]  # rows taken for columns
+            window = window[[1, 0, 3, 2]]  # rows read as columns
         elif rng.random() < settings.flip:
             crop, window = _mirrored(crop, window)
             mask = None if mask is None else mask[:, ::-1]
@@ -74,7 +74,7 @@ class FacialSwap:
 def _finish(
     made: Swap, fake: Pixels, matrix: NDArray[np.float64], size_px: int
 ) -> tuple[Pixels, NDArray[np.float32], SwapKind]:
-    """The aligned crop, its window in 0..1, and what was done; the fake, if nothing is to be seen of a partial swap."""
+    """The aligned crop, its window in 0..1, and the swap; the unchanged fake if a partial swap is not visible."""
     crop, nowhere = align(made.image, matrix, size_px), np.full(4, np.nan, np.float32)
     if made.window is None:
         return crop, nowhere, made.kind
@@ -92,13 +92,13 @@ def _mask(made: Swap, kind: SwapKind, matrix: NDArray[np.float64], size_px: int)
 def draw_alignment(
     five: NDArray[np.float64], size_px: int, crop_scale: float, settings: CropSettings, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """A random change of the aligned crop, as the `(3, 3)` matrix of `faces.alignment.alignment_matrix`.
+    """Draw a random alignment, as the `(3, 3)` matrix of `faces.alignment.alignment_matrix`.
 
     Args:
         five: `(5, 2)` pixels of the picture.
         size_px: Side of the crop.
-        crop_scale: As in the InputSpec; a larger one makes faces smaller.
-        settings: How much is changed.
+        crop_scale: As in the InputSpec; larger values make faces smaller.
+        settings: Strength of the changes.
         rng: The only source of randomness.
     """
     scale = settings.scale + settings.scale_spread * float(np.clip(rng.standard_normal(), -_FARTHEST, _FARTHEST))
@@ -150,7 +150,7 @@ def _in_crop(sample: FaceSample) -> tuple[Pixels, Pixels | None, NDArray[np.floa
 def _halve(
     fake: Pixels, genuine: Pixels | None, five: NDArray[np.float64], dense: NDArray[np.float64], *, whole: bool
 ) -> tuple[Pixels, Pixels | None, NDArray[np.float64], NDArray[np.float64]]:
-    """Everything at half the resolution; `whole` cuts the dense landmarks to whole pixels."""
+    """Everything at half the resolution; `whole` truncates the dense landmarks to whole pixels."""
     half = dense / 2
     return (_half(fake), None if genuine is None else _half(genuine), five / 2, np.trunc(half) if whole else half)
 
@@ -162,6 +162,6 @@ def _half(image: Pixels) -> Pixels:
 
 
 def _mirrored(crop: Pixels, window: NDArray[np.float32]) -> tuple[Pixels, NDArray[np.float32]]:
-    """Left and right exchanged, in the window too."""
+    """Mirror a crop left to right, with its window."""
     x0, y0, x1, y1 = window
     return np.asarray(cv2.flip(crop, 1), dtype=np.uint8), np.array([1 - x1, y0, 1 - x0, y1], np.float32)

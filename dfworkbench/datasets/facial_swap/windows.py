@@ -1,4 +1,4 @@
-"""Windows of a partial swap: where fake and genuine differ most, in the frame and in the finished crop."""
+"""Windows of a partial swap: find where fake and genuine differ most, in the frame and in the finished crop."""
 
 import cv2
 import numpy as np
@@ -7,17 +7,17 @@ from numpy.typing import ArrayLike, NDArray
 from dfworkbench.datasets.facial_swap.masks import Box, grow, mask_box
 from dfworkbench.datasets.facial_swap.ssim import REACH_PX, Pixels, dssim
 
-CANVAS_PX = 224  #: the crop that windows, step and threshold are given for
+CANVAS_PX = 224  #: size of the crop that windows, step and threshold refer to
 _MARGIN = 1.2
-_STEPS = 5  # of a window over the face, per side
-_STEP_PX = 44  # over the finished crop
-_VISIBLE = 1e-3  # DSSIM of a changed value
-_LEAST_CHANGED = 3 * 40 * 40  # values of a crop of 224 px
+_STEPS = 5  # steps of a window over the face, per side
+_STEP_PX = 44  # step over the finished crop
+_VISIBLE = 1e-3  # DSSIM above which a value counts as changed
+_LEAST_CHANGED = 3 * 40 * 40  # smallest number of changed values in a 224 px crop
 _ONES = np.ones((1, 3), np.float32)
 
 
 def face_cut(landmarks: ArrayLike, height: int, width: int) -> Box:
-    """The box of the landmarks, enlarged by a fifth, inside the picture; of whole pixels."""
+    """The box of the landmarks, enlarged by a fifth and clipped to the picture, in whole pixels."""
     points = np.asarray(landmarks, dtype=np.float64)
     low, size = points.min(axis=0), np.ptp(points, axis=0)
     start = low - size * (_MARGIN - 1) // 2
@@ -42,7 +42,7 @@ def search_window(fake: Pixels, genuine: Pixels, hull: NDArray[np.uint8], nomina
         nominal: Height and width of the window for a cut of 224 px.
 
     Returns:
-        The window in pixels of the cut, or None where nothing differs, or the window does not fit.
+        The window in pixels of the cut, or None if nothing differs or the window does not fit.
     """
     height, width = hull.shape
     size = nominal[0] * height // CANVAS_PX, nominal[1] * width // CANVAS_PX
@@ -59,11 +59,11 @@ def artifact_window(swapped: Pixels, background: Pixels, nominal: tuple[int, int
 
     Args:
         swapped: `(S, S, 3)` uint8, the aligned crop of the swapped picture.
-        background: The aligned crop of the picture that was pasted into; the same pixels where nothing was pasted.
+        background: The aligned crop of the picture that was pasted into; equal pixels where nothing was pasted.
         nominal: Height and width of the window in a crop of 224 px.
 
     Returns:
-        x0, y0, x1, y1 in pixels, on a lattice of 44 px of a crop of 224; None where too little changed to be seen.
+        x0, y0, x1, y1 in pixels, on a grid of 44 px of a 224 px crop; None if too little changed to be visible.
     """
     size_px = swapped.shape[0]
     unit = size_px / CANVAS_PX
@@ -86,7 +86,7 @@ def best_window(values: NDArray[np.float32], size: tuple[int, int], step: tuple[
     Args:
         values: `(H, W)`, not negative.
         size: Height and width of the window.
-        step: Distance of the windows down and to the right.
+        step: Step between windows, down and to the right.
 
     Returns:
         None if no window fits, or all sums are 0.
@@ -98,7 +98,7 @@ def best_window(values: NDArray[np.float32], size: tuple[int, int], step: tuple[
     table = cv2.integral(values, sdepth=cv2.CV_64F)
     top, bottom = table[rows], table[rows + h]
     sums = bottom[:, columns + w] - bottom[:, columns] - top[:, columns + w] + top[:, columns]
-    # rounded: differences of the table are not equal to the last digit where windows are
+    # rounded, because equal windows differ in the last digits of the summed-area table
     best = int(np.argmax(np.round(sums, 6)))
     row, column = divmod(best, len(columns))
     if sums[row, column] <= 1e-6:
@@ -108,5 +108,5 @@ def best_window(values: NDArray[np.float32], size: tuple[int, int], step: tuple[
 
 
 def _channel_sum(values: NDArray) -> NDArray:
-    """The sum of three channels, `(H, W, 3)` to `(H, W)` of the same type; levels end at 255."""
+    """The sum of three channels, `(H, W, 3)` to `(H, W)` of the same type; levels saturate at 255."""
     return np.asarray(cv2.transform(values, _ONES))

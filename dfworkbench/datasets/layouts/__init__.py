@@ -1,4 +1,4 @@
-"""Folder layouts of data sets. `read_layout` turns a folder into a checked video table."""
+"""Folder layouts of data sets: `read_layout` turns a folder into a checked video table."""
 
 import inspect
 from pathlib import Path
@@ -48,21 +48,20 @@ __all__ = ["LAYOUTS", "DataCard", "Layout", "read_layout"]
 
 
 def read_layout(layout: str, root: Path | str, name: str, **options: Any) -> pd.DataFrame:
-    """The video table of the data set that lies at `root`.
+    """The video table of the data set at `root`.
 
-    What lies there and has no row, and what has a row and is not there, is logged, one line per kind. Dense landmarks are found
-    where `landmark_files` says.
+    Files without a row and rows without a file are logged, one line per kind. For dense landmarks see `landmark_files`.
 
     Args:
         layout: A key of `LAYOUTS`.
         root: The folder of the data set.
-        name: What the data set is called from now on; the first part of every video_id.
-        options: `compression` ("raw", "c23", "c40") for layouts that have it; others as the layout's reader says.
+        name: Name of the data set, and first part of every video_id.
+        options: `compression` ("raw", "c23", "c40") for layouts that have it; for others see the layout's reader.
 
     Raises:
         UnknownNameError: The layout does not exist.
-        DataNotFoundError: The folder is missing or holds something else; says what was looked for and what was found.
-        ParameterError: The layout has no such option, or the name makes no folder.
+        DataNotFoundError: The folder is missing or holds something else; the message says what was expected and what was found.
+        ParameterError: The layout has no such option, or the name is not a valid folder name.
     """
     require_name("dataset layout", layout, LAYOUTS)
     require_folder_name("naming a data set", name)

@@ -15,7 +15,7 @@ from dfworkbench.core.names import COMPRESSIONS, FAKE, REAL, SPLITS
 from dfworkbench.datasets.layouts.layout import listed_path
 from dfworkbench.media.foreign import read_json
 
-#: Fake labels of DeepfakeBench that do not say so. FF-SH is another name of FF-FH.
+#: Labels of DeepfakeBench that mean fake without saying so. FF-SH is another name for FF-FH.
 _FAKES = ("ff-df", "ff-f2f", "ff-fs", "ff-nt", "ff-fh", "ff-sh")
 _DRIVE = re.compile(r"^[A-Za-z]:")
 
@@ -24,12 +24,12 @@ class BenchVideo(NamedTuple):
     """An entry of a data set file.
 
     Attributes:
-        name: Of the video.
-        kind: The label as it is written, such as "FF-DF".
+        name: Name of the video.
+        kind: The label as written, such as "FF-DF".
         label: REAL or FAKE.
         split: train, val or test.
-        compression: "" where the file has no such level.
-        path: As listed, with forward slashes: the folder of the frames, or a single file.
+        compression: "" if the file has no compression levels.
+        path: Path as listed, with forward slashes: the folder of the frames, or a single file.
     """
 
     name: str
@@ -46,12 +46,12 @@ class BenchVideo(NamedTuple):
 
 
 class BenchFile:
-    """Entries of a data set file, and what is odd about it.
+    """Entries of a data set file, and problems found in it.
 
     Attributes:
-        videos: Its entries at the wanted compression; a video may stand in several splits.
-        odd: What is wrong with entries that are left out -> their names.
-        compressions: All that the file has.
+        videos: Its entries at the requested compression; a video may be in several splits.
+        odd: Problem of entries that are left out -> their names.
+        compressions: All compression levels in the file.
     """
 
     def __init__(self, file: Path, compression: str) -> None:
@@ -78,7 +78,7 @@ class BenchFile:
                         yield group, split, level
 
     def _video(self, place: str, entry: Any, root: Path) -> BenchVideo | None:
-        """An entry by itself; None, and a note, where it makes no sense."""
+        """Parse an entry; None, with a note, if it is invalid."""
         kind = entry.get("label") if isinstance(entry, dict) else None
         if not isinstance(kind, str):
             self.odd["no label"].append(place)
@@ -110,7 +110,7 @@ def _label(kind: str) -> int | None:
 
 
 def _path(frames: Any, root: Path) -> PurePosixPath | str:
-    """The folder that all frames lie in, or the only file; a text that says why there is none."""
+    """The common folder of all frames, or the only file; else a text that says why there is none."""
     names = [frames] if isinstance(frames, str) else frames
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         return "no frames"

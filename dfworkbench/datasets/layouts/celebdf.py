@@ -1,7 +1,7 @@
 """Celeb-DF v1 and v2 (Li et al., CVPR 2020).
 
 Celeb-real/id0_0000.mp4, YouTube-real/00000.mp4, Celeb-synthesis/id0_id1_0000.mp4 (carrier first, donor second),
-List_of_testing_videos.txt with lines "1 YouTube-real/00170.mp4". Some redistributions insert a level `videos/`.
+List_of_testing_videos.txt with lines "1 YouTube-real/00170.mp4". Some redistributions insert a folder level `videos/`.
 """
 
 import logging
@@ -24,7 +24,7 @@ _TEST_LIST = "List_of_testing_videos.txt"
 def read_celebdf(root: Path, dataset: str) -> list[dict[str, Any]]:
     """Rows for the three folders. Videos of the official list are `test`; the others have no split.
 
-    The label comes from the folder. The flag of the official list is never used: there 1 means *real*.
+    The label comes from the folder, never from the flag in the official list, where 1 means *real*.
 
     Raises:
         DataNotFoundError: There is no such folder, or the official list names none of its videos.
@@ -58,29 +58,29 @@ def read_celebdf(root: Path, dataset: str) -> list[dict[str, Any]]:
 
 
 def _folders(root: Path) -> Iterator[tuple[str, Path]]:
-    """The official folders, in whatever case they are written, by their official names."""
+    """Folders by official name, matched case-insensitively."""
     found = {_SPELLED.get(entry.name.casefold()): entry for entry in sorted(root.iterdir())} if root.is_dir() else {}
     return ((folder, found[folder]) for folder in _FOLDERS if folder in found)
 
 
 def _genuine(stem: str, originals: dict[str, str]) -> str:
-    """Of a fake id0_id1_0000, the path of id0_0000; where it was not downloaded, the place where it would lie."""
+    """For a fake id0_id1_0000, the path of id0_0000; if not downloaded, the path it would have."""
     parts = stem.split("_")
     name = f"{parts[0]}_{parts[-1]}"
     return originals.get(name, f"Celeb-real/{name}.mp4")
 
 
 def identities_of_name(dataset: str, folder: str, stem: str) -> tuple[str, str]:
-    """Carrier and donor ("" for none) of a video of one of the three folders, as its name tells them."""
+    """Carrier and donor ("" for none) of a video in one of the three folders, from its name."""
     parts = stem.split("_")
-    if folder == "YouTube-real":  # one unnamed person a clip
+    if folder == "YouTube-real":  # one unnamed person per clip
         return f"{dataset}/youtube{stem}", ""
     donor = f"{dataset}/{parts[1]}" if folder == "Celeb-synthesis" and len(parts) > 2 else ""
     return f"{dataset}/{parts[0]}", donor
 
 
 def _official_test_list(root: Path, there: dict[str, str]) -> dict[str, str]:
-    """The videos that the official list names, by their keys; none where there is no list."""
+    """The videos in the official list, by key; empty if there is no list."""
     entries = sorted(root.iterdir())
     file = next((entry for entry in entries if entry.name.casefold() == _TEST_LIST.casefold()), None)
     if file is None:
@@ -98,12 +98,12 @@ def _listed(line: str, there: Container[str]) -> tuple[str, str]:
     folder = next((part for part in path.parts if part.casefold() in _SPELLED), None)
     if folder is not None:
         return _key(folder, path.stem), text
-    # a bare name: ids are unique over the folders, the numbers of YouTube-real too
+    # a bare name: ids are unique across folders, including the numbers of YouTube-real
     return next((key for name in _FOLDERS if (key := _key(name, path.stem)) in there), text), text
 
 
 def _key(folder: str, stem: str) -> str:
-    """How videos are compared: without their suffix, since they may have been converted, and in lower case."""
+    """Key for comparing videos: without suffix, since they may have been converted, and in lower case."""
     return f"{folder}/{stem}".casefold()
 
 
@@ -116,7 +116,7 @@ CELEBDF = Layout(
         home="https://github.com/yuezunli/celeb-deepfakeforensics",
         licence="Terms of use by request form; research only.",
         traps=(
-            "Two real folders: with only one of them the classes are not what papers report.",
+            "There are two real folders; with only one, the real class differs from that of published results.",
             "In the official test list 1 means real. Labels here come from the folders.",
             "Nearly all identities are linked through swaps; the official list is meant for testing across sets.",
         ),

@@ -17,12 +17,12 @@ from dfworkbench.media import list_folder
 def read_deeperforensics(root: Path, dataset: str) -> list[dict[str, Any]]:
     """Rows for the manipulated videos.
 
-    The real class of the authors' protocol is the c23 YouTube originals of FaceForensics++, not `source_videos`: read
-    that set as well and use both tables together. Carriers are named `<data set>/000`, like its identities.
+    The real class of the authors' protocol is the c23 YouTube originals of FaceForensics++, not `source_videos`: read that set
+    too and combine both tables. Carriers are named `<data set>/000`, like its identities.
 
     Raises:
         DataNotFoundError: There are no such videos, or the official lists name none of them.
-        TableError: A video stands in two official lists.
+        TableError: A video is in two official lists.
     """
     top = root / "manipulated_videos"
     listing = list_folder(top)

@@ -1,8 +1,8 @@
 """Data sets with the JSON files of DeepfakeBench (Yan et al., NeurIPS 2023), which name frames, labels and splits.
 
 FF-DF.json, Celeb-DF-v2.json, DFD.json …                               beside the folders that they name
-FaceForensics++/manipulated_sequences/Deepfakes/c23/frames/000_003/000.png     listed with either slash
-FaceForensics++/manipulated_sequences/Deepfakes/c23/videos/000_003.mp4         read where the frames are not there
+FaceForensics++/manipulated_sequences/Deepfakes/c23/frames/000_003/000.png     with either slash
+FaceForensics++/manipulated_sequences/Deepfakes/c23/videos/000_003.mp4         read if the frames are missing
 """
 
 import logging
@@ -23,7 +23,7 @@ from dfworkbench.datasets.layouts.layout import DataCard, Layout, leading_parts,
 from dfworkbench.media import VIDEO_SUFFIXES, first_names, is_missing, readable
 
 _log = logging.getLogger(__name__)
-#: Label -> forgery, as the layouts of these data sets call it. Any other label loses its "_fake".
+#: Label -> forgery, as named by the layouts of these data sets. Other labels lose their "_fake".
 _FORGERIES = {
     "FF-DF": "Deepfakes", "FF-F2F": "Face2Face", "FF-FS": "FaceSwap", "FF-NT": "NeuralTextures", "FF-FH": "FaceShifter",
     "FF-SH": "FaceShifter", "DFD_fake": "DeepFakeDetection", "CelebDFv1_fake": "Celeb-synthesis",
@@ -39,22 +39,22 @@ _Merged = dict[PurePosixPath, tuple[BenchVideo, set[str]]]
 def read_deepfakebench(
     root: Path, dataset: str, *, compression: str = "c23", file: str = "*.json"
 ) -> list[dict[str, Any]]:
-    """Rows for every video that a data set file in `root` names: its folder of frames, or a video in videos/ in its place.
+    """Rows for every video named by a data set file in `root`: its folder of frames, or else a video in videos/.
 
-    Files of several levels of compression are read at one of them. A video that stands in several splits, as most do outside
-    FaceForensics++, is a test video where test names it, else a training video. Splits that share people cannot train a
-    detector that is then judged on them: of such a data set only the test split is kept. What makes no sense is left out and
-    named, one line per kind.
+    Files with several compression levels are read at one of them. A video in several splits, as most are outside
+    FaceForensics++, is a test video if it is in test, else a training video. Splits that share people cannot be used both to
+    train a detector and to evaluate it: for such a data set only the test split is kept. Invalid entries are left out and
+    logged, one line per kind.
 
     Args:
         root: Folder that holds the data set files and what they name.
         dataset: Its name.
-        compression: Which level is read where a file has several.
+        compression: Compression level to read if a file has several.
         file: Name or pattern of the data set files in `root`.
 
     Raises:
-        DataNotFoundError: There is no such file, or nothing that it names.
-        TableError: A file is no JSON, or no file has an entry that can be used.
+        DataNotFoundError: There is no such file, or none of the named files exists.
+        TableError: A file is not JSON, or no file has a usable entry.
     """
     require_name("compression", compression, COMPRESSIONS)
     files = {found: BenchFile(found, compression) for found in _files(root, file)}
@@ -91,7 +91,7 @@ def _files(root: Path, pattern: str) -> list[Path]:
 
 
 def _on_disk(path: Path) -> Path | None:
-    """The frames or the file if they are there, else a video such as videos/000.mp4 for frames/000/."""
+    """The frames or the file if present, else a video such as videos/000.mp4 for frames/000/."""
     if not is_missing(path):
         return path
     videos = path.parent.parent / "videos"
@@ -104,7 +104,7 @@ def _on_disk(path: Path) -> Path | None:
 def _merge(
     root: Path, videos: Iterable[BenchVideo], dropped: int, merged: _Merged, odd: Mapping[str, list[str]]
 ) -> None:
-    """Add entries to what other entries and files name already."""
+    """Merge entries with those of other entries and files."""
     both = set()
     for video in videos:
         parts = video.path.parts[dropped:]
@@ -147,7 +147,7 @@ def _rows(root: Path, dataset: str, merged: _Merged) -> list[dict[str, Any]]:
 
 
 def _values(dataset: str, video: BenchVideo) -> dict[str, str]:
-    """Forgery, compression, carrier and donor: from the folders of FaceForensics++, or else from label and name."""
+    """Forgery, compression, carrier and donor, from the folders of FaceForensics++ or else from label and name."""
     forgery = "" if video.label == REAL else _FORGERIES.get(video.kind) or video.kind.lower().removesuffix("_fake")
     if values := values_of_path(dataset, video.path):
         return values
@@ -164,7 +164,7 @@ def _values(dataset: str, video: BenchVideo) -> dict[str, str]:
 
 
 def _original(name: str) -> str:
-    """Name of the video that a fake lies on: 000_003 on 000, 01_02__scene__AB on 01__scene, id0_id1_0000 on id0_0000."""
+    """Name of the genuine video of a fake: 000_003 -> 000, 01_02__scene__AB -> 01__scene, id0_id1_0000 -> id0_0000."""
     person, *scene = name.split("__")
     if scene:
         return "__".join([person.split("_")[0], scene[0]])
@@ -173,7 +173,7 @@ def _original(name: str) -> str:
 
 
 def _keep_disjoint(root: Path, rows: list[dict[str, Any]], families: list[str]) -> None:
-    """Take from rows of a data set whose splits share people all splits but the test split."""
+    """Keep only the test split of data sets whose splits share people."""
     from dfworkbench.datasets.splits import identity_groups
 
     columns = ["video_id", "carrier", "donor", "split"]
@@ -226,14 +226,14 @@ DEEPFAKEBENCH = Layout(
         home="https://github.com/SCLBD/DeepfakeBench",
         licence="That of the data set that is listed; DeepfakeBench: CC BY-NC 4.0.",
         traps=(
-            "The JSON files must lie in the folder below which the frames or videos are. Paths of another machine, with either "
-            "slash, are matched by their ends. If only videos/ is there and not frames/, the videos are read.",
-            "DeepfakeBench's frames are faces that it cut and aligned (256 px): take them as they are with crops=true.",
+            "The JSON files must be in the folder that contains the frames or videos. Paths from another machine, with either "
+            "slash, are matched by their ends. Without frames/, videos/ is read.",
+            "DeepfakeBench's frames are cropped and aligned faces (256 px): use them unchanged with crops=true.",
             "Outside FaceForensics++ its splits overlap: in Celeb-DF the training split holds all test videos and val is test; in "
             "DeepFakeDetection and UADFV all three are the same videos. Here such a video is a test video.",
             "Where splits share people, as in Celeb-DF and DeepFakeDetection, only the test split is kept.",
-            "DFD.json of some copies names folders of Celeb-DF-v2, and has other splits: look where the frames are.",
-            "All pictures of a folder are read, also those that the file does not name. Masks and landmarks are not read.",
+            "DFD.json of some copies names folders of Celeb-DF-v2, and has other splits: check the paths of the frames.",
+            "All pictures of a folder are read, including unlisted ones. Masks and landmarks are not read.",
             "Times count 25 pictures a second, although the frames are spread over the whole video.",
         ),
     ),

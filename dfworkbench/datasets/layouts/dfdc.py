@@ -2,7 +2,7 @@
 
 dfdc_train_part_0/metadata.json   {"abc.mp4": {"label": "FAKE", "split": "train", "original": "xyz.mp4"}, …}
 test/metadata.json                {"abc.mp4": {"is_fake": 1, "original": "xyz.mp4", …}, …}
-metadata_audio_altered.csv        train_mp4,label,…,audio_altered: fakes with altered sound, as users have found them
+metadata_audio_altered.csv        train_mp4,label,…,audio_altered: fakes with altered audio, as found by users
 dataset.json (preview)            {"method_A/…/a.mp4": {"label": "fake", "set": "train", "target_id": 1, "swapped_id": 2}, …}
 """
 
@@ -28,17 +28,16 @@ _SPLITS = {"train": "train", "validation": "val", "val": "val", "test": "test"}
 
 
 def read_dfdc(root: Path, dataset: str, *, audio_altered: str = "leave_out") -> list[dict[str, Any]]:
-    """Rows for every file that a metadata.json or dataset.json below `root` names; a named file may be missing on disk.
+    """Rows for every file named by a metadata.json or dataset.json below `root`; a named file may be missing on disk.
 
-    The full set does not say who is in a video, but which original a fake was made from: a fake and its original form
-    one group. The preview names carrier and swapped-in identity.
+    The full set does not name the people, only the original of each fake: a fake and its original form one group. The preview
+    names carrier and donor identity.
 
     Args:
         root: Folder of the data set.
         dataset: Its name.
-        audio_altered: What becomes of fakes that a metadata_audio_altered.csv below `root` names: "leave_out", because their
-            pictures may be genuine, and a detector that looks at pictures would learn them as fakes; or "fake", as the
-            metadata label them.
+        audio_altered: Treatment of fakes listed in a metadata_audio_altered.csv below `root`: "leave_out", because their
+            pictures may be genuine and a visual detector would learn them as fakes; or "fake", as labelled by the metadata.
 
     Raises:
         DataNotFoundError: There is no metadata.json or dataset.json.
@@ -58,7 +57,7 @@ def read_dfdc(root: Path, dataset: str, *, audio_altered: str = "leave_out") -> 
 
 
 def _leave_out_sound(root: Path, rows: list[dict[str, Any]], lists: Iterable[Path]) -> None:
-    """Mark the fakes that a list of altered sound names, wherever they lie: names are unique over all parts of the full set."""
+    """Mark the fakes in a list of altered audio, in any folder: names are unique over all parts of the full set."""
     for file in lists:
         names = _altered(file)
         found = [row for row in rows if row["label"] == FAKE and row["path"].rpartition("/")[2] in names]
@@ -69,7 +68,7 @@ def _leave_out_sound(root: Path, rows: list[dict[str, Any]], lists: Iterable[Pat
 
 
 def _altered(file: Path) -> set[str]:
-    """Names of files in a table with the column train_mp4; rows that say "audio_altered: False" do not count."""
+    """File names in a table with the column train_mp4; rows with audio_altered False do not count."""
     cells = read_cells(file, "reading which DFDC fakes have altered sound")
     if "train_mp4" not in cells:
         raise TableError(
@@ -102,7 +101,7 @@ def _entries(file: Path) -> dict[str, dict[str, Any]]:
 
 
 def _label(entry: dict[str, Any]) -> int | None:
-    """By "label", or by "is_fake" of the test set; None where they say nothing or contradict each other."""
+    """Label from "label", or "is_fake" of the test set; None if missing or contradictory."""
     found = {_LABELS.get(str(entry["label"]).upper())} if "label" in entry else set()
     if "is_fake" in entry:
         found.add(_FLAGS.get(str(entry["is_fake"]).lower()))
@@ -110,7 +109,7 @@ def _label(entry: dict[str, Any]) -> int | None:
 
 
 def _split(root: Path, file: Path, entry: dict[str, Any]) -> str:
-    """As the entry says; where it says nothing, as the folder of the file does, such as test/."""
+    """Split from the entry, else from the folder of the file, such as test/."""
     given = str(entry.get("set") or entry.get("split") or "")
     folders = (split_in(part) for part in reversed(file.relative_to(root).parts[:-1]))
     return _SPLITS.get(given.lower(), "") if given else next(filter(None, folders), "")
@@ -118,7 +117,7 @@ def _split(root: Path, file: Path, entry: dict[str, Any]) -> str:
 
 def _row(dataset: str, root: Path, file: Path, name: str, entry: dict[str, Any]) -> dict[str, Any]:
     label = _label(entry)
-    assert label is not None  # checked for the whole file
+    assert label is not None  # already checked for the whole file
     if "target_id" in entry:  # preview
         carrier = f"{dataset}/{entry['target_id']}"
         donor = f"{dataset}/{entry['swapped_id']}" if entry.get("swapped_id") is not None else ""
@@ -146,9 +145,9 @@ DFDC = Layout(
         traps=(
             "The full set marks every file of the training parts 'train': draw a split by identity group.",
             "Many clips show several people of whom one is forged.",
-            "Some fakes differ from their originals in sound alone, and look like real videos. The metadata do not tell which. "
-            "With a metadata_audio_altered.csv (columns train_mp4, audio_altered) anywhere below the folder, those that it names "
-            "are left out, although the pictures of some may be forged too; audio_altered=fake takes them.",
+            "Some fakes differ from their originals only in sound, and look like real videos. The metadata do not tell which. "
+            "With a metadata_audio_altered.csv (columns train_mp4, audio_altered) anywhere below the folder, the listed fakes "
+            "are left out, although the pictures of some may be forged too; audio_altered=fake includes them.",
         ),
     ),
 )

@@ -2,9 +2,9 @@
 
 original_sequences/{youtube,actors}/{raw,c23,c40}/videos/000.mp4
 manipulated_sequences/{kind}/{raw,c23,c40}/videos/000_003.mp4     target (carrier) first, source (donor) second
-manipulated_sequences/{kind}/masks/videos/000_003.mp4             true forgery masks, where downloaded
+manipulated_sequences/{kind}/masks/videos/000_003.mp4             ground-truth forgery masks, if downloaded
 splits/{train,val,test}.json                                      lists of identity pairs
-conversion_dict.json                                              000 -> YouTube video and number of the clip: "ab_CD-12345 0"
+conversion_dict.json                                              000 -> YouTube video and clip number: "ab_CD-12345 0"
 """
 
 import logging
@@ -33,11 +33,11 @@ def read_faceforensics(root: Path, dataset: str, *, compression: str = "c23") ->
     Identities are `<data set>/000` for the YouTube originals and `<data set>/actor01` for the actors of
     DeepFakeDetection. The same file name exists in every forgery, so the path is the key, not the name.
 
-    Where the authors' conversion_dict.json lies in `root` or in splits/, clips of one YouTube video count as one identity, that
-    of the first clip. Official splits are kept as they are: where they part such clips, a warning names them.
+    If the authors' conversion_dict.json is in `root` or in splits/, clips of one YouTube video count as one identity, that of
+    the first clip. Official splits are kept unchanged; a warning names such clips in different splits.
 
     Raises:
-        DataNotFoundError: There are no such videos, or the official splits name nobody who is in them.
+        DataNotFoundError: There are no such videos, or the official splits name none of their identities.
         TableError: A split file or the conversion dictionary is damaged, or two split files name the same identity.
     """
     require_name("compression", compression, COMPRESSIONS)
@@ -78,9 +78,9 @@ def _videos(root: Path, compression: str) -> Iterator[tuple[str, Path]]:
 
 
 def values_of_path(dataset: str, path: PurePath) -> dict[str, str]:
-    """Method, compression, carrier and donor as the folders above a video, or above a folder of its frames, tell them.
+    """Method, compression, carrier and donor from the folders above a video or a folder of its frames.
 
-    Empty where the path does not run through original_sequences or manipulated_sequences; the forgery is "" for originals.
+    Empty if the path does not contain original_sequences or manipulated_sequences; the forgery is "" for originals.
     """
     for part, kind in pairwise(path.parts[:-1]):
         if part in ("original_sequences", _FORGED):
@@ -94,7 +94,7 @@ def values_of_path(dataset: str, path: PurePath) -> dict[str, str]:
 
 
 def _genuine(dataset: str, kind: str, file: Path, compression: str) -> str:
-    """The video that a fake lies on: 000_003 on 000; of actors 01_02__scene__YVGY8LOK on 01__scene."""
+    """The genuine video of a fake: 000_003 -> 000; for actors 01_02__scene__YVGY8LOK -> 01__scene."""
     person, *scene = file.stem.split("__")
     stem = "__".join([person.split("_")[0], *scene[:1]])
     folder = "actors" if kind in _ACTOR_SETS else "youtube"
@@ -111,7 +111,7 @@ def _identities(dataset: str, kind: str, stem: str, forged: bool) -> tuple[str, 
 
 
 def _first_clips(root: Path, dataset: str, names: Iterable[str], split_of: Mapping[str, str]) -> dict[str, str]:
-    """Identity -> identity of the first clip of the same YouTube video, where it is another one of the same split."""
+    """Identity -> identity of the first clip of the same YouTube video, if it differs and is in the same split."""
     file = next((root / name for name in _CLIPS if (root / name).is_file()), None)
     if file is None:
         return {}
@@ -172,7 +172,7 @@ FACEFORENSICS = Layout(
         home="https://github.com/ondyari/FaceForensics",
         licence="Terms of use by request form; research only.",
         traps=(
-            "The same file name stands in all five methods: never pool scores by file name.",
+            "The same file name occurs in all five methods: never pool scores by file name.",
             "Official splits are pairs of identities; a fake carries one identity and shows another of the same pair.",
             "DeepFakeDetection videos often show two people: use the masks to choose the forged face.",
         ),

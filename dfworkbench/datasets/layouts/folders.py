@@ -1,8 +1,8 @@
-"""Generic folders: real/ and fake/ with videos or still pictures at any depth, also below train/, val/ and test/.
+"""Generic layout: folders real/ and fake/ with videos or pictures at any depth, also below train/, val/ and test/.
 
 real/a.mp4                fake/<forgery>/b.mp4
-train/real/a.jpg          train/fake/<forgery>/b.jpg          val/ (valid, validation), test/: splits are taken as they are
-training_real/a.jpg       training_fake/b.jpg                 split and label in the name of one folder
+train/real/a.jpg          train/fake/<forgery>/b.jpg          val/ (valid, validation), test/: splits are kept
+training_real/a.jpg       training_fake/b.jpg                 split and label in one folder name
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _LABELS = {"real": REAL, "fake": FAKE}
 
 
 class _Class(NamedTuple):
-    """A folder of one class, and the split that it stands for ("" for none)."""
+    """A folder of one class, with its split ("" for none)."""
 
     folder: Path
     label: int
@@ -28,15 +28,15 @@ class _Class(NamedTuple):
 def read_folders(root: Path, dataset: str, *, folder_groups: bool = True) -> list[dict[str, Any]]:
     """Rows for every video and picture below `real` and `fake` (upper or lower case), in `root` or in folders of splits.
 
-    The first folder below fake/ names the forgery. Pictures of one further folder are taken for one source (a person,
-    or the frames of a video) and form an identity group, together with those of an equally named folder of the other class or
-    split. Nothing else says who is in a file, so any other file is a group of its own; where the same person is in several,
-    write the identity into the column `carrier` of the video table.
+    The first folder below fake/ names the forgery. Pictures in one subfolder count as one source (a person, or the frames of a
+    video) and form an identity group, together with those of an equally named folder of the other class or split. Nothing else
+    identifies people, so any other file is its own group; if a person is in several files, write the identity into the column
+    `carrier` of the video table.
 
     Args:
-        root: Folder of the data set. Where real/ or fake/ lies in it, folders of splits beside them are not read.
+        root: Folder of the data set. If it contains real/ or fake/, split folders beside them are not read.
         dataset: Its name.
-        folder_groups: False: further folders say nothing about who is shown, and every picture is a group of its own.
+        folder_groups: False: subfolders do not identify people, and every picture is its own group.
 
     Raises:
         DataNotFoundError: There are no such folders.
@@ -95,9 +95,9 @@ FOLDERS = Layout(
         home="",
         licence="Yours, or that of the data set.",
         traps=(
-            "Identities are not known: the same person may stand in training and test unless you say who is who.",
-            "Splits of folders train/, val/ and test/ are taken as they are. In published sets of face pictures, crops of one "
-            "photograph may stand in several splits, and in both classes: figures on such a test split are too good. The "
+            "Identities are unknown: the same person may be in training and test unless you name them.",
+            "Splits from folders train/, val/ and test/ are kept. In published sets of face pictures, crops of one "
+            "photograph may be in several splits, and in both classes: results on such a test split are too good. The "
             "leakage audit finds equal and near-equal crops, but not the same person in another photograph.",
             "Real and fake pictures often come from different sources: compare size, file type, JPEG quality and bytes per pixel "
             "of both classes, and test on another set, before you believe a figure.",

@@ -1,4 +1,4 @@
-"""Report files that a layout did not take, and rows without a file."""
+"""Report files that a layout ignored, and rows without a file."""
 
 import logging
 from collections.abc import Mapping
@@ -17,17 +17,17 @@ _OTHER = "picture(s) or video(s) of another compression"
 
 
 def storable(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows with names that tables can hold. A name that is not UTF-8 is made readable; its file then counts as missing."""
+    """Rows with storable names. Names that are not UTF-8 are made readable; such a file then counts as missing."""
     return [
         {column: readable(value) if isinstance(value, str) else value for column, value in row.items()} for row in rows
     ]
 
 
 def taken(rows: list[dict[str, Any]], root: Path) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """The rows that are taken, and of the others path -> reason.
+    """The accepted rows, and for the others path -> reason.
 
     Raises:
-        TableError: No row is taken.
+        TableError: No row is accepted.
     """
     left = {row["path"]: row[LEFT_OUT] for row in rows if row.get(LEFT_OUT)}
     kept = [{key: value for key, value in row.items() if key != LEFT_OUT} for row in rows if not row.get(LEFT_OUT)]
@@ -43,11 +43,11 @@ def taken(rows: list[dict[str, Any]], root: Path) -> tuple[list[dict[str, Any]],
 def report_found(layout: Layout, root: Path, videos: pd.DataFrame, left_out: Mapping[str, str] | None = None) -> None:
     """Log which rows have no file, and which files have no row and why.
 
-    A walk through all of `root`; known suffixes are believed, so only strange files are opened. `left_out` has the reasons for
-    files that the layout knows and does not take, by their paths.
+    Walks through all of `root`; known suffixes are trusted, so only unknown files are opened. `left_out` holds the reasons for
+    files that the layout deliberately skips, by path.
 
     Raises:
-        DataNotFoundError: Not one file of the table is there.
+        DataNotFoundError: No file of the table exists.
     """
     listing = list_folder(root)
     _report_missing(layout.name, root, videos, listing)
@@ -55,10 +55,10 @@ def report_found(layout: Layout, root: Path, videos: pd.DataFrame, left_out: Map
     beside = {path for column in ("mask_path", "landmarks_path") for path in videos[column] if path}
     not_taken = f"picture(s) or video(s) that are no part of the layout '{layout.name}'"
     reasons = left_out or {}
-    own = (root / GENERATED_MARKER).is_file()  # what else a generator wrote is known to it
+    own = (root / GENERATED_MARKER).is_file()  # other files written by a generator are expected
 
     def why_not(path: str) -> str | None:
-        folder = path.rpartition("/")[0]  # of the frames of a row
+        folder = path.rpartition("/")[0]  # frames of a row
         if path in rows or folder in rows:
             return ""
         if path in beside or folder in beside:
@@ -71,7 +71,7 @@ def report_found(layout: Layout, root: Path, videos: pd.DataFrame, left_out: Map
 
 
 def _report_missing(layout: str, root: Path, videos: pd.DataFrame, listing: Listing) -> None:
-    named = set(listing.left_out.get(NO_UTF8, ()))  # these are there, and reported with the reason
+    named = set(listing.left_out.get(NO_UTF8, ()))  # these exist and are reported with their reason
     missing = [path for path in videos["path"] if path not in named and is_missing(root / path)]
     if len(missing) == len(videos):
         held = first_names([readable(file.relative_to(root)) for file in listing.media]) or "no picture and no video"

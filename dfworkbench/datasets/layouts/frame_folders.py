@@ -1,4 +1,4 @@
-"""Folders of frames: real/ and fake/, or real_train/, fake_test/ …, in which every folder with pictures is a sequence.
+"""Frame folders: real/ and fake/, or real_train/, fake_test/ …, in which every folder with pictures is a sequence.
 
 real/<sequence>/0001.png                          at any depth; fake/<forgery>/<sequence>/0001.png
 fake_train/<video>/fake/<sequence>/0.png          WildDeepfake (Zi et al., ACM MM 2020): one archive per source video
@@ -24,13 +24,13 @@ _INNER = {"real": REAL, "fake": FAKE}
 
 
 def read_frame_folders(root: Path, dataset: str) -> list[dict[str, Any]]:
-    """Rows for every folder with pictures below folders of `root` that are named after a label, and maybe a split.
+    """Rows for every folder with pictures below folders of `root` named after a label, and possibly a split.
 
-    Sequences of one source video of WildDeepfake form an identity group; any other sequence is a group of its own. The
-    first folder below fake/ is the forgery, as in the layout `folders`.
+    Sequences of one source video of WildDeepfake form an identity group; any other sequence is its own group. The first folder
+    below fake/ is the forgery, as in the layout `folders`.
 
     Raises:
-        TableError: A folder holds pictures and also sequences, or a path says both real and fake.
+        TableError: A folder contains both pictures and sequences, or a path says both real and fake.
         DataNotFoundError: There is no such folder.
     """
     rows = []
@@ -81,13 +81,13 @@ FRAME_FOLDERS = Layout(
     card=DataCard(
         title="Folders of frames, WildDeepfake",
         what="real/ and fake/ with one folder of numbered pictures per sequence. WildDeepfake: 7,314 face sequences from "
-        "707 videos of the internet, in real_train/, real_test/, fake_train/ and fake_test/.",
+        "707 internet videos, in real_train/, real_test/, fake_train/ and fake_test/.",
         home="https://github.com/OpenTAI/wild-deepfake",
         licence="WildDeepfake: by request form, research only. Your own frames: yours.",
         traps=(
             "WildDeepfake's faces were cropped and aligned by its authors: there is little background, crops repeat the "
             "border of the picture, and sizes differ within a sequence.",
-            "Such crops are taken as they are with crops=true; otherwise faces are looked for in them.",
+            "With crops=true such crops are used unchanged; otherwise faces are detected in them.",
             "Identities are unknown: only the sequences of one source video are kept together.",
             "WildDeepfake has no validation split: with its official splits there is none; a new draw by identity mixes its "
             "training and test videos.",

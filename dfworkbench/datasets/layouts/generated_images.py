@@ -1,9 +1,9 @@
-"""Real pictures and those of generators, in folders that are named after what they hold.
+"""Real and generated pictures in folders named after a label or generator (CNN-generated images, GenImage).
 
 real/a.png                            fake/<generator>/b.png                      or below train/, val/ and test/
 train/<generator>/<class>/0_real/     train/<generator>/<class>/1_fake/           as for CNN-generated images (Wang et al., 2020)
 <generator>/…/train/nature/           <generator>/…/train/ai/                     GenImage (Zhu et al., 2023)
-groups.csv                            path,group: pictures that must stay in one split, where somebody knows them
+groups.csv                            path,group (optional): pictures that must stay in one split
 """
 
 import re
@@ -22,11 +22,11 @@ _GROUPS = "groups.csv"
 
 
 def read_generated_images(root: Path, dataset: str) -> list[dict[str, Any]]:
-    """Rows for every picture below a folder that is named after a label; hidden files and anything else are left out.
+    """Rows for every picture below a folder named after a label; hidden files and anything else are left out.
 
-    Labels are real, pos, nature and fake, neg, ai, also as 0_real, 1_fake …; the topmost one of a path counts. The split is
-    that of a folder above it, such as train. The generator is the first folder below the label, or else the topmost one above
-    it that is no split.
+    Labels are real, pos, nature and fake, neg, ai, also as 0_real, 1_fake …; the topmost one in a path counts. The split comes
+    from a folder above it, such as train. The generator is the first folder below the label, or else the topmost one above it
+    that is not a split.
 
     Raises:
         TableError: groups.csv has other columns, or names none of the pictures.
@@ -54,7 +54,7 @@ def read_generated_images(root: Path, dataset: str) -> list[dict[str, Any]]:
 
 
 def _place(folders: tuple[str, ...]) -> tuple[int, str, str] | None:
-    """Label, forgery and split of a picture in these folders; None where none of them is named after a label."""
+    """Label, forgery and split of a picture in these folders; None if none is named after a label."""
     labels = [_LABELS.get(re.sub("^[01]_", "", folder.lower())) for folder in folders]
     at = next((at for at, label in enumerate(labels) if label is not None), None)
     if at is None:
@@ -66,7 +66,7 @@ def _place(folders: tuple[str, ...]) -> tuple[int, str, str] | None:
 
 
 def _read_groups(root: Path) -> dict[str, str]:
-    """Path below `root` -> group; nothing where there is no groups.csv."""
+    """Path below `root` -> group; empty without a groups.csv."""
     file = root / _GROUPS
     if not file.is_file():
         return {}
@@ -89,13 +89,13 @@ GENERATED_IMAGES = Layout(
         home="",
         licence="Yours, or that of the data set.",
         traps=(
-            "Extract with whole=true: otherwise faces are looked for, and other pictures have none.",
-            "Pictures are not resized: of each the largest square in its middle is kept whose side is a multiple of 4, and at "
+            "Extract with whole=true: otherwise only pictures with detected faces are used.",
+            "Pictures are not resized: the largest central square is kept whose side is a multiple of 4 and at "
             "most context_max_px (512). A picture of 66 x 64 px gives 64 x 64.",
-            "Where real pictures are JPEG and generated ones PNG, or sizes differ, a detector learns that and nothing else.",
+            "If real pictures are JPEG and generated ones PNG, or sizes differ, a detector learns only that.",
             "pos/ is real and neg/ is fake, as the authors of re-synthesis call them.",
             "Who or what is shown is not known unless groups.csv (path,group) says so: without it, pictures of one person may "
-            "stand in training and test.",
+            "be in both training and test.",
         ),
     ),
 )

@@ -1,4 +1,4 @@
-"""Finds files with dense landmarks beside videos, for any layout: in a folder landmarks/ that repeats their paths.
+"""Find dense landmark files of any layout, in a folder landmarks/ that mirrors the video paths.
 
 landmarks/<path of the video without its suffix>.npz   or .npy, or a folder with one .npy per frame
 …/landmarks/<name>.npz                                 the same beside …/videos/<name>.mp4, or …/frames/<name>/
@@ -15,7 +15,7 @@ _SUFFIXES = (".npz", ".npy", "")
 
 
 def find_landmarks(videos: pd.DataFrame, root: Path) -> pd.Series:
-    """`landmarks_path` of every row: what it says, else the file or folder that lies where one is looked for, else ""."""
+    """`landmarks_path` of every row: the given one, else an existing file or folder at an expected path, else ""."""
 
     @cache
     def inside(folder: PurePosixPath) -> frozenset[str]:
@@ -37,7 +37,7 @@ def find_landmarks(videos: pd.DataFrame, root: Path) -> pd.Series:
 
 
 def _places(path: PurePosixPath) -> list[PurePosixPath]:
-    """Where the landmarks of a video may lie, its suffix still on."""
+    """Expected landmark paths of a video path (with suffix)."""
     places = [PurePosixPath(_FOLDER) / path]
     parts = list(path.parts)
     for at in reversed(range(len(parts) - 1)):

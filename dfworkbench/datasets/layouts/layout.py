@@ -1,4 +1,4 @@
-"""`Layout`: a card for people, and a reader that makes a video table; and what readers share."""
+"""`Layout`: reader of a data set's folders and its data card, with helpers shared by readers."""
 
 import logging
 import re
@@ -16,7 +16,7 @@ from dfworkbench.media import Listing, readable
 
 _log = logging.getLogger(__name__)
 _SHOWN = 3
-#: Key of a row that is not taken; its value says why, as "video(s) that nobody has labelled".
+#: Key of a row that is skipped; its value says why, such as "video(s) that nobody has labelled".
 LEFT_OUT = "left_out"
 _LABEL_WORDS = {"real": REAL, "fake": FAKE}
 _SPLIT_WORDS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
@@ -40,10 +40,10 @@ class Layout:
 
     Attributes:
         name: The key in `LAYOUTS`.
-        card: For people.
-        read: `read(root, dataset, **options)` gives rows for the video table; options are the layout's own. A row with the
-            value `left_out` is not taken, and its file is reported with this reason.
-        compressions: Values of the option `compression` that the layout knows; empty if it has none.
+        card: Facts for users.
+        read: `read(root, dataset, **options)` yields rows for the video table; options are specific to the layout. A row with
+            the value `left_out` is skipped, and its file is reported with this reason.
+        compressions: Valid values of the option `compression`; empty if the layout has none.
     """
 
     name: str
@@ -53,19 +53,19 @@ class Layout:
 
 
 def video_row(dataset: str, root: Path, file: Path, label: int, **values: Any) -> dict[str, Any]:
-    """A row of the video table for `file`, which lies below `root`; `to_table` refuses it where it does not."""
+    """A row of the video table for `file`, which must be below `root`, else `to_table` refuses it."""
     path = (file.relative_to(root) if file.is_relative_to(root) else file).as_posix()
     return {"video_id": f"{dataset}/{path}", "dataset": dataset, "path": path, "label": label, **values}
 
 
 def label_in(name: str) -> int | None:
-    """REAL or FAKE where one of these words stands in a name such as `real_train`; None for neither or both."""
+    """REAL or FAKE if one of these words is in a name such as `real_train`; None for neither or both."""
     found = {_LABEL_WORDS[word] for word in _words(name) if word in _LABEL_WORDS}
     return found.pop() if len(found) == 1 else None
 
 
 def split_in(name: str) -> str:
-    """The split whose word stands in a name such as `real_train` or `test_images`; "" for none or several."""
+    """The split named in a name such as `real_train` or `test_images`; "" for none or several."""
     found = {_SPLIT_WORDS[word] for word in _words(name) if word in _SPLIT_WORDS}
     return found.pop() if len(found) == 1 else ""
 
@@ -75,10 +75,10 @@ def _words(name: str) -> list[str]:
 
 
 def listed_path(text: str, root: Path) -> PurePosixPath | None:
-    """A path that a list gives, with `/` between its parts and relative: to `root` where it lies below it.
+    """Normalise a path from a list: with `/` separators, and relative to `root` if below it.
 
-    None for a path that is empty, climbs with `..` or names a drive: crops are written, and deleted,
-    below folders of the same name.
+    None for a path that is empty, contains `..` or names a drive, because crops are written and deleted below folders of the
+    same name.
     """
     path = PurePosixPath(text.strip().replace("\\", "/"))
     if path.is_absolute():
@@ -95,12 +95,12 @@ def leading_parts(
     is_there: Callable[[Path], bool] = Path.is_dir,
     what: str = "folder(s) of pictures",
 ) -> int:
-    """How many leading parts of listed paths do not belong below `root`: lists keep paths of where they were written.
+    """Number of leading parts of listed paths to drop below `root`, because lists keep paths of the machine that wrote them.
 
-    The smallest number after which at least one path is there, by `is_there`. `what` says what they should be.
+    The smallest number for which at least one path exists, according to `is_there`. `what` names the expected files.
 
     Raises:
-        DataNotFoundError: None is there, whatever is left out.
+        DataNotFoundError: No path exists, whatever is dropped.
     """
     for dropped in range(max((len(path.parts) for path in paths), default=1)):
         tails = (path.parts[dropped:] for path in paths)
@@ -113,14 +113,14 @@ def leading_parts(
 
 
 def outer_folder(folder: PurePosixPath, known: Container[PurePosixPath]) -> PurePosixPath | None:
-    """The known sequence that a folder lies in, if any: the crops of one would be deleted with those of the other."""
+    """The known sequence that contains a folder, if any: crops of one would be deleted with those of the other."""
     return next((parent for parent in folder.parents if parent in known), None)
 
 
 def nothing_found(layout: str, root: Path, looked_for: str, *listings: Listing) -> DataNotFoundError:
-    """The error for a folder that does not hold the layout: what was looked for, and what lies there instead.
+    """The error for a folder that does not match the layout: what was expected and what was found.
 
-    `listings` are of folders that bear the right names; what lies there and is not read is named.
+    `listings` are folders with the right names; their unread content is named.
     """
     if not root.exists():
         return DataNotFoundError(
@@ -144,12 +144,12 @@ def nothing_found(layout: str, root: Path, looked_for: str, *listings: Listing) 
 
 
 def to_table(rows: list[dict[str, Any]], root: Path) -> pd.DataFrame:
-    """The checked video table of a layout's rows, without those whose names could lead out of a folder.
+    """The checked video table of a layout's rows, without rows whose names could lead out of a folder.
 
-    Such rows are named in one warning. Crops are written, and removed, below folders of these names.
+    One warning names such rows. Crops are written and removed below folders of these names.
 
     Raises:
-        TableError: No row is left, or the rows break the schema.
+        TableError: No row is left, or the rows violate the schema.
     """
     from dfworkbench.datasets.tables import VIDEOS
 
@@ -168,10 +168,10 @@ def to_table(rows: list[dict[str, Any]], root: Path) -> pd.DataFrame:
 
 
 def _unsafe(row: dict[str, Any]) -> str:
-    """The first name in a row of the video table that is refused, and why; "" if there is none."""
+    """The first refused name in a row of the video table, and why; "" if there is none."""
     from dfworkbench.datasets.tables.schemas import PATH_COLUMNS
 
-    for column in reversed(PATH_COLUMNS["video"]):  # the path itself says more than the key made of it
+    for column in reversed(PATH_COLUMNS["video"]):  # the path is more informative than the key made from it
         value = row.get(column, "")
         if (value or column in ("video_id", "dataset", "path")) and (problem := path_problem(value)):
             return f"{column} {str(value)[:200]!r} {problem}"

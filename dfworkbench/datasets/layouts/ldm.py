@@ -1,11 +1,11 @@
-"""Frames with an ldm.json, as the extraction scripts of CADDM and FST-Matching write it.
+"""Frame folders with an ldm.json, as written by the extraction scripts of CADDM and FST-Matching.
 
 {"./train_images/manipulated_sequences/Deepfakes/raw/frames/035_036/frame_0": {"label": 1, "landmark": [[x, y], …],
     "source_path": "./train_images/original_sequences/youtube/raw/frames/035/frame_0"}}                       CADDM
 {"./images/…/035_036/frame_0": {"det_label": 1, "source_label": "035", "target_label": "036", …}}             FST-Matching
 
-Keys are frames without extension. `source` is the carrier in both, whose video it is, `target` the donor: the other way
-round than in the words of FaceForensics++.
+Keys are frames without extension. In both, `source` is the carrier, whose video it is, and `target` the donor: the opposite of
+FaceForensics++ terminology.
 """
 
 import logging
@@ -39,13 +39,13 @@ class _Sequence(NamedTuple):
 
 
 def read_ldm(root: Path, dataset: str) -> list[dict[str, Any]]:
-    """Rows for every folder whose frames an ldm.json in `root`, or in a folder of it, names.
+    """Rows for every folder whose frames are named by an ldm.json in `root` or in a subfolder.
 
-    Entries that make no sense are left out and named in a warning. The split is that of a folder such as train_images.
+    Invalid entries are left out and named in a warning. The split is that of a folder such as train_images.
 
     Raises:
-        TableError: A file is no JSON object, or no entry of any file makes sense.
-        DataNotFoundError: There is no ldm.json, or no folder that it names.
+        TableError: A file is not a JSON object, or no entry of any file is valid.
+        DataNotFoundError: There is no ldm.json, or none of its folders exists.
     """
     files = sorted([*root.glob("ldm.json"), *root.glob("*/ldm.json")])
     if not files:
@@ -74,7 +74,7 @@ def read_ldm(root: Path, dataset: str) -> list[dict[str, Any]]:
 
 
 def _sequences(file: Path, odd: list[str]) -> dict[PurePosixPath, _Sequence]:
-    """Folder of frames, as the keys spell it -> label and first entry; what makes no sense is added to `odd`."""
+    """Folder of frames, as spelled in the keys -> label and first entry; invalid entries are added to `odd`."""
     sequences: dict[PurePosixPath, _Sequence] = {}
     mixed: set[PurePosixPath] = set()
     for key, folder, sequence in _read_entries(file, odd):
@@ -117,13 +117,13 @@ def _read_entries(file: Path, odd: list[str]) -> Iterator[tuple[str, PurePosixPa
 def _row(
     dataset: str, root: Path, folder: Path, listed: PurePosixPath, sequence: _Sequence, split: str
 ) -> dict[str, Any]:
-    # the folders of FaceForensics++ know more than the entries: kinds, compression, and actors from YouTube people
+    # the folders of FaceForensics++ tell more than the entries: kinds, compression, and actors versus YouTube people
     values = values_of_path(dataset, listed) or _values_of_entry(dataset, listed, sequence)
     return video_row(dataset, root, folder, sequence.label, **values, split=split)
 
 
 def _genuine(dataset: str, root: Path, file: Path, sequence: _Sequence, dropped: int) -> str:
-    """The sequence that a fake was made from, as `source_path` of its first entry tells."""
+    """The genuine sequence of a fake, from `source_path` of its first entry."""
     listed = listed_path(str(sequence.entry.get("source_path", "")), file.parent)
     if sequence.label != FAKE or listed is None or len(listed.parts) < 2:
         return ""
@@ -170,9 +170,9 @@ LDM = Layout(
         licence="That of the data set the frames come from.",
         traps=(
             "'source' there is the carrier, whose video it is; FaceForensics++ calls it the target.",
-            "The scripts make no split: train_images and test_images are what somebody put there, and may share people.",
-            "By default a folder holds one frame; its faces are found anew here, the stored landmarks serve the facial swap of "
-            "CADDM. Pictures of a folder that have no entry are read too.",
+            "The scripts make no split: train_images and test_images depend on who filled them, and may share people.",
+            "By default a folder holds one frame; its faces are detected again here, the stored landmarks serve the facial swap of "
+            "CADDM. Pictures without an entry are read too.",
             "Times count 25 pictures a second, although the frames are spread over the whole video.",
         ),
     ),

@@ -1,4 +1,4 @@
-"""Text files that list folders of frames, as Exposing the Deception (MI-Net; Ba et al., AAAI 2024) reads them.
+"""List files of frame folders, as used by Exposing the Deception (MI-Net; Ba et al., AAAI 2024).
 
 train_real.txt, train_fake.txt, val_real.txt, …      or train.txt, val.txt, test.txt: any .txt named after a split
 1,FF++/manipulated_sequences/Deepfakes/c23/frames/071_054.mp4,92      label (0 real, 1 fake), folder of frames, count
@@ -28,7 +28,7 @@ from dfworkbench.media import list_frames
 
 _log = logging.getLogger(__name__)
 
-#: How the published test_fake.txt writes the folder of FaceSwap, and what it is called.
+#: The misspelt FaceSwap folder in the published test_fake.txt, and its correct name.
 _DAMAGED, _REPAIRED = "manipulated_sequenceswap/", "manipulated_sequences/FaceSwap/"
 _LABELS = {"0": REAL, "1": FAKE}
 
@@ -49,22 +49,23 @@ class _Entry(NamedTuple):
 def read_list_files(
     root: Path, dataset: str, *, lists: Mapping[str, str] | None = None, check_counts: bool = False
 ) -> list[dict[str, Any]]:
-    """Rows for every listed folder of frames; a folder may be missing on disk, but not all of a list.
+    """Rows for every listed folder of frames; some folders may be missing on disk, but not all of a list.
 
-    Paths are relative to `root`, or absolute. Those of another machine are read from where the first folders are found
-    below `root`. Method, compression and identities are known where paths run through the folders of FaceForensics++; the
-    damaged paths of the published test_fake.txt are repaired, with a warning. The split follows from the name of the list alone.
+    Paths are relative to `root`, or absolute. Paths from another machine are shortened until folders are found below `root`.
+    Method, compression and identities are known if paths contain the folders of FaceForensics++; the damaged paths of the
+    published test_fake.txt are repaired, with a warning. The split follows only from the name of the list.
 
     Args:
         root: Folder that holds the lists and the frames.
         dataset: Its name.
-        lists: Split -> pattern of list files below `root`, such as `{"test": "lists/celeb*.txt"}`; by default all .txt
-            files in `root` itself whose names bear the word of a split.
-        check_counts: Whether a folder that is there must hold as many pictures as its line says.
+        lists: Split -> pattern of list files below `root`, such as `{"test": "lists/celeb*.txt"}`; by default all .txt files in
+            `root` itself whose names contain a split.
+        check_counts: Whether existing folders must contain as many pictures as listed.
 
     Raises:
-        TableError: A line is not `label,path,count`, contradicts a name or a folder, or names a folder again; says file and line.
-        DataNotFoundError: There is no list, or no folder that a list names.
+        TableError: A line is not `label,path,count`, contradicts a name or a folder, or repeats a folder; the message gives
+            file and line.
+        DataNotFoundError: There is no list, or none of the listed folders exists.
     """
     found = _find_lists(root, lists)
     if not found:
@@ -116,7 +117,7 @@ def _entries(file: Path, root: Path) -> Iterator[_Entry]:
         _log.warning("%s: %d path(s) with %r are read as %r", file.name, damaged, _DAMAGED, _REPAIRED)
     for line in lines:
         label, _, rest = line.text.partition(",")
-        folder, _, count = rest.rpartition(",")  # a path may hold a comma
+        folder, _, count = rest.rpartition(",")  # a path may contain a comma
         path = listed_path(folder.replace(_DAMAGED, _REPAIRED), root)
         known = _LABELS.get(label.strip())
         if known is None:
@@ -148,17 +149,17 @@ LIST_FILES = Layout(
         home="https://github.com/QingyuLiu/Exposing-the-Deception",
         licence="That of the data set that is listed. The lists come with the code; the frames do not.",
         traps=(
-            "The lists must lie in the folder below which the frames are.",
-            "All pictures of a folder are read, in the order of their numbers; the count is compared with them if asked "
-            "(check_counts), and never by the authors' code.",
-            "Published paths are absolute, of another machine: they are matched by their ends. In its test_fake.txt the "
+            "The lists must be in the folder that contains the frames.",
+            "All pictures of a folder are read, in numerical order; the count is checked if requested "
+            "(check_counts), but never by the authors' code.",
+            "Published paths are absolute, from another machine: they are matched by their ends. In its test_fake.txt the "
             "FaceSwap rows read 'manipulated_sequenceswap': they are repaired, with a warning.",
             "Lists of other data sets do not come with the code. To test on one, list all its videos in test_real.txt and "
             "test_fake.txt; the authors drew 30 frames of each. They listed real training videos four to six times, for which "
             "training here has balance='repeat'.",
-            "The authors' folders hold faces that somebody cut; here, faces are searched in the pictures, whatever they show, "
-            "unless crops=true takes them as they are; 16 of a folder are kept unless frames is set.",
-            "Every fifth frame or so was kept: times count 25 pictures a second and are too short.",
+            "The authors' folders hold face crops; here, faces are detected in the pictures, whatever they show, "
+            "unless crops=true uses them unchanged; 16 per folder are kept unless frames is set.",
+            "About every fifth frame was kept: times assume 25 pictures a second and are too short.",
         ),
     ),
 )

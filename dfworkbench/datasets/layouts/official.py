@@ -1,4 +1,4 @@
-"""Read official split files and other lists of a data set, and compare them with its folders."""
+"""Read official split files and other lists of a data set, and check them against its folders."""
 
 import codecs
 import logging
@@ -18,10 +18,10 @@ _CURE = (
 
 
 def read_lines(file: Path) -> list[str]:
-    """The lines of a list as UTF-8, with or without its mark, or as Windows saves "Unicode"; without ends of line.
+    """The lines of a list in UTF-8, with or without byte order mark, or in UTF-16 as saved by Windows; without line ends.
 
     Raises:
-        TableError: It is another encoding.
+        TableError: It has another encoding.
     """
     data = file.read_bytes()
     utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
@@ -32,7 +32,7 @@ def read_lines(file: Path) -> list[str]:
 
 
 class ListedLine(NamedTuple):
-    """A line of a list that is not empty, for messages."""
+    """A non-empty line of a list, with its position for messages."""
 
     file: Path
     number: int
@@ -47,16 +47,16 @@ class ListedLine(NamedTuple):
 
 
 def listed_lines(file: Path) -> list[ListedLine]:
-    """The lines of a list that are not empty, without blanks around them; errors are those of `read_lines`."""
+    """The non-empty, stripped lines of a list; raises the errors of `read_lines`."""
     return [ListedLine(file, number, text.strip()) for number, text in enumerate(read_lines(file), 1) if text.strip()]
 
 
 def text_lists(root: Path, read: Callable[[str], object]) -> list[Path]:
-    """The .txt files in a folder whose names say that they are lists; the others are logged.
+    """The .txt files in a folder whose names identify them as lists; others are logged.
 
     Args:
         root: The folder.
-        read: Of a name without suffix, what it says; None or "" for a file that is no list.
+        read: Parses a name without suffix; returns None or "" for a file that is not a list.
     """
     texts = [file for file in sorted(root.iterdir()) if file.suffix.lower() == ".txt"] if root.is_dir() else []
     lists = [file for file in texts if read(file.stem) not in (None, "")]
@@ -67,10 +67,10 @@ def text_lists(root: Path, read: Callable[[str], object]) -> list[Path]:
 
 
 def split_of_each(root: Path, named: Mapping[str, Iterable[str]]) -> dict[str, str]:
-    """Name -> split, from the names that each split lists.
+    """Name -> split, from the names listed for each split.
 
     Raises:
-        TableError: A name stands in two splits.
+        TableError: A name is in two splits.
     """
     split_of: dict[str, str] = {}
     for split, names in named.items():
@@ -86,17 +86,17 @@ def split_of_each(root: Path, named: Mapping[str, Iterable[str]]) -> dict[str, s
 def official_splits(
     root: Path, pattern: str, names_in: Callable[[Path], Iterable[str]], there: Mapping[str, str]
 ) -> dict[str, str]:
-    """Name -> split, from one file per split (`pattern` with {} for it); empty, with a warning, if there is none.
+    """Name -> split, from one file per split (`pattern` with {} for the split); empty, with a warning, if there are none.
 
     Args:
         root: Folder of the data set.
         pattern: Path of the files below it.
-        names_in: Reads one of them.
-        there: What the data set holds: name -> as it is shown.
+        names_in: Reads one file.
+        there: Content of the data set: name -> display name.
 
     Raises:
-        DataNotFoundError: None of the names is there.
-        TableError: A name stands in two splits.
+        DataNotFoundError: None of the names exists.
+        TableError: A name is in two splits.
     """
     files = {split: root / pattern.format(split) for split in SPLITS}
     named = {split: names_in(file) for split, file in files.items() if file.is_file()}
@@ -109,17 +109,17 @@ def official_splits(
 
 
 def compare(root: Path, source: str, named: Mapping[str, str], there: Mapping[str, str]) -> None:
-    """Warn if part of an official list is missing; refuse a list of which nothing is there.
+    """Warn if part of an official list is missing; refuse a list if everything is missing.
 
     Args:
         root: Folder of the data set.
-        source: Which list.
-        named: What it names: key -> as it is written there.
-        there: What the data set holds, likewise.
+        source: Name of the list.
+        named: Its entries: key -> as written.
+        there: Content of the data set: key -> as written.
 
     Raises:
-        DataNotFoundError: Nothing of it is there: the list belongs to other data or is written in another way, and splits
-            drawn without it would train on what it keeps for testing.
+        DataNotFoundError: Nothing of it exists: the list belongs to other data or uses other names, and splits drawn without it
+            would train on its test files.
     """
     lost = [text for key, text in named.items() if key not in there]
     if len(lost) == len(named):

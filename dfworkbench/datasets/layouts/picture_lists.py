@@ -1,6 +1,6 @@
-"""Text files with one picture per line, as super-resolution and re-synthesis programs read them.
+"""List files with one picture per line, as used by super-resolution and re-synthesis programs.
 
-train_real.txt, test_real.txt, test_fake_stylegan.txt …           named after a label, and maybe a split and a generator
+train_real.txt, test_real.txt, test_fake_stylegan.txt …           named after a label, and optionally a split and a generator
 ./data/CelebA/CelebA-HQ_00000001.png                              one path per line
 """
 
@@ -25,15 +25,15 @@ _EXPECTED = "one path of a picture per line, each picture once"
 
 
 def read_picture_lists(root: Path, dataset: str) -> list[dict[str, Any]]:
-    """Rows for every listed picture; one may be missing on disk, but not all of a list.
+    """Rows for every listed picture; some may be missing on disk, but not all of a list.
 
-    Lists are the .txt files in `root` whose names bear the word real or fake. What else stands in a name, after a word of
-    split, is the generator. Paths are relative to `root`, or absolute; those of another place are read from where the first
-    pictures are found below `root`. Blank lines, and spaces around a path, do not count.
+    Lists are the .txt files in `root` whose names contain real or fake. The rest of a name, without a split, is the generator.
+    Paths are relative to `root`, or absolute; paths from elsewhere are shortened until pictures are found below `root`. Blank
+    lines and spaces around a path are ignored.
 
     Raises:
-        TableError: A list is no text, or a line is no path, or names a picture again; says file and line.
-        DataNotFoundError: There is no list, or no picture that a list names.
+        TableError: A list is not text, a line is not a path, or a picture is repeated; the message gives file and line.
+        DataNotFoundError: There is no list, or none of the listed pictures exists.
     """
     lists = [(file, label) for file in text_lists(root, label_in) if (label := label_in(file.stem)) is not None]
     rows: dict[str, dict[str, Any]] = {}
@@ -75,10 +75,10 @@ PICTURE_LISTS = Layout(
         home="https://github.com/SSAW14/BeyondtheSpectrum",
         licence="That of the pictures that are listed.",
         traps=(
-            "Extract with whole=true for detectors of generated pictures; sizes that are no multiple of 4 are cut.",
-            "Published lists bear no label: name them real….txt or fake….txt. Lists of super-resolution are of real pictures.",
-            "The lists must lie in the folder below which the pictures are.",
-            "Who or what is shown is not known: pictures of one person may stand in training and test.",
+            "Extract with whole=true for detectors of generated pictures; sizes that are not a multiple of 4 are cropped.",
+            "Published lists have no label: name them real….txt or fake….txt. Super-resolution lists contain real pictures.",
+            "The lists must be in the folder that contains the pictures.",
+            "Who or what is shown is not known: pictures of one person may be in both training and test.",
         ),
     ),
 )

@@ -1,1 +1,1 @@
-"""Augmentation while training (`augment` for faces, `picture_augment`) and `perturbations` that measure robustness."""
+"""Training augmentation (`augment` for faces, `picture_augment`) and perturbations for measuring robustness."""

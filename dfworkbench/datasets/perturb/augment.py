@@ -1,7 +1,7 @@
-"""Augmentation of faces while training, on uint8 pixels, drawn from an explicit generator.
+"""Training augmentation of faces, on uint8 pixels, with an explicit random generator.
 
-The changes are those that also happen to real files: mirrored pictures, boxes that sit a little off, other light and
-colour, and another round of compression. None of them is applied when a detector is evaluated.
+The changes are those that happen to real files: mirroring, slightly shifted boxes, different light and colour, and
+recompression. None is applied in evaluation.
 
 Differences from DeepfakeForensics-v1: crops keep at least the whole face (the original cuts patches of down to 10 % of its
 area), noise is fresh in every frame of a clip (the original repeats one field), and nothing is stored on disk.
@@ -22,26 +22,26 @@ from dfworkbench.media.pictures.operations import Pixels, add_noise, jpeg, recol
 
 
 class AugmentSettings(Settings):
-    """How strongly faces are changed while training; 0 switches a change off."""
+    """Strength of the face augmentation in training; 0 switches a change off."""
 
-    flip: float = Field(default=0.5, ge=0, le=1, description="Share of samples that are mirrored left to right.")
+    flip: float = Field(default=0.5, ge=0, le=1, description="Share of samples mirrored left to right.")
     box_jitter: float = Field(
         default=0.08,
         ge=0,
         le=0.3,
-        description="How far the face box is moved and scaled, as a share of its side; "
-        "of a whole picture, a window is drawn from all of it.",
+        description="How far the face box is shifted and scaled, as a fraction of its side; "
+        "for whole pictures, a window is drawn from the entire picture.",
     )
     colour_jitter: float = Field(
         default=0.15, ge=0, le=0.5, description="How far brightness, contrast and saturation are changed."
     )
     degrade: float = Field(
-        default=0.3, ge=0, le=1, description="Share of samples that are compressed, blurred, shrunk or made noisy."
+        default=0.3, ge=0, le=1, description="Share of samples that are compressed, blurred, downscaled or made noisy."
     )
 
 
 class FaceAugment:
-    """The changes of `AugmentSettings`; the parameters of a clip are drawn once, its noise for every frame."""
+    """Augmentation by `AugmentSettings`; parameters are drawn once per clip, noise for every frame."""
 
     needs_genuine = False
 
@@ -49,13 +49,13 @@ class FaceAugment:
         self.settings = settings or AugmentSettings()
 
     def __call__(self, sample: FaceSample, rng: np.random.Generator) -> dict[str, Any]:
-        """Move the boxes, cut, change the pixels; a box that would reach beyond what was stored stays where it is."""
+        """Move the boxes, cut, change the pixels; a box whose crop would extend beyond the stored tile is not moved."""
         whole = sample.spec.alignment == "whole"
         moved = random_windows(sample, rng) if whole else self.move_boxes(sample.boxes, rng)
         return {"images": self.change_pixels(sample.cut(moved), rng)}
 
     def move_boxes(self, boxes: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-        """Move and scale all boxes by the same share of their sides, `(T, 4)`."""
+        """Move and scale all boxes by the same fraction of their sides, `(T, 4)`."""
         amount = self.settings.box_jitter
         if amount == 0:
             return boxes
@@ -77,7 +77,7 @@ class FaceAugment:
 
 
 def degrade(images: Pixels, rng: np.random.Generator) -> Pixels:
-    """One of JPEG compression, blur, a smaller size and noise, `(T, S, S, 3)` uint8."""
+    """Apply one of JPEG compression, blur, downscaling and noise, `(T, S, S, 3)` uint8."""
     kind = rng.integers(4)
     strength = rng.random()
     if kind == 0:
@@ -90,7 +90,7 @@ def degrade(images: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def _each(images: Pixels, change: Callable[[Pixels], Any]) -> Pixels:
-    """Change each picture of `(T, S, S, 3)`; a single one is not copied again."""
+    """Change each picture of `(T, S, S, 3)`; a single picture is not copied again."""
     return np.asarray(change(images[0]))[None] if len(images) == 1 else np.stack([change(image) for image in images])
 
 

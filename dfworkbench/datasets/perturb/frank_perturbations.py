@@ -1,10 +1,11 @@
-"""The protocol of Frank et al. for measuring robustness: four perturbations of random strength, each with probability 0.5.
+"""Robustness protocol of Frank et al.: four perturbations of random strength, each with probability 0.5.
 
-Frank et al., "Leveraging Frequency Analysis for Deep Fake Image Recognition", ICML 2020 (arXiv:2003.08685); papers of that time
-share it. Here it also is a SUBSTITUTE for the unpublished perturbations of Re-Synthesis, see `perturbations`.
+Frank et al., "Leveraging Frequency Analysis for Deep Fake Image Recognition", ICML 2020 (arXiv:2003.08685); other papers of
+that time use it too. Here it also serves as a SUBSTITUTE for the unpublished perturbations of Re-Synthesis, see
+`perturbations`.
 
-Differences from the code of Frank et al.: the JPEG quality is really used; the width of the blur follows from its kernel (as
-OpenCV derives it) and is not a constant; crops keep width and height apart; randomness comes from a generator per picture.
+Differences from the code of Frank et al.: the JPEG quality is actually applied; the width of the blur follows from its kernel
+(as in OpenCV) instead of being constant; crops do not mix up width and height; each picture has its own random generator.
 """
 
 from typing import Any
@@ -18,9 +19,9 @@ from dfworkbench.datasets.sample import FaceSample
 
 
 def _draw(name: str, rng: np.random.Generator) -> float:
-    """A strength by the intended laws of Frank et al."""
+    """Draw a strength from the intended distributions of Frank et al."""
     if name == "noise":
-        return float(rng.uniform(5, 20))  # their script says variance and uses it as standard deviation
+        return float(rng.uniform(5, 20))  # their script names it variance but uses it as standard deviation
     if name == "blur":
         return float(rng.choice((3, 5, 7, 9)))
     return float(rng.integers(10, 75)) if name == "jpeg" else float(rng.uniform(0.05, 0.2))
@@ -28,7 +29,7 @@ def _draw(name: str, rng: np.random.Generator) -> float:
 
 _FRANK = ("noise", "blur", "crop", "jpeg")
 
-#: Condition of the protocol of Frank et al. -> what it does. Their words allow two readings of "combined"; both are here.
+#: Condition of the protocol of Frank et al. -> its perturbations. Their text allows two readings of "combined"; both are included.
 FRANK_2020: dict[str, str] = {
     "noise": "Gaussian noise, standard deviation drawn from 5 to 20 grey levels",
     "blur": "Gaussian blur, kernel drawn from 3, 5, 7 and 9 px",
@@ -40,7 +41,7 @@ FRANK_2020: dict[str, str] = {
 
 
 class PerturbFrank:
-    """A `Transform` with the protocol of Frank et al. 2020, a substitute for the unpublished one of Re-Synthesis.
+    """A `Transform` for the protocol of Frank et al. 2020, a substitute for the unpublished one of Re-Synthesis.
 
     Args:
         condition: One of `FRANK_2020`.
@@ -48,7 +49,7 @@ class PerturbFrank:
 
     Raises:
         UnknownNameError: There is no such condition.
-        ParameterError: `share` outside 0..1.
+        ParameterError: `share` is outside 0..1.
     """
 
     needs_genuine = False
@@ -65,7 +66,7 @@ class PerturbFrank:
         return {"images": np.stack([self.picture(image, rng) for image in sample.cut()])}
 
     def picture(self, image: Pixels, rng: np.random.Generator) -> Pixels:
-        """One picture `(H, W, 3)` uint8 RGB, perturbed or not."""
+        """Perturb one picture `(H, W, 3)` uint8 RGB, or leave it unchanged."""
         names = _FRANK if self.condition == "all" else (self.condition,)
         if self.condition == "one_of_all":
             names = (_FRANK[rng.integers(len(_FRANK))],)

@@ -1,14 +1,14 @@
-"""Perturbations at stated strengths (noise, blur, compression, cropping …), to measure robustness.
+"""Perturbations at fixed strengths (noise, blur, compression, cropping …) for measuring robustness.
 
-He, Yu, Keuper and Fritz, "Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis", IJCAI 2021 (arXiv:2105.14376) measure a
-detector on perturbed pictures. Neither the laws nor the strengths of their perturbations are published with their code, so
-everything here is a SUBSTITUTE: numbers are comparable with each other, not with the tables of that paper.
+He, Yu, Keuper and Fritz, "Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis", IJCAI 2021 (arXiv:2105.14376) evaluate a
+detector on perturbed pictures. Neither the distributions nor the strengths of their perturbations are published with their
+code, so everything here is a SUBSTITUTE: results are comparable with each other, not with the tables of that paper.
 
-`PERTURBATIONS` are nine perturbations, each at five strengths of ours, from weak to strong; `Perturb` applies one, or a chain. The
-protocol of Frank et al., which papers of that time share, stands in `frank_perturbations`.
+`PERTURBATIONS` holds nine perturbations, each at five strengths of our choice, from weak to strong; `Perturb` applies one or a
+chain. The protocol of Frank et al., used by several papers of that time, is in `frank_perturbations`.
 
-Strengths are in pixels and grey levels of the detector's input: pictures are perturbed after they are cut, so that detectors
-with equal inputs meet equal pictures. Every function is pure; where nothing is drawn, the generator is left alone.
+Strengths are in pixels and grey levels of the detector's input: pictures are perturbed after cutting, so that detectors with
+equal inputs see equal pictures. Every function is pure; deterministic perturbations do not touch the generator.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ from dfworkbench.media.pictures.operations import (
 from dfworkbench.media.video.recompress import recompress
 
 LEVELS = (1, 2, 3, 4, 5)
-THEN = ">"  # between the links of a chain
+THEN = ">"  # separates the links of a chain
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,12 @@ class Perturbation:
         name: As in `PERTURBATIONS`.
         unit: Unit of the strength, for axes of figures.
         what: What is done, in words.
-        strengths: Five, from weak to strong; the numbers may fall, as the quality of JPEG does.
-        limits: Least and greatest strength that is taken.
-        change: `(picture, strength, rng)` to the changed picture, without checks; `apply` has them.
-        whole: Whether only whole numbers are taken.
-        odd: Whether only odd numbers are taken.
-        joint: Whether `change` takes all pictures of a clip at once, `(T, H, W, 3)`, because they depend on one another.
+        strengths: Five, from weak to strong; the numbers may decrease, as for JPEG quality.
+        limits: Smallest and largest strength allowed.
+        change: Maps `(picture, strength, rng)` to the changed picture, without the checks of `apply`.
+        whole: Whether the strength must be a whole number.
+        odd: Whether the strength must be odd.
+        joint: Whether `change` takes all pictures of a clip at once, `(T, H, W, 3)`, because they depend on each other.
     """
 
     name: str
@@ -64,9 +64,9 @@ class Perturbation:
     joint: bool = False
 
     def require(self, strength: float) -> None:
-        """Raise `ParameterError` unless the strength can be applied."""
+        """Raise `ParameterError` unless the strength is valid."""
         low, high = self.limits
-        fits = low <= strength <= high  # not so for NaN
+        fits = low <= strength <= high  # false for NaN
         if not fits or (self.whole and strength % 1) or (self.odd and strength % 2 != 1):
             kind = "an odd number" if self.odd else "a whole number" if self.whole else "a number"
             raise ParameterError(
@@ -87,7 +87,7 @@ class Perturbation:
 
         Raises:
             ParameterError: The strength is out of range.
-            InputError: No uint8 RGB picture.
+            InputError: Not a uint8 RGB picture.
         """
         self.require(strength)
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
@@ -100,14 +100,14 @@ class Perturbation:
         return np.ascontiguousarray(changed, dtype=np.uint8)
 
     def apply_to_clip(self, images: Pixels, strength: float, rng: np.random.Generator) -> Pixels:
-        """Change the pictures of a clip `(T, H, W, 3)`: together where they depend on one another, else one after the other."""
+        """Change the pictures of a clip `(T, H, W, 3)`: jointly if they depend on each other, else one by one."""
         if not self.joint or len(images) == 1:
             return np.stack([self.apply(image, strength, rng) for image in images])
         self.require(strength)
         return np.ascontiguousarray(self.change(np.ascontiguousarray(images), strength, rng), dtype=np.uint8)
 
 
-# functions with names, because a DataLoader may pickle them
+# named functions, because a DataLoader may pickle them
 
 
 def _blur(image: Pixels, kernel: float, _rng: np.random.Generator) -> Any:
@@ -179,7 +179,7 @@ PERTURBATIONS: dict[str, Perturbation] = {item.name: item for item in _ALL}
 
 
 def links(chain: str) -> list[Perturbation]:
-    """The perturbations of a chain such as "jpeg" or "jpeg>blur", in the order in which they are applied; none for "".
+    """The perturbations of a chain such as "jpeg" or "jpeg>blur", in order of application; none for "".
 
     Raises:
         UnknownNameError: A name is not in `PERTURBATIONS`.
@@ -189,7 +189,7 @@ def links(chain: str) -> list[Perturbation]:
 
 
 def strengths_at(chain: str, level: int) -> tuple[float, ...]:
-    """The stated strength of each link at a level from 1 (weak) to 5 (strong).
+    """The strength of each link at a level from 1 (weak) to 5 (strong).
 
     Raises:
         ParameterError: There is no such level.
@@ -206,16 +206,16 @@ def strengths_at(chain: str, level: int) -> tuple[float, ...]:
 class Perturb:
     """A `Transform` that cuts a sample without random changes and perturbs each of its pictures.
 
-    In a `FaceDataset` it is seeded by `(seed, epoch, row)`: the same sample meets the same draws at every strength. Pictures of
-    a clip are perturbed one after the other with draws of their own; a chain with H.264 changes them link by link.
+    In a `FaceDataset` it is seeded by `(seed, epoch, row)`: a sample gets the same random draws at every strength. Pictures of
+    a clip are perturbed one by one with independent draws; a chain with H.264 is applied link by link to the whole clip.
 
     Args:
-        chain: Names in `PERTURBATIONS`, joined by ">": "jpeg>blur" compresses, then blurs. "" leaves the pictures as they are.
-        strengths: One per link, each in its own unit; see `strengths_at` for the stated ones.
+        chain: Names in `PERTURBATIONS`, joined by ">": "jpeg>blur" compresses, then blurs. "" leaves the pictures unchanged.
+        strengths: One per link, each in its own unit; see `strengths_at` for the predefined ones.
 
     Raises:
         UnknownNameError: A name is not in `PERTURBATIONS`.
-        ParameterError: A strength is out of range, or there are not as many as links.
+        ParameterError: A strength is out of range, or their number differs from that of the links.
     """
 
     needs_genuine = False
@@ -241,7 +241,7 @@ class Perturb:
         return {"images": images}
 
     def picture(self, image: Pixels, rng: np.random.Generator) -> Pixels:
-        """One picture `(H, W, 3)` uint8 RGB after all links."""
+        """Apply all links to one picture `(H, W, 3)` uint8 RGB."""
         for link, strength in zip(self.steps, self.strengths, strict=True):
             image = link.apply(image, strength, rng)
         return image

@@ -1,9 +1,10 @@
-"""Augmentation of whole pictures while training: random windows, mirrored or turned.
+"""Training augmentation of whole pictures: random windows, mirrored or rotated.
 
-Traces of up-sampling live in the finest pixels, so nothing here makes a new pixel: no resizing, no colour, no compression.
+Up-sampling traces are in the finest pixels, so nothing here creates new pixel values: no resizing, no colour changes, no
+compression.
 
-Differences from re-synthesis (He, Yu, Keuper, Fritz: Beyond the Spectrum. IJCAI 2021, arXiv:2105.14376): a window of one size is
-cut out of pictures of any size, where the original takes them as they are and needs all of one size.
+Differences from re-synthesis (He, Yu, Keuper, Fritz: Beyond the Spectrum. IJCAI 2021, arXiv:2105.14376): a window of fixed size
+is cut from pictures of any size; the original uses whole pictures, which must all have the same size.
 """
 
 from typing import Any
@@ -17,12 +18,12 @@ from dfworkbench.faces import window_in
 
 
 class PictureAugment:
-    """A random window, mirrored or turned by a right angle; all frames of a clip alike.
+    """A random window, mirrored or rotated by a right angle, the same for all frames of a clip.
 
     Args:
-        hflip: Share of samples that are mirrored left to right.
-        vflip: Share that is mirrored top to bottom.
-        rot90: Share that is turned by 90 degrees. With all three at 0.5, the eight ways a picture can lie are equally likely.
+        hflip: Share of samples mirrored left to right.
+        vflip: Share mirrored top to bottom.
+        rot90: Share rotated by 90 degrees. With all three at 0.5, the eight orientations are equally likely.
 
     Raises:
         ParameterError: A share is not in 0..1.
@@ -37,7 +38,7 @@ class PictureAugment:
             raise ParameterError(f"changing whole pictures at random: got {wrong}; expected shares of samples, 0 to 1.")
 
     def __call__(self, sample: FaceSample, rng: np.random.Generator) -> dict[str, Any]:
-        """The window of each frame, `(T, S, S, 3)` uint8 RGB; of a face, where the spec wants one, what is always cut."""
+        """The window of each frame, `(T, S, S, 3)` uint8 RGB; for face specs, the usual face crop."""
         images = sample.cut(random_windows(sample, rng)) if sample.spec.alignment == "whole" else sample.cut()
         mirrored, flipped, turned = (rng.random() < share for share in self.shares.values())
         images = images[:, :, ::-1] if mirrored else images
@@ -47,10 +48,10 @@ class PictureAugment:
 
 
 def random_windows(sample: FaceSample, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Boxes `(T, 4)` for `FaceSample.cut`: one place of all that begin at multiples of 4 px, for all frames of a clip.
+    """Boxes `(T, 4)` for `FaceSample.cut`: one random position at multiples of 4 px, for all frames of a clip.
 
     Raises:
-        InputError: This is a face, or the picture is too small.
+        InputError: The sample is a face, or the picture is too small.
     """
     across, down = rng.random(2)
     return np.stack([

@@ -1,4 +1,4 @@
-"""Tables of videos, faces and scores: schemas, and strict reading and writing of CSV and Parquet."""
+"""Video, face and score tables: schemas, and strict reading and writing of CSV and Parquet."""
 
 from dfworkbench.datasets.tables.schemas import BOX_COLUMNS, FACES, LANDMARK_COLUMNS, SCORES, VIDEOS, Table
 from dfworkbench.datasets.tables.store import (

@@ -1,4 +1,4 @@
-"""Turn columns as other programs store them (categories, sparse, decimals, bytes) into plain text or numbers."""
+"""Convert columns of other programs (categories, sparse, decimals, bytes) to plain text or numbers."""
 
 import decimal
 import numbers
@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 _NUMBERS = (numbers.Real, np.bool_, decimal.Decimal)
-_LARGEST = 2.0**63  # of an int64, exclusive
+_LARGEST = 2.0**63  # range of an int64, exclusive
 
 
 def plain_column(cells: pd.Series, dtype: str) -> pd.Series:
@@ -15,11 +15,11 @@ def plain_column(cells: pd.Series, dtype: str) -> pd.Series:
 
     Args:
         cells: A column of any type.
-        dtype: What it is meant for: "str", "int64", "float64" or "bool".
+        dtype: Target type: "str", "int64", "float64" or "bool".
 
     Raises:
-        ValueError: Its cells are something else, such as dates, lists or complex numbers, or are no whole numbers or
-            truth values where those are meant.
+        ValueError: Cells are something else, such as dates, lists or complex numbers, or do not convert to whole numbers or
+            booleans if those are required.
     """
     kind = "U" if isinstance(cells.dtype, pd.StringDtype) else getattr(cells.dtype, "kind", "O")
     if not isinstance(cells.dtype, np.dtype) and not pd.api.types.is_string_dtype(cells.dtype):
@@ -48,7 +48,7 @@ def _plain_cells(cells: pd.Series, dtype: str) -> pd.Series:
 
 
 def _require_whole(cells: pd.Series) -> None:
-    # text that is no number is found by the schema
+    # the schema reports text that is not a number
     values = pd.to_numeric(cells, errors="coerce").astype("float64").dropna()
     broken = values[(values % 1 != 0) | (values.abs() >= _LARGEST)]
     if len(broken):

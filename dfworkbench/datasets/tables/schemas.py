@@ -1,9 +1,9 @@
-"""The three tables and their columns. Everything that is known about data and scores stands in one of them.
+"""Schemas of the video, face and score tables, which hold everything known about data and scores.
 
 * **video table**: one row per video or picture file of a data set (`labels/<data set>/videos.csv`).
 * **face table**: one row per extracted face crop (`labels/<data set>/faces.parquet`).
-* **score table**: one row per scored face or clip, and one per file that could not be scored. Every metric is computed
-  from one of these and from nothing else.
+* **score table**: one row per scored face or clip, and one per file that could not be scored. Every metric is computed from a
+  score table alone.
 """
 
 from dataclasses import dataclass
@@ -18,25 +18,25 @@ from dfworkbench.datasets.tables.plain_columns import plain_column
 
 LANDMARKS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")  # as seen in the picture, MTCNN's order
 LANDMARK_COLUMNS = tuple(f"{name}_{axis}" for name in LANDMARKS for axis in "xy")
-#: Former column -> today's: tables that were written before still load.
+#: Former column -> current name, so that older tables still load.
 RENAMED = {"method": "forgery"}
 BOX_COLUMNS = ("box_x0", "box_y0", "box_x1", "box_y1")
 
-#: Column -> (dtype, default). A column without default (None) must be given.
+#: Column -> (dtype, default). Columns without a default (None) are required.
 VIDEO_COLUMNS: dict[str, tuple[str, Any]] = {
     "video_id": ("str", None),  # "<data set>/<path below its root>", unique over all data sets
     "dataset": ("str", None),
     "path": ("str", None),  # POSIX, below the root of the data set
-    "label": ("int64", None),  # REAL, FAKE, or -1 where it is not known
+    "label": ("int64", None),  # REAL, FAKE, or -1 if not known
     "forgery": ("str", ""),  # forgery kind; "" for real files
     "compression": ("str", ""),  # raw, c23, c40, or ""
     "carrier": ("str", ""),  # identity whose video it is (the target of a swap), "<data set>/<identity>"
-    "donor": ("str", ""),  # identity whose face or expression was put in; "" for real files
+    "donor": ("str", ""),  # identity whose face or expression was inserted; "" for real files
     "genuine_id": ("str", ""),  # video_id of the real video that a fake was made from, frame for frame
-    "group": ("str", ""),  # files that share an identity share a group; a group never crosses splits
+    "group": ("str", ""),  # files that share an identity share a group; a group never spans splits
     "split": ("str", ""),  # train, val, test or ""
-    "mask_path": ("str", ""),  # video of the true forgery masks, below the root; "" where there is none
-    "landmarks_path": ("str", ""),  # dense landmarks, below the root; "" where there are none
+    "mask_path": ("str", ""),  # video of the ground-truth forgery masks, below the root; "" if there is none
+    "landmarks_path": ("str", ""),  # dense landmarks, below the root; "" if there are none
     "status": ("str", ""),  # "" before extraction; afterwards one of names.STATUSES
     "reason": ("str", ""),
     "frames": ("int64", -1),  # frames in the file, -1 before extraction
@@ -50,7 +50,7 @@ VIDEO_COLUMNS: dict[str, tuple[str, Any]] = {
 FACE_COLUMNS: dict[str, tuple[str, Any]] = {
     "face_id": ("str", None),  # "<video_id>#t<track>f<frame>", unique
     "video_id": ("str", None),
-    "track": ("int64", None),  # one person's face through one file, counted from 0 by first appearance
+    "track": ("int64", None),  # one person's face throughout a file, counted from 0 by first appearance
     "frame": ("int64", None),
     "time_s": ("float64", None),
     **{column: ("float64", None) for column in BOX_COLUMNS},  # pixels of the full frame, may lie outside it
@@ -61,10 +61,10 @@ FACE_COLUMNS: dict[str, tuple[str, Any]] = {
     "crop_y0": ("float64", None),
     "crop_side": ("float64", None),
     "crop_size_px": ("int64", None),  # its height and width as stored
-    "forged_share": ("float64", float("nan")),  # of the box, by the data set's own mask; NaN where there is none
+    "forged_share": ("float64", float("nan")),  # forged part of the box by the data set's own mask, or NaN
     "doubt": ("str", ""),  # why the track is doubtful (faces.doubt); "" if it is not
-    "shows": ("str", "face"),  # "face", "crop" (ready-made, nothing around it) or "picture" (taken whole)
-    "exact": ("bool", False),  # found as facenet-pytorch's MTCNN does (`FaceSettings.exact`), not by our faster search
+    "shows": ("str", "face"),  # "face", "crop" (ready-made, no surroundings) or "picture" (whole picture)
+    "exact": ("bool", False),  # found by exact facenet-pytorch MTCNN (`FaceSettings.exact`), not by our faster search
 }
 
 SCORE_COLUMNS: dict[str, tuple[str, Any]] = {
@@ -82,8 +82,8 @@ SCORE_COLUMNS: dict[str, tuple[str, Any]] = {
     "fake_probability": ("float64", float("nan")),
     "status": ("str", "ok"),
     "reason": ("str", ""),
-    "doubt": ("str", ""),  # why the track does not decide its file's verdict (faces.doubt); "" if it may
-    "run": ("str", ""),  # whose weights scored it: a run in checkpoints/, or the name of a weight file
+    "doubt": ("str", ""),  # why the track is left out of its file's verdict (faces.doubt); "" if it counts
+    "run": ("str", ""),  # weights that scored it: a run in checkpoints/, or the name of a weight file
 }
 
 
@@ -96,16 +96,16 @@ class Table:
     key: str
 
     def empty(self) -> pd.DataFrame:
-        """A table with no rows and the right column types."""
+        """An empty table with the right column types."""
         return pd.DataFrame({name: pd.Series([], dtype=dtype) for name, (dtype, _) in self.columns.items()})
 
     def complete(self, rows: pd.DataFrame | list[dict[str, Any]], source: object = "rows") -> pd.DataFrame:
-        """Fill in default columns, put columns in order, check everything.
+        """Fill in default columns, order columns, check everything.
 
-        Columns that the schema does not know are kept, after the known ones.
+        Unknown columns are kept, after the known ones.
 
         Raises:
-            TableError: Listing every broken rule with its first rows.
+            TableError: Lists every violated rule with its first rows.
         """
         frame: Any = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows)
         if frame.empty and not len(frame.columns):
@@ -134,13 +134,13 @@ class Table:
                 raise TableError(
                     f"the {self.name} table from {source}: the column {name!r} has {error}. Convert the column."
                 ) from error
-            # CSV cannot tell "" from nothing; rows may lack a key
+            # CSV cannot distinguish "" from missing; rows may lack a key
             columns[name] = cells.fillna(default) if default is not None and cells.hasnans else cells
         columns |= {name: frame[name] for name in frame.columns if name not in self.columns}
         return self.check(_frame(columns, frame), source)
 
     def check(self, frame: pd.DataFrame, source: object = "rows") -> pd.DataFrame:
-        """Return `frame` with exact column types, or raise `TableError` with every broken rule."""
+        """Return `frame` with exact column types, or raise `TableError` listing every violated rule."""
         if (plain := _as_declared(self, frame)) is not None:
             return plain
         from pandera.errors import SchemaErrors
@@ -172,11 +172,11 @@ _BETWEEN = {
     ("face", "forged_share"): (0.0, 1.0),
     ("score", "fake_probability"): (0.0, 1.0),
 }
-#: Columns whose text becomes part of a path that is read, written or removed, and those that only name a row.
+#: Columns that become part of a path that is read, written or removed, and columns that only name a row.
 PATH_COLUMNS = {
     "video": ("video_id", "dataset", "path", "genuine_id", "mask_path", "landmarks_path"),
     "face": ("video_id", "crop_path"),
-    "score": (),  # of other programs too, which name files by their absolute paths
+    "score": (),  # also from other programs, which name files by absolute path
 }
 _KEY_COLUMNS = {"video": (), "face": ("face_id",), "score": ("row_id", "video_id")}
 _NULLABLE = {
@@ -190,9 +190,9 @@ _NULLABLE = {
 
 
 def _as_declared(table: Table, frame: pd.DataFrame) -> pd.DataFrame | None:
-    """`frame` with exact column types, or None where a rule may be broken.
+    """Fast check: `frame` with exact column types, or None if a rule may be violated.
 
-    For tables that keep every rule, this takes a tenth of the time that pandera needs to find the same.
+    For valid tables this takes a tenth of the time of pandera.
     """
     if frame.columns.duplicated().any():
         return None
@@ -229,8 +229,8 @@ def _keeps_rules(table: Table, column: str, cells: pd.Series) -> bool:
 
 
 def _schema(name: str) -> Any:
-    """The rules as pandera has them, which lists every row that breaks one."""
-    import pandera.pandas as pa  # a second to import: only where a rule is broken
+    """The rules as a pandera schema, which lists every row that violates one."""
+    import pandera.pandas as pa  # takes a second to import: needed only if a rule is violated
 
     table = TABLES[name]
     columns = {}
@@ -249,7 +249,7 @@ def _schema(name: str) -> Any:
 
 
 def unsafe_cells(name: str, column: str, cells: pd.Series) -> pd.Series:
-    """What is wrong with each cell of a column that becomes a path or names a row; "" where nothing is.
+    """What is wrong with each cell of a column that becomes a path or names a row; "" if it is fine.
 
     Cells of optional columns may be empty.
     """

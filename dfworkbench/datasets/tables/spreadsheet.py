@@ -1,8 +1,8 @@
-"""Protect CSV files against formula injection: cells that a spreadsheet would run begin with an apostrophe.
+"""CSV formula injection: prefix cells that a spreadsheet would execute with an apostrophe.
 
-Names of files and columns come from other people, and a spreadsheet runs a cell that begins with = + - @, a tab or a line end.
-The usual way is followed (OWASP, "CSV Injection"): an apostrophe in front. `plain_cells` takes exactly these apostrophes away
-again, so that names come back as they were. Numbers are left as they are, also where they stand as text.
+File and column names come from other people, and a spreadsheet executes cells that begin with = + - @, a tab or a line end. As
+OWASP recommends ("CSV Injection"), such cells get a leading apostrophe. `plain_cells` removes exactly these apostrophes, so
+that names are restored. Numbers, including numbers stored as text, are left unchanged.
 """
 
 import re
@@ -11,22 +11,22 @@ from typing import Any
 
 import pandas as pd
 
-_FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")  # the last four: full width, which some take likewise
+_FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")  # the last four: full width, which some execute too
 _NUMBER = re.compile(r"'*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def safe_cells(frame: pd.DataFrame) -> pd.DataFrame:
-    """The table as it is written: headers and cells that a spreadsheet would run begin with an apostrophe."""
+    """The table for writing: headers and cells that a spreadsheet would execute get a leading apostrophe."""
     return _each_text(frame, lambda text: f"'{text}" if _would_run(text) else text)
 
 
 def plain_cells(frame: pd.DataFrame) -> pd.DataFrame:
-    """The table that `safe_cells` was given."""
+    """Inverse of `safe_cells`."""
     return _each_text(frame, lambda text: text[1:] if text.startswith("'") and _would_run(text) else text)
 
 
 def holds_returns(frame: pd.DataFrame) -> bool:
-    """Whether a header or cell holds a carriage return."""
+    """Whether a header or cell contains a carriage return."""
     texts = [name for name in frame.columns if _is_text(name)]
     for at in range(frame.shape[1]):
         if not pd.api.types.is_numeric_dtype(frame.iloc[:, at].dtype):

@@ -18,10 +18,10 @@ from dfworkbench.datasets.tables.strict_csv import csv_headers, strict_csv
 from dfworkbench.media.foreign import MOST_EXTRA_BYTES, bounded_memory, require_cells
 
 _log = logging.getLogger(__name__)
-#: Key of `DataFrame.attrs`: sentences about how a file was read, for whoever shows its figures.
+#: Key of `DataFrame.attrs`: notes on how a file was read, to be shown with its results.
 NOTES = "reading_notes"
 
-#: Words that mean "no number" in a column of numbers. In a column of text they are names.
+#: Words that mean "missing" in a numeric column. In a text column they are ordinary text.
 _NO_NUMBER = ["", "NA", "N/A", "n/a", "<NA>", "#N/A", "nan", "NaN", "-nan", "NAN", "null", "NULL", "None", "none"]
 
 
@@ -33,11 +33,11 @@ def read_table(
     Args:
         kind: "video", "face" or "score".
         path: A .csv or .parquet file.
-        choose: Takes the rows before they are checked, and gives those that are wanted.
+        choose: Function that selects rows before they are checked.
 
     Raises:
         DataNotFoundError: There is no such file.
-        TableError: It cannot be read, or breaks its schema.
+        TableError: It cannot be read, or violates its schema.
     """
     path, doing = Path(path), f"reading a {kind} table"
     if not path.is_file():
@@ -51,14 +51,14 @@ def read_table(
         return TABLES[kind].complete(frame if choose is None else choose(frame), path)
     except WorkbenchError:
         raise
-    except Exception as error:  # cells of types that no schema foresees
+    except Exception as error:  # cells of types that no schema expects
         raise TableError(
             f"{doing}: the cells of {path} cannot be compared with the schema ({_first_line(error)}). Expected text and numbers."
         ) from error
 
 
 def write_table(kind: str, frame: pd.DataFrame, path: Path | str) -> Path:
-    """Check a table and write it in one step; the suffix of `path` (.csv or .parquet) says how."""
+    """Check a table and write it atomically; the suffix of `path` (.csv or .parquet) sets the format."""
     path = Path(path)
     frame = TABLES[kind].complete(frame, path)
     if path.suffix == ".csv":
@@ -69,13 +69,13 @@ def write_table(kind: str, frame: pd.DataFrame, path: Path | str) -> Path:
 
 
 def read_csv(path: Path, doing: str, numbers: Collection[str] | None = None, **options: Any) -> pd.DataFrame:
-    """Read a text table of ours (UTF-8, commas); apostrophes that `write_csv` put before formulas are taken away.
+    """Read a CSV table written by dfworkbench (UTF-8, commas), removing the apostrophes that `write_csv` put before formulas.
 
     Args:
         path: The file.
-        doing: What is being done, as messages begin: "reading splits".
-        numbers: Columns in which words such as NA and None mean that there is no number. In every other column they are text,
-            and only an empty cell is missing. Without it, `options` say what is missing.
+        doing: What is being done, to start error messages, such as "reading splits".
+        numbers: Columns in which words such as NA and None mean missing. In all other columns they are text, and only empty
+            cells are missing. If not given, `options` decide.
         options: Further arguments of `pandas.read_csv`.
 
     Raises:
@@ -95,14 +95,14 @@ def read_csv(path: Path, doing: str, numbers: Collection[str] | None = None, **o
 def read_cells(path: Path, doing: str) -> pd.DataFrame:
     """All cells of another program's CSV file as text, under their headers, with line numbers as index.
 
-    Columns may be separated by commas, semicolons, tabs or bars; the text may be UTF-8, UTF-16 with a mark, or cp1252.
+    Columns may be separated by commas, semicolons, tabs or bars; the text may be UTF-8, UTF-16 with a byte order mark, or cp1252.
 
     Returns:
-        The cells; `attrs[NOTES]` says what was unusual.
+        The cells; `attrs[NOTES]` notes anything unusual.
 
     Raises:
         DataNotFoundError: There is no such file.
-        TableError: It is no text, would take too much memory, or is no strict CSV (`strict_csv`).
+        TableError: It is not text, would take too much memory, or is not strict CSV (`strict_csv`).
     """
     with _explained(path, doing, "CSV"):
         text, notes = _decoded(path, doing)
@@ -113,16 +113,16 @@ def read_cells(path: Path, doing: str) -> pd.DataFrame:
 
 
 def read_headers(path: Path, doing: str) -> list[str]:
-    """The headers of another program's CSV file; errors are those of `read_cells`, as far as the line of headers goes."""
+    """The headers of another program's CSV file; raises the errors of `read_cells` that concern the header line."""
     with _explained(path, doing, "CSV"):
         return csv_headers(_decoded(path, doing)[0], f"{doing} from {path}")
 
 
 def write_csv(frame: pd.DataFrame, path: Path | str, what: str = "a table") -> Path:
-    """Write a text table in one step, without its index; what a spreadsheet would run begins with an apostrophe."""
+    """Write a CSV table atomically, without its index, with an apostrophe before anything a spreadsheet would execute."""
     path = Path(path)
     cells = safe_cells(frame)
-    # Python 3.11's writer puts no quotes around a lone carriage return, which readers take for the end of a row
+    # Python 3.11's writer does not quote a lone carriage return, which readers take for the end of a row
     quoting = csv.QUOTE_NONNUMERIC if holds_returns(cells) else csv.QUOTE_MINIMAL
     with atomic_path(path, what) as temporary:
         cells.to_csv(temporary, index=False, quoting=quoting)
@@ -139,7 +139,7 @@ def read_parquet(path: Path, doing: str) -> pd.DataFrame:
 
     with _explained(path, doing, "Parquet"):
         known = pq.read_metadata(path)
-        if (cells := known.num_rows * known.num_columns) * 8 > MOST_EXTRA_BYTES:  # repeated values take no bytes
+        if (cells := known.num_rows * known.num_columns) * 8 > MOST_EXTRA_BYTES:  # repeats take no bytes
             raise TableError(
                 f"{doing}: {path} says that it has {known.num_rows:,} rows of {known.num_columns:,} columns. Expected at "
                 f"most {MOST_EXTRA_BYTES // 8:,} cells, not {cells:,}: split the table."
@@ -148,7 +148,7 @@ def read_parquet(path: Path, doing: str) -> pd.DataFrame:
 
 
 def table_hash(frame: pd.DataFrame) -> str:
-    """SHA-256 of a table's content as CSV: the same rows in the same order give the same hash on every machine."""
+    """SHA-256 of a table's content as CSV: equal rows in equal order give the same hash on every machine."""
     former = {new: old for old, new in RENAMED.items()}  # so that stored runs and protocols keep their hashes
     return hashlib.sha256(frame.rename(columns=former).to_csv(index=False).encode()).hexdigest()
 
@@ -164,7 +164,7 @@ def _explained(path: Path, doing: str, kind: str) -> Generator[None]:
             yield
     except WorkbenchError:
         raise
-    except Exception as error:  # pandas and pyarrow raise many kinds
+    except Exception as error:  # pandas and pyarrow raise many exception types
         raise TableError(
             f"{doing} from {path}: it is no readable {kind} file ({_first_line(error)}). Expected "
             f"{'text, in UTF-8, with one line of headers' if kind == 'CSV' else 'a table'}: write it again."
@@ -172,7 +172,7 @@ def _explained(path: Path, doing: str, kind: str) -> Generator[None]:
 
 
 def _decoded(path: Path, doing: str) -> tuple[str, list[str]]:
-    """The text of a file that another program wrote, and what is unusual about it."""
+    """The decoded text of a file from another program, and notes on anything unusual."""
     if not path.is_file():
         raise DataNotFoundError(f"{doing}: there is no file {path}. Give a .csv file.")
     require_cells(path, doing, TableError)

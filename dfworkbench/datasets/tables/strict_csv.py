@@ -1,7 +1,7 @@
-"""Strict CSV: every row has as many cells as there are headers, every quotation mark is closed, no header is repeated.
+"""Strict CSV parsing: every row has as many cells as headers, every quotation mark is closed, no header is repeated.
 
-pandas alone shifts, drops or swallows cells where that does not hold. Python's csv module in its strict mode goes through the
-text first (1.2 s for a million rows of four cells); pandas then parses what has passed.
+If that does not hold, pandas alone shifts, drops or swallows cells. Python's csv module in strict mode checks the text first
+(1.2 s for a million rows of four cells); pandas then parses it.
 """
 
 import csv
@@ -16,20 +16,20 @@ import pandas as pd
 from dfworkbench.core.errors import TableError
 
 _SEPARATORS = (",", ";", "\t", "|")
-_EXCEL = re.compile(r'"?sep=(.)"?\s*')  # a first line that only Excel writes
+_EXCEL = re.compile(r'"?sep=(.)"?\s*')  # a first line specific to Excel
 _ENDS = "\r\n"
-_SHOWN = 100  # letters
+_SHOWN = 100  # characters
 
 
 class StrictCsv(NamedTuple):
-    """CSV text that has passed.
+    """CSV text that passed the check.
 
     Attributes:
         text: The header line and the rows, each with as many cells as there are headers.
-        headers: As they stand in the text.
-        separator: What stands between cells.
-        lines: The line of the file in which each row begins, counted from 1.
-        notes: Sentences about lines that are no rows.
+        headers: Headers as written.
+        separator: Cell separator.
+        lines: Line of the file in which each row begins, counted from 1.
+        notes: Notes on lines that are not rows.
     """
 
     text: str
@@ -39,36 +39,36 @@ class StrictCsv(NamedTuple):
     notes: list[str]
 
     def parse(self, **options: Any) -> pd.DataFrame:
-        """The table, with line numbers as index; options are those of `pandas.read_csv`."""
+        """Parse the table, with line numbers as index; options are those of `pandas.read_csv`."""
         plain: dict[str, Any] = {"sep": self.separator, "index_col": False, "skip_blank_lines": False}
         return pd.read_csv(io.StringIO(self.text), **plain, **options).set_axis(self.lines, axis="index")
 
 
 @dataclass
 class _Lines:
-    """What was found, by line number."""
+    """Findings by line number."""
 
     rows: list[int] = field(default_factory=list)
     comments: list[int] = field(default_factory=list)
     empty: list[int] = field(default_factory=list)
     dropped: set[int] = field(default_factory=set)
-    shortened: dict[int, str] = field(default_factory=dict)  # first line of a row -> the row without cells too many
+    shortened: dict[int, str] = field(default_factory=dict)  # first line of a row -> the row without surplus cells
     misfits: list[tuple[int, list[str]]] = field(default_factory=list)
 
 
 def strict_csv(text: str, what: str, separator: str | None = None) -> StrictCsv:
     """Check CSV text.
 
-    Empty lines, lines of one cell that begins with #, and `sep=;` in the first line are no rows. Empty cells beyond the last
-    header are left out. A cell may hold line breaks, unless its lines look like rows.
+    Empty lines, single-cell lines that begin with #, and `sep=;` in the first line are not rows. Empty cells beyond the last
+    header are dropped. A cell may contain line breaks, unless its lines look like rows.
 
     Args:
         text: The whole file.
-        what: How messages begin: "reading scores from a.csv".
-        separator: What stands between cells; by default what the header line has most of.
+        what: Start of error messages, such as "reading scores from a.csv".
+        separator: Cell separator; by default the most frequent one in the header line.
 
     Raises:
-        TableError: Naming the first line that breaks a rule, what it holds, and how many such lines there are.
+        TableError: Names the first line that violates a rule, its content, and the number of such lines.
     """
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
@@ -92,14 +92,14 @@ def strict_csv(text: str, what: str, separator: str | None = None) -> StrictCsv:
 
 
 def csv_headers(text: str, what: str) -> list[str]:
-    """The headers of CSV text, without a look at its rows; messages and errors are those of `strict_csv`."""
+    """The headers of CSV text, without checking the rows; messages and errors are those of `strict_csv`."""
     first, separator = _before_rows(text, what, None, _Lines())
     _, headers, _ = next(_records(text, separator, first, what))
     return _named(headers, what)
 
 
 def _before_rows(text: str, what: str, separator: str | None, found: _Lines) -> tuple[int, str]:
-    """Line number of the headers, and the separator."""
+    """Line number of the header line, and the separator."""
     for number, line in enumerate(io.StringIO(text, newline=""), start=1):
         said = _EXCEL.fullmatch(line) if number == 1 else None
         if said is None and line.strip() and not re.match(r"#\s*[^\s,;|]", line):
@@ -112,7 +112,7 @@ def _before_rows(text: str, what: str, separator: str | None, found: _Lines) -> 
 
 
 def _records(text: str, separator: str, first: int, what: str) -> Iterator[tuple[int, list[str], list[str]]]:
-    """Line number, cells and physical lines of each row, from the line of headers on; the lines are valid until the next row."""
+    """Line number, cells and physical lines of each row, starting with the header line; the lines are valid until the next row."""
     physical: list[str] = []
 
     def lines() -> Iterator[str]:
@@ -135,7 +135,7 @@ def _records(text: str, separator: str, first: int, what: str) -> Iterator[tuple
 
 
 def _named(headers: list[str], what: str) -> list[str]:
-    """The headers, without nameless ones at the end."""
+    """The headers, without empty ones at the end."""
     bare = [name.strip() for name in headers]
     twice = sorted({name for name in bare if name and bare.count(name) > 1})
     if twice:
@@ -151,7 +151,7 @@ def _named(headers: list[str], what: str) -> list[str]:
 def _place(
     found: _Lines, start: int, row: list[str], physical: list[str], names: list[str], separator: str, what: str
 ) -> None:
-    """Sort in a row that is not plainly right."""
+    """Classify a row that is not obviously valid."""
     span = range(start, start + len(physical))
     if not any(cell.strip() for cell in row):
         found.empty.append(start)
@@ -172,7 +172,7 @@ def _place(
 
 
 def _leave_out_surplus(found: _Lines, span: range, row: list[str], width: int, separator: str) -> bool:
-    """Shorten a row by empty cells at its end; False where it is not too long, or the cells hold something."""
+    """Drop surplus empty cells at the end of a row; False if it is not too long or the cells are not empty."""
     if len(row) <= width or any(cell.strip() for cell in row[width:]):
         return False
     quoted = ('"' + cell.replace('"', '""') + '"' for cell in row[:width])

@@ -1,1 +1,1 @@
-"""Score tables of other programs: reading, writing and judging them."""
+"""Score files of other programs: read, write and evaluate them."""

@@ -1,4 +1,4 @@
-"""Score files of deepfake-workbench (dfwb-research): `<name>.scores.csv`, a row per video, high scores mean fake."""
+"""Read and write score files of deepfake-workbench (dfwb-research): `<name>.scores.csv`, one row per video, high means fake."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,13 +19,13 @@ COLUMNS = ("dataset", "key", "compression", "label", "score", "status")
 
 
 def read_workbench_csv(path: Path | str, *, where: Sequence[str] = ()) -> pd.DataFrame:
-    """Read `<name>.scores.csv`; a video's key is "<dataset>/<key>", with "@<compression>" where there is one.
+    """Read `<name>.scores.csv`; a video's key is "<dataset>/<key>", with "@<compression>" if given.
 
-    Rows of one video in several compressions are refused: choose with `where`, such as `compression=c23`. Failures stay rows.
+    Several compressions of one video are refused: select one with `where`, such as `compression=c23`. Failed videos are kept.
 
     Raises:
         DataNotFoundError: There is no such file.
-        TableError: It breaks that format.
+        TableError: It violates the format.
     """
     path = Path(path)
     cells = read_cells(path, "reading scores")
@@ -55,13 +55,13 @@ def read_workbench_csv(path: Path | str, *, where: Sequence[str] = ()) -> pd.Dat
 
 
 def write_workbench_csv(scores: pd.DataFrame, path: Path | str, *, rule: Rule = DEFAULT_RULE) -> Path:
-    """Write `<name>.scores.csv`: a row per labelled video, whose faces become one score by `rule`.
+    """Write `<name>.scores.csv`: one row per labelled video, with its faces aggregated by `rule`.
 
-    What a video could not be scored for becomes "error", unless it is "missing".
+    The status of a video without a score becomes "error", unless it is "missing".
 
     Raises:
-        TableError: It is no score table, or none of its rows has a label.
-        OutputError: The file cannot be written, or is there and is no score table.
+        TableError: It is not a score table, or none of its rows has a label.
+        OutputError: The file cannot be written, or exists and is not a score table.
     """
     require_replaceable(Path(path), SCORE_CSV)
     videos = to_level(SCORES.complete(scores, "the scores to be written"), "video", rule)
@@ -84,7 +84,7 @@ def write_workbench_csv(scores: pd.DataFrame, path: Path | str, *, rule: Rule = 
 
 
 def _workbench_key(video_id: str, dataset: str) -> tuple[str, str, str]:
-    """Data set, key and compression; a table that names no data set has the first folder of its paths for it."""
+    """Data set, key and compression; without a data set name, the first folder of the path is used."""
     if not dataset:
         first, _, rest = video_id.partition("/")
         dataset, video_id = (first, rest) if rest else ("files", video_id)

@@ -1,14 +1,14 @@
-"""Result pickles of DeepfakeBench (SCLBD), read without executing anything, and written.
+"""Read (without executing anything) and write result pickles of DeepfakeBench (SCLBD).
 
-Its trainer writes two files beside each other into `<log>/test/<data set>/`: `metric_dict_best.pickle` with `pred` (probabilities
-of fake), `label` and its own figures, and `data_dict_test.pickle` with `image` (paths of the frames) and `label`, in the same
-order. Both are needed: without paths nobody can say which frames make a video. One file that holds all of it is taken too.
+Its trainer writes two files into `<log>/test/<data set>/`: `metric_dict_best.pickle` with `pred` (probabilities of fake),
+`label` and its own metrics, and `data_dict_test.pickle` with `image` (paths of the frames) and `label`, in the same order.
+Both are needed, because only the paths tell which frames belong to a video. A single file with all of it is accepted too.
 
-Its `video_auc` takes the name of a frame's folder for the video. In FaceForensics++ the four methods and the real videos have
-folders of equal names (`Deepfakes/…/000_003`, `Face2Face/…/000_003`), so the scores of four videos are averaged into one. Here
-the key is the path. `pool_by_folder_name` gives the pooled table, to see what the difference is.
+Its `video_auc` identifies a video by the name of the frame folder. In FaceForensics++ the four methods have folders of equal
+names (`Deepfakes/…/000_003`, `Face2Face/…/000_003`), so the scores of four videos are averaged into one. Here the key is the
+path. `pool_by_folder_name` reproduces the pooling, to show the difference.
 
-Facts were read off the published code; none of it is used here.
+The format was derived from the published code; none of that code is used here.
 """
 
 import logging
@@ -31,25 +31,25 @@ _log = logging.getLogger(__name__)
 
 METRICS_FILE, NAMES_FILE = "metric_dict_best.pickle", "data_dict_test.pickle"
 _NAMES = ("image", "img_names", "image_names")
-#: Folders that say nothing of the method.
+#: Folder names that do not name the method.
 _DULL = {"manipulated_sequences", "original_sequences", "frames", *COMPRESSIONS}
-_TOLERATED = 1e-4  # in an AUC: scores were turned into text and back
+_TOLERATED = 1e-4  # tolerance of an AUC: scores were converted to text and back
 
 
 def read_deepfakebench(path: Path | str, *, dataset: str = "", deepfakebench_pooling: bool = False) -> pd.DataFrame:
-    """Read the results of a test.
+    """Read DeepfakeBench test results.
 
     Args:
-        path: The folder of a data set with both pickles, or the metric file in it, or one pickle with pred, label and image.
+        path: The folder of a data set with both pickles, its metric file, or one pickle with pred, label and image.
         dataset: Name of the data set; by default that of the folder.
-        deepfakebench_pooling: Whether equally named videos are pooled as DeepfakeBench does; to compare figures only.
+        deepfakebench_pooling: Whether to pool equally named videos as DeepfakeBench does; only for comparing results.
 
     Returns:
-        A score table (`tables.SCORES`), a row per frame, or per clip for detectors of clips.
+        A score table (`tables.SCORES`) with one row per frame, or per clip for clip detectors.
 
     Raises:
         DataNotFoundError: A file is missing.
-        TableError: A file is damaged, holds code or something else, or the two do not belong together.
+        TableError: A file is damaged, contains code or something else, or the two do not belong together.
     """
     path = Path(path)
     file = path / METRICS_FILE if path.is_dir() else path
@@ -69,13 +69,13 @@ def read_deepfakebench(path: Path | str, *, dataset: str = "", deepfakebench_poo
 
 
 def write_deepfakebench(scores: pd.DataFrame, folder: Path | str) -> Path:
-    """Write DeepfakeBench's two pickles into a folder: a row per face that has a label and a score.
+    """Write DeepfakeBench's two pickles into a folder: one row per face with a label and a score.
 
-    Their format has no place for files without a score, which are left out, nor for several people. Frames become
-    `<video_id>/<frame>.png`. Readers take the folder's name for that of the data set.
+    Their format cannot hold files without a score, which are left out, nor several people per video. Frames become
+    `<video_id>/<frame>.png`. Readers use the folder's name as the name of the data set.
 
     Raises:
-        TableError: It is no score table, has no labelled score, or several tracks in one video.
+        TableError: It is not a score table, has no labelled score, or has several tracks in one video.
         OutputError: The files cannot be written.
     """
     rows = SCORES.complete(scores, "the scores to be written")
@@ -108,9 +108,9 @@ def write_deepfakebench(scores: pd.DataFrame, folder: Path | str) -> Path:
 
 
 def pool_by_folder_name(scores: pd.DataFrame) -> pd.DataFrame:
-    """A score table in which files whose last folder has the same name are one video, as DeepfakeBench computes `video_auc`.
+    """Pool files whose last folder has the same name into one video, as DeepfakeBench does for `video_auc`.
 
-    The score is the mean over all rows. A pool that holds a real row counts as real, as in its code. For comparison only.
+    The score is the mean over all rows. A pool with any real row counts as real, as in its code. For comparison only.
     """
     rows = scores[(scores["status"] == STATUS_OK) & scores["label"].isin((REAL, FAKE))]
     names = rows["video_id"].str.rpartition("/")[2].rename("video_id")
@@ -160,7 +160,7 @@ def _table(names: Any, pred: Any, label: Any, other: Any, dataset: str, file: Pa
             f"{len(first)} paths and {len(theirs)} labels{differ}. Expected files of one run, in one order: copy both "
             "from the same folder."
         )
-    if len(scores) and not (scores.min() >= 0 and scores.max() <= 1):  # not so for NaN
+    if len(scores) and not (scores.min() >= 0 and scores.max() <= 1):  # false for NaN
         raise TableError(
             f"reading results of DeepfakeBench: pred in {file} lies from {scores.min():g} to {scores.max():g}; expected "
             "probabilities of fake from 0 to 1. Turn logits into probabilities before they are saved."
@@ -174,7 +174,7 @@ def _table(names: Any, pred: Any, label: Any, other: Any, dataset: str, file: Pa
         "fake_probability": scores, "logit": log_odds(scores),
     })  # fmt: skip
     keys = pd.Series([f"{dataset}/{name}" for name in below])
-    again = keys.groupby(keys).cumcount()  # clips may begin at the same frame
+    again = keys.groupby(keys).cumcount()  # clips may start at the same frame
     rows["row_id"] = keys.where(again == 0, keys + "#" + again.astype(str))
     table = finished(rows.assign(track=0), file)
     copies = int(pd.DataFrame({"key": keys, "score": scores}).duplicated().sum())
@@ -183,7 +183,7 @@ def _table(names: Any, pred: Any, label: Any, other: Any, dataset: str, file: Pa
 
 
 def _shared_folders(folders: list[PurePosixPath]) -> int:
-    """How many leading parts all folders of videos share, the name of the video itself left out."""
+    """Number of leading path parts shared by all video folders, not counting the video's own name."""
     parents = {folder.parts[:-1] for folder in folders}
     shared = 0
     for parts in zip(*parents, strict=False):
@@ -194,12 +194,12 @@ def _shared_folders(folders: list[PurePosixPath]) -> int:
 
 
 def _method(name: PurePosixPath) -> str:
-    """The first folder above the video that names something: Deepfakes, Celeb-synthesis; "" for none."""
+    """The first folder above the video that names a method, such as Deepfakes or Celeb-synthesis; "" for none."""
     return next((part for part in name.parts[:-2] if part not in _DULL), "")
 
 
 def _compare_pooled(scores: dict[str, Any], names: Any, pooled: pd.DataFrame, file: Path) -> None:
-    """Say so where the stored video AUC does not follow from these paths: they may be of another run."""
+    """Warn if the stored video AUC does not match these paths, which may then belong to another run."""
     stored = scores.get("video_auc")
     if not isinstance(stored, float) or not len(names) or isinstance(names[0], list) or pooled["label"].nunique() < 2:
         return

@@ -1,4 +1,4 @@
-"""Which columns of a wide table are detectors: headers or patterns, with polarity and scale where they differ."""
+"""Choose the detector columns of a wide score table by headers or patterns, with polarity and scale."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -19,8 +19,8 @@ class DetectorColumn(NamedTuple):
     """A column of scores.
 
     Attributes:
-        header: In the file.
-        name: In figures: without what stands before the star of its pattern.
+        header: Header in the file.
+        name: Display name: the header without the part before the star of its pattern.
         polarity: What a high score means.
         scale: Scale of its scores.
     """
@@ -38,19 +38,19 @@ def choose_detectors(
     usual: tuple[Polarity, Scale],
     source: Path,
 ) -> list[DetectorColumn]:
-    """The columns that fit patterns, in the order of the file.
+    """The columns that match the patterns, in file order.
 
     Args:
-        headers: Of the table.
-        patterns: Headers, or patterns such as "prob_*", which take no column whose header says that it is no score, such as
-            the path; ":real", ":fake", ":logit", ":percent" or ":probability" after one say what its scores mean. What stands
-            later overrides what stands before.
-        columns: Role -> header; these are no detectors.
-        usual: Polarity and scale where a pattern says nothing.
+        headers: Headers of the table.
+        patterns: Headers, or patterns such as "prob_*", which skip columns that are not scores by their headers, such as the
+            path; a suffix ":real", ":fake", ":logit", ":percent" or ":probability" states what the scores mean. Later entries
+            override earlier ones.
+        columns: Role -> header; these are not detectors.
+        usual: Default polarity and scale.
         source: The file, for messages.
 
     Raises:
-        ParameterError: A pattern fits no column.
+        ParameterError: A pattern matches no column.
     """
     free = [header for header in headers if header and header not in columns.values()]
     found: dict[str, DetectorColumn] = {}

@@ -1,9 +1,9 @@
-"""Read and write score files of other programs in any known format.
+"""Read and write score files in any supported format.
 
 * plain CSV (`score_csv`),
 * result pickles of DeepfakeBench (`deepfakebench`), read without executing anything,
 * score files of deepfake-workbench (`deepfake_workbench`),
-* our own score tables, .csv or .parquet.
+* score tables of dfworkbench, .csv or .parquet.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ FORMATS = {
 Format = Literal["auto", "csv", "deepfakebench", "deepfake_workbench", "dfworkbench"]
 
 _OURS = ("row_id", "video_id", "label", "logit", "fake_probability", "status")
-#: What a plain CSV does not say by itself, and what is taken where nobody says it.
+#: Options that a plain CSV does not state itself, with their defaults.
 _PLAIN: dict[str, Any] = {
     "polarity": "fake", "scale": "probability", "fake_label": FAKE, "columns": {}, "frames_in_folders": False,
 }  # fmt: skip
@@ -55,25 +55,25 @@ def read_scores(
     """Read a score file of any of `FORMATS`.
 
     Args:
-        path: The file; of DeepfakeBench also the folder.
-        format: "auto" tells it from the suffix and the headers.
-        polarity: See `score_csv.read_score_csv`, also for the next four; the other formats say it themselves.
+        path: The file, or for DeepfakeBench also the folder.
+        format: "auto" detects it from the suffix and the headers.
+        polarity: See `score_csv.read_score_csv`, also for the next four; the other formats define it themselves.
         scale: "probability", "percent" or "logit".
         fake_label: The number that means fake, also in `labels`.
         columns: Role -> header.
-        frames_in_folders: Whether paths are frames, and their folders the videos.
-        dataset: Name of the data set, where the file gives none.
-        where: Rows to take, as `column=value`; see `score_rows.select_rows`.
-        labels: A CSV file with a label per file, for scores that have none; see `score_labels`.
+        frames_in_folders: Whether each path is a frame and its folder the video.
+        dataset: Name of the data set, if the file gives none.
+        where: Rows to select, as `column=value`; see `score_rows.select_rows`.
+        labels: A CSV file with one label per file, for scores without labels; see `score_labels`.
 
     Returns:
-        A score table (`tables.SCORES`); its `attrs[tables.NOTES]` says how it was read.
+        A score table (`tables.SCORES`); its `attrs[tables.NOTES]` notes how it was read.
 
     Raises:
         DataNotFoundError: There is no such file.
         TableError: It cannot be understood.
         UnknownNameError: There is no such format.
-        ParameterError: An argument for plain CSV is given, and the file is none.
+        ParameterError: An argument for plain CSV is given, but the file is not one.
     """
     kind = score_format(path) if format == "auto" else format
     require_name("format of score files", kind, FORMATS)
@@ -83,7 +83,7 @@ def read_scores(
     }  # fmt: skip
     changed = {name: value for name, value in given.items() if value != _PLAIN[name]}
     if labels is not None and kind != "csv":
-        changed.pop("fake_label", None)  # it is that of the labels
+        changed.pop("fake_label", None)  # it then applies to the labels
     if kind != "csv" and changed:
         words = ", ".join(f"{name}={value!r}" for name, value in changed.items())
         raise ParameterError(
@@ -107,18 +107,18 @@ def read_scores(
 
 
 def write_scores(scores: pd.DataFrame, path: Path | str) -> Path:
-    """Write a score table for another program; the name says for which.
+    """Write a score table in the format given by the file name.
 
-    `<name>.scores.csv` is for deepfake-workbench, any other .csv a plain one, .parquet our own, and a name without suffix the
-    folder of DeepfakeBench's pickles.
+    `<name>.scores.csv` is for deepfake-workbench, any other .csv is plain CSV, .parquet is a dfworkbench score table, and a
+    name without suffix is a folder of DeepfakeBench pickles.
 
     Args:
         scores: A score table.
-        path: Where.
+        path: Output file or folder.
 
     Raises:
-        TableError: It is no score table, or the format has no place for what it holds.
-        OutputError: The file cannot be written, or is there and is no score table.
+        TableError: It is not a score table, or the format cannot hold its content.
+        OutputError: The file cannot be written, or exists and is not a score table.
     """
     path = Path(path)
     if not path.suffix:
@@ -132,7 +132,7 @@ def write_scores(scores: pd.DataFrame, path: Path | str) -> Path:
 
 
 def _one_condition(rows: pd.DataFrame, where: Sequence[str], path: Path | str) -> pd.DataFrame:
-    """The chosen rows of a score table of ours, once it is certain that they are not of several runs."""
+    """The selected rows of a dfworkbench score table, after checking that they belong to one run."""
     rows = select_rows(rows, where, path)
     if {"row_id", "video_id"} <= set(rows):
         others = rows[[name for name in rows if name == "run" or name not in SCORES.columns]].astype("str")
@@ -141,7 +141,7 @@ def _one_condition(rows: pd.DataFrame, where: Sequence[str], path: Path | str) -
 
 
 def score_format(path: Path | str) -> str:
-    """Which of `FORMATS` a file is, by its suffix and headers.
+    """Detect which of `FORMATS` a file has, from its suffix and headers.
 
     Raises:
         DataNotFoundError: There is no such file.

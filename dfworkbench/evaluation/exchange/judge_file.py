@@ -1,4 +1,4 @@
-"""`dfworkbench judge`: metrics of a score file of any known format, with intervals, coverage and warnings."""
+"""`dfworkbench judge`: metrics of a score file in any supported format, with intervals, coverage and warnings."""
 
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -21,70 +21,75 @@ from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, RULES, Rule
 
 
 class JudgeSettings(Settings):
-    """How a score file is read, and how its figures are computed."""
+    """How a score file is read, and how its metrics are computed."""
 
     format: Format = Field(
-        default="auto", description="What the file is: " + "; ".join(f"{k}: {v}" for k, v in FORMATS.items())
+        default="auto", description="Format of the file: " + "; ".join(f"{k}: {v}" for k, v in FORMATS.items())
     )
-    polarity: Literal["fake", "real"] = Field(default="fake", description="What a high score means, in a plain CSV.")
+    polarity: Literal["fake", "real"] = Field(default="fake", description="What a high score means in a plain CSV.")
     scale: Literal["probability", "percent", "logit"] = Field(
         default="probability", description="Scale of the scores of a plain CSV: 0 to 1, 0 to 100, or log-odds."
     )
-    fake_label: int = Field(default=1, ge=0, le=1, description="The number that means fake, in a plain CSV; true is 1.")
+    fake_label: int = Field(default=1, ge=0, le=1, description="Label that means fake in a plain CSV; true is 1.")
     columns: list[str] = Field(
-        default=[], description=f"What columns of a plain CSV are, as role=header; roles: {', '.join(ROLES)}."
+        default=[], description=f"Columns of a plain CSV, as role=header; roles: {', '.join(ROLES)}."
     )
     frames_in_folders: bool = Field(
-        default=False, description="Paths in a plain CSV are frames, and the folder that they lie in is the video."
+        default=False, description="Paths in a plain CSV are frames, and their folder is the video."
     )
     where: list[str] = Field(
-        default=[], description="Rows to take, as column=value, such as model=xception; several columns must all fit."
+        default=[],
+        description="Rows to select, as column=value, such as model=xception; several columns must all match.",
     )
     labels: Path | None = Field(
-        default=None, description="CSV file with a path (or video_id) and a label per file, for scores without labels."
+        default=None,
+        description="CSV file with a path (or video_id) and a label for each file, for scores without labels.",
     )
     rule: Rule = Field(
         default=DEFAULT_RULE,
         description="File score: " + "; ".join(f"{name}: {words}" for name, words in RULES.items()),
     )
     missing: Missing = Field(
-        default="drop", description="What rows without score count as; the coverage is shown in any case."
+        default="drop", description="What rows without a score count as; the coverage is always shown."
     )
     unit: Literal["video", "group"] = Field(
-        default="video", description="What the bootstrap draws: videos, or identity groups where the file names them."
+        default="video", description="What the bootstrap resamples: videos, or identity groups if the file names them."
     )
-    draws: int = Field(default=1000, ge=0, le=100_000, description="Bootstrap resamplings; 0 for no intervals.")
-    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Seed of the resampling.")
+    draws: int = Field(default=1000, ge=0, le=100_000, description="Number of bootstrap resamples; 0 for no intervals.")
+    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Random seed of the bootstrap.")
     detectors: list[str] = Field(
         default=[],
-        description="Columns of a table of many detectors, as headers or patterns such as prob_*; :real, :logit or :percent after "
-        "one says what its scores mean. They are audited.",
+        description="Detector columns to audit, as headers or patterns such as prob_*; :real, :logit or :percent after "
+        "one states what its scores mean.",
     )
     same_source: list[str] = Field(
         default=[],
-        description="Names that are one source, as NAME=OTHER,OTHER; names are never merged by guess. For audits.",
+        description="Names of the same source, as NAME=OTHER,OTHER; names are never merged by guessing. For audits.",
     )
-    audit: Path | None = Field(default=None, description="Folder for the audit: a page and audit.json.")
+    audit: Path | None = Field(default=None, description="Output folder of the audit: a page and audit.json.")
     cluster_draws: int = Field(
-        default=20_000, ge=0, le=1_000_000, description="Draws of sources and generators in an audit; 0 for none."
+        default=20_000,
+        ge=0,
+        le=1_000_000,
+        description="Number of bootstrap draws of sources and generators in an audit; 0 for none.",
     )
 
     @property
     def judging(self) -> Judging:
-        """How the figures are computed, on whatever level."""
+        """How metrics are computed, for any level."""
         return Judging(rule=self.rule, missing=self.missing, unit=self.unit, draws=self.draws, seed=self.seed)
 
     @property
     def audits(self) -> bool:
-        """Whether an audit is asked for."""
+        """Whether an audit is requested."""
         return bool(self.detectors or self.same_source or self.audit is not None)
 
     @property
     def equal_sources(self) -> dict[str, str]:
-        """Name -> the name of the source that it is one with."""
+        """Name -> name of the source it is merged into."""
         out: dict[str, str] = {}
         source = ""
-        for text in self.same_source:  # commas part both the names of a source and the sources
+        for text in self.same_source:  # commas separate both the names of a source and the sources
             first, sign, rest = text.partition("=")
             source = first.strip() if sign else source
             out |= {name.strip(): source for name in (rest if sign else text).split(",") if name.strip()}
@@ -108,12 +113,12 @@ class JudgeSettings(Settings):
 
 
 class Judgement(NamedTuple):
-    """What a score file says.
+    """Metrics of a score file.
 
     Attributes:
         scores: The score table (`tables.SCORES`).
-        metrics: As `metrics.evaluate` gives them.
-        notes: Sentences that belong to the figures.
+        metrics: From `metrics.evaluate`.
+        notes: Remarks that accompany the metrics.
     """
 
     scores: pd.DataFrame
@@ -125,7 +130,7 @@ class Judgement(NamedTuple):
 
 
 def judge(path: Path | str, settings: JudgeSettings | None = None) -> Judgement:
-    """Read a score file of any known format and compute its metrics on every level that it has.
+    """Read a score file in any supported format and compute its metrics on every level that it has.
 
     Args:
         path: The file; of DeepfakeBench also the folder.
@@ -134,7 +139,7 @@ def judge(path: Path | str, settings: JudgeSettings | None = None) -> Judgement:
     Raises:
         DataNotFoundError: There is no such file.
         TableError: It cannot be understood.
-        ParameterError: A setting does not fit the file.
+        ParameterError: A setting does not apply to the file.
     """
     chosen = settings or JudgeSettings()
     with unpacked(path) as plain_path:
@@ -174,17 +179,17 @@ def _require_labels(scores: pd.DataFrame, path: Path | str) -> None:
 
 
 def _levels(scores: pd.DataFrame, labelled_files: bool) -> tuple[list[str], list[str]]:
-    """Levels that differ from one another in this table, and why one is left out."""
+    """The distinct levels of this table, and why one is left out."""
     frames = scores.duplicated(["video_id", "track"]).any()
     tracks = scores.groupby("video_id")["track"].nunique().max() > 1
-    if labelled_files and tracks:  # a forged video also holds real people
+    if labelled_files and tracks:  # a forged video may also show real people
         return ["video"], ["labels were given for files, and some hold several people: judged on video level only"]
     return [*(["frame"] if frames else []), *(["track"] if tracks else []), "video"], []
 
 
 def _unlabelled_note(scores: pd.DataFrame, settings: JudgeSettings) -> list[str]:
     without = ~scores["label"].isin((REAL, FAKE))
-    if settings.labels is not None or not without.any():  # a file of labels has its own sentences
+    if settings.labels is not None or not without.any():  # a label file adds its own notes
         return []
     files = scores.loc[without, "video_id"].nunique()
     return [f"NOTE: {int(without.sum())} of {len(scores)} rows ({files} files) have no label, and do not count"]
@@ -192,7 +197,7 @@ def _unlabelled_note(scores: pd.DataFrame, settings: JudgeSettings) -> list[str]
 
 def _polarity_note(metrics: pd.DataFrame, kind: str, settings: JudgeSettings) -> list[str]:
     row = metrics[metrics["metric"] == "auc"].iloc[-1]
-    if not (row["high"] < 0.5 or (row["value"] < 0.5 and pd.isna(row["low"]))):  # without interval, the value must do
+    if not (row["high"] < 0.5 or (row["value"] < 0.5 and pd.isna(row["low"]))):  # no interval: use the value
         return []
     below = f"NOTE: the AUC of {row['value']:.3f} is below chance: real files score higher than fakes."
     number = f"fake label {settings.fake_label} (fakes have the number {settings.fake_label})"

@@ -1,6 +1,6 @@
-"""Find the columns of another program's score file by their headers.
+"""Recognise the columns of another program's score file by their headers.
 
-Headers are compared in lower case, with `_` for blanks, hyphens and points. What is not listed here is not guessed: say it with
+Headers are compared in lower case, with `_` for blanks, hyphens and dots. Unknown headers are not guessed; name them with
 `columns={"score": "its header"}`.
 """
 
@@ -9,17 +9,17 @@ from collections.abc import Mapping, Sequence
 
 from dfworkbench.core.errors import ParameterError, TableError
 
-#: Headers that say that high means fake, or real; they must agree with the stated polarity.
+#: Headers that imply that high means fake, or real; they must agree with the given polarity.
 SAYS_FAKE = ("fake_probability", "fake_prob", "prob_fake", "p_fake", "fake_score")
 SAYS_REAL = ("real_probability", "real_prob", "prob_real", "p_real", "real_score")
 
-#: Headers of labels of which 1, or true, means fake, or real.
+#: Label headers for which 1, or true, means fake, or real.
 ONE_IS_FAKE = (
     "is_fake", "fake", "is_forged", "forged", "is_deepfake", "deepfake", "is_manipulated", "manipulated", "is_spoof",
 )  # fmt: skip
 ONE_IS_REAL = ("is_real", "real", "is_genuine", "genuine", "is_original", "is_pristine", "is_bonafide", "bonafide")
 
-#: Role -> headers that are taken for it.
+#: Role -> headers recognised for it.
 ROLES: dict[str, tuple[str, ...]] = {
     "video": ("video_id", "video", "video_path", "video_name", "key"),
     "path": (
@@ -44,7 +44,7 @@ ROLES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-#: What a score file must have.
+#: Required roles of a score file.
 NEEDED = ("path", "label", "score")
 
 _ALIKE = {"path": ("path", "video"), "score": ("score", "logit")}
@@ -53,11 +53,11 @@ _ALIKE = {"path": ("path", "video"), "score": ("score", "logit")}
 def find_columns(
     headers: Sequence[str], columns: Mapping[str, str], source: object, needed: Sequence[str] = NEEDED
 ) -> dict[str, str]:
-    """Role -> header of a file; `columns` says it where the names do not, a video does for a path and a logit for a score.
+    """Role -> header; `columns` overrides. A video column can replace the path, and a logit column the score.
 
     Raises:
-        ParameterError: `columns` names a role that is none, or a header that is not there.
-        TableError: Two headers are taken for one role, or one of `needed` is missing.
+        ParameterError: `columns` names an unknown role or a missing header.
+        TableError: Two headers match one role, or one of `needed` is missing.
     """
     for role, header in columns.items():
         if role not in ROLES or header not in headers:
@@ -83,12 +83,12 @@ def find_columns(
 
 
 def names_no_score(header: str) -> bool:
-    """Whether a header is taken for a role that is no score, such as the path or the label."""
+    """Whether a header is recognised as a role other than a score, such as the path or the label."""
     return any(_plain(header) in names for role, names in ROLES.items() if role not in _ALIKE["score"])
 
 
 def require_polarity(header: str, polarity: str, source: object) -> None:
-    """Raise `TableError` where the header of the scores says another polarity than was stated."""
+    """Raise `TableError` if the score header contradicts the given polarity."""
     says = "fake" if _plain(header) in SAYS_FAKE else "real" if _plain(header) in SAYS_REAL else polarity
     if says != polarity:
         raise TableError(
@@ -98,7 +98,7 @@ def require_polarity(header: str, polarity: str, source: object) -> None:
 
 
 def require_fake_label(header: str, fake_label: int, source: object) -> None:
-    """Raise `TableError` where the header of the labels says another number for fake than was stated."""
+    """Raise `TableError` if the label header contradicts the given `fake_label`."""
     name = _plain(header)
     says = 1 if name in ONE_IS_FAKE else 0 if name in ONE_IS_REAL else fake_label
     if says != fake_label:

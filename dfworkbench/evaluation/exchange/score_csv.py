@@ -1,7 +1,7 @@
-"""Plain CSV score files: one row per file, person or frame, with a path, a label and a score.
+"""Read and write plain CSV score files: one row per file, person or frame, with a path, a label and a score.
 
-A file of another program becomes a valid score table without being guessed at: what a column means follows from its header
-(`score_columns.ROLES`) or is said, the polarity and the scale of scores are stated, and what contradicts itself is refused.
+Nothing is guessed: the meaning of a column follows from its header (`score_columns.ROLES`) or is given, polarity and scale of
+the scores are given, and contradictions are refused.
 """
 
 import logging
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 Polarity = Literal["fake", "real"]
 Scale = Literal["probability", "percent", "logit"]
 
-_EPSILON = 2.0**-53  # a probability of exactly 1 gets the log-odds 36.7
+_EPSILON = 2.0**-53  # a probability of exactly 1 gets log-odds of 36.7
 
 
 def read_score_csv(
@@ -44,37 +44,38 @@ def read_score_csv(
     where: Sequence[str] = (),
     labelled: bool = True,
 ) -> pd.DataFrame:
-    """Read a score file with columns that other programs write.
+    """Read a score file written by another program.
 
-    Needed are a path (or id), a label and a score; split, method, track, frame, dataset, group, status and reason are taken
-    where they are. Headers: see `score_columns.ROLES`. Encodings and separators: see `tables.read_cells`; decimal
-    commas and percentages: see `score_numbers`.
+    Required are a path (or id), a label and a score; split, method, track, frame, dataset, group, status and reason are used if
+    present. Headers: see `score_columns.ROLES`. Encodings and separators: see `tables.read_cells`; decimal commas and
+    percentages: see `score_numbers`.
 
-    * An empty score is a file that could not be scored; the row stays, as "missing" if no status says why.
-    * Several rows of one file without a column for the frame are taken for its frames, in their order. Rows that another column
-      tells apart, such as those of two models, are refused: choose with `where`. See `score_rows`.
-    * Exact copies of rows that are numbered are left out; rows that contradict each other are refused.
-    * Equal names under several methods or data sets are different files: the method goes into their keys.
+    * An empty score means a file that could not be scored; the row is kept, with status "missing" if none is given.
+    * Several rows of one file without a frame column count as its frames, in order. Rows that differ in another column, such as
+      two models, are refused: select with `where`. See `score_rows`.
+    * Exact duplicates of numbered rows are dropped; contradictory rows are refused.
+    * Equal names under several methods or data sets are different files; the method becomes part of their keys.
 
     Args:
         path: The file.
         polarity: What a high score means.
-        scale: "probability" in 0..1, "percent" in 0..100, or "logit": log-odds, of any size. A column named logit is one.
+        scale: "probability" in 0..1, "percent" in 0..100, or "logit" for log-odds of any size. A column named logit is always
+            log-odds.
         fake_label: The number that means fake, 1 or 0; the other one means real. True is 1, false is 0; words such as real and
-            fake mean what they say.
-        columns: Role -> header, where the headers do not say it: `{"score": "model A"}`.
-        frames_in_folders: Whether each path is a frame, and the folder that it lies in the video.
-        dataset: Name of the data set, where no column gives it.
-        where: Rows to take, as `column=value`; see `score_rows.select_rows`.
-        labelled: Whether there must be a column of labels; without one, all labels are -1.
+            fake are understood.
+        columns: Role -> header, for unrecognised headers: `{"score": "model A"}`.
+        frames_in_folders: Whether each path is a frame and its folder the video.
+        dataset: Name of the data set, if no column gives it.
+        where: Rows to select, as `column=value`; see `score_rows.select_rows`.
+        labelled: Whether a label column is required; without one, all labels are -1.
 
     Returns:
-        A score table (`tables.SCORES`); its `attrs[tables.NOTES]` says how the file was read, and which columns were not.
+        A score table (`tables.SCORES`); its `attrs[tables.NOTES]` notes how the file was read, and which columns were ignored.
 
     Raises:
         DataNotFoundError: There is no such file.
-        TableError: It cannot be understood; says which row or column, and what to do.
-        ParameterError: An argument is none of those above.
+        TableError: It cannot be understood; the message names the row or column and what to do.
+        ParameterError: An argument has an invalid value.
     """
     source = Path(path)
     if (
@@ -102,7 +103,7 @@ def read_score_csv(
     texts = rows[scored].str.rstrip("%").str.rstrip() if scale == "percent" else rows[scored]
     values = parse_numbers(texts, found[scored], source, notes)
     table["fake_probability"], table["logit"] = _both(values, "logit" if scored == "logit" else scale, polarity, source)
-    # a source is a role for audits of many detectors only: here it may tell several rows of one file apart
+    # "source" is a role only in audits; here it may distinguish several rows of one file
     used = [header for role, header in found.items() if role != "source"]
     others = cells[[header for header in cells if header not in used]]
     notes += add_keys(table, rows, frames_in_folders, source, others)
@@ -116,7 +117,7 @@ def read_score_csv(
 
 
 def _without_copies(cells: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
-    """Rows that are numbered, without those that equal another one in every cell."""
+    """Numbered rows without exact duplicates."""
     copies = cells.duplicated()
     if copies.any():
         notes.append(f"{int(copies.sum())} rows are exact copies of others, and are left out")
@@ -124,13 +125,13 @@ def _without_copies(cells: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
 
 
 def write_score_csv(scores: pd.DataFrame, path: Path | str) -> Path:
-    """Write a score table with the fewest columns that say it all: path, label, score, and those that hold something.
+    """Write a score table with as few columns as possible: path, label, score, and any non-empty ones.
 
-    High scores mean fake. Log-odds and times are left out: they follow from the score, and from the frame.
+    High scores mean fake. Log-odds and times are left out, because they follow from the score and the frame.
 
     Raises:
-        TableError: It is no score table.
-        OutputError: The file cannot be written, or is there and is no score table.
+        TableError: It is not a score table.
+        OutputError: The file cannot be written, or exists and is not a score table.
     """
     require_replaceable(Path(path), SCORE_CSV)
     table = SCORES.complete(scores, "the scores to be written")
@@ -145,10 +146,10 @@ def write_score_csv(scores: pd.DataFrame, path: Path | str) -> Path:
 
 
 def finished(table: pd.DataFrame, source: object) -> pd.DataFrame:
-    """A score table in which rows without score say so.
+    """Complete a score table, setting the status of rows without a score.
 
     Raises:
-        TableError: The rows break the schema.
+        TableError: The rows violate the schema.
     """
     table = SCORES.complete(table, source)
     table.loc[table["status"] != STATUS_OK, ["fake_probability", "logit"]] = np.nan
@@ -158,7 +159,7 @@ def finished(table: pd.DataFrame, source: object) -> pd.DataFrame:
 
 
 def log_odds(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Log-odds, finite also for 0 and 1."""
+    """Log-odds of probabilities, finite also for 0 and 1."""
     return logit(np.clip(probabilities, _EPSILON, 1 - _EPSILON))
 
 
@@ -168,16 +169,16 @@ def require_scale(
     source: object,
     advice: str = "state --scale logit (scale='logit' in Python) or --scale percent",
 ) -> None:
-    """Refuse scores out of the range of their scale, and warn of those that look like another one; NaN is no score.
+    """Refuse scores outside the range of their scale, and warn if they look like another scale; NaN means no score.
 
     Args:
         values: `(n,)`.
-        scale: What they were said to be.
-        source: Where they stand, for messages.
-        advice: How another scale is stated.
+        scale: Their stated scale.
+        source: Where they are from, for messages.
+        advice: How to state another scale, for messages.
 
     Raises:
-        TableError: Scores lie outside of 0..1, or 0..100 for percent.
+        TableError: Scores are outside 0..1, or 0..100 for percent.
     """
     seen = values[~np.isnan(values)]
     low, high = (seen.min(), seen.max()) if len(seen) else (0.0, 1.0)

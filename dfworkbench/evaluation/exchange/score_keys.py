@@ -1,4 +1,4 @@
-"""Keys of foreign score rows: file, person and frame. Equally named files are never pooled."""
+"""Keys of score rows from other programs: file, person and frame. Equally named files are never pooled."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,20 +18,20 @@ def add_keys(
     source: Path,
     others: pd.DataFrame,
 ) -> list[str]:
-    """Add to a table which file, person and frame each row is of: video_id, track, frame, row_id.
+    """Add the columns video_id, track, frame and row_id, which identify file, person and frame of each row.
 
     Args:
         table: With label, fake_probability, dataset and perhaps method and split; it is changed.
         rows: Role -> cells, `path` or `video` among them.
-        frames_in_folders: Whether each path is a frame, and its folder the video.
+        frames_in_folders: Whether each path is a frame and its folder the video.
         source: The file, for messages.
-        others: Columns whose meaning is not known.
+        others: Columns of unknown meaning.
 
     Returns:
         Notes about several rows of one file.
 
     Raises:
-        TableError: A row names no file, two rows have the same key, or the rows of one file contradict each other.
+        TableError: A row names no file, two rows have the same key, or rows of one file contradict each other.
     """
     path = rows["path"] if "path" in rows else rows["video"]
     path = path.str.replace("\\", "/", regex=False)
@@ -63,14 +63,14 @@ def add_keys(
 
 
 def _apart(video: pd.Series, table: pd.DataFrame, source: Path, rows: Mapping[str, pd.Series]) -> pd.Series:
-    """Names that stand under several methods or data sets, told apart by these."""
+    """Distinguish equal names under several methods or data sets."""
     for name in ("forgery", "dataset"):
         if name not in table:
             continue
         several = table[name].groupby([video, table["track"]], sort=False).transform("nunique") > 1
         several = several.groupby(video).transform("any")
         if several.any():
-            header = rows[name].name if name in rows else name  # what the file calls it
+            header = rows[name].name if name in rows else name  # the header in the file
             require_other_files(table, video, name, str(header), source)
         video = video.where(~several, table[name].where(table[name] != "", "real") + "/" + video)
     return video

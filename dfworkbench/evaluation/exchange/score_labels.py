@@ -20,12 +20,13 @@ _NUMBERS = {"1": 1, "1.0": 1, "true": 1, "0": 0, "0.0": 0, "false": 0}
 
 
 def parse_labels(texts: pd.Series, fake_label: int, source: object) -> pd.Series:
-    """0 for real, 1 for fake, -1 for not known, from stripped cells with line numbers as index and their header as name.
+    """Parse labels: 0 for real, 1 for fake, -1 for unknown.
 
-    Numbers are read by `fake_label`, true is 1; words such as real and fake mean what they say.
+    Cells are stripped, with line numbers as index and the header as name. Numbers are read according to `fake_label`, true is
+    1; words such as real and fake are understood.
 
     Raises:
-        TableError: A cell is something else, or the header, such as is_real, contradicts `fake_label`.
+        TableError: A cell is not a label, or the header, such as is_real, contradicts `fake_label`.
     """
     lower = texts.str.lower()
     values = {word: int(fake_label == number) for word, number in _NUMBERS.items()}
@@ -43,7 +44,7 @@ def parse_labels(texts: pd.Series, fake_label: int, source: object) -> pd.Series
 
 
 def read_labels(path: Path | str, fake_label: int = FAKE) -> list[dict[str, int]]:
-    """Path or id -> label, one dict per column that names files, from a CSV such as `labels/<data set>/videos.csv`.
+    """Path or id -> label, one dict per column that names files, read from a CSV such as `labels/<data set>/videos.csv`.
 
     Raises:
         DataNotFoundError: There is no such file.
@@ -71,21 +72,21 @@ def _known(names: pd.Series, labels: pd.Series, source: Path) -> dict[str, int]:
 class _Matches(NamedTuple):
     exact: dict[str, str]  # file -> key of its label
     by_end: dict[str, str]
-    unclear: list[str]  # files whose name fits several labels, or shares one with other files
+    unclear: list[str]  # files whose name matches several labels, or shares one with other files
     without: list[str]
 
 
 def with_labels(
     scores: pd.DataFrame, known: Sequence[Mapping[str, int]], source: object
 ) -> tuple[pd.DataFrame, list[str]]:
-    """A score table with the labels of its files, and notes about what did and did not fit.
+    """Add labels to a score table, and return notes on what matched and what did not.
 
-    A label belongs to the file of the same path, or, where only one fits, to the one whose path ends in the other's: `a.mp4` and
-    `clips/a.mp4`. Of the dicts of `read_labels` the one that fits most files is taken. Whether a folder is called real or fake
-    says nothing.
+    A label belongs to the file with the same path or, if unambiguous, to one where either path ends with the other: `a.mp4` and
+    `clips/a.mp4`. Of the dicts from `read_labels`, the one that matches most files is used. Folder names such as real or fake
+    are ignored.
 
     Raises:
-        TableError: None fits, or a label contradicts the one that the scores have.
+        TableError: None matches, or a label contradicts one in the scores.
     """
     found = [(_match(scores["video_id"].drop_duplicates(), labels), labels) for labels in known]
     matches, labels = max(found, key=lambda pair: len(pair[0].exact) + len(pair[0].by_end))
@@ -96,7 +97,7 @@ def with_labels(
             f"file (first: {scores['video_id'].iloc[0]!r}). Expected equal paths, or ends of them: write them as they are scored."
         )
     given = scores["video_id"].map({video: labels[key] for video, key in keys.items()})
-    of_file = scores.groupby("video_id")["label"].transform("max")  # a forged video also holds real people
+    of_file = scores.groupby("video_id")["label"].transform("max")  # a forged video may also show real people
     wrong = given.notna() & (of_file >= 0) & (of_file != given)
     if wrong.any():
         raise TableError(
@@ -124,7 +125,7 @@ def _match(videos: Iterable[str], labels: Mapping[str, int]) -> _Matches:
 
 
 def _ends_alike(one: str, other: str) -> bool:
-    """Whether one path is the end of the other; a name without a suffix fits any suffix."""
+    """Whether one path ends with the other; a name without a suffix matches any suffix."""
     a, b = PurePosixPath(one), PurePosixPath(other)
     if not a.suffix or not b.suffix:
         a, b = (path.with_name(path.stem) for path in (a, b))

@@ -1,4 +1,4 @@
-"""Numbers in text cells of other programs: decimal commas, percentages, and words for "no number"."""
+"""Parse numbers in text cells: decimal commas, percentages, and words for missing values."""
 
 import re
 from pathlib import Path
@@ -11,16 +11,16 @@ from dfworkbench.core.errors import TableError
 
 _BLANK = ("", "nan", "none", "null", "na", "n/a")
 _COMMA_NUMBER = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
-_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")  # 1,234: a number above a thousand, or one with a decimal comma
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")  # 1,234: either a thousands separator or a decimal comma
 
 
 def parse_numbers(texts: pd.Series, header: str, source: Path, notes: list[str] | None = None) -> NDArray[np.float64]:
-    """Numbers of a column, NaN for empty cells, "nan" and "none".
+    """Parse the numbers of a column, NaN for empty cells, "nan" and "none".
 
-    A column whose numbers have decimal commas, or all end in %, is understood; `notes` gets a sentence about it.
+    Columns with decimal commas, or with % after every number, are understood; a remark is added to `notes`.
 
     Raises:
-        TableError: A cell is no finite number, or numbers are written in several ways.
+        TableError: A cell is not a finite number, or number formats are mixed.
     """
     said = [] if notes is None else notes
     blank = texts.str.lower().isin(_BLANK)

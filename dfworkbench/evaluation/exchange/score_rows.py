@@ -1,7 +1,8 @@
-"""Choose rows of a score file, and refuse several rows of one file that are not its frames.
+"""Select rows of a score file, and refuse several rows of one file unless they are its frames.
 
-Rows of several models, epochs or compressions must not be averaged into one score. A column that makes several rows of one file
-is named and must be chosen; rows per frame, clip or person are what they should be; copies and contradictions are told apart.
+Rows of several models, epochs or compressions must not be averaged into one score. A column that splits one file into several
+rows is named in the message, and one of its values must be selected; rows per frame, clip or person are fine; duplicates and
+contradictions are distinguished.
 """
 
 import re
@@ -14,23 +15,23 @@ import pandas as pd
 from dfworkbench.core.errors import ParameterError, TableError
 from dfworkbench.core.names import REAL
 
-#: Words in a header that say under which condition a score was made; a column of another name is judged by what it holds.
+#: Words in a header that indicate a condition of the score; columns with other names are judged by their content.
 CONDITIONS = frozenset((
     "algorithm", "arch", "architecture", "attack", "augmentation", "backbone", "bitrate", "checkpoint", "ckpt", "codec",
     "compression", "condition", "config", "corruption", "crf", "degradation", "detector", "distortion", "epoch", "experiment",
     "fold", "intensity", "iteration", "level", "model", "network", "noise", "perturbation", "qp", "quality", "release", "repeat",
     "revision", "run", "seed", "setting", "severity", "step", "strength", "threshold", "trial", "variant", "version", "weights",
 ))  # fmt: skip
-_FEW = 50  # values that a condition may have
+_FEW = 50  # most values of a condition
 _SHOWN = 8
 
 
 def select_rows(rows: pd.DataFrame, where: Sequence[str], source: object) -> pd.DataFrame:
-    """The rows that hold chosen values: of one column several values may be chosen, of several columns all must fit.
+    """Select rows by value: any of several values per column, and all columns must match.
 
     Raises:
-        ParameterError: One of `where` is no `column=value`, or there is no such column.
-        TableError: No row holds the values.
+        ParameterError: An entry of `where` is not `column=value`, or there is no such column.
+        TableError: No row matches.
     """
     wanted = wanted_values(list(rows), where, source)
     kept = np.ones(len(rows), dtype=bool)
@@ -45,10 +46,10 @@ def select_rows(rows: pd.DataFrame, where: Sequence[str], source: object) -> pd.
 
 
 def wanted_values(headers: Sequence[object], where: Sequence[str], source: object) -> dict[str, list[str]]:
-    """Header -> the values of which a row must hold one, from `column=value` pairs.
+    """Header -> accepted values, from `column=value` pairs.
 
     Raises:
-        ParameterError: A text is no `column=value`, or there is no such column.
+        ParameterError: An entry is not `column=value`, or there is no such column.
     """
     wanted: dict[str, list[str]] = {}
     for pair in where:
@@ -64,20 +65,20 @@ def wanted_values(headers: Sequence[object], where: Sequence[str], source: objec
 
 
 def holds(column: pd.Series, values: list[str]) -> pd.Series:
-    """Which cells are one of some values, by their text in lower case or as numbers."""
+    """Which cells equal one of the values, compared as lower-case text or as numbers."""
     texts, numbers = column.astype("str").str.strip(), pd.to_numeric(column, errors="coerce")
     same = texts.str.lower().isin([value.lower() for value in values])
     return same | numbers.isin(pd.to_numeric(pd.Series(values), errors="coerce").dropna())  # 1 and 1.0
 
 
 def require_other_files(table: pd.DataFrame, video: pd.Series, name: str, header: str, source: object) -> None:
-    """Refuse a forgery or data set column (`name`; `header` in the file) that is a condition, such as a detector or a version.
+    """Refuse a forgery or data set column (`name`; `header` in the file) that is really a condition, such as a detector.
 
-    Equal names under several forgeries are different files. But where most genuine files too stand under several forgeries,
-    or every file stands under several data sets with one label, the column says something else.
+    Equal names under several forgeries are different files. But if most genuine files also occur under several forgeries, or
+    every file occurs under several data sets with one label, the column means something else.
 
     Raises:
-        TableError: It names a condition.
+        TableError: The column is a condition.
     """
     rows = table[table["label"] == REAL] if name == "forgery" else table
     groups = rows.groupby(video[rows.index])
@@ -90,16 +91,16 @@ def require_other_files(table: pd.DataFrame, video: pd.Series, name: str, header
 def require_one_condition(
     table: pd.DataFrame, key: pd.Series | None, others: pd.DataFrame, source: object
 ) -> list[str]:
-    """Refuse rows of one file that differ by something else than frame or person; note those that are taken for frames.
+    """Refuse rows of one file that differ in anything but frame or person; note rows that are assumed to be frames.
 
     Args:
         table: With video_id, track and fake_probability.
-        key: What names each row, such as its path or frame; None where nothing does, and rows of a file are taken for frames.
-        others: Columns whose meaning is not known.
+        key: What identifies each row, such as its path or frame; None if nothing does, so that rows of a file count as frames.
+        others: Columns of unknown meaning.
         source: The file, for messages.
 
     Raises:
-        TableError: A column splits the rows of a file, several rows have one key, or most files have one row and others several.
+        TableError: A column splits the rows of a file, several rows share a key, or most files have one row and others several.
     """
     group = key if key is not None else table["video_id"] + "#" + table["track"].astype(str)
     several = group.duplicated(keep=False)
@@ -119,7 +120,7 @@ def require_one_condition(
 
 
 def _is_condition(name: str, values: pd.Series, video: pd.Series) -> bool:
-    """Whether a column that varies within files looks like a condition, and not like a measurement of each row."""
+    """Whether a column that varies within files looks like a condition rather than a measurement per row."""
     if _says_condition(name) and values.nunique() <= _FEW:
         return True
     pairs = pd.DataFrame({"value": values, "video": video})
@@ -130,7 +131,7 @@ def _is_condition(name: str, values: pd.Series, video: pd.Series) -> bool:
     numbers = pd.to_numeric(values, errors="coerce")
     if numbers.isna().any():
         return True
-    # whole numbers, as often in every file: seeds, or frames under a name that is not known
+    # whole numbers, equally often in every file: seeds, or frames under an unknown header
     return bool((numbers % 1 == 0).all() and counts.nunique() == 1)
 
 
@@ -157,7 +158,7 @@ def _refuse(columns: dict[str, pd.Series], group: pd.Series, video: pd.Series, s
 
 
 def _unnumbered(table: pd.DataFrame, group: pd.Series, source: object) -> list[str]:
-    """Several rows of a file without any number: its frames, unless most files have one row."""
+    """Treat unnumbered rows of a file as its frames, unless most files have one row."""
     sizes = group.value_counts()
     many = sizes[sizes > 1]
     copies = int(pd.DataFrame({"group": group, "score": table["fake_probability"]}).duplicated().sum())

@@ -1,4 +1,4 @@
-"""Unpack a score file from gzip into a temporary file, within a limit of size."""
+"""Decompress a gzipped score file into a temporary file, with a size limit."""
 
 import contextlib
 import gzip
@@ -13,10 +13,10 @@ from dfworkbench.media.foreign import MOST_EXTRA_BYTES
 
 @contextlib.contextmanager
 def unpacked(path: Path | str) -> Generator[Path]:
-    """The file itself, or while the context lasts a temporary copy of what a `.gz` holds, under its name without `.gz`.
+    """Yield the file itself or, for `.gz`, a temporary decompressed copy named without `.gz`.
 
     Raises:
-        TableError: It is damaged, or holds more than 2 GB.
+        TableError: It is damaged, or larger than 2 GB when decompressed.
     """
     path = Path(path)
     if path.suffix != ".gz" or not path.is_file():

@@ -1,6 +1,6 @@
 """Read a wide table (CSV, CSV in gzip, Parquet) block by block, so that a million rows need little memory.
 
-Only the columns that are asked for are kept. Rows with too few or too many cells are refused by the parser.
+Only requested columns are kept. The parser refuses rows with too few or too many cells.
 """
 
 import codecs
@@ -24,7 +24,7 @@ from dfworkbench.datasets.tables.strict_csv import strict_csv
 
 _DOING = "reading a table of scores"
 _BLOCK = 1 << 23
-_MOST_BYTES = 20 * 10**9  # of unpacked text
+_MOST_BYTES = 20 * 10**9  # limit of decompressed text
 _MOST_COLUMNS = 10_000
 _BLANK = pa.array(["", "nan", "none", "null", "na", "n/a"])
 
@@ -33,11 +33,11 @@ class WideFile(NamedTuple):
     """A table that can be read block by block.
 
     Attributes:
-        path: Where it is.
+        path: The file.
         headers: Its columns.
-        separator: Of a text table; "" for Parquet.
-        encoding: Of a text table.
-        notes: What is unusual about it.
+        separator: Cell separator of a text table; "" for Parquet.
+        encoding: Encoding of a text table.
+        notes: Anything unusual about it.
     """
 
     path: Path
@@ -47,7 +47,7 @@ class WideFile(NamedTuple):
     notes: list[str]
 
     def blocks(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Rows of some columns: cells as text, or of the types that a Parquet file gives them.
+        """Yield blocks of some columns: cells as text, or with the types of a Parquet file.
 
         Raises:
             TableError: The file is damaged, or a row has too few or too many cells.
@@ -65,7 +65,7 @@ class WideFile(NamedTuple):
             yield from file.iter_batches(batch_size=1 << 16, columns=list(names))
 
     def _text(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        # Arrow reads ahead in a thread. From a Python file it would want the interpreter, and abort where that ends meanwhile.
+        # Arrow reads ahead in a thread. With a Python file object it would need the interpreter, and abort if that exits meanwhile.
         with pa.input_stream(str(self.path), "gzip" if _is_packed(self.path) else None) as stream:
             reader = arrow_csv.open_csv(
                 stream,
@@ -88,11 +88,11 @@ class WideFile(NamedTuple):
 
 
 def open_wide(path: Path | str) -> WideFile:
-    """Look at the headers of a table.
+    """Open a table and read its headers.
 
     Raises:
         DataNotFoundError: There is no such file.
-        TableError: It is empty, no table, or would unpack to more than 20 GB.
+        TableError: It is empty, not a table, or larger than 20 GB when decompressed.
     """
     path = Path(path)
     if not path.is_file():
@@ -131,7 +131,7 @@ def _opened(path: Path) -> IO[bytes]:
 
 
 def _encoding(path: Path) -> tuple[str, list[str]]:
-    """The encoding of a text, and what is unusual about it; reads the whole file once."""
+    """The encoding of a text file, and anything unusual about it; reads the whole file once."""
     seen, decoder = 0, codecs.getincrementaldecoder("utf-8-sig")()
     with _opened(path) as stream:
         while block := stream.read(1 << 22):
@@ -151,7 +151,7 @@ def _encoding(path: Path) -> tuple[str, list[str]]:
 
 
 def numbers_of(cells: pa.Array) -> NDArray[np.float64] | None:
-    """Cells as numbers, NaN where there is none; None where a cell is something else."""
+    """Cells as numbers, NaN for missing; None if a cell is not a number."""
     if pa.types.is_floating(cells.type) or pa.types.is_integer(cells.type) or pa.types.is_boolean(cells.type):
         plain = cells.cast(pa.float64())
     elif pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type):
@@ -170,5 +170,5 @@ def numbers_of(cells: pa.Array) -> NDArray[np.float64] | None:
 
 
 def texts_of(cells: pa.Array) -> pa.Array:
-    """Cells as text without blanks around it, "" where there is none."""
+    """Cells as stripped text, "" for missing."""
     return pc.utf8_trim_whitespace(pc.fill_null(cells.cast(pa.string()), ""))

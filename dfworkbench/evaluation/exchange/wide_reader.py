@@ -1,7 +1,7 @@
-"""Read one wide table with a column per detector, in bounded memory.
+"""Read a wide score table, with one column per detector, in bounded memory.
 
-What a column means follows from its header (`score_columns.ROLES`) or is said; which columns are detectors is said by headers or
-patterns. All other columns of numbers are kept, for the audit compares detectors with them.
+The meaning of a column follows from its header (`score_columns.ROLES`) or is given; detectors are selected by headers or
+patterns. All other numeric columns are kept, because the audit compares detectors with them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,12 +40,12 @@ class Reading(NamedTuple):
     """How a wide table is read.
 
     Attributes:
-        detectors: Headers or patterns such as "prob_*", each perhaps with ":real", ":logit" or ":percent"; none: the one column
-            whose header says that it is a score.
+        detectors: Headers or patterns such as "prob_*", optionally with ":real", ":logit" or ":percent"; empty: the only column
+            whose header names a score.
         columns: Role -> header.
-        where: Rows to take, as `column=value`.
-        polarity: What a high score means, where a detector says nothing of its own.
-        scale: Scale of the scores, likewise.
+        where: Rows to select, as `column=value`.
+        polarity: Default meaning of a high score.
+        scale: Default scale of the scores.
         fake_label: The number that means fake.
     """
 
@@ -58,12 +58,12 @@ class Reading(NamedTuple):
 
 
 def read_wide(path: Path | str, how: Reading | None = None) -> WideScores:
-    """Read a table with a row per file and a column per detector.
+    """Read a table with one row per file and one column per detector.
 
     Raises:
         DataNotFoundError: There is no such file.
-        TableError: It cannot be understood; says which column or row, and what to do.
-        ParameterError: A pattern fits no column, or a role or filter names none.
+        TableError: It cannot be understood; the message names the column or row and what to do.
+        ParameterError: A pattern matches no column, or a role or filter names a missing one.
     """
     file, how = open_wide(path), how or Reading()
     chosen = choose_detectors(file.headers, how.detectors, how.columns, (how.polarity, how.scale), file.path)
@@ -79,7 +79,7 @@ def read_wide(path: Path | str, how: Reading | None = None) -> WideScores:
 
 
 class _Reader:
-    """Gathers blocks: text as codes, numbers as arrays, and of the rest only what is a number throughout."""
+    """Collects blocks: text as codes, numbers as arrays, and of the other columns only fully numeric ones."""
 
     def __init__(
         self, file: WideFile, how: Reading, chosen: Sequence[DetectorColumn], roles: Mapping[str, str]
@@ -146,7 +146,7 @@ class _Reader:
                 del self.others[header]
 
     def _numbers(self, cells: pa.Array, header: str, lines: NDArray, scale: Scale = "probability") -> Floats:
-        """Cells as numbers; decimal commas and percentages are understood, everything else is refused by its line."""
+        """Cells as numbers; decimal commas and percentages are understood, anything else raises an error with its line."""
         values = numbers_of(cells)
         if values is None:
             texts = _series(cells, lines, header)
@@ -224,7 +224,7 @@ def _named(texts: pa.ChunkedArray | None) -> Codes | None:
 
 
 def _people(texts: Mapping[str, pa.ChunkedArray], names: pa.ChunkedArray) -> Codes | None:
-    """The identity group of each row; a file without one is its own."""
+    """The identity group of each row; a file without one forms its own."""
     if _named(texts.get("group")) is None:
         return None
     group = texts["group"].to_pandas()
@@ -232,7 +232,7 @@ def _people(texts: Mapping[str, pa.ChunkedArray], names: pa.ChunkedArray) -> Cod
 
 
 def _sources(texts: Mapping[str, pa.ChunkedArray]) -> Codes | None:
-    """The source of each row; where no column is one, the kind of forgery, and the data set where that is empty."""
+    """The source of each row; without a source column, the kind of forgery, or the data set if that is empty."""
     given = texts.get("source", texts.get("dataset"))
     if "source" not in texts and "forgery" in texts:
         forgery, dataset = texts["forgery"].to_pandas(), texts["dataset"].to_pandas() if "dataset" in texts else ""

@@ -1,4 +1,4 @@
-"""Scores of many detectors over the same rows: `WideScores`; `wide_reader` reads it from a table."""
+"""`WideScores`: scores of many detectors on the same rows, as read by `wide_reader`."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,18 +15,18 @@ from dfworkbench.evaluation.exchange.score_csv import Scale
 
 Floats = NDArray[np.float64]
 
-#: Probabilities are clipped to this distance from 0 and 1 before log-odds are taken.
+#: Probabilities are clipped to this distance from 0 and 1 before computing log-odds.
 CLIP = 1e-6
-#: The source of rows that name none.
+#: Source of rows without one.
 UNNAMED = "(unnamed)"
 _SHOWN = 8
 
 
 class Codes(NamedTuple):
-    """A name per row.
+    """One name per row, stored as integer codes.
 
     Attributes:
-        code: `(n,)`, place of each row's name.
+        code: `(n,)`, index of each row's name.
         names: The names, sorted.
     """
 
@@ -35,7 +35,7 @@ class Codes(NamedTuple):
 
     @classmethod
     def of(cls, texts: Iterable[str] | pa.Array) -> "Codes":
-        """Of a text per row."""
+        """Encode one text per row."""
         coded: Any = texts if isinstance(texts, pa.Array | pa.ChunkedArray) else pa.array(texts, pa.string())
         parts = coded.dictionary_encode()
         whole = parts.combine_chunks() if isinstance(parts, pa.ChunkedArray) else parts
@@ -46,11 +46,11 @@ class Codes(NamedTuple):
         return cls(place[whole.indices.to_numpy(zero_copy_only=False)], tuple(names[at] for at in order))
 
     def take(self, rows: NDArray) -> "Codes":
-        """Some of the rows; all names stay."""
+        """Select rows; all names are kept."""
         return Codes(self.code[rows], self.names)
 
     def merged(self, former: Mapping[str, str]) -> "Codes":
-        """With names replaced: former name -> new name."""
+        """Replace names: former name -> new name."""
         names = [former.get(name, name) for name in self.names]
         kept = tuple(sorted(set(names)))
         place = np.array([kept.index(name) for name in names], dtype=np.int32)
@@ -59,11 +59,11 @@ class Codes(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class DetectorScores:
-    """One detector.
+    """Scores of one detector.
 
     Attributes:
-        values: `(n,)`, higher means fake, in the detector's own scale; NaN where it gave none.
-        scale: "probability" (also of percentages, divided by 100) or "logit".
+        values: `(n,)`, higher means fake, on the detector's own scale; NaN for no score.
+        scale: "probability" (percentages are divided by 100) or "logit".
     """
 
     values: Floats
@@ -85,19 +85,19 @@ class WideScores:
     """Scores of K detectors for n labelled rows.
 
     Attributes:
-        title: What was read.
+        title: Name of the table.
         names: `(n,)`, path or id of each row.
         labels: `(n,)`, REAL or FAKE.
-        order: `(n,)`, place of each row in the file.
+        order: `(n,)`, position of each row in the file.
         detectors: Name -> its scores.
-        source: Source of each real row and generator of each fake one, as named, or `UNNAMED`; None where no row names one.
-        merged: `source` after names of one source were declared equal.
-        people: Identity group of each row; None where nothing names them.
-        split: Split of each row; None where nothing names it.
-        columns: Further columns of numbers, `(n,)` each, NaN where a cell is empty.
-        notes: Sentences about how it was read.
+        source: Source of each real row and generator of each fake one, or `UNNAMED`; None if no row names one.
+        merged: `source` after merging names declared equal.
+        people: Identity group of each row; None if not named.
+        split: Split of each row; None if not named.
+        columns: Further numeric columns, `(n,)` each, NaN for empty cells.
+        notes: Remarks on how it was read.
         read: Facts for the record: file, rows, filter.
-        laid_out: Whether paths follow the layout of a data set, whose folders name the label; no detector sees them.
+        laid_out: Whether paths follow the layout of a data set whose folders name the label, which no detector sees.
     """
 
     title: str
@@ -118,15 +118,15 @@ class WideScores:
         return len(self.labels)
 
     def counts(self, rows: NDArray | None = None) -> tuple[int, int]:
-        """Fakes and reals, of all or of some rows."""
+        """Number of fakes and reals, of all or some rows."""
         labels = self.labels if rows is None else self.labels[rows]
         return int((labels == FAKE).sum()), int((labels == REAL).sum())
 
     def same_source(self, equal: Mapping[str, str]) -> "WideScores":
-        """With names of one source declared equal: name -> name of the source.
+        """Merge names of the same source: name -> name of the source.
 
         Raises:
-            TableError: A name is of no row, or the table names no sources.
+            TableError: No row has the name, or the table names no sources.
         """
         known = () if self.source is None else self.source.names
         odd = sorted(({*equal} | {*equal.values()}) - {*known})
@@ -139,7 +139,7 @@ class WideScores:
         return replace(self, merged=None if self.source is None else self.source.merged(equal))
 
     def take(self, rows: NDArray) -> "WideScores":
-        """Some of the rows."""
+        """Select rows."""
         codes = {name: getattr(self, name) for name in ("source", "merged", "people", "split")}
         return replace(
             self, names=self.names.take(pa.array(np.arange(len(self))[rows])), labels=self.labels[rows], order=self.order[rows],
@@ -150,7 +150,7 @@ class WideScores:
 
 
 def one_row_per_file(table: WideScores) -> WideScores:
-    """Rows of one name, label and source become one: the mean of each detector's scores over those that it gave."""
+    """Merge rows with equal name, label and source: each detector's score is the mean of its available scores."""
     names = Codes.of(table.names)
     if len(names.names) == len(table):
         return table

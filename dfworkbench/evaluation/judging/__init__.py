@@ -1,1 +1,1 @@
-"""Protocols, calibration, verdicts, failures and comparisons of detectors."""
+"""Evaluation protocols, calibration, verdicts, failure analysis, robustness and leaderboards."""

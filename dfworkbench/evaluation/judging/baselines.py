@@ -1,7 +1,7 @@
-"""Trivial baselines (mean colour, block statistics): a data set on which they do well says nothing about forgeries.
+"""Trivial baselines (mean colour, block statistics), to reveal data sets that can be solved without seeing the forgery.
 
-Each video gives one row of features; a logistic regression is fitted on the training videos and measured on videos of
-identities that it has not seen.
+Each video gives one row of features; a logistic regression is fitted on the training videos and evaluated on videos of unseen
+identities.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,9 +29,9 @@ def colour_features(crops: Crops) -> NDArray[np.float64]:
 def block_features(crops: Crops) -> NDArray[np.float64]:
     """Block and sharpness statistics of the luma, `(12,)`.
 
-    For blocks of 8 and 16 pixels, across columns and across rows: the mean absolute step at the block boundaries over
-    that elsewhere, at the phase where it is largest (4 values); the log energy of the differences at distances 1, 2, 4 and
-    8 and of the Laplacian (5); the log ratio of the finest to coarser energies, and its spread over the frames (3).
+    For blocks of 8 and 16 pixels, across columns and across rows: the ratio of the mean absolute step at block boundaries to
+    that elsewhere, at the phase with the largest ratio (4 values); the log energy of the differences at distances 1, 2, 4 and 8
+    and of the Laplacian (5); the log ratio of the finest to coarser energies, and its spread over the frames (3).
     """
     luma = _checked(crops).astype(np.float32) @ _LUMA
     steps = [np.abs(np.diff(luma, axis=axis)).mean(axis=3 - axis) for axis in (2, 1)]
@@ -60,18 +60,18 @@ def baseline_auc(
     groups: Sequence[str] | None = None,
     seed: int = 0,
 ) -> float:
-    """Video AUC on the test rows of a logistic regression fitted on the training rows.
+    """Video AUC of a logistic regression, fitted on the training rows and evaluated on the test rows.
 
     Args:
         features: One row per video, `(V, F)`.
         labels: 0 real, 1 fake, `(V,)`.
         train: True for training videos, `(V,)`.
         test: True for held-out videos, `(V,)`.
-        groups: Identity group of each video; a group in both parts is refused.
+        groups: Identity group of each video; a group must not be in both parts.
         seed: Seed of the solver.
 
     Raises:
-        InputError: If a part lacks a class, or an identity group stands in both parts.
+        InputError: A part lacks a class, or an identity group is in both parts.
     """
     x, y = np.asarray(features, np.float64), np.asarray(labels)
     fit, held_out = np.asarray(train, bool), np.asarray(test, bool)
@@ -103,19 +103,19 @@ def baselines(
     """Held-out video AUC of every baseline.
 
     Args:
-        crops: Crops of each video, `(N, H, W, 3)` uint8 RGB; as many of each are used as the shortest video has.
+        crops: Crops of each video, `(N, H, W, 3)` uint8 RGB; the same number per video is used, that of the shortest one.
         labels: 0 real, 1 fake, one per video.
         split: "train", "val" or "test" of each video.
         groups: Identity group of each video.
         seed: Seed of the solver.
         fit_on: Splits to fit on.
-        test_on: Splits to measure on.
+        test_on: Splits to evaluate on.
 
     Returns:
-        Baseline -> AUC, 0.5 is chance.
+        Baseline -> AUC; chance is 0.5.
     """
     train, test = np.isin(split, list(fit_on)), np.isin(split, list(test_on))
-    # Maxima and spreads depend on how many crops they are taken over; unequal numbers would tell the classes apart.
+    # Maxima and spreads depend on the number of crops; unequal numbers would separate the classes.
     fewest = min(len(video) for video in crops)
     equal = [video[np.arange(fewest) * len(video) // fewest] for video in crops]
     return {
@@ -133,7 +133,7 @@ def _checked(crops: Crops) -> Crops:
 
 
 def _block_step(steps: NDArray, size: int) -> float:
-    """How much larger the mean step is at block boundaries than elsewhere, at the best phase; `steps` `(N, L)`."""
+    """Ratio of the mean step at block boundaries to that elsewhere, at the best phase; `steps` is `(N, L)`."""
     mean = steps.mean(axis=0)
     phases = np.arange(len(mean)) % size
     return float(

@@ -1,4 +1,4 @@
-"""Judge scores under a protocol, after checking that they are of its files: all of them and no others."""
+"""Evaluate scores under a protocol, after checking that they cover exactly its files."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,24 +13,24 @@ from dfworkbench.datasets.tables import SCORES
 from dfworkbench.evaluation.judging.protocol import ANY_CROP, Protocol, split_hash
 from dfworkbench.evaluation.metrics.evaluate import evaluate, metrics_text
 
-_OWN = ("dataset", "split", "forgery", "group")  # what the protocol's files say of themselves
+_OWN = ("dataset", "split", "forgery", "group")  # columns taken from the protocol's files
 
-#: In one order, equal scores draw equal files and get equal intervals.
+#: Sorted in a fixed order, so that equal scores draw equal files and get equal intervals.
 ROW_ORDER = ("video_id", "track", "frame", "row_id")
 
-#: How the weights were chosen: by the rule of the same name, or not at all, because there was one set of them.
+#: How the weights were selected: by the rule of that name, or "only", because there was a single set.
 Selected = Literal["validation", "last", "only"]
 
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """A detector's figures under a protocol.
+    """A detector's metrics under a protocol.
 
     Attributes:
-        protocol: Which one.
+        protocol: The protocol.
         name: The detector or run.
-        rows: What `evaluate` returns, one row per metric, with the columns name, protocol (its id) and note.
-        note: Warning that belongs to every figure; "" if none.
+        rows: The table from `evaluate`, one row per metric, with additional columns name, protocol (its id) and note.
+        note: Warning that accompanies every metric; "" if none.
     """
 
     protocol: Protocol
@@ -53,21 +53,21 @@ def judge_by(
 ) -> Judged:
     """Metrics of a score table under a protocol.
 
-    Files of the protocol without a row are counted as its policy for missing scores says. What the table says of kinds and
-    groups is replaced by what the protocol's files say.
+    Files of the protocol without a row count according to its policy for missing scores. Kinds and groups in the table are
+    replaced by those of the protocol's files.
 
     Args:
-        protocol: Locked before.
+        protocol: The locked protocol.
         scores: A score table.
         videos: The protocol's files, see `protocol.split_videos`.
-        name: Under which the figures stand in a leaderboard.
-        selected: How the weights were chosen; "only" where there was nothing to choose from, as with published weights.
-        crop: How faces were cut (`protocol.crop_profile`); needed where the protocol lays it down.
+        name: Name of the entry in a leaderboard.
+        selected: How the weights were selected; "only" if there was no choice, as with published weights.
+        crop: How faces were cut (`protocol.crop_profile`); required if the protocol prescribes it.
 
     Raises:
-        TableError: The videos are not those of the protocol; the scores are of other files, contradict their labels, or are more
-            per person than the protocol allows.
-        ParameterError: Weights were chosen, or faces cut, in another way than the protocol says.
+        TableError: The videos are not those of the protocol; the scores are for other files, contradict their labels, or exceed
+            the number per person that the protocol allows.
+        ParameterError: The selection of weights or the crop differs from the protocol.
     """
     _require_way(protocol, name, selected, crop)
     _require_split(protocol, videos)
@@ -127,10 +127,10 @@ def _require_frames(protocol: Protocol, scores: pd.DataFrame, name: str) -> None
 
 
 def _labelled(scores: pd.DataFrame, videos: pd.DataFrame, name: str) -> pd.DataFrame:
-    """The scores with what the video table says; rows without a label get that of their file."""
+    """The scores with columns from the video table; rows without a label get their file's label."""
     known = videos.set_index("video_id")
     label = scores["video_id"].map(known["label"])
-    of_file = scores.groupby("video_id")["label"].transform("max")  # a forged video also holds real people
+    of_file = scores.groupby("video_id")["label"].transform("max")  # a forged video may also show real people
     wrong = scores["video_id"][(of_file >= 0) & (label >= 0) & (of_file != label)]
     if len(wrong):
         raise TableError(

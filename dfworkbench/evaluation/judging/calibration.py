@@ -1,12 +1,12 @@
-"""Probability calibration: fit a map of scores on validation rows, and apply it to other tables.
+"""Probability calibration: fit a score transform on validation rows, apply it to other tables.
 
-Three maps of the log-odds z: temperature sigmoid(z / T) (C. Guo et al., "On calibration of modern neural networks", ICML 2017);
-Platt sigmoid(a z + b) with his smoothed targets (J. Platt, "Probabilistic outputs for support vector machines", 1999); and an
-isotonic step line (B. Zadrozny and C. Elkan, KDD 2002). The first keeps the ranking and thereby every AUC, the second does
-where its slope is above 0, the third ties scores and needs the most rows. They are fitted and used on one level: the mean of
-calibrated frames is not a calibrated video.
+Three transforms of the log-odds z: temperature sigmoid(z / T) (C. Guo et al., "On calibration of modern neural networks", ICML
+2017); Platt sigmoid(a z + b) with his smoothed targets (J. Platt, "Probabilistic outputs for support vector machines", 1999);
+and isotonic regression (B. Zadrozny and C. Elkan, KDD 2002). The first preserves the ranking and thus every AUC, the second
+does if its slope is above 0, the third introduces ties and needs the most rows. They are fitted and applied on the same level:
+the mean of calibrated frames is not a calibrated video.
 
-Difference from scikit-learn's `CalibratedClassifierCV`: no folds, since the detector has not seen the validation rows.
+Difference from scikit-learn's `CalibratedClassifierCV`: no folds, because the detector has not been trained on the validation rows.
 """
 
 from pathlib import Path
@@ -33,14 +33,14 @@ from dfworkbench.media.foreign import read_json
 Floats = NDArray[np.float64]
 
 METHODS = ("temperature", "platt", "isotonic")
-_FEW = 10  # files of a class below which a calibration is said to be unsure
-#: Files of each class that a map needs: with fewer it made log loss worse on average (docs/decisions/0018-small-samples.md).
+_FEW = 10  # number of files of a class below which a calibration is flagged as uncertain
+#: Files of each class that a transform needs: with fewer, log loss got worse on average (docs/decisions/0018-small-samples.md).
 FEWEST_FILES = {"temperature": _FEW, "platt": FEWEST, "isotonic": _FEW}
-_TEMPERATURES = (0.01, 100.0)  # rows that 0.5 separates fully would ask for 0
+_TEMPERATURES = (0.01, 100.0)  # rows perfectly separated at 0.5 would give 0
 
 
 class Fitted(Settings):
-    """Something fitted on validation rows, kept as JSON."""
+    """Base class of models fitted on validation rows and stored as JSON."""
 
     called: ClassVar[str]
 
@@ -70,31 +70,34 @@ class Fitted(Settings):
 
 
 class Calibrator(Fitted):
-    """A fitted map of scores, and the rows it was fitted on."""
+    """A fitted score transform, with facts about the rows it was fitted on."""
 
     called: ClassVar[str] = "a calibrator"
 
-    method: Literal["temperature", "platt", "isotonic"] = Field(description="Kind of map")
-    level: str = Field(description="Level of the rows it was fitted on, and is for")
-    rule: Rule = Field(default=DEFAULT_RULE, description="How the rows of a file become one number")
-    slope: float = Field(default=1.0, description="Of the log-odds; 1 / temperature")
-    offset: float = Field(default=0.0, description="Of the log-odds")
-    knots_from: tuple[float, ...] = Field(default=(), description="Isotonic: fake probabilities, rising")
+    method: Literal["temperature", "platt", "isotonic"] = Field(description="Kind of transform")
+    level: str = Field(description="Level of the rows it was fitted on and applies to")
+    rule: Rule = Field(default=DEFAULT_RULE, description="How the rows of a file are aggregated")
+    slope: float = Field(default=1.0, description="Slope of the log-odds; 1 / temperature")
+    offset: float = Field(default=0.0, description="Intercept of the log-odds")
+    knots_from: tuple[float, ...] = Field(default=(), description="Isotonic: fake probabilities, increasing")
     knots_to: tuple[float, ...] = Field(default=(), description="Isotonic: calibrated values at these, linear between")
     datasets: tuple[str, ...] = Field(default=(), description="Data sets of the rows it was fitted on")
     splits: tuple[str, ...] = Field(default=(), description="Splits of these rows")
     n_real: int = Field(default=0, ge=0, description="Real rows it was fitted on")
     n_fake: int = Field(default=0, ge=0, description="Fake rows it was fitted on")
-    log_loss_before: float = Field(default=0.0, description="On these rows, nats")
-    log_loss_after: float = Field(default=0.0, description="On these rows, nats: optimistic, they were fitted on")
-    note: str = Field(default="", description="What is odd about the fit")
+    log_loss_before: float = Field(default=0.0, description="Log loss before calibration on these rows, nats")
+    log_loss_after: float = Field(
+        default=0.0,
+        description="Log loss after calibration on these rows, nats; optimistic, because it was fitted on them",
+    )
+    note: str = Field(default="", description="Remarks about the fit")
 
     def probabilities(self, raw: Floats, log_odds: Floats | None = None) -> Floats:
         """Calibrated fake probabilities.
 
         Args:
-            raw: Fake probabilities; NaN stays.
-            log_odds: The same as log-odds, where they are known better than a probability near 1 can tell.
+            raw: Fake probabilities; NaN is kept.
+            log_odds: The same as log-odds, if known more precisely than a probability near 1 allows.
         """
         if self.method == "isotonic":
             return np.where(np.isnan(raw), np.nan, np.interp(raw, self.knots_from, self.knots_to))
@@ -104,12 +107,12 @@ class Calibrator(Fitted):
         return self.slope * log_odds + self.offset
 
     def apply(self, scores: pd.DataFrame) -> pd.DataFrame:
-        """A score table with one row per entry of this calibrator's level and calibrated probabilities and logits.
+        """Return a score table with one row per entry of the calibrator's level, with calibrated probabilities and logits.
 
-        Rows without score stay as they are. The result may be evaluated on its own level, judged, and saved like any other.
+        Rows without a score are unchanged. The result can be evaluated on its level, judged and saved like any other table.
 
         Args:
-            scores: A score table, as the detector gave it.
+            scores: A score table with uncalibrated scores.
         """
         rows = to_level(scores, self.level, self.rule)
         z = log_odds_of(rows)
@@ -128,23 +131,23 @@ def fit_calibrator(
     fewest: int | None = None,
     leave_few: bool = False,
 ) -> Calibrator:
-    """Fit a map on the labelled and scored rows of a table.
+    """Fit a score transform on the labelled and scored rows of a table.
 
-    On few files a map may be far worse than none: a temperature fitted on one real and one fake file makes log loss nine times as
-    high (docs/decisions/0018-small-samples.md).
+    With few files, calibration may be far worse than none: a temperature fitted on one real and one fake file makes log loss
+    nine times as high (docs/decisions/0018-small-samples.md).
 
     Args:
         scores: A score table of validation files.
-        method: "temperature" (one number; enough for a network that is too sure), "platt" (two; also moves the middle, as
-            shares of fakes that differ between training and validation ask for) or "isotonic" (any rising line).
-        level: On which the probabilities shall be right.
-        rule: How the rows of a file become one number.
-        allow_test: Whether rows of split "test" may be fitted on.
-        fewest: Files of each class that there must be; None takes that of the map, `FEWEST_FILES`.
-        leave_few: Whether scores are left as they are where there are fewer; the note then says so.
+        method: "temperature" (one parameter; enough for an overconfident network), "platt" (two; also shifts the threshold,
+            needed if the share of fakes differs between training and validation) or "isotonic" (any increasing function).
+        level: Level on which the probabilities are calibrated.
+        rule: How the rows of a file are aggregated.
+        allow_test: Whether to allow rows of split "test".
+        fewest: Minimum files per class; None: `FEWEST_FILES` of the method.
+        leave_few: Whether to leave scores unchanged if there are fewer; the note then says so.
 
     Raises:
-        InputError: Rows of split "test", of one class, of too few files, or none.
+        InputError: Rows are of split "test", of one class, of too few files, or there are none.
     """
     require_name("calibration", method, METHODS)
     rows = fitting_rows(scores, level, rule, f"fitting {method} calibration", allow_test=allow_test)
@@ -173,7 +176,7 @@ def fit_calibrator(
 
 
 def fitting_rows(scores: pd.DataFrame, level: str, rule: str, doing: str, *, allow_test: bool) -> pd.DataFrame:
-    """The labelled and scored rows of a level, once it is certain that something may be fitted on them."""
+    """The labelled and scored rows of a level, after checking that they may be fitted on."""
     rows = usable_rows(to_level(scores, level, rule))[0]
     tested = rows[rows["split"] == "test"]
     if len(tested) and not allow_test:
@@ -192,9 +195,9 @@ def fitting_rows(scores: pd.DataFrame, level: str, rule: str, doing: str, *, all
 
 
 def log_odds_of(rows: pd.DataFrame) -> Floats:
-    """Log-odds of rows from `to_level`: their logit where it belongs to the probability, otherwise that of the probability.
+    """Log-odds of rows from `to_level`: their logit if consistent with the probability, otherwise computed from it.
 
-    A logit of 50 is a probability of 1 to the last bit. Rows that are an aggregate have no logit of their own.
+    In floating point, a logit of 50 is a probability of exactly 1. Aggregated rows have no logit of their own.
     """
     raw = rows["fake_probability"].to_numpy(dtype=np.float64)
     if "logit" not in rows:
@@ -231,9 +234,9 @@ def _platt(labels: NDArray, z: Floats) -> dict[str, Any]:
     from sklearn.linear_model import LogisticRegression
 
     n_fake = int((labels == FAKE).sum())
-    # Platt's targets: not 1 and 0 but as if one more row of the other kind had been seen; finite where rows can be separated
+    # Platt's smoothed targets instead of 1 and 0, which keep the fit finite for separable rows
     target = np.where(labels == FAKE, (n_fake + 1) / (n_fake + 2), 1 / (len(labels) - n_fake + 2))
-    scale = max(float(np.abs(z).max()), 1.0)  # the solver likes numbers near 1
+    scale = max(float(np.abs(z).max()), 1.0)  # the solver works best with numbers near 1
     model = LogisticRegression(C=np.inf, tol=1e-9, max_iter=2000)
     model.fit(np.tile(z / scale, 2)[:, None], np.repeat([1, 0], len(z)), np.concatenate([target, 1 - target]))
     slope, offset = float(model.coef_[0, 0]) / scale, float(model.intercept_[0])

@@ -1,4 +1,4 @@
-"""Failure atlas with pictures: crops of its cases, all frames of one, and clusters by the detector's own features."""
+"""Failure atlas with pictures: crops of failure cases, all frames of a case, and clusters by the detector's features."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -18,11 +18,11 @@ from dfworkbench.runs.checkpoints import LoadedDetector
 
 
 class CaseFrames(NamedTuple):
-    """One case, opened.
+    """All faces of one case.
 
     Attributes:
-        rows: A row per extracted face of its person in its file, in order of time: face_id, frame, time_s, fake_probability (NaN
-            where that face has no row of its own in the score table), crop_path (below extracted/).
+        rows: One row per extracted face of the person in the file, ordered by time: face_id, frame, time_s, fake_probability
+            (NaN if the face has no row in the score table), crop_path (below extracted/).
         images: The face tiles, `(S, S, 3)` uint8 RGB, of different sizes.
     """
 
@@ -42,22 +42,22 @@ def failure_atlas(
     seed: int = 0,
     progress: bool = True,
 ) -> Atlas:
-    """The worst errors of a score table in clusters, and controls beside them.
+    """Cluster the worst errors of a score table, with correct answers as controls.
 
     Args:
         scores: A score table.
-        data: The extracted set that it is of; needed with a detector.
-        detector: By whose features errors are clustered; None: by forgery kind, person and log-odds.
-        worst: How many misses, and how many false alarms, at most.
-        clusters: How many of each.
-        controls: Right answers of fakes, and of reals.
+        data: The extracted data set of the table; required with a detector.
+        detector: Detector whose features are clustered; None: cluster by forgery kind, person and log-odds.
+        worst: Maximum number of misses, and of false alarms.
+        clusters: Number of clusters of each.
+        controls: Number of correctly classified fakes, and reals.
         threshold: A row above it is called fake.
-        seed: Seed of controls and k-means.
-        progress: Whether to show a bar.
+        seed: Seed of the draw of controls and of k-means.
+        progress: Whether to show a progress bar.
 
     Raises:
-        InputError: A detector without data, or no labelled row has a score.
-        TableError: The table is of another data set.
+        InputError: A detector was given without data, or no labelled row has a score.
+        TableError: The table belongs to another data set.
         ParameterError: A number is out of range.
     """
     errors = worst_errors(scores, worst=worst, controls=controls, threshold=threshold, seed=seed)
@@ -75,10 +75,10 @@ def failure_atlas(
 def case_features(
     cases: pd.DataFrame, data: DataSet, detector: LoadedDetector, *, batch_size: int = 64, progress: bool = True
 ) -> NDArray[np.float32]:
-    """`detector.features` of the faces or clips of cases, `(N, F)` in their order.
+    """`detector.features` of the faces or clips of cases, `(N, F)` in case order.
 
     Raises:
-        TableError: A case is no sample of this detector in this data set.
+        TableError: A case is not a sample of this detector in this data set.
     """
     videos = data.videos[data.videos["video_id"].isin(cases["video_id"])]
     samples = data.samples(detector.input_spec, videos, tracks="all")
@@ -92,7 +92,7 @@ def case_pictures(cases: pd.DataFrame, data: DataSet) -> dict[str, NDArray[np.ui
     """row_id -> the face tile of its (first) face, for `plots.plot_failures`.
 
     Raises:
-        TableError: A case is no face of this data set.
+        TableError: A case is not a face of this data set.
     """
     paths = data.faces.set_index("face_id")["crop_path"]
     _require_known(cases["row_id"], paths.index, "reading pictures of cases")
@@ -100,15 +100,15 @@ def case_pictures(cases: pd.DataFrame, data: DataSet) -> dict[str, NDArray[np.ui
 
 
 def open_case(row_id: str, scores: pd.DataFrame, data: DataSet) -> CaseFrames:
-    """All extracted faces of the person whom a case is about, in its file, with their scores.
+    """All extracted faces of a case's person in its file, with their scores.
 
     Args:
-        row_id: Which row of the score table.
+        row_id: Row of the score table.
         scores: The score table.
-        data: The extracted set that it is of.
+        data: The extracted data set of the table.
 
     Raises:
-        TableError: There is no such row, or the data set does not have its faces.
+        TableError: There is no such row, or the data set lacks its faces.
     """
     known = scores.set_index("row_id")
     _require_known([row_id], known.index, "opening a case")
@@ -125,7 +125,7 @@ def open_case(row_id: str, scores: pd.DataFrame, data: DataSet) -> CaseFrames:
 
 
 class _Chosen(Subset):
-    """Some samples of a data set, that still says what they were cut for."""
+    """A subset of a data set that keeps its InputSpec."""
 
     def __init__(self, samples: FaceDataset, places: Sequence[int]) -> None:
         super().__init__(samples, places)

@@ -1,8 +1,8 @@
-"""Failure atlas: the worst errors of a detector in clusters, beside randomly drawn right answers.
+"""Failure atlas: the worst errors of a detector, clustered, beside randomly drawn correct answers.
 
-Failures are chosen by rule, not by hand: the most wrong row of every file, the most wrong files first. Controls are drawn by seed
-from right answers, whatever their score. Clusters are a way to look, no finding: the silhouette says how far they are apart
-(Rousseeuw, J. Comput. Appl. Math. 20, 1987; near 0 they are not).
+Failures are selected by rule, not by hand: the worst row of every file, the worst files first. Controls are drawn at random
+from correct answers, whatever their score. Clusters help exploration and are not findings: the silhouette tells how well
+separated they are (Rousseeuw, J. Comput. Appl. Math. 20, 1987; near 0: not at all).
 """
 
 from typing import NamedTuple
@@ -22,19 +22,20 @@ MISS, ALARM = "miss", "false alarm"
 FOUND, PASSED = "fake found", "real passed"
 
 _KEPT = ("row_id", "video_id", "dataset", "forgery", "group", "label", "track", "frame", "time_s", "fake_probability")
-_FEWEST = 4  # cases per cluster on average: pairs of cases are no pattern
-_DIRECTIONS = 20  # principal components that clusters are looked for in: distances in more of them are all alike
+_FEWEST = 4  # minimum cases per cluster on average: two cases are not a pattern
+_DIRECTIONS = 20  # principal components used for clustering: in more dimensions, all distances are alike
 
 
 class Errors(NamedTuple):
-    """The worst errors, and controls.
+    """The worst errors of a detector, and controls.
 
     Attributes:
         cases: row_id, video_id, dataset, method, group, label, track, frame, time_s, fake_probability, outcome ("miss" or "false
-            alarm"); one per file, misses first, the most wrong first.
-        controls: The same of right answers (outcome "fake found" or "real passed"). Their files may have rows that are wrong.
-        counts: Per outcome: outcome, files (whose most wrong row has it), cases (of these, how many are here).
-        threshold: Above it a row is called fake.
+            alarm"); one per file, misses first, worst first.
+        controls: The same for correct answers (outcome "fake found" or "real passed"). Their files may contain other rows that
+            are wrong.
+        counts: Per outcome: outcome, files (whose worst row has it), cases (how many of these are included).
+        threshold: Rows above it are called fake.
     """
 
     cases: pd.DataFrame
@@ -47,12 +48,12 @@ class Atlas(NamedTuple):
     """Errors in clusters.
 
     Attributes:
-        cases: Those of `Errors` with a column cluster, counted from 0 over both kinds of error; in order of cluster.
-        clusters: cluster, outcome, cases, people (identity groups), kinds (forgery kinds and how many), lowest, median and highest
-            fake_probability, silhouette (mean, -1 to 1; NaN for a single cluster).
+        cases: As in `Errors`, with a column cluster, numbered from 0 across both kinds of error; sorted by cluster.
+        clusters: cluster, outcome, cases, people (identity groups), kinds (forgery kinds with counts), lowest, median and
+            highest fake_probability, silhouette (mean, -1 to 1; NaN for a single cluster).
         controls: As in `Errors`.
         counts: As in `Errors`.
-        grouped_by: By what errors were clustered, in words.
+        grouped_by: Description of what errors were clustered by.
     """
 
     cases: pd.DataFrame
@@ -65,12 +66,12 @@ class Atlas(NamedTuple):
 def worst_errors(
     scores: pd.DataFrame, *, worst: int = 40, controls: int = 8, threshold: float = 0.5, seed: int = 0
 ) -> Errors:
-    """The most wrong row of every file, the most wrong files first, and controls.
+    """Select the worst row of every file, worst files first, and controls.
 
     Args:
         scores: A score table (`tables.SCORES`).
-        worst: How many misses, and how many false alarms, at most.
-        controls: How many right answers of fakes, and of reals, at most; each of another file.
+        worst: Maximum number of misses, and of false alarms.
+        controls: Maximum number of correctly classified fakes, and reals; each from a different file.
         threshold: A row above it is called fake.
         seed: Seed of the draw of controls.
 
@@ -105,21 +106,22 @@ def worst_errors(
 def cluster_errors(
     errors: Errors, features: ArrayLike | None = None, *, clusters: int = 3, seed: int = 0, words: str = "features"
 ) -> Atlas:
-    """Put misses and false alarms into clusters, each by themselves.
+    """Cluster misses and false alarms separately.
 
-    k-means on standardised columns, of features on their first 20 principal components at most.
+    Uses k-means on standardised columns; features are reduced to at most 20 principal components.
 
     Args:
         errors: From `worst_errors`.
-        features: `(len(errors.cases), F)` such as those of a detector (`failure_frames.case_features`), or None: then by forgery
-            kind, person and log-odds.
-        clusters: How many of misses, and of false alarms; fewer if there are fewer different errors, or under four for each.
+        features: `(len(errors.cases), F)` such as those of a detector (`failure_frames.case_features`), or None: cluster by
+            forgery kind, person and log-odds.
+        clusters: Number of clusters of misses, and of false alarms; fewer if there are fewer distinct errors, or under four per
+            cluster.
         seed: Seed of k-means.
-        words: What the features are.
+        words: Description of the features.
 
     Raises:
-        ParameterError: Less than one cluster.
-        InputError: Not as many features as cases, or such that are not finite.
+        ParameterError: `clusters` is less than one.
+        InputError: The number of features differs from that of the cases, or features are not finite.
     """
     if clusters < 1:
         raise ParameterError(f"clustering errors: {clusters} clusters, expected at least 1. 3 is a good start.")
@@ -148,20 +150,20 @@ _CLUSTER_COLUMNS = ("cluster", "outcome", "cases", "people", "kinds", "lowest", 
 
 
 def _controls(rows: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
-    drawn = rows.iloc[np.random.default_rng(seed).permutation(len(rows))]  # one row of each file, by chance
+    drawn = rows.iloc[np.random.default_rng(seed).permutation(len(rows))]  # one random row of each file
     parts = [drawn[drawn["outcome"] == outcome].drop_duplicates("video_id").head(count) for outcome in (FOUND, PASSED)]
     return pd.concat(parts, ignore_index=True)
 
 
 def _described(cases: pd.DataFrame) -> NDArray[np.float64]:
-    """Kind and person as columns of 0 and 1, and the log-odds."""
+    """One-hot columns of kind and person, and the log-odds."""
     probability = cases["fake_probability"].clip(1e-6, 1 - 1e-6)
     words = pd.get_dummies(cases[["forgery", "group"]].astype(str), dtype=float)
     return np.column_stack([words, np.log(probability / (1 - probability))])
 
 
 def _k_means(columns: NDArray[np.float64], clusters: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """For each row its cluster, the largest one being 0, and its silhouette."""
+    """Cluster of each row (0 is the largest) and its silhouette."""
     scaled = StandardScaler().fit_transform(columns)
     if min(scaled.shape) > _DIRECTIONS:
         scaled = PCA(_DIRECTIONS, random_state=seed).fit_transform(scaled)
@@ -171,7 +173,7 @@ def _k_means(columns: NDArray[np.float64], clusters: int, seed: int) -> tuple[ND
     found = KMeans(count, n_init=10, random_state=seed).fit_predict(scaled)
     order = np.argsort(-np.bincount(found, minlength=count), kind="stable")
     numbers = np.argsort(order)[found]
-    # defined for fewer clusters than rows only
+    # only defined for fewer clusters than rows
     apart = silhouette_samples(scaled, numbers) if count < len(scaled) else np.full(len(scaled), np.nan)
     return numbers.astype(np.int64), apart
 

@@ -1,4 +1,4 @@
-"""Frozen features: what a trained detector feeds to its classifier, for every sample of a data set."""
+"""Frozen features: the input of a trained detector's classifier, for every sample of a data set."""
 
 from typing import Any
 
@@ -23,11 +23,11 @@ def frozen_features(
     """`detector.features` of every sample of a data set, in eval mode and without gradients.
 
     Args:
-        detector: Loaded, or a module with `input_spec` and `features`. It stays on its device, and is left in the mode it
-            was in.
-        dataset: Its `spec` must be the detector's. `tracks="main"` is what the identity measures need.
+        detector: A loaded detector, or a module with `input_spec` and `features`. Its device and train/eval mode are left
+            unchanged.
+        dataset: Its `spec` must be the detector's. The identity measures need `tracks="main"`.
         batch_size: Samples per forward pass.
-        progress: Whether to show a bar.
+        progress: Whether to show a progress bar.
 
     Returns:
         `(N, F)` float32 in the order of `dataset.rows`.
@@ -57,7 +57,7 @@ def _all_batches(network: Any, name: str, dataset: FaceDataset, batch_size: int,
 
 
 def forward_features(network: Any, spec: InputSpec, name: str, images: Tensor) -> NDArray[np.float32]:
-    """Features of crops, `(B, F)`, wherever the detector is.
+    """Features of crops, `(B, F)`, on the detector's device.
 
     Raises:
         InputError: The features are not `(B, F)`.

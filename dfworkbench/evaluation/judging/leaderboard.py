@@ -1,4 +1,4 @@
-"""Leaderboard: detectors side by side, judged under one protocol."""
+"""Leaderboard: detectors compared under one protocol."""
 
 import math
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ _HEADS = {"auc": "AUC", "eer": "EER", "partial_auc": "partial AUC", "tpr_at_5_pe
 
 
 class Leaderboard:
-    """Judged detectors, the best by the protocol's first metric on top; equal ones by name.
+    """Judged detectors, sorted by the protocol's first metric; ties by name.
 
     Args:
         judged: From `judge_by`, all under one protocol.
@@ -38,7 +38,7 @@ class Leaderboard:
         """Add a detector.
 
         Raises:
-            ParameterError: It was judged under another protocol, naming the fields that differ; or its name is taken.
+            ParameterError: It was judged under another protocol (the message names the fields that differ), or its name is taken.
         """
         protocol = self.protocol
         if protocol is not None and judged.protocol.sha256 != protocol.sha256:
@@ -52,16 +52,16 @@ class Leaderboard:
 
     @property
     def protocol(self) -> Protocol | None:
-        """That of all entries; None while there is none."""
+        """The protocol of all entries; None if there are none."""
         return self._judged[0].protocol if self._judged else None
 
     @property
     def entries(self) -> list[Judged]:
-        """In order of the first metric, whatever the order in which they were added."""
+        """Entries sorted by the first metric, independent of insertion order."""
         return sorted(self._judged, key=_rank)
 
     def frame(self) -> pd.DataFrame:
-        """Numbers: one row per entry and metric; name, protocol, metric, value, low, high, and what else `evaluate` says."""
+        """Numbers: one row per entry and metric: name, protocol, metric, value, low, high, other columns of `evaluate`."""
         parts = [one.rows for one in self.entries]
         if not parts:
             return pd.DataFrame(columns=list(_FIRST))
@@ -80,13 +80,13 @@ class Leaderboard:
         return pd.DataFrame(rows)
 
     def to_csv(self, path: Path | str) -> Path:
-        """Write the numbers; only a leaderboard is replaced."""
+        """Write the numbers as CSV; only an existing leaderboard is overwritten."""
         require_replaceable(Path(path), LEADERBOARD)
         write_csv(self.frame(), path, "a leaderboard")
         return Path(path)
 
     def to_html(self, path: Path | str) -> Path:
-        """Write a page of its own; only a page of ours is replaced."""
+        """Write a standalone HTML page; only a page written by dfworkbench is overwritten."""
         return write_page(Path(path), "Leaderboard", self._repr_html_(), "a leaderboard")
 
     def __len__(self) -> int:

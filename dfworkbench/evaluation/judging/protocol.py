@@ -1,8 +1,8 @@
-"""Evaluation protocol: which files are scored and how they are judged, locked by a hash.
+"""Evaluation protocol: which files are scored and how they are evaluated, locked by a hash.
 
-The same detector has been published with AUC 0.80 to 0.94 on one data set, because frames and videos, one crop and another, or
-another list of files were put side by side. Two figures are comparable if they were made under one protocol, that is, if the
-hashes are the same.
+The same detector has been published with AUC 0.80 to 0.94 on one data set, because results on frames and videos, with different
+crops or different lists of files, were compared. Two results are comparable if they were computed under one protocol, that is,
+if the hashes are equal.
 """
 
 import hashlib
@@ -30,31 +30,33 @@ _IDENTIFYING = ("video_id", "split", "label", "group", "forgery")
 
 
 class Protocol(Judging):
-    """A `Judging` with the files that it is for; every field counts towards the hash.
+    """A `Judging` together with the files it applies to; every field is part of the hash.
 
-    A file without score counts as chance unless said otherwise: who answers easy files only shall not win.
+    By default a file without a score counts as chance, so that a detector cannot win by scoring easy files only.
     """
 
-    dataset: str = Field(default=..., min_length=1, description="Data set: a folder of labels/.")
-    split: str = Field(default="test", min_length=1, description="Which files are scored.")
+    dataset: str = Field(default=..., min_length=1, description="Data set: a folder in labels/.")
+    split: str = Field(default="test", min_length=1, description="Split whose files are scored.")
     split_hash: str = Field(
         default=...,
         pattern="^[0-9a-f]{64}$",
-        description="SHA-256 of the files of the split with labels, groups and kinds.",
+        description="SHA-256 over the files of the split with labels, groups and kinds.",
     )
-    videos: int = Field(default=..., ge=1, description="How many files that are.")
+    videos: int = Field(default=..., ge=1, description="Number of files.")
     crop: str = Field(
-        default=ANY_CROP, min_length=1, description="How faces are cut, such as 'box x1.3'; any: as each detector asks."
+        default=ANY_CROP,
+        min_length=1,
+        description="How faces are cut, such as 'box x1.3'; any: as each detector requires.",
     )
     frames_per_video: int = Field(
-        default=0, ge=0, description="Most scored faces or clips per person; 0: all extracted."
+        default=0, ge=0, description="Maximum scored faces or clips per person; 0: all extracted."
     )
-    missing: Missing = Field(default="as_chance", description="What a file without score counts as.")
+    missing: Missing = Field(default="as_chance", description="What a file without a score counts as.")
     selection: Literal["validation", "last"] = Field(
-        default="validation", description="Which epoch of a run is judged: the best on validation, or the last."
+        default="validation", description="Which epoch of a run is evaluated: the best on validation, or the last."
     )
     metrics: tuple[str, ...] = Field(
-        default=("auc", "eer"), min_length=1, description="The first one orders leaderboards."
+        default=("auc", "eer"), min_length=1, description="Metrics; the first one orders leaderboards."
     )
 
     @field_validator("metrics")
@@ -66,12 +68,12 @@ class Protocol(Judging):
 
     @classmethod
     def of(cls, dataset: str, split: str = "test", *, workspace: Workspace | None = None, **fields: Any) -> Self:
-        """The protocol of a split as it is now.
+        """The protocol of a split in its current state.
 
         Args:
             dataset: An extracted data set.
-            split: "test", unless you know why not.
-            workspace: Where its tables lie.
+            split: Should be "test" unless you have a reason.
+            workspace: Workspace of its tables.
             **fields: Any other field.
 
         Raises:
@@ -83,13 +85,13 @@ class Protocol(Judging):
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of the canonical JSON of all fields; `confidence` counts where it is not 95 %, older protocols lack it."""
+        """SHA-256 of the canonical JSON of all fields; a `confidence` of 95 % is left out, because older protocols lack it."""
         text = json.dumps(self._record(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property
     def id(self) -> str:
-        """The first ten hex digits of the hash, shown beside figures."""
+        """The first ten hex digits of the hash, shown beside results."""
         return self.sha256[:10]
 
     def differences(self, other: "Protocol") -> dict[str, tuple[Any, Any]]:
@@ -101,7 +103,7 @@ class Protocol(Judging):
         """Write `labels/<data set>/protocols/<id>.json`."""
         space = workspace or find_workspace()
         path = DataSet(self.dataset, space).folder / "protocols" / f"{self.id}.json"
-        require_below(path, space.labels, "saving a protocol")  # the name may come from a file
+        require_below(path, space.labels, "saving a protocol")  # the name may come from an untrusted file
         record = {"sha256": self.sha256, "protocol": self._record()}
         with atomic_path(path, "a protocol") as temporary:
             temporary.write_text(json.dumps(record, indent=2) + "\n")
@@ -113,7 +115,7 @@ class Protocol(Judging):
 
         Raises:
             DataNotFoundError: There is no such file.
-            ParameterError: It is no protocol, or was changed since it was locked.
+            ParameterError: It is not a protocol, or was changed after it was locked.
         """
         path = Path(path)
         if not path.is_file():
@@ -147,7 +149,7 @@ class Protocol(Judging):
 
 
 def split_videos(dataset: str, split: str, workspace: Workspace | None = None) -> pd.DataFrame:
-    """The video table of a split, by splits.csv.
+    """The video table of a split, according to splits.csv.
 
     Raises:
         DataNotFoundError: The data set was not extracted, or has no splits.
@@ -157,12 +159,12 @@ def split_videos(dataset: str, split: str, workspace: Workspace | None = None) -
 
 
 def split_hash(videos: pd.DataFrame) -> str:
-    """SHA-256 of which files these are and what they are, whatever the order of rows and columns."""
+    """SHA-256 of files, labels, groups and kinds, independent of the order of rows and columns."""
     return table_hash(videos[list(_IDENTIFYING)].sort_values("video_id", ignore_index=True))
 
 
 def crop_profile(spec: InputSpec) -> str:
-    """How a detector's faces are cut, in words, such as "box x1.3"; its input size is its own affair."""
+    """How a detector's faces are cut, in words, such as "box x1.3"; the input size is not included."""
     if spec.alignment == "whole":
         return spec.alignment
     if spec.alignment == "whole_resized":

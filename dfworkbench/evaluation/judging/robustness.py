@@ -1,8 +1,9 @@
-"""Robustness: AUC under perturbations of rising strength, and under the random ones of Frank et al., for any detector.
+"""Robustness of a detector: AUC under perturbations of increasing strength, and under the random ones of Frank et al.
 
 He et al., "Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis", IJCAI 2021 (arXiv:2105.14376) claim that re-synthesis errors
 withstand perturbations better than pixels do. Their perturbations are not published with their code; those of
-`datasets.perturb.perturbations` are substitutes, at levels of ours, or by the protocol of Frank et al. (ICML 2020).
+`datasets.perturb.perturbations` are substitutes, at levels of our choice, or following the protocol of Frank et al. (ICML
+2020).
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,17 +34,18 @@ _CACHE_MB = 512
 
 
 class Robustness(NamedTuple):
-    """A detector under perturbations.
+    """Results of a detector under perturbations.
 
     Attributes:
         curves: One row per perturbation and level; level 0 is the unperturbed set, repeated for every perturbation. detector,
-            perturbation, unit, level, strength (text; "" at level 0), value (AUC), low, high, change (AUC minus that at level 0,
-            the same units drawn), change_low, change_high, n (rows), drawn ("group" or "video", what intervals are over),
-            confidence, reason.
-        summary: One row per perturbation. detector, perturbation, area, area_low, area_high, broken_at, reason. The area is that
-            under the AUC from level 0 to the last one, by trapezoids, over its width: 1 is perfect, 0.5 knows nothing. broken_at
-            is the first level at which the interval of the AUC reaches down to 0.5: from there the detector is not shown to know
-            anything. It is 0 if that is so of unperturbed pictures, and NaN if it never is, or if there are no intervals.
+            perturbation, unit, level, strength (text; "" at level 0), value (AUC), low, high, change (AUC minus that at level
+            0, on the same draws), change_low, change_high, n (rows), drawn ("group" or "video", the unit resampled for
+            intervals), confidence, reason.
+        summary: One row per perturbation. detector, perturbation, area, area_low, area_high, broken_at, reason. The area is
+            that under the AUC curve from level 0 to the last one, by the trapezoidal rule, divided by its width: 1 is perfect,
+            0.5 is chance. broken_at is the first level at which the interval of the AUC reaches 0.5, so that the detector is
+            not shown to be better than chance. It is 0 if this holds for unperturbed pictures, and NaN if it never does or
+            there are no intervals.
         scores: All score tables, with columns perturbation and level.
     """
 
@@ -69,27 +71,27 @@ def robustness(
 ) -> Robustness:
     """Score the same samples under every perturbation at every level.
 
-    Intervals are drawn alike everywhere. Random perturbations are seeded by sample: every detector and every level meets the
+    All intervals use the same bootstrap draws. Random perturbations are seeded by sample, so every detector and level gets the
     same draws.
 
     Args:
-        detector: Any that scores fakes.
-        data: The extracted set that the videos are of.
+        detector: Any detector that scores fakes.
+        data: The extracted data set of the videos.
         videos: Rows of `data.videos`, such as its test split.
-        perturbations: Names in `PERTURBATIONS`, or chains such as "jpeg>blur", whose links all take the strength of a level.
-        levels: From 1 (weak) to 5 (strong), rising.
+        perturbations: Names in `PERTURBATIONS`, or chains such as "jpeg>blur", in which every link has the strength of the level.
+        levels: From 1 (weak) to 5 (strong), increasing.
         frames: Samples per video; None for all.
-        name: The detector's name in the tables; "" for its own.
+        name: Name of the detector in the tables; "": its own name.
         judging: How the AUC and its interval are computed.
         seed: Seed of the perturbations.
-        cache_mb: Up to how many megabytes of pictures are kept between the conditions.
-        clean: Score table of the unperturbed samples, if they were scored before; None scores them.
-        progress: Whether to show a bar.
+        cache_mb: Megabytes of pictures to keep in memory between conditions, at most.
+        clean: Score table of the unperturbed samples, if available; None: score them.
+        progress: Whether to show a progress bar.
 
     Raises:
         UnknownNameError: There is no such perturbation.
-        ParameterError: A level that is none, or levels that do not rise.
-        InputError: The detector does not score fakes, or `clean` is of other samples.
+        ParameterError: There is no such level, or levels do not increase.
+        InputError: The detector does not score fakes, or `clean` has other samples.
     """
     steps = list(levels)
     if not steps or steps != sorted(set(steps)):
@@ -106,12 +108,12 @@ def robustness(
 
 
 def robustness_of(scores: pd.DataFrame, name: str, judging: Judging = Judging()) -> Robustness:
-    """Curves and areas from the scores of all conditions, such as the mean of two detectors, which need not be scored again.
+    """Curves and areas from existing scores of all conditions, for example the mean of two detectors.
 
     Args:
         scores: As in `Robustness.scores`: score tables of the same samples with columns perturbation and level, the unperturbed
             ones as perturbation `CLEAN` at level 0.
-        name: The detector's name in the tables.
+        name: Name of the detector in the tables.
         judging: How the AUC and its interval are computed.
     """
     drawn = {
@@ -150,17 +152,17 @@ def frank_scores(
     clean: pd.DataFrame | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Scores by the protocol of Frank et al. 2020: each perturbation with probability 0.5 and a random strength.
+    """Scores under the protocol of Frank et al. 2020: each perturbation with probability 0.5 and a random strength.
 
     Args:
-        detector: Any that scores fakes.
-        data: The extracted set that the videos are of.
+        detector: Any detector that scores fakes.
+        data: The extracted data set of the videos.
         videos: Rows of `data.videos`, such as its test split.
         conditions: Names in `FRANK_2020`.
         frames: Samples per video; None for all.
         seed: Seed of the perturbations.
-        clean: As for `robustness`.
-        progress: Whether to show a bar.
+        clean: As in `robustness`.
+        progress: Whether to show a progress bar.
 
     Returns:
         Score tables of all conditions with columns perturbation and level (1), the first "clean" (0), for `frank_auc`.
@@ -178,7 +180,7 @@ def frank_auc(scores: pd.DataFrame, name: str, judging: Judging = Judging()) -> 
 
     Args:
         scores: Score tables of all conditions.
-        name: The detector's name in the table.
+        name: Name of the detector in the table.
         judging: How the AUC and its interval are computed.
 
     Returns:
@@ -201,7 +203,7 @@ def _score_under(
     seed: int, cache_mb: int, progress: bool, clean: pd.DataFrame | None,
 ) -> pd.DataFrame:  # fmt: skip
     """Score tables of the same samples, unperturbed and under every (perturbation, level)."""
-    # never without a transform: the cache then holds pictures before they are cut, which serve every condition
+    # always with a transform, so that the cache holds uncut pictures, which serve every condition
     samples = FaceDataset(
         data.faces, videos, detector.input_spec, data.workspace.extracted, transform=Perturb(""),
         frames_per_video=frames, tracks="main", seed=seed, cache_mb=cache_mb,

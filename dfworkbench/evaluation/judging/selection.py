@@ -1,6 +1,6 @@
-"""Selection optimism: the figure of the epoch picked on validation against that of the epoch picked on test data.
+"""Selection optimism: test result of the epoch selected on validation versus the epoch selected on test data.
 
-Papers and benchmarks often pick the best epoch on the very data that they report on. Such a figure is never too low and mostly
+Papers and benchmarks often select the best epoch on the data that they report on. Such a result is never too low and usually
 too high.
 """
 
@@ -35,19 +35,19 @@ _CACHE_MB = 2000
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """Two ways to pick an epoch.
+    """Comparison of two ways to select an epoch.
 
     Attributes:
         metric: Name in `METRICS`.
         level: "frame", "track" or "video".
         epochs: epoch, val, test: the metric of every epoch on both splits.
-        honest_epoch: Picked without a look at the test data.
+        honest_epoch: Selected without the test data.
         optimistic_epoch: The best one on the test data.
-        honest: Its figure on test data.
-        optimistic: The other one's.
-        optimism: How much better the optimistic figure is, never below 0. Its interval is that of the difference of these two
-            epochs over resampled files: where it reaches below 0, the pick was luck.
-        note: Warning that belongs to the figures; "" if none.
+        honest: Test result of the honest epoch.
+        optimistic: Test result of the optimistic epoch.
+        optimism: How much better the optimistic result is, never below 0. Its interval is that of the difference of the two
+            epochs over resampled files; if it extends below 0, the difference may be luck.
+        note: Warning that accompanies the results; "" if none.
     """
 
     metric: str
@@ -61,7 +61,7 @@ class Selection:
     note: str = ""
 
     def table(self) -> pd.DataFrame:
-        """Side by side: one row per way to pick, and the difference."""
+        """One row per way to select, and one for the difference."""
         rows = [
             ("picked on validation (honest)", self.honest_epoch, self.honest),
             ("picked on test data (optimistic)", self.optimistic_epoch, self.optimistic),
@@ -89,19 +89,19 @@ def selection_optimism(
     workspace: Workspace | None = None,
     progress: bool = True,
 ) -> Selection:
-    """Figures of the run's own best epoch (by validation) and of the best one on test data.
+    """Compare the run's best epoch by validation with the best one on test data.
 
-    Epochs whose scores of the split lie in the run's folder are not scored again; the others are, and their tables are kept.
+    Stored scores of the split in the run's folder are reused; other epochs are scored, and their tables stored.
 
     Args:
         run: Its folder, or its name in the workspace.
-        dataset: Extracted data set to judge on; empty for the one that the run was trained on.
-        split: Which of its splits.
+        dataset: Extracted data set to evaluate on; empty: the one that the run was trained on.
+        split: Split of the data set.
         metric: Name in `METRICS`.
-        judging: How rows, figures and intervals are computed.
-        device: Where missing epochs are scored.
-        workspace: Where runs and tables lie.
-        progress: Whether to show bars.
+        judging: How rows, metrics and intervals are computed.
+        device: Device on which missing epochs are scored.
+        workspace: Workspace of runs and tables.
+        progress: Whether to show progress bars.
 
     Raises:
         DataNotFoundError: There is no such run, or an epoch has no validation scores.
@@ -134,18 +134,18 @@ def compare_selection(
     metric: str = "auc",
     judging: Judging = Judging(),
 ) -> Selection:
-    """The same from score tables.
+    """Compute the `Selection` from score tables.
 
     Args:
         val: Epoch -> score table of the validation split.
-        test: Epoch -> score table of the test split, all of the same rows.
-        picked: The honest epoch; None takes the best one on validation by `metric`, the earlier of equals.
+        test: Epoch -> score table of the test split, all with the same rows.
+        picked: The honest epoch; None: the best one on validation by `metric`, the earlier one on ties.
         metric: Name in `METRICS`.
-        judging: How rows, figures and intervals are computed.
+        judging: How rows, metrics and intervals are computed.
 
     Raises:
-        InputError: No epochs, other epochs on either side, tables of different rows, or a metric that is not defined on the test
-            data.
+        InputError: No epochs, different epochs on the two sides, tables with different rows, or a metric that is undefined on
+            the test data.
     """
     require_name("metric", metric, METRICS)
     _require_alike(val, test, picked)
@@ -161,7 +161,7 @@ def compare_selection(
     honest = (
         picked if picked is not None else max(of_val, key=lambda e: (np.nan_to_num(sign * of_val[e], nan=-np.inf), -e))
     )
-    # of epochs that are equally good on test data the honest one: nothing was gained by looking
+    # among epochs that are equally good on test data choose the honest one: nothing was gained
     optimistic = max(found, key=lambda e: (sign * found[e].value, e == honest, -e))
     better, worse = (optimistic, honest) if sign > 0 else (honest, optimistic)
     low, high, why = interval_of_difference(
@@ -182,15 +182,15 @@ def compare_selection(
 def split_scores(
     weights: Mapping[int, Path], dataset: str, split: str, *, device: str, workspace: Workspace, progress: bool
 ) -> dict[int, pd.DataFrame]:
-    """Score tables of a split by several weight files of one run: stored ones, and new ones, which are kept."""
+    """Score tables of a split for several weight files of one run: stored tables are reused, new ones are stored."""
     videos = split_videos(dataset, split, workspace)
     tables = {epoch: stored_scores(path, dataset, split, videos) for epoch, path in weights.items()}
     data: Any = None
     lacking = [epoch for epoch, table in tables.items() if table is None]
-    quiet = not progress or not lacking  # a bar of nothing would stay
+    quiet = not progress or not lacking  # an empty progress bar would remain
     for epoch in tqdm(lacking, desc="scoring epochs", unit="epoch", disable=quiet, leave=False):
         loaded: LoadedDetector = load_detector(weights[epoch], device)
-        if data is None:  # all epochs of a run look at the same crops
+        if data is None:  # all epochs of a run use the same crops
             data = split_faces(dataset, videos, loaded.input_spec, workspace, cache_mb=_CACHE_MB)
         scores = score_rows(loaded, data, videos=videos, progress=False)
         write_table("score", scores, score_file(weights[epoch], split, dataset))

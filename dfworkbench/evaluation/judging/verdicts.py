@@ -1,10 +1,10 @@
 """Operating points: two thresholds at chosen error rates, set on validation rows, and verdicts (real, fake, inconclusive).
 
-Moving the operating point needs the score tables and nothing else. The thresholds are order statistics with the finite-sample
-rule of split conformal prediction (V. Vovk, A. Gammerman and G. Shafer, "Algorithmic learning in a random world", 2005): with n
-real rows, a new one is called fake with a chance of at most alpha, if it is drawn like them. The least rate that n reals
-can vouch for is 1 / (n + 1); below it nothing is called fake, and the operating point says so. "Drawn like them" fails for
-another data set, and n files of few people are worth less than n.
+Moving the operating point only needs score tables. The thresholds are order statistics with the finite-sample rule of split
+conformal prediction (V. Vovk, A. Gammerman and G. Shafer, "Algorithmic learning in a random world", 2005): with n real rows, a
+new real one is called fake with probability at most alpha, if it is exchangeable with them. The smallest rate that n reals can
+guarantee is 1 / (n + 1); below it nothing is called fake, and the operating point notes this. Exchangeability fails for another
+data set, and n files of few people are worth less than n.
 """
 
 from typing import ClassVar
@@ -31,24 +31,24 @@ class OperatingPoint(Fitted):
 
     false_alarm_rate: float = Field(ge=0, le=1, description="Alpha: share of reals that may be called fake")
     miss_rate: float = Field(ge=0, le=1, description="Beta: share of fakes that may be called real")
-    fake_above: float | None = Field(description="Above it: fake. None: no score is called fake")
-    real_below: float | None = Field(description="Below it: real. None: no score is called real")
-    level: str = Field(default="video", description="Level of the rows it was set on, and is for")
-    rule: Rule = Field(default=DEFAULT_RULE, description="How the rows of a file become one number")
+    fake_above: float | None = Field(description="Fake above this score. None: no score is called fake")
+    real_below: float | None = Field(description="Real below this score. None: no score is called real")
+    level: str = Field(default="video", description="Level of the rows it was set on and applies to")
+    rule: Rule = Field(default=DEFAULT_RULE, description="How the rows of a file are aggregated")
     n_real: int = Field(ge=1, description="Real rows it was set on")
     n_fake: int = Field(ge=1, description="Fake rows it was set on")
     real_people: int = Field(default=0, ge=0, description="Identity groups of the real rows")
     fake_people: int = Field(default=0, ge=0, description="Identity groups of the fake rows")
 
     def judge(self, probabilities: NDArray[np.float64]) -> NDArray[np.str_]:
-        """For each fake probability "real", "fake" or "inconclusive"; "no score" for NaN."""
+        """Verdict for each fake probability: "real", "fake" or "inconclusive"; "no score" for NaN."""
         p = np.asarray(probabilities, dtype=np.float64)
         fake = p > (np.inf if self.fake_above is None else self.fake_above)
         real = p < (-np.inf if self.real_below is None else self.real_below)
         return np.select([np.isnan(p), fake, real], ["no score", "fake", "real"], "inconclusive")
 
     def sentences(self) -> list[str]:
-        """The thresholds, the rows they were set on, and the notes, in words."""
+        """Describe the thresholds, the rows they were set on, and the notes."""
         above = "never fake" if self.fake_above is None else f"fake above {self.fake_above:.3f}"
         below = "never real" if self.real_below is None else f"real below {self.real_below:.3f}"
         return [
@@ -58,7 +58,7 @@ class OperatingPoint(Fitted):
         ]
 
     def notes(self) -> list[str]:
-        """Warnings that belong to the verdicts of this operating point."""
+        """Warnings that accompany the verdicts of this operating point."""
         sides = (
             ("fake", "false-alarm", self.false_alarm_rate, self.fake_above, self.n_real, self.real_people, "real"),
             ("real", "miss", self.miss_rate, self.real_below, self.n_fake, self.fake_people, "fake"),
@@ -86,19 +86,19 @@ def operating_point(
     rule: Rule = DEFAULT_RULE,
     allow_test: bool = False,
 ) -> OperatingPoint:
-    """`thresholds` at chosen error rates, from the labelled and scored rows of a validation table.
+    """Set `thresholds` for given error rates on the labelled and scored rows of a validation table.
 
     Args:
-        scores: A score table of validation files, calibrated or not; verdicts need the same.
+        scores: A score table of validation files, calibrated or not; verdicts need the same kind.
         false_alarm_rate: Alpha, 0..1.
-        miss_rate: Beta, 0..1; of fakes that are called real. An inconclusive fake is no miss.
-        level: On which files are judged.
-        rule: How the rows of a file become one number.
-        allow_test: Whether rows of split "test" may be used.
+        miss_rate: Beta, 0..1; share of fakes called real. An inconclusive fake is not a miss.
+        level: Level of the verdicts.
+        rule: How the rows of a file are aggregated.
+        allow_test: Whether to allow rows of split "test".
 
     Raises:
-        ParameterError: A rate outside 0..1.
-        InputError: Rows of split "test", of one class, or none.
+        ParameterError: A rate is outside 0..1.
+        InputError: Rows are of split "test", of one class, or there are none.
     """
     for name, rate in (("false_alarm_rate", false_alarm_rate), ("miss_rate", miss_rate)):
         if not 0 <= rate <= 1:
@@ -117,11 +117,11 @@ def operating_point(
 def thresholds(
     reals: NDArray[np.float64], fakes: NDArray[np.float64], false_alarm_rate: float, miss_rate: float
 ) -> tuple[float | None, float | None]:
-    """Above which score to say fake, and below which real; None where the rate cannot be vouched for.
+    """The scores above which to call fake and below which to call real; None if the rate cannot be guaranteed.
 
-    Fake is what lies above the k-th highest real, k = floor(alpha (n + 1)); real what lies below the k-th lowest fake, in the same
-    way. Where the detector is so good that both hold between the two, they meet half way: neither rate rises by that, and
-    nothing stays inconclusive but a tie.
+    Scores above the k-th highest real, k = floor(alpha (n + 1)), are fake; those below the k-th lowest fake, computed in the
+    same way, are real. If the detector is so good that these regions overlap, both thresholds move to the midpoint: this raises
+    neither error rate, and only ties remain inconclusive.
 
     Args:
         reals: `(n,)`, scores of real rows.
@@ -137,16 +137,16 @@ def thresholds(
 
 
 def _bound(values: NDArray[np.float64], rate: float) -> float | None:
-    """The value below which a new one of these falls with a chance of at most `rate`; None if there is none."""
+    """The value below which a new value falls with probability at most `rate`; None if there is none."""
     k = int(rate * (len(values) + 1) + 1e-9)  # 0.29 * 100 is 28.999999999999996
     return float(np.sort(values)[min(k, len(values)) - 1]) if k else None
 
 
 def verdicts(scores: pd.DataFrame, point: OperatingPoint) -> pd.DataFrame:
-    """The rows of `to_level` on the level of an operating point, with a column `verdict` (one of `VERDICTS`).
+    """Rows of `to_level` at the level of an operating point, with a column `verdict` (one of `VERDICTS`).
 
     Args:
-        scores: A score table, calibrated if that of the operating point was.
+        scores: A score table, calibrated if the operating point was set on calibrated scores.
         point: From `operating_point`.
     """
     rows = to_level(scores, point.level, point.rule)
@@ -154,12 +154,12 @@ def verdicts(scores: pd.DataFrame, point: OperatingPoint) -> pd.DataFrame:
 
 
 def verdict_rates(judged: pd.DataFrame) -> pd.DataFrame:
-    """How the labelled rows of `verdicts` came out.
+    """Rates of verdicts over the labelled rows of `verdicts`.
 
     Returns:
         One row for "real" and one for "fake" files: kind, n, a count per verdict (columns real, inconclusive, fake, no_score),
-        wrong_rate (reals called fake, fakes called real; of those with a score), low and high (95 %, exact binomial after
-        Clopper and Pearson; takes rows for independent), inconclusive_rate.
+        wrong_rate (reals called fake, fakes called real; among those with a score), low and high (95 %, exact Clopper-Pearson
+        binomial; treats rows as independent), inconclusive_rate.
     """
     out = []
     for label, kind, wrong in ((REAL, "real", "fake"), (FAKE, "fake", "real")):

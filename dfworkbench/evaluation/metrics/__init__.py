@@ -1,1 +1,1 @@
-"""From score tables to metrics, curves and intervals."""
+"""Metrics, curves and confidence intervals from score tables."""

@@ -1,4 +1,4 @@
-"""The bootstrap: which rows count, what is drawn, every metric in every draw, and the ends of an interval."""
+"""Bootstrap confidence intervals: rows that count, resampling units, metrics of every draw, interval ends."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,21 +14,21 @@ from dfworkbench.evaluation.metrics.interval import NAN, Interval, Judging, inte
 from dfworkbench.evaluation.scoring.aggregate import to_level
 from dfworkbench.evaluation.scoring.rules import MISSING
 
-#: Files (or groups) of a class below which there is no interval and no calibration: docs/decisions/0018-small-samples.md.
+#: Minimum files (or groups) per class for an interval or a calibration: docs/decisions/0018-small-samples.md.
 FEWEST = 5
 
 _NO_WIDTH = 1e-12
 
 
 class Drawn(NamedTuple):
-    """Metrics of some rows, and their values in every resampling.
+    """Metrics of some rows, and their values in every bootstrap draw.
 
     Attributes:
         values: Metric -> value, NaN where it is not defined.
-        draws: Metric -> `(draws,)`; NaN where a resampling holds one class only, and everywhere if the rows are too few.
-        n: Rows.
-        few: Why the rows are too few for intervals, else "".
-        confidence: That of intervals.
+        draws: Metric -> `(draws,)`; NaN for draws with a single class, and for all draws if there are too few rows.
+        n: Number of rows.
+        few: Why there are too few rows for intervals, else "".
+        confidence: Confidence level of intervals.
     """
 
     values: dict[str, float]
@@ -44,7 +44,7 @@ class Drawn(NamedTuple):
 
 
 def judged_rows(scores: pd.DataFrame, judging: Judging) -> tuple[pd.DataFrame, float]:
-    """The rows of a score table that count, and the share of its labelled rows that have a score.
+    """The rows of a score table that count, and the coverage: the share of its labelled rows with a score.
 
     Raises:
         TableError: See `aggregate.to_level`.
@@ -53,7 +53,7 @@ def judged_rows(scores: pd.DataFrame, judging: Judging) -> tuple[pd.DataFrame, f
 
 
 def usable_rows(rows: pd.DataFrame, missing: str = "drop") -> tuple[pd.DataFrame, float]:
-    """The labelled rows of a table from `to_level` after the policy for missing scores, and the coverage before it."""
+    """The labelled rows of a table from `to_level` after applying the policy for missing scores, and the coverage before it."""
     value = MISSING[require_name("policy for missing scores", missing, MISSING)]
     labelled = rows[rows["label"].isin((REAL, FAKE))]
     scored = labelled["fake_probability"].notna()
@@ -64,7 +64,7 @@ def usable_rows(rows: pd.DataFrame, missing: str = "drop") -> tuple[pd.DataFrame
 
 
 def draw_metrics(rows: pd.DataFrame, judging: Judging, metrics: Sequence[str]) -> Drawn:
-    """Metrics of rows from `judged_rows`. Tables of the same videos are drawn alike: their draws can be subtracted."""
+    """Bootstrap the metrics of rows from `judged_rows`. Tables with the same videos get the same draws, which can be subtracted."""
     ranking = Ranking(rows["label"], rows["fake_probability"])
     values = {name: float(METRICS[name](ranking.curve())[0]) if len(rows) else NAN for name in metrics}
     codes, units = unit_codes(rows, judging.unit)
@@ -79,14 +79,14 @@ def draw_metrics(rows: pd.DataFrame, judging: Judging, metrics: Sequence[str]) -
 def resample(
     ranking: Ranking, unit: NDArray[np.intp], counts: NDArray[np.int32], metrics: tuple[str, ...], budget: int = 100_000
 ) -> dict[str, Floats]:
-    """Every metric for every bootstrap draw.
+    """Compute every metric for every bootstrap draw.
 
     Args:
         ranking: The rows, sorted.
         unit: `(n,)`, for each row the column of `counts` that holds its video.
         counts: `(draws, units)` from `curves.draw_counts`.
         metrics: Names in `METRICS`.
-        budget: Numbers held at a time; draws are worked off in chunks.
+        budget: Numbers in memory at a time; draws are processed in chunks.
 
     Returns:
         Metric -> `(draws,)`.
@@ -102,10 +102,9 @@ def resample(
 
 
 def unit_codes(rows: pd.DataFrame, unit: str) -> tuple[NDArray[np.intp], int]:
-    """For each row the number of its resampling unit ("video" or "group"), and how many units there are.
+    """Index of each row's resampling unit ("video" or "group"), and the number of units.
 
-    Numbers go by video_id, so that neither the order of rows nor their level changes what is drawn. A file without an identity
-    group is its own.
+    Indices follow video_id, so that neither row order nor level affects the draws. A file without an identity group forms its own.
     """
     videos = rows["video_id"]
     names = videos if unit == "video" else rows["group"].where(rows["group"] != "", "video " + videos)
@@ -116,13 +115,13 @@ def unit_codes(rows: pd.DataFrame, unit: str) -> tuple[NDArray[np.intp], int]:
 
 
 def too_few(labels: ArrayLike, codes: ArrayLike, unit: str, fewest: int = FEWEST) -> str:
-    """Why rows are too few for an interval, or "".
+    """Why there are too few rows for an interval, or "".
 
     Args:
         labels: `(n,)`, REAL or FAKE.
         codes: `(n,)`, the resampling unit of each row.
-        unit: What a unit is called.
-        fewest: Units that each class must have which is there.
+        unit: Name of a unit.
+        fewest: Minimum units of each class that is present.
     """
     known, of = np.asarray(labels), np.asarray(codes)
     for label, kind in ((REAL, "real"), (FAKE, "fake")):
@@ -133,10 +132,9 @@ def too_few(labels: ArrayLike, codes: ArrayLike, unit: str, fewest: int = FEWEST
 
 
 def interval(drawn: Floats, confidence: float = 0.95) -> tuple[float, float, str]:
-    """Ends of the interval of bootstrap draws, and what is odd about it, else "".
+    """Ends of the interval of bootstrap draws, and a remark if anything is odd, else "".
 
-    Draws that are all alike, as of a detector that makes no mistake on few files, give no interval: one of no width would say that
-    the figure is certain.
+    If all draws are equal, as for a detector without errors on few files, there is no interval: zero width would suggest certainty.
     """
     low, high = interval_ends(drawn, confidence)
     if np.isnan(low):
@@ -148,9 +146,9 @@ def interval(drawn: Floats, confidence: float = 0.95) -> tuple[float, float, str
 
 
 def interval_of_difference(first: Floats, second: Floats, confidence: float = 0.95) -> tuple[float, float, str]:
-    """Like `interval`, of `first` minus `second`, draw by draw.
+    """Like `interval`, for `first` minus `second`, draw by draw.
 
-    Two figures that vary, and are alike in every resampling, differ by nothing: that is an interval of no width.
+    Two results that vary but are equal in every draw do not differ: here an interval of zero width is valid.
     """
     low, high, why = interval(first - second, confidence)
     if np.isnan(low) and not np.isnan(interval(first, confidence)[0]):

@@ -1,8 +1,8 @@
-"""Intervals of AUCs over clusters (sources, generators, people) from the cluster-by-cluster win matrix.
+"""Cluster bootstrap of the AUC (over sources, generators, people) from the cluster-by-cluster win matrix.
 
-Rows of one source or generator are alike, so a resampling draws whole clusters. The AUC of a draw needs no rows: with the pairs
-U[a, b] in which a fake of cluster a scores above a real of cluster b (ties half), sizes n1 and n0, and multiplicities m1 and m0,
-AUC = m1' U m0 / ((m1'n1)(m0'n0)). That equals weighting every row by the multiplicity of its cluster.
+Rows of one source or generator are alike, so whole clusters are resampled. The AUC of a draw does not need the rows: with the
+pairs U[a, b] in which a fake of cluster a scores above a real of cluster b (ties half), sizes n1 and n0, and multiplicities m1
+and m0, AUC = m1' U m0 / ((m1'n1)(m0'n0)). That equals weighting every row by the multiplicity of its cluster.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from dfworkbench.evaluation.metrics.ranked import Ranked
 
 Floats = NDArray[np.float64]
 
-_CHUNK = 2_000_000  # multiplicities that are worked off at a time
+_CHUNK = 2_000_000  # multiplicities processed at a time
 
 
 class Wins(NamedTuple):
@@ -24,8 +24,8 @@ class Wins(NamedTuple):
 
     Attributes:
         won: `(C1, C0)`, pairs in which the fake scores higher, ties half.
-        fakes: `(C1,)`, fake rows of each cluster; 0 where it has none.
-        reals: `(C0,)`, real rows of each cluster; 0 where it has none.
+        fakes: `(C1,)`, fake rows of each cluster, possibly 0.
+        reals: `(C0,)`, real rows of each cluster, possibly 0.
     """
 
     won: Floats
@@ -38,26 +38,26 @@ class Wins(NamedTuple):
         return _ratio(self.won.sum(), self.fakes.sum() * self.reals.sum())
 
     def of(self, fakes: NDArray, reals: NDArray) -> "Wins":
-        """Some of the clusters; the arguments index those of each class."""
+        """Select clusters of each class by index."""
         return Wins(self.won[fakes][:, reals], self.fakes[fakes], self.reals[reals])
 
     def there(self) -> "Wins":
-        """Without the clusters that have no row."""
+        """Drop clusters without rows."""
         return self.of(np.flatnonzero(self.fakes), np.flatnonzero(self.reals))
 
     def against_reals(self) -> Floats:
-        """AUC of all fakes against each real cluster, `(C0,)`; NaN where it has no row."""
+        """AUC of all fakes against each real cluster, `(C0,)`; NaN for clusters without rows."""
         return _ratios(self.won.sum(axis=0), self.fakes.sum() * self.reals)
 
     def of_fakes(self) -> Floats:
-        """AUC of each fake cluster against all reals, `(C1,)`; NaN where it has no row."""
+        """AUC of each fake cluster against all reals, `(C1,)`; NaN for clusters without rows."""
         return _ratios(self.won.sum(axis=1), self.fakes * self.reals.sum())
 
     def leave_one_out(self, together: bool = False) -> list[Floats]:
-        """AUC without each fake cluster `(C1,)`, and without each real one `(C0,)`; NaN where no pair would be left.
+        """AUC without each fake cluster `(C1,)`, and without each real one `(C0,)`; NaN if no pair is left.
 
         Args:
-            together: Whether a cluster goes with its rows of both classes, as a person does; then one array.
+            together: Whether a cluster is left out with its rows of both classes, as for people; then one array.
         """
         pairs = np.outer(self.fakes, self.reals)
         if together:
@@ -73,16 +73,16 @@ class Wins(NamedTuple):
 
 
 def cluster_wins(ranked: Ranked, cluster: NDArray[np.integer], sizes: tuple[int, int]) -> Wins:
-    """The win matrix of a detector.
+    """Compute the win matrix of a detector.
 
     Args:
         ranked: Its rows.
-        cluster: `(n,)`, number of each row's cluster among those of its class.
-        sizes: How many clusters of fakes and of reals there are, C1 and C0.
+        cluster: `(n,)`, index of each row's cluster among those of its class.
+        sizes: Number of clusters of fakes and reals, C1 and C0.
     """
     fake, (c1, c0) = ranked.fake, sizes
     counts = [np.bincount(cluster[rows], minlength=size).astype(float) for rows, size in ((fake, c1), (~fake, c0))]
-    if c0 <= c1:  # go through the class with fewer clusters
+    if c0 <= c1:  # iterate over the class with fewer clusters
         return Wins(_won(ranked, cluster, c1, c0, flip=False).T, *counts)
     return Wins(_won(ranked, cluster, c0, c1, flip=True), *counts)
 
@@ -104,12 +104,12 @@ def _won(ranked: Ranked, cluster: NDArray, many: int, few: int, *, flip: bool) -
 
 
 def _without_both(matrix: Floats) -> Floats:
-    """What is left of the sum without each row and the column of the same number."""
+    """Sum of the matrix without row i and column i, for each i."""
     return matrix.sum() - matrix.sum(axis=1) - matrix.sum(axis=0) + np.diag(matrix)
 
 
 class Multiplicities(NamedTuple):
-    """How often each cluster is drawn.
+    """How often each cluster is drawn, per draw.
 
     Attributes:
         fakes: `(draws, C1)`.
@@ -121,13 +121,13 @@ class Multiplicities(NamedTuple):
 
 
 def draw_within_classes(fakes: int, reals: int, draws: int, seed: int) -> Multiplicities:
-    """As many clusters of each class as there are, with replacement, for every draw."""
+    """Draw as many clusters of each class as there are, with replacement."""
     rng = np.random.default_rng(seed)
     return Multiplicities(_draw(fakes, draws, rng), _draw(reals, draws, rng))
 
 
 def draw_in_turn(fakes: int, reals: int, draws: int, seed: int) -> Multiplicities:
-    """Like `draw_within_classes`, one draw after the other, fakes before reals: the stream of most published bootstraps."""
+    """Like `draw_within_classes`, but one draw at a time, fakes before reals: the random stream of most published bootstraps."""
     rng = np.random.default_rng(seed)
     drawn = Multiplicities(np.empty((draws, fakes), np.int16), np.empty((draws, reals), np.int16))
     for row in zip(*drawn, strict=True):
@@ -137,7 +137,7 @@ def draw_in_turn(fakes: int, reals: int, draws: int, seed: int) -> Multiplicitie
 
 
 def draw_together(clusters: int, draws: int, seed: int) -> Multiplicities:
-    """For clusters that hold rows of both classes, such as people: each is drawn with all its rows."""
+    """Draw clusters with rows of both classes, such as people, with all their rows."""
     drawn = _draw(clusters, draws, np.random.default_rng(seed))
     return Multiplicities(drawn, drawn)
 
@@ -151,7 +151,7 @@ def _draw(clusters: int, draws: int, rng: np.random.Generator) -> NDArray[np.int
 
 
 def drawn_aucs(wins: Sequence[Wins], drawn: Multiplicities) -> Floats:
-    """AUC of every detector in every draw, `(draws, K)`; NaN where a draw holds one class only."""
+    """AUC of every detector in every draw, `(draws, K)`; NaN for draws with a single class."""
     out = np.empty((len(drawn.fakes), len(wins)))
     step = max(1, _CHUNK // max(1, sum(wins[0].won.shape))) if wins else 1
     for start in range(0, len(out), step):
@@ -163,7 +163,7 @@ def drawn_aucs(wins: Sequence[Wins], drawn: Multiplicities) -> Floats:
 
 
 def bootstrap_p(first: Floats, second: Floats) -> float:
-    """Two-sided p of no difference between paired draws: 2 (1 + smaller tail) / (1 + draws), never 0."""
+    """Two-sided p-value of no difference between paired draws: 2 (1 + smaller tail) / (1 + draws), never 0."""
     difference = (first - second)[~np.isnan(first - second)]
     if not len(difference):
         return NAN

@@ -1,8 +1,8 @@
-"""Which of several detectors is better: differences of AUC on the rows that both have scored, and means over runs.
+"""Compare detectors: paired AUC differences on shared rows, and means over runs.
 
-In `compare_detectors` two answers stand side by side. The paired bootstrap draws videos, or people (identity groups) with all their
-videos: draw people where videos share them. DeLong's test is the field's custom and takes every row for independent. Both are
-corrected for the number of pairs after Holm.
+`compare_detectors` reports two tests. The paired bootstrap draws videos, or people (identity groups) with all their videos:
+draw people if videos share them. DeLong's test is customary in the field and treats every row as independent. Both are
+corrected for the number of pairs with Holm's method.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,14 +39,14 @@ Draws = NDArray[np.float64]
 def drawn_metric(
     name: str, scores: pd.DataFrame, judging: Judging = Judging(), *, metric: str = "auc"
 ) -> tuple[Measure, Draws]:
-    """A metric of a score table, and its value in every resampling, `(draws,)`.
+    """A metric of a score table, and its value in every bootstrap draw, `(draws,)`.
 
-    Score tables of the same videos are resampled alike for equal judging: their draws can be subtracted.
+    With equal judging, tables of the same videos get the same draws, which can be subtracted.
 
     Args:
-        name: What the measure is called.
+        name: Name of the measure.
         scores: A score table.
-        judging: How rows, figure and interval are computed.
+        judging: How rows, metric and interval are computed.
         metric: Name in `curve_metrics.METRICS`.
 
     Raises:
@@ -65,13 +65,13 @@ def drawn_metric(
 
 
 def mean_auc(name: str, tables: Sequence[pd.DataFrame], judging: Judging = Judging()) -> tuple[Measure, Draws]:
-    """The mean over several runs (seeds) of one detector, on the same videos.
+    """Mean AUC over several runs (seeds) of one detector, on the same videos.
 
-    The interval is over what is drawn, alike for all runs; how runs differ is another question, and a small number of seeds
-    says little about it.
+    The interval covers the resampling of videos or groups, with the same draws for all runs. Variation between runs is another
+    question, about which a few seeds say little.
 
     Raises:
-        InputError: No table, or tables of different videos.
+        InputError: No tables, or tables with different videos.
     """
     _require_same_videos(tables, name)
     found = [drawn_metric(name, table, judging) for table in tables]
@@ -87,7 +87,7 @@ def compare_auc(
     """Mean AUC of `tables` minus that of `others`, with a paired bootstrap interval.
 
     Raises:
-        InputError: The tables are of different videos.
+        InputError: The tables have different videos.
     """
     _require_same_videos([*tables, *others], name)
     first, drawn = mean_auc(name, tables, judging)
@@ -113,14 +113,14 @@ def compare_detectors(tables: Mapping[str, pd.DataFrame], judging: Judging = Jud
     """AUC differences of all pairs of detectors.
 
     Args:
-        tables: Detector -> its score table; tables may hold different rows, each pair is judged on those it shares.
-        judging: How rows, figures and intervals are computed; a row without score that is dropped is so for both of a pair.
-            Where no group is named, videos are drawn and the notes say so.
+        tables: Detector -> score table; tables may have different rows, each pair is compared on shared rows.
+        judging: How rows, metrics and intervals are computed; a row dropped for lack of a score is dropped for both detectors.
+            If no groups are named, videos are drawn, with a note.
 
     Returns:
         One row per pair: first, second, auc_first, auc_second, difference (first minus second), low, high (paired
-        bootstrap), bootstrap_p, delong_p (both two-sided), bootstrap_holm_p, holm_p (of DeLong's; corrected over the pairs of
-        this table), n, n_fake, n_real (shared rows), units (drawn) and what they are, level, rule, missing, notes.
+        bootstrap), bootstrap_p, delong_p (both two-sided), bootstrap_holm_p, holm_p (DeLong, corrected over the pairs of this
+        table), n, n_fake, n_real (shared rows), units (number and kind of resampling units), level, rule, missing, notes.
 
     Raises:
         InputError: Fewer than two tables.
@@ -149,7 +149,7 @@ def _rows(name: str, table: pd.DataFrame, judging: Judging) -> pd.DataFrame:
 
 
 def _shared(a: str, b: str, first: pd.DataFrame, second: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """The rows of both with `fake_probability` and `other`, and how many only one of them has."""
+    """Shared rows with `fake_probability` and `other`, and the number of rows that only one has."""
     other = second[["row_id", "label", "fake_probability"]].rename(columns={"fake_probability": "other"})
     both = first.merge(other, on="row_id", suffixes=("", "_other"))
     odd = both["label"] != both["label_other"]
@@ -179,7 +179,7 @@ def _pair(a: str, b: str, shared: tuple[pd.DataFrame, int], judging: Judging) ->
     test = delong_test(rows["label"], rows["fake_probability"], rows["other"])
     numbers |= {"auc_first": test.first, "auc_second": test.second, "difference": test.first - test.second}
     few = too_few(rows["label"], codes, judging.unit)
-    tables = (rows, rows.assign(fake_probability=rows["other"]))  # the same videos are drawn for both
+    tables = (rows, rows.assign(fake_probability=rows["other"]))  # both use the same draws
     first, second = (draw_metrics(table, judging, ("auc",)).draws["auc"] for table in tables)
     numbers["low"], numbers["high"], odd = interval_of_difference(first, second, judging.confidence)
     numbers |= {"bootstrap_p": _bootstrap_p(first - second), "delong_p": test.p}
@@ -191,7 +191,7 @@ def _pair(a: str, b: str, shared: tuple[pd.DataFrame, int], judging: Judging) ->
 
 
 def _bootstrap_p(drawn: Draws) -> float:
-    """Two-sided p-value of no difference, 2 (1 + smaller tail) / (1 + draws): never 0."""
+    """Two-sided bootstrap p-value of no difference, 2 (1 + smaller tail) / (1 + draws); never 0."""
     finite = drawn[~np.isnan(drawn)]
     if len(finite) < 2:
         return NAN

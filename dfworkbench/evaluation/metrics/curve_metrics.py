@@ -1,7 +1,7 @@
-"""Metrics of ranks or a threshold (AUC, EER, accuracy, ...), and the table of all metrics by name.
+"""Ranking and threshold metrics (AUC, EER, accuracy, ...), and the registry of all metrics by name.
 
-Every function takes a `Curve` of D draws and gives `(D,)`, NaN where it is not defined. Fake is the positive class; with
-labels and scores call `evaluate.metric_of`.
+Every function maps a `Curve` of D draws to `(D,)`, NaN if undefined. Fake is the positive class. For labels and scores use
+`evaluate.metric_of`.
 """
 
 from collections.abc import Callable
@@ -13,9 +13,9 @@ from dfworkbench.core.errors import ParameterError
 from dfworkbench.evaluation.metrics.curves import Curve, Floats, ratio
 from dfworkbench.evaluation.metrics.probability_metrics import aurc, brier, ece, log_loss
 
-MAX_FPR = 0.1  # of the partial AUC
+MAX_FPR = 0.1  # largest false-alarm rate of the partial AUC
 
-#: Metric -> the false-alarm rate at which it gives the true-positive rate.
+#: Metric -> the false-alarm rate at which the true-positive rate is reported.
 TPR_AT = {f"tpr_at_{100 * rate:g}_percent_fpr": rate for rate in (0.001, 0.01, 0.05, 0.1)}
 
 
@@ -41,9 +41,9 @@ def partial_auc(curve: Curve, max_fpr: float = MAX_FPR) -> Floats:
 
 
 def tpr_at(curve: Curve, fpr: float) -> Floats:
-    """Share of fakes found where `fpr` of the reals are called fake, the ROC curve being interpolated linearly.
+    """True-positive rate at false-alarm rate `fpr`, with linear interpolation of the ROC curve.
 
-    On a vertical step it is the upper end. With n reals the rates below 1/n lie between two thresholds: no threshold attains them.
+    On a vertical step, the upper end. With n reals, rates below 1/n are between two thresholds: no threshold attains them.
     """
     return ratio(_hits_at(curve, _share(fpr) * curve.reals), np.where(curve.reals > 0, curve.fakes, 0.0))
 
@@ -55,10 +55,10 @@ def _share(fpr: float) -> float:
 
 
 def _hits_at(curve: Curve, alarms: Floats) -> Floats:
-    """Weight of the fakes where the real rows called fake weigh `alarms` `(D,)`, which is less than all of them."""
-    # 0.29 of 100 rows is 28.999999999999996 of them: a hair's breadth is allowed
+    """Weight of the detected fakes at a false-alarm weight of `alarms` `(D,)`, which is below the total weight of the reals."""
+    # 0.29 of 100 rows is 28.999999999999996: allow for rounding
     right = np.argmax(curve.alarms > alarms[:, None] * (1 + 1e-12), axis=1)
-    right = np.where(curve.reals > alarms, right, curve.alarms.shape[1] - 1)  # nothing beyond: the end of the curve
+    right = np.where(curve.reals > alarms, right, curve.alarms.shape[1] - 1)  # end of the curve
     rows, left = np.arange(len(right)), np.maximum(right - 1, 0)
     start, stop = curve.alarms[rows, left], curve.alarms[rows, right]
     part = np.where(stop > start, (alarms - start) / np.where(stop > start, stop - start, 1.0), 1.0)
@@ -66,15 +66,15 @@ def _hits_at(curve: Curve, alarms: Floats) -> Floats:
 
 
 def average_precision(curve: Curve) -> Floats:
-    """Mean of the precision over the recall, as a step function."""
+    """Average precision: mean of the precision over the recall, as a step function."""
     called = curve.hits[:, 1:] + curve.alarms[:, 1:]
-    np.maximum(called, 1e-300, out=called)  # draws without the highest rows: 0 / 0 counts nothing
+    np.maximum(called, 1e-300, out=called)  # draws without the highest rows: 0 / 0 counts as 0
     precision = np.divide(curve.hits[:, 1:], called, out=called)
     return ratio(np.einsum("dt,dt->d", curve.fakes_at, precision), curve.fakes)
 
 
 def eer(curve: Curve) -> Floats:
-    """Where misses and false alarms cross, the ROC curve being interpolated linearly."""
+    """Equal error rate: where miss and false-alarm rates cross, with linear interpolation of the ROC curve."""
     # misses - alarms falls from 1 to -1; the first column at or below 0 and the one before it enclose the crossing
     gap = (curve.fakes[:, None] - curve.hits) * curve.reals[:, None] - curve.alarms * curve.fakes[:, None]
     right = np.maximum(np.argmax(gap <= 0, axis=1), 1)
@@ -92,7 +92,7 @@ def accuracy(curve: Curve) -> Floats:
 
 
 def balanced_accuracy(curve: Curve) -> Floats:
-    """Mean of the shares of fakes and of reals on the right side."""
+    """Mean of the shares of fakes and reals on the right side of the threshold."""
     return (recall(curve) + ratio(curve.reals - curve.alarms[:, curve.cut], curve.reals)) / 2
 
 
@@ -111,7 +111,7 @@ def f1(curve: Curve) -> Floats:
     return ratio(2 * curve.hits[:, curve.cut], curve.hits[:, curve.cut] + curve.alarms[:, curve.cut] + curve.fakes)
 
 
-#: Metric -> function of a `Curve` that gives `(D,)`, NaN where it is not defined.
+#: Metric -> function that maps a `Curve` to `(D,)`, NaN if undefined.
 METRICS: dict[str, Callable[[Curve], Floats]] = {
     "accuracy": accuracy,
     "auc": auc,

@@ -1,4 +1,4 @@
-"""Tables behind three curves: the ROC curve with its band, reliability (what a probability is worth), and risk over coverage."""
+"""Data tables of three curves: ROC curve with bootstrap band, reliability diagram, risk-coverage curve."""
 
 import numpy as np
 import pandas as pd
@@ -16,8 +16,8 @@ def roc_band(scores: pd.DataFrame, judging: Judging = Judging(), *, points: int 
     """The ROC curve with its bootstrap band.
 
     Returns:
-        fpr, tpr, low, high on `points` evenly spaced false alarm rates; empty if one class is missing. The ends are NaN where there
-        are too few files for an interval, or all resamplings give the same curve.
+        fpr, tpr, low, high on `points` evenly spaced false alarm rates; empty if one class is missing. low and high are NaN if
+        there are too few files for an interval, or all draws give the same curve.
     """
     used = judged_rows(scores, judging)[0]
     if used["label"].nunique() < 2:
@@ -44,22 +44,22 @@ def _tpr_on(grid: Floats, curve: Curve) -> Floats:
     out = np.full((len(curve.hits), len(grid)), np.nan)
     for row, (hits, alarms) in enumerate(zip(curve.hits, curve.alarms, strict=True)):
         if hits[-1] > 0 and alarms[-1] > 0:
-            out[row] = np.interp(grid, alarms / alarms[-1], hits / hits[-1])  # on a vertical step: its upper end
+            out[row] = np.interp(grid, alarms / alarms[-1], hits / hits[-1])  # on a vertical step, its upper end
             out[row, 0] = hits[np.searchsorted(alarms, 0, side="right") - 1] / hits[-1]
     return out
 
 
 def reliability_table(scores: pd.DataFrame, judging: Judging = Judging(), *, bins: int = BINS) -> pd.DataFrame:
-    """Mean fake probability and share of fakes in bins of equal mass, those of the metric "ece".
+    """Reliability: mean fake probability and share of fakes in bins of equal mass, as in the metric "ece".
 
     Args:
         scores: A score table.
         judging: Its level, rule, missing and confidence.
-        bins: At most as many; equal scores stay in one bin.
+        bins: Maximum number of bins; equal scores stay in one bin.
 
     Returns:
-        One row per bin that holds rows, rising: bin, lowest, highest (score in it), mean_probability, fake_share, low, high
-        (exact binomial: it takes rows for independent, which frames of one video are not), n, n_fake.
+        One row per non-empty bin, in increasing order: bin, lowest, highest (score in it), mean_probability, fake_share, low,
+        high (exact binomial; treats rows as independent, which frames of one video are not), n, n_fake.
     """
     used = judged_rows(scores, judging)[0]
     if used.empty:
@@ -79,19 +79,19 @@ def reliability_table(scores: pd.DataFrame, judging: Judging = Judging(), *, bin
 
 
 def risk_coverage(scores: pd.DataFrame, judging: Judging = Judging()) -> pd.DataFrame:
-    """Error rate of the most confident rows, for every share of rows that is answered (El-Yaniv and Wiener 2010).
+    """Risk-coverage curve: error rate of the most confident rows at every coverage (El-Yaniv and Wiener 2010).
 
-    Confidence is |p - 0.5|, a row above 0.5 is called fake; rows of equal confidence are answered together. The area under
+    Confidence is |p - 0.5|, and a row above 0.5 is called fake; rows of equal confidence are answered together. The area under
     the curve is the metric "aurc".
 
     Args:
-        scores: A score table. Calibrated probabilities make both kinds of verdict equally sure at equal distance from 0.5.
+        scores: A score table. With calibrated probabilities, both verdicts are equally certain at equal distance from 0.5.
         judging: Its level, rule and missing.
 
     Returns:
-        One row per confidence, falling: confidence (answered from there on), answered (rows), coverage (their share of the rows
-        that count), errors, risk (errors per answered row), best_risk (of a detector that errs as often in all, but on the least
-        confident rows).
+        One row per confidence, in decreasing order: confidence (answered at or above it), answered (rows), coverage (their
+        share of the rows that count), errors, risk (errors per answered row), best_risk (of a detector with as many errors in
+        total, all on the least confident rows).
     """
     used = judged_rows(scores, judging)[0]
     if used.empty:

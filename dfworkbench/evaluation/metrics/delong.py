@@ -1,11 +1,11 @@
-"""DeLong's variance of the AUC, his paired test of two detectors, and Holm's correction for several tests.
+"""DeLong's variance of the AUC and paired test of two detectors, and Holm's correction for multiple tests.
 
 E. R. DeLong, D. M. DeLong and D. L. Clarke-Pearson, "Comparing the areas under two or more correlated receiver operating
 characteristic curves: a nonparametric approach", Biometrics 44 (1988), computed from mid-ranks after X. Sun and W. Xu, "Fast
-implementation of DeLong's algorithm", IEEE Signal Processing Letters 21 (2014): O(n log n). It takes rows for independent.
-Videos that share people are not, and the p-value then is too small: see `compare.compare_detectors`, which says so and
-sets a bootstrap over people beside it. S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian
-Journal of Statistics 6 (1979).
+implementation of DeLong's algorithm", IEEE Signal Processing Letters 21 (2014): O(n log n). Rows are treated as independent.
+Videos that share people are not, and the p-value is then too small: see `compare.compare_detectors`, which notes this and adds
+a bootstrap over people. S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics
+6 (1979).
 """
 
 from typing import NamedTuple
@@ -25,7 +25,7 @@ class Delong(NamedTuple):
 
     Attributes:
         auc: `(K,)`.
-        covariance: `(K, K)`, of the AUCs; NaN with fewer than two fakes or two reals.
+        covariance: `(K, K)`, covariance of the AUCs; NaN with fewer than two fakes or two reals.
     """
 
     auc: Floats
@@ -33,13 +33,13 @@ class Delong(NamedTuple):
 
 
 class DelongTest(NamedTuple):
-    """Whether two AUCs on the same rows differ.
+    """Result of a test whether two AUCs on the same rows differ.
 
     Attributes:
         first: AUC of the first detector.
         second: AUC of the second.
         standard_error: Standard error of the difference.
-        p: Two-sided, of no difference; NaN where it is not defined.
+        p: Two-sided p-value of no difference; NaN if undefined.
         reason: Why p is NaN, else "".
     """
 
@@ -55,17 +55,17 @@ def delong(labels: ArrayLike, scores: ArrayLike) -> Delong:
 
     Args:
         labels: `(n,)`, 1 for fake, 0 for real.
-        scores: `(n,)` of one detector or `(K, n)` of several, higher means fake; no NaN.
+        scores: `(n,)` for one detector or `(K, n)` for several, higher means fake; no NaN.
 
     Raises:
-        InputError: Arrays of other shapes or contents, or rows of one class only.
+        InputError: Wrong shapes or values, or rows of one class only.
     """
     of_fakes, of_reals = _placements(labels, scores)
     return Delong(of_fakes.mean(axis=1), _covariance(of_fakes) + _covariance(of_reals))
 
 
 def delong_test(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> DelongTest:
-    """The paired test: both detectors scored the same rows.
+    """DeLong's paired test for two detectors on the same rows.
 
     Args:
         labels: `(n,)`, 1 for fake, 0 for real.
@@ -73,11 +73,11 @@ def delong_test(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> Delon
         second: `(n,)`, scores of the second, in the same order.
 
     Raises:
-        InputError: As `delong`.
+        InputError: See `delong`.
     """
     of_fakes, of_reals = _placements(labels, np.stack([np.asarray(first, float), np.asarray(second, float)]))
     first_auc, second_auc = (float(value) for value in of_fakes.mean(axis=1))
-    # of the differences row by row, so that two detectors that rank alike have exactly 0
+    # from row-by-row differences, so that detectors with equal ranking give exactly 0
     variance = float((_covariance(np.diff(of_fakes, axis=0)) + _covariance(np.diff(of_reals, axis=0)))[0, 0])
     if np.isnan(variance):
         return DelongTest(first_auc, second_auc, variance, float("nan"), "DeLong needs two fakes and two reals")
@@ -89,10 +89,10 @@ def delong_test(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> Delon
 
 
 def holm(p_values: ArrayLike) -> Floats:
-    """P-values after Holm: those below alpha reject a true hypothesis with a chance of at most alpha in all.
+    """Holm-corrected p-values, which control the family-wise error rate at alpha.
 
     Args:
-        p_values: `(m,)`; NaN counts as no test and stays.
+        p_values: `(m,)`; NaN is not counted as a test and is kept.
     """
     p = np.asarray(p_values, dtype=np.float64)
     out = np.full(p.shape, np.nan)
@@ -103,7 +103,7 @@ def holm(p_values: ArrayLike) -> Floats:
 
 
 def _placements(labels: ArrayLike, scores: ArrayLike) -> tuple[Floats, Floats]:
-    """For each fake the share of reals below it `(K, fakes)`, for each real the share of fakes above it; ties count half."""
+    """Share of reals below each fake, `(K, fakes)`, and of fakes above each real; ties count half."""
     y, p = np.asarray(labels), np.atleast_2d(np.asarray(scores, dtype=np.float64))
     if y.ndim != 1 or p.ndim != 2 or p.shape[1] != len(y) or np.isnan(p).any() or not np.isin(y, (REAL, FAKE)).all():
         raise InputError(
@@ -122,7 +122,7 @@ def _placements(labels: ArrayLike, scores: ArrayLike) -> tuple[Floats, Floats]:
 
 
 def _covariance(placements: Floats) -> Floats:
-    """Covariance of the mean of independent columns of `(K, m)`; NaN for a single column."""
+    """Covariance of the mean over independent columns of `(K, m)`; NaN for a single column."""
     if placements.shape[1] < 2:
         return np.full((len(placements), len(placements)), np.nan)
     return np.atleast_2d(np.cov(placements)) / placements.shape[1]

@@ -1,7 +1,7 @@
-"""Metrics of a score table, each with its bootstrap interval; and the same over several runs (seeds) of one detector.
+"""`evaluate`: metrics of a score table with bootstrap intervals, and over several runs (seeds) of one detector.
 
-Frames of one video are alike, so a resampling draws whole videos (or identity groups) with all their rows. Rows without a
-score stay in the table; `Judging.missing` says what they count as, and every figure comes with its coverage.
+Frames of one video are alike, so the bootstrap draws whole videos (or identity groups) with all their rows. Rows without a
+score stay in the table; `Judging.missing` sets what they count as, and every metric is reported with its coverage.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ _COLUMNS = (
 
 
 def metric_of(metric: str | Callable[[Curve], Floats], labels: ArrayLike, scores: ArrayLike) -> float:
-    """One metric of labels and scores; NaN where it is not defined.
+    """Compute one metric from labels and scores; NaN if undefined.
 
     Args:
         metric: Name in `curve_metrics.METRICS`, or a function like those, such as `partial(ece, bins=5)`.
@@ -40,7 +40,7 @@ def metric_of(metric: str | Callable[[Curve], Floats], labels: ArrayLike, scores
 
     Raises:
         UnknownNameError: There is no such metric.
-        InputError: Lists of different lengths, other labels, or a score that is no number.
+        InputError: Lists of different lengths, other labels, or a score that is not a number.
     """
     function = METRICS[require_name("metric", metric, METRICS)] if isinstance(metric, str) else metric
     y, p = np.asarray(labels), np.asarray(scores, dtype=np.float64)
@@ -62,23 +62,24 @@ def evaluate(
     *,
     metrics: Sequence[str] = DEFAULT_METRICS,
 ) -> pd.DataFrame:
-    """All metrics of a score table.
+    """Compute all metrics of a score table.
 
     Args:
-        scores: A score table (`tables.SCORES`). Rows with label -1 take no part.
-        levels: Any of "frame", "track", "video", or "clip" and "person", see `aggregate.ALIASES`; that of `judging` is not used.
-        judging: How rows, figures and intervals are computed.
+        scores: A score table (`tables.SCORES`). Rows with label -1 are ignored.
+        levels: Any of "frame", "track", "video", or "clip" and "person", see `aggregate.ALIASES`; the level in `judging` is not
+            used.
+        judging: How rows, metrics and intervals are computed.
         metrics: Names in `curve_metrics.METRICS`.
 
     Returns:
         One row per level and metric: level, metric, value, low, high (NaN where a class has fewer than `bootstrap.FEWEST` files),
-        n, n_fake, n_real (rows that count), videos, coverage (share of the labelled rows of this level that have a score), rule,
-        missing, unit, reason (why a value or interval is NaN or what to know about it, else ""), note (the warning that belongs to
-        every figure of the table, see `leak_note`, else "").
+        n, n_fake, n_real (rows that count), videos, coverage (share of the labelled rows of this level with a score), rule,
+        missing, unit, reason (why a value or interval is NaN, or a remark on it, else ""), note (the warning for the whole
+        table, see `leak_note`, else "").
 
     Raises:
         UnknownNameError: There is no such level or metric.
-        TableError: Groups are to be drawn and no row names one; or the table cannot be aggregated.
+        TableError: Groups are to be drawn but no row names one, or the table cannot be aggregated.
     """
     for name in metrics:
         require_name("metric", name, METRICS)
@@ -127,7 +128,7 @@ def row_interval(row: Any) -> Interval:
 
 
 def metrics_text(table: pd.DataFrame) -> str:
-    """A table from `evaluate` as lines to print: value, interval, counts and coverage, and its warnings below."""
+    """Format a table from `evaluate` for printing: value, interval, counts and coverage, followed by its warnings."""
     lines, width = [], max([17, *table["metric"].str.len()])
     for row in table.itertuples():
         value, why = row_interval(row).text(), f"; {row.reason}" if row.reason else ""
@@ -139,12 +140,12 @@ def metrics_text(table: pd.DataFrame) -> str:
 
 
 def table_notes(table: pd.DataFrame) -> list[str]:
-    """The warnings of a table from `evaluate`; a sentence each, mostly none."""
+    """The warnings of a table from `evaluate`, one sentence each; usually none."""
     return [str(note) for note in dict.fromkeys(table["note"]) if note] if "note" in table else []
 
 
 def lost_intervals(table: pd.DataFrame) -> list[str]:
-    """Why figures of a table from `evaluate` that have a value have no interval; a sentence each, mostly none."""
+    """Why metrics of a table from `evaluate` have a value but no interval, one sentence each; usually none."""
     lost = table[table["value"].notna() & table["low"].isna() & (table["reason"] != "")]
     return [
         f"{', '.join(str(name) for name in part['metric'].unique())}: {reason}."
@@ -153,14 +154,14 @@ def lost_intervals(table: pd.DataFrame) -> list[str]:
 
 
 def mean_over_seeds(values: ArrayLike, confidence: float = 0.95) -> Interval:
-    """Mean of one figure over runs, with its t interval: mean ± t(0.975, n - 1) sd / sqrt(n) for 95 %.
+    """Mean of a metric over runs with its t interval: mean ± t(0.975, n - 1) sd / sqrt(n) for 95 %.
 
-    That interval is about training again on the same data, and may lie outside 0..1. It says nothing about other people or videos,
-    which is what the bootstrap of `evaluate` is for; report both.
+    The interval covers retraining on the same data, and may extend beyond 0..1. It does not cover other people or videos, which
+    the bootstrap of `evaluate` does; report both.
 
     Args:
-        values: One per seed; NaN where a seed has none (a failed run): it is left out, and the reason says so.
-        confidence: Share that the interval holds.
+        values: One per seed; NaN (a failed run) is left out, and the reason says so.
+        confidence: Confidence level of the interval.
     """
     given = np.asarray(values, dtype=np.float64)
     known = given[~np.isnan(given)]
@@ -181,17 +182,17 @@ def evaluate_seeds(
     *,
     metrics: Sequence[str] = DEFAULT_METRICS,
 ) -> pd.DataFrame:
-    """All metrics of several runs of one detector.
+    """Compute all metrics over several runs of one detector.
 
     Args:
-        tables: A score table per seed, of the same files.
+        tables: One score table per seed, with the same files.
         levels: As in `evaluate`.
         judging: Its rule, missing and confidence.
         metrics: As in `evaluate`.
 
     Returns:
-        One row per level and metric: level, metric, mean, low, high, sd (between seeds, n - 1), seeds (with a value),
-        worst_coverage (of any seed), rule, missing, reason.
+        One row per level and metric: level, metric, mean, low, high, sd (between seeds, n - 1), seeds (number with a value),
+        worst_coverage (lowest of any seed), rule, missing, reason.
 
     Raises:
         InputError: There is no table.

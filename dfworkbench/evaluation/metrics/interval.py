@@ -1,7 +1,7 @@
-"""How score tables are judged, and a figure with its interval: the values `Judging` and `Interval`.
+"""`Judging`: settings for evaluating score tables; `Interval`: a value with its confidence interval.
 
-Every function that gives an interval takes a `Judging`; equal ones give equal intervals for the same table, whatever function is
-asked.
+Every function that returns an interval takes a `Judging`; for the same table and an equal `Judging`, all functions return equal
+intervals.
 """
 
 from dataclasses import dataclass
@@ -20,18 +20,18 @@ NAN = float("nan")
 
 
 class Judging(Settings):
-    """How figures and their intervals are computed from a score table."""
+    """How metrics and their intervals are computed from a score table."""
 
-    level: Literal["frame", "track", "video"] = Field(default="video", description="What a row of the metrics is.")
-    rule: Rule = Field(default=DEFAULT_RULE, description="How the faces of a file become one number.")
-    missing: Missing = Field(default="drop", description="What a file without score counts as; drop leaves it out.")
+    level: Literal["frame", "track", "video"] = Field(default="video", description="What counts as one row.")
+    rule: Rule = Field(default=DEFAULT_RULE, description="How the faces of a file are aggregated.")
+    missing: Missing = Field(default="drop", description="What a file without a score counts as; drop leaves it out.")
     unit: Literal["video", "group"] = Field(
         default="video",
         description="What the bootstrap draws: videos, or identity groups with all their videos (a file without one is its own).",
     )
-    draws: int = Field(default=1000, ge=0, le=100_000, description="Resamplings for the intervals; 0: no intervals.")
-    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Seed of the resampling.")
-    confidence: float = Field(default=0.95, gt=0, lt=1, description="Share of resamplings that an interval holds.")
+    draws: int = Field(default=1000, ge=0, le=100_000, description="Bootstrap draws; 0: no intervals.")
+    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Random seed of the bootstrap.")
+    confidence: float = Field(default=0.95, gt=0, lt=1, description="Confidence level of the intervals.")
 
     @field_validator("level", mode="before")
     @classmethod
@@ -39,20 +39,20 @@ class Judging(Settings):
         return ALIASES.get(level, level)
 
 
-#: For questions about people: who resembles whom is drawn together. With fewer than a dozen groups such intervals are too narrow.
+#: Bootstrap over identity groups, for questions about people. With fewer than a dozen groups such intervals are too narrow.
 PEOPLE = Judging(unit="group")
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure and how sure it is.
+    """A value with its confidence interval.
 
     Attributes:
-        value: NaN where the figure is not defined.
-        low: Lower end; NaN without interval.
+        value: NaN if undefined.
+        low: Lower end; NaN without an interval.
         high: Upper end.
-        n: Entries (rows, images, seeds) that the value was computed from.
-        reason: Why value or interval is NaN, or what is odd about them; "" if nothing.
+        n: Number of entries (rows, images, seeds) that the value was computed from.
+        reason: Why value or interval is NaN, or a remark on them; "" for none.
     """
 
     value: float
@@ -62,7 +62,7 @@ class Interval:
     reason: str = ""
 
     def text(self, digits: int = 3, *, percent: bool = False) -> str:
-        """`0.912 [0.871, 0.950]`; the value alone without interval, "not defined" without value."""
+        """`0.912 [0.871, 0.950]`; only the value if there is no interval, "not defined" if there is no value."""
         if np.isnan(self.value):
             return "not defined"
         value, low, high = (f"{x:.{digits}{'%' if percent else 'f'}}" for x in (self.value, self.low, self.high))
@@ -70,13 +70,13 @@ class Interval:
 
 
 def tails(confidence: float) -> tuple[float, float]:
-    """The two quantiles between which a share `confidence` lies: 0.025 and 0.975 for 0.95."""
+    """The two quantiles of a central interval: 0.025 and 0.975 for a confidence of 0.95."""
     low = round((1 - confidence) / 2, 12)  # (1 - 0.95) / 2 is 0.025000000000000022
     return low, 1 - low
 
 
 def interval_ends(drawn: NDArray[np.float64], confidence: float = 0.95) -> tuple[float, float]:
-    """Quantiles of draws `(draws,)` between which a share `confidence` lies; NaN where fewer than two are defined."""
+    """Percentile interval of draws `(draws,)`; NaN if fewer than two are defined."""
     finite = drawn[~np.isnan(drawn)]
     if len(finite) < 2:
         return NAN, NAN
@@ -85,7 +85,7 @@ def interval_ends(drawn: NDArray[np.float64], confidence: float = 0.95) -> tuple
 
 
 def binomial_interval(k: int, n: int, confidence: float = 0.95) -> Interval:
-    """The share k / n with its exact interval (Clopper and Pearson 1934); NaN for n = 0."""
+    """The proportion k / n with its exact interval (Clopper and Pearson 1934); NaN for n = 0."""
     if not n:
         return Interval(NAN, reason="nothing to count")
     lower, upper = tails(confidence)

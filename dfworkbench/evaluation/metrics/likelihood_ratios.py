@@ -1,15 +1,15 @@
-"""Figures of likelihood ratios: fit, Cllr, PAV, devPAV, empirical cross-entropy, misleading evidence and the bounds of an LR.
+"""Likelihood ratios: calibration fit, Cllr, PAV, devPAV, empirical cross-entropy, misleading evidence, bounds of an LR.
 
-A score x is the natural log-odds of fake; l is log10 of the likelihood ratio, H1: fake, H2: real. Where rows of one person or
-source are alike, give `groups`: every group then counts once in its class, and the bounds go by the number of groups. With one row
-per group all figures are those of the package lir (Netherlands Forensic Institute) 1.3.1, except that its logistic fit stops
-earlier than ours.
+A score x is the natural log-odds of fake; l is log10 of the likelihood ratio, H1: fake, H2: real. If rows of one person or
+source are alike, pass `groups`: every group then counts once in its class, and the bounds depend on the number of groups. With
+one row per group, all results equal those of the package lir (Netherlands Forensic Institute) 1.3.1, except that its logistic
+fit stops earlier than ours.
 
 N. Brümmer and J. du Preez, Computer Speech and Language 20 (2006): Cllr. D. Ramos and J. Gonzalez-Rodriguez, Forensic Science
 International 230 (2013): empirical cross-entropy. P. Vergeer et al., Science & Justice 56 (2016): bounds from the normalised Bayes
 error. P. Vergeer, Y. van Schaik and M. Sjerps, Forensic Science International 321 (2021): devPAV. G. S. Morrison, Forensic Science
-International: Synergy 3 (2021), argues against figures from PAV in casework, because PAV overfits: print them, decide nothing by
-them alone.
+International: Synergy 3 (2021), argues against PAV-based metrics in casework, because PAV overfits: report them, but never
+decide by them alone.
 """
 
 import warnings
@@ -28,11 +28,11 @@ from dfworkbench.evaluation.metrics.interval import NAN
 Floats = NDArray[np.float64]
 
 LN10 = float(np.log(10))
-STEP = 0.01  # of log10 LR, on which bounds are sought
+STEP = 0.01  # grid of log10 LR on which bounds are searched
 
 
 class LrMap(NamedTuple):
-    """A map of scores to LRs: l = (slope x + offset) / ln 10."""
+    """A map from scores to LRs: l = (slope x + offset) / ln 10."""
 
     slope: float
     offset: float
@@ -43,7 +43,7 @@ class LrMap(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """How far log10 LRs can be trusted.
+    """Bounds within which log10 LRs can be trusted.
 
     Attributes:
         low: At most 0.
@@ -59,11 +59,11 @@ class Bounds(NamedTuple):
 
 
 def group_weights(labels: ArrayLike, groups: ArrayLike | None = None) -> Floats:
-    """`(n,)`, so that every group counts the same in its class, both classes count the same, and the sum is n.
+    """Row weights `(n,)` that sum to n, with equal weight for every group of a class and for both classes.
 
     Args:
         labels: `(n,)`, 1 for fake, 0 for real.
-        groups: `(n,)`; a group may hold rows of both classes. Without it every row is its own.
+        groups: `(n,)`; a group may have rows of both classes. Without it, every row is its own group.
     """
     y = np.asarray(labels)
     out = np.zeros(len(y))
@@ -75,7 +75,7 @@ def group_weights(labels: ArrayLike, groups: ArrayLike | None = None) -> Floats:
 
 
 def _shares(rows: NDArray[np.bool_], groups: ArrayLike | None) -> tuple[Floats, int]:
-    """Weights of the rows of a class that add up to 1, every group counting once; and its number of groups."""
+    """Weights of the rows of a class, which sum to 1 with equal weight per group, and the number of groups."""
     if groups is None:
         count = int(rows.sum())
         return np.full(count, 1 / count), count
@@ -86,10 +86,10 @@ def _shares(rows: NDArray[np.bool_], groups: ArrayLike | None) -> tuple[Floats, 
 
 
 def fit_lr(scores: ArrayLike, labels: ArrayLike, groups: ArrayLike | None = None) -> LrMap:
-    """Logistic calibration with C = 1 and group weights; balanced classes take the prior out.
+    """Logistic calibration with C = 1 and group weights; balanced classes remove the prior.
 
     Raises:
-        InputError: Rows of one class only.
+        InputError: The rows have only one class.
     """
     x, y = np.asarray(scores, dtype=np.float64), np.asarray(labels)
     if not (y == FAKE).any() or not (y == REAL).any():
@@ -100,7 +100,7 @@ def fit_lr(scores: ArrayLike, labels: ArrayLike, groups: ArrayLike | None = None
     model = LogisticRegression(C=1.0, solver="newton-cholesky", tol=1e-12, max_iter=1000)
     with (
         warnings.catch_warnings()
-    ):  # where most scores are equal it goes on with lbfgs, to the same tolerance, and says so
+    ):  # if most scores are equal, it falls back to lbfgs with the same tolerance and warns
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(x[:, None], y, sample_weight=group_weights(y, groups))
     return LrMap(float(model.coef_[0, 0]), float(model.intercept_[0]))
@@ -109,7 +109,7 @@ def fit_lr(scores: ArrayLike, labels: ArrayLike, groups: ArrayLike | None = None
 def cross_fitted(
     scores: ArrayLike, labels: ArrayLike, folds: ArrayLike, groups: ArrayLike | None = None
 ) -> tuple[Floats, list[LrMap]]:
-    """Log10 LRs of each fold from a fit on all the others, `(n,)`, and the fit of each fold in their order.
+    """Cross-fitted log10 LRs, `(n,)`, each fold by a fit on all other folds; and the fits in fold order.
 
     Raises:
         InputError: Without one of the folds, only one class is left.
@@ -125,7 +125,7 @@ def cross_fitted(
 
 
 def costs(llr: ArrayLike, labels: ArrayLike, log_prior_odds: float = 0.0) -> Floats:
-    """What each row adds to Cllr: log2(1 + 1/LR) of a fake, log2(1 + LR) of a real; 0 to infinity, `(n,)`.
+    """Contribution of each row to Cllr: log2(1 + 1/LR) for a fake, log2(1 + LR) for a real; 0 to infinity, `(n,)`.
 
     Args:
         llr: `(n,)`, log10; infinite ones are allowed.
@@ -137,12 +137,12 @@ def costs(llr: ArrayLike, labels: ArrayLike, log_prior_odds: float = 0.0) -> Flo
 
 
 def cllr(llr: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) -> float:
-    """Log-likelihood-ratio cost: 0 is perfect, 1 is what LR = 1 for everything gives, above 1 is worse than saying nothing."""
+    """Log-likelihood-ratio cost: 0 is perfect, 1 equals LR = 1 for everything, above 1 is worse than no information."""
     return cross_entropy(llr, labels, 0.0, weights)
 
 
 def cross_entropy(llr: ArrayLike, labels: ArrayLike, log_prior_odds: float, weights: ArrayLike | None = None) -> float:
-    """Empirical cross-entropy in bits at log10 prior odds; at 0 it is Cllr. NaN without both classes."""
+    """Empirical cross-entropy in bits at log10 prior odds; equals Cllr at 0. NaN without both classes."""
     y, cost = np.asarray(labels), costs(llr, labels, log_prior_odds)
     w = np.ones(len(y)) if weights is None else np.asarray(weights, dtype=np.float64)
     prior = 1 / (1 + 10.0**-log_prior_odds)
@@ -155,12 +155,12 @@ def _mean(values: Floats, weights: Floats) -> float:
 
 
 def pav(llr: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) -> Floats:
-    """Log10 LRs after the best monotone calibration on the very same rows (pool adjacent violators); may be infinite, `(n,)`.
+    """Log10 LRs after the best monotone calibration on the same rows (pool adjacent violators); may be infinite, `(n,)`.
 
     Args:
         llr: `(n,)`, log10.
         labels: `(n,)`.
-        weights: `(n,)`, such as `group_weights`; within each class the rows count by them, and both classes count the same.
+        weights: `(n,)`, such as `group_weights`; they weight rows within each class, and both classes have equal weight.
     """
     x, y = np.asarray(llr, dtype=np.float64), np.asarray(labels)
     if weights is None:
@@ -176,21 +176,21 @@ def pav(llr: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) -> 
 
 
 def cllr_min(llr: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) -> float:
-    """Cllr after `pav`: what discrimination alone costs. Cllr minus this is the cost of calibration (Cllr-cal)."""
+    """Cllr after `pav`: the discrimination loss. Cllr minus this is the calibration loss (Cllr-cal)."""
     return cllr(pav(llr, labels, weights), labels, weights)
 
 
 def devpav(llr: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) -> float:
-    """Mean distance between the PAV line and the diagonal over its finite points; NaN where there are none."""
+    """devPAV: mean distance between the PAV line and the diagonal over its finite points; NaN if there are none."""
     return distance_from_diagonal(llr, pav(llr, labels, weights))
 
 
 def distance_from_diagonal(llr: ArrayLike, pav_llr: ArrayLike) -> float:
-    """`devpav` of a PAV line that is there already.
+    """`devpav` for a precomputed PAV line.
 
     Args:
         llr: `(n,)`, log10.
-        pav_llr: `(n,)`, what `pav` made of them.
+        pav_llr: `(n,)`, the result of `pav` for them.
     """
     x, first = np.unique(np.asarray(llr, dtype=np.float64), return_index=True)
     line = np.asarray(pav_llr)[first]
@@ -205,7 +205,7 @@ def distance_from_diagonal(llr: ArrayLike, pav_llr: ArrayLike) -> float:
 
 
 def misleading(llr: ArrayLike, labels: ArrayLike, beyond: float = 0.0) -> tuple[float, float]:
-    """Share of fakes with log10 LR below `-beyond`, and of reals with one above `beyond`."""
+    """Misleading evidence: share of fakes with log10 LR below `-beyond`, and of reals with log10 LR above `beyond`."""
     x, y = np.asarray(llr), np.asarray(labels)
     return float(np.mean(x[y == FAKE] < -beyond)), float(np.mean(x[y == REAL] > beyond))
 
@@ -215,7 +215,7 @@ class BayesError(NamedTuple):
 
     Attributes:
         thresholds: `(k,)`, log10.
-        ratio: `(k,)`, expected cost of deciding by the prior alone over that of deciding by the LRs; below 1 the LRs do
+        ratio: `(k,)`, expected cost of deciding by the prior alone, divided by that of deciding by the LRs; below 1 the LRs do
             harm.
         fake_groups: Groups of fakes.
         real_groups: Groups of reals.
@@ -243,9 +243,9 @@ def bayes_error(llr: ArrayLike, labels: ArrayLike, groups: ArrayLike | None = No
 def lr_bounds(llr: ArrayLike, labels: ArrayLike, groups: ArrayLike | None = None) -> Bounds:
     """Bounds of log10 LRs from the normalised Bayes error, one misleading group added to each class (ELUB).
 
-    A threshold is bad where the expected cost of deciding by the LRs exceeds that of deciding by the prior alone. The upper bound
-    is the grid point before the first bad threshold from 0 up, the lower one that after the last bad one from 0 down. So no LR
-    exceeds about the number of real groups, nor 1/LR that of fake ones.
+    A threshold is bad if the expected cost of deciding by the LRs exceeds that of deciding by the prior alone. The upper bound
+    is the grid point before the first bad threshold going up from 0, the lower bound the one before the first bad threshold
+    going down. LR therefore never exceeds about the number of real groups, nor 1/LR that of fake groups.
     """
     k, ratio, fakes, reals = bayes_error(llr, labels, groups)
     bad = ratio < 1

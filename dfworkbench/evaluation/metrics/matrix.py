@@ -1,6 +1,6 @@
-"""Matrix of detectors by data sets and forgery kinds: each cell with its interval, coverage and number of files.
+"""Cross-data-set matrix: detectors by data sets and forgery kinds, with interval, coverage and number of files per cell.
 
-Papers print such tables as bare numbers; here each cell is computed from score tables, all by one rule.
+Papers print such tables as bare numbers; here all cells are computed from score tables by the same rule.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,21 +25,21 @@ _COLUMNS = (
 def score_matrix(
     scores: Mapping[str, pd.DataFrame | Sequence[pd.DataFrame]], judging: Judging = Judging(), *, metric: str = "auc"
 ) -> pd.DataFrame:
-    """One row per detector, data set and forgery kind, and one for all kinds of a data set together.
+    """Compute one row per detector, data set and forgery kind, and one for all kinds of a data set together.
 
-    The genuine files of a data set stand against the fakes of each kind. Intervals are drawn alike for the seeds of a detector; how
-    seeds scatter is another question (`evaluate.evaluate_seeds`).
+    The fakes of each kind are compared with the genuine files of the data set. All seeds of a detector share bootstrap draws;
+    for variation between seeds see `evaluate.evaluate_seeds`.
 
     Args:
-        scores: Detector, in words that say what it was trained on, -> its score table, or those of several seeds. A table may
-            hold several data sets (column dataset).
-        judging: How rows, figures and intervals are computed.
+        scores: Detector (named with its training data) -> its score table, or those of several seeds. A table may contain
+            several data sets (column dataset).
+        judging: How rows, metrics and intervals are computed.
         metric: Name in `curve_metrics.METRICS`.
 
     Returns:
-        detector, dataset, kind ("" for fakes without a name), metric, level, value (mean over seeds), low, high, confidence, n,
-        n_fake, n_real, coverage (share of the labelled files that have a score), seeds (how many), unit (that was drawn),
-        reason (why value or interval is NaN).
+        detector, dataset, kind ("" for unnamed fakes), metric, level, value (mean over seeds), low, high, confidence, n,
+        n_fake, n_real, coverage (share of the labelled files with a score), seeds (number), unit (resampled), reason (why value
+        or interval is NaN).
 
     Raises:
         InputError: There is no score table, or a detector has none.
@@ -57,7 +57,7 @@ def score_matrix(
     rows = []
     for name, tables in runs.items():
         for dataset in dict.fromkeys(value for table in tables for value in table["dataset"]):
-            parts = [part for table in tables if len(part := table[table["dataset"] == dataset])]  # seeds that saw it
+            parts = [part for table in tables if len(part := table[table["dataset"] == dataset])]  # seeds with it
             for kind in [*_kinds(parts), ALL_KINDS]:
                 cell = _cell([_against(part, kind) for part in parts], judging, metric)
                 about = {"detector": name, "dataset": dataset, "kind": kind, "metric": metric, "level": judging.level}
@@ -70,7 +70,7 @@ def _kinds(tables: Sequence[pd.DataFrame]) -> list[str]:
 
 
 def _against(table: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """The genuine rows and the fakes of one kind. Genuine tracks beside a forged one belong to its file, so to its kind."""
+    """The genuine rows and the fakes of one kind. Genuine tracks of a forged file belong to the file's kind."""
     if kind == ALL_KINDS:
         return table
     fakes = table[table["label"] == FAKE]

@@ -1,4 +1,4 @@
-"""Named figures beside what chance would give, and means over images with bootstrap intervals over identity groups."""
+"""`Measure`: a named value with interval and chance level; means over images with bootstrap over identity groups."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -14,15 +14,15 @@ from dfworkbench.evaluation.metrics.interval import NAN, Interval, Judging, inte
 
 
 class Measure(NamedTuple):
-    """A named `Interval` beside its chance level.
+    """A named `Interval` with its chance level.
 
     Attributes:
-        name: What was measured, in words; equal names are put side by side.
-        value: NaN where it is not defined.
+        name: What was measured; equal names are compared side by side.
+        value: NaN if undefined.
         low: Lower end of the interval, or NaN.
         high: Upper end, or NaN.
-        chance: What a detector would reach that knows nothing, or NaN.
-        n: How many entries (frames, images, fakes, videos) the value was computed from.
+        chance: Expected value of an uninformative detector, or NaN.
+        n: Number of entries (frames, images, fakes, videos) that the value was computed from.
         reason: Why the value or its interval is NaN, else "".
     """
 
@@ -36,25 +36,25 @@ class Measure(NamedTuple):
 
     @classmethod
     def of(cls, name: str, found: Interval, chance: float = NAN) -> "Measure":
-        """An interval under a name."""
+        """Make a `Measure` from an interval."""
         return cls(name, found.value, found.low, found.high, chance, found.n, found.reason)
 
     def text(self, digits: int = 2) -> str:
-        """As `Interval.text`."""
+        """See `Interval.text`."""
         return Interval(self.value, self.low, self.high).text(digits)
 
 
 def measures_table(measures: Mapping[str, Sequence[Measure]], digits: int = 2) -> pd.DataFrame:
-    """Results of several detectors side by side, as text.
+    """Results of several detectors side by side, as a text table.
 
     Args:
         measures: Detector -> its measures.
-        digits: After the point.
+        digits: Decimal places.
 
     Returns:
-        One row per measure in order of first appearance; a column "chance", then one per detector with cells such as
-        "0.43 [0.31, 0.55]". A detector that lacks a measure has "". Chance levels that differ between detectors (other
-        identities were scored) are given as a range.
+        One row per measure in order of first appearance; a column "chance", then one per detector with cells such as "0.43
+        [0.31, 0.55]", or "" if it lacks the measure. Chance levels that differ between detectors (different identities scored)
+        are given as a range.
     """
     by_name = {detector: {measure.name: measure for measure in row} for detector, row in measures.items()}
     names = list(dict.fromkeys(name for row in by_name.values() for name in row))
@@ -80,14 +80,14 @@ def _chance_text(levels: Sequence[float], digits: int) -> str:
 
 
 class GroupMeans(NamedTuple):
-    """K means over images.
+    """Means of K values over images.
 
     Attributes:
-        value: `(K,)`, over the images where a figure is defined; NaN where it is for none.
-        drawn: `(draws, K)`, the same in each resampling; no draws where there are fewer than `bootstrap.FEWEST` groups.
-        n: `(K,)`, images with the figure.
+        value: `(K,)`, over the images with a defined value; NaN if there are none.
+        drawn: `(draws, K)`, the same in each bootstrap draw; no draws with fewer than `bootstrap.FEWEST` groups.
+        n: `(K,)`, number of images with a defined value.
         reason: Why there are no intervals, else "".
-        confidence: That of intervals.
+        confidence: Confidence level of intervals.
     """
 
     value: NDArray[np.float64]
@@ -104,10 +104,10 @@ class GroupMeans(NamedTuple):
 
 
 def group_names(groups: Sequence | ArrayLike | None, count: int, doing: str) -> NDArray:
-    """The identity group of each of `count` images, `(count,)`; without groups each image is its own.
+    """The identity group of each of `count` images, `(count,)`; without groups, each image is its own.
 
     Raises:
-        InputError: Not as many groups as images.
+        InputError: The number of groups differs from that of the images.
     """
     names = np.arange(count) if groups is None else np.asarray(groups)
     if names.shape != (count,):
@@ -121,19 +121,19 @@ def group_names(groups: Sequence | ArrayLike | None, count: int, doing: str) -> 
 def group_means(
     values: ArrayLike, groups: ArrayLike, judging: Judging = Judging(), *, unit: str = "identity group"
 ) -> GroupMeans:
-    """Means over images, and over resamplings of whole groups.
+    """Means over images, with bootstrap over whole groups.
 
-    Videos that share people are alike, so they are drawn together. The same seed and groups draw alike: results may be
+    Videos that share people are alike, so they are drawn together. Equal seeds and groups give equal draws, so results may be
     subtracted draw by draw.
 
     Args:
-        values: `(K, N)`, NaN where a figure is not defined for an image.
+        values: `(K, N)`, NaN if undefined for an image.
         groups: `(N,)`, identity group of each image.
-        judging: Its draws, seed and confidence.
-        unit: What a group is called in the reason.
+        judging: Its draws, seed and confidence are used.
+        unit: Name of a group in the reason.
 
     Raises:
-        InputError: Not as many groups as images.
+        InputError: The number of groups differs from that of the images.
     """
     x, names = np.asarray(values, dtype=np.float64), np.asarray(groups)
     if x.ndim != 2 or names.shape != x.shape[1:]:
@@ -157,7 +157,7 @@ def group_means(
 
 
 def group_measure(name: str, means: GroupMeans, k: int, *, chance: float = NAN, reason: str = "") -> Measure:
-    """The k-th mean as a `Measure`; `reason` says why it is NaN, if it is."""
+    """The k-th mean as a `Measure`; `reason` explains a NaN."""
     if np.isnan(means.value[k]):
         return Measure(name, NAN, chance=chance, reason=reason or "not defined for any image")
     return Measure.of(name, means.interval(k), chance)
@@ -174,17 +174,17 @@ def mean_measure(
 ) -> Measure:
     """The mean of shares with a bootstrap interval over units.
 
-    Entries of one unit are alike, so a resampling draws whole units with all their entries; the mean is over entries. Where
-    all values are 0, or all are 1, every resampling gives the same; the interval then is the exact binomial one (Clopper and
-    Pearson 1934) for as many trials as there are units, so that 0 of 6 does not pass for certainty.
+    Entries of one unit are alike, so whole units are drawn with all their entries; the mean is over entries. If all values are
+    0, or all are 1, every draw is the same; the interval is then the exact binomial one (Clopper and Pearson 1934) with as many
+    trials as units, so that 0 of 6 does not look like certainty.
 
     Args:
         name: What is measured.
         values: `(n,)`, shares from 0 to 1, no NaN.
         units: `(n,)`, the unit of each entry (video, identity, identity group).
-        judging: Its draws, seed and confidence.
+        judging: Its draws, seed and confidence are used.
         chance: See `Measure`.
-        unit: What a unit is called in the reason.
+        unit: Name of a unit in the reason.
     """
     numbers = np.asarray(values, dtype=np.float64)
     if not len(numbers):

@@ -1,7 +1,7 @@
-"""Metrics of fake probabilities (log loss, Brier, calibration error, AURC), for many resamplings at once.
+"""Probability metrics (log loss, Brier score, calibration error, AURC) for many bootstrap draws at once.
 
-Every function takes a `Curve` of D draws, all that is needed: the distinct scores and the weight of reals and fakes at each.
-A weight of 2 counts as the same row twice, and no result depends on the order of rows with equal scores.
+Every function takes a `Curve` of D draws: the distinct scores, with the weight of reals and fakes at each. A weight of 2
+counts a row twice, and results do not depend on the order of rows with equal scores.
 """
 
 from typing import NamedTuple
@@ -12,10 +12,11 @@ from scipy.special import digamma
 
 from dfworkbench.evaluation.metrics.curves import THRESHOLD, Curve, Floats, ratio
 
-#: Log loss and logits take probabilities no nearer to 0 and 1 than this, as scikit-learn does: a row costs at most 36 nats.
+#: For log loss and logits, probabilities are clipped to this distance from 0 and 1, as in scikit-learn: a row costs at most 36
+#: nats.
 CLIP = float(np.finfo(np.float64).eps)
-BINS = 15  # of the calibration error, as in Guo et al. 2017
-_CONFIDENCE_DIGITS = 12  # 0.7 - 0.5 and 0.5 - 0.3 differ in the 17th
+BINS = 15  # bins of the calibration error, as in Guo et al. 2017
+_CONFIDENCE_DIGITS = 12  # digits; 0.7 - 0.5 and 0.5 - 0.3 differ in the 17th
 
 
 def log_loss(curve: Curve) -> Floats:
@@ -31,10 +32,10 @@ def brier(curve: Curve) -> Floats:
 
 
 def ece(curve: Curve, bins: int = BINS) -> Floats:
-    """Expected calibration error over bins of equal mass: mean over rows of |mean probability - share of fakes| in their bin.
+    """Expected calibration error with bins of equal mass: mean over rows of |mean probability - share of fakes| in their bin.
 
     Adaptive bins: Nguyen and O'Connor, "Posterior calibration and exploratory analysis for natural language processing models",
-    EMNLP 2015. Few rows per bin give an error above 0 even to a calibrated detector; compare only equal n.
+    EMNLP 2015. With few rows per bin, even a calibrated detector has an error above 0; compare only at equal n.
     """
     place = mass_bins(curve, bins) + bins * np.arange(len(curve.hits))[:, None]
     gap = (curve.fakes_at + curve.reals_at) * curve.scores - curve.fakes_at
@@ -45,7 +46,7 @@ def ece(curve: Curve, bins: int = BINS) -> Floats:
 def mass_bins(curve: Curve, bins: int = BINS) -> NDArray[np.intp]:
     """Bin of each distinct score, `(D, T)` from 0 for the lowest.
 
-    Equal scores stay in one bin, that of the middle of their mass: with many ties, bins are uneven or empty.
+    Equal scores share a bin, that of the middle of their mass: with many ties, bins are uneven or empty.
     """
     called = curve.hits + curve.alarms
     total = called[:, -1:]
@@ -54,7 +55,7 @@ def mass_bins(curve: Curve, bins: int = BINS) -> NDArray[np.intp]:
 
 
 class Blocks(NamedTuple):
-    """Rows of equal confidence, the most confident first, for D draws and K confidences.
+    """Rows grouped by confidence, most confident first, for D draws and K confidences.
 
     Attributes:
         confidence: `(K,)`, |p - 0.5|, falling.
@@ -68,9 +69,9 @@ class Blocks(NamedTuple):
 
 
 def confidence_blocks(curve: Curve) -> Blocks:
-    """Weights and errors by confidence |p - 0.5|, which is rounded to 12 digits; p above 0.5 is called fake."""
+    """Weights and errors by confidence |p - 0.5|, rounded to 12 digits; p above 0.5 is called fake."""
     confidence: Floats = np.abs(curve.scores - THRESHOLD).round(_CONFIDENCE_DIGITS)
-    order = np.argsort(-confidence, kind="stable")  # two sorted runs: quick
+    order = np.argsort(-confidence, kind="stable")  # fast for two sorted runs
     ordered = confidence[order]
     starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)])
     wrong = np.where(curve.scores > THRESHOLD, curve.reals_at, curve.fakes_at)
@@ -81,13 +82,13 @@ def confidence_blocks(curve: Curve) -> Blocks:
 def aurc(curve: Curve) -> Floats:
     """Area under the risk-coverage curve: mean over k of the error rate among the k most confident rows.
 
-    Geifman, Uziel and El-Yaniv, "Bias-reduced uncertainty estimation for deep neural classifiers", ICLR 2019. Rows of equal
-    confidence come in random order, of which this is the expectation: the j-th of m such rows brings errors/m.
+    Geifman, Uziel and El-Yaniv, "Bias-reduced uncertainty estimation for deep neural classifiers", ICLR 2019. This is the
+    expectation over random orders of rows with equal confidence: each of m such rows adds errors/m.
     """
     _, weight, errors = confidence_blocks(curve)
     rows_before, errors_before = np.cumsum(weight, axis=1) - weight, np.cumsum(errors, axis=1) - errors
     rate = ratio(errors, weight)
-    # the sum over j of (errors_before + j rate) / (rows_before + j); harmonic numbers are digamma(n + 1) but for a constant
+    # the sum over j of (errors_before + j rate) / (rows_before + j); harmonic numbers are digamma(n + 1) up to a constant
     harmonic = digamma(rows_before + weight + 1) - digamma(rows_before + 1)
     sums = errors + (errors_before - rows_before * np.nan_to_num(rate)) * harmonic
     return ratio(sums.sum(axis=1), curve.fakes + curve.reals)

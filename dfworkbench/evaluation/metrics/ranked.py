@@ -1,4 +1,4 @@
-"""AUC, ties and DeLong's placements of one detector from the ranks of its scores, in a few passes over a million rows."""
+"""Rank-based AUC, ties and DeLong placements of one detector, fast for a million rows."""
 
 from functools import cached_property
 
@@ -21,8 +21,8 @@ class Ranked:
 
     Attributes:
         fake: `(n,)`, whether a row is fake.
-        distinct: `(K,)`, the distinct scores, rising.
-        rank: `(n,)`, place of each row's score among them.
+        distinct: `(K,)`, the distinct scores, increasing.
+        rank: `(n,)`, index of each row's score among them.
     """
 
     def __init__(self, labels: ArrayLike, scores: ArrayLike) -> None:
@@ -35,12 +35,12 @@ class Ranked:
 
     @property
     def fakes(self) -> int:
-        """Fake rows."""
+        """Number of fake rows."""
         return int(self.fakes_at.sum())
 
     @property
     def reals(self) -> int:
-        """Real rows."""
+        """Number of real rows."""
         return int(self.reals_at.sum())
 
     @cached_property
@@ -55,24 +55,24 @@ class Ranked:
         return float(self.fakes_at @ self.reals_at.astype(np.float64)) / pairs if pairs else NAN
 
     def auc_of(self, rows: NDArray[np.bool_]) -> float:
-        """AUC of some of the rows."""
+        """AUC of a subset of rows."""
         return auc_of_counts(self._counts(rows & self.fake), self._counts(rows & ~self.fake))
 
     def auc_without(self, value: float) -> float:
-        """AUC of the rows that have another score than `value`."""
+        """AUC without the rows whose score is `value`."""
         return self.auc_of(self.distinct[self.rank] != value)
 
     def placements(self) -> tuple[Floats, Floats]:
-        """For each fake the share of reals below it, for each real the share of fakes above it; ties count half."""
+        """Share of reals below each fake, and of fakes above each real; ties count half."""
         below = (np.cumsum(self.reals_at) - self.reals_at / 2) / self.reals
         above = 1 - (np.cumsum(self.fakes_at) - self.fakes_at / 2) / self.fakes
         return below[self.rank[self.fake]], above[self.rank[~self.fake]]
 
     def file_interval(self, confidence: float = 0.95) -> Interval:
-        """AUC with DeLong's interval, which takes every row for independent; no interval with under two rows of a class.
+        """AUC with DeLong's interval, which treats every row as independent; no interval with fewer than two rows of a class.
 
-        Where every pair is won or every pair is lost, DeLong's variance is 0. The end then is Clopper and Pearson's for the
-        min(fakes, reals) pairs that share no row.
+        If all pairs are won, or all are lost, DeLong's variance is 0. The interval end is then Clopper and Pearson's for
+        min(fakes, reals) pairs without shared rows.
         """
         if min(self.fakes, self.reals) < 2:
             return Interval(self.auc, n=len(self.rank), reason="needs two fakes and two reals")
@@ -86,11 +86,11 @@ class Ranked:
 
 
 def auc_of_counts(fakes_at: NDArray, reals_at: NDArray) -> float:
-    """AUC from how many fakes and reals have each distinct score, the lowest first; NaN without both classes."""
+    """AUC from the number of fakes and reals at each distinct score, lowest first; NaN without both classes."""
     pairs = float(fakes_at.sum()) * float(reals_at.sum())
     return float(fakes_at @ (np.cumsum(reals_at) - reals_at / 2)) / pairs if pairs else NAN
 
 
 def null_error(fakes: int, reals: int) -> float:
-    """Standard error of the AUC of scores that say nothing (Mann and Whitney 1947, without ties)."""
+    """Standard error of the AUC of uninformative scores (Mann and Whitney 1947, without ties)."""
     return float(np.sqrt((fakes + reals + 1) / (12 * fakes * reals))) if fakes and reals else NAN

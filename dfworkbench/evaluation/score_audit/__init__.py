@@ -1,1 +1,1 @@
-"""The audit of anybody's scores: what a table of AUCs hides, in thirteen kinds of findings (F1 to F13)."""
+"""Score audit: thirteen checks (F1 to F13) for problems that a table of AUCs hides."""

@@ -1,4 +1,4 @@
-"""Run the audit of a table of scores: `audit_scores` gives an `Audit` with its findings and a table of figures per detector."""
+"""`audit_scores`: audit a table of scores, returning an `Audit` with findings and metrics per detector."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,35 +23,35 @@ from dfworkbench.evaluation.score_audit import (
 from dfworkbench.evaluation.score_audit.findings import CODES, SEVERITIES, Finding, by_weight, headlines, listed
 from dfworkbench.evaluation.score_audit.prepare import Judged, find_clusters, judgeable
 
-#: Version of `Audit.record`.
+#: Format version of `Audit.record`.
 FORMAT = 1
 _FIRST_ROWS = 20
 
 
 class AuditSettings(Settings):
-    """How an audit draws."""
+    """Bootstrap settings of an audit."""
 
     draws: int = Field(
         default=20_000, ge=0, le=1_000_000,
-        description="Draws of clusters; more are made where Holm's correction needs them. 0: no cluster intervals.",
+        description="Bootstrap draws of clusters; more are made if Holm's correction needs them. 0: no cluster intervals.",
     )  # fmt: skip
-    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Seed of the draws.")
+    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Random seed of the draws.")
 
 
 @dataclass(frozen=True, eq=False)
 class Audit:
-    """What was found in a table of scores.
+    """Result of an audit of a score table.
 
     Attributes:
-        table: The table.
-        settings: How it was drawn.
-        findings: The most severe first.
-        figures: Detector -> its figures: scored, auc, file_low, file_high, cluster_low, cluster_high, cllr and more.
-        left_out: Detector that cannot be judged -> why.
-        clusters: What was drawn, in words.
-        pairs: F12, a row per pair of detectors.
-        against: Detector -> real source -> AUC of all fakes against its reals.
-        fitted_on: Whose other rows calibrations were fitted on: generators, people or files.
+        table: The audited table.
+        settings: Bootstrap settings.
+        findings: Sorted by severity, most severe first.
+        figures: Detector -> its metrics: scored, auc, file_low, file_high, cluster_low, cluster_high, cllr and more.
+        left_out: Detector that cannot be judged -> reason.
+        clusters: Description of the clusters that were drawn.
+        pairs: F12, one row per pair of detectors.
+        against: Detector -> real source -> AUC of all fakes against the reals of the source.
+        fitted_on: What calibrations were cross-fitted over: generators, people or files.
     """
 
     table: WideScores
@@ -66,21 +66,21 @@ class Audit:
 
     @property
     def headlines(self) -> list[Finding]:
-        """The three findings that matter most, of different kinds; none where nothing is red or amber."""
+        """The three most important findings, of different kinds; empty if nothing is red or amber."""
         return headlines(self.findings)
 
     def likewise(self, one: Finding) -> str:
-        """A sentence that names the further detectors of which the same kind of finding is as severe; "" if there are none."""
+        """A sentence naming other detectors with an equally severe finding of the same kind; "" if there are none."""
         same = [other.detector for other in self.of(one.code) if other.severity == one.severity]
         names = [name for name in dict.fromkeys(same) if name and name != one.detector]
         return f" Likewise: {listed(names)}." if one.detector and names else ""
 
     def counts(self) -> dict[str, int]:
-        """Findings of each severity."""
+        """Number of findings of each severity."""
         return {name: sum(one.severity == name for one in self.findings) for name in SEVERITIES}
 
     def counted(self) -> str:
-        """The findings of each severity in words."""
+        """Number of findings of each severity, in words."""
         counts = self.counts()
         return f"{counts['red']} red, {counts['amber']} amber, {counts['note']} note{'s' * (counts['note'] != 1)}"
 
@@ -89,22 +89,22 @@ class Audit:
         return [code for code in CODES if self.of(code)]
 
     def of(self, code: str = "", detector: str = "") -> list[Finding]:
-        """Findings of a kind, or of a detector."""
+        """Findings of one kind or one detector."""
         return [one for one in self.findings if code in ("", one.code) and detector in ("", one.detector)]
 
     def frame(self, detector: str = "") -> pd.DataFrame:
-        """A row per finding: code, title, severity, detector, sentence, rows concerned; of one detector those about all stay."""
+        """One row per finding: code, title, severity, detector, sentence, rows; for one detector, general findings are kept."""
         chosen = [one for one in self.findings if not detector or one.detector in ("", detector)]
         rows = [(one.code, one.title, one.severity, one.detector, one.sentence, len(one.rows)) for one in chosen]
         return pd.DataFrame(rows, columns=["code", "about", "severity", "detector", "finding", "rows"])
 
     def figure_table(self) -> pd.DataFrame:
-        """A row per detector that was judged, the highest AUC first."""
+        """One row per judged detector, highest AUC first."""
         table = pd.DataFrame.from_dict(self.figures, orient="index").rename_axis("detector")
         return table.sort_values("auc", ascending=False, kind="stable")
 
     def record(self) -> dict[str, Any]:
-        """All of it as JSON values; NaN is null."""
+        """The whole audit as JSON values; NaN becomes null."""
         fakes, reals = self.table.counts()
         return _plain({
             "format": FORMAT, "read": {**self.table.read, "title": self.table.title, "rows": len(self.table), "fakes": fakes,
@@ -132,7 +132,7 @@ class Audit:
 
 
 def audit_scores(table: WideScores, settings: AuditSettings | None = None) -> Audit:
-    """Look for everything that a table of AUCs hides.
+    """Run all audit checks on a score table.
 
     Args:
         table: From `wide_reader.read_wide` or `own_runs.wide_of_tables`.
@@ -148,7 +148,7 @@ def audit_scores(table: WideScores, settings: AuditSettings | None = None) -> Au
     found: list[Finding] = [*coverage.coverage(table, good)]
     figures: dict[str, dict[str, Any]] = {}
     against: dict[str, dict[str, float]] = {}
-    for name in good:  # one at a time: ranks and wins of the others need no memory meanwhile
+    for name in good:  # one at a time, so that only one detector's ranks and wins are in memory
         one = Judged(name, table, clusters)
         figures[name], more = _of_detector(one, settings, places)
         against[name] = sources.against_sources(one)
@@ -196,7 +196,7 @@ def _of_detector(one: Judged, settings: AuditSettings, places: np.ndarray) -> tu
 
 
 def _plain(value: Any) -> Any:
-    """JSON values: numpy's numbers as numbers, NaN and infinity as null."""
+    """Convert to JSON values: numpy scalars to numbers, NaN and infinity to null."""
     if isinstance(value, Mapping):
         return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):

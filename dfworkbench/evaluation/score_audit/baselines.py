@@ -1,4 +1,4 @@
-"""F9: how well columns that are no detectors rank the rows, the length of the path among them."""
+"""F9: trivial baselines, i.e. how well non-detector columns (including the path length) rank the rows."""
 
 import re
 from collections.abc import Mapping
@@ -13,16 +13,16 @@ from dfworkbench.evaluation.metrics.interval import NAN
 from dfworkbench.evaluation.metrics.ranked import Ranked, null_error
 from dfworkbench.evaluation.score_audit.findings import Finding, listed
 
-#: Headers that say that a column is itself a score of some detector: shown, but no trivial baseline.
+#: Headers of columns that are themselves detector scores: shown, but not trivial baselines.
 _SCORES = re.compile(r"(^|[\W_])(score|scores|prob|probability|logit|pred|prediction)($|[\W_])", re.IGNORECASE)
-_LEVEL = 0.01  # of the test that a column ranks at all, over all columns
+_LEVEL = 0.01  # significance level of the test that a column ranks at all, over all columns
 _MOST = 5
 _ORDER = 0.6
 PATH = "length of the path"
 
 
 def baselines(table: WideScores, aucs: Mapping[str, float]) -> list[Finding]:
-    """A red finding per column that beats a detector (the best five), and notes on the others and on the order of rows.
+    """A red finding for each column that beats a detector (the best five), and notes on other columns and row order.
 
     Args:
         table: The table.
@@ -79,7 +79,7 @@ def _winner(name: str, auc: float, aucs: Mapping[str, float], top: str) -> Findi
 
 
 def _of_folders(one: Finding) -> Finding:
-    """The length of a path whose folders name the label is a note."""
+    """Finding for path length if folders name the label: only a note."""
     return replace(one, severity="note", sentence=f"{one.sentence} The folders name the label; no detector sees them.")
 
 
@@ -89,7 +89,7 @@ def _named(beaten: list[str], all_of: list[str]) -> str:
 
 
 def _auc(table: WideScores, values: np.ndarray) -> tuple[float, float]:
-    """AUC in the better direction, and the standard error of a column that says nothing; NaN for under half of the rows."""
+    """AUC in the better direction, and its standard error for an uninformative column; NaN if most rows have no value."""
     there = ~np.isnan(values)
     if there.mean() < 0.5 or not all(table.counts(there)):
         return NAN, NAN

@@ -1,4 +1,4 @@
-"""F11: calibration of probabilities, and what the scores are worth as likelihood ratios on generators and sources left out."""
+"""F11: calibration, and scores as likelihood ratios cross-fitted over generators and sources."""
 
 from typing import NamedTuple
 
@@ -34,21 +34,21 @@ Floats = NDArray[np.float64]
 
 
 class LrFigures(NamedTuple):
-    """A detector's scores as likelihood ratios.
+    """Calibration and likelihood-ratio metrics of a detector's scores.
 
     Attributes:
-        log_loss: Of probabilities clipped at 1e-6, in nats.
+        log_loss: Log loss of probabilities clipped at 1e-6, in nats.
         brier: Mean squared error of the probabilities.
         ece: Calibration error over 15 bins of equal mass.
-        raw: Cllr of the scores as they are.
-        new_generators: Cllr with fits on other generators (folds A); of people, on other people.
-        new_sources: Cllr with fits on other generators and other real sources (folds B); NaN where there is one source.
-        least: Cllr-min, of the scores as they are.
-        devpav: Of the cross-fitted LRs (A).
-        interval: 95 % of `new_generators` over clusters, the LRs kept fixed.
-        bounds: Of the cross-fitted LRs (A), by clusters.
-        slopes: Of the fits A.
-        slopes_new_sources: Of the fits B.
+        raw: Cllr of the uncalibrated scores.
+        new_generators: Cllr with fits on other generators (folds A), or on other people if people are named.
+        new_sources: Cllr with fits on other generators and other real sources (folds B); NaN if there is only one source.
+        least: Cllr-min of the uncalibrated scores.
+        devpav: devPAV of the cross-fitted LRs (A).
+        interval: 95 % interval of `new_generators` over clusters, with fixed LRs.
+        bounds: LR bounds of the cross-fitted LRs (A), by clusters.
+        slopes: Slopes of the fits A.
+        slopes_new_sources: Slopes of the fits B.
     """
 
     log_loss: float
@@ -66,7 +66,7 @@ class LrFigures(NamedTuple):
 
 
 def name_places(table: WideScores) -> NDArray[np.int64]:
-    """Place of each row's name among all names in plain string order, `(n,)`."""
+    """Rank of each row's name among all names in plain string order, `(n,)`."""
     order = pc.sort_indices(pa.array(table.names)).to_numpy()
     out = np.empty(len(order), dtype=np.int64)
     out[order] = np.arange(len(order))
@@ -74,11 +74,11 @@ def name_places(table: WideScores) -> NDArray[np.int64]:
 
 
 def folds_of(one: Judged, places: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
-    """Folds A and B of a detector's rows; B is None where there are not two real sources.
+    """Cross-fitting folds A and B of a detector's rows; B is None with fewer than two real sources.
 
-    A (5): a fake by the place of its generator among the sorted names, a real by the place of its name within its source. B (as
-    many as real sources, at most 10): a real by the place of its source, a fake by that of its generator. People go by their
-    place in A. Places count over the rows that the detector scored.
+    A (5 folds): fakes by the index of their generator among the sorted names, reals by the rank of their name within their
+    source. B (as many folds as real sources, at most 10): reals by the index of their source, fakes by that of their generator.
+    In A, people go by their own index. Indices refer to the rows that the detector scored.
     """
     fake = one.labels == FAKE
     if one.clusters is not None and one.clusters.together:
@@ -103,7 +103,7 @@ def _dense(codes: NDArray) -> NDArray[np.int64]:
 
 
 def _place_within(group: NDArray[np.int64], key: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Place of each entry among those of its group, by a key."""
+    """Rank of each entry within its group, by a key."""
     order = np.lexsort((key, group))
     starts = np.searchsorted(group[order], group[order], side="left")
     out = np.empty(len(group), dtype=np.int64)
@@ -112,7 +112,7 @@ def _place_within(group: NDArray[np.int64], key: NDArray[np.int64]) -> NDArray[n
 
 
 def lr_figures(one: Judged, places: NDArray[np.int64], seed: int) -> LrFigures:
-    """All figures of F11."""
+    """Compute all metrics of F11."""
     y, x = one.labels, one.scores.log_odds(one.rows)
     p = one.scores.probabilities(one.rows)
     curve = Ranking(y, p).curve()
@@ -136,12 +136,12 @@ def _fitted(x: Floats, y: NDArray, folds: NDArray | None) -> tuple[Floats | None
         return None, []
     try:
         return cross_fitted(x, y, folds)
-    except InputError:  # without one of the folds a class is gone
+    except InputError:  # without one of the folds, only one class is left
         return None, []
 
 
 def _interval(cost: Floats, one: Judged, clusters: Clusters, seed: int) -> tuple[float, float]:
-    """Ends of the interval of a Cllr: clusters are drawn within each class, or together, with what their rows cost."""
+    """Bootstrap interval of a Cllr: clusters are drawn within each class, or together, with the costs of their rows."""
     code = clusters.code[one.rows]
     sums, sizes = [], []
     for label, count in zip((FAKE, REAL), clusters.sizes, strict=True):
@@ -171,7 +171,7 @@ def _drawn_cost(
 
 
 def calibration(one: Judged, found: LrFigures) -> list[Finding]:
-    """F11: a note with all figures; amber where the scores cost more than saying nothing."""
+    """F11: a note with all metrics; amber if the scores are worse than no information."""
     low, high = found.interval
     worse = found.new_generators >= 1 or high >= 1
     severity: Severity = "amber" if found.raw > 1 or worse else "note"
@@ -197,7 +197,7 @@ def calibration(one: Judged, found: LrFigures) -> list[Finding]:
 
 
 def fitted_on(clusters: Clusters | None) -> str:
-    """Whose other rows the folds A are fitted on."""
+    """What the folds A are cross-fitted over."""
     return "files" if clusters is None else "people" if clusters.together else "generators"
 
 

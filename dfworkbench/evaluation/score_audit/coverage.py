@@ -1,4 +1,4 @@
-"""F1: which rows a detector scored."""
+"""F1: coverage, i.e. which rows a detector scored."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,11 @@ from dfworkbench.core.names import FAKE, REAL
 from dfworkbench.evaluation.exchange.wide_scores import WideScores
 from dfworkbench.evaluation.score_audit.findings import Finding, Severity, percent
 
-_RED, _AMBER = 0.05, 0.95  # difference between labels; scored share
+_RED, _AMBER = 0.05, 0.95  # difference in coverage between labels; share of scored rows
 
 
 def coverage(table: WideScores, detectors: Sequence[str]) -> list[Finding]:
-    """A finding for every one of these detectors that did not score all rows."""
+    """One finding for each detector that did not score all rows."""
     out = []
     for name in detectors:
         scored = ~np.isnan(table.detectors[name].values)

@@ -1,4 +1,4 @@
-"""F12 and F13: which detectors differ on the rows that all have scored, and how often the best one is on top."""
+"""F12 and F13: pairwise differences on shared rows, and how often the best detector stays on top."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -23,16 +23,16 @@ Floats = NDArray[np.float64]
 
 
 class Pair(NamedTuple):
-    """Two detectors on shared rows.
+    """Comparison of two detectors on shared rows.
 
     Attributes:
-        first: Name.
-        second: Name.
+        first: Name of the first detector.
+        second: Name of the second detector.
         difference: AUC of the first minus that of the second.
-        delong_p: Two-sided, files taken for independent.
+        delong_p: Two-sided p-value, treating files as independent.
         delong_holm_p: Corrected for the number of pairs.
-        cluster_p: Two-sided, by drawing clusters; NaN without clusters.
-        cluster_holm_p: Corrected.
+        cluster_p: Two-sided p-value from a cluster bootstrap; NaN without clusters.
+        cluster_holm_p: Corrected for the number of pairs.
     """
 
     first: str
@@ -49,11 +49,11 @@ class Differences(NamedTuple):
 
     Attributes:
         pairs: The pairs.
-        rows: Rows that all detectors scored.
-        draws: Cluster draws.
+        rows: Number of rows that all detectors scored.
+        draws: Number of cluster draws.
         aucs: Detector -> AUC on these rows.
-        on_top: Detector -> share of cluster draws in which its AUC is the highest, k equal ones counting 1 / k each; empty
-            without clusters.
+        on_top: Detector -> share of cluster draws in which its AUC is the highest, with ties of k detectors counting 1 / k
+            each; empty without clusters.
     """
 
     pairs: list[Pair]
@@ -63,7 +63,7 @@ class Differences(NamedTuple):
     on_top: dict[str, float]
 
     def survive(self) -> dict[str, int]:
-        """How many pairs differ by which test, with and without correction."""
+        """Number of significantly different pairs by test, with and without correction."""
         names = ("delong_p", "delong_holm_p", "cluster_p", "cluster_holm_p")
         return {name: sum(getattr(pair, name) < ALPHA for pair in self.pairs) for name in names}
 
@@ -71,13 +71,13 @@ class Differences(NamedTuple):
 def compare_all(
     table: WideScores, detectors: Sequence[str], clusters: Clusters | None, draws: int, seed: int
 ) -> Differences:
-    """Every pair of detectors on the rows that all have scored.
+    """Compare every pair of detectors on the rows that all have scored.
 
     Args:
         table: The table.
         detectors: At least two.
-        clusters: Of its rows, or None.
-        draws: Cluster draws; more are made where Holm's correction needs them.
+        clusters: Clusters of its rows, or None.
+        draws: Cluster draws; more are made if Holm's correction needs them.
         seed: Seed of the draws.
     """
     rows = shared_rows(table, detectors)
@@ -87,7 +87,7 @@ def compare_all(
     wins: list[Wins] = []
     aucs: list[float] = []
     placed: tuple[list[Floats], list[Floats]] = ([], [])
-    for name in detectors:  # one at a time: a million rows have ranks of their own
+    for name in detectors:  # one at a time, because ranks of a million rows take much memory
         one = Judged(name, table, clusters, rows)
         wins, aucs = [*wins, one.wins], [*aucs, one.auc]
         for part, values in zip(placed, one.ranked.placements(), strict=True):
@@ -118,7 +118,7 @@ def _covariance(placements: Floats) -> Floats:
 def _delong_p(aucs: Sequence[float], covariance: Floats, i: int, j: int) -> float:
     difference = aucs[i] - aucs[j]
     variance = covariance[i, i] + covariance[j, j] - 2 * covariance[i, j]
-    if variance <= 1e-18:  # two detectors that rank alike, up to rounding
+    if variance <= 1e-18:  # two detectors with the same ranking, up to rounding
         return 1.0 if abs(difference) < 1e-12 else NAN
     return float(2 * ndtr(-abs(difference) / np.sqrt(variance)))
 
@@ -129,12 +129,12 @@ def _draw(wins: Sequence[Wins], clusters: Clusters | None, draws: int, seed: int
     there, drawn = drawn_clusters(clusters, wins[0], draws, seed)
     if min(there.won.shape) < 2:
         return None
-    kept = [drawn_clusters(clusters, one, 1, seed)[0] for one in wins]  # the same rows, so the same clusters
+    kept = [drawn_clusters(clusters, one, 1, seed)[0] for one in wins]  # same rows, hence same clusters
     return drawn_aucs(kept, drawn)
 
 
 def differences(found: Differences, clusters: Clusters | None) -> list[Finding]:
-    """F12: how many pairs differ by which test."""
+    """F12: number of significantly different pairs by test."""
     if not found.pairs:
         return [
             Finding("F12", "note", f"Detectors cannot be compared: all of them scored {found.rows:,} rows in common.")

@@ -1,4 +1,4 @@
-"""What an audit of scores finds: `Finding`, and the thirteen kinds with their titles and what each does not mean."""
+"""`Finding` of a score audit, and the thirteen kinds (F1 to F13) with titles, meaning and non-implications."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +16,8 @@ class Kind(NamedTuple):
 
     Attributes:
         title: What it is about.
-        says: What it says, for a reader of the figures.
-        not_said: What does not follow from it.
+        says: What it means for a reader of the results.
+        not_said: What it does not imply.
     """
 
     title: str
@@ -97,7 +97,7 @@ KINDS: dict[str, Kind] = {
 }
 CODES = tuple(KINDS)
 
-#: Order in which kinds of equal severity are told: what puts all figures in doubt comes first.
+#: Order of kinds with equal severity: kinds that put all results in doubt come first.
 _FIRST = ("F7", "F9", "F2", "F12", "F6", "F5", "F3", "F1", "F10", "F8", "F11", "F13", "F4")
 
 
@@ -107,12 +107,12 @@ class Finding:
 
     Attributes:
         code: "F1" to "F13".
-        severity: "red": the figure does not mean what it seems to; "amber": read it with care; "note": worth knowing.
-        sentence: In words, with its figures.
-        detector: Which one it is about; "" for all.
-        numbers: The figures by name.
-        rows: Places of the rows concerned in the table; none where it is about all.
-        weight: How strong it is among those of its kind.
+        severity: "red": the result does not mean what it seems to; "amber": read it with care; "note": worth knowing.
+        sentence: The finding in words, with numbers.
+        detector: The detector concerned; "" for all.
+        numbers: The numbers by name.
+        rows: Indices of the affected rows; empty if all are affected.
+        weight: Strength among findings of its kind.
     """
 
     code: str
@@ -130,12 +130,12 @@ class Finding:
 
 
 def by_weight(findings: Iterable[Finding]) -> list[Finding]:
-    """The most severe first, then by kind, then the strongest."""
+    """Sort findings by severity, then kind, then strength."""
     return sorted(findings, key=lambda one: (SEVERITIES.index(one.severity), _FIRST.index(one.code), -one.weight))
 
 
 def headlines(findings: Sequence[Finding], count: int = 3) -> list[Finding]:
-    """The red and amber findings that matter most, of different kinds; fewer where there are fewer."""
+    """The most important red and amber findings, of different kinds; at most `count`."""
     out: dict[str, Finding] = {}
     for one in by_weight(findings):
         if one.severity != "note":
@@ -144,7 +144,7 @@ def headlines(findings: Sequence[Finding], count: int = 3) -> list[Finding]:
 
 
 def percent(share: float) -> str:
-    """A share as a percentage with one decimal; without it where that is 0."""
+    """A share as a percentage with one decimal, dropped if 0."""
     text = f"{100 * share:.1f}".removesuffix(".0")
     return f"{text} %" if text not in ("0", "100") or share in (0.0, 1.0) else ("<0.1 %" if share < 0.5 else ">99.9 %")
 

@@ -1,4 +1,4 @@
-"""Audit files: one wide table of many detectors, or score tables and runs, one detector each."""
+"""Audit score files: one wide table of many detectors, or score tables and runs with one detector each."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,16 +17,16 @@ from dfworkbench.runs.run import Run
 
 
 def audit_files(files: Sequence[Path | str], settings: JudgeSettings) -> Audit:
-    """Audit one table of many detectors, or several score files or runs, a detector each.
+    """Audit one table of many detectors, or several score files or runs with one detector each.
 
     Args:
-        files: Paths; what is no file is taken for a run in `checkpoints/`, with its stored scores of the test split.
-        settings: How they are read and drawn.
+        files: Paths; anything that is not a file is treated as a run in `checkpoints/`, with its stored scores of the test split.
+        settings: How files are read and resampled.
 
     Raises:
         DataNotFoundError: There is no such file or run, or the run has no stored scores.
         TableError: A table cannot be understood or judged.
-        ParameterError: A setting does not fit.
+        ParameterError: A setting does not apply.
     """
     _require_usual(
         settings, ("missing", "unit"), "draws clusters, and leaves rows without a score out of a detector's figures"
@@ -70,7 +70,7 @@ def _is_plain(path: Path, settings: JudgeSettings) -> bool:
 
 
 def _require_usual(settings: JudgeSettings, names: Sequence[str], why: str) -> None:
-    """Raise `ParameterError` where one of these settings was changed, which this audit would not heed."""
+    """Raise `ParameterError` if a setting was changed that this audit would ignore."""
     for name in names:
         value, usual = getattr(settings, name), JudgeSettings.model_fields[name].default
         if value != usual:

@@ -1,4 +1,4 @@
-"""F10: hints of leakage. Every one says where to look, none says that there is leakage."""
+"""F10: hints of leakage, i.e. where to look; none proves leakage."""
 
 from collections.abc import Sequence
 
@@ -16,12 +16,12 @@ _ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
 def table_hints(table: WideScores, detectors: Sequence[str]) -> list[Finding]:
-    """Hints that are about the table: rows of a training split, equal names, equal rows, equal columns."""
+    """Hints about the table: rows of a training split, equal names, equal rows, equal columns."""
     return [*_training(table), *_names(table), *_rows(table, detectors), *_columns(table, detectors)]
 
 
 def source_hints(one: Judged) -> list[Finding]:
-    """Sources or generators that a detector finds almost perfectly while it does badly on the rest."""
+    """Sources or generators that a detector detects almost perfectly while it does badly on the rest."""
     if one.clusters is None or one.clusters.together:
         return []
     wins = one.wins
@@ -57,7 +57,7 @@ def _training(table: WideScores) -> list[Finding]:
 
 
 def _names(table: WideScores) -> list[Finding]:
-    """Equal file names under two labels or in two splits; not where names are numbers of frames, which all files share."""
+    """Equal file names under two labels or in two splits; skipped if names are frame numbers, which all files share."""
     bare = Codes.of(pc.replace_substring_regex(table.names, r"^.*[/\\]", ""))
     if len(bare.names) * 2 < len(table):
         return []
@@ -78,7 +78,7 @@ def _names(table: WideScores) -> list[Finding]:
 
 
 def _several(name: NDArray, codes: NDArray, count: int) -> NDArray[np.bool_]:
-    """For each name whether its rows have several codes."""
+    """Whether the rows of each name have several codes."""
     low, high = np.full(count, np.iinfo(np.int64).max), np.full(count, -1)
     np.minimum.at(low, name, codes)
     np.maximum.at(high, name, codes)
@@ -86,7 +86,7 @@ def _several(name: NDArray, codes: NDArray, count: int) -> NDArray[np.bool_]:
 
 
 def _rows(table: WideScores, detectors: Sequence[str]) -> list[Finding]:
-    """Rows that are equal in the scores of all detectors, of which there are two or more."""
+    """Rows with equal scores of all detectors, if there are two or more detectors."""
     if len(detectors) < 2:
         return []
     rows = shared_rows(table, detectors)
@@ -129,7 +129,7 @@ def _mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def _columns(table: WideScores, detectors: Sequence[str]) -> list[Finding]:
-    """Columns of numbers that are equal to one another where both have one, at least one of them a detector."""
+    """Pairs of numeric columns, at least one a detector, that are equal wherever both have values."""
     columns = {**{name: table.detectors[name].values for name in detectors}, **table.columns}
     by_content: dict[int, list[str]] = {}
     for name, values in columns.items():

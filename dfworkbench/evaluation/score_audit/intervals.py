@@ -1,4 +1,4 @@
-"""F8: intervals over files against intervals over clusters."""
+"""F8: AUC intervals over files compared with intervals over clusters."""
 
 from typing import NamedTuple
 
@@ -14,14 +14,14 @@ CRUDE, FEWEST = 10, 5
 
 
 class ByCluster(NamedTuple):
-    """An AUC over clusters.
+    """Uncertainty of an AUC over clusters.
 
     Attributes:
-        interval: By drawing clusters.
-        left_out: Lowest and highest AUC with one cluster left out.
-        error: Standard error by the jackknife.
-        fakes: Clusters of fakes that have rows.
-        reals: Clusters of reals that have rows.
+        interval: Cluster bootstrap interval.
+        left_out: Lowest and highest AUC when leaving out one cluster.
+        error: Jackknife standard error.
+        fakes: Number of non-empty clusters of fakes.
+        reals: Number of non-empty clusters of reals.
         reason: Why there is no interval, else "".
     """
 
@@ -34,7 +34,7 @@ class ByCluster(NamedTuple):
 
 
 def few_files(table: WideScores) -> list[Finding]:
-    """F8: under ten fakes or reals."""
+    """F8: fewer than ten fakes or reals."""
     fakes, reals = table.counts()
     if min(fakes, reals) >= CRUDE:
         return []

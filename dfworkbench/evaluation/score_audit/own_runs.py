@@ -1,4 +1,4 @@
-"""Score tables, one per detector, as one table for the audit: the same files, judged by one rule."""
+"""Combine score tables, one per detector, into one table for the audit, on the same files and by one rule."""
 
 from collections.abc import Mapping
 
@@ -13,16 +13,16 @@ from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, Rule, to_leve
 
 
 def wide_of_tables(tables: Mapping[str, pd.DataFrame], rule: Rule = DEFAULT_RULE, title: str = "") -> WideScores:
-    """A row per file that any of the tables has, and a detector per table.
+    """One row per file in any of the tables, and one detector per table.
 
-    Reals are of their data set as a source, fakes of a data set and a kind of forgery. Kinds of one data set count as one source
-    with its reals, for they were made from them. Identity groups, where named, are the clusters. How many faces the first table
-    has of a file is kept as a column.
+    The source of reals is their data set, that of fakes a data set and a kind of forgery. All kinds of a data set count as one
+    source with its reals, from which they were made. Identity groups, if named, are the clusters. The number of faces per file
+    in the first table is kept as a column.
 
     Args:
         tables: Detector -> its score table.
-        rule: How the faces of a file become one number.
-        title: What they are called together.
+        rule: How the faces of a file are aggregated.
+        title: Name of the combined table.
 
     Raises:
         TableError: There is no table, no labelled row, or a file has two labels.

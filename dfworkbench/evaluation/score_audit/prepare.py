@@ -1,4 +1,4 @@
-"""What every finding is computed from: which detectors can be judged, the clusters of rows, and one detector's ranks and wins."""
+"""Preparation of a score audit: judgeable detectors, clusters of rows, ranks and win matrix of a detector."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,20 +21,20 @@ from dfworkbench.evaluation.metrics.interval import Interval
 from dfworkbench.evaluation.metrics.ranked import Ranked
 from dfworkbench.evaluation.score_audit.findings import percent
 
-_MOST_CLUSTERS = 2000  # of a class: a column with more names does not group rows
+_MOST_CLUSTERS = 2000  # maximum clusters of a class: a column with more names does not group rows
 _LEAST_SCORED, _ONE_VALUE = 0.5, 0.95
 
 
 @dataclass(frozen=True)
 class Clusters:
-    """Rows that are alike.
+    """Clusters of similar rows.
 
     Attributes:
-        code: `(n,)`, number of each row's cluster among those of its class.
+        code: `(n,)`, index of each row's cluster among those of its class.
         fakes: Names of clusters of fakes.
         reals: Names of clusters of reals.
-        together: Whether a cluster holds rows of both classes and is drawn with all of them, as people are; then `fakes` and
-            `reals` are the same.
+        together: Whether clusters hold rows of both classes and are drawn with all of them, as for people; then `fakes` and
+            `reals` are equal.
     """
 
     code: NDArray[np.int32]
@@ -44,23 +44,23 @@ class Clusters:
 
     @property
     def sizes(self) -> tuple[int, int]:
-        """Clusters of fakes and of reals."""
+        """Number of clusters of fakes and of reals."""
         return len(self.fakes), len(self.reals)
 
     @property
     def words(self) -> str:
-        """What is drawn."""
+        """Description of what is drawn."""
         return "people" if self.together else "sources and generators"
 
     def counted(self, fakes: int, reals: int) -> str:
-        """Their numbers in words."""
+        """Numbers of clusters in words."""
         if self.together:
             return f"{max(fakes, reals)} people"
         return f"{fakes} generator{'s' * (fakes != 1)} and {reals} real source{'s' * (reals != 1)}"
 
 
 def find_clusters(table: WideScores) -> tuple[Clusters | None, str]:
-    """People where they are named, or else sources and generators; and why there are none."""
+    """Clusters by people if named, else by sources and generators; or why there are none."""
     why = "no column names sources or generators: nothing is said about clusters (--columns source=HEADER)"
     for codes, together in ((table.people, True), (table.source, False)):
         if codes is None:
@@ -87,8 +87,8 @@ class Judged:
     Args:
         name: The detector.
         table: The table.
-        clusters: Of its rows, or None.
-        rows: `(m,)`, places of the rows; by default all that it scored.
+        clusters: Clusters of its rows, or None.
+        rows: `(m,)`, indices of the rows; by default all that it scored.
     """
 
     def __init__(
@@ -102,12 +102,12 @@ class Judged:
 
     @cached_property
     def ranked(self) -> Ranked:
-        """Its ranks."""
+        """Ranks of its scores."""
         return Ranked(self.labels, self.values)
 
     @cached_property
     def by_file(self) -> Interval:
-        """AUC with the interval that takes files for independent."""
+        """AUC with an interval that treats files as independent."""
         return self.ranked.file_interval()
 
     @property
@@ -117,14 +117,14 @@ class Judged:
 
     @cached_property
     def wins(self) -> Wins:
-        """Pairs won between clusters, all of which keep their places; without clusters all rows are one of each class."""
+        """Win matrix between clusters, all of which keep their indices; without clusters, one cluster per class."""
         if self.clusters is None:
             return cluster_wins(self.ranked, np.zeros(len(self.rows), dtype=np.int32), (1, 1))
         return cluster_wins(self.ranked, self.clusters.code[self.rows], self.clusters.sizes)
 
 
 def drawn_clusters(clusters: Clusters, wins: Wins, draws: int, seed: int) -> tuple[Wins, Multiplicities]:
-    """The clusters that have rows, and how often each is drawn."""
+    """The non-empty clusters, and how often each is drawn."""
     if clusters.together:
         some = np.flatnonzero((wins.fakes > 0) | (wins.reals > 0))
         return wins.of(some, some), draw_together(len(some), draws, seed)
@@ -133,7 +133,7 @@ def drawn_clusters(clusters: Clusters, wins: Wins, draws: int, seed: int) -> tup
 
 
 def shared_rows(table: WideScores, detectors: Sequence[str]) -> NDArray[np.int64]:
-    """Places of the rows that all these detectors scored."""
+    """Indices of the rows that all these detectors scored."""
     there = np.ones(len(table), dtype=bool)
     for name in detectors:
         there &= ~np.isnan(table.detectors[name].values)
@@ -141,7 +141,7 @@ def shared_rows(table: WideScores, detectors: Sequence[str]) -> NDArray[np.int64
 
 
 def judgeable(table: WideScores) -> tuple[list[str], dict[str, str]]:
-    """Detectors that can be judged, and why the others cannot.
+    """Detectors that can be judged, and reasons for the others.
 
     Raises:
         TableError: None can.

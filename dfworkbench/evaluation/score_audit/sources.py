@@ -1,4 +1,4 @@
-"""F5 to F7: polarity against each source, AUC within sources and between them, and sources that hold one label only."""
+"""F5 to F7: polarity per source, AUC within and between sources, and sources with a single label."""
 
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ _LOWER_AMBER, _LOWER_RED = 0.05, 0.1  # within against pooled
 
 
 def polarity(one: Judged, by_cluster: Interval) -> list[Finding]:
-    """F5: reals that score above fakes, in all or against single real sources; without cluster interval, that over files counts."""
+    """F5: reals that score above fakes, overall or for single real sources; over files if there is no cluster interval."""
     found, words = one.by_file, "files"
     if one.clusters is not None and not np.isnan(by_cluster.high):
         found, words = by_cluster, one.clusters.words
@@ -42,7 +42,7 @@ def polarity(one: Judged, by_cluster: Interval) -> list[Finding]:
 
 
 def against_sources(one: Judged) -> dict[str, float]:
-    """AUC of all fakes against the reals of each source, of 50 at most; empty where no source is named."""
+    """AUC of all fakes against the reals of each source, at most 50; empty if no source is named."""
     source = one.table.source
     if source is None:
         return {}
@@ -55,15 +55,15 @@ def against_sources(one: Judged) -> dict[str, float]:
 
 
 class Parts(NamedTuple):
-    """An AUC, taken apart: auc = share x within + (1 - share) x between.
+    """Decomposition of an AUC: auc = share x within + (1 - share) x between.
 
     Attributes:
-        auc: Pooled.
-        within: Mean over sources of the AUC within them, weighted by their fake-real pairs; NaN where none has both labels.
-        between: AUC of the pairs of two sources; NaN where there are none.
-        share: Share of the pairs that are within a source.
-        error: A bound of the standard error of `within`: the variance of an AUC is at most A (1 - A) / min(fakes, reals).
-        pairs: Source -> (fakes, reals) of those with both labels.
+        auc: Pooled AUC.
+        within: Mean AUC within sources, weighted by their fake-real pairs; NaN if none has both labels.
+        between: AUC over pairs from two sources; NaN if there are none.
+        share: Share of pairs within a source.
+        error: Upper bound of the standard error of `within`: the variance of an AUC is at most A (1 - A) / min(fakes, reals).
+        pairs: Source -> (fakes, reals), for sources with both labels.
     """
 
     auc: float
@@ -75,7 +75,7 @@ class Parts(NamedTuple):
 
 
 def take_apart(ranked: Ranked, source: Codes) -> Parts:
-    """Pooled AUC, within sources and between them; `source` is of the same rows. Rows that name none are within no source."""
+    """Split the AUC into pooled, within and between sources; `source` has the same rows, and unnamed rows are in no source."""
     sizes = [np.bincount(source.code[ranked.fake == kind], minlength=len(source.names)) for kind in (True, False)]
     named = [name != UNNAMED for name in source.names]
     both = np.flatnonzero(sizes[0].astype(float) * sizes[1] * named)
@@ -95,7 +95,7 @@ def take_apart(ranked: Ranked, source: Codes) -> Parts:
 
 
 def pooled_and_within(one: Judged) -> list[Finding]:
-    """F6: AUC within sources that hold both labels, beside the pooled one."""
+    """F6: AUC within sources that have both labels, compared with the pooled AUC."""
     source = one.table.merged
     if source is None:
         return []
@@ -119,7 +119,7 @@ def pooled_and_within(one: Judged) -> list[Finding]:
 
 
 def one_label(table: WideScores) -> list[Finding]:
-    """F7: share of rows whose source holds one label only."""
+    """F7: share of rows whose source has only one label."""
     if table.source is None or table.merged is None:
         return [Finding(
             "F7", "note", "No column names sources or generators: whether they explain the figures cannot be seen in this table.",

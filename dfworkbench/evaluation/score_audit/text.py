@@ -1,4 +1,4 @@
-"""The audit as text for a terminal: the three findings that matter most, then the rest by kind, then the figures."""
+"""Text report of a score audit for the terminal: top three findings, all others by kind, table of metrics."""
 
 import re
 import textwrap
@@ -10,15 +10,15 @@ from dfworkbench.evaluation.score_audit.audit import Audit
 from dfworkbench.evaluation.score_audit.findings import KINDS, Finding, by_weight
 
 _WIDTH = 118
-_KEPT = "\0"  # stands for a blank at which no line ends
+_KEPT = "\0"  # placeholder for a non-breaking space
 RED = "Red: a figure does not mean what it seems to."
 NOTHING = "Nothing red or amber was found."
-#: Kinds whose notes are in the table of figures.
+#: Kinds whose notes are covered by the table of metrics.
 _IN_TABLE = ("F8", "F11")
 
 
 def audit_text(audit: Audit) -> str:
-    """What a person reads first."""
+    """Format an audit as text."""
     parts = [_head(audit), "", "WHAT MATTERS MOST"]
     for at, one in enumerate(audit.headlines, 1):
         parts += [
@@ -47,7 +47,7 @@ def audit_text(audit: Audit) -> str:
 
 
 def _in_table(one: Finding) -> bool:
-    """Whether the table of figures says the same; a reason why there is no interval has no numbers, and is not in it."""
+    """Whether the table of metrics covers a finding; a reason for a missing interval has no numbers and is not in it."""
     return one.severity == "note" and one.code in _IN_TABLE and bool(one.numbers)
 
 
@@ -62,7 +62,7 @@ def _head(audit: Audit) -> str:
 
 
 def counted_rows(audit: Audit) -> str:
-    """Rows and detectors in words."""
+    """Number of rows and detectors, in words."""
     fakes, reals = audit.table.counts()
     judged, lost = len(audit.figures), len(audit.left_out)
     detectors = f"{judged} {'detector' if judged == 1 else 'detectors'}{f' judged, {lost} not' if lost else ''}"
@@ -70,7 +70,7 @@ def counted_rows(audit: Audit) -> str:
 
 
 def _grouped(findings: Iterable[Finding]) -> list[tuple[str, str]]:
-    """Severity and sentence; detectors of which exactly the same is said share one that begins with their names."""
+    """Severity and sentence; detectors with the same sentence are merged, with their names in front."""
     names: dict[tuple[str, str], list[str]] = {}
     for one in findings:
         name = one.detector if one.sentence.startswith(one.detector) else ""
@@ -79,7 +79,7 @@ def _grouped(findings: Iterable[Finding]) -> list[tuple[str, str]]:
 
 
 def _figures(audit: Audit) -> Iterable[str]:
-    """A line per detector."""
+    """One line per detector."""
     table = audit.figure_table()
     width = max([8, *(len(str(name)) for name in table.index)])
     yield (
@@ -95,7 +95,7 @@ def _figures(audit: Audit) -> Iterable[str]:
 
 
 def about_cllr(fitted_on: str) -> str:
-    """What the three columns of Cllr are."""
+    """Explanation of the three Cllr columns."""
     return (
         f"Cllr: cost of the scores as likelihood ratios, as they are; cross-fit: calibrated on other {fitted_on}; best: after the "
         "best possible calibration. 1 is the cost of saying nothing."
@@ -107,12 +107,12 @@ def _ends(pair: tuple[float, float]) -> str:
 
 
 def number_text(value: float) -> str:
-    """A figure with three decimals; a dash for none."""
+    """A number with three decimals, or a dash."""
     return "-" if np.isnan(value) else f"{value:.3f}"
 
 
 def _wrapped(text: str, before: str) -> str:
-    """Lines of a text; percentages and intervals stay on one line."""
+    """Wrap text without breaking percentages and intervals."""
     kept = re.sub(r"(?<=\d) (?=%)|(?<=,) (?=[\d.]+\])", _KEPT, text)
     lines = textwrap.fill(
         kept,

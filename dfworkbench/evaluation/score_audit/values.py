@@ -1,4 +1,4 @@
-"""F2 to F4: one value on many rows, scores at the ends of their range, and ties."""
+"""F2 to F4: default values on many rows, saturated scores, and ties."""
 
 import numpy as np
 from scipy.special import expit
@@ -8,13 +8,13 @@ from dfworkbench.evaluation.metrics.ranked import Ranked
 from dfworkbench.evaluation.score_audit.findings import Finding, percent
 from dfworkbench.evaluation.score_audit.prepare import Judged
 
-_SHARE, _TIMES, _MOST_DEFAULTS = 0.05, 10, 3  # of rows with one value; as frequent as the next; values looked at
+_SHARE, _TIMES, _MOST_DEFAULTS = 0.05, 10, 3  # share of rows; ratio to the next value; values examined
 _SATURATED, _MOVED = 0.2, 0.02
 _TIED_NOTE, _TIED_AMBER = 0.01, 0.1
 
 
 def default_value(one: Judged) -> list[Finding]:
-    """F2: values on 5 % of the rows or more, ten times as frequent as any other but 0 and 1, where scores pile up."""
+    """F2: values on 5 % of the rows or more, ten times as frequent as any other except 0 and 1, where scores accumulate."""
     ranked = one.ranked
     counts = ranked.fakes_at + ranked.reals_at
     ends = np.isin(ranked.distinct, (0.0, 1.0)) if one.scores.scale == "probability" else np.zeros(len(counts), bool)

@@ -1,1 +1,1 @@
-"""From files to scores, tracks and verdicts."""
+"""Score media files and data sets: faces to scores, tracks and verdicts."""

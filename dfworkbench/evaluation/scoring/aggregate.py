@@ -1,7 +1,7 @@
-"""From scored faces to one number per track or per file, by a stated rule.
+"""Aggregate the scores of faces to one score per track or file, by a stated rule.
 
 The key of a file is its `video_id`, a path: equally named videos of different forgery kinds are never pooled. Rows of doubtful
-tracks (column `doubt`, see `faces.doubt`) do not decide a file that has others with a score.
+tracks (column `doubt`, see `faces.doubt`) are ignored for files that have other scored tracks.
 """
 
 import numpy as np
@@ -15,9 +15,9 @@ __all__ = ["ALIASES", "DEFAULT_RULE", "LEVELS", "RULES", "Rule", "decides", "to_
 
 LEVELS = ("frame", "track", "video")
 
-#: Other names of two of them. A detector of clips writes one row per clip, one of pictures a row per face: both are the rows of
-#: the table. A person is a track, which goes on over gaps and cuts where identity weights were at hand at extraction; without
-#: them, a person who returns is two (docs/decisions/0006-identity.md).
+#: Aliases of two levels. A clip detector writes one row per clip, a frame detector one per face: both are rows of the table. A
+#: person is a track, which continues over gaps and cuts if identity weights were available at extraction; without them, a
+#: person who reappears counts as two (docs/decisions/0006-identity.md).
 ALIASES = {"clip": "frame", "person": "track"}
 
 _NEEDED = ("row_id", "video_id", "label", "track", "frame", "fake_probability", "status")
@@ -32,19 +32,19 @@ def to_level(scores: pd.DataFrame, level: str = "video", rule: str = DEFAULT_RUL
         scores: A score table (`tables.SCORES`), one row per face or clip and one per file that could not be scored.
         level: "frame" or "clip" (one row per scored face or clip), "track" or "person" (one per person and file), or "video"
             (one per file).
-        rule: How the rows of a file become one number, see `RULES`. On track level the rule is applied within the track,
-            where "max_track_mean" and "largest_mean" are the mean. On video level doubtful tracks count only where a file has
-            no others with a score.
+        rule: How the rows of a file are aggregated, see `RULES`. On track level the rule is applied within the track, where
+            "max_track_mean" and "largest_mean" are the mean. On video level doubtful tracks count only if a file has no other
+            scored tracks.
 
     Returns:
         One row per entry in order of first appearance: row_id, video_id, dataset, split, group, method, label, track,
-        fake_probability, status, reason, doubt, faces. A row without score keeps its status and has fake_probability NaN. A
-        file with a fake track is fake. On video level `doubt` is empty unless doubtful tracks decided.
+        fake_probability, status, reason, doubt, faces. A row without a score keeps its status and has fake_probability NaN. A
+        file with a fake track is fake. On video level `doubt` is empty unless doubtful tracks decided the score.
 
     Raises:
-        UnknownNameError: For a level or rule that does not exist.
-        TableError: A column is missing, the rows of one track have different labels, or the rule needs sizes of faces that the
-            table does not have.
+        UnknownNameError: The level or rule does not exist.
+        TableError: A column is missing, the rows of one track have different labels, or the rule needs face sizes that the
+            table lacks.
     """
     level = ALIASES.get(require_name("level", level, (*LEVELS, *ALIASES)), level)
     require_name("aggregation rule", rule, RULES)
@@ -67,7 +67,7 @@ def to_level(scores: pd.DataFrame, level: str = "video", rule: str = DEFAULT_RUL
 
 
 def decides(rows: pd.DataFrame) -> pd.Series:
-    """Which rows of a score table decide the verdicts of their files: of doubtful tracks only where no others have a score."""
+    """Which rows of a score table count for their file: rows of doubtful tracks only if no others have a score."""
     sure = rows["doubt"] == ""
     others = (sure & rows["fake_probability"].notna()).groupby(rows["video_id"]).transform("any")
     return sure | ~others
@@ -82,10 +82,10 @@ def _checked(scores: pd.DataFrame) -> pd.DataFrame:
         )
     rows = scores.reset_index(drop=True).copy()
     for name in _OPTIONAL:
-        if name not in rows:  # tables of other programs, and of older versions
+        if name not in rows:  # tables of other programs and of older versions
             rows[name] = ""
     rows["doubt"] = rows["doubt"].fillna("")
-    # a row that failed has no score, whatever number stands in it
+    # a failed row has no score, whatever value it contains
     rows.loc[rows["status"] != STATUS_OK, "fake_probability"] = np.nan
     rows["faces"] = rows["fake_probability"].notna().astype("int64")
     lost = (rows["faces"] == 0) & (rows["status"] == STATUS_OK)
@@ -104,7 +104,7 @@ def _checked(scores: pd.DataFrame) -> pd.DataFrame:
 def _summary(rows: pd.DataFrame, level: str) -> dict[str, tuple[str, str]]:
     out = {name: (name, "first") for name in _KEPT}
     if level == "video":
-        # "max" finds the forgery kind of a file that also holds real tracks, whose method is ""
+        # "max" finds the forgery kind of a file that also has real tracks, whose method is ""
         out |= {"forgery": ("forgery", "max"), "label": ("label", "max")}
     else:
         out["label"] = ("label", "first")

@@ -1,4 +1,4 @@
-"""The rule by which the authors of imported weights sum up a file, read from the weights' record, and the number it gives."""
+"""File scores by the aggregation rule of the authors of imported weights, read from the weights' record."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from dfworkbench.datasets.audit.leak_note import source_of
 from dfworkbench.evaluation.scoring.aggregate import RULES, Rule, to_level
 from dfworkbench.evaluation.scoring.rules import made_of
 
-#: Word for people in a card -> ours of `rules.made_of`, and what must be said of it.
+#: Word for people in a card -> our word in `rules.made_of`, and a remark.
 _PEOPLE = {
     "maximum": ("tracks", ""),
     "largest": ("largest", ""),
@@ -21,17 +21,17 @@ _PEOPLE = {
     "pooled": ("all", ""),
     "none": ("all", ""),
 }
-_WHOLE = {"mean": "mean over frames", "mean_logit": "sigmoid of the mean logit over frames"}  # no faces in these words
+_WHOLE = {"mean": "mean over frames", "mean_logit": "sigmoid of the mean logit over frames"}  # for whole pictures
 
 
 @dataclass(frozen=True)
 class AuthorsScore:
-    """What the authors' rule makes of one file.
+    """Score of one file by the authors' rule.
 
     Attributes:
         rule: Name in `RULES`.
-        words: The rule in words, with the number of frames that the authors sample.
-        fake_probability: NaN without score.
+        words: The rule in words, including the number of frames that the authors sample.
+        fake_probability: NaN without a score.
     """
 
     rule: Rule
@@ -45,13 +45,13 @@ class AuthorsScore:
 
 @dataclass(frozen=True)
 class AuthorsRule:
-    """How the authors of imported weights sum up a file.
+    """How the authors of imported weights aggregate a file.
 
     Attributes:
         rule: Name in `RULES`.
-        words: The same in words; "frames" stands for the number of frames.
-        frames: Frames that they sample from a video; 0 if that is not on record.
-        no_face: What they score a file in which no face is found.
+        words: The same in words, with "frames" as a placeholder for the number of frames.
+        frames: Frames that they sample from a video; 0 if not on record.
+        no_face: Their score for a file in which no face is found.
     """
 
     rule: Rule
@@ -60,19 +60,19 @@ class AuthorsRule:
     no_face: float = 0.5
 
     def scores(self, table: pd.DataFrame, sampled: int, *, benchmark: bool = False) -> dict[str, AuthorsScore]:
-        """The number of each file, by video_id.
+        """The authors' score of each file, by video_id.
 
         Args:
             table: A score table.
-            sampled: Frames that were asked for from each video.
-            benchmark: Whether a file without score counts as the authors count it.
+            sampled: Number of frames requested from each video.
+            benchmark: Whether a file without a score counts as the authors count it.
 
         Returns:
-            Nothing where the table lacks what the rule needs.
+            Empty if the table lacks columns that the rule needs.
         """
         try:
             files = to_level(table, "video", self.rule)
-        except TableError:  # the rule stands beside ours and must not cost us that
+        except TableError:  # an error here must not affect our own rule
             return {}
         words = self._say(sampled)
         numbers = files["fake_probability"].fillna(self.no_face if benchmark else np.nan)
@@ -91,7 +91,7 @@ class AuthorsRule:
 
 
 def authors_rule(metadata: Mapping[str, Any]) -> AuthorsRule | None:
-    """The authors' rule that the record of imported weights states; None where it states none, or one that is not known."""
+    """The authors' rule in the record of imported weights; None if there is none or it is unknown."""
     card = source_of(metadata).get("card")
     video = card.get("video") if isinstance(card, Mapping) else None
     if not isinstance(video, Mapping):

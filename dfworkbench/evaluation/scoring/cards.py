@@ -1,4 +1,4 @@
-"""Scores as cards in a notebook: one row per person with thumbnails, a number and a timeline bar. Plain HTML, no scripts."""
+"""HTML cards of scores for notebooks: one row per person with thumbnails, score and timeline bar. No scripts."""
 
 import base64
 import io
@@ -20,7 +20,7 @@ _GROUND, _MARK = (139, 147, 158, 71), (40, 48, 56, 255)
 
 
 def scored_html(scored: Scored) -> str:
-    """Head line and one card per file."""
+    """A heading and one card per file."""
     done = sum(file.ok for file in scored)
     head = f"<b>{escape(scored.detector or 'detector')}</b>: {done} of {len(scored)} files scored"
     notes = "".join(note_html(text) for text in sorted({file.caveat for file in scored}))
@@ -92,10 +92,10 @@ def _strip_html(track: TrackScore, height: int = 64) -> str:
 
 
 def timeline_html(track: TrackScore, file: FileScore) -> str:
-    """A bar over the length of the file: grey where the person is not seen, else coloured by fake probability.
+    """Timeline bar over the length of a video: grey where the person is not visible, else coloured by fake probability.
 
-    A picture has no time; there the bar is filled up to the probability, with a mark at 0.5. It is a PNG: what shows notebooks
-    that are not trusted (JupyterLab, GitHub) leaves out SVG.
+    For a picture, the bar is filled up to the probability, with a mark at 0.5. It is a PNG, because viewers of untrusted
+    notebooks (JupyterLab, GitHub) remove SVG.
     """
     from PIL import Image
 

@@ -1,4 +1,4 @@
-"""Several detectors as one, from their scores."""
+"""Ensemble of detectors from their score tables."""
 
 import numpy as np
 import pandas as pd
@@ -10,18 +10,18 @@ from dfworkbench.datasets.audit.leak_note import table_note, with_note
 
 
 def mean_scores(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
-    """What a detector says whose fake probability is the mean of two, from their scores of the same samples.
+    """Score table of a detector whose fake probability is the mean of two, from their scores on the same samples.
 
     Args:
-        first: A score table; columns perturbation and level, where it has them, are of several conditions.
-        second: Another one with the same rows in the same order.
+        first: A score table; it may have several conditions in the columns perturbation and level.
+        second: Another score table with the same rows in the same order.
 
     Returns:
-        The first table with logits and fake probabilities of the mean and the names and notes of both runs; what either could
-        not score stays without.
+        The first table with logits and fake probabilities of the mean, and the names and notes of both runs; rows without a
+        score in either table have none.
 
     Raises:
-        TableError: Their rows are not the same.
+        TableError: Their rows differ.
     """
     keys = [name for name in ("row_id", "perturbation", "level") if name in first]
     if not first[keys].equals(second.reindex(columns=keys)):
@@ -30,8 +30,8 @@ def mean_scores(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
             f"({', '.join(keys)}). Expected the scores of two detectors on one set of samples."
         )
     ones, others = first["logit"].to_numpy(), second["logit"].to_numpy()
-    # of sums of probabilities, without their rounding to 0 and 1
-    with np.errstate(invalid="ignore"):  # NaN where one has no score
+    # from sums of probabilities, avoiding rounding to 0 and 1
+    with np.errstate(invalid="ignore"):  # NaN if one has no score
         logit = np.logaddexp(log_expit(ones), log_expit(others)) - np.logaddexp(log_expit(-ones), log_expit(-others))
     failed = first["status"] != STATUS_OK
     notes = [note for note in dict.fromkeys((table_note(first), table_note(second))) if note]

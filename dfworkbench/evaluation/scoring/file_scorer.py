@@ -1,4 +1,4 @@
-"""One media file to its rows of the score table, and to tracks with thumbnails."""
+"""FileScorer: score one media file, giving score table rows and tracks with thumbnails."""
 
 import dataclasses
 import logging
@@ -34,22 +34,22 @@ from dfworkbench.models.modes import device_of
 from dfworkbench.runs.checkpoints import LoadedDetector
 
 ERROR = "error"
-#: What a row says whose score is NaN.
+#: Reason for rows whose score is NaN.
 NO_NUMBER = {"status": ERROR, "reason": "the detector gave no number (its weights or the pixels overflow)"}
 _log = logging.getLogger(__name__)
-#: Face tiles up to this size, and pictures that are resized whole, keep the frame's own pixels where a detector needs them:
-#: at most 12.6 MB each, which only faces of half the height of a 4K frame, or 4K pictures, take; 400 MB for 32 frames.
+#: Face tiles up to this size, and pictures that are resized whole, are kept at the frame's resolution if a detector needs it:
+#: at most 12.6 MB each, reached only by faces of half the height of a 4K frame or by 4K pictures; 400 MB for 32 frames.
 _OWN_PIXELS_PX = 2048
-_OPEN = float("nan")  # probabilities of files and tracks: by the rule, once all rows are there
+_OPEN = float("nan")  # probabilities of files and tracks are set by the rule once all rows exist
 
 
 def face_settings(settings: ScoreSettings, spec: InputSpec) -> FaceSettings:
-    """How faces must be found and cut in files, so that a detector with this input gets its crops."""
+    """Face settings for files that provide the crops a detector with this input needs."""
     values = {name: getattr(settings, name) for name in FaceSettings.model_fields}
-    # a detector that looks further than the default tile still gets its crops
+    # for detectors that need more context than the default tile
     values["context_scale"] = max(settings.context_scale, context_scale_for(spec))
     least_px = 0
-    if spec.exact or needs_frame_pixels(spec):  # pixels of large faces must not be averaged before the crop is cut
+    if spec.exact or needs_frame_pixels(spec):  # do not downscale large faces before cutting the crop
         values["exact"], least_px = settings.exact or spec.exact, _OWN_PIXELS_PX
     if not spec.of_faces:
         values |= {"whole": True, "crops": False}
@@ -64,14 +64,14 @@ def face_settings(settings: ScoreSettings, spec: InputSpec) -> FaceSettings:
 
 @dataclass(frozen=True)
 class FileScorer:
-    """A detector with everything that scoring a file takes.
+    """A detector with everything needed to score a file.
 
     Attributes:
         loaded: The detector.
-        settings: How faces are found and shown.
-        faces: The same as `face_settings` has fitted it to the detector.
-        finder: Finds faces; None where no face is looked for.
-        threads: That decode and look for faces; 0 for one per core.
+        settings: How faces are found and displayed.
+        faces: Face settings adapted to the detector by `face_settings`.
+        finder: Face finder; None if no faces are searched for.
+        threads: Threads for decoding and face search; 0: one per core.
     """
 
     loaded: LoadedDetector
@@ -81,7 +81,7 @@ class FileScorer:
     threads: int = 0
 
     def score(self, file: Path, video_id: str) -> Finished:
-        """One file and its rows, or the one row that says why it failed; probabilities of file and tracks are still NaN."""
+        """Score one file; return it with its rows, or one row saying why it failed. File and track probabilities are still NaN."""
         known = self._known(file, video_id)
         try:
             found = faces_in_file(file, self.faces, self.finder, self.threads)
@@ -89,10 +89,10 @@ class FileScorer:
             crops = np.stack([_cut(self.loaded.input_spec, face) for face in detections])
         except MediaError as error:
             return _failed(known, error.status, str(error))
-        except InputError as error:  # such as a picture that is smaller than the detector's window
+        except InputError as error:  # such as a picture smaller than the detector's window
             return _failed(known, ERROR, str(error))
         except Exception as error:
-            # whatever one file does to a decoder must not cost the other files their scores
+            # a decoder failure in one file must not affect the other files
             _log.exception("scoring %s failed", file)
             return _failed(known, ERROR, f"{type(error).__name__}: {error}")
         known |= {name: getattr(found, name) for name in ("kind", "frames", "fps", "width_px", "height_px")}
@@ -102,11 +102,11 @@ class FileScorer:
         return FileScore(**known, tracks=tracks, status=STATUS_OK, reason="", fake_probability=_OPEN), rows
 
     def failed(self, file: Path, video_id: str, reason: str) -> Finished:
-        """The one row of a file that could not be scored for a reason that may lie in this machine."""
+        """The row of a file that could not be scored, possibly because of this machine."""
         return _failed(self._known(file, video_id), ERROR, reason)
 
     def _known(self, file: Path, video_id: str) -> dict[str, Any]:
-        """What is known of a file before it is opened."""
+        """Facts about a file before it is opened."""
         return {"path": file, "video_id": video_id, "kind": media_kind(file) or "", "rule": self.settings.rule}
 
     def _explain_beyond(self, faces: Sequence[TrackedFace]) -> str:
@@ -140,13 +140,13 @@ class FileScorer:
         return rows, tracks
 
     def _track(self, faces: Sequence[TrackedFace], crops: NDArray[np.uint8], values: NDArray[np.float64]) -> TrackScore:
-        # the middle of each of as many stretches of the track
+        # the centre of each of equally many parts of the track
         spec, count = self.loaded.input_spec, min(self.settings.thumbnails, len(faces))
         shown = ((np.arange(count) + 0.5) * len(faces) / max(count, 1)).astype(np.int64)
         if spec.margins is not None or spec.template is not None or spec.alignment == "whole_resized":
             pictures = [resize(crops[i], self.settings.thumbnail_px) for i in shown]  # what the detector sees
         else:
-            seen = "box" if spec.alignment == "whole" else spec.alignment  # all of a picture, not a window of it
+            seen = "box" if spec.alignment == "whole" else spec.alignment  # the whole picture, not a window of it
             look = InputSpec(size_px=self.settings.thumbnail_px, crop_scale=spec.crop_scale, alignment=seen)
             pictures = [_cut(look, faces[i]) for i in shown]
         return TrackScore(
@@ -165,7 +165,7 @@ class FileScorer:
         )
 
     def _artifacts(self, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float64], ...]:
-        """For each crop the boxes `(m, 5)` in which the detector sees artifacts, and their scores."""
+        """For each crop, boxes `(m, 5)` in which the detector sees artifacts, with their scores."""
         network: Any = self.loaded.detector
         if not hasattr(network, "artifact_boxes") or not len(crops):
             return ()
@@ -175,7 +175,7 @@ class FileScorer:
         return tuple(torch.cat([f.boxes, f.scores[:, None]], dim=1).double().cpu().numpy() for f in found)
 
     def _logits(self, crops: NDArray[np.uint8], samples: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Log-odds of fake of each sample: crops `(faces, S, S, 3)`, samples `(n, T)` of indices into them."""
+        """Log-odds of fake for each sample: crops `(faces, S, S, 3)`, samples `(n, T)` of indices into them."""
         loaded, size, out = self.loaded, self.settings.batch_size, [np.empty(0)]
         for start in range(0, len(samples), size):
             images = torch.from_numpy(crops[samples[start : start + size]]).movedim(-1, -3)
@@ -185,7 +185,7 @@ class FileScorer:
 
 
 def forward(detector: nn.Module, spec: InputSpec, name: str, images: torch.Tensor) -> NDArray[np.float64]:
-    """Log-odds of fake of crops, `(B,)`, wherever the detector is."""
+    """Log-odds of fake for crops, `(B,)`, on the detector's device."""
     device = device_of(detector)
     if device.type == "cpu":
         reuse_memory()
@@ -199,7 +199,7 @@ def _cut(spec: InputSpec, face: TrackedFace) -> NDArray[np.uint8]:
 
 
 def _side_px(box: NDArray[np.float64]) -> float:
-    """Side of the square with the area of a box `(4,)`, to a hundredth of a pixel."""
+    """Square root of the area of a box `(4,)`, to a hundredth of a pixel."""
     return round(float(max(box[2] - box[0], 0) * max(box[3] - box[1], 0)) ** 0.5, 2)
 
 
@@ -221,7 +221,7 @@ def _too_short(video_id: str, track: Any, count: int, spec: InputSpec) -> dict[s
 
 
 def _per_face(probabilities: Sequence[float], samples: NDArray[np.int64], faces: int) -> NDArray[np.float64]:
-    """For each face the mean over the samples that hold it; NaN where there is none."""
+    """For each face, the mean over the samples that contain it; NaN if there are none."""
     sums, counts = np.zeros(faces), np.zeros(faces)
     np.add.at(sums, samples, np.asarray(probabilities)[:, None])
     np.add.at(counts, samples, 1)

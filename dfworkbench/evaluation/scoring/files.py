@@ -1,4 +1,4 @@
-"""Score many files: in this process or in workers, with a journal of what is done and the time that is left."""
+"""Score many files, in this process or in workers, with a journal for resuming and a progress bar."""
 
 import dataclasses
 import logging
@@ -15,13 +15,13 @@ _log = logging.getLogger(__name__)
 
 
 def score_files(files: dict[str, Path], scorer: FileScorer, journal: Journal, progress: bool) -> list[Finished]:
-    """Each file and its rows, in the order of `files`, without verdicts, which need all rows.
+    """Score files and return each with its rows, in the order of `files`; verdicts, which need all rows, are not set.
 
     Args:
-        files: By video_id. Those that the journal knows are not scored again.
-        scorer: The detector; its finder is made when it is needed.
-        journal: Gets every file as it is done, but those with an unforeseen error, which are tried again another time.
-        progress: Whether to show a bar.
+        files: Files by video_id. Those in the journal are not scored again.
+        scorer: The detector; its face finder is created on demand.
+        journal: Receives every finished file, except those with an unexpected error, which are retried next time.
+        progress: Whether to show a progress bar.
     """
     done = {video_id: old for video_id, file in files.items() if (old := journal.find(video_id, file)) is not None}
     todo = [(video_id, file) for video_id, file in files.items() if video_id not in done]
@@ -29,7 +29,7 @@ def score_files(files: dict[str, Path], scorer: FileScorer, journal: Journal, pr
         total=len(files), initial=len(done), desc="scoring", unit="file", disable=not progress, leave=False
     ) as bar:
         for video_id, (found, rows) in _score(todo, scorer):
-            if found.status != ERROR:  # which may lie in this machine: tried again
+            if found.status != ERROR:  # possibly caused by this machine: retry next time
                 journal.add(video_id, files[video_id], found, rows)
             done[video_id] = found, rows
             bar.update()
@@ -37,10 +37,10 @@ def score_files(files: dict[str, Path], scorer: FileScorer, journal: Journal, pr
 
 
 def _score(files: Sequence[tuple[str, Path]], scorer: FileScorer) -> Iterator[tuple[str, Finished]]:
-    """Files by video_id, as they are done."""
+    """Yield files by video_id as they are finished."""
     if not files:
         return
-    # imports of Dask, which a single file does not need
+    # imports Dask, which a single file does not need
     from dfworkbench.evaluation.scoring.workers import DetectorNotSharedError, count_workers, score_on_workers
 
     workers = count_workers([file for _, file in files], scorer)

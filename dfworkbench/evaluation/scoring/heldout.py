@@ -1,4 +1,4 @@
-"""Score a split of an extracted data set and keep the table with the run; a note says if it may not be held out."""
+"""Score a split of an extracted data set and store the table with the run; a note warns if it may not be held out."""
 
 from pathlib import Path
 
@@ -24,19 +24,19 @@ def score_split(
     *,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Score every extracted face of a split, and keep the table in the run's folder.
+    """Score every extracted face of a split and store the table in the run's folder.
 
-    `Run.scores` reads the table again. Files without faces stand in it with their status, so that the coverage is known.
+    `Run.scores` reads the table. Files without faces are included with their status, so that the coverage is known.
 
     Args:
-        loaded: The detector, as `load_detector` returns it.
+        loaded: The detector from `load_detector`.
         dataset: An extracted data set.
-        split: "test", unless you know why not.
+        split: Should be "test" unless you have a reason.
         workspace: The workspace of the data set.
-        progress: Whether to show a bar.
+        progress: Whether to show a progress bar.
 
     Returns:
-        The score table. Its column `note` says so where the weights may have been trained on these files.
+        The score table. Its column `note` warns if the weights may have been trained on these files.
 
     Raises:
         TableError: The split is empty.
@@ -52,7 +52,7 @@ def score_split(
 
 
 def _splits_note(loaded: LoadedDetector, dataset: str, workspace: Workspace) -> str:
-    """Warning for a run that was trained on this data set before its splits changed; "" for others."""
+    """Warning for a run trained on this data set before its splits changed; "" for others."""
     splits_hash, seen = DataSet(dataset, workspace).splits_hash, loaded.provenance.get("splits")
     if loaded.trained_on != dataset or not splits_hash or seen in (None, "", splits_hash):
         return ""
@@ -65,20 +65,20 @@ def _splits_note(loaded: LoadedDetector, dataset: str, workspace: Workspace) -> 
 def split_faces(
     dataset: str, videos: pd.DataFrame, spec: InputSpec, workspace: Workspace, *, cache_mb: int = 0
 ) -> FaceDataset:
-    """All extracted faces of these videos' main people; the label of a file is that of its main person, bystanders are real.
+    """All extracted faces of the main people in these videos; a file's label is that of its main person, bystanders are real.
 
     Args:
         dataset: Name of the data set.
         videos: Rows of its video table.
-        spec: What the detector must be fed.
+        spec: Input of the detector.
         workspace: The workspace of the data set.
-        cache_mb: Memory for crops that are read more than once.
+        cache_mb: Memory for crops that are read more than once, in megabytes.
     """
     return DataSet.open(dataset, workspace).samples(spec, videos, cache_mb=cache_mb)
 
 
 def stored_scores(weights: Path, dataset: str, split: str, videos: pd.DataFrame) -> pd.DataFrame | None:
-    """Scores that `score_split` kept, if they are of these very videos with these labels; else None."""
+    """Scores stored by `score_split` if they match these videos and labels; else None."""
     path = score_file(weights, split, dataset)
     if not path.is_file():
         return None

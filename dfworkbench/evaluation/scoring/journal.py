@@ -1,7 +1,7 @@
-"""Finished files of a scoring that goes on, so that a killed one continues: one line of JSON per file, appended as it is done.
+"""Journal of finished files, for resuming an interrupted scoring: one line of JSON per file.
 
-A line bears size and time of its file; the journal's name bears a hash of paths, weights, settings and version. So a changed
-file, other weights or other settings are scored anew. A line that a kill cut short is skipped.
+Each line records size and modification time of its file; the journal's name contains a hash of paths, weights, settings and
+version. A changed file, other weights or other settings are therefore scored again. A truncated line is skipped.
 """
 
 import base64
@@ -33,10 +33,10 @@ Finished = tuple[FileScore, list[dict[str, Any]]]  # a file and its rows of the 
 
 
 class Journal:
-    """Reads what an earlier, interrupted scoring finished, and appends what this one does. A context manager.
+    """Reads the results of an interrupted scoring and appends new ones. A context manager.
 
     Args:
-        path: File of the journal; None keeps nothing.
+        path: The journal file; None: nothing is stored.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -52,14 +52,14 @@ class Journal:
             self._file.close()
 
     def find(self, video_id: str, file: Path) -> Finished | None:
-        """A file that is finished and has not changed since."""
+        """Look up a file that is finished and unchanged since."""
         line = self._lines.get(video_id)
         if line is None or line["stamp"] != _stamp(file):
             return None
         return _unpack(line["file"], file), line["rows"]
 
     def add(self, video_id: str, file: Path, found: FileScore, rows: list[dict[str, Any]]) -> None:
-        """Append a finished file. Where that fails, scoring goes on and says once that nothing is kept."""
+        """Append a finished file. If that fails, scoring continues with a single warning."""
         if self.path is None:
             return
         line = {"video_id": video_id, "stamp": _stamp(file), "file": _pack(found), "rows": rows}
@@ -67,7 +67,7 @@ class Journal:
             if self._file is None:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = self.path.open("ab")
-                self._file.write(b"\n")  # ends a line that was cut short
+                self._file.write(b"\n")  # terminates a truncated line
             self._file.write(json.dumps(line, default=_plain).encode() + b"\n")
             self._file.flush()
         except OSError as error:
@@ -75,29 +75,29 @@ class Journal:
             self.path = None
 
     def remove(self) -> None:
-        """All is done and handed over."""
+        """Delete the journal after all results were returned."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)
 
 
 def journal_path(paths: Sequence[Path], loaded: LoadedDetector, *settings: Settings) -> Path:
-    """Where a scoring of these paths keeps its finished files: the same for the same command, in the workspace."""
+    """Journal file for scoring these paths, in the workspace; the same for the same command."""
     digest = hashlib.sha256(weights_hash(loaded).encode())
-    chosen = [one.model_dump_json(exclude={"workers", "scheduler"}) for one in settings]  # which change no result
+    chosen = [one.model_dump_json(exclude={"workers", "scheduler"}) for one in settings]  # these do not affect results
     for part in (dfworkbench.__version__, *chosen, *(str(path.absolute()) for path in paths)):
         digest.update(b"\0" + part.encode(errors="surrogateescape"))
     return find_workspace().root / "report" / "scores" / ".unfinished" / f"{digest.hexdigest()[:24]}.jsonl"
 
 
 def default_table(paths: Sequence[Path], run: str) -> Path:
-    """Where the command line writes the score table of these paths if it is not told: `report/scores/` of the workspace."""
+    """Default score table of the command line for these paths, in `report/scores/` of the workspace."""
     digest = hashlib.sha256("\0".join(str(path.absolute()) for path in paths).encode(errors="surrogateescape"))
     name = re.sub(r"[^\w.+-]", "_", f"{run}_{paths[0].absolute().name}", flags=re.ASCII)[:80]
     return find_workspace().root / "report" / "scores" / f"{name}_{digest.hexdigest()[:8]}.csv"
 
 
 def weights_hash(loaded: LoadedDetector) -> str:
-    """Hash of a detector as it is in memory: name, input and weights."""
+    """Hash of a detector in memory: name, input and weights."""
     digest = hashlib.blake2b(json.dumps([loaded.name, loaded.input_spec.to_dict()]).encode())
     for name, tensor in sorted(loaded.detector.state_dict().items()):
         digest.update(name.encode())
@@ -115,7 +115,7 @@ def _read_lines(path: Path) -> dict[str, dict[str, Any]]:
         try:
             entry = json.loads(line)
             lines[entry["video_id"]] = entry
-        except (ValueError, KeyError, TypeError):  # cut short by a kill
+        except (ValueError, KeyError, TypeError):  # truncated by a kill
             continue
     return lines
 
@@ -133,7 +133,7 @@ def _plain(value: Any) -> Any:
 
 
 def _pack(file: FileScore) -> dict[str, Any]:
-    """All of a file's score but its path, as plain values."""
+    """A file's score without its path, as plain values."""
     kept = {f.name: getattr(file, f.name) for f in dataclasses.fields(file) if f.name not in ("path", "tracks")}
     return {**kept, "tracks": [_pack_track(track) for track in file.tracks]}
 

@@ -1,4 +1,4 @@
-"""Load the detector of a scoring in the precision of its settings."""
+"""Load a detector for scoring, in the precision of the settings."""
 
 import dataclasses
 from pathlib import Path
@@ -9,7 +9,7 @@ from dfworkbench.runs.checkpoints import LoadedDetector, load_detector
 
 
 def load_for_scoring(checkpoint: Path | str | LoadedDetector, settings: ScoreSettings) -> LoadedDetector:
-    """The detector of a checkpoint in the precision of the settings; one that the caller holds stays as it is."""
+    """Load a checkpoint's detector in the precision of the settings; a detector object passed by the caller is not modified."""
     given = isinstance(checkpoint, LoadedDetector)
     loaded = checkpoint if given else load_detector(checkpoint, settings.device)
     if settings.precision != "bf16-true":

@@ -1,4 +1,4 @@
-"""The media files that the paths of a scoring stand for, and the keys under which they stand in its table."""
+"""Find the media files to score, and their keys (video_id) in the score table."""
 
 import os
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ def as_paths(path: Path | str | Sequence[Path | str]) -> list[Path]:
 
 
 def find_files(path: Path | str | Sequence[Path | str]) -> dict[str, Path]:
-    """The media files that paths stand for, by video_id: the path below the folder that holds them all, and its name."""
+    """Media files by video_id, which is the path below, and including, the folder that contains them all."""
     given = as_paths(path)
     missing = [p for p in given if not p.exists()]
     if missing or not given:
@@ -24,8 +24,8 @@ def find_files(path: Path | str | Sequence[Path | str]) -> dict[str, Path]:
             "Expected a picture, a video or a folder with some: check the path."
         )
     files = [file for p in given for file in (list_media(p) if p.is_dir() else [p])]
-    # absolute but not resolved: two links to one file are two files, and what lies below a link is called as it is there
+    # absolute but not resolved: two links to one file are two files, and files below a link keep the path through the link
     root = Path(os.path.commonpath([os.path.normpath((p if p.is_dir() else p.parent).absolute()) for p in given]))
     names = ((root.name / Path(os.path.relpath(file, root))).as_posix() for file in files)
-    # a file whose name no table can hold is looked for under a readable one, and so gets a row without a score
+    # a file with an unstorable name is searched under a readable one, and so gets a row without a score
     return {readable(name): Path(readable(file)) for name, file in zip(names, files, strict=True)}

@@ -1,4 +1,4 @@
-"""What is said beside scores of a detector about its training data, and how it did on other data sets."""
+"""Note on a detector's training data and its AUC on other data sets, shown beside scores."""
 
 import math
 
@@ -10,11 +10,11 @@ from dfworkbench.runs.layout import scored_sets
 
 
 def origin_note(loaded: LoadedDetector) -> str:
-    """The training data of a detector that was trained here on data that nobody generated, and its AUC on test splits.
+    """Training data of a detector trained here on data that are not generated, and its AUC on test splits.
 
     Returns:
         "Trained on …", the AUC on the test split of that set, and on other sets that `score_split` scored with these weights;
-        "" for detectors that were trained on generated faces, or elsewhere.
+        "" for detectors trained on generated faces, or elsewhere.
     """
     trained = trained_on(loaded.metadata)
     if not trained:
@@ -28,9 +28,9 @@ def origin_note(loaded: LoadedDetector) -> str:
 
 
 def split_figures(loaded: LoadedDetector) -> dict[str, str]:
-    """Data set -> AUC over the files of its test split, "0.912 (1,200 files)", of the score tables that lie with the weights.
+    """Data set -> AUC over the files of its test split, "0.912 (1,200 files)", from score tables stored with the weights.
 
-    A table that cannot be read, or in which a class is missing, is left out.
+    Tables that are unreadable or lack a class are left out.
     """
     # slow to import, and most detectors have no such tables
     from dfworkbench.evaluation.metrics.evaluate import evaluate

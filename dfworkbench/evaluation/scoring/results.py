@@ -1,4 +1,4 @@
-"""What scoring returns: one `Scored` with a `FileScore` per file and a `TrackScore` per person."""
+"""Results of scoring: a `Scored` with a `FileScore` per file and a `TrackScore` per person."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,21 +17,21 @@ from dfworkbench.media.pictures.scored_boxes import draw_boxes
 
 @dataclass(frozen=True, eq=False)
 class TrackScore:
-    """One person's face through one file. All arrays run over the n sampled faces in order of time.
+    """One person's face throughout a file. Arrays cover the n sampled faces in order of time.
 
     Attributes:
-        track: Number of the track, from 0 by first appearance.
+        track: Index of the track, from 0 by first appearance.
         fake_probability: Score of the track by the file's rule; NaN if it is too short for the detector's clips.
         frames: `(n,)` frame indices.
         times: `(n,)` seconds.
-        probabilities: `(n,)` fake probabilities; where a detector reads clips, the mean over the clips that hold the face.
+        probabilities: `(n,)` fake probabilities; for clip detectors, the mean over the clips that contain the face.
         boxes: `(n, 4)` face boxes in pixels of the full frame.
-        thumbnails: `(k, S, S, 3)` uint8 RGB, some of the faces.
-        shown: `(k,)` which faces they are, indices into the other arrays.
-        artifacts: For each thumbnail `(m, 5)`: corners x0, y0, x1, y1 in 0..1 of it, and score in 0..1, of the boxes in which
-            the detector sees artifacts; empty for detectors that say nothing of the kind.
-        shows: What was scored, in one word: "face", "crop" for ready-made ones, or "picture" where pictures are taken whole.
-        doubt: Why the track does not decide the file while there are others (`faces.doubt`); "" if it may.
+        thumbnails: `(k, S, S, 3)` uint8 RGB, a selection of the faces.
+        shown: `(k,)` indices of these faces in the other arrays.
+        artifacts: For each thumbnail, the boxes in which the detector sees artifacts, `(m, 5)`: corners x0, y0, x1, y1 in 0..1
+            of the thumbnail, and score in 0..1; empty for detectors without artifact boxes.
+        shows: What was scored: "face", "crop" for ready-made crops, or "picture" for whole pictures.
+        doubt: Why the track is ignored if the file has others (`faces.doubt`); "" if it counts.
     """
 
     track: int
@@ -50,18 +50,18 @@ class TrackScore:
         return len(self.frames)
 
     def pictures(self) -> list[NDArray[np.uint8]]:
-        """The thumbnails, artifact boxes and their scores drawn in."""
+        """The thumbnails with artifact boxes and their scores."""
         boxes = self.artifacts or [np.empty((0, 5))] * len(self.thumbnails)
         return [draw_boxes(image, found) for image, found in zip(self.thumbnails, boxes, strict=True)]
 
     @property
     def count(self) -> str:
-        """How many faces, or whole pictures, in words."""
+        """Number of faces, or of whole pictures, in words."""
         return f"{len(self)} {self.shows}{'' if len(self) == 1 else 's'}"
 
     @property
     def remark(self) -> str:
-        """The doubt as listings show it; "" if there is none."""
+        """The doubt as shown in listings; "" if there is none."""
         return f"doubtful: {self.doubt}" if self.doubt else ""
 
     @property
@@ -78,26 +78,25 @@ class TrackScore:
 
 @dataclass(frozen=True, eq=False)
 class FileScore:
-    """One picture or video.
+    """Score of one picture or video.
 
     Attributes:
         path: The file.
         video_id: Its key in the score table.
         kind: "image" or "video".
-        status: "ok", or what became of the file (`names.STATUSES`).
+        status: "ok", or why the file has no score (`names.STATUSES`).
         reason: Why it has no score.
-        fake_probability: By `rule`; without score NaN, or what `ScoreSettings.missing` makes such a file count as.
+        fake_probability: By `rule`; without a score NaN, or the value set by `ScoreSettings.missing`.
         rule: Name in `aggregate.RULES`.
         tracks: One per person.
-        caveat: Disclaimer beside the number, see `datasets.domain`, or "".
-        frames: Frames in the file.
+        caveat: Disclaimer for the score, see `datasets.domain`, or "".
+        frames: Number of frames in the file.
         fps: Frames per second; NaN for a picture.
         width_px: Width of a frame.
         height_px: Height of a frame.
         notice: Remarks about the file itself (`FileFaces.notice`).
-        name: What it is called in listings: the end of its video_id that tells it from the files scored with it; empty for
-            the name of the file.
-        authors: The number by the rule of the authors of imported weights; None where none is on record.
+        name: Name in listings: the end of its video_id that distinguishes it from the other files; empty: the file name.
+        authors: Score by the rule of the authors of imported weights; None if not on record.
     """
 
     path: Path
@@ -119,12 +118,12 @@ class FileScore:
 
     @property
     def title(self) -> str:
-        """What listings call it."""
+        """Name in listings."""
         return self.name or self.path.name
 
     @property
     def doubt(self) -> str:
-        """What doubtful tracks mean for the file's number, in a sentence; "" if there are none."""
+        """How doubtful tracks affect the file's score, in a sentence; "" if there are none."""
         doubtful = [track for track in self.tracks if track.doubt and not np.isnan(track.fake_probability)]
         if not doubtful or not self.ok:
             return ""
@@ -136,7 +135,7 @@ class FileScore:
 
     @property
     def note(self) -> str:
-        """Everything that is said beside the number: doubt and caveat."""
+        """Everything to show beside the score: doubt and caveat."""
         return " ".join(filter(None, [self.doubt, self.caveat]))
 
     @property
@@ -151,12 +150,12 @@ class FileScore:
 
     @property
     def without_score(self) -> str:
-        """What became of a file without score, and what it counts as in a benchmark."""
+        """Why a file has no score, and what it counts as in a benchmark."""
         counted = "" if np.isnan(self.fake_probability) else f"; counted as fake probability {self.fake_probability:g}"
         return f"no score ({self.status}){counted}"
 
     def describe(self) -> str:
-        """Kind, size and number of people in words, or that it was taken whole."""
+        """Kind, size and number of people in words, or that it was scored as a whole picture."""
         tracks = f"{len(self.tracks)} {'track' if len(self.tracks) == 1 else 'tracks'}"
         shows = {track.shows for track in self.tracks}
         people = "whole" if "picture" in shows else "taken as a face crop" if "crop" in shows else tracks
@@ -181,12 +180,12 @@ class FileScore:
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """Everything that one call of `score` found.
+    """Result of one call of `score`.
 
     Attributes:
         files: One per file, in order of path.
-        table: Score table (`tables.SCORES`): one row per face or clip, one per file or track without score.
-        detector: Name of the run, or of the weight file, that scored.
+        table: Score table (`tables.SCORES`): one row per face or clip, one per file or track without a score.
+        detector: Name of the run or weight file that scored.
     """
 
     files: list[FileScore]
@@ -206,7 +205,7 @@ class Scored:
     def summary(self) -> pd.DataFrame:
         """One row per file: video_id, kind, status, fake_probability, tracks, doubtful (of these), faces, reason (or notice).
 
-        Where the weights' authors have a rule of their own, `authors_probability` is the number by theirs.
+        If the authors of the weights have their own rule, `authors_probability` is the score by it.
         """
         columns = ["video_id", "kind", "status", "fake_probability", "tracks", "doubtful", "faces", "reason"]
         rows = [
@@ -234,7 +233,7 @@ class Scored:
 
 
 def distinct_names(video_ids: Sequence[str]) -> dict[str, str]:
-    """Of each path the shortest end that no other one has: "x.mp4", or "a/x.mp4" and "b/x.mp4"."""
+    """Shortest unique end of each path: "x.mp4", or "a/x.mp4" and "b/x.mp4"."""
     parts = {video_id: video_id.split("/") for video_id in video_ids}
     names, open_ = {}, list(parts)
     for depth in range(1, max(map(len, parts.values()), default=0) + 1):
@@ -246,7 +245,7 @@ def distinct_names(video_ids: Sequence[str]) -> dict[str, str]:
 
 
 def probability_text(probability: float) -> str:
-    """A fake probability in words that need no colour."""
+    """A fake probability in words, readable without colour."""
     return "no score" if np.isnan(probability) else f"fake probability {probability:.2f}"
 
 

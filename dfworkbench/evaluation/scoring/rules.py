@@ -1,15 +1,15 @@
-"""Rules by which the scores of many faces become one number: over the frames of a track, and over the people of a file.
+"""Aggregation rules: combine face scores over the frames of a track and over the people of a file.
 
-Rules of other authors, beside our own:
+Rules of other authors, besides our own:
 
-* the mean over frames of the largest face (most of them; their face finder returns one face per frame);
+* the mean over frames of the largest face (most authors, whose face finder returns one face per frame);
 * the sigmoid of the mean logit (N. Bonettini et al., "Video face manipulation detection through ensemble of CNNs", ICPR 2020);
 * the confident mean (S. Seferbekov, first place of the Deepfake Detection Challenge, github.com/selimsef/dfdc_deepfake_challenge):
-  all faces of all frames in one list, see `confident_mean`;
+  over all faces of all frames, see `confident_mean`;
 * the frame maximum (K. Shiohara and T. Yamasaki, "Detecting deepfakes with self-blended images", CVPR 2022): in each frame the
   maximum over all faces of at least half the area of the largest one, then the mean over frames.
 
-Differences: our face finder and our tracks are not theirs, and rows of doubtful tracks are left out before any rule is applied.
+Differences: face finder and tracks are ours, not theirs, and rows of doubtful tracks are left out before applying any rule.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from scipy.special import expit, logit
 
 from dfworkbench.core.errors import TableError
 
-#: Rule -> what it does, in words for reports.
+#: Rule -> description for reports.
 RULES = {
     "max_track_mean": "maximum over tracks of the mean over frames",
     "mean": "mean over all faces",
@@ -43,14 +43,14 @@ Rule = Literal[
 ]  # fmt: skip
 DEFAULT_RULE: Rule = "max_track_mean"
 
-#: Column of score tables: side in pixels of the square with the area of the face box; NaN, or no column, where it is not known.
+#: Column of score tables: square root of the face box area in pixels; NaN, or no column, if unknown.
 FACE_PX = "face_px"
 
-#: Policy for missing scores -> fake probability that a file or row without score gets; None takes it out.
+#: Policy for missing scores -> fake probability of a file or row without a score; None drops it.
 MISSING = {"drop": None, "as_chance": 0.5, "as_real": 0.0, "as_fake": 1.0}
 Missing = Literal["drop", "as_chance", "as_real", "as_fake"]
 
-#: (rule over people, rule over frames) -> the rule of a file that both make.
+#: (rule over people, rule over frames) -> the combined rule of a file.
 _MADE_OF: dict[tuple[str, str], Rule] = {
     ("tracks", "mean"): "max_track_mean",
     ("tracks", "mean_logit"): "max_track_mean_logit",
@@ -65,11 +65,11 @@ _MADE_OF: dict[tuple[str, str], Rule] = {
 }
 _PARTS = {rule: parts for parts, rule in _MADE_OF.items()}
 _MOST_FACES = 127  # of the list of the confident rule
-_HALF = 0.5 - 1e-9  # of an area that was rounded on its way through a square root
+_HALF = 0.5 - 1e-9  # of an area, tolerating rounding by a square root
 
 
 def made_of(people: str, frames: str) -> Rule | None:
-    """The rule of a file that a rule over people and a rule over frames make together; None if nobody uses that pair.
+    """The file rule for a rule over people and a rule over frames; None if the combination is not supported.
 
     Args:
         people: "tracks" (maximum over people), "largest" (the largest face of each frame), "all" (all faces in one list) or
@@ -80,7 +80,7 @@ def made_of(people: str, frames: str) -> Rule | None:
 
 
 def confident_mean(probabilities: NDArray[np.float64] | pd.Series, sure: float = 0.8) -> float:
-    """Mean of the confident scores where they agree, else of all.
+    """Mean of the confident scores if they agree, else of all.
 
     With n scores: if more than n // 2.5 and more than 11 lie above `sure`, the mean of those; else, if more than 0.9 n lie
     below `1 - sure`, the mean of those; else the mean of all.
@@ -93,15 +93,15 @@ def confident_mean(probabilities: NDArray[np.float64] | pd.Series, sure: float =
 
 
 def scores_by_rule(rows: pd.DataFrame, keys: Sequence[str], rule: str) -> pd.Series:
-    """One number per file or track.
+    """Aggregate rows to one score per file or track.
 
     Args:
-        rows: Rows of a score table, each with a score.
+        rows: Rows of a score table, all with a score.
         keys: `["video_id"]`, or `["video_id", "track"]`.
         rule: Name in `RULES`.
 
     Raises:
-        TableError: The rule needs the sizes of faces, and the table does not have them.
+        TableError: The rule needs face sizes, which the table lacks.
     """
     keys = list(keys)
     if rule in ("max_frame", "top_quarter"):
@@ -135,7 +135,7 @@ def _over_frames(rows: pd.DataFrame, keys: list[str], rule: str) -> pd.Series:
 
 
 def _log_odds(rows: pd.DataFrame) -> NDArray[np.float64]:
-    """The rows' logits where they belong to their probabilities; those of calibrated or foreign tables may not."""
+    """The rows' logits if consistent with the probabilities, which they may not be in calibrated or foreign tables."""
     p = rows["fake_probability"].to_numpy(np.float64)
     edge = np.finfo(np.float64).eps
     own = logit(np.clip(p, edge, 1 - edge))
@@ -146,7 +146,7 @@ def _log_odds(rows: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def _one_per_frame(rows: pd.DataFrame, keys: list[str], people: str, rule: str) -> pd.DataFrame:
-    """The largest face of each frame; or, for the frame maximum, the highest score among its large faces."""
+    """One row per frame: the largest face or, for the frame maximum, the highest score among large faces."""
     frame = [*keys, "frame"]
     if not rows.duplicated(frame).any():
         return rows

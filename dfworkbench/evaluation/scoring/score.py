@@ -1,8 +1,8 @@
-"""Scoring: from a picture, a video or a folder to one fake probability per person and per file.
+"""`score`: pictures, videos or folders to one fake probability per person and per file.
 
-A face goes from the frame to the detector exactly as in training: `faces_in_file` -> face tile -> `cut_for` by the
-checkpoint's InputSpec -> `prepare`. For a detector of whole pictures, or with `settings.whole` or `settings.crops`, no face is
-looked for: the picture goes the same way.
+A face is processed exactly as in training: `faces_in_file` -> face tile -> `cut_for` by the checkpoint's InputSpec ->
+`prepare`. For detectors of whole pictures, or with `settings.whole` or `settings.crops`, no faces are searched for, and the
+picture itself takes the same path.
 """
 
 import dataclasses
@@ -49,27 +49,28 @@ def score(
     table: Path | str | None = None,
     progress: bool = True,
 ) -> Scored:
-    """Score every face of a picture, a video, a folder, or a list of these; or, if that is what the detector takes, the pictures.
+    """Score every face (or whole picture, depending on the detector) of a picture, a video, a folder, or a list of these.
 
     Many files are scored in several processes, or by the workers of a Dask scheduler (`workers`, `scheduler` of the settings).
-    A scoring of several files that was stopped continues when it is called again: finished files are kept below
-    `report/scores/.unfinished/` of the workspace until the result is returned (`evaluation.scoring.journal`).
+    An interrupted scoring of several files resumes when called again: finished files are stored in `report/scores/.unfinished/`
+    of the workspace until the result is returned (`evaluation.scoring.journal`).
 
     Args:
-        path: A folder is searched for pictures and videos, also below.
-        checkpoint: A weight file, a run folder, the name of a run in the workspace, or a detector that is loaded already.
-        settings: How faces are found and summed up.
-        table: Where to write the score table too, .csv or .parquet; that it can be written is tried before the work.
-        progress: Whether to show a bar with the time that is left.
+        path: Files or folders; folders are searched recursively.
+        checkpoint: A weight file, a run folder, the name of a run in the workspace, or a loaded detector.
+        settings: How faces are found and scores aggregated.
+        table: Also write the score table to this .csv or .parquet file; checked for writability before the work starts.
+        progress: Whether to show a progress bar with the remaining time.
 
     Returns:
-        A file that cannot be read, or shows no face, has a status and a reason and no score; the others are not affected.
+        The scores. An unreadable file, or one without a face, has a status and a reason instead of a score; other files are not
+        affected.
 
     Raises:
         DataNotFoundError: A path does not exist, or a folder holds neither pictures nor videos.
         CheckpointError: The checkpoint cannot be used.
-        InputError: It is an encoder of identity, needs landmarks and `settings.crops` says that there are none, or cannot compute
-            in the precision of the settings.
+        InputError: It is an identity encoder, needs landmarks although `settings.crops` is set, or does not support the
+            precision of the settings.
         OutputError: The table cannot be written.
     """
     settings = settings or ScoreSettings()
@@ -98,17 +99,16 @@ def score(
 def score_to_table(
     paths: Sequence[Path], checkpoint: str, settings: ScoreSettings, table: Path | None = None
 ) -> tuple[Scored, Path | None]:
-    """`score` for a command line: without thumbnails, and several files always leave a table.
+    """`score` for the command line: no thumbnails, and always a table for several files.
 
     Args:
         paths: As `path` of `score`.
         checkpoint: As in `score`.
         settings: As in `score`.
-        table: Where to write the score table; None takes `report/scores/` of the workspace for several files, and writes none
-            for one.
+        table: Where to write the score table; None: `report/scores/` of the workspace for several files, no table for one.
 
     Returns:
-        The result, and where its table was written.
+        The result, and the path of its table.
     """
     several = len(find_files(paths)) > 1
     loaded = load_for_scoring(checkpoint, settings)
@@ -118,9 +118,9 @@ def score_to_table(
 
 
 def _with_verdicts(files: list[FileScore], table: pd.DataFrame, elsewhere: str, note: str) -> list[FileScore]:
-    """The files with the probabilities of files and tracks, and names that tell them apart.
+    """Set probabilities of files and tracks, and unique names.
 
-    `note` stands beside every number, `elsewhere` beside those of footage that is not generated.
+    `note` accompanies every score, `elsewhere` those of footage that is not generated.
     """
     rule = files[0].rule
     videos = to_level(table, "video", rule).set_index("video_id")
@@ -142,7 +142,7 @@ def _with_verdicts(files: list[FileScore], table: pd.DataFrame, elsewhere: str, 
 def _beside(
     files: list[FileScore], table: pd.DataFrame, loaded: LoadedDetector, settings: ScoreSettings
 ) -> list[FileScore]:
-    """The files with the number of their authors' rule, and what a file without score counts as."""
+    """Add the scores by the authors' rule, and what a file without a score counts as."""
     counts, rule = MISSING[settings.missing], authors_rule(loaded.metadata)
     theirs = rule.scores(table, settings.frames, benchmark=counts is not None) if rule else {}
     out = [dataclasses.replace(file, authors=theirs.get(file.video_id)) for file in files]
@@ -161,7 +161,7 @@ def _require_landmarks(loaded: LoadedDetector, settings: ScoreSettings) -> None:
 
 
 def require_detector(network: Any, name: str) -> None:
-    """Raise `InputError` for an encoder of identity, which cannot score."""
+    """Raise `InputError` for an identity encoder, which cannot score."""
     if not detector_trait(network, "scores_fakes"):
         raise InputError(
             f"scoring with {name}: it names people and cannot tell real from fake. Choose the run of a detector; what an encoder "
@@ -178,12 +178,12 @@ def score_rows(
     device: str | torch.device | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Score every sample of an extracted data set, for metrics on held-out files.
+    """Score every sample of an extracted data set, for evaluation on held-out files.
 
     Args:
-        detector: Loaded, or a module with `input_spec`.
+        detector: A loaded detector, or a module with `input_spec`.
         dataset: Its `spec` must be the detector's.
-        videos: Video table; its files without a sample get a row with their status, so that coverage is known.
+        videos: Video table; files without a sample get a row with their status, so that coverage is known.
         batch_size: Samples per forward pass.
         device: Where to move the detector; None leaves it where it is.
         progress: Whether to show a bar.
@@ -221,6 +221,6 @@ def _without_sample(videos: pd.DataFrame | None, dataset: FaceDataset) -> pd.Dat
     lost = videos[~videos["video_id"].isin(dataset.rows["video_id"])]
     columns = ["video_id", "dataset", "split", "forgery", "group", "label", "status", "reason"]
     rows = lost[columns].assign(row_id=lost["video_id"])
-    unexplained = rows["status"].isin(["", STATUS_OK])  # it has faces, but none made a sample
+    unexplained = rows["status"].isin(["", STATUS_OK])  # it has faces, but no samples
     rows.loc[unexplained, ["status", "reason"]] = ["missing", "no sample: its tracks are too short, or were left out"]
     return SCORES.complete(rows) if len(rows) else SCORES.empty()

@@ -1,4 +1,4 @@
-"""Scores of several detectors on the same files in one table: a row per file and person, a column per detector and rule."""
+"""Side-by-side table of several detectors on the same files: a row per file and person, a column per detector and rule."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from dfworkbench.core.html import html_table, note_html, wrap
 from dfworkbench.evaluation.scoring.aggregate import RULES
 from dfworkbench.evaluation.scoring.results import FileScore, Scored, TrackScore, distinct_names
 
-_SAME_FACE = 0.4  # least mean overlap (IoU) of two tracks of one person, found by different searches
+_SAME_FACE = 0.4  # minimum mean overlap (IoU) of two tracks of one person from different face searches
 _AUTHORS = "authors' rule"
 
 
@@ -23,10 +23,9 @@ class SideBySide:
 
     Attributes:
         table: `video_id`, `who` ("" for the file, else a person's track or "whole picture"), and for each detector a column of
-            fake probabilities; a second one, "<detector>, authors' rule", where its authors have a rule of their own. NaN
-            where there is no score.
-        rules: One sentence per rule that was applied.
-        notes: What is said beside the scores, with the detectors' names.
+            fake probabilities; a second one, "<detector>, authors' rule", if its authors have their own rule. NaN for no score.
+        rules: One sentence per applied rule.
+        notes: Notes on the scores, with the detectors' names.
         failures: (video_id, column) -> why there is no score, in a few words.
     """
 
@@ -36,7 +35,7 @@ class SideBySide:
     failures: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def texts(self) -> pd.DataFrame:
-        """The table as it is shown: short names of files, people below theirs, probabilities with two digits."""
+        """The table as text: short file names, people below their file, probabilities with two digits."""
         names = distinct_names(list(dict.fromkeys(self.table["video_id"])))
         detectors = list(self.table.columns[2:])
         rows = []
@@ -71,12 +70,12 @@ class SideBySide:
 
 
 def side_by_side(scored: Sequence[Scored]) -> SideBySide:
-    """Put the scores of several detectors on the same files side by side.
+    """Combine the scores of several detectors on the same files into one table.
 
-    People are matched between detectors by their boxes, because detectors may need faces to be found differently.
+    People are matched between detectors by their boxes, because detectors may need different face searches.
 
     Args:
-        scored: What `score` returned for each detector, in the order of the columns.
+        scored: Results of `score`, one per detector, in column order.
 
     Raises:
         InputError: There is nothing to show.
@@ -118,7 +117,7 @@ def _why(file: FileScore | None) -> str:
 
 
 def _people(found: Sequence[FileScore | None]) -> list[list[TrackScore | None]]:
-    """Per person the track of each detector, or None; people in the order in which they are found first."""
+    """Tracks per person, one per detector or None; people in order of first occurrence."""
     people: list[list[TrackScore | None]] = []
     for place, file in enumerate(found):
         free = list(people)
@@ -133,7 +132,7 @@ def _people(found: Sequence[FileScore | None]) -> list[list[TrackScore | None]]:
 
 
 def _overlap(one: TrackScore, other: TrackScore) -> float:
-    """Mean overlap (IoU) of the boxes in the frames of both tracks; 0 where they share none or show different things."""
+    """Mean overlap (IoU) of the boxes in shared frames; 0 if there are none or the tracks show different things."""
     if one.shows != other.shows:
         return 0.0
     _, here, there = np.intersect1d(one.frames, other.frames, return_indices=True)
@@ -155,7 +154,7 @@ def _called(people: Sequence[TrackScore | None]) -> str:
 
 
 def _rules(names: Sequence[str], scored: Sequence[Scored]) -> tuple[str, ...]:
-    """Our rule once if all share it, and each authors' rule."""
+    """Our rule, once if all share it, and each authors' rule."""
     own = {name: RULES[one[0].rule] for name, one in _zip(names, scored) if len(one)}
     same = len(set(own.values())) == 1
     lines = [f"score of a file: {words}" if same else f"{name}: {words}" for name, words in own.items()]
@@ -165,7 +164,7 @@ def _rules(names: Sequence[str], scored: Sequence[Scored]) -> tuple[str, ...]:
 
 
 def _notes(names: Sequence[str], scored: Sequence[Scored]) -> tuple[str, ...]:
-    """Each note once, behind the names of the detectors whose scores it concerns."""
+    """Each note once, prefixed with the names of its detectors."""
     by_text: dict[str, dict[str, None]] = {}
     for name, one in _zip(names, scored):
         for file in one:
@@ -175,7 +174,7 @@ def _notes(names: Sequence[str], scored: Sequence[Scored]) -> tuple[str, ...]:
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
-    """Names of which a repeated one gets a number."""
+    """Unique names: repeated ones get a number."""
     seen: Counter[str] = Counter()
     out = []
     for name in names:
@@ -185,7 +184,7 @@ def _distinct(names: Sequence[str]) -> list[str]:
 
 
 def _wrapped_heads(heads: Sequence[str]) -> list[list[str]]:
-    """Heads on two lines: the detector, and below it the rule where it is the authors'."""
+    """Two-line headings: the detector, and below it the rule if it is the authors'."""
     parts = [head.partition(", ") for head in heads]
     return (
         [[first for first, _, _ in parts], [last for _, _, last in parts]] if any(p[2] for p in parts) else [[*heads]]

@@ -1,4 +1,4 @@
-"""Scoring of files in worker processes, see `core.dask_workers`: each loads the detector once and computes with one thread."""
+"""Score files in worker processes (`core.dask_workers`); each loads the detector once and uses one thread."""
 
 import dataclasses
 import logging
@@ -21,30 +21,30 @@ from dfworkbench.models.modes import device_of
 from dfworkbench.runs.checkpoints import LoadedDetector
 
 _log = logging.getLogger(__name__)
-#: Seconds until worker processes have started, and that one core takes for a frame of a video and for a picture, where faces are
-#: looked for, and for ready-made ones. Rough, because they only decide whether worker processes save time.
+#: Seconds to start worker processes, and seconds per core for a video frame and a picture with face search, and for ready-made
+#: crops. Rough, because they only decide whether worker processes save time.
 _START_S, _FRAME_S, _PICTURE_S, _READY_S = 8.0, 0.03, 0.15, 0.01
-#: Memory of a worker beside the weights of its detector: torch, decoded frames, faces.
+#: Memory of a worker besides its detector's weights: torch, decoded frames, faces.
 _WORKER_BYTES = 700_000_000
 _LOST = "its worker process died twice while scoring it (out of memory, or a fault in a decoder)"
 _scorers: dict[str, FileScorer] = {}
 
 
 class DetectorNotSharedError(Exception):
-    """Worker processes cannot load the detector of the process that started them; the message says why."""
+    """Worker processes cannot load the parent process's detector; the message says why."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker must know to score one file.
+    """What a worker needs to score one file.
 
     Attributes:
         video_id: Key of the file.
         file: The file.
         weights: The detector's weight file.
-        digest: `weights_hash` that its detector must have.
-        settings: How faces are found and shown.
-        faces: The same as it is fitted to the detector.
+        digest: Expected `weights_hash` of its detector.
+        settings: How faces are found and displayed.
+        faces: Face settings adapted to the detector.
     """
 
     video_id: str
@@ -57,16 +57,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Unloadable:
-    """Why a worker cannot have the detector."""
+    """Reason why a worker cannot load the detector."""
 
     reason: str
 
 
 def count_workers(files: Sequence[Path], scorer: FileScorer) -> int:
-    """How many processes are started for these files; 0 where they are scored in this one.
+    """Number of worker processes for these files; 0 to score in this process.
 
-    With `settings.workers` = 0, processes are started where they save time: for many files, on a CPU with several cores. Each
-    of them has the detector in memory, so there are no more than fit.
+    With `settings.workers` = 0, processes are started if they save time: for many files, on a CPU with several cores. Each
+    holds the detector in memory, which limits their number.
     """
     settings = scorer.settings
     if len(files) < 2 or settings.workers == 1:
@@ -84,23 +84,23 @@ def count_workers(files: Sequence[Path], scorer: FileScorer) -> int:
 def score_on_workers(
     files: Sequence[tuple[str, Path]], scorer: FileScorer, workers: int
 ) -> Iterator[tuple[str, Finished]]:
-    """Score files in worker processes: those of `scorer.settings.scheduler`, or on this machine.
+    """Score files in worker processes, of `scorer.settings.scheduler` or on this machine.
 
     Args:
         files: By video_id and path.
         scorer: Its finder is not used.
-        workers: Processes on this machine, where no scheduler is named.
+        workers: Processes on this machine, if no scheduler is given.
 
     Yields:
-        The video_id of a file, with the file and its rows, in whatever order they finish. A file whose worker died twice has
-        the status "error". All are bit for bit those of one process with one thread. torch sums in another order with several
-        threads, by which boxes differ in the last bit of float32 (1.5e-5 px); scores then differ only where that moves a crop.
+        The video_id of a file, with the file and its rows, as they finish. A file whose worker died twice has the status
+        "error". Results equal those of one process with one thread bit for bit. With several threads, torch sums in another
+        order, so boxes differ in the last bit of float32 (1.5e-5 px); scores then differ only if that moves a crop.
 
     Raises:
-        DetectorNotSharedError: Workers on this machine cannot load the detector: it was changed in memory, or built by a
-            function that only this program knows.
-        CheckpointError: Those of the scheduler cannot.
-        ParameterError: The address of the scheduler is refused.
+        DetectorNotSharedError: Workers on this machine cannot load the detector: it was changed in memory, or is built by a
+            function defined only in this program.
+        CheckpointError: Workers of the scheduler cannot load it.
+        ParameterError: The scheduler's address is refused.
         WorkbenchError: The scheduler cannot be reached, or has no workers.
     """
     settings, loaded = scorer.settings, scorer.loaded
@@ -122,7 +122,7 @@ def score_on_workers(
 
 
 def score_alone(job: Job) -> Finished | Unloadable:
-    """Score one file with one thread: the processes share the cores among themselves. Runs in a worker."""
+    """Score one file with one thread, because the processes share the cores. Runs in a worker."""
     import cv2
     import torch
 
@@ -136,10 +136,10 @@ def score_alone(job: Job) -> Finished | Unloadable:
 
 
 def _scorer(job: Job) -> FileScorer:
-    """The detector and face finder of a job, kept for the next ones of the same scoring."""
+    """The detector and face finder of a job, cached for later jobs of the same scoring."""
     key = f"{job.digest} {job.settings.model_dump_json()} {job.faces.model_dump_json()}"
     if key not in _scorers:
-        _scorers.clear()  # a worker that somebody else started lives on, and needs no more than one detector
+        _scorers.clear()  # a worker started by somebody else lives on, and should hold only one detector
         loaded = load_for_scoring(job.weights, job.settings)
         if weights_hash(loaded) != job.digest:
             raise CheckpointError(
@@ -161,23 +161,23 @@ def _not_shared(reason: str, loaded: LoadedDetector, scheduler: str) -> Exceptio
 
 
 def _seconds(file: Path, scorer: FileScorer) -> float:
-    """About how long one core takes for a file."""
+    """Estimated seconds of one core for a file."""
     video = media_kind(file) == "video"
     each_s = _READY_S if not scorer.faces.finds_faces else _FRAME_S if video else _PICTURE_S
     return each_s * (scorer.settings.frames if video else 1)
 
 
 def _fitting(loaded: LoadedDetector) -> int:
-    """Workers whose detectors fit into the memory of this machine, or of its container."""
+    """Number of workers whose detectors fit into the memory of this machine or its container."""
     from distributed.system import MEMORY_LIMIT
 
     weights = sum(tensor.nbytes for tensor in loaded.detector.state_dict().values())
-    return int(MEMORY_LIMIT * 0.8 // (_WORKER_BYTES + 2 * weights))  # twice: while it is loaded and hashed
+    return int(MEMORY_LIMIT * 0.8 // (_WORKER_BYTES + 2 * weights))  # twice, while it is loaded and hashed
 
 
 def _may_start_processes() -> bool:
-    """Whether processes can be started: each imports the main module of this program again, and so runs a plain script."""
-    if multiprocessing.current_process().daemon:  # which may not have children
+    """Whether processes can be started: each imports this program's main module again, which would run a plain script."""
+    if multiprocessing.current_process().daemon:  # daemons may not have children
         return False
     file = getattr(sys.modules.get("__main__"), "__file__", None)
     if file is None or not Path(file).is_file():  # a notebook, or an interactive Python

@@ -1,1 +1,1 @@
-"""What is computed: the LR system, its validation, and whether the reference set applies. No files, no torch."""
+"""Statistics of a case: the LR system, its validation, and applicability of the reference set. No files, no torch."""

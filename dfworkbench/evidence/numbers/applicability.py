@@ -1,18 +1,18 @@
-"""Applicability: is a face unlike the reference set? One conformal p over all measured quantities, for R7 and S6.
+"""Applicability of the reference set: one conformal p-value over all measured quantities of a face, for R7 and S6.
 
-Per class, each reference person is one point, the track with the person's median score. How odd a face is in a number: |value -
-median| / (1.4826 MAD); in a vector: Mahalanobis distance over the square root of its dimensions (Ledoit and Wolf 2004). Reference
-people are measured against the others. The test statistic is the largest, over the quantities, of the log oddness over the
-median oddness of reference people, in units of the log of their 90 % quantile over that median: without this scaling heavy tails
-of single numbers would hide the features. Its conformal p (V. Vovk et al., Algorithmic Learning in a Random World, 2005) is at or
-under 1 / (people + 1) for one fitting face in people + 1, which is what one combined test costs; a test for each quantity would
-refuse a third in vain.
+Per class, each reference person is one point, the track with the person's median score. Oddness of a face in a scalar: |value -
+median| / (1.4826 MAD); in a vector: Mahalanobis distance over the square root of its dimensions (Ledoit and Wolf 2004).
+Reference people are measured against each other. The test statistic is the largest, over the quantities, of the log oddness
+over the median oddness of reference people, in units of the log of their 90 % quantile over that median: without this scaling,
+heavy tails of single scalars would hide the features. Its conformal p-value (V. Vovk et al., Algorithmic Learning in a Random
+World, 2005) is at or below 1 / (people + 1) for one fitting face in people + 1, the price of one combined test; separate tests
+for each quantity would wrongly refuse a third.
 
-With 10, 20 and 50 people 8, 4 and 1 % of simulated fitting faces are refused, 23, 10 and 4 % of those that are off by one standard
-deviation in every vector, and at least 95 % of those off by three (`benchmarks/case_file.py`).
+With 10, 20 and 50 people, 8, 4 and 1 % of simulated fitting faces are refused, 23, 10 and 4 % of those that deviate by one
+standard deviation in every vector, and at least 95 % of those that deviate by three (`benchmarks/case_file.py`).
 
-A face needs to fit one class, because a manipulated face need not look like a genuine one. With few people the test is weak: it
-shows no sign that a face is unlike the reference set, never that it is like it.
+A face needs to fit one class, because a manipulated face need not look like a genuine one. With few people the test is weak:
+passing it means that no difference from the reference set was found, never that the face is like it.
 """
 
 from collections.abc import Collection, Sequence
@@ -37,22 +37,22 @@ from dfworkbench.evidence.numbers.oddness import (
 from dfworkbench.evidence.rules.refusals import r7_limit
 from dfworkbench.evidence.rules.reservations import unusual_quantities
 
-FAR = 2.0  # factor to the nearest reference file, in a number that is the same in most of them
+FAR = 2.0  # factor to the nearest reference file, in a scalar that is constant in most of them
 PEOPLE_PER_DIMENSION = 5
 
 
 @dataclass(frozen=True)
 class Applicable:
-    """How a face compares with the reference set; facts for R7 and S6.
+    """Comparison of a face with the reference set; facts for R7 and S6.
 
     Attributes:
-        p: Conformal p of all quantities together, of the class that the face fits better; NaN where nothing could be compared.
-        people: Reference people of that class.
+        p: Conformal p-value of all quantities combined, for the class that the face fits better; NaN if nothing could be compared.
+        people: Number of reference people of that class.
         label: That class.
-        quantities: One by one, for information.
-        far: Quantities that are the same in most reference files and differ here from all by a factor of 2 or more.
-        odd: Categories that do not occur in the reference set, quantities that are the same in most reference files and differ here
-            from all, and quantities with a p at or under 0.05, which takes 19 people or more.
+        quantities: Results for single quantities, for information.
+        far: Quantities that are constant in most reference files and here differ from all of them by a factor of 2 or more.
+        odd: Categories that do not occur in the reference set, quantities that are constant in most reference files and here
+            differ from all of them, and quantities with a p-value at or below 0.05, which takes 19 people or more.
     """
 
     p: float
@@ -66,9 +66,9 @@ class Applicable:
 @dataclass(frozen=True)
 class _Class:
     label: int
-    rows: NDArray[np.int64]  # of the table, one per person
+    rows: NDArray[np.int64]  # rows of the table, one per person
     fits: dict[str, Numbers | Vectors]
-    scaled: dict[str, Floats]  # oddness of each person on the common scale, of quantities that vary
+    scaled: dict[str, Floats]  # oddness of each person on the common scale, for quantities that vary
 
     @property
     def people(self) -> int:
@@ -77,7 +77,7 @@ class _Class:
 
 @dataclass(frozen=True)
 class Applicability:
-    """Reference people, measured; make it with `fit_applicability`.
+    """Measured reference people; created by `fit_applicability`.
 
     Attributes:
         classes: The genuine and the manipulated class.
@@ -95,22 +95,22 @@ class Applicability:
         """Compare a face with the reference people.
 
         Args:
-            face: A value for every column, such as a row of a table; NaN, "" or an empty vector where it was not measured.
+            face: A value for every column, such as a row of a table; NaN, "" or an empty vector if not measured.
         """
         found = [self._against(one, face) for one in self.classes]
         return max(found, key=lambda one: (not _refused(one), one.p / r7_limit(one.people)))
 
     def nearest(self, vector: ArrayLike, name: str = "detector features", count: int = 3) -> list[tuple[int, float]]:
-        """Reference people who are nearest to a face in one of the vectors.
+        """Reference people nearest to a face in one of the vectors.
 
         Args:
-            vector: Of the face.
+            vector: Vector of the face.
             name: Column of the vector.
-            count: How many of both classes together.
+            count: How many, from both classes together.
 
         Returns:
-            Row of the reference table, by position, and Mahalanobis distance in the space of its class; the nearest first. Empty
-            where the vector is not compared.
+            Row position in the reference table and Mahalanobis distance in the space of its class; nearest first. Empty if the
+            vector is not compared.
         """
         found = []
         for one in self.classes:
@@ -156,16 +156,16 @@ def fit_applicability(
     categories: Sequence[str],
     reduced: Collection[str] = ("detector features",),
 ) -> Applicability:
-    """Measure how odd the people of a reference set are.
+    """Measure the oddness of the people in a reference set.
 
-    A quantity that is missing for a reference person, or for the face, is not compared.
+    Quantities missing for a reference person, or for the face, are not compared.
 
     Args:
         table: One row per scored track: group, label, score, and the columns below.
         numbers: Columns of numbers.
-        vectors: Columns that hold a vector of one length each.
-        categories: Columns of text; "" where it is not known.
-        reduced: Vectors that are first reduced, by PCA, to a dimension for every five people.
+        vectors: Columns of vectors, each of fixed length.
+        categories: Columns of text; "" if unknown.
+        reduced: Vectors that are first reduced by PCA to one dimension per five people.
     """
     classes = []
     for label in (REAL, FAKE):
@@ -190,7 +190,7 @@ def fit_applicability(
 
 
 def _median_tracks(table: pd.DataFrame, label: int) -> NDArray[np.int64]:
-    """For each person of a class the row of the track with the median score; of two in the middle the lower one."""
+    """For each person of a class, the row of the track with the median score; of two in the middle, the lower one."""
     at = np.flatnonzero(((table["label"] == label) & table["score"].notna()).to_numpy())
     order = at[np.argsort(table["score"].to_numpy()[at], kind="stable")]
     groups = pd.Series(order).groupby(table["group"].to_numpy()[order], sort=True)

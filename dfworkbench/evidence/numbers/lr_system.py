@@ -1,15 +1,15 @@
-"""The LR system of a case: its fit on reference people, its fits without each of them, its bounds, and LRs with intervals.
+"""LR system of a case: fits on reference people and without each of them, bounds, and LRs with intervals.
 
 A score x is the natural log-odds of fake, averaged over a track; l is log10 of the likelihood ratio. H1: the face was
-manipulated; H2: it was not. People, not rows, are the unit of weights, of leaving out and of resampling; a person may have rows
+manipulated; H2: it was not. People, not rows, are the unit of weighting, leave-one-out and resampling; a person may have rows
 of both classes.
 
-Scores of several people are joined only by `of_file`; LRs are never multiplied over frames, people or files, because frames
-and files of a person are alike and their product would claim far more than they know. Intervals hold the sampling of the
-reference people (2,000 draws of people with all their rows, refitted, percentiles). The nominal 95 % interval held a true LR of 20
-in 75, 81, 89 and 91 % of 150 simulations with 10, 20, 40 and 80 people a class, three files each and an intraclass correlation of
-0.7, and lay wholly above it in 23, 18, 9 and 7 % (`benchmarks/case_file.py`), so no coverage is claimed. Whether an LR may have an
-interval is disputed: G. S. Morrison, Science & Justice 57 (2017).
+Scores of several people are combined only by `of_file`; LRs are never multiplied over frames, people or files, because frames
+and files of a person are alike and their product would overstate the evidence. Intervals cover the sampling of the reference
+people (percentiles of 2,000 refits on resampled people with all their rows). The nominal 95 % interval contained a true LR of
+20 in 75, 81, 89 and 91 % of 150 simulations with 10, 20, 40 and 80 people a class, three files each and an intraclass
+correlation of 0.7, and was entirely above it in 23, 18, 9 and 7 % (`benchmarks/case_file.py`), so no coverage is claimed.
+Whether an LR may have an interval is disputed: G. S. Morrison, Science & Justice 57 (2017).
 """
 
 from collections.abc import Sequence
@@ -27,22 +27,22 @@ from dfworkbench.evidence.numbers.refits import LrMaps, refit
 from dfworkbench.evidence.reference.scores import Floats, ReferenceScores
 
 DRAWS = 2000
-FEWEST_GROUPS = 10  # of a class, for an LR
-_CHUNK = 1_000_000  # weights that are worked off at a time
+FEWEST_GROUPS = 10  # minimum people of a class for an LR
+_CHUNK = 1_000_000  # weights processed at a time
 
 
 @dataclass(frozen=True)
 class LrSystem:
-    """A fitted LR system; make it with `fit_system`.
+    """A fitted LR system; created by `fit_system`.
 
     Attributes:
-        rows: What it was fitted on.
+        rows: The rows it was fitted on.
         whole: The fit on all rows.
         left_out: The fit without each group, `(G,)`.
         llr: `(n,)`, log10 LRs of the rows by the fit without their group.
-        bounds: Bounds of LRs, from `llr`, by numbers of groups.
-        drawn: A fit for every draw of groups.
-        kinds: Fit and bounds for each kind of forgery with enough people, where there are several kinds.
+        bounds: Bounds of LRs, from `llr` and the number of groups.
+        drawn: A fit for every bootstrap draw of groups.
+        kinds: Fit and bounds for each kind of forgery with enough people, if there are several kinds.
     """
 
     rows: ReferenceScores
@@ -55,34 +55,34 @@ class LrSystem:
 
     @property
     def lowest_slope(self) -> float:
-        """Lowest slope of the fits without a group; at or below 0 the scores point the wrong way."""
+        """Lowest slope of the leave-one-group-out fits; at or below 0 the scores point the wrong way."""
         return float(self.left_out.slopes.min())
 
     @property
     def wrong_way(self) -> float:
-        """Share of draws with a slope at or below 0; 0 to 1, 0 without draws."""
+        """Share of draws with a slope at or below 0, 0 to 1; 0 without draws."""
         return float((self.drawn.slopes <= 0).mean()) if len(self.drawn.slopes) else 0.0
 
     def value(self, score: float) -> LrValue:
-        """LR of a track by its score."""
+        """LR of a track from its score."""
         llr = float(self.whole.llr(score))
         kinds = {kind: _cut(float(fit.llr(score)), bounds) for kind, (fit, bounds) in self.kinds.items()}
         return self._bounded(llr, self.drawn.llr([score])[:, 0], kinds)
 
     def of_file(self, scores: Sequence[float]) -> LrValue:
-        """LR that exactly one of the people in a file was manipulated, any of them equally likely beforehand, against none.
+        """LR of "exactly one person in the file was manipulated", with equal prior for each, against "none".
 
-        It is the mean of their LRs, exact if scores of different people are independent given the propositions. Compression
-        that they share breaks that, so the report prints it as an assumption. The mean is taken before the bound is applied,
-        and within each draw of reference people.
+        This is the mean of their LRs, exact if scores of different people are independent given the propositions. Shared
+        compression violates that, so the report states it as an assumption. The mean is taken before applying the bound, and
+        within each draw of reference people.
 
         Args:
-            scores: `(m,)`, one for each person.
+            scores: `(m,)`, one per person.
         """
         return self._bounded(float(mean_lr(self.whole.llr(scores))), mean_lr(self.drawn.llr(scores)), {})
 
     def bounded(self, score: float) -> float:
-        """Log10 LR of a score after the bound, without interval, such as of half of a track."""
+        """Log10 LR of a score after the bound, without an interval, for example of half a track."""
         return _cut(float(self.whole.llr(score)), self.bounds)
 
     def _bounded(self, llr: float, drawn: Floats, kinds: dict[str, float]) -> LrValue:
@@ -92,7 +92,7 @@ class LrSystem:
 
 
 def mean_lr(llr: ArrayLike) -> Floats:
-    """Log10 of the mean of LRs over the last axis, from their log10."""
+    """Log10 of the mean LR over the last axis, from log10 LRs."""
     values = np.asarray(llr, dtype=np.float64)
     return np.logaddexp.reduce(values * np.log(10), axis=-1) / np.log(10) - np.log10(values.shape[-1])
 
@@ -102,11 +102,11 @@ def fit_system(rows: ReferenceScores, draws: int = DRAWS, seed: int = 0) -> LrSy
 
     Args:
         rows: Reference rows.
-        draws: Resamplings of groups for intervals; 0: no intervals.
-        seed: Seed of the resampling.
+        draws: Bootstrap draws of groups for intervals; 0: no intervals.
+        seed: Random seed of the bootstrap.
 
     Raises:
-        InputError: Without one of the groups, only one class is left.
+        InputError: Leaving out one of the groups leaves only one class.
     """
     left_out = fits_without_each(rows)
     llr = left_out.llr_each(rows.scores, rows.codes)
@@ -122,10 +122,10 @@ def fit_system(rows: ReferenceScores, draws: int = DRAWS, seed: int = 0) -> LrSy
 
 
 def fits_without_each(rows: ReferenceScores) -> LrMaps:
-    """The fit without each group, with its rows of both classes, `(G,)`.
+    """Leave-one-group-out fits, `(G,)`; a group is left out with its rows of both classes.
 
     Raises:
-        InputError: Without one of the groups, only one class is left.
+        InputError: Leaving out one of the groups leaves only one class.
     """
     for label, word in ((REAL, "genuine"), (FAKE, "manipulated")):
         if rows.groups_of(label) < 2:
@@ -148,7 +148,7 @@ def _fit_kinds(rows: ReferenceScores) -> dict[str, tuple[LrMap, Bounds]]:
 
 
 def _fits(rows: ReferenceScores, times: Floats) -> LrMaps:
-    """A fit for each row of `times (m, G)`, where each group is there so many times."""
+    """A fit for each row of `times (m, G)`, the multiplicities of the groups."""
     out = LrMaps(np.empty(len(times)), np.empty(len(times)))
     step = max(1, _CHUNK // len(rows.scores))
     for start in range(0, len(times), step):
@@ -158,7 +158,7 @@ def _fits(rows: ReferenceScores, times: Floats) -> LrMaps:
 
 
 def _weights(rows: ReferenceScores, times: Floats) -> Floats:
-    """Group weights `(m, n)`; copies of a group are groups of their own."""
+    """Group weights `(m, n)`; copies of a group count as separate groups."""
     total = times @ rows.sizes.sum(axis=0)
     out = np.zeros((len(times), len(rows.scores)))
     for label in (REAL, FAKE):
@@ -170,7 +170,7 @@ def _weights(rows: ReferenceScores, times: Floats) -> Floats:
 
 
 def _draw(rows: ReferenceScores, draws: int, seed: int) -> Floats:
-    """How often each group is drawn, `(draws, G)`; a draw of one class only is drawn anew."""
+    """How often each group is drawn, `(draws, G)`; a draw with only one class is repeated."""
     rng, count = np.random.default_rng(seed), len(rows.groups)
     out = np.empty((draws, count))
     for row in out:

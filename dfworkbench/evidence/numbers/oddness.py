@@ -1,4 +1,4 @@
-"""How odd a number or a vector is among those of some people, and how odd each of them is among the others."""
+"""Oddness of a scalar or vector relative to a group of people, and of each person relative to the others."""
 
 from dataclasses import dataclass
 
@@ -11,22 +11,22 @@ from sklearn.preprocessing import StandardScaler
 
 Floats = NDArray[np.float64]
 
-_TO_SD = 1.4826  # of the median absolute deviation, for a Gaussian
-_SAME = 1e-9  # relative spread below which numbers are the same
-_LEAST_SPREAD = float(np.log(1.25))  # of log oddness from its median to its 90 % quantile
+_TO_SD = 1.4826  # scale of the median absolute deviation for a Gaussian
+_SAME = 1e-9  # relative spread below which numbers count as equal
+_LEAST_SPREAD = float(np.log(1.25))  # minimum distance of log oddness from its median to its 90 % quantile
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """A number of every person.
+    """A scalar for every person.
 
     Attributes:
         values: `(n,)`.
         middle: Median.
-        spread: 1.4826 MAD.
-        own: `(n,)`, oddness of each person among the others.
-        constant: Whether over half of the people have the very same number, so that there is no spread to measure by.
-        quantiles: 5, 50 and 95 %.
+        spread: 1.4826 MAD (median absolute deviation).
+        own: `(n,)`, oddness of each person relative to the others.
+        constant: Whether over half of the people have the same number, so that there is no spread.
+        quantiles: 5, 50 and 95 % quantiles.
     """
 
     values: Floats
@@ -41,7 +41,7 @@ class Numbers:
         return abs(float(np.asarray(value)) - self.middle) / self.spread
 
     def factor(self, value: ArrayLike) -> float:
-        """Factor between the value and the nearest one of a person: 1 where somebody has it, infinite across 0."""
+        """Factor between the value and the nearest person's: 1 if somebody has the same value, infinite across 0."""
         number = float(np.asarray(value))
         if np.isclose(self.values, number, rtol=_SAME, atol=_SAME).any():
             return 1.0
@@ -53,14 +53,14 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Vectors:
-    """A vector of every person.
+    """A vector for every person.
 
     Attributes:
         values: `(n, d)`.
         space: Scaling or PCA, fitted on all people.
-        covariance: Of what comes out of it.
-        own: `(n,)`, oddness of each person by a space and a covariance fitted on the others.
-        constant: Whether all vectors are the same.
+        covariance: Covariance in that space.
+        own: `(n,)`, oddness of each person, with space and covariance fitted on the others.
+        constant: Whether all vectors are equal.
     """
 
     values: Floats
@@ -70,22 +70,22 @@ class Vectors:
     constant: bool
 
     def oddness(self, value: ArrayLike) -> float:
-        """Mahalanobis distance from the mean over the square root of the dimensions."""
+        """Mahalanobis distance from the mean, divided by the square root of the dimensions."""
         return _distance(self.space, self.covariance, np.asarray(value, dtype=np.float64))
 
     def distances(self, value: ArrayLike) -> Floats:
-        """Mahalanobis distance from each person over the square root of the dimensions, `(n,)`."""
+        """Mahalanobis distance from each person, divided by the square root of the dimensions, `(n,)`."""
         apart = self.space.transform(self.values) - self.space.transform(np.asarray(value, dtype=np.float64)[None])
         squared = np.einsum("nd,de,ne->n", apart, self.covariance.get_precision(), apart)
         return np.sqrt(np.maximum(squared, 0) / apart.shape[1])
 
     def factor(self, value: ArrayLike) -> float:
-        """1 for the vector that all people have, 1.5 for another: that is unusual, but a factor has no meaning."""
+        """For constant vectors: 1 if equal, else 1.5, which counts as unusual (a real factor is undefined)."""
         return 1.0 if np.allclose(np.asarray(value, dtype=np.float64), self.values[0]) else 1.5
 
 
 def fit_numbers(values: Floats) -> Numbers:
-    """Measure a number `(n,)` of n people, at least 2."""
+    """Measure a scalar `(n,)` of n people, at least 2."""
     middle, spread = _median_and_spread(values)
     constant = spread <= _SAME * max(1.0, abs(middle))
     own = np.zeros(len(values))
@@ -100,9 +100,9 @@ def fit_vectors(values: Floats, dimensions: int | None) -> Vectors:
     """Measure a vector `(n, d)` of n people, at least 3.
 
     Args:
-        values: Finite.
-        dimensions: PCA to so many, fitted without the person that is measured; None: every dimension is scaled to unit variance,
-            because the covariance is shrunk towards equal variances.
+        values: Finite values.
+        dimensions: Number of PCA dimensions, fitted without the person being measured; None: scale every dimension to unit
+            variance, because the covariance is shrunk towards equal variances.
     """
     constant = bool(np.ptp(values, axis=0).max() <= _SAME * max(1.0, float(np.abs(values).max())))
     space, covariance = _fit(values, dimensions)
@@ -113,15 +113,15 @@ def fit_vectors(values: Floats, dimensions: int | None) -> Vectors:
 
 
 def at_least_as_odd(own: Floats, oddness: float) -> float:
-    """Conformal p: (1 + people at least as odd) / (people + 1)."""
+    """Conformal p-value: (1 + people at least as odd) / (people + 1)."""
     return float((1 + (own >= oddness).sum()) / (len(own) + 1))
 
 
 def scaled(own: Floats, oddness: ArrayLike) -> Floats:
-    """Log of oddness over the median of the people's own, in units of the log of their 90 % quantile over that median.
+    """Log of the ratio of oddness to the people's median, in units of the log ratio of their 90 % quantile to that median.
 
     Args:
-        own: `(n,)`, oddness of each person among the others.
+        own: `(n,)`, oddness of each person relative to the others.
         oddness: Any shape.
     """
     odd = np.asarray(oddness, dtype=np.float64)
@@ -140,7 +140,7 @@ def _median_and_spread(values: Floats) -> tuple[float, float]:
 def _fit(values: Floats, dimensions: int | None) -> tuple[Pipeline, LedoitWolf]:
     if dimensions is None:
         space = make_pipeline(StandardScaler())
-    else:  # the full SVD: the default one draws random numbers where there are many dimensions
+    else:  # full SVD, because the default solver is random in high dimensions
         space = make_pipeline(PCA(min(dimensions, len(values) - 1, values.shape[1]), svd_solver="full"))
     return space, LedoitWolf().fit(space.fit_transform(values))
 

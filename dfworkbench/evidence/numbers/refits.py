@@ -1,8 +1,8 @@
-"""Many weighted logistic fits of the same scores at once: fits without a person, and fits of resampled people.
+"""Batched weighted logistic fits of the same scores: leave-one-person-out and bootstrap fits.
 
-The objective is that of `fit_lr`: ½a² + Σ w log loss(a x + b), the intercept free. A call of scikit-learn per fit takes 5 ms (600
-rows), ten seconds for 2,000 draws; Newton's method on all fits together finds the same minimum of the strictly convex function in
-under one.
+The objective is that of `fit_lr`: ½a² + Σ w log loss(a x + b), with an unpenalised intercept. A scikit-learn call takes 5 ms
+per fit (600 rows), ten seconds for 2,000 draws; Newton's method on all fits at once finds the same minimum of the strictly
+convex function in under one second.
 """
 
 from typing import NamedTuple
@@ -16,11 +16,11 @@ from dfworkbench.evaluation.metrics.likelihood_ratios import LN10
 Floats = NDArray[np.float64]
 
 _STEPS, _HALVINGS = 100, 40
-_NEAR = 1e-9  # the last step; Newton's next one would be about its square
+_NEAR = 1e-9  # size of the last step; Newton's next step would be about its square
 
 
 class LrMaps(NamedTuple):
-    """Maps of scores to LRs, l = (slope x + offset) / ln 10.
+    """Maps from scores to LRs, l = (slope x + offset) / ln 10.
 
     Attributes:
         slopes: `(m,)`.
@@ -35,17 +35,17 @@ class LrMaps(NamedTuple):
         return (np.multiply.outer(self.slopes, np.asarray(scores, dtype=np.float64)) + self.offsets[:, None]) / LN10
 
     def llr_each(self, scores: Floats, of: NDArray[np.integer]) -> Floats:
-        """Log10 LR of each score by a map of its own, `(n,)`; `of` numbers the maps."""
+        """Log10 LR of each score by its own map, `(n,)`; `of` holds the map indices."""
         return (self.slopes[of] * scores + self.offsets[of]) / LN10
 
 
 def refit(scores: Floats, labels: NDArray, weights: Floats) -> LrMaps:
-    """One fit for each row of weights.
+    """Fit one map for each row of weights.
 
     Args:
         scores: `(n,)`, log-odds.
         labels: `(n,)`, 0 or 1.
-        weights: `(m, n)`, 0 or more; each row must weigh both classes.
+        weights: `(m, n)`, 0 or more; each row must give weight to both classes.
     """
     return LrMaps(*_newton(scores, labels.astype(np.float64), weights))
 
@@ -61,7 +61,7 @@ def _newton(x: Floats, y: Floats, w: Floats) -> tuple[Floats, Floats]:
         det = aa * bb - ab * ab
         move_a, move_b = (bb * to_a - ab * to_b) / det, (aa * to_b - ab * to_a) / det
         share = np.ones(len(w))
-        for _ in range(_HALVINGS):  # a full step may overshoot where scores lie far apart
+        for _ in range(_HALVINGS):  # a full step may overshoot if scores are far apart
             new = _loss(x, y, w, a - share * move_a, b - share * move_b)
             worse = ~(new <= loss + 1e-12 * (1 + np.abs(loss)))
             if not worse.any():

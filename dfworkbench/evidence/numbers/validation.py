@@ -1,10 +1,10 @@
-"""Validation of an LR system on its reference people, each by the fit without them: figures, intervals over people, unseen kinds.
+"""Leave-one-person-out validation of an LR system: Cllr, devPAV, misleading evidence, intervals over people, unseen kinds.
 
-All figures come from leave-one-group-out LRs. Every group counts once in its class, also in the PAV calibration behind Cllr-min,
-so that Cllr-cal is never negative; rates of misleading evidence count rows. Intervals redraw groups with all their rows and keep
-the LRs fixed. Rates of misleading evidence say little about calibration (P. Vergeer, Y. van Schaik and M. Sjerps, Forensic
-Science International 321, 2021), and Cllr-cal and devPAV rest on PAV, which overfits (G. S. Morrison, Forensic Science
-International: Synergy 3, 2021): they are printed, and no refusal hangs on them.
+All metrics are computed from leave-one-group-out LRs. Every group counts once in its class, also in the PAV calibration behind
+Cllr-min, so Cllr-cal is never negative; rates of misleading evidence count rows. Intervals resample groups with all their rows
+and keep the LRs fixed. Rates of misleading evidence say little about calibration (P. Vergeer, Y. van Schaik and M. Sjerps,
+Forensic Science International 321, 2021), and Cllr-cal and devPAV rest on PAV, which overfits (G. S. Morrison, Forensic Science
+International: Synergy 3, 2021): they are reported, but no refusal depends on them.
 """
 
 import numpy as np
@@ -28,19 +28,19 @@ from dfworkbench.evidence.numbers.lr_system import FEWEST_GROUPS, LrSystem, fits
 from dfworkbench.evidence.reference.scores import Floats, ReferenceScores
 
 DRAWS = 1000
-BEYOND = (1, 10, 100)  # LRs against the truth that are counted
+BEYOND = (1, 10, 100)  # thresholds of misleading LRs
 
-# Median upper bound of the LR of a good system (two Gaussians three standard deviations apart) by people in each class; simulated.
+# Simulated median upper LR bound of a good system (two Gaussians three standard deviations apart), by people per class.
 _GOOD_SYSTEM = {5: 4.0, 10: 6.6, 20: 12.0, 30: 17.0, 50: 26.0, 100: 47.0}
 
 
 def validate(system: LrSystem, draws: int = DRAWS, seed: int = 0) -> Validation:
-    """All validation figures of an LR system.
+    """Compute all validation metrics of an LR system.
 
     Args:
         system: A fitted LR system.
-        draws: Resamplings of groups; 0: no intervals.
-        seed: Seed of the resampling.
+        draws: Bootstrap draws of groups; 0: no intervals.
+        seed: Random seed of the bootstrap.
     """
     rows, llr = system.rows, system.llr
     weights = group_weights(rows.labels, rows.codes)
@@ -69,11 +69,11 @@ def validate(system: LrSystem, draws: int = DRAWS, seed: int = 0) -> Validation:
 
 
 def unseen_kinds(rows: ReferenceScores) -> pd.DataFrame:
-    """Cllr of each kind of forgery by fits that have seen neither this kind nor the person.
+    """Cllr of each kind of forgery, by fits without this kind and without the person.
 
     Returns:
-        Columns kind, cllr (of its rows and all genuine ones), rows, groups, worst first. Empty where there is one kind only; NaN
-        where the other kinds have fewer than two people.
+        Columns kind, cllr (of its rows and all genuine ones), rows, groups; worst first. Empty if there is only one kind; NaN
+        if the other kinds have fewer than two people.
     """
     out = []
     for kind in rows.kind_names if len(rows.kind_names) > 1 else ():
@@ -88,7 +88,7 @@ def unseen_kinds(rows: ReferenceScores) -> pd.DataFrame:
 
 
 def cllr_by_group(rows: ReferenceScores, llr: Floats) -> pd.DataFrame:
-    """What each group costs: the mean over its classes of the mean cost of its rows; columns group, cllr, rows, worst first."""
+    """Cost per group: the mean over its classes of the mean cost of its rows; columns group, cllr, rows, worst first."""
     means, has = _class_means(rows, costs(llr, rows.labels))
     cost = means.sum(axis=0) / has.sum(axis=0)
     table = pd.DataFrame({"group": rows.groups, "cllr": cost, "rows": rows.sizes.sum(axis=0).astype(int)})
@@ -96,12 +96,12 @@ def cllr_by_group(rows: ReferenceScores, llr: Floats) -> pd.DataFrame:
 
 
 def people_needed(lr: float) -> tuple[int, int]:
-    """People that each class must have so that an LR can exceed `lr` after the bound; its interval needs more.
+    """People per class needed for an LR to exceed `lr` after the bound; its interval needs more.
 
     Returns:
-        The number below which it is impossible for any system (the bound is at most about the number of people; R4 asks for 10),
-        and the number at which the median bound of a good one gets there: two Gaussians three standard deviations apart,
-        simulated up to 100 people, beyond by the growth from 50 to 100.
+        The number below which this is impossible for any system (the bound is at most about the number of people; R4 requires
+        10), and the number at which the median bound of a good system reaches it: two Gaussians three standard deviations
+        apart, simulated up to 100 people and extrapolated with the growth from 50 to 100.
     """
     people, bound = np.array(list(_GOOD_SYSTEM)), np.array(list(_GOOD_SYSTEM.values()))
     if lr <= bound[-1]:
@@ -112,7 +112,7 @@ def people_needed(lr: float) -> tuple[int, int]:
 
 
 def _intervals(rows: ReferenceScores, llr: Floats, times: Floats) -> dict[str, tuple[float, float]]:
-    """95 % intervals over groups; `times (draws, G)` is how often each group is drawn."""
+    """95 % intervals over groups; `times (draws, G)` holds how often each group is drawn."""
     means, has = _class_means(rows, costs(llr, rows.labels))
     groups = times @ has.T
     cost = _ratio(times @ means.T, groups).mean(axis=1)
@@ -129,7 +129,7 @@ def _intervals(rows: ReferenceScores, llr: Floats, times: Floats) -> dict[str, t
 
 
 def _misleading(rows: ReferenceScores, llr: Floats, times: Floats) -> dict[str, tuple[float, float, float]]:
-    """Shares of the rows of a class whose LR speaks against the truth by more than so much, with intervals."""
+    """Rates of misleading evidence per class and threshold, with intervals."""
     out = {}
     for label, word, sign in ((FAKE, "manipulated, LR < {}", -1), (REAL, "genuine, LR > {}", 1)):
         mine, total = rows.labels == label, rows.sizes[label]
@@ -143,7 +143,7 @@ def _misleading(rows: ReferenceScores, llr: Floats, times: Floats) -> dict[str, 
 
 
 def _class_means(rows: ReferenceScores, values: Floats) -> tuple[Floats, Floats]:
-    """Mean of each group's rows by class `(2, G)`, 0 where it has none; and 1 where it has some."""
+    """Mean of each group's rows by class `(2, G)`, 0 without rows; and whether it has rows, as 0 or 1."""
     count = len(rows.groups)
     sums = np.zeros((2, count))
     for c in (REAL, FAKE):

@@ -1,1 +1,1 @@
-"""The page of a case, section by section, and the PDF made from it."""
+"""HTML page of a case, section by section, and the PDF made from it."""

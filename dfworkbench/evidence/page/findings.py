@@ -1,4 +1,4 @@
-"""Sections of a case file on the faces: score, LR and its bound per person, and whether the reference set applies."""
+"""Case file sections on findings: score, LR and bound per person, and applicability of the reference set."""
 
 from html import escape
 
@@ -14,7 +14,7 @@ from dfworkbench.show.plots.likelihood_ratios import LrBar, plot_lr_bars, plot_s
 
 
 def findings_per_person(case: CaseFile) -> str:
-    """LR bars and the place of the scores, then a part for every person, then those of the files."""
+    """LR bars and score distributions, then a part for every person, then for the files."""
     body = check_notes(case.refusals) + _bars(case) + _place(case)
     several = len(case.files) > 1
     for file in case.files:
@@ -30,12 +30,12 @@ def findings_per_person(case: CaseFile) -> str:
 
 
 def person_name(person: Person, several: bool) -> str:
-    """A person, with its file where the case has several."""
+    """Name of a person, with the file if the case has several."""
     return f"{person.name} in {person.file}" if several else person.name
 
 
 def lr_figure(case: CaseFile) -> Figure | None:
-    """LR bars of everybody with a statement, and of files; None where the LR system could not be fitted."""
+    """LR bars of all people with a statement and of files; None if the LR system could not be fitted."""
     if case.validation is None:
         return None
     several = len(case.files) > 1
@@ -126,7 +126,7 @@ def _file(file: EvidenceFile) -> str:
 
 
 def applicability(case: CaseFile) -> str:
-    """Whether evidence and reference set are alike, quantity by quantity; domains; nearest reference faces."""
+    """Similarity of evidence and reference set by quantity; domains; nearest reference faces."""
     detector = case.method.get("domain") or "see method"
     rows = [("detector trained on", text(detector)), (f"reference set {case.reference.name}", case.reference.domain)]
     rows += [(f"evidence {file.name}", file.domain) for file in case.files]

@@ -1,4 +1,4 @@
-"""The first page of a case file: question, evidence, propositions, finding per person, the most important limits."""
+"""First page of a case file: question, evidence, propositions, finding per person, most important limitations."""
 
 from html import escape
 
@@ -8,7 +8,7 @@ from dfworkbench.evidence.page.parts import day, paragraph, png
 from dfworkbench.evidence.rules.words import file_propositions, no_statement
 
 _MOST_LIMITS = 3
-#: What each reservation is about, in a few words.
+#: Short title of each reservation.
 RESERVATIONS = {
     "S1": "few reference people",
     "S2": "the halves of the track differ",
@@ -35,7 +35,7 @@ _NONE = (
 
 
 def first_page(case: CaseFile) -> str:
-    """The box that everybody reads."""
+    """The summary box."""
     blocks = {
         "Question": paragraph(case.question or default_question(case)),
         "Evidence": evidence_list(case),
@@ -49,14 +49,14 @@ def first_page(case: CaseFile) -> str:
 
 
 def default_question(case: CaseFile) -> str:
-    """The question, where nobody put one into words."""
+    """The question to print if none was given."""
     names = [file.name for file in case.files]
     where = names[0] if len(names) == 1 else f"{len(names)} files"
     return f"Was a face in {where} manipulated?"
 
 
 def evidence_list(case: CaseFile) -> str:
-    """Names of the files and the first digits of their hashes."""
+    """File names with the first digits of their hashes."""
     items = "".join(
         f"<li>{escape(file.name)} <span class='soft'>SHA-256 {escape(file.sha256_before[:12])}\u2026</span></li>"
         for file in case.files
@@ -79,7 +79,7 @@ def _propositions(case: CaseFile) -> str:
 
 
 def findings(case: CaseFile) -> str:
-    """A row per person and file: thumbnail and sentence, with or without a statement in the same size and weight."""
+    """A row per person and file: thumbnail and sentence, in equal size and weight with or without a statement."""
     rows = "".join(_file(file, several=len(case.files) > 1) for file in case.files)
     with_statement = any(person.lr for person in case.people)
     without = not with_statement or any(not person.lr for person in case.people)

@@ -1,4 +1,4 @@
-"""Building blocks of the case file's page: facts as tables, checks as notes, pictures, numbers and names as text."""
+"""Building blocks of a case page: tables of facts, notes of checks, pictures, formatted numbers."""
 
 import base64
 import math
@@ -13,7 +13,7 @@ from dfworkbench.evidence.case import Check
 from dfworkbench.evidence.rules.words import rounded_lr
 
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
-_MOST_LETTERS = 2000  # of a text that strangers wrote
+_MOST_LETTERS = 2000  # longest untrusted text shown
 
 
 def facts(rows: Mapping[str, object] | Iterable[tuple[str, object]]) -> str:
@@ -24,7 +24,7 @@ def facts(rows: Mapping[str, object] | Iterable[tuple[str, object]]) -> str:
 
 
 def nested(values: Mapping[str, Any]) -> str:
-    """A table of nested values: text by name, tables of tables as indented names."""
+    """A table of nested values, with indented names for nested tables."""
     return facts(_flat(values))
 
 
@@ -57,21 +57,21 @@ def text(value: object) -> str:
 
 
 def lr_text(llr: float) -> str:
-    """A log10 LR as an LR; below 1 also as a fraction."""
+    """Format a log10 LR as an LR; below 1 also as a fraction."""
     if llr >= 0 or math.isinf(llr) or math.isnan(llr):
         return rounded_lr(llr)
     return f"{rounded_lr(llr)} (1/{rounded_lr(-llr)})"
 
 
 def lr_range(low: float, high: float) -> str:
-    """An interval of LRs; "-" where there is none, and one value where the bound cut both ends."""
+    """Format an interval of LRs; "-" for none, and one value if the bound cut both ends."""
     if low == high:
         return f"{lr_text(low)} at both ends, which the bound cut"
     return "-" if math.isnan(low) else f"{lr_text(low)} to {lr_text(high)}"
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number with fixed decimals; "-" for none."""
+    """Format a number with fixed decimals; "-" for none."""
     return "-" if value is None or math.isnan(value) else f"{value:.{digits}f}"
 
 
@@ -84,7 +84,7 @@ def paragraph(words: str, kind: str = "") -> str:
 
 
 def check_notes(checks: Sequence[Check]) -> str:
-    """Rules that hold as notes, each with its code; "" for none."""
+    """Rules that apply, as notes with their codes; "" for none."""
     return "".join(
         f'<div class="dfw-note{" bad" if check.refuses else ""}"><b>{check.code}</b> {escape(check.sentence)}</div>'
         for check in checks
@@ -93,7 +93,7 @@ def check_notes(checks: Sequence[Check]) -> str:
 
 
 def checks_table(checks: Sequence[Check]) -> str:
-    """All rules that were looked at, and what was found."""
+    """Table of all checked rules and what was found."""
     rows = [
         (
             check.code,
@@ -106,7 +106,7 @@ def checks_table(checks: Sequence[Check]) -> str:
 
 
 def png(data: bytes | None, words: str, kind: str = "face") -> str:
-    """A PNG within the page; "" for none."""
+    """An embedded PNG; "" for none."""
     if not data:
         return ""
     source = "data:image/png;base64," + base64.b64encode(data).decode()
@@ -114,7 +114,7 @@ def png(data: bytes | None, words: str, kind: str = "face") -> str:
 
 
 def quote(words: str) -> str:
-    """A passage in the words of others, or an example that is warned of."""
+    """A quotation, or an example of wording to avoid."""
     return f"<q>{escape(words)}</q>"
 
 

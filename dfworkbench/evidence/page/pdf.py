@@ -1,4 +1,4 @@
-"""The PDF of a case file, made from its page by WeasyPrint: nothing is fetched; equal bytes where SOURCE_DATE_EPOCH is set."""
+"""PDF of a case file, made from its page by WeasyPrint, offline; byte-identical if SOURCE_DATE_EPOCH is set."""
 
 import hashlib
 import logging
@@ -10,14 +10,14 @@ from dfworkbench.core.outputs import OutputKind, require_replaceable
 from dfworkbench.core.workspace import atomic_path
 
 PDF_NAME = "report.pdf"
-_MARK = "dfworkbench"  # begins the identifier of our PDFs
+_MARK = "dfworkbench"  # prefix of the identifier of our PDFs
 INSTALL = (
     'pip install "dfworkbench[evidence]"; on Debian or Ubuntu also: apt-get install libpango-1.0-0 libpangoft2-1.0-0'
 )
 
 
 def why_no_pdf() -> str:
-    """Why no PDF can be made here, with the command that mends it; "" where it can."""
+    """Why no PDF can be made here, with the command that fixes it; "" if possible."""
     try:
         _weasyprint()
     except MissingDependencyError as error:
@@ -26,15 +26,15 @@ def why_no_pdf() -> str:
 
 
 def write_pdf(page: Path, path: Path) -> Path:
-    """Write the PDF of a page, whole or not at all.
+    """Write the PDF of a page atomically.
 
     Args:
         page: The case file's HTML.
-        path: A .pdf; only one of ours is replaced.
+        path: A .pdf file; only one written by dfworkbench is replaced.
 
     Raises:
         MissingDependencyError: WeasyPrint or the system library Pango is missing.
-        OutputError: `path` is no .pdf, cannot be written, or holds something that is not ours.
+        OutputError: `path` does not end in .pdf, cannot be written, or holds a file that dfworkbench did not write.
     """
     weasyprint = _weasyprint()
     require_replaceable(path, OutputKind("a PDF", (".pdf",), _is_ours))
@@ -55,7 +55,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def _weasyprint() -> Any:
-    """WeasyPrint, told to be silent about CSS that it leaves out."""
+    """Import WeasyPrint, without its warnings about unsupported CSS."""
     try:
         import weasyprint
     except (ImportError, OSError) as error:  # OSError: cffi finds no Pango

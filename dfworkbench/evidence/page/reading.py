@@ -1,4 +1,4 @@
-"""Sections of a case file for readers without statistics: how to read a likelihood ratio, and what a report is not."""
+"""Case file sections for lay readers: how to read a likelihood ratio, and what the report is not."""
 
 from html import escape
 
@@ -11,7 +11,7 @@ _EXAMPLE_ODDS, _EXAMPLE_LR = 100, 13
 
 
 def how_to_read(case: CaseFile) -> str:
-    """What an LR is, the transposed conditional, the verbal scale, and what would change the conclusion."""
+    """Explain the LR, the transposed conditional, the verbal scale, and what would change the conclusion."""
     wrong = quote(f"The probability that the face is manipulated is {_EXAMPLE_LR} times higher.")
     table = html_table(["LR, or 1/LR if it is below 1", "in words"], scale(), row_heads=True)
     return (
@@ -57,7 +57,7 @@ def _changes(case: CaseFile) -> str:
 
 
 def what_this_is_not(case: CaseFile) -> str:
-    """What nobody should take from the report."""
+    """Conclusions that must not be drawn from the report."""
     items = (
         "It is no finding on the whole file: sound, text, place, time and context were not looked at.",
         "It does not say who did anything, or why, or with which tool.",

@@ -1,4 +1,4 @@
-"""Last sections of a case file: evidence record, method, reproduction, log, limits and references."""
+"""Closing sections of a case file: evidence record, method, reproduction, log, limitations and references."""
 
 import json
 import shlex
@@ -29,7 +29,7 @@ REFERENCES = (
 
 
 def evidence_record(case: CaseFile) -> str:
-    """Hashes, container and streams, content credentials and what was decoded, file by file."""
+    """Hashes, container and streams, content credentials and decoding of each file."""
     return "".join(_file(file) for file in case.files)
 
 
@@ -71,7 +71,7 @@ def _checks(case: CaseFile) -> str:
 
 
 def reproduction(case: CaseFile) -> str:
-    """Command, versions, results hash, and how to check that nothing was changed."""
+    """Command, versions, results hash, and how to verify that nothing was changed."""
     where = f"report/cases/{case.folder.name if case.folder else case.case}"
     command = case.reproduction.get("command", "")
     rest = {name: value for name, value in case.reproduction.items() if name != "command"}
@@ -88,7 +88,7 @@ def reproduction(case: CaseFile) -> str:
 
 
 def log(case: CaseFile) -> str:
-    """The log up to the examination head, one entry a line."""
+    """The log up to the examination head, one entry per line."""
     if not case.log:
         return paragraph("No log was kept.")
     lines = "\n".join(json.dumps(entry, sort_keys=True, ensure_ascii=False) for entry in case.log)
@@ -96,10 +96,10 @@ def log(case: CaseFile) -> str:
 
 
 def limits(case: CaseFile) -> str:
-    """All limits of the report."""
+    """All limitations of the report."""
     return "<ul>" + "".join(f"<li>{escape(sentence)}</li>" for sentence in case.limits) + "</ul>"
 
 
 def references() -> str:
-    """The literature."""
+    """Literature references."""
     return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in REFERENCES) + "</ul>"

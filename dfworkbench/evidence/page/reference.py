@@ -1,4 +1,4 @@
-"""Sections of a case file for statisticians: the reference data, and the validation of the LR system."""
+"""Case file sections for statisticians: reference data and validation of the LR system."""
 
 import math
 
@@ -10,12 +10,12 @@ from dfworkbench.evidence.case import CaseFile, Validation
 from dfworkbench.evidence.page.parts import facts, lr_text, number, paragraph
 from dfworkbench.show.plots.lr_validation import plot_bayes_error, plot_cross_entropy, plot_pav, plot_tippett
 
-_SIDE_BY_SIDE = 3  # tables of people
+_SIDE_BY_SIDE = 3  # rows of tables of people
 _NONE = (math.nan, math.nan)
 
 
 def reference_data(case: CaseFile) -> str:
-    """Whom the evidence is compared with, and what was looked at for overlap."""
+    """The reference data, and what was checked for overlap."""
     ref = case.reference
     people = "people" if ref.named else "files (people are not named: files of one person count apart)"
     rows = {
@@ -33,7 +33,7 @@ def reference_data(case: CaseFile) -> str:
 
 
 def validation(case: CaseFile) -> str:
-    """The figures of the LR system on reference people it has not seen, in one table, then its charts."""
+    """Metrics of the LR system on unseen reference people, as a table and charts."""
     found = case.validation
     if found is None:
         return paragraph("The LR system could not be fitted to the reference set, so there is nothing to validate.")
@@ -89,7 +89,7 @@ def _ends(low: float, high: float) -> str:
 
 
 def charts(found: Validation) -> list[tuple[object, str]]:
-    """The four figures with what they show in words."""
+    """The four charts with text descriptions."""
     llr, labels, groups = found.llr, found.labels, found.group_codes
     low, high = misleading(llr, labels)
     devpav = "full separation, so it has no finite part" if math.isnan(found.devpav) else f"devPAV {found.devpav:.2f}"

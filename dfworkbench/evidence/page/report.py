@@ -1,4 +1,4 @@
-"""The page of a case file: self-contained HTML, for the screen (light, dark, phone) and for A4; the PDF is made of it."""
+"""Assemble the page of a case file: self-contained HTML for screens (light, dark, phone) and A4, source of the PDF."""
 
 from collections.abc import Callable
 from html import escape
@@ -13,7 +13,7 @@ from dfworkbench.evidence.page.record import evidence_record, limits, log, metho
 from dfworkbench.evidence.page.reference import reference_data, validation
 from dfworkbench.evidence.page.style import page_style
 
-#: Sections after the first page: key -> title, and what writes it.
+#: Sections after the first page: key -> title and the function that writes it.
 SECTIONS: dict[str, tuple[str, Callable[[CaseFile], str]]] = {
     "how": ("How to read this", how_to_read),
     "not": ("What this is not", what_this_is_not),
@@ -31,10 +31,10 @@ SECTIONS: dict[str, tuple[str, Callable[[CaseFile], str]]] = {
 
 
 def write_case_page(case: CaseFile, path: Path) -> Path:
-    """Write the page of a case, whole or not at all; equal cases give equal bytes.
+    """Write the page of a case atomically; equal cases give equal bytes.
 
     Raises:
-        OutputError: `path` is no .html, cannot be written, or holds something that is not ours.
+        OutputError: `path` does not end in .html, cannot be written, or holds a file that dfworkbench did not write.
     """
     return write_page(path, f"Case {case.case}", page_body(case), "a case file", page_style(f"Case {case.case}"))
 

@@ -1,8 +1,8 @@
-"""Stylesheet of the case file: its parts, wherever they are shown, and the page on screens, on phones and on A4."""
+"""Stylesheet of case files: their parts in pages and notebooks, and the page on screens, phones and A4."""
 
 import re
 
-#: Parts of a case file, on the page as in a notebook.
+#: Parts of a case file, both on the page and in notebooks.
 _PARTS = """
 .dfw .first {border: 1.5px solid var(--dfw-line); border-top: 5px solid #0b4f86; border-radius: 4px; padding: 14px 20px 12px}
 .dfw .first h1 {font-size: 22px; margin: 0 0 4px; overflow-wrap: anywhere}
@@ -58,10 +58,10 @@ nav b {flex-basis: 100%} pre.log {font-size: 9px; line-height: 1.4}
 
 
 def page_style(head: str) -> str:
-    """CSS of the page, besides that of all pages; `head` stands at the top of every sheet."""
+    """Additional CSS of the page; `head` is printed at the top of every sheet."""
     return _PARTS + _PAGE.replace("HEAD", css_text(head))
 
 
 def css_text(words: str) -> str:
-    """Text as a string of CSS; all but letters, digits and blanks as code points, so that it cannot end the string."""
+    """Text as a CSS string; all but letters, digits and blanks are escaped, so that it cannot end the string."""
     return '"' + re.sub(r"[^A-Za-z0-9 ]", lambda found: f"\\{ord(found.group()):x} ", words) + '"'

@@ -1,1 +1,1 @@
-"""The record of a case: its folder, hashes and log, and the check that finds any change."""
+"""Record of a case: folder, hashes and log, and verification that detects any change."""

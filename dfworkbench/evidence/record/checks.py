@@ -1,4 +1,4 @@
-"""Compare a case folder with its log: output files, heads, results, evidence and other inputs, one finding each."""
+"""Verify a case folder against its log: output files, heads, results, evidence and other inputs."""
 
 import hashlib
 import re
@@ -30,16 +30,16 @@ from dfworkbench.media.foreign import parse_json
 from dfworkbench.media.walk import walk
 
 SAME, CHANGED, MISSING, UNKNOWN, ELSEWHERE = "same", "changed", "missing", "unknown", "not here"
-_NETWORK_PATH = re.compile(r"[\\/]{2}")  # a log from elsewhere must not make this machine call another one
+_NETWORK_PATH = re.compile(r"[\\/]{2}")  # an untrusted log must not make this machine contact another one
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What became of one file, or of one statement of the record.
+    """Result of verifying one file or one statement of the record.
 
     Attributes:
-        name: Path in the folder of the case, path of an input, or what was compared.
-        status: "same", "changed", "missing", "unknown" (not recorded), or "not here" (an input that lies elsewhere).
+        name: Path in the case folder, path of an input, or what was compared.
+        status: "same", "changed", "missing", "unknown" (not recorded), or "not here" (an input that is elsewhere).
         why: What differs; "" if nothing does.
     """
 
@@ -49,7 +49,7 @@ class Finding:
 
     @property
     def differs(self) -> bool:
-        """Whether it is not what was recorded. An input that lies elsewhere tells neither."""
+        """Whether it differs from the record. An input that is elsewhere does not count as different."""
         return self.status in (CHANGED, MISSING, UNKNOWN)
 
     def __str__(self) -> str:
@@ -57,7 +57,7 @@ class Finding:
 
 
 def check_outputs(folder: Path, log: Checked) -> Iterator[Finding]:
-    """One finding per file in the folder, and per file that ought to be there."""
+    """One finding per file in the folder, and per missing file."""
     yield _equal(LOG, log.holds, f"line {log.bad_line}: {log.why}")
     heads = hashlib.sha256(head_text(examination_head(log), log.head).encode()).hexdigest()
     yield _compare(folder, HEAD, heads, "its heads are not those of the log")
@@ -75,7 +75,7 @@ def check_outputs(folder: Path, log: Checked) -> Iterator[Finding]:
 
 
 def check_heads(folder: Path, log: Checked, closing_head: str) -> Iterator[Finding]:
-    """Whether page, case.json and a closing head that was kept elsewhere ("" for none) tell the same as the log."""
+    """Whether page, case.json and a separately kept closing head ("" for none) agree with the log."""
     if closing_head:
         yield _equal("closing head", closing_head == log.head, f"the log has {log.head}, given was {closing_head}")
     head = examination_head(log)
@@ -95,8 +95,8 @@ def check_inputs(log: Checked, evidence: Sequence[Path], root: Path) -> Iterator
 
     Args:
         log: The log of the case.
-        evidence: Files, or folders of them, that are said to be the evidence. What is not among them is looked for where it lay.
-        root: Folder of the workspace, from which relative paths of the log count.
+        evidence: Files, or folders of files, claimed to be the evidence. Other inputs are searched for at their recorded paths.
+        root: Folder of the workspace, which relative paths in the log refer to.
     """
     inputs = [entry.data for entry in log.entries if entry.event == INPUT and entry.data.get("role") != EVIDENCE_AFTER]
     examined = {str(data.get("sha256")): str(data.get("path")) for data in inputs if data.get("role") == EVIDENCE}
@@ -117,12 +117,12 @@ def check_inputs(log: Checked, evidence: Sequence[Path], root: Path) -> Iterator
 
 
 def _files_named(path: Path, names: Collection[str]) -> list[Path]:
-    """The file itself, or of a folder those of its files that have one of the names."""
+    """The file itself or, for a folder, its files that have one of the names."""
     return [file for file in walk(path).files if file.name in names] or [path]
 
 
 def examination_head(log: Checked) -> str:
-    """Hash of the entry `examined`; "" where there is none."""
+    """Hash of the entry `examined`; "" if there is none."""
     entry = _examined(log)
     return entry.hash if entry else ""
 
@@ -148,14 +148,14 @@ def _compare(folder: Path, name: str, sha256: str, why: str) -> Finding:
 
 
 def _outputs_by_log(log: Checked) -> dict[str, str]:
-    """Path -> SHA-256 of all outputs; empty where the log does not hold."""
+    """Path -> SHA-256 of all outputs; empty if the log is not intact."""
     if not log.holds:
         return {}
     return {str(e.data.get("path")): str(e.data.get("sha256")) for e in log.entries if e.event == OUTPUT}
 
 
 def _outputs_by_manifest(folder: Path) -> dict[str, str]:
-    """The same for a log that does not hold: which files were changed is then said as well as it can be."""
+    """The same from the manifest, for a log that is not intact, to report changed files as far as possible."""
     found = _parse(_read(folder / MANIFEST) or b"")
     return {str(name): str(sha256) for name, sha256 in found.items() if name not in (LOG, HEAD, MANIFEST)}
 
@@ -178,7 +178,7 @@ def _check_input(data: Mapping[str, Any], root: Path) -> Finding:
     try:
         if _NETWORK_PATH.match(path):
             raise MediaError("it was read from another machine")
-        below = root / path  # earlier records have absolute paths, or paths from the folder where the command was typed
+        below = root / path  # earlier records: absolute paths, or relative to the working folder
         found = hash_input(below if below.exists() else Path(path)).sha256
     except (MediaError, OSError, ValueError):  # ValueError: a path with a zero byte
         why = "name it with --evidence PATH" if role == EVIDENCE else "the run cannot be reproduced from here"
@@ -188,7 +188,7 @@ def _check_input(data: Mapping[str, Any], root: Path) -> Finding:
 
 
 def _read(path: Path) -> bytes | None:
-    """Content of a file; None where there is none or it cannot be read, which another finding says."""
+    """Content of a file; None if missing or unreadable, which another finding reports."""
     try:
         return path.read_bytes() if path.is_file() else None
     except OSError:

@@ -1,9 +1,9 @@
-"""The record of a case: its folder, the log of what was done, hashes of all that was read and written, and the seal.
+"""Case record: folder, log of all steps, hashes of all inputs and outputs, and the seal.
 
-The log is a hash chain (`core.hash_chain`). Its last hash cannot stand in a report whose own hash is in the log, so there are two.
-The *examination head* is that of the entry `examined`, after the last result and before any output, and stands in the report. The
-*closing head* is in head.txt, and has to be sent to the other side or be time-stamped: whoever holds the folder could write a new
-chain.
+The log is a hash chain (`core.hash_chain`). Its last hash cannot be part of a report whose own hash is in the log, so there are
+two heads. The *examination head* is the hash of the entry `examined`, after the last result and before any output, and is
+printed in the report. The *closing head* is in head.txt, and must be sent to the other party or time-stamped, because anyone
+with the folder could write a new chain.
 """
 
 import errno
@@ -22,26 +22,26 @@ from dfworkbench.core.workspace import Workspace, atomic_path, explain_write
 from dfworkbench.media.container import require_regular
 from dfworkbench.media.walk import readable
 
-#: Version of the record: its files, events and their fields. `verify_case` refuses newer ones.
+#: Format version of the record: its files, events and their fields. `verify_case` refuses newer ones.
 FORMAT = 1
 LOG, HEAD, MANIFEST = "log.jsonl", "head.txt", "manifest.json"
 PAGE, CASE = "report.html", "case.json"
 
 OPENED, INPUT, EXAMINED, OUTPUT = "opened", "input", "examined", "output"
-#: Roles of inputs; others are named by who reads them ("weights", "settings", "videos.csv").
+#: Roles of inputs; further roles are named by their readers ("weights", "settings", "videos.csv").
 EVIDENCE, EVIDENCE_AFTER = "evidence", "evidence, afterwards"
 _MOST_FOLDERS = 10_000
 
 
 @dataclass(frozen=True)
 class InputHash:
-    """A file that was read.
+    """Hash of an input file.
 
     Attributes:
-        path: As it was given.
-        bytes: How many were hashed.
-        sha256: Of its content; of the file that a link leads to.
-        target: Where a link leads; None for a file that is no link.
+        path: Path as given.
+        bytes: Number of bytes hashed.
+        sha256: SHA-256 of its content, following links.
+        target: Target of a link; None if it is not a link.
     """
 
     path: Path
@@ -51,14 +51,14 @@ class InputHash:
 
 
 def cases_folder(workspace: Workspace) -> Path:
-    """Where cases lie: report/cases/."""
+    """Folder of all cases, report/cases/."""
     return workspace.root / "report" / "cases"
 
 
 def place_of(path: Path | str, root: Path) -> str:
-    """A path as a case names it, which is sent to others: relative to the workspace, of what lies elsewhere the name alone.
+    """A path as written in a case, which others will read: relative to the workspace, or only the name if elsewhere.
 
-    A path that was given relative to another folder stays as it was given.
+    Paths given relative to another folder are kept as given.
     """
     given = Path(path)
     if not given.is_absolute():
@@ -67,10 +67,10 @@ def place_of(path: Path | str, root: Path) -> str:
 
 
 def hash_input(path: Path) -> InputHash:
-    """Hash a file, piece by piece; it is opened for reading only.
+    """Hash a file in chunks; it is opened read-only.
 
     Raises:
-        MediaError: It is missing, no regular file, or cannot be read.
+        MediaError: It is missing, not a regular file, or unreadable.
     """
     path = Path(path)
     require_regular(path)
@@ -87,22 +87,22 @@ def hash_input(path: Path) -> InputHash:
 
 
 class Record:
-    """A case while it is examined: a folder of its own, and the log in it.
+    """A case during examination: its own folder with a log.
 
-    Use it as a context manager. Where the work is stopped or fails, the log ends with the event "interrupted", and finished files
-    stay.
+    Use it as a context manager. If the work is stopped or fails, the log ends with the event "interrupted", and finished files
+    are kept.
 
     Args:
         folder: A folder that does not exist yet (see `Record.create`).
-        root: Folder of the workspace, by which inputs are named (see `place_of`); None names them as they were given.
-        **opened: What the first entry records: command, settings, examiner.
+        root: Folder of the workspace, to which input paths are relative (see `place_of`); None: as given.
+        **opened: Content of the first log entry: command, settings, examiner.
 
     Raises:
-        OutputError: The folder exists or cannot be made.
+        OutputError: The folder exists or cannot be created.
     """
 
     def __init__(self, folder: Path, root: Path | None = None, **opened: Any) -> None:
-        utc_now()  # a wrong SOURCE_DATE_EPOCH is refused before a folder is made
+        utc_now()  # refuse an invalid SOURCE_DATE_EPOCH before creating a folder
         self.folder, self._root = folder, root
         self._examination_head = ""
         with explain_write(folder, "a case"):
@@ -112,15 +112,15 @@ class Record:
 
     @classmethod
     def create(cls, cases: Path, case: str, root: Path | None = None, **opened: Any) -> Self:
-        """Open a record in a new folder: `case`, or `case-2` and so on where that is taken. Nothing is ever overwritten.
+        """Open a record in a new folder: `case`, or `case-2` and so on if taken. Nothing is ever overwritten.
 
-        The first entry names the head of the case that was there before.
+        The first entry names the head of the preceding case.
 
         Args:
             cases: Folder of all cases.
-            case: Name of the case, which can be that of a folder (`core.safe_paths.require_folder_name`).
+            case: Name of the case, a valid folder name (`core.safe_paths.require_folder_name`).
             root: As in `Record`.
-            **opened: What the first entry records besides.
+            **opened: Further content of the first entry.
         """
         earlier: dict[str, str] = {}
         for number in range(1, _MOST_FOLDERS):
@@ -147,7 +147,7 @@ class Record:
             if error is not None and not isinstance(error, KeyboardInterrupt):
                 self.add("error", kind=type(error).__name__, message=str(error))
             self.log.close(INTERRUPTED, reason="stopped" if isinstance(error, KeyboardInterrupt) else "not sealed")
-        except OutputError:  # a full disk: the log ends with the last entry that was written
+        except OutputError:  # full disk: the log ends with the last entry written
             self.log.release()
 
     def add(self, event: str, **data: Any) -> str:
@@ -155,10 +155,10 @@ class Record:
         return self.log.add(event, **data)
 
     def add_input(self, path: Path, role: str) -> InputHash:
-        """Hash a file that is read, and record it.
+        """Hash an input file and record it.
 
         Raises:
-            MediaError: It is missing, no regular file, or cannot be read; nothing was recorded.
+            MediaError: It is missing, not a regular file, or unreadable; nothing was recorded.
         """
         found = hash_input(path)
         target = {} if found.target is None else {"target": self._place(found.target)}
@@ -169,7 +169,7 @@ class Record:
         return readable(path if self._root is None else place_of(path, self._root))
 
     def examined(self, **data: Any) -> str:
-        """Record that the last result is in, and return the examination head; outputs that are to show it come after."""
+        """Record that the last result is in, and return the examination head, which the outputs written afterwards show."""
         self._examination_head = self.add(EXAMINED, **data)
         return self._examination_head
 
@@ -177,7 +177,7 @@ class Record:
         """Hash all files of the folder, write the manifest, close the log, write head.txt, and return the closing head.
 
         Raises:
-            OutputError: Something cannot be written, or not be read again.
+            OutputError: A file cannot be written, or read back.
         """
         files = {path.relative_to(self.folder).as_posix(): path for path in files_of(self.folder)}
         with explain_write(self.folder, "a case"):
@@ -208,12 +208,12 @@ def head_text(examination_head: str, closing_head: str) -> str:
 
 
 def files_of(folder: Path) -> Iterator[Path]:
-    """All that is no folder below a folder, links included, sorted by path."""
+    """All files and links below a folder, sorted by path."""
     yield from sorted(path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
 
 
 def _head_of(folder: Path) -> str:
-    """Head of the log in a folder, as far as it is intact; 64 zeros where there is none."""
+    """Head of the intact part of the log in a folder; 64 zeros if there is none."""
     try:
         return check_chain((folder / LOG).read_bytes()).head
     except OSError:

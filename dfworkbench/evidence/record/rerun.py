@@ -1,4 +1,4 @@
-"""Compare the results of a case with those of a rerun: equal, or different by how much in each log10 LR."""
+"""Compare the results of a case with those of a rerun, with the difference in each log10 LR."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,16 +9,16 @@ from dfworkbench.evidence.record.checks import CHANGED, MISSING, SAME, UNKNOWN, 
 from dfworkbench.evidence.record.folder import CASE
 from dfworkbench.media.foreign import read_json
 
-#: Largest difference in log10 LR that another processor or version of a library may make; a factor of 1.023.
+#: Largest difference in log10 LR allowed for another processor or library version; a factor of 1.023.
 TOLERANCE = 0.01
 
 
 def check_rerun(folder: Path, other: Path) -> Iterator[Finding]:
-    """One finding for the results as a whole, and where they are not equal, one per person.
+    """One finding for the results as a whole and, if they differ, one per person.
 
     Args:
         folder: The case.
-        other: The case of the rerun.
+        other: Case folder of the rerun.
 
     Raises:
         DataNotFoundError: One of them has no results.
@@ -70,7 +70,7 @@ def _read(folder: Path) -> dict[str, Any]:
 
 
 def _llrs(results: Mapping[str, Any]) -> dict[str, float | None]:
-    """Log10 LR of each person, by name and file; None for a person without statement."""
+    """Log10 LR of each person, by name and file; None without a statement."""
     found: dict[str, float | None] = {}
     for file in results.get("files") or ():
         for person in file.get("people") or ():

@@ -1,4 +1,4 @@
-"""Verify a case: hash its files again, check its log, and say of each file whether it is the one that was recorded."""
+"""`verify_case`: hash the files of a case again, check its log, and report whether each file matches the record."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from dfworkbench.evidence.record.rerun import check_rerun
 
 @dataclass(frozen=True)
 class Verification:
-    """What a case folder was found to be. As text it has one line per finding, and the outcome in words.
+    """Result of verifying a case folder. Its text has one line per finding and the outcome in words.
 
     Attributes:
         folder: The case.
-        findings: One per file, then one per comparison of what the files say of one another, then the inputs.
-        closing_head: Head of the log as it is now.
+        findings: One per file, then one per cross-check between files, then the inputs.
+        closing_head: Current head of the log.
     """
 
     folder: Path
@@ -64,20 +64,20 @@ def verify_case(
     closing_head: str = "",
     rerun: Path | str | None = None,
 ) -> Verification:
-    """Hash everything again and compare it with the record.
+    """Hash everything again and compare with the record.
 
-    Inputs are looked for where the log says that they lay, from the workspace. The evidence can be named, since it may lie
-    elsewhere by now.
+    Inputs are searched for at the paths in the log, relative to the workspace. Evidence can be given explicitly, since it may
+    have moved.
 
     Args:
         folder: The case.
-        evidence: Files, or folders of them, that are said to be its evidence.
-        closing_head: The closing head that was sent or time-stamped; "": not compared.
-        rerun: The case of a rerun, whose results are compared with those of this one.
+        evidence: Files, or folders of files, claimed to be its evidence.
+        closing_head: Closing head that was sent or time-stamped; "": not compared.
+        rerun: Case folder of a rerun whose results are compared.
 
     Raises:
-        DataNotFoundError: The folder has no log, or one of two cases to compare has no results.
-        ParameterError: The log is of a newer version of dfworkbench.
+        DataNotFoundError: The folder has no log, or a case to compare has no results.
+        ParameterError: The log was written by a newer version of dfworkbench.
     """
     folder = Path(folder)
     log = check_chain(_read_log(folder))
@@ -92,7 +92,7 @@ def verify_case(
 
 
 def _workspace_of(folder: Path) -> Path:
-    """The workspace in whose report/cases/ the case lies; of a case that was sent on, the one that is used here."""
+    """The workspace whose report/cases/ contains the case, else the current workspace."""
     above = folder.absolute().parents
     return above[2] if len(above) > 2 and above[0] == cases_folder(Workspace(above[2])) else find_workspace().root
 
@@ -112,7 +112,7 @@ def _read_log(folder: Path) -> bytes:
 
 
 def _require_known_format(log: Checked, folder: Path) -> None:
-    """Raise for a newer record. A first line that was changed is no sign of one: it is not among the good entries."""
+    """Raise if the record has a newer format. A modified first line does not count, because it is not an intact entry."""
     found = log.entries[0].data.get("format") if log.entries else None
     if isinstance(found, int) and found > FORMAT:
         raise ParameterError(

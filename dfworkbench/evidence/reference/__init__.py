@@ -1,1 +1,1 @@
-"""What evidence is compared with: the scored reference set, the tracks and faces of both, and what they share."""
+"""Reference set of a case: its scores, tracks and faces of evidence and reference, and their overlap."""

@@ -1,4 +1,4 @@
-"""How the faces of the evidence compare with the reference set: applicability, and the nearest reference faces."""
+"""Compare evidence faces with the reference set: applicability and nearest reference faces."""
 
 import io
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ _SIDE_PX = 96
 
 
 class Compared(NamedTuple):
-    """How a face compares with the reference set.
+    """Comparison of a face with the reference set.
 
     Attributes:
         fits: Facts for R7 and S6, quantity by quantity.
@@ -38,8 +38,8 @@ def compare_tracks(
 
     Args:
         scored: The reference set.
-        tracks: Of each file.
-        faces: Also show faces of real people.
+        tracks: Tracks of each file.
+        faces: Whether to show faces of real people too.
     """
     there = {key: of for key, of in tracks.items() if of is not None}
     if not there:
@@ -66,7 +66,7 @@ def _nearest(scored: ScoredReference, rows: list[tuple[int, float]], shown: bool
 
 
 def _thumbnail(data: DataSet, video_id: str, track: int) -> bytes | None:
-    """PNG of the face in the middle of a reference track; None where its crop cannot be read."""
+    """PNG of the middle face of a reference track; None if its crop is unreadable."""
     own = data.faces[(data.faces["video_id"] == video_id) & (data.faces["track"] == track)].sort_values("frame")
     if own.empty:
         return None

@@ -1,6 +1,6 @@
-"""Faces of an evidence file: found, cut and scored by the very steps that the reference set went through.
+"""Find, cut and score the faces of an evidence file with the same steps as the reference set.
 
-The file is extracted as a data set of one file, with the reference set's settings, into a temporary folder.
+The file is extracted like a data set of one file, with the reference set's settings, into a temporary folder.
 """
 
 import io
@@ -21,22 +21,22 @@ from dfworkbench.extraction.part import Job, extract_video
 from dfworkbench.faces.settings import FaceSettings
 from dfworkbench.runs.checkpoints import LoadedDetector
 
-_ALL = 1000  # frames of a file that are hashed at most
+_ALL = 1000  # maximum frames hashed per file
 _SET = "evidence"
 
 
 @dataclass(frozen=True)
 class FacesOfFile:
-    """What was found in an evidence file.
+    """Faces found in an evidence file.
 
     Attributes:
-        status: "ok", or the word of the score table for what went wrong.
+        status: "ok", or the status from the score table.
         reason: The same in words.
         still: Whether it is a picture.
         decoded: What was read: frames in the file, frame rate, size, tracks, faces.
-        tracks: Scored; None without faces.
-        hashes: Of the pixels of all its faces; None without faces.
-        thumbnails: PNG of the face in the middle of each track, by number of the track.
+        tracks: Scored tracks; None without faces.
+        hashes: Pixel hashes of all its faces; None without faces.
+        thumbnails: PNG of the middle face of each track, by track index.
     """
 
     status: str
@@ -49,7 +49,7 @@ class FacesOfFile:
 
 
 def require_matching_input(loaded: LoadedDetector, faces: FaceSettings, reference: str) -> None:
-    """Raise `InputError` where the detector takes faces and the reference set whole pictures, or the other way round."""
+    """Raise `InputError` if the detector takes faces and the reference set holds whole pictures, or vice versa."""
     if loaded.input_spec.of_faces == (not faces.whole):
         return
     takes, has = ("faces", "whole pictures") if loaded.input_spec.of_faces else ("whole pictures", "faces")
@@ -65,10 +65,10 @@ def measure_file(
     """Find and score all faces of a file.
 
     Args:
-        path: The file; it is opened for reading only.
-        video_id: How tables call it.
+        path: The file; opened read-only.
+        video_id: Its key in tables.
         loaded: The detector.
-        faces: Settings of the reference set.
+        faces: Face settings of the reference set.
         temporary: Empty folder for face crops.
     """
     job = Job(video_id, f"{path.name.partition('.')[0][:40] or 'file'}", path.absolute(), temporary, _SET, faces)
@@ -92,12 +92,12 @@ def measure_file(
 
 
 def _reason(reason: str, path: Path) -> str:
-    """Without the folder, which is nobody's business, and without advice about settings that a case does not have."""
+    """A reason without the local folder and without advice on settings that a case does not have."""
     return reason.replace(str(path.absolute()), path.name).partition(" Lower min_face_px")[0]
 
 
 def _thumbnails(dataset: FaceDataset) -> dict[int, bytes]:
-    """What the detector sees in the middle of each track."""
+    """The detector's crop in the middle of each track."""
     found = {}
     for track, index in dataset.rows.groupby("track", sort=True).indices.items():
         images = dataset[int(index[len(index) // 2])]["images"]

@@ -1,7 +1,7 @@
-"""Overlap of evidence, reference set and training data: equal files, equal or near-equal frames, shared people (rules R3 and R6).
+"""Overlap between evidence, reference set and training data: equal files, (near-)equal frames, shared people (R3, R6).
 
-Only files of equal size are hashed, so that a look at a large data set costs one look at each file's size. Frames are compared by
-the pixels of stored face crops and by the perceptual hash of the leakage audit, at its threshold (`datasets.audit.audit`).
+Only files of equal size are hashed, so a large data set costs one stat call per file. Frames are compared by the pixels of
+stored face crops and by the perceptual hash of the leakage audit, at its threshold (`datasets.audit.audit`).
 """
 
 import logging
@@ -30,7 +30,7 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class KnownData:
-    """A data set that the evidence must not come from.
+    """A data set that the evidence must not be part of.
 
     Attributes:
         role: "reference set" or "training data".
@@ -42,19 +42,19 @@ class KnownData:
 
     @property
     def title(self) -> str:
-        """How sentences call it."""
+        """Its name in sentences."""
         return f"{self.role} {self.data.name}"
 
     def file(self, path: str) -> Path | None:
-        """A file of the set; None where its folder is not at hand."""
+        """Path of a file in the set; None if its folder is missing."""
         return self.data.root / path if self.data.root is not None else None
 
 
 def known_data(loaded: LoadedDetector, reference: DataSet) -> tuple[list[KnownData], tuple[str, ...]]:
-    """The reference set and, where it is at hand and another set, the data that the detector was trained on.
+    """The reference set and, if available and different, the detector's training data.
 
     Returns:
-        The sets, and sentences about what cannot be compared.
+        The sets, and sentences on what cannot be compared.
     """
     sets, notes = [KnownData("reference set", reference)], []
     if loaded.trained_on and loaded.trained_on != reference.name:
@@ -73,7 +73,7 @@ def known_data(loaded: LoadedDetector, reference: DataSet) -> tuple[list[KnownDa
 
 
 def same_file(path: Path, sha256: str, sets: Sequence[KnownData]) -> list[str]:
-    """Where the evidence lies in, or has a byte-equal copy in, data sets; in words."""
+    """Data sets that contain the evidence or a byte-identical copy, in words."""
     found, size, where = [], path.stat().st_size, path.resolve()
     for known in sets:
         root = known.data.root
@@ -89,12 +89,12 @@ def same_file(path: Path, sha256: str, sets: Sequence[KnownData]) -> list[str]:
 
 
 def same_frames(hashes: FrameHashes, known: KnownData, of: FrameHashes) -> dict[str, list[str]]:
-    """For each evidence file the frames that a data set has too, in words; files without any are left out.
+    """For each evidence file, frames that also occur in a data set, in words; files without any are left out.
 
     Args:
-        hashes: Frames of the evidence.
+        hashes: Frame hashes of the evidence.
         known: The data set.
-        of: Its frames.
+        of: Its frame hashes.
     """
     found: dict[str, list[str]] = {}
     mine, theirs = np.flatnonzero(~hashes.flat), np.flatnonzero(~of.flat)
@@ -105,7 +105,7 @@ def same_frames(hashes: FrameHashes, known: KnownData, of: FrameHashes) -> dict[
     frame, other_frame = hashes.frames["frame"].to_numpy(), of.frames["frame"].to_numpy()
     for i, j, distance in near_pairs(hashes.likeness[mine], of.likeness[theirs], bits):
         for a, b, d in zip(mine[i], theirs[j], distance, strict=True):
-            apart = -1 if pixels[a] == other_pixels[b] else int(d)  # the same pixels come first
+            apart = -1 if pixels[a] == other_pixels[b] else int(d)  # equal pixels come first
             pair = str(video[a]), str(other[b])
             best[pair] = min(best.get(pair, (BITS, 0, 0)), (apart, int(frame[a]), int(other_frame[b])))
     for (mine_id, theirs_id), (apart, at, there) in sorted(best.items(), key=lambda item: (item[1], item[0])):
@@ -117,7 +117,7 @@ def same_frames(hashes: FrameHashes, known: KnownData, of: FrameHashes) -> dict[
 
 
 def stored_frames(known: KnownData, folder: Path, told: Callable[[str], None] | None = None) -> FrameHashes:
-    """Hashes of the stored face crops of a set, computed once for a run and kept in its folder while the tables are the same."""
+    """Hashes of a set's stored face crops, computed once per run and cached in its folder while the tables are unchanged."""
     data, settings = known.data, AuditSettings()
     videos = data.videos.assign(split=data.videos["split"].where(data.videos["split"] != "", "none"))
     key = f"{table_hash(videos)[:12]}{table_hash(data.faces)[:12]}"
@@ -140,13 +140,13 @@ def stored_frames(known: KnownData, folder: Path, told: Callable[[str], None] | 
 def trained_on_reference(
     loaded: LoadedDetector, videos: pd.DataFrame, sets: Sequence[KnownData], split: str
 ) -> tuple[list[str], tuple[str, ...]]:
-    """People and files of the reference rows that the detector was trained on, and sentences about what was compared.
+    """People and files of the reference rows used in training the detector, and sentences on what was compared.
 
     Args:
         loaded: The detector.
         videos: Reference files.
-        sets: Of `known_data`.
-        split: Of the reference set.
+        sets: From `known_data`.
+        split: Split of the reference set.
     """
     reference = sets[0]
     groups = set(videos["group"]) - {""}
@@ -179,7 +179,7 @@ def _people(videos: pd.DataFrame) -> set[str]:
 
 
 def _copies(videos: pd.DataFrame, reference: KnownData, training: KnownData) -> list[str]:
-    """Reference files with a byte-equal copy in the training data."""
+    """Reference files with a byte-identical copy in the training data."""
     if reference.data.root is None or training.data.root is None:
         return []
     by_size: dict[int, list[Path]] = {}

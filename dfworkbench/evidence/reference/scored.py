@@ -1,4 +1,4 @@
-"""The reference set of a case: its tracks, scored once by a run and stored with it, and how that was done."""
+"""Scored reference set of a case: its tracks, scored once by a run and stored with it, and how they were scored."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -26,24 +26,24 @@ from dfworkbench.media.foreign import read_json
 from dfworkbench.runs.checkpoints import LoadedDetector
 from dfworkbench.runs.layout import reference_file
 
-FORMAT = 1  # of what is stored
+FORMAT = 1  # format version of stored scores
 NOT_ON_RECORD = "not on record"
 
 
 @dataclass(frozen=True)
 class ScoredReference:
-    """Reference tracks with everything that says how they came about.
+    """Reference tracks with their provenance.
 
     Attributes:
         data: The data set.
-        split: Of it.
+        split: Split of the data set.
         videos: Its readable, labelled files of this split.
-        tracks: Scored.
-        stored: How they were scored: text by name.
-        now: How they would be scored now.
-        rescored: Whether they were scored for this case.
-        faces: Face settings of the set; None where they are not on record.
-        files: What is stored, by name.
+        tracks: The scored tracks.
+        stored: How they were scored, as text by name.
+        now: How they would be scored now, as text by name.
+        rescored: Whether they were scored anew for this case.
+        faces: Face settings of the set; None if not on record.
+        files: Stored files, by name.
     """
 
     data: DataSet
@@ -72,7 +72,7 @@ def reference_videos(data: DataSet, split: str) -> pd.DataFrame:
 
     Raises:
         DataNotFoundError: There is no such split, or no splits; the message names the splits.
-        InputError: Its files are of one label only.
+        InputError: Its files have only one label.
     """
     data.require_splits()
     counts = data.videos["split"].value_counts()
@@ -94,7 +94,7 @@ def reference_videos(data: DataSet, split: str) -> pd.DataFrame:
 
 
 def count_people(videos: pd.DataFrame) -> dict[str, int]:
-    """Groups per class as the table has them, before anything is scored; a file without a group is its own."""
+    """Number of groups per class in the table, before scoring; a file without a group is its own."""
     groups = videos["group"].where(videos["group"] != "", videos["video_id"])
     return {
         name: int(groups[videos["label"] == label].nunique())
@@ -105,7 +105,7 @@ def count_people(videos: pd.DataFrame) -> dict[str, int]:
 def processing(
     loaded: LoadedDetector, data: DataSet, videos: pd.DataFrame, faces: FaceSettings | None
 ) -> dict[str, str]:
-    """How reference and evidence are processed, text by name: what must not differ between them (rule R8)."""
+    """Processing details, as text by name, which must not differ between reference and evidence (rule R8)."""
     of = data.faces["video_id"].isin(videos["video_id"])
     return {
         "weights": file_hash(loaded.path),
@@ -126,14 +126,15 @@ def score_reference(
     rescore: bool = True,
     told: Callable[[int, int], None] | None = None,
 ) -> ScoredReference:
-    """The scored tracks of a split, from the store of the run where they are there.
+    """The scored tracks of a split, read from the run's stored scores if available.
 
     Args:
         loaded: The detector.
         data: The reference set.
-        split: Of it.
-        rescore: Score again where the stored tracks were made in another way; else they are taken as they are, and rule R8 holds.
-        told: Called with the number of tracks that are done, and of all.
+        split: Split of the data set.
+        rescore: Whether to score again if the stored tracks were processed differently; otherwise they are used as they are,
+            and rule R8 applies.
+        told: Called with the number of finished and of all tracks.
 
     Raises:
         DataNotFoundError: See `reference_videos`.
@@ -170,12 +171,12 @@ def _write(files: Mapping[str, Path], tracks: Tracks, now: Mapping[str, str]) ->
     hashes = {kind: file_hash(files[kind]) for kind in ("frames", "tracks")}
     with atomic_path(
         files["made"], "how reference tracks were made"
-    ) as temporary:  # last: it says that the others are whole
+    ) as temporary:  # written last: marks the others as complete
         temporary.write_text(json.dumps({"format": FORMAT, "made": dict(now), "sha256": hashes}, indent=1) + "\n")
 
 
 def _read(files: Mapping[str, Path]) -> tuple[Tracks, dict[str, str]] | None:
-    """What is stored; None where nothing is, or what is there is damaged or of another format, and is made again."""
+    """Stored tracks; None if missing, damaged or of another format, so that they are made again."""
     try:
         record: Any = read_json(files["made"])
         if record["format"] != FORMAT or any(
@@ -194,7 +195,7 @@ def _read(files: Mapping[str, Path]) -> tuple[Tracks, dict[str, str]] | None:
 
 
 def describe(scored: ScoredReference, overlap: tuple[str, ...]) -> Reference:
-    """The reference set as the case file tells of it."""
+    """The reference set as described in the case file."""
     rows, videos = scored.tracks.table, scored.videos
     genuine, fakes = videos[videos["label"] == REAL], videos[videos["label"] == FAKE]
     kinds = fakes["forgery"].replace("", "manipulated").value_counts().sort_index()

@@ -1,4 +1,4 @@
-"""Scores of the reference people as arrays: labels, groups and kinds of forgery, checked once."""
+"""ReferenceScores: checked arrays of reference scores, labels, groups and kinds of forgery."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,12 +14,12 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ReferenceScores:
-    """Scored tracks of the reference people; make it with `reference_scores`.
+    """Scored tracks of the reference people; created by `reference_scores`.
 
     Attributes:
         scores: `(n,)`, log-odds.
         labels: `(n,)`, 1 manipulated, 0 genuine.
-        codes: `(n,)`, number of each row's group.
+        codes: `(n,)`, index of each row's group.
         groups: `(G,)`, names of the groups.
         kinds: `(n,)`, kind of forgery; "" for genuine rows.
     """
@@ -37,16 +37,16 @@ class ReferenceScores:
 
     @cached_property
     def sizes(self) -> Floats:
-        """Rows of each group by class, `(2, G)`."""
+        """Number of rows of each group by class, `(2, G)`."""
         count = len(self.groups)
         return np.array([np.bincount(self.codes[self.labels == c], minlength=count) for c in (REAL, FAKE)], dtype=float)
 
     def groups_of(self, label: int) -> int:
-        """How many groups have rows of a class."""
+        """Number of groups with rows of a class."""
         return int((self.sizes[label] > 0).sum())
 
     def where(self, rows: NDArray[np.bool_]) -> "ReferenceScores":
-        """Some of the rows; groups keep their numbers."""
+        """Select rows; groups keep their indices."""
         return ReferenceScores(self.scores[rows], self.labels[rows], self.codes[rows], self.groups, self.kinds[rows])
 
     def with_kind(self, kind: str) -> "ReferenceScores":
@@ -61,16 +61,16 @@ class ReferenceScores:
 def reference_scores(
     scores: ArrayLike, labels: ArrayLike, groups: ArrayLike, kinds: ArrayLike | None = None
 ) -> ReferenceScores:
-    """Checked arrays of the reference rows.
+    """Check arrays of the reference rows and combine them.
 
     Args:
         scores: `(n,)`, log-odds of fake, finite.
         labels: `(n,)`, 1 manipulated, 0 genuine.
         groups: `(n,)`, the person of each row.
-        kinds: `(n,)`, kind of forgery; without it all forgeries are of one kind.
+        kinds: `(n,)`, kind of forgery; if omitted, all forgeries are of one kind.
 
     Raises:
-        InputError: Arrays of unequal length, scores that are not finite, or rows of one class only.
+        InputError: Arrays of unequal length, non-finite scores, or rows of only one class.
     """
     x, y = np.asarray(scores, dtype=np.float64), np.asarray(labels).astype(np.int64)
     who = np.asarray(groups).astype(str)

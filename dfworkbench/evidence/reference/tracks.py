@@ -1,6 +1,6 @@
-"""Scored tracks: what the detector says of each face through each file, and the quantities by which faces are compared.
+"""Scored tracks: scores of each face throughout a file, and the quantities by which faces are compared.
 
-Evidence and reference go through `measure`, so that they cannot be processed in two ways.
+Evidence and reference both go through `measure`, so they cannot be processed differently.
 """
 
 import logging
@@ -37,7 +37,7 @@ NUMBERS = (
 )  # fmt: skip
 VECTORS = ("blocks and sharpness", "colours", "detector features")
 CATEGORIES = ("still or video", "codec", "pixel format")
-_LEAST_PX = 32  # of crops, for block statistics
+_LEAST_PX = 32  # side of crops, for block statistics
 _BATCH = 64
 
 
@@ -47,26 +47,27 @@ class Tracks:
 
     Attributes:
         frames: Score table, one row per scored face or clip.
-        table: One row per track: video_id, track, group, label, kind, source, frames, bad_frames, score; and the columns `NUMBERS`,
-            `CATEGORIES`, and `VECTORS`, which hold a list each. `score` is the mean log-odds, clipped; NaN without a score.
+        table: One row per track: video_id, track, group, label, kind, source, frames, bad_frames, score; and the columns
+            `NUMBERS`, `CATEGORIES`, and `VECTORS` (a list in each cell). `score` is the mean log-odds, clipped; NaN without a
+            score.
     """
 
     frames: pd.DataFrame
     table: pd.DataFrame
 
     def vectors(self, name: str) -> NDArray[np.float64]:
-        """A quantity of several numbers, `(tracks, F)`."""
+        """A vector quantity, `(tracks, F)`."""
         return np.array(self.table[name].tolist(), dtype=np.float64)
 
     def log_odds(self, row: int) -> NDArray[np.float64]:
-        """Clipped log-odds of the frames of a track, those without a score left out."""
+        """Clipped log-odds of a track's frames, without frames that have no score."""
         of = self.table.iloc[row]
         own = self.frames[(self.frames["video_id"] == of["video_id"]) & (self.frames["track"] == of["track"])]
         return clipped(own["logit"].to_numpy(np.float64))
 
 
 def clipped(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Finite log-odds between -13.8155 and 13.8155; infinite ones are errors of the detector and left out, as NaN is."""
+    """Finite log-odds, clipped to -13.8155 to 13.8155; infinite ones are detector errors and dropped, like NaN."""
     return np.clip(logits[np.isfinite(logits)], -MOST_LOGIT, MOST_LOGIT)
 
 
@@ -77,14 +78,15 @@ def measure(
     root: Path | None,
     told: Callable[[int, int], None] | None = None,
 ) -> Tracks:
-    """Score every track of some files and measure its quantities; crops are read once.
+    """Score every track of some files and measure its quantities, reading crops once.
 
     Args:
         loaded: The detector.
-        dataset: Extracted faces of these files, cut for it.
+        dataset: Extracted faces of these files, cut for the detector.
         videos: Video table of the files.
-        root: Folder that `path` of the table is below; None where the files are not at hand: what only they tell is NaN or "".
-        told: Called with the number of tracks that are done, and of all.
+        root: Folder that `path` of the table is relative to; None if the files are missing, so that quantities read from them
+            are NaN or "".
+        told: Called with the number of finished and of all tracks.
     """
     files = {row.video_id: row for row in videos.itertuples()}
     places = [index for _, index in sorted(dataset.rows.groupby(["video_id", "track"], sort=False).indices.items())]
@@ -117,7 +119,7 @@ def _read(
         images = batch["images"]
         logits.append(forward(loaded.detector, dataset.spec, loaded.name, images))
         features.append(forward_features(loaded.detector, dataset.spec, loaded.name, images))
-        first = images if images.ndim == 4 else images[:, 0]  # of a clip its first face
+        first = images if images.ndim == 4 else images[:, 0]  # first face of a clip
         crops.append(first.movedim(-3, -1).numpy())
     logit = np.concatenate(logits)
     rows = dataset.rows.iloc[index].assign(logit=logit, fake_probability=expit(logit))
@@ -159,7 +161,7 @@ def _face_quantities(dataset: FaceDataset, index: NDArray[np.int64], crops: NDAr
 
 
 def _file_quantities(video: Any, file: Path | None) -> dict[str, Any]:
-    """What a file tells of itself; unknown where it is not at hand."""
+    """Quantities read from a file; unknown if it is missing."""
     kind = "video" if video.frames > 1 or video.fps > 0 else "still"
     found: dict[str, Any] = {
         "frames per second": float(video.fps) if kind == "video" else 0.0,
@@ -175,7 +177,7 @@ def _file_quantities(video: Any, file: Path | None) -> dict[str, Any]:
 
 
 def _stored_as(file: Path) -> tuple[str, str]:
-    """Codec and pixel format of a video, format and mode of a picture; "" where they cannot be told."""
+    """Codec and pixel format of a video, format and mode of a picture; "" if unknown."""
     try:
         if media_kind(file) == "image":
             with Image.open(file) as picture:
@@ -189,9 +191,9 @@ def _stored_as(file: Path) -> tuple[str, str]:
 
 
 def intraclass_correlation(tracks: Tracks) -> float:
-    """Share of the variance of frame scores, within a class, that lies between tracks (one-way random effects); 0 to 1.
+    """Intraclass correlation: share of the within-class variance of frame scores between tracks (one-way random effects), 0 to 1.
 
-    NaN where no two tracks of a class have two frames.
+    NaN if no two tracks of a class have two frames.
     """
     between, within, size = 0.0, 0.0, []
     free_between, free_within = 0, 0
@@ -215,5 +217,5 @@ def intraclass_correlation(tracks: Tracks) -> float:
 
 
 def effective_frames(frames: int, correlation: float) -> float:
-    """Independent frames that so many of a track are worth: n / (1 + (n - 1) ICC)."""
+    """Effective number of independent frames of a track: n / (1 + (n - 1) ICC)."""
     return frames / (1 + (frames - 1) * correlation) if frames else 0.0

@@ -1,1 +1,1 @@
-"""When no statement is possible (R1 to R10), what is said beside one (S1 to S11), and in which words."""
+"""Rules of a case: refusals (R1 to R10), reservations (S1 to S11), and the wording of statements."""

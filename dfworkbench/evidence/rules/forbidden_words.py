@@ -1,7 +1,8 @@
-"""Words that a case file must not use, because they turn an LR into a chance that a face is fake, or claim too much.
+"""Forbidden words in case files: they turn an LR into a probability that a face is fake, or claim too much.
 
-A reader who takes "the findings are 13 times more probable if H1 is true" for "H1 is 13 times more probable" commits the fallacy
-of the transposed conditional. The workbench's own words *fake probability* and *verdict* invite it; a case file says *score*.
+A reader who takes "the findings are 13 times more probable if H1 is true" for "H1 is 13 times more probable" commits the
+fallacy of the transposed conditional. The workbench's own words *fake probability* and *verdict* invite it; a case file says
+*score*.
 """
 
 import re
@@ -27,14 +28,13 @@ _CONSISTENT = re.compile(r"[^.]*\bconsistent\s+with\b[^.]*", re.IGNORECASE)
 
 
 def forbidden_words(text: str, quoted: Iterable[str] = ()) -> list[str]:
-    """Passages of a text that a case file must not hold, in their order.
+    """Find forbidden passages in a text, in order.
 
-    "Consistent with" is let through where the sentence names both H1 and H2.
+    "Consistent with" is allowed if the sentence names both H1 and H2.
 
     Args:
         text: Plain text, without tags.
-        quoted: Passages that are printed word for word and not looked at, such as the caveat of a run, or the examples that the
-            report quotes to warn of them.
+        quoted: Passages that are printed verbatim and not checked, such as the caveat of a run, or examples quoted as warnings.
     """
     for passage in filter(None, quoted):
         text = text.replace(passage, " ")

@@ -1,7 +1,7 @@
-"""Rules R1 to R10: when no statement is possible. Each function turns plain facts into a `Check`.
+"""Refusal rules R1 to R10: when no statement is possible. Each function turns plain facts into a `Check`.
 
-R2, R3 by hash, R4 and R6 need no scoring and can be said first. The rule with the lowest number that holds is the headline; all
-that hold are listed.
+R2, R3 by hash, R4 and R6 need no scoring and can be checked first. Of the rules that apply, the one with the lowest number is
+the headline; all are listed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,15 +13,15 @@ from dfworkbench.evidence.case import Check
 from dfworkbench.evidence.numbers.lr_system import FEWEST_GROUPS
 
 FEWEST_FRAMES, FEWEST_PICTURES = 8, 1
-MOST_BAD_FRAMES = 0.05  # share without a finite score
-MOST_EQUAL_FRAMES, MOST_EQUAL_ROWS = 0.5, 0.05  # shares with one identical score
+MOST_BAD_FRAMES = 0.05  # share of frames without a finite score
+MOST_EQUAL_FRAMES, MOST_EQUAL_ROWS = 0.5, 0.05  # shares of frames and of reference rows with one identical score
 MOST_WRONG_WAY = 0.025  # share of draws with a slope at or below 0
 GENERATED = "generated"
 UNKNOWN = "unknown"
 
 
 def headline(checks: Iterable[Check]) -> Check | None:
-    """The refusal that is said first: the one with the lowest number of those that hold; None where none does."""
+    """The refusal to report first: the applicable rule with the lowest number; None if no rule applies."""
     refusing = [check for check in checks if check.refuses]
     return min(refusing, key=lambda check: int(check.code[1:]), default=None)
 
@@ -30,11 +30,11 @@ def r1_scored_frames(status: str, reason: str, frames: int, *, picture: bool = F
     """The file cannot be read, shows no face, or the track has too few frames with a score.
 
     Args:
-        status: "ok", or the word of the score table for what went wrong.
+        status: "ok", or the status from the score table.
         reason: The same in words.
-        frames: Frames with a finite score.
+        frames: Number of frames with a finite score.
         picture: Whether the file is a still picture.
-        failed: Frames whose score is not finite.
+        failed: Number of frames without a finite score.
     """
     fewest = FEWEST_PICTURES if picture else FEWEST_FRAMES
     if status != "ok":
@@ -53,12 +53,12 @@ def r1_scored_frames(status: str, reason: str, frames: int, *, picture: bool = F
 
 
 def r2_domain(detector: str, reference: str, evidence: str) -> Check:
-    """Generated and recorded data do not go together.
+    """Generated and recorded data must not be mixed.
 
     Args:
-        detector: Domain of the training data: "generated", "real" or "unknown". Unknown ones are left to R6.
+        detector: Domain of the training data: "generated", "real" or "unknown". "unknown" is handled by R6.
         reference: Domain of the reference set, "generated" or "real".
-        evidence: Domain of the evidence, likewise.
+        evidence: Domain of the evidence, "generated" or "real".
     """
     known = {name for name in (detector, reference, evidence) if name != UNKNOWN}
     mixed = GENERATED in known and len(known) > 1
@@ -69,7 +69,7 @@ def r2_domain(detector: str, reference: str, evidence: str) -> Check:
 
 
 def r3_overlap(found: Sequence[str], looked_at: str = "training and reference data") -> Check:
-    """The evidence, or a near copy of one of its frames (at most 32 of 256 bits differ), lies in the training or reference data.
+    """The evidence, or a near copy of one of its frames (at most 32 of 256 bits differ), is in the training or reference data.
 
     Args:
         found: What was found, such as "the same file bytes in the reference set demo (videos/007.mp4)".
@@ -83,14 +83,14 @@ def r3_overlap(found: Sequence[str], looked_at: str = "training and reference da
 
 
 def r4_people(genuine: int, manipulated: int) -> Check:
-    """Too few people in one class of the reference set; the bound would leave nothing to say."""
+    """Too few people in one class of the reference set: the bound would leave nothing to state."""
     words = f"The reference set has {genuine} people with genuine and {manipulated} with manipulated faces"
     holds = min(genuine, manipulated) < FEWEST_GROUPS
     return Check("R4", holds, f"{words}; a statement needs at least {FEWEST_GROUPS} in each class.")
 
 
 def r5_discrimination(cllr: float, cllr_high: float, lowest_slope: float, wrong_way: float) -> Check:
-    """The LR system is not shown to be better than saying nothing.
+    """The LR system is not shown to be better than no information.
 
     Args:
         cllr: Leave-one-group-out Cllr.
@@ -119,10 +119,10 @@ def r5_discrimination(cllr: float, cllr_high: float, lowest_slope: float, wrong_
 
 
 def r6_audit(verdict: str | None, trained_on: Sequence[str] = ()) -> Check:
-    """The run's leakage audit is red or was never made, or people of the reference set were trained on.
+    """The run's leakage audit is red or missing, or the detector was trained on people of the reference set.
 
     Args:
-        verdict: "green", "red", or None where the training data were never audited or are not known.
+        verdict: "green", "red", or None if the training data were never audited or are unknown.
         trained_on: People or files of the reference set that are also in the training data.
     """
     if trained_on:
@@ -148,12 +148,12 @@ def r6_audit(verdict: str | None, trained_on: Sequence[str] = ()) -> Check:
 
 
 def r7_applicability(p: float, people: int, far: Sequence[str] = ()) -> Check:
-    """The face lies outside the reference data.
+    """The face is outside the reference data.
 
     Args:
-        p: Conformal p of all quantities together.
-        people: Reference people of the class that the face resembles more.
-        far: Quantities that are the same in most reference files and differ here from all by a factor of 2 or more.
+        p: Conformal p-value of all quantities combined.
+        people: Number of reference people of the class that the face resembles more.
+        far: Quantities that are constant in most reference files and here differ from all of them by a factor of 2 or more.
     """
     limit = r7_limit(people)
     words = f"p = {p:.3f}, {people} people, limit {limit:.3f}"
@@ -172,16 +172,16 @@ def r7_applicability(p: float, people: int, far: Sequence[str] = ()) -> Check:
 
 
 def r7_limit(people: int) -> float:
-    """The p at or under which R7 refuses; also the share of fitting evidence that it refuses in vain."""
+    """The p-value at or below which R7 refuses; also the share of fitting evidence that it wrongly refuses."""
     return max(0.01, 1 / (people + 1))
 
 
 def r8_processing(reference: Mapping[str, str], now: Mapping[str, str], *, rescored: bool = False) -> Check:
-    """The evidence was processed in another way than the stored reference scores.
+    """The evidence was processed differently from the stored reference scores.
 
     Args:
         reference: How the reference was scored: weights hash, input, frames, face settings, version; text by name.
-        now: The same of this run. Versions are compared up to major.minor.
+        now: The same for this run. Versions are compared up to major.minor.
         rescored: Whether the reference was scored anew for this case.
     """
     names = sorted({*reference, *now})
@@ -197,11 +197,11 @@ def r8_processing(reference: Mapping[str, str], now: Mapping[str, str], *, resco
 
 
 def r9_default_value(frames: ArrayLike, reference: ArrayLike) -> Check:
-    """One identical score, a default value or saturation, on over half of the frames or over 5 % of the reference rows.
+    """One identical score (default value or saturation) on over half of the frames or over 5 % of the reference rows.
 
     Args:
-        frames: Scores of the frames of the track; a single frame has nothing to be equal to.
-        reference: Scores of the reference rows; likewise.
+        frames: Scores of the frames of the track; a single frame is not checked.
+        reference: Scores of the reference rows; a single row is not checked.
     """
     reasons = []
     for scores, most, words in (
@@ -219,7 +219,7 @@ def r9_default_value(frames: ArrayLike, reference: ArrayLike) -> Check:
 
 
 def r10_unchanged(sha256_before: str, sha256_after: str) -> Check:
-    """The evidence changed while it was examined."""
+    """The evidence changed during the examination."""
     if sha256_before != sha256_after:
         return Check(
             "R10",

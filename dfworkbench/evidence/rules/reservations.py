@@ -1,4 +1,4 @@
-"""Rules S1 to S11: reservations. The statement stands with a sentence beside it. Each function turns facts into a `Check`."""
+"""Reservation rules S1 to S11: the statement stands, with a qualifying sentence. Each function turns facts into a `Check`."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,12 +16,12 @@ SOUND_CREDENTIALS = ("Valid", "Trusted")
 
 
 def s1_few_people(genuine: int, manipulated: int, *, named: bool = True) -> Check:
-    """Fewer than 20 people in a class, or people who are not named.
+    """Fewer than 20 people in a class, or unnamed people.
 
     Args:
-        genuine: Groups with genuine faces.
-        manipulated: Groups with manipulated ones.
-        named: Whether the reference set names its people; else every file is its own group.
+        genuine: Number of groups with genuine faces.
+        manipulated: Number of groups with manipulated faces.
+        named: Whether the reference set names its people; otherwise every file is its own group.
     """
     words = f"The reference set has {genuine} people with genuine and {manipulated} with manipulated faces"
     if not named:
@@ -31,10 +31,10 @@ def s1_few_people(genuine: int, manipulated: int, *, named: bool = True) -> Chec
 
 
 def s2_halves(halves: tuple[float, float] | None) -> Check:
-    """The odd and the even frames of the track speak differently.
+    """The odd and the even frames of the track disagree.
 
-    They do if their bands are more than one apart, or if they are on different sides of 1 and one of them supports its side; two
-    values within the band of no support agree.
+    They disagree if their bands are more than one apart, or if they are on different sides of 1 and at least one supports its
+    side; two values within the band of no support agree.
 
     Args:
         halves: Log10 LRs of the two halves, after the bound; None for a track that cannot be halved.
@@ -50,10 +50,10 @@ def s2_halves(halves: tuple[float, float] | None) -> Check:
 
 
 def s3_unseen_kinds(kinds: Mapping[str, float]) -> Check:
-    """A kind of forgery on which the LR system, fitted without it, does no better than saying nothing.
+    """A kind of forgery on which the LR system, fitted without it, is no better than no information.
 
     Args:
-        kinds: Leave-one-kind-out Cllr per kind; empty where the reference set has one kind only.
+        kinds: Leave-one-kind-out Cllr per kind; empty if the reference set has only one kind.
     """
     if not kinds:
         return Check(
@@ -76,10 +76,10 @@ def s3_unseen_kinds(kinds: Mapping[str, float]) -> Check:
 
 
 def s4_calibration(cllr_cal: float) -> Check:
-    """The cost of calibration is above 0.05.
+    """The calibration loss (Cllr-cal) is above 0.05.
 
-    With few people it often is, however well the system is calibrated: of 21 simulated well-specified systems of Cllr 0.3 and seven
-    tracks a person, 20, 4 and 0 were above 0.05 with 20, 50 and 100 people (`benchmarks/case_file.py`).
+    With few people this is common even for well-calibrated systems: of 21 simulated well-specified systems of Cllr 0.3 and
+    seven tracks a person, 20, 4 and 0 were above 0.05 with 20, 50 and 100 people (`benchmarks/case_file.py`).
     """
     if cllr_cal > MOST_CLLR_CAL:
         return Check(
@@ -92,7 +92,7 @@ def s4_calibration(cllr_cal: float) -> Check:
 
 
 def s5_sources(sources: int) -> Check:
-    """All genuine reference files come from fewer than 3 sources."""
+    """The genuine reference files come from fewer than 3 sources."""
     few = sources < FEWEST_SOURCES
     words = "1 source" if sources == 1 else f"{sources} sources"
     return Check(
@@ -103,12 +103,12 @@ def s5_sources(sources: int) -> Check:
 
 
 def s6_applicability(p: float, people: int, odd: Sequence[str] = ()) -> Check:
-    """The face is rather unlike the reference data, though R7 does not refuse it.
+    """The face differs from the reference data, though not enough for R7 to refuse.
 
     Args:
-        p: Conformal p of all quantities together.
-        people: Reference people of the class that the face resembles more.
-        odd: Unusual quantities and categories, as `applicability.Applicable` has them.
+        p: Conformal p-value of all quantities combined.
+        people: Number of reference people of the class that the face resembles more.
+        odd: Unusual quantities and categories, see `applicability.Applicable`.
     """
     reasons = [f"p = {p:.3f} of all quantities together"] if r7_limit(people) < p <= SUSPECT_P else []
     if odd:
@@ -119,10 +119,10 @@ def s6_applicability(p: float, people: int, odd: Sequence[str] = ()) -> Check:
 
 
 def s7_identities(tracks: int, *, told_apart: bool) -> Check:
-    """Several tracks that may be one person, because no weights to tell people apart are installed.
+    """Several tracks that may be one person, because no identity weights are installed.
 
     Args:
-        tracks: Tracks in the file.
+        tracks: Number of tracks in the file.
         told_apart: Whether tracks were joined by face identity.
     """
     if tracks > 1 and not told_apart:
@@ -133,7 +133,7 @@ def s7_identities(tracks: int, *, told_apart: bool) -> Check:
 
 
 def s8_source_tree(dirty: bool | None) -> Check:
-    """The workbench was run from a source tree with uncommitted changes; None: not run from one."""
+    """The workbench was run from a source tree with uncommitted changes; None: not run from a source tree."""
     if dirty:
         return Check(
             "S8",
@@ -165,10 +165,10 @@ def s9_bound(value: LrValue) -> Check:
 
 
 def s10_credentials(state: str | None) -> Check:
-    """Content credentials (C2PA) are there and not valid.
+    """Content credentials (C2PA) are present but not valid.
 
     Args:
-        state: Validation state of the manifest, such as "Valid" or "Invalid"; None where there is none, or nobody looked.
+        state: Validation state of the manifest, such as "Valid" or "Invalid"; None if there is none, or it was not checked.
     """
     if state is None:
         return Check("S10", False, "No content credentials were read, which is no finding.")
@@ -181,8 +181,8 @@ def s11_reference_person(people: Sequence[str], *, looked: bool = True) -> Check
     """The face seems to be that of a reference person.
 
     Args:
-        people: Reference people whom it resembles by face identity.
-        looked: Whether identities could be compared.
+        people: Reference people with a similar face identity.
+        looked: Whether identities were compared.
     """
     if people:
         return Check("S11", True, f"The person seems to be one of the reference people: {', '.join(people)}.")
@@ -196,6 +196,6 @@ def s11_reference_person(people: Sequence[str], *, looked: bool = True) -> Check
 
 
 def unusual_quantities(ps: Mapping[str, float]) -> tuple[str, ...]:
-    """Names of the quantities with a p at or under 0.05, the oddest first; NaN is skipped."""
+    """Names of the quantities with a p-value at or below 0.05, the oddest first; NaN is skipped."""
     chosen = [(p, name) for name, p in ps.items() if not np.isnan(p) and p <= SUSPECT_P]
     return tuple(name for _, name in sorted(chosen))

@@ -1,8 +1,7 @@
-"""Words of a case file: the verbal scale, numbers rounded towards 1, the sentence of a finding, propositions and limits.
+"""Wording of a case file: verbal scale, LRs rounded towards 1, sentences of findings, propositions and limitations.
 
-The bands are those of the ENFSI guideline for evaluative reporting (2015) as they are commonly given; they were not compared with
-the guideline's own table, so a report prints the whole scale. The words that a case file must not use are in
-`evidence.rules.forbidden_words`.
+The bands are those of the ENFSI guideline for evaluative reporting (2015) as commonly quoted; they were not compared with the
+guideline's own table, so a report prints the whole scale. Forbidden words are in `evidence.rules.forbidden_words`.
 """
 
 from collections.abc import Sequence
@@ -20,9 +19,9 @@ BANDS: tuple[tuple[float, str], ...] = (
     (10_000, "strong support"),
     (1_000_000, "very strong support"),
     (float("inf"), "extremely strong support"),
-)  # highest LR of the band, which still belongs to it
+)  # highest LR of each band, inclusive
 _EDGES = np.log10([edge for edge, _ in BANDS[:-1]])
-_SLACK = 1e-9  # of log10 LR: 10^log10(2) is not quite 2
+_SLACK = 1e-9  # tolerance of log10 LR: 10^log10(2) is not exactly 2
 NO_FINDING = "This is no finding in either direction."
 NO_SUPPORT = "no support for either proposition"
 
@@ -34,7 +33,7 @@ def band(llr: float) -> int:
 
 
 def supported_band(value: LrValue) -> int | None:
-    """Band of the end of the interval nearest to 1, after the bound; 0 where the interval holds 1, None without an interval."""
+    """Band of the interval end nearest to 1, after the bound; 0 if the interval contains 1, None without an interval."""
     if np.isnan(value.low) or np.isnan(value.high):
         return None
     if value.low > 0 and value.llr > 0:
@@ -47,7 +46,7 @@ def support(value: LrValue, names: tuple[str, str] = ("H1", "H2")) -> str:
 
     Args:
         value: An LR.
-        names: Of the two propositions.
+        names: Names of the two propositions.
     """
     number = supported_band(value)
     if number is None:
@@ -59,7 +58,7 @@ def support(value: LrValue, names: tuple[str, str] = ("H1", "H2")) -> str:
 
 
 def scale() -> tuple[tuple[str, str], ...]:
-    """The verbal scale as rows of (range of the LR, words), for the whole table in a report."""
+    """The full verbal scale for a report, as rows of (range of the LR, words)."""
     edges = [edge for edge, _ in BANDS]
     ranges = [f"up to {edges[0]:,}", *(f"{low:,} to {high:,}" for low, high in pairwise(edges[:-1]))]
     words = [NO_SUPPORT, *(words for _, words in BANDS[1:])]
@@ -67,7 +66,7 @@ def scale() -> tuple[tuple[str, str], ...]:
 
 
 def rounded_lr(llr: float) -> str:
-    """The LR of a log10 LR as text, rounded towards 1 to two digits: 1,430 is "1,400", 0.606 is "0.61"."""
+    """Format the LR of a log10 LR, rounded towards 1 to two digits: 1,430 is "1,400", 0.606 is "0.61"."""
     if np.isnan(llr):
         return "not known"
     lr = 10.0**llr
@@ -81,11 +80,11 @@ def rounded_lr(llr: float) -> str:
 
 
 def finding(value: LrValue, names: tuple[str, str] = ("H1", "H2")) -> str:
-    """What an LR says, in two sentences; for an LR below 1 turned round to speak for the second proposition.
+    """State an LR in two sentences; below 1, inverted in favour of the second proposition.
 
     Args:
         value: An LR.
-        names: Of the two propositions.
+        names: Names of the two propositions.
     """
     sign = 1 if value.llr >= 0 else -1
     first, second = names[::sign]
@@ -93,7 +92,7 @@ def finding(value: LrValue, names: tuple[str, str] = ("H1", "H2")) -> str:
     sampling = f" (sampling of the reference people, 95 %: {rounded_lr(low)} to {rounded_lr(high)})"
     if np.isnan(low):
         sampling = ""
-    elif low == high:  # "33 to 33" would look like great precision
+    elif low == high:  # "33 to 33" would suggest great precision
         sampling = ", which is the most that this reference set can support (the whole interval was cut to it)"
     times = rounded_lr(sign * value.llr)
     how = (
@@ -108,11 +107,11 @@ def finding(value: LrValue, names: tuple[str, str] = ("H1", "H2")) -> str:
 
 
 def no_statement(subject: str, refusals: Sequence[Check]) -> str:
-    """Why nothing can be said, the headline first.
+    """Why no statement is possible, the headline first.
 
     Args:
         subject: "person 1", or the name of the file.
-        refusals: Rules that hold, at least one.
+        refusals: Applicable rules, at least one.
     """
     reasons = " ".join(f"{check.sentence} ({check.code})" for check in refusals)
     return f"No statement can be made about {subject}. Reason: {reasons} {NO_FINDING}"
@@ -138,7 +137,7 @@ def file_propositions(file: str, people: int) -> tuple[str, str]:
 
     Args:
         file: Name of the evidence file.
-        people: Faces with a statement.
+        people: Number of faces with a statement.
     """
     return (
         f"Exactly one of the {people} faces in {file} was manipulated, each of them equally likely beforehand.",
@@ -147,13 +146,13 @@ def file_propositions(file: str, people: int) -> tuple[str, str]:
 
 
 def limits(genuine: int, manipulated: int, kinds: Sequence[str], caveat: str = "") -> tuple[str, ...]:
-    """Sentences that every report prints, the most important first.
+    """Limitations printed in every report, most important first.
 
     Args:
-        genuine: Reference people with genuine faces.
-        manipulated: Reference people with manipulated faces.
+        genuine: Number of reference people with genuine faces.
+        manipulated: Number of reference people with manipulated faces.
         kinds: Kinds of forgery in the reference set.
-        caveat: The caveat of the run, printed word for word; "" if it has none.
+        caveat: The caveat of the run, printed verbatim; "" if it has none.
     """
     names = f" ({', '.join(kinds)})" if kinds else ""
     sentences = (
