@@ -1,4 +1,4 @@
-"""ExtractSettings: which data set is extracted, how, and on what."""
+"""ExtractSettings: which data set to extract, how, and on which machines."""
 
 from pathlib import Path
 from typing import Literal
@@ -9,7 +9,7 @@ from dfworkbench.faces.settings import FaceSettings
 
 
 class ExtractSettings(FaceSettings):
-    """A data set, its layout, the settings of faces, and where the work runs."""
+    """Data set, layout, face settings, and where the work runs."""
 
     name: str = Field(default="demo", min_length=1, description="Name of the data set; its tables go to labels/<name>/")
     layout: str = Field(default="faceforensics", description="Folder layout of the data set")
@@ -33,5 +33,5 @@ class ExtractSettings(FaceSettings):
 
     @property
     def faces(self) -> FaceSettings:
-        """The settings that decide which faces come out."""
+        """The face settings."""
         return FaceSettings(**{name: getattr(self, name) for name in FaceSettings.model_fields})

@@ -5,7 +5,7 @@ from pydantic import Field
 from dfworkbench.core.settings import Settings
 from dfworkbench.synthetic.forgeries.settings import ForgerySettings
 
-#: Leave a result's bytes as they are, so they are left out of its hash.
+#: Settings that do not affect the bytes of the result, and are therefore not in its hash.
 SPEED_ONLY = ("workers",)
 
 
@@ -59,7 +59,7 @@ class CelebDemoSettings(Settings):
 
 
 class PictureDemoSettings(Settings):
-    """The set of pictures: single frames of further people, and what four generators make of them."""
+    """Demo set of pictures: single frames of further people, and what four generators make of them."""
 
     seed: int = Field(default=2, ge=0, description="Everything random follows from it")
     people: int = Field(default=70, ge=1, le=999, description="Each stands in one split only")
