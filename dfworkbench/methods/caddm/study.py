@@ -174,7 +174,7 @@ class SwapSamples(NamedTuple):
 
 
 def swap_samples(settings: LeakageSettings, count: int = 18) -> SwapSamples:
-    """Training samples as the CADDM detector gets them: as many kinds of swap as possible, selected by seed."""
+    """Training samples as the CADDM detector gets them: spread evenly over the kinds of swap, selected by seed."""
     data = prepare(settings.training(CADDM, 0)).train
     data.transform = FacialSwap(SwapSettings(**settings.swap()), with_masks=True)
     rows = np.random.default_rng(0).permutation(len(data))[: 12 * count]

@@ -1,4 +1,4 @@
-"""Settings of notebook 08_forgery_clues, and the runs that follow from them."""
+"""Settings of notebook 08_forgery_clues, and the training runs derived from them."""
 
 from typing import Any, ClassVar, Literal
 
@@ -9,7 +9,7 @@ from dfworkbench.models.devices import resolve_precision
 from dfworkbench.training import TrainSettings
 
 NONE, HEADS = "none", "heads"
-#: Variant -> whether it has the local, and the global information loss. Each brings further heads with cross-entropies of their
+#: Variant -> whether it has the local and the global information loss. Each adds heads with cross-entropies of their
 #: own, which train the blocks, too; `HEADS` has those of both, and no information loss.
 VARIANTS = {
     NONE: (False, False),
@@ -21,7 +21,7 @@ VARIANTS = {
 
 
 class ClueStudySettings(Settings):
-    """Which variants of MI_Net are compared, on what, and how their blocks are explained.
+    """Which variants of MI_Net are compared, on which data, and how their blocks are explained.
 
     The defaults are those of the preset *quick*.
     """
@@ -112,7 +112,7 @@ class ClueStudySettings(Settings):
         return values
 
     def training(self, variant: str) -> TrainSettings:
-        """Settings of one run: everything alike but the information losses."""
+        """Settings of one run: equal except for the information losses."""
         local, whole = VARIANTS[variant]
         own: dict[str, Any] = {
             "local_loss": local, "global_loss": whole,
@@ -134,5 +134,5 @@ class ClueStudySettings(Settings):
         )  # fmt: skip
 
     def trainings(self) -> dict[str, TrainSettings]:
-        """What must be trained: variant -> settings."""
+        """The runs to train: variant -> settings."""
         return {variant: self.training(variant) for variant in self.variants}
