@@ -25,7 +25,7 @@ class ExtractSettings(FaceSettings):
         default="auto",
         description="Official splits, or groups of identities drawn at random (auto: official if there are)",
     )
-    split_seed: int = Field(default=0, ge=0, description="Fixes the draw of the splits")
+    split_seed: int = Field(default=0, ge=0, description="Seed of the random splits")
     workers: int = Field(default=0, ge=0, description="Processes on this machine (0: one per core)")
     scheduler: str = Field(
         default="", description="Address of a running Dask scheduler (empty: processes on this machine)"

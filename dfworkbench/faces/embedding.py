@@ -2,7 +2,7 @@
 
 InceptionResnetV1 of facenet-pytorch 2.5.3, whose weights D. Sandberg trained on VGGFace2 or CASIA-WebFace
 (github.com/davidsandberg/facenet) after F. Schroff et al., "FaceNet: A Unified Embedding for Face Recognition and Clustering",
-CVPR 2015. The weights (about 110 MB) are in no package and are never downloaded without being asked for: without them, a person who
+CVPR 2015. The weights (about 110 MB) are in no package and are never downloaded unasked: without them, a person who
 reappears gets a new track from `tracking.link` (docs/decisions/0006-identity.md).
 
 Differences from facenet-pytorch: its MTCNN clips the face box at the border of a frame, while our crops repeat the border.

@@ -14,9 +14,11 @@ class FaceSettings(Settings):
 
     frames: int = Field(default=16, ge=1, description="Frames sampled evenly from each video")
     min_face_px: int = Field(
-        default=40, ge=12, description="Faces from this size on are looked for; smaller ones may show up"
+        default=40, ge=12, description="Smallest face to look for; smaller ones may still be found"
     )
-    min_probability: float = Field(default=0.9, ge=0.7, le=1.0, description="Least probability of the face detector")
+    min_probability: float = Field(
+        default=0.9, ge=0.7, le=1.0, description="Minimum probability from the face detector"
+    )
     detect_long_side_px: int = Field(
         default=1280,
         ge=64,

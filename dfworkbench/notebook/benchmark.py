@@ -46,12 +46,12 @@ class BenchmarkSettings(Settings):
     seeds: int = Field(2, ge=1, le=100, description="Runs of each detector on each data set: seeds 0, 1, …")
     epochs: int = Field(12, ge=1, le=1000, description="Passes over the training split.")
     batch_size: int = Field(32, ge=1, le=4096, description="Faces per step.")
-    learning_rate: float = Field(0.001, gt=0, le=1, description="Step size of the optimiser.")
+    learning_rate: float = Field(0.001, gt=0, le=1, description="Learning rate of the optimiser.")
     frames_per_video: int = Field(16, ge=1, le=1000, description="Faces per person and video.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes a GPU if there is one.")
     workers: int = Field(0, ge=0, le=256, description="Runs at the same time; 0: one per four cores, at least one.")
     scheduler: str = Field("", description="Address of a Dask scheduler for several machines; empty: this one.")
-    retry: bool = Field(False, description="Also runs again what failed before.")
+    retry: bool = Field(False, description="Also rerun what failed before.")
     name: str = Field(
         "benchmark", pattern=r"^[A-Za-z0-9][\w.+-]*$", description="Folder of the sweep, in report/sweeps/."
     )

@@ -91,7 +91,7 @@ def build_settings(cls: type[S], values: collections.abc.Mapping[str, Any]) -> S
     """The inverse of `flat_values`; names that are left out keep their defaults. Options may be text, as typed.
 
     Raises:
-        ParameterError: A value is out of range, a name is unknown (with the closest name), or options are no name=value pairs.
+        ParameterError: A value is out of range, a name is unknown (with the closest name), or options are not name=value pairs.
     """
     nested: dict[str, Any] = {}
     fields = read_fields(cls)

@@ -56,7 +56,7 @@ def parse_command(words: list[str], pairs: dict[str, str], commands: Mapping[str
         commands: Name -> command; the names of a group, such as "zoo list" and "zoo get", have two words.
 
     Raises:
-        ParameterError: A command or flag does not exist (names the closest one), or a value is missing.
+        ParameterError: A command or flag does not exist (the message names the closest one), or a value is missing.
     """
     words, commands = _one_command(words, commands)
     parser = _Parser(

@@ -106,7 +106,7 @@ def sweep_cells(
 
     Raises:
         DataNotFoundError: There is no such notebook.
-        ParameterError: It has no such parameter, a value is of a wrong type, or the name is no name of a folder.
+        ParameterError: It has no such parameter, a value is of a wrong type, or the name is not a valid folder name.
     """
     space = workspace or find_workspace()
     path = find_notebook(notebook, space)

@@ -58,7 +58,7 @@ class LeakageSettings(Settings):
     weights: str = Field(
         "", description='First weights of both backbones: "imagenet" (downloaded) or a file; empty: random ones.'
     )
-    seeds: int = Field(1, ge=1, le=20, description="Runs of each; three or more say something about chance.")
+    seeds: int = Field(1, ge=1, le=20, description="Runs of each; three or more show the variation between seeds.")
     epochs: int = Field(4, ge=1, le=1000, description="Passes over the training split.")
     frames_per_video: int = Field(
         8,
@@ -67,7 +67,7 @@ class LeakageSettings(Settings):
         description="Faces per video to train on; fewer than were extracted, others are kept for testing.",
     )
     batch_size: int = Field(8, ge=1, le=4096, description="Faces per step.")
-    learning_rate: float = Field(3.6e-4, gt=0, le=1, description="Step size of AdamW, falling like a cosine.")
+    learning_rate: float = Field(3.6e-4, gt=0, le=1, description="Learning rate of AdamW, with cosine decay.")
     changes: float = Field(
         0.3,
         ge=0,
@@ -79,12 +79,12 @@ class LeakageSettings(Settings):
         ge=0,
         le=1,
         description="How often CADDM's fakes have a whole face exchanged, over the published shares (1); windows stay at "
-        "theirs. What is left are fakes as they are, which are learned faster.",
+        "theirs. The other fakes stay unchanged and are learned faster.",
     )
     frames: int = Field(4, ge=1, le=1000, description="Faces per video that are scored.")
-    runs: list[str] = Field([], description="Further runs in checkpoints/ to be measured beside the two.")
+    runs: list[str] = Field([], description="Further runs in checkpoints/ to measure beside the two.")
     precision: Literal["auto", "32-true", "bf16-mixed"] = Field(
-        "auto", description="Numbers to train with; auto takes bf16 where the hardware has it."
+        "auto", description="Precision of training; auto: bf16 if the hardware supports it."
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where to compute; auto takes a GPU if there is one."

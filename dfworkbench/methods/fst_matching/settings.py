@@ -57,7 +57,7 @@ class HypothesisSettings(Settings):
         description="Faces per video that encoders and detectors are trained on, evenly over its time.",
     )
     batch_size: int = Field(64, ge=1, le=4096, description="Faces per step.")
-    learning_rate: float = Field(1e-3, gt=0, le=1, description="Step size of AdamW; falls like a cosine.")
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="Learning rate of AdamW, with cosine decay.")
     pairings: int = Field(
         1, ge=1, le=40, description="Hypothesis 2: pairs of detectors; every second one exchanges the halves of people."
     )
@@ -75,10 +75,10 @@ class HypothesisSettings(Settings):
     null: Literal["shift", "cells"] = Field(
         "shift", description="Hypothesis 1: what Q is compared with in the figure; p-values are given for all nulls."
     )
-    seed: int = Field(0, ge=0, le=2**32 - 1, description="Fixes weights, choice of pictures and coalitions.")
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of weights, choice of pictures and coalitions.")
     precision: Literal["auto", "32-true", "bf16-mixed"] = Field(
         "auto",
-        description="Numbers to compute with; auto takes bf16 where the hardware has it, for maps only if they hardly change.",
+        description="Precision; auto: bf16 if the hardware supports it, for maps only if they hardly change.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where to compute; auto takes a GPU if there is one."

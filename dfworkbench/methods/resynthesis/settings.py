@@ -77,14 +77,15 @@ class ReconstructionSettings(Settings):
     )
     joint_epochs: int = Field(0, ge=0, le=1000, description="Passes in stage 3, which trains both; 0 leaves it out.")
     task: Literal["none", "denoising", "colourisation"] = Field(
-        "denoising", description="What stage 3 has to undo besides."
+        "denoising", description="Degradation that stage 3 must also undo."
     )
     allow_undertrained: bool = Field(
-        False, description="Goes on with a re-synthesiser that has learned too little, to try things out; no evidence."
+        False,
+        description="Continue with a re-synthesiser that has learned too little, to try things out; the results are no evidence.",
     )
     batch_size: int = Field(8, ge=2, le=4096, description="Pictures per step.")
     learning_rate: float = Field(
-        4e-4, gt=0, le=1, description="Step size of AdamW in stage 2, and of the plain detector; falling like a cosine."
+        4e-4, gt=0, le=1, description="Learning rate of AdamW in stage 2, and of the plain detector, with cosine decay."
     )
     perturbations: list[str] = Field(
         ["noise", "blur", "jpeg"],
@@ -94,10 +95,10 @@ class ReconstructionSettings(Settings):
     random_perturbations: bool = Field(
         False, description="Also tests under the random perturbations of Frank et al. 2020."
     )
-    seed: int = Field(0, ge=0, le=2**32 - 1, description="Fixes weights, order and random changes.")
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of weights, order and random changes.")
     precision: Literal["auto", "32-true", "bf16-mixed"] = Field(
         "32-true",
-        description="Numbers to train with; auto takes bf16 where the hardware has it, which can break stage 5 on CPUs with AMX.",
+        description="Precision of training; auto: bf16 if the hardware supports it, which can break stage 5 on CPUs with AMX.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where to compute; auto takes a GPU if there is one."
