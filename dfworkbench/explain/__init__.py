@@ -1,1 +1,1 @@
-"""What a trained detector knows: identities in its features, where it looks for artefacts, and what that costs on new people."""
+"""Explanations: attribution maps of a detector's decisions, scores of these maps against masks, and identity-overlap measures."""

@@ -1,16 +1,16 @@
-"""Grad-CAM, integrated gradients and occlusion of one picture or clip, through captum, on the cells that have Shapley values.
+"""Grad-CAM, integrated gradients and occlusion for one picture or clip, through captum, on the same cells as Shapley values.
 
 Selvaraju et al.: Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization. ICCV 2017, arXiv:1610.02391.
 Sundararajan, Taly, Yan: Axiomatic Attribution for Deep Networks. ICML 2017, arXiv:1703.01365.
 Zeiler, Fergus: Visualizing and Understanding Convolutional Networks. ECCV 2014, arXiv:1311.2901.
 Kokhlikyan et al.: Captum: A Unified and Generic Model Interpretability Library for PyTorch. 2020, arXiv:2009.07896.
 
-The explained number, the cells, and what hidden cells show are those of an `ImageGame`. Preparing a picture is a shift and
-a scale of each pixel, so the straight way between two prepared pictures is the one between the pictures.
+The explained value, the cells and the baseline are those of an `ImageGame`. Preparing a picture shifts and scales each pixel, so
+the straight path between two prepared pictures corresponds to that between the pictures.
 
 Differences from the papers:
-- All maps are signed, so that they can be set against Shapley values. Grad-CAM's own ReLU is an option.
-- Occlusion hides each cell once, and no windows overlap.
+- All maps are signed, for comparison with Shapley values. Grad-CAM's own ReLU is optional.
+- Occlusion hides each cell once, without overlapping windows.
 - For a clip a cell is hidden in all frames at once; gradients are summed over the frames.
 """
 
@@ -32,25 +32,24 @@ from dfworkbench.models.modes import evaluating
 
 #: Steps of integrated gradients: captum's default; `Explanation.gap` says whether they suffice.
 STEPS = 50
-#: Pictures per pass with gradients: all layers are kept for the way back, so fewer than without.
+#: Pictures per pass with gradients: all activations are kept for the backward pass, so fewer than without.
 GRADIENT_BATCH = 16
 
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """What one method says of one picture.
+    """Attribution map of one picture by one method.
 
     Attributes:
         method: Name in `explanations.METHODS`.
-        values: `(L, L)`; positive cells speak for the value. In the unit of the value (log-odds for "logit"); Grad-CAM has no
-            unit.
+        values: `(L, L)`; positive cells raise the value. In the unit of the value (log-odds for "logit"); Grad-CAM has no unit.
         detector: Name of the detector.
         value: What is explained, in words.
-        evaluations: Pictures, or clips, that the detector was shown.
-        gap: Sum of the cells minus (full - empty), which is 0 but for errors: of rounding for Shapley values, of rounding and
-            too few steps for integrated gradients. NaN for methods that promise no sum.
-        standard_error: `(L, L)` of Shapley values; None for methods that draw nothing.
-        details: What else was set, plain values for JSON.
+        evaluations: Number of pictures, or clips, shown to the detector.
+        gap: Sum of the cells minus (full - empty), which is 0 up to errors: of rounding for Shapley values, of rounding and too few
+            steps for integrated gradients. NaN for methods without this property.
+        standard_error: `(L, L)` for Shapley values; None for deterministic methods.
+        details: Further settings, plain values for JSON.
     """
 
     method: str
@@ -64,11 +63,11 @@ class Explanation:
 
     @property
     def reason(self) -> str:
-        """Why the map points nowhere, else ""."""
+        """Why the map is empty, else ""."""
         return "" if self.values.any() else "the map is 0 everywhere"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON: all but the two maps, a gap of NaN as None."""
+        """Plain values for JSON: everything but the two maps; a NaN gap becomes None."""
         return {
             "method": self.method,
             "detector": self.detector,
@@ -81,22 +80,22 @@ class Explanation:
 
 
 def grad_cam(game: ImageGame, *, layer: str | None = None, relu: bool = False) -> Explanation:
-    """Grad-CAM of the last map, enlarged to the cells (bilinear), or averaged over each where it is finer than they are.
+    """Grad-CAM of the last map, enlarged to the cells (bilinear), or averaged over each cell if the map is finer.
 
     The map is sum over channels k of a_k A_k, where A_k is a channel and a_k its mean gradient (Selvaraju et al., equations 1 and
-    2). It has no baseline, and its sum means nothing. The mean fits networks that average their last map (ResNet, EfficientNet, and
-    CADDM); MesoNet and the LSTM detectors give each place of it weights of its own, which the mean mixes up.
+    2). It has no baseline, and its sum has no meaning. The mean suits networks that average their last map (ResNet, EfficientNet,
+    and CADDM); MesoNet and the LSTM detectors have separate weights for each position, which the mean mixes up.
 
     Args:
         game: Detector, picture and value. The network's modes and gradients stay as they are.
         layer: Name of a module, such as "trunk.net.layer3"; None for the last map, see `last_map`.
-        relu: Keep only what speaks for the value, as the paper does. A picture without any is 0 everywhere.
+        relu: Keep only positive evidence for the value, as the paper does. A picture without any is 0 everywhere.
 
     Returns:
-        With `details["layer"]`. For a clip the sum over its frames.
+        The map, with `details["layer"]`. For a clip, the sum over its frames.
 
     Raises:
-        InputError: No layer makes a map, or the map is not finite.
+        InputError: No layer produces a map, or the map is not finite.
         UnknownNameError: There is no such layer.
         MissingDependencyError: captum is not installed.
     """
@@ -115,15 +114,15 @@ def grad_cam(game: ImageGame, *, layer: str | None = None, relu: bool = False) -
 def integrated_gradients(game: ImageGame, *, steps: int = STEPS) -> Explanation:
     """Integrated gradients from the baseline to the picture, summed over the pixels, channels and frames of each cell.
 
-    Sums and not means, so that the cells add up to full - empty (completeness, Sundararajan et al., proposition 1) as Shapley
-    values do. The integral is taken by Gauss-Legendre quadrature.
+    Sums rather than means, so that the cells add up to full - empty (completeness, Sundararajan et al., proposition 1), as Shapley
+    values do. The integral is computed by Gauss-Legendre quadrature.
 
     Args:
         game: Detector, picture, baseline and value; at most `GRADIENT_BATCH` pictures go through the network at once.
         steps: Points between baseline and picture.
 
     Returns:
-        With `gap`, captum's convergence delta summed in float64: more steps bring it closer to 0.
+        The map, with `gap`: captum's convergence delta summed in float64; more steps bring it closer to 0.
 
     Raises:
         InputError: The value has no gradient, or the map is not finite.
@@ -151,10 +150,10 @@ def integrated_gradients(game: ImageGame, *, steps: int = STEPS) -> Explanation:
 
 
 def occlusion(game: ImageGame) -> Explanation:
-    """How much the value falls when one cell is hidden and all others show: v(all) - v(all but i).
+    """How much the value falls when one cell is hidden and all others are shown: v(all) - v(all but i).
 
-    captum's `Occlusion` moves a window of one size. Its parent `FeatureAblation` is used, which takes cells as they are: where L
-    divides S the two give the same, and elsewhere cells need not be of one size.
+    captum's `Occlusion` moves a window of fixed size. Its parent `FeatureAblation` is used here, because it takes any cells: if L
+    divides S the two agree, otherwise cells differ in size.
 
     Args:
         game: Detector, picture, baseline and value.
@@ -178,7 +177,7 @@ def occlusion(game: ImageGame) -> Explanation:
 
 
 class _Subject:
-    """A game as a function that captum can call: prepared pictures to `(B,)`."""
+    """A game as a function for captum: prepared pictures to `(B,)`."""
 
     def __init__(self, game: ImageGame) -> None:
         self._game = game
@@ -202,7 +201,7 @@ class _Subject:
         return both[:1], both[1:]
 
     def explanation(self, method: str, values: Floats, gap: float = math.nan, **details: Any) -> Explanation:
-        """The map with its record."""
+        """Combine a map with its record."""
         if not np.isfinite(values).all():
             raise InputError(
                 f"explaining {self._game.name} by {method}: {int((~np.isfinite(values)).sum())} of {values.size} cells are NaN or "
@@ -213,8 +212,8 @@ class _Subject:
 
 @contextmanager
 def _differentiable(network: nn.Module) -> Iterator[None]:
-    """Eval mode with gradients, also in a caller's `no_grad`; afterwards every module is in the mode it was in."""
-    # cuDNN has no way back through a recurrent layer in eval mode
+    """Eval mode with gradients, even in a caller's `no_grad`; every module returns to its former mode afterwards."""
+    # cuDNN has no backward pass for a recurrent layer in eval mode
     recurrent = any(isinstance(module, nn.RNNBase) for module in network.modules())
     with (
         evaluating(network),

@@ -1,20 +1,20 @@
-"""Deletion and insertion curves: how the detector's answer changes when the cells a map names first are hidden, or shown, first.
+"""Deletion and insertion curves: how the detector's value changes as the highest-ranked cells are hidden, or shown, first.
 
 Petsiuk, Das, Saenko: RISE: Randomized Input Sampling for Explanation of Black-box Models. BMVC 2018, arXiv:1806.07421.
 
-Deletion hides cells from the highest attribution to the lowest; a good map makes the value fall early: a small area. Insertion
-starts from the baseline and shows them in the same order; a good map makes it rise early: a large area.
+Deletion hides cells from the highest attribution to the lowest; with a good map the value falls early: a small area. Insertion
+starts from the baseline and shows them in the same order; with a good map it rises early: a large area.
 
-Areas are of the value itself, log-odds for "logit". RISE takes the probability; but a detector that is sure of a picture stays
-at 1 until most of it is hidden, and two maps then differ only by when it tips over. Areas of log-odds have the detector's own
-scale: compare maps of one detector and picture by them. `probability` gives the curves of the probability, as RISE has them and
-which detectors can be compared by, from the same numbers.
+Areas are of the value itself, log-odds for "logit". RISE uses the probability; but for a confident detector it stays at 1 until
+most of the picture is hidden, and two maps then differ only in when it drops. Areas of log-odds are on the detector's own scale:
+use them to compare maps of one detector and picture. `probability` gives the curves of the probability, as in RISE, from the same
+numbers; use these to compare detectors.
 
 Differences from the paper:
-- Cells are hidden, not single pixels, and both curves have one baseline; the paper's are black for deletion and blurred for
-  insertion (two calls give that).
-- The chance level is measured: the same curves of random orders.
-- Equal attributions are taken in an order that is drawn from the seed, and not by their place: a flat map is one random order.
+- Cells are hidden, not single pixels, and both curves share one baseline; the paper uses black for deletion and a blurred picture
+  for insertion (two calls give that).
+- The chance level is measured, by the same curves for random orders.
+- Ties are broken at random from the seed, not by position: a flat map is one random order.
 """
 
 from collections.abc import Mapping
@@ -28,17 +28,17 @@ from dfworkbench.core.errors import InputError, ParameterError
 from dfworkbench.explain.captum_maps import Explanation
 from dfworkbench.explain.shapley.game import CountedGame, Floats, Game
 
-#: Points of a curve besides the first, and random orders, by default: with 16 x 16 cells 62 evaluations per map and 312 for chance.
+#: Default steps per curve and number of random orders: with 16 x 16 cells 62 evaluations per map and 312 for chance.
 STEPS, RANDOM_ORDERS = 32, 10
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """The value while cells are hidden, or shown, step by step.
+    """The value as cells are hidden, or shown, step by step.
 
     Attributes:
-        shares: `(K,)`, of the cells that are hidden (deletion) or shown (insertion) so far, from 0 to 1.
-        values: `(K,)`, what the detector says then.
+        shares: `(K,)`, share of the cells hidden (deletion) or shown (insertion) so far, from 0 to 1.
+        values: `(K,)`, the detector's value at that point.
     """
 
     shares: Floats
@@ -46,17 +46,17 @@ class Curve:
 
     @property
     def area(self) -> float:
-        """Below the curve, by the trapezoid rule; the mean of the value on the way."""
+        """Area under the curve by the trapezoid rule; the mean of the value along the curve."""
         return float(np.trapezoid(self.values, self.shares))
 
     @property
     def probability(self) -> "Curve":
-        """The same of the probability, 0..1. For values that are log-odds alone: "logit" or `ClassLogOdds`."""
+        """The same curve for the probability, 0..1. Only for values that are log-odds: "logit" or `ClassLogOdds`."""
         return Curve(self.shares, expit(self.values))
 
     @property
     def reversed(self) -> "Curve":
-        """The same way back: what was shown is hidden."""
+        """The same curve backwards: what was shown is hidden."""
         return Curve(1 - self.shares[::-1], self.values[::-1])
 
 
@@ -67,8 +67,8 @@ class DeletionInsertion:
     Attributes:
         deletion: Cells hidden from the highest attribution to the lowest.
         insertion: Cells shown from the highest to the lowest.
-        random: Cells shown in random orders, the same ones for all maps of a call. Read backwards they are hidden in a random
-            order, so one set is the chance level of both.
+        random: Cells shown in random orders, the same ones for all maps of a call. Read backwards, they are hidden in a random
+            order, so one set gives the chance level of both.
     """
 
     deletion: Curve
@@ -77,32 +77,32 @@ class DeletionInsertion:
 
     @property
     def random_insertion(self) -> Curve:
-        """Mean of the random orders; its area is the mean of their areas."""
+        """Mean over the random orders; its area is the mean of their areas."""
         return Curve(self.random[0].shares, np.mean([curve.values for curve in self.random], axis=0))
 
     @property
     def random_deletion(self) -> Curve:
-        """Mean of the random orders, read backwards."""
+        """Mean over the random orders, read backwards."""
         return self.random_insertion.reversed
 
     @property
     def random_areas(self) -> Floats:
-        """`(R,)`, of each random order: how far the chance level can be trusted."""
+        """`(R,)`, area of each random order: how reliable the chance level is."""
         return np.array([curve.area for curve in self.random])
 
     @property
     def deletion_gain(self) -> float:
-        """Area of random orders minus that of the map: above 0 the map is better than chance."""
+        """Area for random orders minus that of the map: above 0 the map is better than chance."""
         return float(self.random_areas.mean()) - self.deletion.area
 
     @property
     def insertion_gain(self) -> float:
-        """Area of the map minus that of random orders: above 0 the map is better than chance."""
+        """Area of the map minus that for random orders: above 0 the map is better than chance."""
         return self.insertion.area - float(self.random_areas.mean())
 
     @property
     def probability(self) -> "DeletionInsertion":
-        """The same of the probability, as in RISE. For values that are log-odds alone: "logit" or `ClassLogOdds`."""
+        """The same curves for the probability, as in RISE. Only for values that are log-odds: "logit" or `ClassLogOdds`."""
         return DeletionInsertion(
             self.deletion.probability, self.insertion.probability, tuple(curve.probability for curve in self.random)
         )
@@ -116,21 +116,21 @@ def deletion_and_insertion(
     random_orders: int = RANDOM_ORDERS,
     seed: int = 0,
 ) -> dict[str, DeletionInsertion]:
-    """Curves of several maps of one picture or clip.
+    """Deletion and insertion curves of several maps of one picture or clip.
 
     Args:
-        game: An `ImageGame` of the detector, picture and value that the maps explain, or any other game of n players. Take
-            another baseline than the maps were made with to see whether the result hangs on it.
-        maps: Name -> n attributions in any shape, or what `explain` gives.
-        steps: In how many steps all cells are hidden; L * L for one by one. More than there are cells are taken as that.
-        random_orders: How many are averaged for the chance level.
-        seed: Draws the random orders, and the order among equal attributions.
+        game: An `ImageGame` of the detector, picture and value that the maps explain, or any other game of n players. Use another
+            baseline than that of the maps to see whether the result depends on it.
+        maps: Name -> n attributions in any shape, or an `Explanation`.
+        steps: Number of steps in which all cells are hidden; L * L for one by one. Capped at the number of cells.
+        random_orders: Number of random orders averaged for the chance level.
+        seed: Seed of the random orders, and of the order among ties.
 
     Returns:
         Name -> curves, in the order of `maps`.
 
     Raises:
-        InputError: No maps, another number of attributions, or numbers that are not finite, of a map or of the game.
+        InputError: No maps, a wrong number of attributions, or non-finite numbers in a map or from the game.
         ParameterError: A number is out of range.
     """
     counted = CountedGame(game)
@@ -163,12 +163,12 @@ def deletion_and_insertion(
 
 
 def _first(order: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """`(K, n)`: who is among the first `counts[k]` of an order."""
+    """`(K, n)`: which players are among the first `counts[k]` of an order."""
     return np.argsort(order) < counts[:, None]
 
 
 def _values(game: CountedGame, coalitions: NDArray[np.bool_]) -> Floats:
-    """`(C, K, n)` -> `(C, K)`; the ends, which all curves share, are asked about once."""
+    """`(C, K, n)` -> `(C, K)`; the ends, which all curves share, are evaluated once."""
     empty, full = game.ends()
     size = coalitions.sum(axis=2)
     values = np.where(size == 0, empty, full)

@@ -1,6 +1,6 @@
-"""Every attribution of one picture from one call: Shapley values, Grad-CAM, integrated gradients and occlusion, on equal cells.
+"""All attributions of a picture in one call: Shapley values, Grad-CAM, integrated gradients and occlusion, on the same cells.
 
-Papers are named in `shapley.maps` and `captum_maps`. `deletion` judges the maps without a mask, `map_scores` against one.
+For the papers see `shapley.maps` and `captum_maps`. `deletion` evaluates maps without a mask, `map_scores` against one.
 """
 
 from collections.abc import Callable, Sequence
@@ -45,29 +45,29 @@ def explain(
     """Explain one picture or clip by several methods.
 
     Args:
-        detector: Loaded, or a module with `input_spec` that gives a `Prediction`.
+        detector: A loaded detector, or a module with `input_spec` that returns a `Prediction`.
         image: The crop that its InputSpec asks for, `(S, S, 3)` uint8 RGB, or `(T, S, S, 3)` for a detector of clips.
         methods: Names in `METHODS`, or one of them.
         row_id: Seeds the coalitions of Shapley values, see `attribute`.
-        value: "logit" (log-odds of fake), or a function of the prediction that gives `(B,)`; see `shapley.values`.
-        settings: Grid for all methods, baseline for all but Grad-CAM, which has none; the rest for Shapley values alone. Also
-            with precision "bf16-mixed" the other methods compute in float32.
-        steps: As in `integrated_gradients`.
-        layer: As in `grad_cam`.
-        relu: As in `grad_cam`.
+        value: "logit" (log-odds of fake), or a function of the prediction that returns `(B,)`; see `shapley.values`.
+        settings: The grid applies to all methods, the baseline to all but Grad-CAM, which has none, and the rest to Shapley values
+            only. The other methods compute in float32, even with precision "bf16-mixed".
+        steps: See `integrated_gradients`.
+        layer: See `grad_cam`.
+        relu: See `grad_cam`.
         device: Where the detector is moved; None leaves it where it is.
-        batch_size: Pictures per pass, or clips; None for what suits method and device.
-        on_progress: Called with better and better Shapley values.
+        batch_size: Pictures per pass, or clips; None for a value that suits method and device.
+        on_progress: Called with successive estimates of the Shapley values.
 
     Returns:
         Method -> explanation, in the order of `methods`.
 
     Raises:
         UnknownNameError: No such method, or no such layer.
-        InputError: The picture is not what the detector must be fed, or a method cannot explain this detector.
+        InputError: The picture does not fit the detector's InputSpec, or a method cannot explain this detector.
         ParameterError: A number is out of range, or there is no method.
         DeviceError: The device is not there.
-        MissingDependencyError: captum is not installed, which all but Shapley values need.
+        MissingDependencyError: captum, which all methods but Shapley values need, is not installed.
     """
     names = [methods] if isinstance(methods, str) else list(methods)
     if not names:
@@ -104,7 +104,7 @@ def explain(
 
 
 def of_shapley(found: AttributionMap) -> Explanation:
-    """Shapley values that are there already, as `explain` gives them."""
+    """Convert existing Shapley values to the result type of `explain`."""
     return Explanation(
         method="shapley",
         values=found.values,

@@ -1,15 +1,15 @@
-"""Where Grad-CAM looks: the last map of a network, found in one forward pass, so that no detector needs a line in a table.
+"""Find the layer for Grad-CAM: the last spatial map of a network, found in one forward pass without per-detector tables.
 
 Selvaraju et al.: Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization. ICCV 2017, arXiv:1610.02391,
-take the last convolutional layer: the latest one that still says where.
+use the last convolutional layer, the latest one with spatial information.
 
-A map is `(N, C, h, w)` with more than one cell along each side. In the order in which modules finish, the last one is taken
+A map is `(N, C, h, w)` with more than one cell along each side. In the order in which modules finish, the last one is chosen
 
-- that a module with a convolution made, or whose size a module left as it was (activation, norm, dropout). Pooling alone makes a
-  map coarser, or enlarges one that is a single cell: MesoNet4 does so for small pictures;
-- through which alone the explained value sees the picture. This passes over branches and over heads beside the value, such as
-  the anchors of CADDM;
-- whose module is called once, since its name must say which map is meant.
+- that was made by a module with a convolution, or by one that keeps the size (activation, norm, dropout). Pooling alone makes a map
+  coarser, or enlarges one that is a single cell: MesoNet4 does so for small pictures;
+- through which all paths from the picture to the explained value pass. This excludes branches, and heads that do not affect the
+  value, such as the anchors of CADDM;
+- whose module is called only once, so that its name identifies the map.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from dfworkbench.core.errors import InputError
 from dfworkbench.core.names import require_name
 
-#: A node of autograd's graph, and which of its outputs.
+#: A node of autograd's graph, and the index of its output.
 Edge = tuple[Any, int]
 
 
@@ -35,18 +35,18 @@ class _Call(NamedTuple):
 def find_map(
     network: nn.Module, score: Callable[[Tensor], Tensor], images: Tensor, layer: str | None = None, doing: str = ""
 ) -> str:
-    """Name of the module that makes the last map.
+    """Name of the module that produces the last map.
 
     Args:
-        network: Whose modules are searched.
-        score: Runs the network once and gives the value, `(1,)`.
+        network: The network to search.
+        score: Runs the network once and returns the value, `(1,)`.
         images: One prepared picture `(1, 3, S, S)` or clip `(1, T, 3, S, S)`, which requires a gradient.
-        layer: A module to take instead, as `named_modules` calls it; it is checked.
-        doing: For messages.
+        layer: A module to use instead, by its name in `named_modules`; it is checked.
+        doing: The current action, for messages.
 
     Raises:
         UnknownNameError: There is no such module.
-        InputError: There is no such map, or the module that was named makes none that Grad-CAM could use.
+        InputError: There is no such map, or the named module produces none that Grad-CAM can use.
     """
     modules = {name: module for name, module in network.named_modules() if name}
     if layer is not None:
@@ -80,7 +80,7 @@ def _record(
         if isinstance(output, Tensor):
             before = inputs[0].shape if inputs and isinstance(inputs[0], Tensor) else ()
             keeps = len(before) == output.ndim == 4 and before[2:] == output.shape[2:]
-            # the node as it is now: what changes the tensor in place later comes after this module
+            # the node as it is now: later in-place changes of the tensor belong to other modules
             calls.append(_Call(name, tuple(output.shape), keeps, (output.grad_fn, output.output_nr)))
 
     hooks = [module.register_forward_hook(partial(note, name)) for name, module in modules.items()]
@@ -111,7 +111,7 @@ def _is_map(call: _Call, images: Tensor) -> bool:
 
 
 def _graph(value: Tensor, without: Edge | None = None) -> set[Edge]:
-    """All that `value` was computed from, without what only leads there through the edge `without`."""
+    """All nodes that `value` was computed from, except those reached only through the edge `without`."""
     found: set[Edge] = set()
     stack: list[Edge] = [(value.grad_fn, value.output_nr)]
     while stack:

@@ -1,4 +1,4 @@
-"""What an attribution must beat against a true mask: the centre prior, random maps, a flat map, and their chance level."""
+"""Baselines for attribution maps against true masks: centre prior, random maps, a flat map, and their chance level."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,16 +11,16 @@ from dfworkbench.core.errors import InputError
 from dfworkbench.evaluation.metrics.measures import NAN, Measure
 from dfworkbench.explain.map_scores import MapScores, cell_shares, forged_cells, score_maps, summarise_maps
 
-#: Names that `compare_maps` gives them.
+#: Names that `compare_maps` uses for them.
 BASELINES = ("centre prior", "random maps", "flat map")
 
 
 def chance_scores(mask: ArrayLike, grid: tuple[int, ...]) -> MapScores:
-    """What maps on `grid` have on average whose cells are in random order; NaN for an empty mask.
+    """Mean scores of maps on `grid` whose cells are in random order; NaN for an empty mask.
 
-    The forged share for pointing and energy. Average precision and IoU of few cells lie above what a flat map has: for k of n
-    cells (H_n + (k - 1) (n - H_n) / (n - 1)) / n with the harmonic number H_n (Bestgen 2015), and the mean of h / (2 k - h)
-    over a hypergeometric number h of hits.
+    Pointing and energy equal the forged share. Average precision and IoU of few cells exceed those of a flat map: for k of n cells
+    (H_n + (k - 1) (n - H_n) / (n - 1)) / n with the harmonic number H_n (Bestgen 2015), and the mean of h / (2 k - h) over a
+    hypergeometric number h of hits.
     """
     m = np.asarray(mask, dtype=bool)
     if not m.any():
@@ -35,10 +35,10 @@ def chance_scores(mask: ArrayLike, grid: tuple[int, ...]) -> MapScores:
 
 
 def mean_mask(masks: Sequence[ArrayLike], grid: tuple[int, int]) -> NDArray[np.float64]:
-    """The centre prior: how often each cell is forged in a reference set (not the one that is judged), `grid`, 0..1.
+    """The centre prior: how often each cell is forged in a reference set (not the evaluated one), `grid`, 0..1.
 
     Raises:
-        InputError: No mask shows anything.
+        InputError: All masks are empty.
     """
     known = [cell_shares(mask, grid) for mask in masks if np.asarray(mask).any()]
     if not known:
@@ -60,24 +60,24 @@ def compare_maps(
     draws: int = 1000,
     seed: int = 0,
 ) -> dict[str, list[Measure]]:
-    """Attributions beside what must be beaten, for `measures_table` and `show.plots.comparison.plot_measures`.
+    """Attributions beside their baselines, for `measures_table` and `show.plots.comparison.plot_measures`.
 
     Args:
-        maps: Name (detector, attribution method) -> per picture a map `(h, w)`.
-        masks: Per picture `(H, W)` bool.
-        video_ids: Per picture.
+        maps: Name (detector, attribution method) -> one map `(h, w)` per picture.
+        masks: One mask `(H, W)` bool per picture.
+        video_ids: One video id per picture.
         prior: `(h, w)`, a map that ignores the picture, see `mean_mask`.
-        groups: Per picture its identity group, for the intervals; by default the video.
-        repeats: Random maps per picture, independent normal numbers on the grid of the first maps.
+        groups: Identity group of each picture, for the intervals; by default the video.
+        repeats: Random maps per picture, independent normal values on the grid of the first maps.
         draws: Bootstrap resamplings; 0 for no intervals.
         seed: Seed of random maps and resampling.
 
     Returns:
-        The given names, then "centre prior", "random maps" and "flat map"; the chance level is the mean of `chance_scores`
-        on the grid of each.
+        The given names, then "centre prior", "random maps" and "flat map"; the chance level is the mean of `chance_scores` on each
+        map's grid.
 
     Raises:
-        InputError: No maps, other shapes, or a name that is taken by a baseline.
+        InputError: No maps, other shapes, or a name already used by a baseline.
     """
     taken = [name for name in maps if name in BASELINES]
     if not maps or taken:
@@ -104,7 +104,7 @@ def _mean_chance(masks: Sequence[ArrayLike] | NDArray, grid: tuple[int, ...]) ->
 
 
 def _random_table(masks, video_ids, groups, grid: tuple[int, ...], repeats: int, seed: int) -> pd.DataFrame:
-    """Per picture the mean over `repeats` maps."""
+    """Mean over `repeats` maps for each picture."""
     rng = np.random.default_rng(seed)
     tables = [
         score_maps(rng.standard_normal((len(masks), *grid)), masks, video_ids, groups) for _ in range(max(1, repeats))

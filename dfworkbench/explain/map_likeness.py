@@ -1,4 +1,4 @@
-"""How alike two attribution maps of the same cells are: cosine, correlation, highest cells; and how much of one is noise."""
+"""Similarity of attribution maps on the same cells: cosine, correlation, overlap of top cells; and reliability of noisy maps."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -8,7 +8,7 @@ from dfworkbench.explain.overlap import flat_cells, require_same_shape, unit_map
 
 
 def map_cosines(first: ArrayLike, second: ArrayLike, *, centred: bool = False) -> NDArray[np.float64]:
-    """Cosine of each map of one stack with its partner in another, -1..1, `(N,)`.
+    """Cosine of each map in one stack with its partner in another, -1..1, `(N,)`.
 
     Args:
         first: `(N, L, L)` or `(N, n)`, any scale.
@@ -16,7 +16,7 @@ def map_cosines(first: ArrayLike, second: ArrayLike, *, centred: bool = False) -
         centred: Subtract each map's mean first, which gives Pearson's correlation.
 
     Returns:
-        NaN where a map is 0 everywhere (centred: flat).
+        NaN for maps that are 0 everywhere (centred: flat).
     """
     a, b = flat_units(first, centred), flat_units(second, centred)
     require_same_shape("comparing maps", first=a, second=b)
@@ -24,16 +24,16 @@ def map_cosines(first: ArrayLike, second: ArrayLike, *, centred: bool = False) -
 
 
 def top_iou(first: ArrayLike, second: ArrayLike, share: float = 0.2) -> NDArray[np.float64]:
-    """Overlap of the highest cells of each map with those of its partner: cells in both / cells in either, 0..1, `(N,)`.
+    """IoU of the highest cells of each map and its partner: cells in both / cells in either, 0..1, `(N,)`.
 
     Args:
         first: `(N, L, L)` or `(N, n)`.
         second: The same shape.
-        share: Share of the cells that count as highest, above 0 and at most 1; rounded to whole cells, at least one. Ties at
-            the edge go to the first cells.
+        share: Share of the cells that count as highest, above 0 and at most 1; rounded to whole cells, at least one. Ties at the
+            threshold go to the first cells.
 
     Returns:
-        NaN where a map is flat: it has no highest cells.
+        NaN for flat maps, which have no highest cells.
     """
     a, b = top_cells(first, share), top_cells(second, share)
     require_same_shape("comparing maps", first=a, second=b)
@@ -43,13 +43,13 @@ def top_iou(first: ArrayLike, second: ArrayLike, share: float = 0.2) -> NDArray[
 def reliability(maps: ArrayLike, errors: ArrayLike, *, centred: bool = False) -> NDArray[np.float64]:
     """Expected cosine of two independent estimates of each map, from its standard errors, `(N,)`.
 
-    1 - (sum of squared errors) / (sum of squares of the map); what two runs give when they are compared directly. At or below 0
-    there is nothing but noise. NaN for a map of zeros.
+    1 - (sum of squared errors) / (sum of squares of the map): the expected result of comparing two runs directly. At or below 0
+    there is only noise. NaN for a map of zeros.
 
     Args:
         maps: `(N, L, L)` or `(N, n)`.
         errors: Standard errors in the same shape and scale.
-        centred: For Pearson's correlation.
+        centred: Whether to compute it for Pearson's correlation.
     """
     a, e = np.asarray(maps, dtype=np.float64), np.asarray(errors, dtype=np.float64)
     require_same_shape("measuring reliability", maps=a, errors=e)
@@ -64,7 +64,7 @@ def flat_units(maps: ArrayLike, centred: bool) -> NDArray[np.float64]:
     a = np.asarray(maps, dtype=np.float64)
     flat = flat_cells(a)
     if centred:
-        # means of equal numbers can differ from them by rounding: that is no pattern
+        # rounding can make the mean of equal numbers differ from them: that is not a pattern
         level = flat.mean(axis=1, keepdims=True)
         flat = np.where(np.ptp(flat, axis=1, keepdims=True) > 1e-12 * np.abs(level), flat - level, 0.0)
     return unit_maps(flat)
@@ -85,7 +85,7 @@ def top_cells(maps: ArrayLike, share: float) -> NDArray[np.bool_]:
 
 
 def cell_iou(a: NDArray, b: NDArray, both: NDArray) -> NDArray[np.float64]:
-    """Cells in both / cells in either of two choices `(…, n)`; NaN where one of them is empty."""
+    """IoU of two selections of cells `(…, n)`; NaN if one of them is empty."""
     sizes = a.sum(axis=-1), b.sum(axis=-1)
     either = np.where((sizes[0] > 0) & (sizes[1] > 0), sizes[0] + sizes[1] - both, np.nan)
     return both / either

@@ -1,8 +1,8 @@
-"""Whether attributions lie where the forgery is, against its true mask. The comparison is ours.
+"""Score attribution maps against ground-truth masks: do they point to the forged area? The comparison is ours.
 
-A map of h x w cells is set against a mask of at least as many pixels: each cell has the share of its area that is forged. A cell
-counts as forged from one half on; where no cell reaches it, the cells with the largest share do. Equal values are never ordered
-by their place: a flat map points nowhere, and hits as often as the forged share says.
+A map of h x w cells is compared with a mask of at least as many pixels, through the forged share of each cell's area. A cell counts
+as forged from one half on; if no cell reaches that, those with the largest share count. Ties are never broken by position: a flat
+map points nowhere, and its hit rate is the forged share.
 """
 
 from collections.abc import Sequence
@@ -19,14 +19,14 @@ from dfworkbench.evaluation.metrics.measures import NAN, Measure, mean_measure
 
 
 class MapScores(NamedTuple):
-    """How one map fits its mask, all 0..1; NaN where the mask is empty or the map is 0 everywhere.
+    """Scores of one map against its mask, all 0..1; NaN if the mask is empty or the map is 0 everywhere.
 
     Attributes:
-        top_iou: IoU of the forged cells with the highest ones, as many as are forged.
+        top_iou: IoU of the forged cells with an equal number of highest cells.
         pointing: Forged share of the area of the highest cell (the pointing game of Zhang et al., "Top-down Neural Attention by
             Excitation Backprop", ECCV 2016, where a pixel is right or wrong).
-        energy: Share of the positive attribution that lies in the forged area, spread evenly within a cell; 0 where nothing is
-            positive (the energy-based pointing game of Wang et al., "Score-CAM", CVPRW 2020).
+        energy: Share of the positive attribution in the forged area, spread evenly within a cell; 0 if nothing is positive (the
+            energy-based pointing game of Wang et al., "Score-CAM", CVPRW 2020).
         average_precision: Average precision of the cells, ranked by attribution; the forged ones are positive.
     """
 
@@ -46,14 +46,14 @@ MEASURES = {
 
 
 def map_scores(attribution: ArrayLike, mask: ArrayLike) -> MapScores:
-    """Judge the map of one picture.
+    """Score the map of one picture.
 
     Args:
-        attribution: `(h, w)`, cells or pixels; signed, higher speaks more for the class that is explained.
+        attribution: `(h, w)`, cells or pixels; signed, higher is more evidence for the explained class.
         mask: `(H, W)` bool with H >= h and W >= w, True where the picture is forged; both show the same crop.
 
     Raises:
-        InputError: Other shapes, a mask that is not bool, numbers that are not finite.
+        InputError: Wrong shapes, a mask that is not bool, or non-finite numbers.
     """
     a, m = _checked(attribution, mask)
     if _why(a, m):
@@ -74,7 +74,7 @@ def cell_shares(mask: ArrayLike, grid: tuple[int, ...]) -> NDArray[np.float64]:
 
     Args:
         mask: `(H, W)`, bool or 0..1.
-        grid: Cells `(h, w)`; they need not divide H and W, a pixel on an edge belongs to both cells in parts.
+        grid: Cells `(h, w)`; they need not divide H and W: a pixel on an edge is split between cells.
 
     Returns:
         `grid`, 0..1.
@@ -90,7 +90,7 @@ def score_maps(
     video_ids: Sequence[str],
     groups: Sequence | ArrayLike | None = None,
 ) -> pd.DataFrame:
-    """`map_scores` of many pictures: one row each with video_id, group (the video where none is given), the scores, reason."""
+    """`map_scores` of many pictures: one row each with video_id, group (by default the video), the scores, reason."""
     units = list(video_ids) if groups is None else list(np.asarray(groups))
     _require_same_length(maps=maps, masks=masks, video_ids=video_ids, groups=units)
     checked = [_checked(a, m) for a, m in zip(maps, masks, strict=True)]
@@ -107,7 +107,7 @@ def summarise_maps(
 
     Args:
         table: From `score_maps`.
-        chance: What a map has that knows nothing, the mean of `chance_scores`.
+        chance: Chance level, the mean of `chance_scores`.
         draws: Bootstrap resamplings; 0 for no intervals.
         seed: Seed of the resampling.
     """
@@ -131,13 +131,13 @@ def _coverage(cells: int, pixels: int) -> NDArray[np.float64]:
 
 
 def forged_cells(shares: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """The cells that count as forged, from the shares of their area that are."""
+    """The cells that count as forged, given the forged shares of their areas."""
     half = shares >= 0.5
     return half if half.any() else shares == shares.max()
 
 
 def _top_iou(a: NDArray, forged: NDArray[np.bool_]) -> float:
-    """IoU of the k highest cells with the k forged ones; equal values at the edge hit by their share of forged cells."""
+    """IoU of the k highest cells with the k forged ones; ties at the threshold count by their share of forged cells."""
     count = int(forged.sum())
     level = np.sort(a, axis=None)[-count]
     above, equal = a > level, a == level

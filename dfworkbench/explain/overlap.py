@@ -1,13 +1,13 @@
-"""How far a detector's cells lie outside those that matter for the two people of a fake: the overlap indicator Q.
+"""Overlap indicator Q: how far a detector's evidence lies outside the cells that matter for the two people of a fake.
 
 After Dong et al., "Explaining Deepfake Detection by Analysing Image Matching" (ECCV 2022, arXiv:2207.09679), in the form of the
-released code. Its "source" is the carrier of our tables (whose video it is) and its "target" is our donor (whose face was put
-in); in the words of FaceForensics++ it is the other way round. Maps are attributions (Shapley values) of the n cells of an
-L x L grid over the face. Shapes are `(N, L, L)` or `(N, n)`, the first axis being images.
+released code. Its "source" is the carrier in our tables (whose video it is) and its "target" is our donor (whose face was
+inserted); FaceForensics++ uses these words the other way round. Maps are attributions (Shapley values) of the n cells of an L x L
+grid over the face. Shapes are `(N, L, L)` or `(N, n)`, the first axis being images.
 
-The published Q has a positive null: a detector whose logit rises with every cell that is revealed has Q > 0 for any carrier and
-donor map at all (a flat map reaches 55 % of the largest possible value on a 16 x 16 grid). `q_excess` is therefore ours, and
-`q_area` divides by the areas, which is the form of Yao et al. (ICCV 2023).
+The published Q is positive even under the null: a detector whose logit rises with every revealed cell has Q > 0 for any carrier and
+donor maps (a flat map reaches 55 % of the largest possible value on a 16 x 16 grid). We therefore add `q_excess` (ours) and
+`q_area`, which divides by the areas, the form of Yao et al. (ICCV 2023).
 """
 
 import math
@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dfworkbench.core.errors import InputError, ParameterError
 
-#: Thresholds 0.6, 0.65, .., 0.95. Counted in whole steps: 1.0 is left out on purpose and not by rounding.
+#: Thresholds 0.6, 0.65, .., 0.95. Counted in whole steps: 1.0 is excluded on purpose, not by rounding.
 THRESHOLDS = tuple(step / 20 for step in range(12, 20))
 
 #: Form of Q -> its name in tables and figures.
@@ -26,13 +26,13 @@ FORMS = {"q": "Q, as published", "q_area": "Q per area", "q_excess": "Q above a 
 
 
 class Overlap(NamedTuple):
-    """The three forms of Q and the size of the mask, all of one shape, mostly `(T, N)` for T thresholds and N images.
+    """The three forms of Q and the size of the mask, all of one shape, usually `(T, N)` for T thresholds and N images.
 
     Attributes:
         q: Published form: (sum of the detector's map outside the mask - sum inside) / n, -1/sqrt(n)..1/sqrt(n).
-        q_area: Mean outside - mean inside; NaN where the mask is empty or holds every cell. Flat maps have 0.
-        q_excess: `q` minus what a flat map with the same mean has; 0 for an empty mask.
-        cells: Cells in the mask.
+        q_area: Mean outside - mean inside; NaN if the mask is empty or contains every cell. 0 for flat maps.
+        q_excess: `q` minus that of a flat map with the same mean; 0 for an empty mask.
+        cells: Number of cells in the mask.
     """
 
     q: NDArray[np.float64]
@@ -42,7 +42,7 @@ class Overlap(NamedTuple):
 
 
 def legacy_thresholds() -> list[float]:
-    """Thresholds of the released code: 0.05 is added to 0.6 again and again, so that rounding errors add up."""
+    """Thresholds of the released code: 0.05 is added to 0.6 repeatedly, so rounding errors accumulate."""
     out, value = [], 0.6
     while value <= 1:
         out.append(value)
@@ -53,15 +53,15 @@ def legacy_thresholds() -> list[float]:
 def cell_masks(maps: ArrayLike, taus: float | ArrayLike = THRESHOLDS) -> NDArray[np.bool_]:
     """The cells that matter most, by the percentile rule of the released code.
 
-    Negative values are set to 0, all values are sorted, and the cells strictly above the value at place floor(n * tau) (from 0)
-    are taken: at most n - 1 - floor(n * tau), fewer where values are equal or few are positive.
+    Negative values are set to 0, all values are sorted, and the cells strictly above the value at index floor(n * tau) (from 0) are
+    selected: at most n - 1 - floor(n * tau), fewer with ties or few positive values.
 
     Args:
         maps: `(N, L, L)` or `(N, n)`.
-        taus: Shares of the cells that are left out, 0 <= tau < 1; one, or `(T,)`.
+        taus: Shares of the cells that are excluded, 0 <= tau < 1; one, or `(T,)`.
 
     Returns:
-        `(T, *maps.shape)`; for a single tau without the first axis. All False for maps of NaN.
+        `(T, *maps.shape)`; without the first axis for a single tau. All False for maps of NaN.
 
     Raises:
         ParameterError: A threshold outside [0, 1).
@@ -82,7 +82,7 @@ def unit_maps(maps: ArrayLike) -> NDArray[np.float64]:
     """Each map divided by its Euclidean length; NaN for a map that is 0 everywhere.
 
     Raises:
-        InputError: Another shape, or numbers that are not finite.
+        InputError: Wrong shape, or non-finite numbers.
     """
     a = _maps(maps, "scaling maps")
     if not np.isfinite(a).all():
@@ -94,12 +94,12 @@ def unit_maps(maps: ArrayLike) -> NDArray[np.float64]:
     largest = flat_cells(np.abs(a)).max(axis=1, initial=0).reshape(-1, *[1] * (a.ndim - 1))
     a = np.divide(
         a, largest, out=np.full_like(a, np.nan), where=largest > 0
-    )  # first by the largest: tiny values squared are 0
+    )  # first divided by the maximum: tiny values would square to 0
     return a / np.linalg.norm(flat_cells(a), axis=1).reshape(largest.shape)
 
 
 def union_maps(carrier: ArrayLike, donor: ArrayLike) -> NDArray[np.float64]:
-    """Relevance for either person: the larger of two maps of unit length, cell by cell (a noisy map weighs as much as a sure one).
+    """Relevance for either person: cell-wise maximum of two maps of unit length (a noisy map weighs as much as a reliable one).
 
     Raises:
         InputError: Maps of different shapes.
@@ -110,7 +110,7 @@ def union_maps(carrier: ArrayLike, donor: ArrayLike) -> NDArray[np.float64]:
 
 
 def overlap(detector: ArrayLike, masks: ArrayLike) -> Overlap:
-    """Q of detector maps and cell masks.
+    """Q for detector maps and cell masks.
 
     Args:
         detector: `(N, L, L)` or `(N, n)`, of unit length (see `unit_maps`), signed.
@@ -120,7 +120,7 @@ def overlap(detector: ArrayLike, masks: ArrayLike) -> Overlap:
         Arrays `(T, N)`.
 
     Raises:
-        InputError: Shapes that do not fit.
+        InputError: Shapes do not match.
     """
     a, m = _maps(detector, "measuring overlap"), np.asarray(masks)
     if m.ndim < 2 or m.shape[1:] != a.shape or m.dtype != bool:
@@ -134,7 +134,7 @@ def overlap(detector: ArrayLike, masks: ArrayLike) -> Overlap:
 
 
 def forms(inside: NDArray, cells: NDArray, total: NDArray | float, n: int) -> Overlap:
-    """The forms of Q from sums: `inside` the mask of so many `cells`, `total` over all `n` cells (shapes broadcast)."""
+    """The forms of Q from sums: `inside` the mask of `cells` cells, `total` over all `n` cells (shapes broadcast)."""
     q = (total - 2 * inside) / n
     flat = total / n * (1 - 2 * cells / n)
     outer, inner = np.where(cells < n, n - cells, np.nan), np.where(cells > 0, cells, np.nan)

@@ -1,4 +1,4 @@
-"""Study: the base of every paper's study. Its data set, the test split, trained detectors, and their scores."""
+"""Study: base class of every paper's study, with its data set, test split, trained detectors and scores."""
 
 from functools import cached_property
 from typing import Generic, Protocol, TypeVar
@@ -15,11 +15,11 @@ SEEN, UNSEEN = "trained kinds", "other kinds"
 
 
 class StudySettings(Protocol):
-    """The settings that every study has."""
+    """Protocol of the settings that every study has."""
 
     @property
     def dataset(self) -> str:
-        """The data set that its detectors are trained and tested on."""
+        """Data set that its detectors are trained and tested on."""
         ...
 
     @property
@@ -32,12 +32,12 @@ S = TypeVar("S", bound=StudySettings)
 
 
 class Study(Generic[S]):
-    """Trained detectors, and what is measured of them on people whom they have not seen.
+    """Base class of studies: trained detectors, and measurements on people they have not seen.
 
     Args:
-        settings: Names the data set and the runs, which must be trained.
-        workspace: Where both lie; found from the current folder if left out.
-        progress: Whether to show bars.
+        settings: Settings that name the data set and the runs, which must be trained.
+        workspace: Workspace of both; found from the current folder if omitted.
+        progress: Whether to show progress bars.
 
     Raises:
         DataNotFoundError: The data set was not extracted, or has no splits.
@@ -55,11 +55,11 @@ class Study(Generic[S]):
         return self.data.split("test")
 
     def load(self, run: str, epoch: int | None = None) -> LoadedDetector:
-        """The detector of a run at its best epoch, or at another one."""
+        """The detector of a run at its best epoch, or at a given one."""
         return load_detector(run, self.settings.device, epoch=epoch, workspace=self.workspace)
 
     def score(self, detector: LoadedDetector, frames_per_video: int, other: DataSet | None = None) -> pd.DataFrame:
-        """Score table of the test split, or of all of another data set."""
+        """Score table of the test split, or of a whole other data set."""
         data, videos = (self.data, self.test) if other is None else (other, other.videos)
         samples = data.samples(detector.input_spec, videos, frames_per_video)
         return score_rows(detector, samples, videos=videos, progress=self.progress)
@@ -67,16 +67,16 @@ class Study(Generic[S]):
     def conditions(
         self, detector: LoadedDetector, kinds: list[str], frames_per_video: int, other: DataSet | None = None
     ) -> dict[str, pd.DataFrame]:
-        """Score tables of new people with fakes of the trained kinds, of the other kinds, and of another data set.
+        """Score tables of unseen people with fakes of the trained kinds, of the other kinds, and of another data set.
 
         Args:
             detector: Trained on `kinds`.
-            kinds: Forgery kinds; all of them for none.
+            kinds: Forgery kinds; empty for all.
             frames_per_video: Faces per video that are scored.
-            other: Another data set, all of which is scored; None for none.
+            other: Another data set, scored completely; None for none.
 
         Returns:
-            `SEEN`, `UNSEEN` and the name of `other` -> its table; without those of this data set that have no fakes.
+            `SEEN`, `UNSEEN` and the name of `other` -> score table; conditions of this data set without fakes are omitted.
         """
         table = self.score(detector, frames_per_video)
         tables = {name: table[in_condition(name, table, kinds)] for name in (SEEN, UNSEEN)}

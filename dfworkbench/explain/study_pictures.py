@@ -1,4 +1,4 @@
-"""The pictures that hypotheses are tested on: fakes of people whom the encoders know, in frames that they were not trained on."""
+"""Pictures for testing hypotheses: fakes of people known to the encoders, in frames that were not used for training."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -21,10 +21,10 @@ class Pictures(NamedTuple):
     """N fakes.
 
     Attributes:
-        rows: One row each, from 0: row_id, video_id, method, group, frame, carrier, donor and so on.
+        rows: One row per fake, indexed from 0: row_id, video_id, method, group, frame, carrier, donor and so on.
         images: `(N, S, S, 3)` uint8 RGB.
-        masks: `(N, S, S)` bool, where each is forged; empty where that is not known.
-        has_mask: `(N,)`.
+        masks: `(N, S, S)` bool, True where each is forged; empty if unknown.
+        has_mask: `(N,)`, whether the mask is known.
     """
 
     rows: pd.DataFrame
@@ -33,7 +33,7 @@ class Pictures(NamedTuple):
     has_mask: NDArray[np.bool_]
 
     def take(self, which: NDArray) -> "Pictures":
-        """Some of them, by a mask or by places."""
+        """A subset, by a boolean mask or by indices."""
         rows = self.rows[which] if np.asarray(which).dtype == bool else self.rows.iloc[which]
         return Pictures(rows.reset_index(drop=True), self.images[which], self.masks[which], self.has_mask[which])
 
@@ -47,19 +47,19 @@ def choose_pictures(
     per_kind: int = 4,
     seed: int = 0,
 ) -> Pictures:
-    """One late frame of each of some fakes, drawn by seed and not by eye.
+    """One late frame from each of some fakes, selected by seed and not by eye.
 
     Args:
-        data: Its video table has splits.
-        detector: Cut for its InputSpec.
-        split: Whose fakes are taken.
-        kinds: Forgery kinds; all of them for none.
-        per_kind: Fakes of each kind; as few of the same people as possible.
+        data: Data set whose video table has splits.
+        detector: Detector whose InputSpec the pictures are cut for.
+        split: Split that the fakes are from.
+        kinds: Forgery kinds; empty for all.
+        per_kind: Fakes of each kind, with as many different people as possible.
         seed: Seed of the choice.
 
     Raises:
         InputError: There is no such fake with faces in the last part of its video.
-        UnknownNameError: No fakes are of a kind.
+        UnknownNameError: There are no fakes of a kind.
     """
     fakes = data.videos[(data.videos["split"] == split) & (data.videos["label"] == FAKE)]
     for kind in kinds:
@@ -78,7 +78,7 @@ def choose_pictures(
 
 
 def named(encoder: LoadedDetector, images: NDArray[np.uint8], batch_size: int = 32) -> list[str]:
-    """Whom an encoder sees on each picture, by name.
+    """The person an encoder recognises in each picture, by name.
 
     Args:
         encoder: An encoder of identity, with the names of its people.
@@ -97,12 +97,12 @@ def named(encoder: LoadedDetector, images: NDArray[np.uint8], batch_size: int = 
 
 
 def hide(images: NDArray[np.uint8], masks: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """The pictures `(N, S, S, 3)` with what `masks` `(N, S, S)` cover made black."""
+    """The pictures `(N, S, S, 3)` with the area of `masks` `(N, S, S)` made black."""
     return np.where(masks[..., None], np.uint8(0), images)
 
 
 def _spread(videos: pd.DataFrame, per_kind: int, seed: int) -> pd.DataFrame:
-    """Some videos of each kind, each kind from other groups of people first."""
+    """Some videos of each kind, from as many different groups of people as possible."""
     order = np.random.default_rng(seed).permutation(len(videos))
     drawn = videos.iloc[order]
     # within a kind, first one video of every group, then a second one of each

@@ -1,4 +1,4 @@
-"""Extraction of a data set: from a video table to face crops, the face table and the completed video table."""
+"""Extract a data set: from a video table to face crops, the face table and the completed video table."""
 
 import logging
 from collections.abc import Callable
@@ -29,19 +29,19 @@ _log = logging.getLogger(__name__)
 
 
 def extract(settings: ExtractSettings, workspace: Workspace | None = None, progress: bool = True) -> DataSet:
-    """Extract a data set; started again, it goes on where it was stopped.
+    """Extract a data set; a restarted extraction continues where it stopped.
 
     Args:
-        settings: Data set, faces, where to run.
-        workspace: Where everything lies; found from the current folder if left out.
-        progress: Show a bar with the time left.
+        settings: Data set, face settings, and where to run.
+        workspace: The workspace; found from the current folder if omitted.
+        progress: Whether to show a progress bar.
 
     Returns:
         The data set, with its tables and splits written.
 
     Raises:
         DataNotFoundError: The data set is not there.
-        OutputError: Another process extracts it, or results cannot be written; work that is done is kept.
+        OutputError: Another process is extracting it, or results cannot be written; finished work is kept.
     """
     workspace = workspace or find_workspace()
     root = settings.root or workspace.data / settings.name
@@ -73,31 +73,31 @@ def extract_table(
     progress: bool = True,
     finish: Callable[[DataSetWriter, pd.DataFrame], None] | None = None,
 ) -> DataSet:
-    """Extract the files of a video table, without splits.
+    """Extract the files in a video table, without splits.
 
     Args:
         videos: Video table; `path` is below `root`.
         root: Folder of the data set.
-        name: Folder below labels/ and extracted/.
-        workspace: Where both lie.
-        faces: Which faces come out.
+        name: Name of the folders in labels/ and extracted/.
+        workspace: Workspace with these folders.
+        faces: Face settings.
         workers: Processes on this machine; 0 for one per core.
-        scheduler: Address of a running Dask scheduler, whose workers see the same files; "" for processes here.
-        progress: Show a bar with the time left.
-        finish: Gets the completed video table and writes more, while the set is held.
+        scheduler: Address of a running Dask scheduler whose workers see the same files; "" for local processes.
+        progress: Whether to show a progress bar.
+        finish: Called with the completed video table to write more files while the set is locked.
 
     Returns:
-        The data set; its tables are sorted as `videos` is, and files without faces have a status and a reason.
+        The data set; its tables are sorted like `videos`, and files without faces have a status and a reason.
 
     Raises:
-        OutputError: Another process extracts this data set, or results cannot be written.
+        OutputError: Another process is extracting this data set, or results cannot be written.
     """
     data, doing = DataSet(name, workspace), f"extracting the data set {name!r}"
     crops = data.crops_root / require_folder_name(doing, name)
     require_below(crops, data.crops_root, doing)
     require_writable(crops, "extracted faces")
     videos = VIDEOS.complete(videos)  # its paths become folders that are written to and emptied
-    faces = resolve_weights(faces)  # from here on the same weights for all files, whatever a worker finds
+    faces = resolve_weights(faces)  # from here on, the same weights for all files, whatever a worker finds
     root = Path(root).expanduser().resolve()
     path_of = dict(zip(videos["video_id"], videos["path"], strict=True))
     jobs = [
@@ -119,9 +119,9 @@ def extract_table(
 
 
 def _extract_all(jobs: list[Job], name: str, workers: int, scheduler: str, progress: bool) -> list[Part]:
-    """The parts of all videos; those that are there already are not made again."""
+    """The parts of all videos; existing ones are not made again."""
     parts = {number: part for number, job in enumerate(jobs) if (part := read_part(job)) is not None}
-    # a message to a worker and back takes longer than the look: of long lists often only a few files were downloaded
+    # a round trip to a worker takes longer than this check: of long lists, often only a few files were downloaded
     parts |= {number: missing(job) for number, job in enumerate(jobs) if is_missing(job.file)}
     todo = [number for number in range(len(jobs)) if number not in parts]
     with tqdm(total=len(jobs), initial=len(parts), unit="video", desc=f"Faces of {name}", disable=not progress) as bar:

@@ -1,4 +1,4 @@
-"""Log messages about files that gave no faces, and fakes shorter than their source."""
+"""Log messages about files without faces, and about fakes shorter than their source."""
 
 import logging
 
@@ -13,7 +13,7 @@ _MISSING = "missing"
 
 
 def missing(job: Job) -> Part:
-    """The part of a file that is not there. It is not stored: the next run looks again."""
+    """The part for a missing file. It is not stored: the next run looks again."""
     reason = f"opening {job.file}: there is no such file or folder. Check the path."
     if "%" in job.path:
         reason += " If %.. stands for a byte of a name that is not UTF-8, rename the file."
@@ -21,11 +21,11 @@ def missing(job: Job) -> Part:
 
 
 def say_what_is_lacking(videos: pd.DataFrame, frames: int) -> None:
-    """Log how many files gave no faces, by status, and how many fakes are shorter than what they were made from.
+    """Log how many files gave no faces, by status, and how many fakes are shorter than the videos they were made from.
 
     Args:
         videos: Video table after extraction.
-        frames: How many frames are sampled of a video.
+        frames: Number of frames sampled per video.
     """
     for status, rows in videos[videos["status"] != STATUS_OK].groupby("status", sort=True):
         _log.warning("%d of %d files: %s (%s)", len(rows), len(videos), status, first_names(rows["path"].tolist()))

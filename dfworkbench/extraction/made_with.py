@@ -1,4 +1,4 @@
-"""Face settings that a data set was extracted with, also of sets whose version of dfworkbench did not note them."""
+"""Face settings that a data set was extracted with, including sets from versions of dfworkbench that did not record them."""
 
 import itertools
 
@@ -10,10 +10,10 @@ _WEIGHTS = ("off", "vggface2", "casia-webface", "auto")
 
 
 def made_with(data: DataSet) -> FaceSettings | None:
-    """The settings on record; else the usual ones, if the hash that each extracted video keeps says that it was these.
+    """The recorded settings; else the default ones, if the hash stored with each extracted video matches them.
 
     Returns:
-        None where neither is so, because values other than the number of frames were changed.
+        None if neither applies, because values other than the number of frames were changed.
     """
     if noted := data.face_settings:
         return noted
@@ -28,7 +28,7 @@ def made_with(data: DataSet) -> FaceSettings | None:
 
 
 def _stored_hash(data: DataSet) -> str:
-    """The hash of settings in the part file of one video; "" where there is none."""
+    """The settings hash in the part file of one video; "" if there is none."""
     parts = data.crops_root / data.name / ".parts"
     for file in sorted(parts.glob("*.json")):
         try:

@@ -1,7 +1,7 @@
-"""Extraction of one video: its crops are written first, then its part file in one step.
+"""Extraction of one video: crops are written first, then its part file in one step.
 
-The part file is the commit point. It bears the size and time of the video and the hash of the settings; if one of them, or
-a crop, is not as it was, the video is extracted again. Plain JSON, whose numbers come back exactly as they were.
+The part file is the commit point. It records the size and modification time of the video and the hash of the settings; if one of
+these or a crop has changed, the video is extracted again. Plain JSON, in which numbers round-trip exactly.
 """
 
 import contextlib
@@ -31,18 +31,18 @@ _finders: dict[str, FaceFinder] = {}
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker must know to extract one video.
+    """Everything a worker needs to extract one video.
 
     Attributes:
-        video_id: As in the video table.
-        path: The video, below the root of the data set.
-        file: The same, absolute.
+        video_id: Id in the video table.
+        path: The video, relative to the root of the data set.
+        file: The same path, absolute.
         extracted: The folder extracted/.
-        dataset: Folder below it.
-        settings: Which faces come out.
-        mask: Video of the true forgery masks, absolute; None where there is none.
-        genuine: The real video that this one was made from, absolute; None where it is not known. Both are sampled at the
-            same frames, whatever their lengths, so that each forged face has its genuine one.
+        dataset: Name of the data set's folder in it.
+        settings: Face settings.
+        mask: Video of the ground-truth masks, absolute; None if there is none.
+        genuine: The real video that this one was made from, absolute; None if unknown. Both are sampled at the same frames,
+            whatever their lengths, so that each forged face has its genuine counterpart.
     """
 
     video_id: str
@@ -56,26 +56,26 @@ class Job:
 
     @property
     def part_file(self) -> Path:
-        """Where the part of this video lies."""
+        """Path of this video's part file."""
         name = hashlib.sha256(self.path.encode()).hexdigest()[:24]
         return self.extracted / self.dataset / ".parts" / f"{name}.json"
 
     @property
     def crops_folder(self) -> Path:
-        """Where its crops lie."""
+        """Folder of its crops."""
         return self.extracted / self.dataset / self.path
 
 
 @dataclass(frozen=True)
 class Part:
-    """What came out of one video: columns of its row in the video table, and its rows of the face table."""
+    """Result for one video: columns of its row in the video table, and its rows of the face table."""
 
     video: dict[str, Any]
     faces: list[dict[str, Any]] = field(default_factory=list)
 
 
 def read_part(job: Job) -> Part | None:
-    """The finished part of a video, or None if there is none that still holds."""
+    """The finished part of a video, or None if there is no valid one."""
     try:
         stored = read_json(job.part_file)
     except (OSError, ValueError):
@@ -95,8 +95,8 @@ def extract_video(job: Job, threads: int = 0) -> Part:
         job: The video.
         threads: See `faces_in_file`; 0 for one per core.
 
-    A bad file gives a part with its status and reason. An unforeseen error does too, but that part is not stored, so
-    that the next run tries the file again.
+    A bad file gives a part with status and reason. So does an unexpected error, but that part is not stored, so that the next run
+    tries the file again.
 
     Raises:
         OutputError: Crops or part cannot be written.
@@ -104,7 +104,7 @@ def extract_video(job: Job, threads: int = 0) -> Part:
     require_below(job.crops_folder, job.extracted, f"extracting {job.video_id}")
     require_below(job.part_file.parent, job.extracted, f"extracting {job.video_id}")
     with explain_write(job.crops_folder, "face crops"):
-        job.part_file.unlink(missing_ok=True)  # from here on its crops are no longer what it says
+        job.part_file.unlink(missing_ok=True)  # from here on, the old part no longer describes the crops
         _remove_crops(job.crops_folder)
     key = _key(job)
     try:
@@ -121,15 +121,15 @@ def extract_video(job: Job, threads: int = 0) -> Part:
 
 
 def _remove_crops(folder: Path) -> None:
-    """Remove what an extraction before this one wrote: files named as crops are. Anything else is not ours and stays."""
+    """Remove what an earlier extraction wrote: files named like crops. Anything else is not ours and stays."""
     if folder.is_dir():
         for file in folder.iterdir():
             if _CROP.fullmatch(file.name) and (file.is_file() or file.is_symlink()):
-                file.unlink()  # of a link the link, never what it points to
+                file.unlink()  # for a link, remove the link, never its target
 
 
 def failed(reason: str) -> Part:
-    """The part of a video that could not be extracted for a reason that does not lie in the file."""
+    """The part of a video that could not be extracted for a reason other than the file itself."""
     return Part({"status": STATUS_ERROR, "reason": reason, "tracks": 0, "faces": 0})
 
 
@@ -149,7 +149,7 @@ def _extract(job: Job, threads: int) -> Part:
     with explain_write(job.crops_folder, "face crops"):
         job.crops_folder.mkdir(parents=True, exist_ok=True)
         for row, face in zip(rows, found.detections, strict=True):
-            with (job.extracted / row["crop_path"]).open("xb") as file:  # never through a link that lies there
+            with (job.extracted / row["crop_path"]).open("xb") as file:  # never through an existing link
                 file.write(face.tile.png)
     tracks = len({face.track for face in found.detections})
     return Part(
@@ -159,14 +159,14 @@ def _extract(job: Job, threads: int) -> Part:
 
 
 def _frames(genuine: Path | None) -> int:
-    """Frames of the genuine video; 0 where there is none that can be read."""
+    """Number of frames of the genuine video; 0 if there is none that can be read."""
     with contextlib.suppress(MediaError):
         return open_source(genuine).frames_expected if genuine else 0
     return 0
 
 
 def _finder(settings: FaceSettings) -> FaceFinder:
-    """One finder per process and settings; the networks stay loaded."""
+    """One finder per process and settings, so that the networks stay loaded."""
     name = settings.content_hash()
     if name not in _finders:
         _finders[name] = FaceFinder(settings)
@@ -205,16 +205,16 @@ def _file_columns(file: FileFaces) -> dict[str, Any]:
 
 
 def _key(job: Job) -> list[Any]:
-    """What the part depends on; compared, never parsed."""
+    """Everything the part depends on; compared, never parsed."""
     mask = _stamp(job.mask) if job.mask else []
     genuine = _stamp(job.genuine) if job.genuine else []
     return [job.video_id, *_stamp(job.file), *mask, *genuine, job.settings.crops_hash()]
 
 
 def _stamp(path: Path) -> list[int]:
-    """Size and time of a file; another file under the same name has others. For a folder of frames, those of its content."""
+    """Size and modification time of a file, to detect replacement by another one. For a folder of frames, those of its content."""
     with contextlib.suppress(OSError, MediaError):
-        if path.is_dir():  # its own time does not change when a picture in it is written anew
+        if path.is_dir():  # its own time does not change when a picture in it is rewritten
             stats = [file.stat() for file in list_frames(path)]
             newest = max((stat.st_mtime_ns for stat in stats), default=-1)
             return [len(stats), sum(stat.st_size for stat in stats), newest]

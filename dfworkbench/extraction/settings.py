@@ -1,4 +1,4 @@
-"""ExtractSettings: which data set is extracted, how, and on what."""
+"""ExtractSettings: which data set to extract, how, and on which machines."""
 
 from pathlib import Path
 from typing import Literal
@@ -9,7 +9,7 @@ from dfworkbench.faces.settings import FaceSettings
 
 
 class ExtractSettings(FaceSettings):
-    """A data set, its layout, the settings of faces, and where the work runs."""
+    """Data set, layout, face settings, and where the work runs."""
 
     name: str = Field(default="demo", min_length=1, description="Name of the data set; its tables go to labels/<name>/")
     layout: str = Field(default="faceforensics", description="Folder layout of the data set")
@@ -25,7 +25,7 @@ class ExtractSettings(FaceSettings):
         default="auto",
         description="Official splits, or groups of identities drawn at random (auto: official if there are)",
     )
-    split_seed: int = Field(default=0, ge=0, description="Fixes the draw of the splits")
+    split_seed: int = Field(default=0, ge=0, description="Seed of the random splits")
     workers: int = Field(default=0, ge=0, description="Processes on this machine (0: one per core)")
     scheduler: str = Field(
         default="", description="Address of a running Dask scheduler (empty: processes on this machine)"
@@ -33,5 +33,5 @@ class ExtractSettings(FaceSettings):
 
     @property
     def faces(self) -> FaceSettings:
-        """The settings that decide which faces come out."""
+        """The face settings."""
         return FaceSettings(**{name: getattr(self, name) for name in FaceSettings.model_fields})

@@ -1,4 +1,4 @@
-"""Extraction of videos in worker processes, see `core.dask_workers`."""
+"""Extract videos in worker processes, see `core.dask_workers`."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,18 +8,18 @@ from dfworkbench.extraction.part import Job, Part, extract_video, failed, read_p
 
 
 def run_jobs(jobs: Sequence[Job], workers: int, scheduler: str) -> Iterator[tuple[int, Part]]:
-    """Extract videos, in whatever order they finish.
+    """Extract videos; results come in the order in which they finish.
 
     Args:
-        jobs: One per video.
+        jobs: One job per video.
         workers: Processes on this machine; 0 for one per core.
-        scheduler: Address of a running scheduler; "" for processes on this machine.
+        scheduler: Address of a running Dask scheduler; "" for processes on this machine.
 
     Yields:
-        The number of a job and its part.
+        Index of a job, and its part.
 
     Raises:
-        OutputError: From the first job that cannot write; the others are given up.
+        OutputError: Raised by the first job that cannot write; the others are abandoned.
     """
     count = min(workers or available_cores(), len(jobs))
     lost = failed("its worker process died twice while extracting it (out of memory?)")
@@ -27,7 +27,7 @@ def run_jobs(jobs: Sequence[Job], workers: int, scheduler: str) -> Iterator[tupl
 
 
 def extract_alone(job: Job) -> Part:
-    """`extract_video` with one thread: the processes share the cores among themselves."""
+    """`extract_video` with one thread, because the processes share the cores."""
     import cv2
     import torch
 
@@ -36,5 +36,5 @@ def extract_alone(job: Job) -> Part:
     reuse_memory()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    # a worker that dies also loses what it had just finished, and Dask asks for it again
+    # a worker that dies loses its just-finished result too, and Dask asks for it again
     return read_part(job) or extract_video(job, threads=1)

@@ -1,4 +1,4 @@
-"""Faces: find them, connect them through a video, cut them out. Other rooms import these names from here."""
+"""Faces: detect them, track them through a video, cut them out. Other packages import these names from here."""
 
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dfworkbench.faces.regions import region_of as region_of
     from dfworkbench.faces.windows import window_in as window_in
 
-# loaded when first used: the settings must not need torch, nor the crops the detector
+# loaded on first use: settings must not need torch, nor crops the detector
 _NAMES = {
     "face_tile": ("FaceTile", "tile_at", "cut_tile", "cut_whole"),
     "crops": ("cut_for", "spec_for"),

@@ -1,12 +1,12 @@
-"""Align faces: turn, scale and move them so that five landmarks lie at fixed places.
+"""Face alignment: rotate, scale and shift a picture so that five landmarks lie at fixed places.
 
 The places and the random changes are those of CADDM (Dong et al., CVPR 2023, and its released code): a canvas of 224 px on
 which the eyes lie on row 224 / 2.42 and, at scale 0.9, 72 px apart. Other sizes are the same canvas, scaled.
 
-Other releases bring the same five points to places of their own (`InputSpec.template`); `crop_matrix` knows both.
+Other releases use templates of their own for the same five points (`InputSpec.template`); `crop_matrix` supports both.
 
-Differences from CADDM's released code: mapped landmarks are divided by their third, homogeneous coordinate, and a matrix that
-does not stretch keeps an exact last row (0, 0, 1), so that the faster affine warp serves.
+Differences from CADDM's released code: mapped landmarks are divided by their homogeneous coordinate, and a matrix without
+stretching keeps an exact last row (0, 0, 1), so that the faster affine warp can be used.
 """
 
 import cv2
@@ -16,17 +16,17 @@ from numpy.typing import ArrayLike, NDArray
 from dfworkbench.core.errors import InputError
 from dfworkbench.core.input_spec import InputSpec
 
-CANVAS_PX = 224  #: the size that translations are given for
+CANVAS_PX = 224  #: size in which translations are given
 AUTHORS_SCALE = 0.9  #: size of the face on the canvas when CADDM is tested
 _FACE_WIDTH_PX = 80
 _MEAN_FACE_WIDTH = 0.34967
 _EYE_ROW = 2.42  # the height of the canvas over the row of the left eye
-# left eye, right eye, nose, left and right corner of the mouth; left is left in the picture
+# left eye, right eye, nose, left and right corner of the mouth; left means left in the picture
 _MEAN_FACE = np.array(
     [(-0.17607, -0.172844), (0.1736, -0.17356), (-0.00182, 0.0357164), (-0.14617, 0.20185), (0.14496, 0.19943)]
 )
 _LEFT_EYE, _RIGHT_EYE, _NOSE, _MOUTH = slice(36, 42), slice(42, 48), 30, (48, 54)
-_CORNERS = [0, 1, 3, 4]  # eyes and mouth: what the perspective change is defined by
+_CORNERS = [0, 1, 3, 4]  # eyes and mouth corners: they define the perspective change
 
 
 def five_points(dense: ArrayLike, *, whole_eyes: bool = False) -> NDArray[np.float64]:
@@ -45,7 +45,7 @@ def five_points(dense: ArrayLike, *, whole_eyes: bool = False) -> NDArray[np.flo
 
 
 def canvas_points(size_px: int = CANVAS_PX, scale: float = AUTHORS_SCALE) -> NDArray[np.float64]:
-    """Where the five points come to lie in a crop of `size_px`, `(5, 2)` pixels."""
+    """Target positions of the five points in a crop of `size_px`, `(5, 2)` pixels."""
     ratio = _FACE_WIDTH_PX / (CANVAS_PX * _MEAN_FACE_WIDTH)
     share = _MEAN_FACE * scale * ratio + 0.5
     share[:, 1] /= share[0, 1] * _EYE_ROW
@@ -62,10 +62,10 @@ def alignment_matrix(
     eye_stretch: float = 1.0,
     side_stretch: float = 1.0,
 ) -> NDArray[np.float64]:
-    """The map from pixels of a picture to pixels of the aligned crop.
+    """Matrix from pixels of a picture to pixels of the aligned crop.
 
-    A similarity brings the landmarks closest to `canvas_points`, a rotation about the centre follows, then a perspective
-    change that moves the eyes apart and the corners of the mouth together, and both sides likewise.
+    First a similarity that brings the landmarks closest to `canvas_points`, then a rotation about the centre, then a perspective
+    change that stretches the eyes against the mouth, and the left side against the right.
 
     Args:
         landmarks: `(5, 2)` in pixels: left eye, right eye, nose, left and right corner of the mouth.
@@ -94,10 +94,10 @@ def alignment_matrix(
 
 
 def crop_matrix(spec: InputSpec, landmarks: ArrayLike, size_px: int) -> NDArray[np.float64]:
-    """The map `(3, 3)` from pixels of a picture to pixels of the aligned crop that a detector takes.
+    """Matrix `(3, 3)` from pixels of a picture to pixels of the aligned crop that a detector takes.
 
     Args:
-        spec: `template` and `crop_scale` say where the five points come to lie.
+        spec: `template` and `crop_scale` define the positions of the five points.
         landmarks: `(5, 2)` in pixels: left eye, right eye, nose, left and right corner of the mouth.
         size_px: Side of the crop.
 
@@ -113,11 +113,11 @@ def crop_matrix(spec: InputSpec, landmarks: ArrayLike, size_px: int) -> NDArray[
 def native_size(spec: InputSpec, landmarks: ArrayLike) -> int:
     """Side of the aligned crop in which a face keeps its resolution, in pixels, at least 1.
 
-    It is the mean over the ten pairs of points of their distance in the picture over that in a crop of side 1, as in GenD
-    (Yermakov et al., WACV 2026).
+    It is the mean, over the ten pairs of points, of their distance in the picture divided by their distance in a crop of side 1, as
+    in GenD (Yermakov et al., WACV 2026).
 
     Args:
-        spec: With a `template`.
+        spec: An InputSpec with a `template`.
         landmarks: `(5, 2)` in pixels of the picture.
     """
     pairs = np.triu_indices(5, 1)
@@ -130,7 +130,7 @@ def native_size(spec: InputSpec, landmarks: ArrayLike) -> int:
 
 
 def similarity(points: ArrayLike, targets: ArrayLike) -> NDArray[np.float64]:
-    """The scaling, turning and moving, without mirroring, that brings `points` closest to `targets` in least squares.
+    """Least-squares similarity (scale, rotation and shift, no reflection) from `points` to `targets`.
 
     Args:
         points: `(n, 2)`.
@@ -148,7 +148,7 @@ def similarity(points: ArrayLike, targets: ArrayLike) -> NDArray[np.float64]:
             f"aligning a face: its landmarks are {p.tolist()}, but {len(q)} finite points (x, y) that differ are needed. "
             "Landmarks come with the face table of an extraction; extract again if it has none."
         )
-    z, w = p @ (1, 1j), q @ (1, 1j)  # as complex numbers, turning and scaling are one product
+    z, w = p @ (1, 1j), q @ (1, 1j)  # with complex numbers, rotation and scaling are one product
     z0, w0 = z.mean(), w.mean()
     factor = np.vdot(z - z0, w - w0) / np.vdot(z - z0, z - z0).real
     offset = w0 - factor * z0
@@ -158,7 +158,7 @@ def similarity(points: ArrayLike, targets: ArrayLike) -> NDArray[np.float64]:
 
 
 def transform_points(matrix: NDArray[np.float64], points: ArrayLike) -> NDArray[np.float64]:
-    """Points `(n, 2)` through a `(3, 3)` map, with the homogeneous division."""
+    """Apply a `(3, 3)` map to points `(n, 2)`, with the homogeneous division."""
     mapped = np.asarray(points, dtype=np.float64) @ matrix[:, :2].T + matrix[:, 2]
     return mapped[:, :2] / mapped[:, 2:]
 
@@ -168,7 +168,7 @@ def align(image: NDArray[np.uint8], matrix: NDArray[np.float64], size_px: int = 
 
     Args:
         image: `(H, W, 3)` uint8.
-        matrix: As from `alignment_matrix`.
+        matrix: From `alignment_matrix` or `crop_matrix`.
         size_px: Side of the crop.
 
     Returns:
@@ -181,7 +181,7 @@ def align(image: NDArray[np.uint8], matrix: NDArray[np.float64], size_px: int = 
 
 
 def _rotation(degrees: float, size_px: int) -> NDArray[np.float64]:
-    """About the centre of the canvas, `(3, 3)`."""
+    """Rotation about the centre of the canvas, `(3, 3)`."""
     matrix = np.eye(3)
     if degrees:
         matrix[:2] = cv2.getRotationMatrix2D((size_px / 2, size_px / 2), degrees, 1)
@@ -189,7 +189,7 @@ def _rotation(degrees: float, size_px: int) -> NDArray[np.float64]:
 
 
 def _stretched(corners: NDArray[np.float64], eyes: float, sides: float) -> NDArray[np.float64]:
-    """The corners of eyes and mouth, pairs moved apart by a factor about their midpoints, one after the other."""
+    """The eyes and mouth corners after moving pairs of them apart by a factor about their midpoints, one after the other."""
     moved = corners.copy()
     for pair, factor in (([0, 1], eyes), ([2, 3], 1 / eyes), ([0, 2], sides), ([1, 3], 1 / sides)):
         centre = moved[pair].mean(axis=0)

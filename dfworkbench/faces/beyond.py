@@ -1,7 +1,7 @@
-"""Faces that are not shown whole: how much of a crop is beyond the stored face tile although the frame goes on there.
+"""Partly stored faces: how much of a crop lies in the frame but outside the stored face tile.
 
-Only crops whose place depends on more than the face box can do so: those aligned by five points, and squares that were shifted
-into the frame. Others are refused when they are cut (`faces.crops`).
+This can happen only to crops whose place depends on more than the face box: those aligned by five points, and squares shifted into
+the frame. For others, cutting raises an error (`faces.crops`).
 """
 
 import math
@@ -15,18 +15,18 @@ from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.faces.alignment import crop_matrix, transform_points
 from dfworkbench.faces.regions import MOST_CONTEXT, region_of
 
-_GRID = 33  # places per side of a crop that are looked at
-_LEAST_SHARE = 0.01  # a sliver at the border of a crop hides nothing
+_GRID = 33  # sampled places per side of a crop
+_LEAST_SHARE = 0.01  # a sliver at the border of a crop does not matter
 
 
 class Place(NamedTuple):
-    """Where a face is in its frame, and what is stored of the frame.
+    """Where a face is in its frame, and which part of the frame is stored.
 
     Attributes:
         square: `(4,)` x0, y0, x1, y1 of the face tile in pixels of the frame.
         box: `(4,)` of the face.
         landmarks: `(5, 2)` in pixels of the frame.
-        frame_px: Width and height of the frame; None if they are not known.
+        frame_px: Width and height of the frame; None if unknown.
     """
 
     square: NDArray[np.float64]
@@ -36,14 +36,14 @@ class Place(NamedTuple):
 
 
 def share_beyond(spec: InputSpec, place: Place) -> float:
-    """Share of a crop, 0..1, that is in the frame and not in the face tile.
+    """Share of a crop, 0..1, that is in the frame but not in the face tile.
 
-    A frame of unknown size is taken to go on for ever around an aligned face.
+    A frame of unknown size is assumed to be unbounded around an aligned face.
     """
     frame = (-math.inf, -math.inf, math.inf, math.inf) if place.frame_px is None else (0, 0, *place.frame_px)
     if spec.alignment == "five_points":
         if not np.isfinite(place.landmarks).all() or np.ptp(place.landmarks, axis=0).max() < 1e-3:
-            return 0.0  # no crop can be cut, and whoever cuts it is told so
+            return 0.0  # no crop can be cut here; cutting it raises an error
         to_frame = np.asarray(np.linalg.inv(crop_matrix(spec, place.landmarks, 1)), np.float64)
         corners = transform_points(to_frame, [(0, 0), (1, 0), (1, 1), (0, 1)])
         if _inside(corners, place.square).all():
@@ -62,13 +62,13 @@ def share_beyond(spec: InputSpec, place: Place) -> float:
 
 
 def beyond_notice(spec: InputSpec, places: Iterable[Place], context_scale: float, doing: str) -> str:
-    """How many faces reach beyond their tiles, by how much, and what to do; "" if none.
+    """How many faces extend beyond their tiles, by how much, and what to do about it; "" if none.
 
     Args:
-        spec: How the detector's faces are cut.
-        places: Of all faces.
-        context_scale: With which the tiles were cut; a larger one is recommended.
-        doing: What to do with a larger `context_scale`, such as "score".
+        spec: InputSpec of the detector.
+        places: Places of all faces.
+        context_scale: Scale that the tiles were cut with; the notice recommends a larger one.
+        doing: What to repeat with a larger `context_scale`, such as "score".
     """
     if not (spec.alignment == "five_points" or spec.border == "shift"):
         return ""

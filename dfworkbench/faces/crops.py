@@ -1,7 +1,7 @@
-"""From a face tile to the crop that a detector's InputSpec asks for.
+"""Cut the crop that a detector's InputSpec asks for from a stored face tile.
 
-Training and inference both go video frame -> `cut_tile` -> `cut_for`, so they cannot differ. Whole pictures go
-`cut_whole` -> `cut_for` (`faces.windows`).
+Training and inference share one path, video frame -> `cut_tile` -> `cut_for`, so they cannot differ. Whole pictures: `cut_whole` ->
+`cut_for` (`faces.windows`).
 """
 
 import dataclasses
@@ -17,38 +17,38 @@ from dfworkbench.faces.regions import context_scale_for, region_of
 from dfworkbench.faces.resizing import fit_square
 from dfworkbench.faces.windows import cut_resized, cut_window
 
-CROP = "crop"  # in `TrackedFace.shows` and the column `shows` of the face table
+CROP = "crop"  # values of `TrackedFace.shows` and of the column `shows` in the face table
 _ROUNDING_PX = 1.5  # a square is rounded to whole pixels when it is cut
 
 
 def spec_for(spec: InputSpec, shows: str) -> InputSpec:
-    """The spec by which a face is cut: of a ready-made crop all is taken, because there is nothing around it to enlarge by."""
+    """The spec to cut a face with: a ready-made crop is used whole, because there is nothing around it to enlarge into."""
     if shows != CROP or spec.alignment != "box":
         return spec
     if spec.margins is not None:
         return dataclasses.replace(spec, margins=(0.0, 0.0, 0.0, 0.0))
-    # a shifted square would end where the shorter side of the crop does
+    # otherwise a shifted square would end where the shorter side of the crop does
     border = "repeat" if spec.border == "shift" else spec.border
     return dataclasses.replace(spec, crop_scale=1.0, border=border)
 
 
 def cut_for(spec: InputSpec, tile: FaceTile, box: ArrayLike, landmarks: ArrayLike | None = None) -> NDArray[np.uint8]:
-    """Cut what a detector's InputSpec asks for.
+    """Cut what a detector's InputSpec asks for from a face tile.
 
     Args:
-        spec: All fields that say where and how to cut are used.
+        spec: InputSpec; all fields about where and how to cut are used.
         tile: The face's face tile.
-        box: The face box in pixels of the frame, as in the face table. For `alignment` "whole", that of a whole picture,
-            which gives the window in its middle, or a window from `window_in`.
+        box: The face box in pixels of the frame, as in the face table. For `alignment` "whole": the box of a whole picture, for its
+            central window, or a window from `window_in`.
         landmarks: `(5, 2)` in pixels of the frame, as in the face table; needed for `alignment` "five_points".
 
     Returns:
-        `(size_px, size_px, 3)` uint8 RGB. Aligned faces, and regions that were shifted into the frame, are black where they
-        reach beyond the face tile (`faces.beyond` says by how much). Windows of whole pictures are copies of its pixels.
+        `(size_px, size_px, 3)` uint8 RGB. Aligned faces, and regions shifted into the frame, are black outside the face tile
+        (`faces.beyond` says how much). Windows of whole pictures are pixel copies.
 
     Raises:
-        InputError: The region reaches beyond the face tile, or landmarks are needed and there are none, or a whole picture is
-            asked for and this is a face, or a smaller picture, or the frame's size is needed and not known.
+        InputError: The region extends beyond the face tile; landmarks or the frame's size are needed but missing; or a whole
+            picture is needed and this is a face or a smaller picture.
     """
     if spec.alignment == "five_points":
         return _cut_aligned(spec, tile, landmarks)
@@ -60,12 +60,12 @@ def cut_for(spec: InputSpec, tile: FaceTile, box: ArrayLike, landmarks: ArrayLik
 
 
 def _region(spec: InputSpec, tile: FaceTile, box: ArrayLike) -> NDArray[np.uint8]:
-    """The pixels of the tile in the region of a box."""
+    """Pixels of the tile in the region of a box."""
     ends = spec.border in ("clip", "shift")
     edges = region_of(spec, box, tile.known_frame_px) if ends else region_of(spec, box)
     if spec.border == "shift":
         return _with_black(tile, edges)
-    if not (ends and tile.outside_frame):  # such a tile shows nothing but the frame's border
+    if not (ends and tile.outside_frame):  # such a tile shows only the frame's border
         _require_inside(spec, tile, edges)
     image = tile.black_beyond_frame() if spec.border == "black" else tile.image
     if spec.region == "square":
@@ -87,7 +87,7 @@ def _square(tile: FaceTile, image: NDArray[np.uint8], edges: NDArray[np.float64]
 
 
 def _with_black(tile: FaceTile, edges: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """A region that may reach beyond the tile, where it is black."""
+    """A region that may extend beyond the tile, where it is black."""
     stored = tile.image.shape[0]
     place = np.rint((edges - np.tile((tile.x0, tile.y0), 2)) * (stored / tile.side)).astype(int)
     left, top = place[:2].tolist()

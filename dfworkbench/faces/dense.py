@@ -12,9 +12,8 @@ left, right = five_points(mean)[:2]
 mean = (mean - (left + right) / 2) / np.linalg.norm(right - left)  # then averaged with its mirror image
 ```
 
-On people left out, a similarity to the five points gives 0.096 distances between the eyes of error (root mean square) and an
-IoU of 0.86 with the hull of the true landmarks; an affine map, which could follow a turned head, gives 0.101 and 0.85, so the
-similarity stayed.
+On held-out people, a similarity to the five points has an error of 0.096 eye distances (root mean square) and an IoU of 0.86 with
+the hull of the true landmarks; an affine map, which could follow a turned head, has 0.101 and 0.85, so the similarity is used.
 """
 
 import numpy as np
@@ -49,9 +48,9 @@ _MEAN_FIVE = five_points(MEAN_FACE)
 
 
 def fit_dense(five: ArrayLike) -> NDArray[np.float64]:
-    """The mean face, scaled, turned and moved onto five points.
+    """The mean face, scaled, rotated and shifted onto five points.
 
-    Good for what needs the extent of a face, such as a hull from chin to forehead; the expression is always the resting one.
+    Good enough where the extent of a face is needed, such as a hull from chin to forehead; the expression is always neutral.
 
     Args:
         five: `(5, 2)` pixels: left eye, right eye, nose, left and right corner of the mouth.
@@ -66,7 +65,7 @@ def fit_dense(five: ArrayLike) -> NDArray[np.float64]:
 
 
 def _require(five: ArrayLike) -> NDArray[np.float64]:
-    """The points, once it is certain that they span a face."""
+    """Return the points, after checking that they span a face."""
     points = np.asarray(five, dtype=np.float64)
-    similarity(points, _MEAN_FIVE)  # raises with what is wrong; the fit itself only divides by the mean face's extent
+    similarity(points, _MEAN_FIVE)  # raises with the reason; the fit itself divides by the mean face's extent only
     return points

@@ -1,11 +1,11 @@
-"""Face embeddings that tell people apart, and where their weights lie.
+"""Face embeddings for telling people apart, and where their weights are found.
 
 InceptionResnetV1 of facenet-pytorch 2.5.3, whose weights D. Sandberg trained on VGGFace2 or CASIA-WebFace
 (github.com/davidsandberg/facenet) after F. Schroff et al., "FaceNet: A Unified Embedding for Face Recognition and Clustering",
-CVPR 2015. The weights (about 110 MB) come with no package and are never downloaded unasked: without their file a person who
-returns gets a new track, as `tracking.link` leaves it (docs/decisions/0006-identity.md).
+CVPR 2015. The weights (about 110 MB) are in no package and are never downloaded unasked: without them, a person who
+reappears gets a new track from `tracking.link` (docs/decisions/0006-identity.md).
 
-Differences from facenet-pytorch: at the border of a frame its MTCNN cuts the face box off, while our crops repeat the border.
+Differences from facenet-pytorch: its MTCNN clips the face box at the border of a frame, while our crops repeat the border.
 """
 
 import functools
@@ -34,8 +34,8 @@ WEIGHT_URLS = {
     "casia-webface": _RELEASE + "20180408-102900-casia-webface.pt",
 }
 _SIZE_PX = 160
-_MARGIN_PX = 14  # of _SIZE_PX: the best one for the published weights, says the author (facenet-pytorch, issue 62)
-_BATCH = 64  # bounds memory
+_MARGIN_PX = 14  # of _SIZE_PX: best for the published weights, according to the author (facenet-pytorch, issue 62)
+_BATCH = 64  # limits memory
 
 SettingsT = TypeVar("SettingsT", bound=FaceSettings)
 
@@ -70,10 +70,11 @@ class Embedder:
 
 
 def load_embedder(weights: str | Path = "auto") -> Embedder | None:
-    """The network with the weights of `find_weights`, or None where there are none and none were asked for.
+    """The network with the weights of `find_weights`, or None if there are none and none were requested.
 
     Raises:
         DataNotFoundError: A name or a path was given and there is no such file.
+
         CheckpointError: The file is damaged or belongs to something else.
     """
     file = find_weights(weights)
@@ -83,8 +84,7 @@ def load_embedder(weights: str | Path = "auto") -> Embedder | None:
 def cut_face(tile: FaceTile, box: ArrayLike) -> NDArray[np.uint8]:
     """Cut the embedder's crop, `(160, 160, 3)` uint8 RGB, as MTCNN(image_size=160, margin=14) of facenet-pytorch does.
 
-    The face box is stretched to a square, which the network saw in training, and less margin is taken where the tile
-    crop holds less.
+    The face box is stretched to a square, as in the network's training; the margin is smaller where the tile has less.
 
     Args:
         tile: The face's face tile.
@@ -105,7 +105,7 @@ def resolve_weights(settings: SettingsT) -> SettingsT:
     """Resolve `identity_weights="auto"` to the weights on this machine, or "off", so that the settings' hash says what was done.
 
     Raises:
-        DataNotFoundError: The weights that were asked for are not there; better now than once per video.
+        DataNotFoundError: The requested weights are not there; better to fail now than once per video.
     """
     if settings.identity_weights == "auto":
         return settings.replace(identity_weights=_available())
@@ -114,7 +114,7 @@ def resolve_weights(settings: SettingsT) -> SettingsT:
 
 
 def describe_weights() -> str:
-    """One line for the doctor: which weights "auto" takes, or where to put them."""
+    """One line for the doctor: which weights "auto" uses, or where to put them."""
     name = _available()
     if name == "off":
         return f"no weights: a person who returns gets a new track. Put {WEIGHT_URLS['vggface2']} into {_folders()[0]}"
@@ -122,13 +122,13 @@ def describe_weights() -> str:
 
 
 def find_weights(weights: str | Path = "auto") -> Path | None:
-    """The file of the weights, or None if there is to be none.
+    """The file of the weights, or None if none are to be used.
 
     Args:
         weights: "auto" (torch's cache, VGGFace2 first), "off", a key of `WEIGHT_URLS` (torch's cache), or a path.
 
     Raises:
-        DataNotFoundError: A name or a path was given and there is no such file; says where to get it.
+        DataNotFoundError: A name or a path was given and there is no such file; the message says where to get it.
     """
     name = _available() if weights == "auto" else str(weights)
     if name == "off":
@@ -153,16 +153,16 @@ def load_file(file: Path) -> Embedder:
 
     try:
         state = load_torch(file)
-    except Exception as error:  # torch raises many kinds for a damaged file
+    except Exception as error:  # torch raises many exception types for a damaged file
         reason = str(error).partition("\n")[0]
         raise CheckpointError(
             f"loading weights of face embeddings: {file} is not a readable file of weights ({reason}). Get it again from "
             f"{WEIGHT_URLS['vggface2']}."
         ) from error
-    with torch.device("meta"):  # no time and no random numbers for weights that are replaced at once
+    with torch.device("meta"):  # saves time and random numbers for weights that are replaced at once
         net = InceptionResnetV1()
     own = net.state_dict()
-    # left out: the classifier `logits`, which only training needs
+    # omitted: the classifier `logits`, which only training needs
     wanted = {key: state[key] for key in own if key in state} if isinstance(state, Mapping) else {}
     missing = [key for key in own if key not in wanted and not key.endswith("num_batches_tracked")]  # of no use here
     wrong = [key for key, value in wanted.items() if getattr(value, "shape", None) != own[key].shape]
@@ -191,7 +191,7 @@ def _cached(name: str) -> Path | None:
 
 
 def _folders() -> list[Path]:
-    """The checkpoint cache of torch, and the folder beside it into which facenet-pytorch 2.5.3 downloads."""
+    """The checkpoint cache of torch, and the folder beside it to which facenet-pytorch 2.5.3 downloads."""
     hub = Path(torch.hub.get_dir())
     return [hub / "checkpoints", hub.parent / "checkpoints"]
 

@@ -1,4 +1,4 @@
-"""What is found: the faces of a picture, a face of a track, and all faces of a file."""
+"""Results of face detection: faces of a picture, a face of a track, and all faces of a file."""
 
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -14,7 +14,7 @@ class Faces(NamedTuple):
     """Faces of one picture, largest first.
 
     Attributes:
-        boxes: `(n, 4)` float64, x0, y0, x1, y1 in pixels; may reach beyond the picture.
+        boxes: `(n, 4)` float64, x0, y0, x1, y1 in pixels; may extend beyond the picture.
         probabilities: `(n,)` float64, 0..1.
         landmarks: `(n, 5, 2)` float64, x and y in pixels: left eye, right eye, nose, left and right corner of the mouth.
     """
@@ -31,14 +31,14 @@ class TrackedFace:
     Attributes:
         frame: Index in the file, from 0.
         time_s: Seconds since the first frame.
-        track: Number of its track, from 0 by first appearance.
-        box: `(4,)` x0, y0, x1, y1 in pixels of the frame; of a whole picture, the square that is kept; of a
-            ready-made crop, all of it.
-        probability: What the face detector gives; 1 for a whole picture.
+        track: Number of its track, from 0 in order of first appearance.
+        box: `(4,)` x0, y0, x1, y1 in pixels of the frame; for a whole picture, the square that is kept; for a ready-made crop, all
+            of it.
+        probability: Probability from the face detector; 1 for a whole picture.
         landmarks: `(5, 2)` in pixels of the frame; NaN for a whole picture and for a ready-made crop.
-        tile: The crop that is stored.
-        doubt: Why its track should not decide the file's verdict (`faces.doubt`); "" if it may.
-        shows: What was taken: a face that was found, a ready-made face crop, or a whole picture.
+        tile: The stored crop.
+        doubt: Why its track should not affect the file's verdict (`faces.doubt`); "" if it may.
+        shows: What the tile shows: a detected face, a ready-made face crop, or a whole picture.
     """
 
     frame: int
@@ -60,9 +60,9 @@ class FileFaces:
         kind: "video" or "image"; a folder of frames is a video.
         frames: Number of frames in the file; 1 for a picture.
         fps: Frames per second; NaN for a picture, 25 for a folder of frames.
-        width_px, height_px: Size of a frame; of the first where those of a folder differ.
-        detections: At least one.
-        notice: Warnings about the file (`media.read_picture`), and which faces were not looked for; "" if there are none.
+        width_px, height_px: Size of a frame; of the first one if those in a folder differ.
+        detections: The faces, at least one.
+        notice: Warnings about the file (`media.read_picture`), and about faces that were not searched for; "" if there are none.
     """
 
     kind: Literal["video", "image"]
@@ -75,7 +75,7 @@ class FileFaces:
 
 
 class NoFaceError(MediaError):
-    """A file that is readable but shows no face; it still knows the file's size.
+    """Raised for a readable file without faces; it still knows the file's size.
 
     Attributes:
         file: The file, with an empty list of detections.

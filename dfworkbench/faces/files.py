@@ -1,4 +1,4 @@
-"""Find, track and cut all faces of a file: the one path of extraction and scoring."""
+"""Find, track and cut all faces of a file: the single code path of extraction and scoring."""
 
 from dataclasses import replace
 from itertools import groupby
@@ -29,17 +29,17 @@ def faces_in_file(
     png: bool = False,
     reference_length: int = 0,
 ) -> FileFaces:
-    """Find, connect and cut all faces of a picture, a video or a folder of frames.
+    """Find, track and cut all faces of a picture, a video or a folder of frames.
 
-    With `settings.whole` or `settings.crops` no face is looked for: each picture, or sampled frame, is kept whole or taken as
-    a face, and a file is one track.
+    With `settings.whole` or `settings.crops`, no face is searched for: each picture or sampled frame is kept whole or used as a
+    face, and a file is one track.
 
     Args:
         path: The file, or the folder whose pictures are the frames of one video.
-        settings: Defaults of `FaceSettings` if left out.
-        finder: To be used again for many files; made from the settings if left out. Not needed where no face is looked for.
-        threads: With more than one, a video is decoded while faces are looked for; 0 for one per core.
-        png: The crops will be stored: compress them (`FaceTile.png`) while the search goes on.
+        settings: Face settings; the defaults of `FaceSettings` if omitted.
+        finder: Face finder to reuse for many files; made from the settings if omitted. Not needed if no face is searched for.
+        threads: With more than one, a video is decoded while faces are searched for; 0 for one per core.
+        png: Compress the crops (`FaceTile.png`) during the search, because they will be stored.
         reference_length: Sample a video as if it had this many frames, which aligns a fake with its source; 0: its own length.
 
     Raises:
@@ -48,7 +48,7 @@ def faces_in_file(
     path = Path(path)
     settings = settings or (finder.settings if finder else FaceSettings())
     kind = media_kind(path)
-    if kind is None and not path.exists():  # a folder of frames has no suffix to be known by
+    if kind is None and not path.exists():  # a folder of frames has no suffix that identifies it
         raise MediaError(f"opening {path}: there is no such file or folder. Check the path.", "missing")
     if kind is None:
         raise MediaError(
@@ -78,7 +78,7 @@ def faces_in_file(
 
 
 def follow_faces(source: FrameSource, finder: FaceFinder) -> tuple[list[KeyFrame], list[Track]]:
-    """All key frames of a video, with those between the sampled ones, and all tracks through them, short ones too."""
+    """All key frames of a video, including those between the sampled ones, and all tracks through them, including short ones."""
     keys = _video_keys(source, finder.settings, finder, threads=0, png=False)
     return keys, link(keys)
 
@@ -142,9 +142,9 @@ def _taken_as_they_are(path: Path, settings: FaceSettings, threads: int, referen
 
 
 def _long_enough(tracks: list[Track], keys: list[KeyFrame], settings: FaceSettings) -> list[Track]:
-    """Tracks that are seen often enough and in at least one sampled frame: false boxes live for one to three frames.
+    """Tracks seen often enough and in at least one sampled frame: false boxes live for one to three frames.
 
-    How long a torn track lives is not known: it is kept, and marked as doubtful where it is short.
+    The length of a torn track is unknown: it is kept, and marked as doubtful if short.
     """
     least = min(settings.min_track_frames, sum(key.tiles is not None for key in keys))
     return [
@@ -184,7 +184,7 @@ def _join(*notices: str) -> str:
 
 
 def _doubted(faces: list[TrackedFace], keys: list[KeyFrame], timed: bool) -> list[TrackedFace]:
-    """The same faces, those of doubtful tracks marked; without `timed` every sampled frame counts."""
+    """The same faces, with those of doubtful tracks marked; without `timed`, every sampled frame counts."""
     sampled = [key.time_s for key in keys if key.tiles is not None]
     out: list[TrackedFace] = []
     for _, track in groupby(faces, key=lambda face: face.track):

@@ -1,4 +1,4 @@
-"""Join the tracks of one person across gaps and cuts, by the distance of their face embeddings (`embedding`)."""
+"""Join the tracks of one person across gaps and cuts, by the distance of face embeddings (`embedding`)."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,22 +12,22 @@ from dfworkbench.faces.tracking import KeyFrame, Track
 
 #: Cosine distance, 0..2. That of deepface (config/threshold.py, "Facenet512": 0.30), whose Facenet512 is 20180402-114759, our
 #: VGGFace2 weights (its issue 1252). Stricter than the 0.62 that is best on LFW in the FaceNet paper (squared distance 1.242,
-#: half of which is the cosine distance of unit vectors): to take two people for one costs more than to miss that one returns.
-#: It says nothing about other weights.
+#: half of which is the cosine distance of unit vectors): merging two people costs more than missing that one returns.
+#: It does not apply to other weights.
 THRESHOLD = 0.30
 
-_FACES = 5  # of a track that are looked at
+_FACES = 5  # number of faces of a track that are embedded
 
 Embed = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
 def people(tracks: list[Track], keys: Sequence[KeyFrame], settings: FaceSettings) -> list[Track]:
-    """The tracks of `tracking.link`, one per person as far as `settings.identity_weights` lets us know.
+    """The tracks of `tracking.link`, merged to one per person as far as `settings.identity_weights` allows.
 
-    The network is loaded once per process, when there first is somebody who may have returned.
+    The network is loaded once per process, when somebody may first have returned.
 
     Raises:
-        DataNotFoundError: The weights that were asked for are not there.
+        DataNotFoundError: The requested weights are not there.
         CheckpointError: Their file is damaged or belongs to something else.
     """
     file = find_weights(settings.identity_weights)
@@ -40,15 +40,15 @@ def join_tracks(
     """Join the tracks of one person, the closest first.
 
     A track's embedding is the mean over up to five of its faces, spread evenly, at unit length; the distance of two persons
-    is the mean cosine distance between their tracks (average linkage). Nobody is in one key frame twice: neither two
-    tracks that share one nor what has been joined from such tracks is ever joined. Tracks without a face tile stay as
-    they are, and a track that can be joined with no other is not embedded.
+    is the mean cosine distance between their tracks (average linkage). Nobody appears twice in a key frame: tracks that share one,
+    and groups containing such tracks, are never joined. Tracks without a face tile stay as they are, and a track that cannot be
+    joined with any other is not embedded.
 
     Args:
         tracks: From `tracking.link`.
-        keys: The key frames they refer to.
-        embed: `(n, 160, 160, 3)` uint8 RGB faces to `(n, d)` unit vectors, such as an `Embedder`.
-        threshold: Persons closer than this are one.
+        keys: The key frames that they refer to.
+        embed: Maps `(n, 160, 160, 3)` uint8 RGB faces to `(n, d)` unit vectors, such as an `Embedder`.
+        threshold: Tracks closer than this are one person.
 
     Returns:
         New tracks in order of their first appearance (larger faces first); every face is in exactly one.
@@ -57,7 +57,7 @@ def join_tracks(
     for number, track in enumerate(tracks):
         present[number, track.keys] = 1
     unseen = np.array([not _seen(track, keys) for track in tracks], dtype=bool)
-    apart = (present @ present.T > 0) | unseen[:, None] | unseen[None]  # a track is apart from itself, too
+    apart = (present @ present.T > 0) | unseen[:, None] | unseen[None]  # a track must not be joined with itself either
     open_ones = np.flatnonzero(~apart.all(axis=1)).tolist()
     distance = np.full(apart.shape, np.inf)
     if open_ones:
@@ -75,7 +75,7 @@ def _group(distance: NDArray[np.float64], threshold: float) -> list[list[int]]:
         a, b = divmod(int(distance.argmin()), len(distance))
         if not distance[a, b] < threshold:
             break
-        # the mean with an infinite distance is infinite: who must stay apart from one must from the joined two
+        # a mean with an infinite distance is infinite: what must stay apart from one must stay apart from the merged two
         row = np.average(distance[[a, b]], axis=0, weights=[len(groups[a]), len(groups[b])])
         distance[a], distance[:, a] = row, row
         distance = np.delete(np.delete(distance, b, axis=0), b, axis=1)
@@ -90,7 +90,7 @@ def _merge(tracks: Sequence[Track]) -> Track:
 
 
 def _seen(track: Track, keys: Sequence[KeyFrame]) -> list[tuple[FaceTile, NDArray[np.float64]]]:
-    """The face tiles and boxes of a track, where there are crops."""
+    """Face tiles and boxes of a track, where there are crops."""
     return [
         (tiles[face], keys[number].faces.boxes[face])
         for number, face in zip(track.keys, track.faces, strict=True)

@@ -1,9 +1,9 @@
 """Convert landmarks of dlib (68 points) and MediaPipe (468, or 478 with irises) to our 81 points.
 
-The 68 points of iBUG (Sagonas et al., 300 Faces in-the-Wild Challenge, ICCV workshops 2013), which dlib's predictor gives, are our
-first 68; the hairline, which they lack, is that of the mean face, moved onto them. MediaPipe's face mesh (Kartynnik et al.,
-arXiv:1907.06724) covers the forehead: its vertices at the places of ours are taken as they are. They were chosen by the oval, lips,
-eyes, brows and nose that MediaPipe publishes; how far they lie from dlib's points on photographs was not measured.
+The 68 iBUG points (Sagonas et al., 300 Faces in-the-Wild Challenge, ICCV workshops 2013) predicted by dlib are our first 68; the
+missing hairline is taken from the mean face, aligned to them. MediaPipe's face mesh (Kartynnik et al., arXiv:1907.06724) covers the
+forehead: its vertices at the places of our points are used directly. They were chosen by the oval, lips, eyes, brows and nose that
+MediaPipe publishes; their distance to dlib's points on photographs was not measured.
 """
 
 import numpy as np
@@ -24,22 +24,22 @@ _MESH = np.array([
     61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87,  # mouth
     162, 21, 54, 103, 67, 109, 10, 338, 297, 332, 284, 251, 389,  # forehead, along the oval
 ])  # fmt: skip
-_LARGEST_SHARE = 2.0  # of the frame; a face of two pixels is none
+_LARGEST_SHARE = 2.0  # of the frame; a face of two pixels is not a face
 
 
 def to_dense(points: ArrayLike, frame_px: tuple[int, int] | None = None) -> NDArray[np.float64]:
-    """The 81 points of faces whose landmarks are in another scheme.
+    """Convert landmarks in another scheme to our 81 points.
 
     Args:
-        points: `(…, n, 2)` or `(…, n, 3)` with n of 68, 81, 468 or 478: x and y in pixels of the frame. A depth is ignored. Points
-            of the face mesh may be shares of the frame's width and height, as MediaPipe gives them.
-        frame_px: Width and height of the frame; only shares need it.
+        points: `(…, n, 2)` or `(…, n, 3)` with n of 68, 81, 468 or 478: x and y in pixels of the frame. Depth is ignored. Face-mesh
+            points may be fractions of the frame's width and height, as MediaPipe returns them.
+        frame_px: Width and height of the frame; needed for fractions only.
 
     Returns:
         `(…, 81, 2)` pixels.
 
     Raises:
-        ValueError: The points have another shape, or are shares and the size of the frame is not known.
+        ValueError: The points have another shape, or are fractions and the size of the frame is unknown.
     """
     found = np.asarray(points, np.float64)
     if found.ndim < 2 or found.shape[-1] not in (2, 3) or found.shape[-2] not in (IBUG_POINTS, POINTS, *MESH_POINTS):
@@ -61,7 +61,7 @@ def _in_pixels(points: NDArray[np.float64], frame_px: tuple[int, int] | None) ->
 
 
 def _with_forehead(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mean face's hairline, scaled, turned and moved with the 68 points; NaN where a face has no finite points."""
+    """The mean face's hairline, aligned to the 68 points; NaN where a face has no finite points."""
     faces = points.reshape(-1, IBUG_POINTS, 2)
     forehead = np.full((len(faces), POINTS - IBUG_POINTS, 2), np.nan)
     for face, hairline in zip(faces, forehead, strict=True):

@@ -1,12 +1,12 @@
-"""MTCNN: finding faces with five landmarks in pictures of any size.
+"""MTCNN: face detection with five landmarks in pictures of any size.
 
-The three networks come from facenet-pytorch 2.5.3; the cascade around them is our own. Differences from its `MTCNN.detect`:
+The three networks come from facenet-pytorch 2.5.3; the cascade is our own. Differences from its `MTCNN.detect`:
 
-* plain float arrays, empty where there is no face; grey, RGBA, tiny and mixed-size pictures are handled;
+* plain float arrays, empty if there is no face; grey, RGBA, tiny and mixed-size pictures are handled;
 * by default a fast pyramid (OpenCV on bytes) from 40 px faces up and p >= 0.9; `FaceSettings(exact=True)` searches as it
   does and gives its numbers (tests/golden/test_mtcnn.py); smaller and less probable faces are left out afterwards;
-* by default a box is the mean of all boxes that the suppression of overlaps would drop for it, weighted by their
-  probability (box voting: Gidaris and Komodakis, 2015): candidates for one face differ by chance, their mean hardly does;
+* by default a box is the mean of all boxes that non-maximum suppression would drop for it, weighted by their probability (box
+  voting: Gidaris and Komodakis, 2015): candidates for one face vary by chance, their mean hardly does;
 * `find_near` searches only the surroundings of known faces, for faces of about their size, and `find_around` the part of a
   picture that holds them; both always by the fast pyramid.
 """
@@ -28,11 +28,11 @@ from dfworkbench.faces.settings import FaceSettings
 
 _STRIDE = 2  # of P-Net
 _P_THRESHOLD, _R_THRESHOLD, _O_THRESHOLD = 0.6, 0.7, 0.7
-_VOTE_IOU = 0.5  # boxes that overlap as much speak for the same face
+_VOTE_IOU = 0.5  # boxes that overlap this much are votes for the same face
 _NEAR_SIZES = (0.6, 1.1)  # P-Net's cell over a known face: candidates come from cells a little smaller than the face
 _NEAR_REGION = 1.8  # side of the region that is searched over the side of the known face
-_AROUND = 5.0  # likewise of the region that must hold everybody who could be taken for the known face
-_LEAST_AROUND = 0.5  # a face this much smaller than all known ones is none of them
+_AROUND = 5.0  # the same for the region that must hold everybody who could be taken for the known face
+_LEAST_AROUND = 0.5  # a face this much smaller than all known ones is not one of them
 _FloatArray = NDArray[np.floating[Any]]  # float32 throughout
 
 
@@ -41,7 +41,7 @@ class FaceFinder:
 
     Args:
         settings: Smallest face, least probability, and whether to search exactly as facenet-pytorch does; the defaults of
-            `FaceSettings` if left out.
+            `FaceSettings` if omitted.
     """
 
     def __init__(self, settings: FaceSettings | None = None) -> None:
@@ -62,15 +62,15 @@ class FaceFinder:
             candidates = _propose(self._nets.pnet, pyramid.levels(least))
             return self._decide(pyramid, candidates, (width, height))
         pyramid = ExactPyramid(rgb)
-        # smaller candidates take part in the suppression of overlaps: they are left out at the end, not at the beginning
+        # smaller candidates take part in non-maximum suppression: they are dropped at the end, not at the beginning
         candidates = _propose(self._nets.pnet, pyramid.levels(min(least, ANCHOR_PX)))
         found = self._decide(pyramid, candidates, (width, height), vote=False)
         return found if least <= ANCHOR_PX else _at_least(found, least)
 
     def find_near(self, image: Any, boxes: ArrayLike) -> Faces:
-        """Find the faces at or near known boxes `(n, 4)`, in a small part of the time of `find`.
+        """Find the faces at or near known boxes `(n, 4)`, in a small fraction of the time of `find`.
 
-        A face is found if it has about the size of one of the boxes and its centre lies within about a third of a box side.
+        A face is found if it has about the size of one of the boxes and its centre is within about a third of a box side.
         """
         rgb = as_rgb(image)
         height, width = rgb.shape[:2]
@@ -83,10 +83,10 @@ class FaceFinder:
         return self._decide(pyramid, np.concatenate(found), (width, height))
 
     def find_around(self, image: Any, boxes: ArrayLike) -> Faces:
-        """Find all faces in the one rectangle of a picture that holds known boxes `(n, 4)` and two of their sides around them.
+        """Find all faces in the rectangle that contains known boxes `(n, 4)` and two of their sides around them.
 
-        Everybody who could be taken for one of them is in it; people elsewhere, and faces less than half as large as the
-        smallest of them, may be left out.
+        Everybody who could be taken for one of them is in it; people elsewhere, and faces less than half the size of the smallest,
+        may be missed.
         """
         rgb = as_rgb(image)
         height, width = rgb.shape[:2]
@@ -127,7 +127,7 @@ class FaceFinder:
 
 
 def as_rgb(image: Any) -> NDArray[np.uint8]:
-    """A picture as contiguous `(H, W, 3)` uint8: grey is repeated, an alpha channel dropped.
+    """Convert a picture to contiguous `(H, W, 3)` uint8: grey is repeated, an alpha channel dropped.
 
     Raises:
         InputError: It is not a uint8 picture.
@@ -147,7 +147,7 @@ def as_rgb(image: Any) -> NDArray[np.uint8]:
 
 
 def _propose(pnet: torch.nn.Module, levels: Iterable[tuple[float, Pixels]], offset: ArrayLike = (0, 0)) -> _FloatArray:
-    """Stage 1: `(n, 4)` square candidates; `offset` is where in the picture the levels begin."""
+    """Stage 1: `(n, 4)` square candidates; `offset` is the position in the picture where the levels begin."""
     found = [np.zeros((0, 9), np.float32)]
     for scale, level in levels:
         cells = _candidates(*propose(pnet, level), scale)
@@ -159,7 +159,7 @@ def _propose(pnet: torch.nn.Module, levels: Iterable[tuple[float, Pixels]], offs
 
 
 def _regions(boxes: _FloatArray, width: int, height: int, sides: float) -> NDArray[np.int64]:
-    """Pixels around square boxes, so many of their sides wide, inside the picture; empty for a box far outside."""
+    """Pixel regions around square boxes, a number of their sides wide, clipped to the picture; empty for a box far outside."""
     centre, half = (boxes[:, :2] + boxes[:, 2:]) / 2, sides / 2 * (boxes[:, 2:] - boxes[:, :2])
     edges = np.concatenate([np.floor(centre - half), np.ceil(centre + half)], axis=1).astype(np.int64)
     return np.clip(edges, 0, (width, height, width, height))
@@ -169,7 +169,7 @@ def _candidates(probability: _FloatArray, regression: _FloatArray, scale: float)
     """Cells above the threshold as rows x0, y0, x1, y1, p, dx0, dy0, dx1, dy1 in pixels of the picture."""
     rows, columns = np.nonzero(probability >= _P_THRESHOLD)
     cell = np.stack([columns, rows], axis=1).astype(np.float32)
-    # float32 throughout: in float64 some of these floors come out differently from facenet-pytorch's
+    # float32 throughout: in float64, some of these floors differ from facenet-pytorch's
     first = np.floor((_STRIDE * cell + 1) / np.float32(scale))
     last = np.floor((_STRIDE * cell + CELL) / np.float32(scale))
     return np.concatenate(
@@ -191,7 +191,7 @@ def _regress(boxes: _FloatArray, regression: _FloatArray) -> _FloatArray:
 
 
 def _inside(boxes: _FloatArray, width: int, height: int) -> tuple[_FloatArray, NDArray[np.int64]]:
-    """Boxes that overlap the picture, and the pixels to cut for them; a crop at the border is cut short, not padded."""
+    """Boxes that overlap the picture, and the pixels to cut for them; a crop at the border is clipped, not padded."""
     corners = np.trunc(boxes).astype(np.int64)
     first = np.maximum(corners[:, :2], 1) - 1
     last = np.minimum(corners[:, 2:], (width, height))
@@ -210,7 +210,7 @@ def _nms_over_smaller(
     """Non-maximum suppression by intersection over the smaller area, which also removes a box inside another."""
     areas = np.prod(boxes[:, 2:] - boxes[:, :2] + 1, axis=1)
     kept: list[int] = []
-    # of equal scores facenet-pytorch takes the last
+    # among equal scores, facenet-pytorch takes the last
     for index in np.argsort(scores)[::-1] if last_of_equal else np.argsort(-scores, kind="stable"):
         sides = np.minimum(boxes[kept, 2:], boxes[index, 2:]) - np.maximum(boxes[kept, :2], boxes[index, :2]) + 1
         shared = np.prod(np.clip(sides, 0, None), axis=1)
@@ -220,7 +220,7 @@ def _nms_over_smaller(
 
 
 def _at_least(faces: Faces, side_px: float) -> Faces:
-    """The faces whose longer side is that long."""
+    """Faces whose longer side is at least this long."""
     keep = (faces.boxes[:, 2:] - faces.boxes[:, :2]).max(axis=1, initial=0) >= side_px
     return Faces(faces.boxes[keep], faces.probabilities[keep], faces.landmarks[keep])
 

@@ -1,8 +1,8 @@
-"""The three networks of MTCNN with the weights of the facenet-pytorch wheel, NumPy in and NumPy out.
+"""The three MTCNN networks with the weights from the facenet-pytorch wheel, NumPy in and NumPy out.
 
 K. Zhang et al., "Joint Face Detection and Alignment using Multi-task Cascaded Convolutional Networks", 2016, figure 2; the
-numbers of channels are those of the weights. The wheel is not imported, only its three files are read: its import brings
-torchvision, and with it half of the time in which a process that looks for faces starts.
+numbers of channels are those of the weights. The wheel is not imported, only its three weight files are read: importing it would
+import torchvision, half of the start-up time of a process that detects faces.
 """
 
 import functools
@@ -17,11 +17,11 @@ from torch import nn
 
 from dfworkbench.core.errors import MissingDependencyError
 
-_CHUNK = 256  # crops per call of a network: bounds memory in a picture full of candidates
+_CHUNK = 256  # crops per call of a network: limits memory for a picture full of candidates
 
 
 class Networks(NamedTuple):
-    """P-Net proposes, R-Net refines, O-Net decides and gives landmarks; see the methods of this module."""
+    """P-Net proposes, R-Net refines, O-Net decides and predicts landmarks; see the functions of this module."""
 
     pnet: nn.Module
     rnet: nn.Module
@@ -45,9 +45,9 @@ class _ColumnsFirst(nn.Module):
 
 
 class _Network(nn.Module):
-    """Layers one after the other, then the heads side by side, the first of which gives the probability of a face.
+    """Sequential layers, then parallel heads, the first of which gives the probability of a face.
 
-    The modules have the names of the weights in the file; forward gives regression, landmarks if any, probability.
+    Modules are named like the weights in the file; forward returns regression, landmarks (if any), probability.
     """
 
     def __init__(self, layers: dict[str, nn.Module], heads: dict[str, nn.Module]) -> None:
@@ -113,11 +113,11 @@ def load_networks() -> Networks:
             "2.5.3: pip install facenet-pytorch==2.5.3"
         )
     folder = Path(wheel.origin).parent / "data"
-    with torch.device("meta"):  # first weights would be drawn, and change the random numbers of whoever calls
+    with torch.device("meta"):  # otherwise initial weights would be drawn, changing the caller's random state
         nets = Networks(_pnet(), _rnet(), _onet())
     for name, net in nets._asdict().items():
         weights = torch.load(folder / f"{name}.pt", map_location="cpu", weights_only=True)
-        # some lie transposed in the file, and sums over such weights round otherwise
+        # some are stored transposed, and sums over such weights are rounded differently
         net.load_state_dict({key: value.contiguous() for key, value in weights.items()}, assign=True)
         net.eval().requires_grad_(False)
     return nets

@@ -1,7 +1,7 @@
 """Non-maximum suppression by torchvision's compiled operator, without importing torchvision.
 
-`import torchvision` brings all its networks and, through them, the machinery of `torch.compile`: half of the time in which a
-process that looks for faces starts, and every process of an extraction is one. Only its library is loaded here.
+`import torchvision` loads all its networks and, through them, the machinery of `torch.compile`: half of the start-up time of a
+process that detects faces, which every extraction process does. Only its library is loaded here.
 """
 
 from functools import cache

@@ -1,4 +1,4 @@
-"""Resampling for MTCNN: the exact way of facenet-pytorch, and a fast way with OpenCV.
+"""Image pyramids for MTCNN: exact resampling as in facenet-pytorch, and fast resampling with OpenCV.
 
 Both offer `levels()` for P-Net and `crops()` for R-Net and O-Net.
 """
@@ -15,12 +15,12 @@ Pixels = NDArray[np.uint8] | torch.Tensor
 Region = Sequence[int] | NDArray[np.int64]
 FACTOR = 0.709  # facenet-pytorch's step between two levels
 CELL = 12  # P-Net's field of view in pixels
-ANCHOR_PX = 20.0  #: facenet-pytorch's default smallest face
-_TOLERANCE = 1.03  # 40 px asked for, 39.8 px looked for
+ANCHOR_PX = 20.0  #: facenet-pytorch's default minimum face
+_TOLERANCE = 1.03  # 40 px requested, 39.8 px searched
 
 
 class Pyramid(Protocol):
-    """One picture at all the sizes that MTCNN asks for."""
+    """A picture at all the sizes that MTCNN needs."""
 
     def levels(
         self, min_face_px: float, max_face_px: float = np.inf, region: Region | None = None
@@ -28,8 +28,8 @@ class Pyramid(Protocol):
         """The picture, or a region x0, y0, x1, y1 of it, from fine to coarse.
 
         Yields:
-            (scale, pixels), such that P-Net's cell is a face of `min_face_px` on the first and at most of `max_face_px` on
-            the last.
+            (scale, pixels), such that P-Net's cell corresponds to a face of `min_face_px` at the first level and of at most
+            `max_face_px` at the last.
         """
         ...
 
@@ -41,8 +41,8 @@ class Pyramid(Protocol):
 def scales(height: int, width: int, min_face_px: float, max_face_px: float = np.inf) -> list[float]:
     """The scales of the pyramid; empty for a picture smaller than the smallest face.
 
-    They are a part of facenet-pytorch's scales for its default of 20 px, so that a search for larger faces meets the same
-    candidates: with a pyramid of its own, boxes shift by several per cent.
+    They are a subset of facenet-pytorch's scales for its default of 20 px, so that a search for larger faces meets the same
+    candidates: with a different pyramid, boxes shift by several per cent.
     """
     scale = CELL / min(ANCHOR_PX, min_face_px)
     while scale * min_face_px > CELL * _TOLERANCE:
@@ -56,7 +56,7 @@ def scales(height: int, width: int, min_face_px: float, max_face_px: float = np.
 
 
 class ExactPyramid:
-    """Area interpolation in float32, as facenet-pytorch does it; gives its numbers."""
+    """Area interpolation in float32, reproducing facenet-pytorch's numbers."""
 
     def __init__(self, rgb: NDArray[np.uint8]) -> None:
         self._picture = torch.from_numpy(rgb).permute(2, 0, 1)[None].float()
@@ -77,7 +77,7 @@ class ExactPyramid:
 
 
 class FastPyramid:
-    """OpenCV's area resampling on bytes; levels and large crops are made from pictures that were halved before."""
+    """OpenCV's area resampling on bytes; levels and large crops are made from repeatedly halved pictures."""
 
     _REDUCED_SIDES = 3  # a crop is cut from a picture in which it is still this many times larger than needed
 
@@ -105,7 +105,7 @@ class FastPyramid:
         return out
 
     def _cut(self, region: NDArray[np.int64], power: int) -> NDArray[np.uint8]:
-        """A region, in pixels of the picture, of the picture at 1 / 2**power of its size."""
+        """A region, in pixels of the picture, cut from the picture at 1 / 2**power of its size."""
         left, top, right, bottom = (round(value / 2**power) for value in region.tolist())
         return self._reduced_by(power)[top:bottom, left:right]
 

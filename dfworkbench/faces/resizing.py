@@ -1,8 +1,7 @@
-"""From a region of a picture to the square that a detector takes: stretch, letterbox or shortest edge, by OpenCV or Pillow.
+"""Resize a region of a picture to a detector's square input: stretch, letterbox or shortest edge, by OpenCV or Pillow.
 
-Where `antialias` is set, Pillow's own resizing is used, because the published releases that ask for it were trained with
-Pillow, or with torchvision or timm on Pillow pictures; otherwise OpenCV's, which does not average where it shrinks by bilinear
-and bicubic interpolation.
+If `antialias` is set, Pillow resizes, because the published releases that set it were trained with Pillow, or with torchvision or
+timm on Pillow pictures; otherwise OpenCV does, whose bilinear and bicubic interpolation do not average when shrinking.
 """
 
 import cv2
@@ -20,7 +19,7 @@ _SMALL_STEP = 1.4  # as in `face_tile.resize`
 
 
 def fit_square(spec: InputSpec, region: Pixels) -> Pixels:
-    """A region `(h, w, 3)` as the `(size_px, size_px, 3)` that a detector takes, by `fit`, `resize_px` and `interpolation`."""
+    """Fit a region `(h, w, 3)` into a detector's `(size_px, size_px, 3)`, by `fit`, `resize_px` and `interpolation`."""
     height, width = region.shape[:2]
     columns, rows = fitted_size(spec, width, height)
     image = _resized(spec, region, columns, rows)
@@ -34,23 +33,23 @@ def fit_square(spec: InputSpec, region: Pixels) -> Pixels:
 
 
 def fitted_size(spec: InputSpec, width: float, height: float) -> tuple[int, int]:
-    """Width and height to which a region is resized before the middle is cut out, in pixels."""
+    """Width and height to which a region is resized before the centre crop, in pixels."""
     size = spec.resize_px or spec.size_px
     if spec.fit == "stretch":
         return size, size
-    # the other side is cut to whole pixels, as torchvision's Resize and the authors' letterbox do
+    # the other side is truncated to whole pixels, as by torchvision's Resize and the authors' letterbox
     one = min(width, height) if spec.fit == "shortest_edge" else max(width, height)
     columns, rows = (size if side == one else max(int(size * side / one), 1) for side in (width, height))
     return columns, rows
 
 
 def resize_part(spec: InputSpec, image: Pixels, edges: NDArray[np.float64]) -> Pixels:
-    """A part of a picture at `size_px`, as it would be cut from all of the picture resized; by Pillow.
+    """A part of a picture at `size_px`, as if cut from the whole picture after resizing; by Pillow.
 
     Args:
-        spec: `interpolation` says which filter, "bilinear" or "bicubic".
+        spec: `interpolation` selects the filter, "bilinear" or "bicubic".
         image: `(h, w, 3)`.
-        edges: `(4,)` left, top, right and bottom of the part in pixels of the picture, fractions included.
+        edges: `(4,)` left, top, right and bottom of the part in (fractional) pixels of the picture.
     """
     size = (spec.size_px, spec.size_px)
     box = tuple(edges.tolist())

@@ -1,8 +1,8 @@
-"""Search a video for faces: in sampled frames, and between them where it is not clear who is who.
+"""Search a video for faces: in sampled frames, and between them if identities are ambiguous.
 
 `sampled` searches the whole picture in every k-th sampled frame and only near known faces in the others, unless faces come,
-go or move far. `between` adds key frames by bisection until every face's way is clear, or until a fixed number of searches per
-sampled frame is spent; a talking head costs nothing there, and a crowd no more the longer the clip.
+go or move far. `between` adds key frames by bisection until every face's path is clear, or until a fixed number of searches per
+sampled frame is spent; a talking head costs nothing extra, and for a crowd the cost does not grow with the clip's length.
 """
 
 from collections import deque
@@ -21,9 +21,9 @@ from dfworkbench.faces.mtcnn import FaceFinder
 from dfworkbench.faces.tracking import KeyFrame, colour_histogram, is_clear, is_settled, likeness
 from dfworkbench.media import AnyFrame, FrameSource
 
-_HELD_BYTES = 128_000_000  # decoded frames held at once while a gap is searched
-_HELD_FRAMES = 64  # … and at most so many, evenly over the gap
-_SEARCHES_PER_SAMPLE = 7  # between sampled frames, on average: they halve a gap three times
+_HELD_BYTES = 128_000_000  # decoded frames held in memory while a gap is searched
+_HELD_FRAMES = 64  # … and at most this many, evenly over the gap
+_SEARCHES_PER_SAMPLE = 7  # between sampled frames, on average: three bisections of a gap
 _AHEAD_FRAMES = 8
 
 
@@ -37,14 +37,14 @@ def sampled(
         wanted: Frame indices.
         finder: Its settings say how often the whole picture is searched.
         threads: Number of threads that decode and search; 0 for one per core.
-        png: Compress the face tiles meanwhile.
+        png: Compress the face tiles during the search.
     """
     keys: list[KeyFrame] = []
-    anchor: KeyFrame | None = None  # the last frame that was searched whole
+    anchor: KeyFrame | None = None  # the last frame searched whole
     waiting: list[AnyFrame] = []  # frames since then
     filled: Iterator[KeyFrame] = iter(())  # those before it, being searched in the pool
     last = max(wanted, default=0)
-    whole_every = 1 if finder.settings.exact else finder.settings.search_every  # near searches have other boxes
+    whole_every = 1 if finder.settings.exact else finder.settings.search_every  # near searches give other boxes
     with ThreadPoolExecutor(threads or available_cores()) as pool:
         spread = map if threads == 1 else pool.map  # one thread means one: workers share the cores
         for frame in _frames(source, wanted, threads):
@@ -63,9 +63,9 @@ def sampled(
 
 
 def between(source: FrameSource, keys: list[KeyFrame], finder: FaceFinder, threads: int = 1) -> list[KeyFrame]:
-    """The same key frames, and more between those that do not tell clearly whose face is whose.
+    """Add key frames between those where it is ambiguous whose face is whose.
 
-    At most `_SEARCHES_PER_SAMPLE` per given key frame are added, shared by the gaps that need them; what one leaves, the next
+    At most `_SEARCHES_PER_SAMPLE` per given key frame are added, shared by the gaps that need them; what one gap leaves, the next
     ones get. Where they do not suffice, `tracking.link` ends tracks.
     """
     gaps = [(a, b) for a, b in pairwise(keys) if b.index - a.index > 1 and not is_clear(a, b)]
@@ -98,7 +98,7 @@ def _frames(source: FrameSource, wanted: Sequence[int], threads: int) -> Iterato
 
 
 def _held(source: FrameSource) -> int:
-    """How many decoded frames may be held at once."""
+    """How many decoded frames may be held in memory."""
     return max(_HELD_BYTES // (source.width_px * source.height_px * 3 // 2), 2)
 
 
@@ -113,7 +113,7 @@ def _fill(left: KeyFrame, right: KeyFrame, finder: FaceFinder, png: bool, frame:
 
 
 def _near(left: KeyFrame, right: KeyFrame, time_s: float) -> NDArray[np.float64]:
-    """Boxes on the straight way between two frames that are clear."""
+    """Boxes on the straight path between two frames whose faces match clearly."""
     partner = likeness(left.faces.boxes, right.faces.boxes).argmax(axis=1)
     start, end = left.faces.boxes, right.faces.boxes[partner]
     share = (time_s - left.time_s) / max(right.time_s - left.time_s, 1e-9)
@@ -121,7 +121,7 @@ def _near(left: KeyFrame, right: KeyFrame, time_s: float) -> NDArray[np.float64]
 
 
 def _spread(before: KeyFrame, after: KeyFrame, most: int) -> list[int]:
-    """All frames between two, or `most` of them, evenly."""
+    """All frames between two, or `most` of them, evenly spaced."""
     distance = after.index - before.index
     count = min(distance - 1, most)
     return [before.index + distance * (number + 1) // (count + 1) for number in range(count)]
@@ -130,21 +130,21 @@ def _spread(before: KeyFrame, after: KeyFrame, most: int) -> list[int]:
 def _settle(
     trail: list[KeyFrame], after: KeyFrame, frames: dict[int, AnyFrame], finder: FaceFinder, searches: int
 ) -> list[KeyFrame]:
-    """Up to `searches` key frames between the last of `trail` and another, each in the middle of an unclear stretch."""
+    """Up to `searches` key frames between the last of `trail` and another, each in the middle of an ambiguous stretch."""
     way = [*trail[-2:], after]
     first = len(way) - 1
     for _ in range(searches):
         unclear = [at for at in range(first, len(way)) if _is_open(way, at, frames)]
         if not unclear:
             break
-        # first where people could be taken for one another, then where somebody only came or left
+        # first where people could be confused, then where somebody only came or left
         at = max(unclear, key=lambda at: (not is_settled(way[at - 1], way[at]), way[at].index - way[at - 1].index))
         way.insert(at, _between_two(way[at - 1], way[at], frames, finder))
     return way[first:-1]
 
 
 def _is_open(way: list[KeyFrame], at: int, frames: dict[int, AnyFrame]) -> bool:
-    """Whether there is something to look for, and a frame to look at, before a key frame of a way."""
+    """Whether there is an ambiguity to resolve, and a frame to search, before a key frame of a trail."""
     left, right, earlier = way[at - 1], way[at], way[at - 2] if at > 1 else None
     return any(left.index < index < right.index for index in frames) and not is_clear(left, right, earlier)
 
@@ -152,7 +152,7 @@ def _is_open(way: list[KeyFrame], at: int, frames: dict[int, AnyFrame]) -> bool:
 def _between_two(left: KeyFrame, right: KeyFrame, frames: dict[int, AnyFrame], finder: FaceFinder) -> KeyFrame:
     inside = [index for index in frames if left.index < index < right.index]
     middle = frames[min(inside, key=lambda index: abs(2 * index - left.index - right.index))]
-    # who passes from one frame to the other unseen would have to leave this part and come back: that ends a track
+    # anyone who changes places unseen would have to leave this part and come back: that ends a track
     return _plain_key(middle, finder.find_around(middle.rgb, np.concatenate([left.faces.boxes, right.faces.boxes])))
 
 
@@ -160,7 +160,7 @@ def _key(frame: AnyFrame, faces: Faces, finder: FaceFinder, png: bool) -> KeyFra
     tiles = [cut_tile(frame.rgb, box, finder.settings) for box in faces.boxes]
     if png:
         for tile in tiles:
-            _ = tile.png  # compressed here, where other threads go on
+            _ = tile.png  # compressed here, while other threads continue
     return KeyFrame(frame.index, frame.time_s, faces, colour_histogram(frame.rgb), tiles)
 
 

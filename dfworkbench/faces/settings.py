@@ -1,4 +1,4 @@
-"""FaceSettings: how faces are found, connected and cut."""
+"""FaceSettings: how faces are detected, tracked and cut."""
 
 from typing import Literal, Self
 
@@ -10,13 +10,15 @@ _USUAL_RATIO = 16 / 9
 
 
 class FaceSettings(Settings):
-    """Everything that decides which faces come out of a file. Extraction and scoring use the same settings."""
+    """All settings that decide which faces a file yields. Extraction and scoring use the same settings."""
 
     frames: int = Field(default=16, ge=1, description="Frames sampled evenly from each video")
     min_face_px: int = Field(
-        default=40, ge=12, description="Faces from this size on are looked for; smaller ones may show up"
+        default=40, ge=12, description="Smallest face to look for; smaller ones may still be found"
     )
-    min_probability: float = Field(default=0.9, ge=0.7, le=1.0, description="Least probability of the face detector")
+    min_probability: float = Field(
+        default=0.9, ge=0.7, le=1.0, description="Minimum probability from the face detector"
+    )
     detect_long_side_px: int = Field(
         default=1280,
         ge=64,
@@ -86,15 +88,15 @@ class FaceSettings(Settings):
 
     @property
     def finds_faces(self) -> bool:
-        """Whether faces are looked for at all."""
+        """Whether faces are searched for at all."""
         return not (self.whole or self.crops)
 
     def crops_hash(self) -> str:
         """Hash of the settings that can change a file's crops.
 
-        It is the hash of all settings but `whole`, `whole_part`, `crops`, `exact` and `sampling` where they change nothing: they
-        were added later and must not make anyone extract faces again. Where no face is looked for, it knows the settings that
-        decide the pictures only.
+        It covers all settings, except `whole`, `whole_part`, `crops`, `exact` and `sampling` where these change nothing: they were
+        added later and must not force a new extraction. If no face is searched for, it covers only the settings that affect the
+        pictures.
         """
         ways = {"whole": self.whole, "crops": self.crops, "exact": self.exact}
         ways["whole_part"] = self.whole and self.whole_part != "grid"
@@ -106,10 +108,10 @@ class FaceSettings(Settings):
         return self.content_hash(without=tuple(unused))
 
     def smallest_face_px(self, width_px: int, height_px: int) -> float:
-        """The smallest face that is looked for in a picture of this size.
+        """The smallest face that is searched for in a picture of this size.
 
-        The search costs as much as there are pixels. A long screenshot is therefore searched like a 16:9 picture of its area, and
-        not as if the other side were long too.
+        The cost of the search is proportional to the number of pixels. A long screenshot is therefore searched like a 16:9 picture
+        of the same area, not as if its other side were long too.
         """
         long_side = min(max(width_px, height_px), (width_px * height_px * _USUAL_RATIO) ** 0.5)
         return max(self.min_face_px, 20 * long_side / self.detect_long_side_px)

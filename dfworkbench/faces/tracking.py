@@ -1,9 +1,9 @@
-"""Connect the faces of key frames into tracks: one per person and shot.
+"""Link the faces of key frames into tracks: one per person and shot.
 
-Each track predicts where its face goes next (constant velocity); the Hungarian method assigns the faces of the next key
-frame, so two faces of one frame never share a track. A track that finds no face waits for a while (somebody walks past)
-and then ends; all tracks end where the picture changes at a cut. Where two key frames lie too far apart to tell who is who,
-only faces that are where they were expected go on, and none after more than a second; every other track ends there.
+Each track predicts where its face goes next (constant velocity); the Hungarian method assigns the faces of the next key frame, so
+two faces of one frame never share a track. A track that finds no face waits for a while (somebody walks past) and then ends; all
+tracks end at a cut. Where two key frames are too far apart to tell people apart, only faces at their expected place continue, and
+none after more than a second; every other track ends there.
 """
 
 from collections.abc import Sequence
@@ -18,24 +18,24 @@ from dfworkbench.faces.faces import Faces
 
 _MIN_IOU = 0.2  # gate: overlap, or …
 _MAX_SHIFT = 0.6  # … centres closer than this many box sides, and …
-_SIZE_RATIO = (0.6, 1.7)  # … sizes alike
+_SIZE_RATIO = (0.6, 1.7)  # … similar sizes
 _CUT_DISTANCE = 0.5  # of colour histograms, 0..2; consecutive frames of a moving crowd stay below 0.1
 _MAX_MISSED = 3  # key frames without a face before a track ends, and at least …
 _MAX_LOST_S = 1.0  # … this long
-_VELOCITY_SPAN_S = 0.4  # older positions say nothing about where a face goes next
+_VELOCITY_SPAN_S = 0.4  # older positions do not help to predict where a face goes next
 _EXPECTED_IOU = 0.35  # overlap of a face with its expected place that needs no other evidence
 
 
 @dataclass(frozen=True)
 class KeyFrame:
-    """A frame in which faces were looked for.
+    """A frame that was searched for faces.
 
     Attributes:
         index: Number of the frame in the video, from 0.
         time_s: Seconds since its first frame.
-        faces: What was found.
+        faces: The faces found.
         colours: `colour_histogram` of the frame.
-        tiles: A face tile for each face, or None for a frame that only served to connect others.
+        tiles: A face tile for each face, or None for a frame used only to link others.
     """
 
     index: int
@@ -51,8 +51,9 @@ class Track:
 
     Attributes:
         keys: Positions in the list of key frames.
-        faces: Which face there.
-        torn: It begins or ends where key frames lie too far apart to tell who is who; it may be a piece of a longer one.
+        faces: Index of the face in each key frame.
+        torn: Whether it begins or ends where key frames are too far apart to tell people apart; it may be a piece of a longer
+            track.
     """
 
     keys: list[int] = field(default_factory=list)
@@ -69,17 +70,17 @@ def colour_histogram(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def is_cut(before: KeyFrame, after: KeyFrame) -> bool:
-    """Whether the colours of two frames differ so much that a cut may lie between them."""
+    """Whether the colours of two frames differ so much that there may be a cut between them."""
     return float(np.abs(before.colours - after.colours).sum()) > _CUT_DISTANCE
 
 
 def is_clear(before: KeyFrame, after: KeyFrame, earlier: KeyFrame | None = None) -> bool:
-    """Whether every face of one frame belongs to exactly one face of the other, without a doubt.
+    """Whether every face of one frame matches exactly one face of the other without ambiguity.
 
     Args:
         before: The earlier of the two.
         after: The later.
-        earlier: A key frame shortly before both: faces whose way from there is clear are expected further on.
+        earlier: A key frame shortly before both: faces with a clear path from there are expected to move on.
     """
     if len(before.faces.boxes) != len(after.faces.boxes) or is_cut(before, after):
         return False
@@ -88,7 +89,7 @@ def is_clear(before: KeyFrame, after: KeyFrame, earlier: KeyFrame | None = None)
 
 
 def _moved_on(earlier: KeyFrame, before: KeyFrame, time_s: float) -> NDArray[np.float64]:
-    """The boxes of `before`, moved on as far as they came from `earlier` in the same time."""
+    """The boxes of `before`, moved on by their motion from `earlier` at the same speed."""
     boxes = before.faces.boxes.copy()
     passed_s = before.time_s - earlier.time_s
     if not 0 < passed_s <= _VELOCITY_SPAN_S or is_cut(earlier, before):
@@ -100,10 +101,10 @@ def _moved_on(earlier: KeyFrame, before: KeyFrame, time_s: float) -> NDArray[np.
 
 
 def is_settled(before: KeyFrame, after: KeyFrame) -> bool:
-    """Whether nothing is gained by looking between two frames: they are clear, or people only came, or only left.
+    """Whether searching between two frames would not help: they match clearly, or people only came, or only left.
 
-    Within a second, a face that has its place to itself in both frames is one person's; if everybody of one frame has a
-    partner, the others of the other frame can be nobody else.
+    Within a second, a face with no other nearby in both frames belongs to one person; if everybody in one frame has a match, the
+    remaining faces of the other frame must be different people.
     """
     if is_clear(before, after):
         return True
@@ -114,12 +115,12 @@ def is_settled(before: KeyFrame, after: KeyFrame) -> bool:
 
 
 def _one_to_one(near: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Pairs of which neither could be paired with anybody else."""
+    """Pairs in which neither could be paired with another."""
     return near & (near.sum(axis=0) == 1)[None] & (near.sum(axis=1) == 1)[:, None]
 
 
 def likeness(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How well boxes fit one another, `(len(a), len(b))`, 0 (outside the gate) to 1.5 (identical)."""
+    """How well boxes match, `(len(a), len(b))`, 0 (outside the gate) to 1.5 (identical)."""
     iou = iou_matrix(a, b)
     centre_a, centre_b = _centres(a), _centres(b)
     side_a, side_b = (np.sqrt(np.prod(x[:, 2:] - x[:, :2], axis=1)) for x in (a, b))
@@ -135,7 +136,7 @@ def _centres(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def link(keys: Sequence[KeyFrame]) -> list[Track]:
-    """Connect the faces of key frames, which must be in order of time.
+    """Link the faces of key frames, which must be in order of time, into tracks.
 
     Returns:
         Tracks in order of their first appearance (larger faces first); every face is in exactly one.
@@ -150,7 +151,7 @@ def link(keys: Sequence[KeyFrame]) -> list[Track]:
         if doubt:
             for track in alive:
                 track.torn = track.torn or track not in taken.values()
-            alive = list(taken.values())  # whoever is somewhere else now may be anybody
+            alive = list(taken.values())  # anyone found elsewhere now may be a different person
         for face in range(len(key.faces.boxes)):
             track = taken.get(face)
             if track is None:
@@ -164,7 +165,7 @@ def link(keys: Sequence[KeyFrame]) -> list[Track]:
 
 
 def _is_doubtful(last: Sequence[KeyFrame]) -> bool:
-    """Whether there are frames between the last two of up to three key frames, and they do not tell who is who."""
+    """Whether there are frames between the last two of up to three key frames, and these are ambiguous."""
     if len(last) < 2 or last[-1].index - last[-2].index <= 1:
         return False
     earlier = last[0] if len(last) > 2 else None
@@ -172,7 +173,7 @@ def _is_doubtful(last: Sequence[KeyFrame]) -> bool:
 
 
 def _assign_expected(alive: list[Track], keys: Sequence[KeyFrame], key: KeyFrame) -> dict[int, Track]:
-    """The living tracks of faces that lie, after at most a second, where they are expected, and that could be nobody else."""
+    """The living tracks of faces that are, after at most a second, at their expected place and could not be anybody else."""
     last_seen_s = max((keys[track.keys[-1]].time_s for track in alive), default=0)
     if not alive or not len(key.faces.boxes) or key.time_s - last_seen_s > _MAX_LOST_S:
         return {}
@@ -187,7 +188,7 @@ def _assign(alive: list[Track], keys: Sequence[KeyFrame], key: KeyFrame) -> dict
         return {}
     last = np.stack([_box(track, keys, -1) for track in alive])
     predicted = np.stack([_predict(track, keys, key.time_s) for track in alive])
-    # a person may also have stopped; where both fit, the prediction counts a little more
+    # a person may also have stopped; if both fit, the prediction counts slightly more
     score = np.maximum(likeness(predicted, key.faces.boxes), 0.95 * likeness(last, key.faces.boxes))
     rows, columns = _best_pairs(score)
     return {int(c): alive[r] for r, c in zip(rows, columns, strict=True) if score[r, c] > 0}

@@ -1,9 +1,8 @@
-"""What a detector takes of a whole picture: a window at its own resolution, or all of it resized.
+"""Detector input from a whole picture: a window at native resolution, or the resized picture.
 
-- `alignment` "whole": copies of pixels. Windows begin at multiples of 4 px, or with `pad` "black" anywhere, and then the one in
-  the middle is that of torchvision's `CenterCrop`, which lays a smaller picture in the middle of black.
-- `alignment` "whole_resized": as torchvision's `Resize` and `CenterCrop` on Pillow pictures. Only the part that is seen is
-  resized.
+- `alignment` "whole": pixel copies. Windows begin at multiples of 4 px; with `pad` "black" they begin anywhere, and the central one
+  is that of torchvision's `CenterCrop`, which pads a smaller picture with black.
+- `alignment` "whole_resized": as torchvision's `Resize` and `CenterCrop` on Pillow pictures. Only the visible part is resized.
 """
 
 import numpy as np
@@ -25,9 +24,9 @@ def window_in(
     Args:
         spec: InputSpec of a detector with `alignment` "whole".
         tile: The picture.
-        box: As in the face table: the square of the face tile.
-        share: How far right and down it lies, from 0 (left, top) to below 1 (right, bottom), every place being as likely
-            as any other where it is drawn at random; the middle by default.
+        box: Box from the face table: the square of the face tile.
+        share: Position to the right and down, from 0 (left, top) to below 1 (right, bottom); uniform random values give uniform
+            positions. The middle by default.
 
     Raises:
         InputError: This is a face, or the picture is too small.
@@ -52,7 +51,7 @@ def window_in(
 
 
 def cut_window(spec: InputSpec, tile: FaceTile, box: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """The pixels of a window: `box` from `window_in`, or the square of the tile, which gives the one in the middle."""
+    """Pixels of a window: `box` from `window_in`, or the square of the tile for the central one."""
     chosen = tile.image.shape[0] == tile.side and (box[2:] - box[:2] == spec.size_px).all()
     box = box if chosen else window_in(spec, tile, box)
     left, top = (box[:2] - (tile.x0, tile.y0)).astype(int).tolist()
@@ -67,10 +66,10 @@ def cut_window(spec: InputSpec, tile: FaceTile, box: NDArray[np.float64]) -> NDA
 
 
 def cut_resized(spec: InputSpec, tile: FaceTile) -> NDArray[np.uint8]:
-    """The middle of a picture that was resized whole, `(size_px, size_px, 3)`.
+    """The centre crop of a resized whole picture, `(size_px, size_px, 3)`.
 
     Raises:
-        InputError: Less is kept of the picture than the detector sees, or its size is not known.
+        InputError: Less of the picture is stored than the detector needs, or its size is unknown.
     """
     width, height = tile.known_frame_px
     resized = np.array(fitted_size(spec, width, height))
@@ -89,7 +88,7 @@ def cut_resized(spec: InputSpec, tile: FaceTile) -> NDArray[np.uint8]:
     left, top, right, bottom = np.rint((kept - np.tile((tile.x0, tile.y0), 2)) * ratio).astype(int).tolist()
     image = tile.image[top:bottom, left:right]
     edges = (seen - np.tile(kept[:2], 2)) * ratio
-    # of a picture that was kept on a grid of 4 px, up to 3 at its border are not there: they are repeated
+    # a picture stored on a grid of 4 px may lack up to 3 px at its border: they are repeated
     lacks = np.ceil(np.maximum([-edges[0], -edges[1], edges[2] - right + left, edges[3] - bottom + top], 0)).astype(int)
     if lacks.any():
         image = np.pad(image, ((lacks[1], lacks[3]), (lacks[0], lacks[2]), (0, 0)), mode="edge")
@@ -97,7 +96,7 @@ def cut_resized(spec: InputSpec, tile: FaceTile) -> NDArray[np.uint8]:
 
 
 def _padded_start(spec: InputSpec, tile: FaceTile, share: tuple[float, float]) -> NDArray[np.float64]:
-    """Left and top of a window that may be larger than the picture; where the picture is larger, anywhere in what is kept."""
+    """Left and top of a window that may be larger than the picture; if the picture is larger, anywhere in the stored part."""
     start = []
     for length, at, where in zip(tile.known_frame_px, tile.square[:2], share, strict=True):
         first, last = max(at, 0), min(at + tile.side, length) - spec.size_px

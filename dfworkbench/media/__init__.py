@@ -1,4 +1,4 @@
-"""Read and write pictures and videos. Other rooms import these names from here; only this room imports OpenCV's codecs and PyAV.
+"""Read and write pictures and videos. Other packages import these names from here; only this one uses OpenCV's codecs and PyAV.
 
 * `video/`: decode H.264, VP9 … frame by frame as players do, and write H.264
 * `pictures/`: read any picture as sRGB pixels, refuse damaged ones, write PNG

@@ -1,4 +1,4 @@
-"""Container and metadata of a media file as it came: `container_facts`. Nothing is decoded to be judged, and nothing is changed."""
+"""Container and metadata of a media file as received: `container_facts`. Nothing is decoded for judgement, nothing is changed."""
 
 import os
 from pathlib import Path
@@ -13,24 +13,24 @@ from dfworkbench.media.walk import is_missing
 
 
 def container_facts(path: Path | str, *, private: bool = False) -> dict[str, Any]:
-    r"""What a video or picture file says about itself. Never raises for what is in the file.
+    r"""What a video or picture file says about itself. Never raises for the contents of the file.
 
-    Metadata are texts of unknown origin: they are cut at 2,000 characters, and their control characters are shown as `\xNN`. They
+    Metadata are texts of unknown origin: they are truncated to 2,000 characters, and control characters are shown as `\xNN`. They
     are not escaped for HTML.
 
     Args:
-        path: The file; it is opened for reading only.
-        private: Show positions (GPS), serial numbers and owners' names; otherwise "withheld" has the names of these entries.
+        path: The file; it is opened read-only.
+        private: Show positions (GPS), serial numbers and owners' names; otherwise "withheld" lists the names of these entries.
 
     Returns:
-        Plain values. Always "kind" ("video", "image" or ""), "status" ("ok", "unreadable", "truncated", "missing"), "reason" ("" if
-        ok), "metadata" and "withheld".
+        Plain values. Always present: "kind" ("video", "image" or ""), "status" ("ok", "unreadable", "truncated", "missing"),
+        "reason" ("" if ok), "metadata" and "withheld".
 
-        Of a video also format, long_name, duration_s, start_s, bit_rate, packets_complete, and "streams": each with its codec,
+        For a video, also format, long_name, duration_s, start_s, bit_rate, packets_complete, and "streams": each with its codec,
         size, colours, time base, packets, key_frames, and packets_sha256, the SHA-256 of its packets' bytes in the order of the
-        file. It stays the same when only metadata or the container change.
+        file, which stays the same when only metadata or the container change.
 
-        Of a picture also format, mode, width, height, pictures, exif, xmp_bytes, icc_profile and quantisation_tables (64 numbers
+        For a picture, also format, mode, width, height, pictures, exif, xmp_bytes, icc_profile and quantisation_tables (64 numbers
         each).
     """
     path = Path(path)
@@ -49,12 +49,12 @@ def container_facts(path: Path | str, *, private: bool = False) -> dict[str, Any
 
 
 def without_folders(error: MediaError, path: Path) -> str:
-    """A message that names the file and not where it lies."""
+    """A message that names the file but not its folder."""
     return str(error).replace(str(path), path.name)
 
 
 def require_regular(path: Path) -> None:
-    """Raise `MediaError` for what is no regular file, or a link to one: a pipe would block whoever opens it.
+    """Raise `MediaError` unless the path is a regular file or a link to one: a pipe would block whoever opens it.
 
     Raises:
         MediaError: With status "missing" or "unreadable".

@@ -1,10 +1,9 @@
-"""Content credentials (C2PA): read the signed manifest in a media file, without a connection to anywhere.
+"""Content credentials (C2PA): read the signed manifest in a media file, without any network connection.
 
-c2pa-python is in the extra `evidence`. With its default settings it fetches a manifest from the address that a file names: the
-file's author would learn that it is examined, and where. Here that is switched off, and so are queries whether a certificate was
-withdrawn (OCSP). There is no list of trusted signers: a valid manifest says that the file has not changed since it was signed, and
-nothing of who signed. Source: C2PA Technical Specification, chapters on validation (status codes) and on standard assertions (names
-of fields).
+c2pa-python is in the extra `evidence`. By default it fetches a manifest from the address named in a file, which would tell the
+file's author that it is being examined, and where. That is switched off here, and so are queries for revoked certificates (OCSP).
+There is no list of trusted signers: a valid manifest says that the file has not changed since it was signed, and nothing about who
+signed. Source: C2PA Technical Specification, chapters on validation (status codes) and on standard assertions (names of fields).
 """
 
 import re
@@ -52,24 +51,24 @@ _SENTENCES = {
 class Credentials:
     """The content credentials of a file.
 
-    All texts are of unknown origin: they are cut and have no control characters, but they are not escaped for HTML.
+    All texts are of unknown origin: they are truncated and have no control characters, but they are not escaped for HTML.
 
     Attributes:
         status: "none", "valid", "invalid", "remote" (an address, not followed), "unsupported", "unreadable" or "not looked for".
         sentence: What that means.
-        state: As the library says it ("Valid", "Invalid"); None without a manifest in the file.
-        reason: The library's words where it could not read the file or its manifest.
-        address: Of a manifest elsewhere, or "".
-        title: Of the file, as signed.
+        state: The library's verdict ("Valid", "Invalid"); None without a manifest in the file.
+        reason: The library's message if it could not read the file or its manifest.
+        address: Address of a remote manifest, or "".
+        title: Title of the file, as signed.
         generator: Program that made the claim.
-        actions: Each with action, source_type (last part of the URI that names it), when, software.
-        ingredients: Each with title, relationship, format.
-        issuer: Of the signer's certificate.
-        signer: Its common name.
-        signed: Time of signing, "" where there is none that is signed.
+        actions: Actions, each with action, source_type (last part of the URI that names it), when, software.
+        ingredients: Ingredients, each with title, relationship, format.
+        issuer: Issuer of the signer's certificate.
+        signer: Common name in the certificate.
+        signed: Signed time of signing, or "".
         codes: "success", "informational" and "failure", each a list of status codes.
-        manifest: All manifests in the file, as the library gives them; None without.
-        withheld: Names of entries that were left out of it: positions and serial numbers.
+        manifest: All manifests in the file, as the library returns them; None without any.
+        withheld: Names of entries omitted from it: positions and serial numbers.
         library: Name and version of the library.
     """
 
@@ -91,15 +90,15 @@ class Credentials:
     library: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the whole manifest, which is a file of its own."""
+        """Everything except the whole manifest, which is a file of its own."""
         return {name: value for name, value in vars(self).items() if name != "manifest"}
 
 
 def content_credentials(path: Path | str, *, private: bool = False) -> Credentials:
-    """Read the C2PA manifest of a file. Nothing is sent anywhere, and nothing that is in the file raises an error.
+    """Read the C2PA manifest of a file. Nothing is sent anywhere, and the contents of the file cannot raise an error.
 
     Args:
-        path: The file; what is no regular file is not opened.
+        path: The file; anything but a regular file is not opened.
         private: Keep positions and serial numbers in the manifest.
     """
     path = Path(path)
@@ -126,7 +125,7 @@ def content_credentials(path: Path | str, *, private: bool = False) -> Credentia
 
 
 def _failed(error: Exception, library: str) -> Credentials:
-    """What an error of the library means; its kind stands before the colon of the message."""
+    """Interpret an error of the library, whose kind precedes the colon in the message."""
     text = str(error)
     kind = text.partition(":")[0]
     status = {"Remote": REMOTE, "NotSupported": UNSUPPORTED, "Verify": INVALID}.get(kind, UNREADABLE)
@@ -145,7 +144,7 @@ def _read(store: dict[str, Any], state: str, address: str, private: bool, librar
     manifests = _dict(store.get("manifests"))
     active = _dict(manifests.get(str(store.get("active_manifest"))))
     signature = _dict(active.get("signature_info"))
-    # no list of trusted signers is used, so "Trusted" would say no more here
+    # without a list of trusted signers, "Trusted" would say no more
     status = VALID if state in ("Valid", "Trusted") else INVALID
     kept, withheld = (store, []) if private else withhold_private(store)
     return Credentials(
@@ -195,7 +194,7 @@ def _actions(active: dict[str, Any]) -> Iterator[dict[str, str]]:
 
 
 def _codes(store: dict[str, Any]) -> dict[str, list[str]]:
-    """Status codes of the file's own manifest and, by their failures, of those that it was made from."""
+    """Status codes of the file's own manifest, and failure codes of those that it was made from."""
     results = _dict(store.get("validation_results"))
     own = _dict(results.get("activeManifest"))
     codes = {

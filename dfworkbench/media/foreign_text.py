@@ -1,4 +1,4 @@
-"""Metadata texts of unknown origin, made safe to show: on one line, cut, and without positions and serial numbers."""
+"""Metadata texts of unknown origin made safe to show: on one line, truncated, without positions and serial numbers."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -9,8 +9,8 @@ from dfworkbench.core.safe_paths import printable
 MOST_CHARACTERS = 2000
 MOST_ENTRIES = 500
 _MOST_IN_KEY = 200
-_BREAKS = {ord(sign): f"\\x{ord(sign):02x}" for sign in "\n\r\t"}  # which `printable` leaves, or spells in another way
-#: Names of entries that say where a picture was taken, with which copy of a device, or whose device it is. Some programs put a
+_BREAKS = {ord(sign): f"\\x{ord(sign):02x}" for sign in "\n\r\t"}  # which `printable` leaves, or escapes differently
+#: Names of entries that reveal where a picture was taken, with which device, or whose device it is. Some programs store a
 #: copy of the EXIF data into a PNG as "Raw profile type exif". The serial number of a certificate (C2PA) is not one of a device.
 _PRIVATE_KEY = re.compile(
     r"gps|geotag|location|latitude|longitude|\xa9xyz|(?<!cert_)serial|device.?id|imei|owner|raw.profile", re.IGNORECASE
@@ -19,20 +19,20 @@ _POSITION = re.compile(r"\s*[+-]\d{2,6}(\.\d+)?[+-]\d{3,7}(\.\d+)?([+-]\d+(\.\d+
 
 
 def one_line(text: str, most: int = MOST_CHARACTERS) -> str:
-    r"""A text with its control characters shown as \xNN, cut where it is longer than `most` characters."""
+    r"""A text with control characters shown as \xNN, truncated if longer than `most` characters."""
     shown = printable(text[:most].translate(_BREAKS))
     return shown if len(text) <= most else f"{shown} … (cut: {len(text):,} characters)"
 
 
 def clean_metadata(entries: Mapping[Any, Any], private: bool) -> tuple[dict[str, str], list[str]]:
-    """Entries as texts that can be shown.
+    """Turn entries into texts that can be shown.
 
     Args:
         entries: Names and values of any type.
         private: Keep positions and serial numbers.
 
     Returns:
-        The entries that may be shown, and the names of those that were withheld.
+        The entries that may be shown, and the names of those withheld.
     """
     shown: dict[str, str] = {}
     withheld: list[str] = []
@@ -49,7 +49,7 @@ def clean_metadata(entries: Mapping[Any, Any], private: bool) -> tuple[dict[str,
 
 
 def withhold_private(value: Any) -> tuple[Any, list[str]]:
-    """A nested value without the entries that give a position or a serial number, and the names of these."""
+    """A nested value without entries that give a position or a serial number, and the names of these."""
     withheld: list[str] = []
 
     def kept(inner: Any) -> Any:
@@ -78,5 +78,5 @@ def _text_of(value: Any) -> str:
 
 
 def _is_written(text: bytes) -> bool:
-    """Whether bytes are a text and not numbers: at most one in ten is a control character."""
+    """Whether bytes are text and not numbers: at most one in ten is a control character."""
     return 10 * sum(byte < 32 or byte == 127 for byte in text) <= len(text)

@@ -22,7 +22,7 @@ class FolderFrame:
     """One picture of a folder.
 
     Attributes:
-        index: Its place among the pictures of the folder, from 0; not the number in its name.
+        index: Its position among the pictures of the folder, from 0; not the number in its name.
         time_s: `index / fps`.
         rgb: `(H, W, 3)` uint8, RGB.
     """
@@ -51,19 +51,19 @@ class FrameSource(Protocol):
         ...
 
     def iterate(self, wanted: Sequence[int] | None = None, threads: int = 1) -> Iterator[AnyFrame]:
-        """The wanted frames in order; all of them for None."""
+        """The wanted frames in order; None for all."""
         ...
 
 
 class FrameFolder:
-    """A folder of pictures, one per frame, that can be read as often as wanted.
+    """A folder of pictures, one per frame, that can be read any number of times.
 
     Attributes:
         path: The folder.
-        frames_expected: Pictures in it.
+        frames_expected: Number of pictures in it.
         fps: Frames per second, as given: a folder does not say.
         width_px, height_px: Size of the first readable picture; the others may differ (data sets of face crops).
-        notice: What `read_picture` notices of the first readable picture; "" if nothing.
+        notice: The notice of `read_picture` for the first readable picture; "" if there is none.
 
     Raises:
         MediaError: On opening, with status "missing" or "unreadable".
@@ -86,11 +86,11 @@ class FrameFolder:
         self.height_px, self.width_px = first.shape[:2]
 
     def iterate(self, wanted: Sequence[int] | None = None, threads: int = 1) -> Iterator[FolderFrame]:
-        """Read and yield the wanted frames; a picture that cannot be read is left out.
+        """Read and yield the wanted frames; unreadable pictures are skipped.
 
         Args:
-            wanted: Frame indices, in any order; None for all frames. Indices that the folder does not have are left out.
-            threads: Of no effect here: one picture is read at a time. The same interface as `VideoSource.iterate`.
+            wanted: Frame indices, in any order; None for all frames. Indices not in the folder are ignored.
+            threads: Ignored: one picture is read at a time. For compatibility with `VideoSource.iterate`.
 
         Yields:
             Frames in order.
@@ -141,7 +141,7 @@ def list_frames(folder: Path | str) -> list[Path]:
     """The pictures directly in a folder, in the order of the numbers in their names, without hidden files.
 
     Raises:
-        MediaError: The folder is not there ("missing") or cannot be listed ("unreadable").
+        MediaError: The folder does not exist ("missing") or cannot be listed ("unreadable").
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -170,6 +170,6 @@ def open_source(path: Path | str) -> FrameSource:
 
 
 def _natural(file: Path) -> tuple[list[str | int], str]:
-    """Sorts frame_9 before frame_10; the parts alternate between text and number, so like is compared with like."""
+    """Natural sort key: frame_9 before frame_10; parts alternate between text and number, so like is compared with like."""
     parts = re.split("([0-9]+)", file.name)
     return [int(part) if at % 2 else part for at, part in enumerate(parts)], file.name

@@ -1,4 +1,4 @@
-"""Tell videos from pictures by suffix and by content."""
+"""Distinguish videos and pictures by suffix and by content."""
 
 from pathlib import Path
 from typing import Literal
@@ -22,7 +22,7 @@ _RAW_STREAM = "a video stream without time stamps: put it into MP4 or MKV, for e
 _RARE = "a rare video format: convert it to MP4, for example with ffmpeg"
 _HEIC = "OpenCV cannot read HEIC: convert it to JPEG"
 _NO_DECODER = "OpenCV cannot read it: convert it to PNG"
-#: Suffix -> why the file is not read, whatever its first bytes are: raw photos look like TIFF, and hold a thumbnail.
+#: Suffix -> why the file is not read, whatever its first bytes are: raw photos look like TIFF, and contain a thumbnail.
 NOT_READ = {
     ".gif": _ANIMATION,
     **dict.fromkeys((".heic", ".heif", ".hif"), _HEIC),
@@ -34,13 +34,13 @@ NOT_READ = {
     **dict.fromkeys((".aac", ".aif", ".aiff", ".flac", ".m4a", ".mka", ".mp3", ".oga", ".opus", ".wav", ".wma"), _SOUND),
 }  # fmt: skip
 
-#: What lies beside media everywhere: it is not looked into, and where nothing else is left out nobody is warned of it.
+#: Files commonly found beside media: their content is not checked, and if only these are left out, no warning is given.
 BESIDE = (
     ".csv", ".htm", ".html", ".json", ".log", ".md", ".npy", ".npz", ".parquet", ".py", ".rst", ".txt", ".xml", ".yaml", ".yml",
 )  # fmt: skip
 
 _HEAD = 4096
-#: What a file begins with -> its kind, or why it is not read.
+#: First bytes of a file -> its kind, or why it is not read.
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "image"),  # JPEG
     (b"\x89PNG\r\n\x1a\n", "image"),
@@ -63,7 +63,7 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\xff\x0a", _NO_DECODER),  # JPEG XL
 )
 _RIFF = {b"AVI ": "video", b"WEBP": "image", b"WAVE": _SOUND}
-_QUICKTIME = (b"moov", b"mdat", b"wide", b"pnot")  # of files older than the box 'ftyp'
+_QUICKTIME = (b"moov", b"mdat", b"wide", b"pnot")  # files older than the box 'ftyp'
 _BRANDS = {
     **dict.fromkeys((b"avif", b"avis"), "image"),
     **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), _HEIC),
@@ -71,17 +71,16 @@ _BRANDS = {
     b"crx ": _RAW_PHOTO,
 }
 _OGG_VIDEO = (b"\x80theora", b"\x01video\x00\x00\x00", b"OVP80", b"BBCD")
-_PACKETS = ((0, 188), (4, 192))  # MPEG transport streams: first sync byte, and length of a packet
+_PACKETS = ((0, 188), (4, 192))  # MPEG transport streams: first sync byte, and packet length
 
 
 def media_kind(path: Path | str) -> Literal["video", "image", "frames"] | None:
-    """What a file is: by its content where that is known, else by its name; None for anything else.
+    """Kind of a file: by its content if that is known, else by its name; None for anything else.
 
-    "frames" for a folder that is there. A picture that is called .mp4 is an image, a text that is called .mp4 a video that
-    cannot be read.
+    "frames" for an existing folder. A picture named .mp4 is an image; a text named .mp4 is a video that cannot be read.
     """
     path = Path(path)
-    if path.is_dir():  # whatever its name: frames of 071.mp4 may lie in a folder that is called 071.mp4
+    if path.is_dir():  # whatever its name: the frames of 071.mp4 may be in a folder named 071.mp4
         return "frames"
     named = kind_by_name(path)
     found = kind_or_reason(path)
@@ -89,7 +88,7 @@ def media_kind(path: Path | str) -> Literal["video", "image", "frames"] | None:
 
 
 def kind_by_name(path: Path | str) -> Kind | None:
-    """What a file is by its suffix alone; the file need not be there."""
+    """Kind of a file by its suffix alone; the file need not exist."""
     suffix = Path(path).suffix.lower()
     if suffix in VIDEO_SUFFIXES:
         return "video"
@@ -97,7 +96,7 @@ def kind_by_name(path: Path | str) -> Kind | None:
 
 
 def kind_or_reason(path: Path) -> str:
-    """What the first bytes of a file say: "video", "image", or why such a file is not read; "" where they say nothing."""
+    """Kind by the first bytes of a file: "video", "image", or why such a file is not read; "" if they say nothing."""
     suffix = path.suffix.lower()
     return "" if suffix in BESIDE else NOT_READ.get(suffix) or _kind_by_content(path)
 

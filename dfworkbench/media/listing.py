@@ -1,4 +1,4 @@
-"""List pictures and videos below a folder, and report what is not read and why."""
+"""List pictures and videos below a folder, and report which files are not read and why."""
 
 import logging
 from collections import defaultdict
@@ -17,14 +17,14 @@ NO_UTF8 = "name(s) that are not UTF-8, which no table can hold (rename them; byt
 
 @dataclass(frozen=True)
 class Listing:
-    """What lies below a folder.
+    """Contents of a folder.
 
     Attributes:
         folder: The folder.
-        videos, pictures: Files below it, also behind links to folders, sorted by path. Names need not be UTF-8: see
+        videos, pictures: Files below it, including those behind links to folders, sorted by path. Names need not be UTF-8: see
             `walk.readable`.
-        left_out: Why something is not read -> readable paths of all that is not read for this reason.
-        twice: Files that two paths lead to: the second path, and the first. Both are listed.
+        left_out: Reason -> readable paths of everything not read for this reason.
+        twice: Files reached by two paths: the second path, and the first. Both are listed.
     """
 
     folder: Path
@@ -42,8 +42,8 @@ class Listing:
         """The listing with only some of the media.
 
         Args:
-            why_not: Of a readable path below the folder, why it is not taken; "" for what is taken, None for what is passed over in
-                silence, because it belongs to what is taken.
+            why_not: Maps a readable path below the folder to the reason for leaving it out; "" to keep it, None to drop it
+                silently, because it belongs to a kept file.
         """
         reasons = {file: why_not(readable(file.relative_to(self.folder).as_posix())) for file in self.media}
         others: defaultdict[str, list[str]] = defaultdict(list)
@@ -69,7 +69,7 @@ class Listing:
         return "\n".join([head + ("; not read:" if lines else ""), *lines])
 
     def report(self, expected: Collection[str] = ()) -> None:
-        """Log what was found; as a warning if more is left out than `expected` and what commonly lies beside media."""
+        """Log the listing; as a warning if more is left out than `expected` and what commonly lies beside media."""
         matters = [
             reason for reason, names in self.left_out.items() if reason not in expected and _matters(reason, names)
         ]
@@ -77,9 +77,9 @@ class Listing:
 
 
 def list_folder(folder: Path | str) -> Listing:
-    """List everything below a folder; empty if there is no such folder.
+    """List everything below a folder; empty if the folder does not exist.
 
-    A suffix that is known is believed, a file of any other is looked into.
+    Known suffixes are trusted; for any other file, its content is checked.
     """
     folder = Path(folder)
     found = walk(folder)
@@ -102,9 +102,9 @@ def list_folder(folder: Path | str) -> Listing:
 
 
 def list_media(folder: Path | str) -> list[Path]:
-    """Every picture and video below a folder, sorted by path; what else is there is logged (`Listing.report`).
+    """Every picture and video below a folder, sorted by path; everything else is logged (`Listing.report`).
 
-    Links to folders are followed, hidden files and folders are left out.
+    Links to folders are followed; hidden files and folders are left out.
 
     Raises:
         DataNotFoundError: There is no such folder, or nothing in it.
@@ -127,10 +127,10 @@ def list_media(folder: Path | str) -> list[Path]:
 
 
 def require_utf8(path: Path | str) -> None:
-    """Refuse a path that is not UTF-8, which no table can hold.
+    """Refuse a path that is not UTF-8, which tables cannot store.
 
     Raises:
-        DataNotFoundError: With the path in a readable form.
+        DataNotFoundError: The path is not UTF-8; the message has it in a readable form.
     """
     absolute = str(Path(path).absolute())
     if readable(absolute) != absolute:
@@ -141,13 +141,13 @@ def require_utf8(path: Path | str) -> None:
 
 
 def first_names(names: Sequence[str]) -> str:
-    """The first few of some names, and how many more there are."""
+    """The first few of some names, and the number of further ones."""
     more = f", … and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more
 
 
 def _kind_of_other(file: Path) -> str:
-    """Either "video" or "image", or the line under which a file of a strange suffix is left out."""
+    """The kind, "video" or "image", or the reason under which a file with an unknown suffix is left out."""
     found = kind_or_reason(file)
     if found in ("video", "image"):
         return found
@@ -163,7 +163,7 @@ def _twice(media: Mapping[Path, str]) -> tuple[tuple[Path, Path], ...]:
     first: dict[tuple[int, int], Path] = {}
     pairs = []
     for file in media:
-        if is_missing(file):  # since the walk
+        if is_missing(file):  # deleted since the walk
             continue
         stat = file.stat()
         if (known := first.setdefault((stat.st_dev, stat.st_ino), file)) is not file:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-#: A folder that several links lead to is read under each of these paths. Links to folders of links could make billions.
+#: A folder reached by several links is read under each of these paths. Links to folders of links could make billions.
 _MOST_PATHS = 16
 
 HIDDEN = "hidden file(s) or folder(s)"
@@ -18,10 +18,10 @@ _SPECIAL = "pipe(s), socket(s) or device(s)"
 
 
 class Walk(NamedTuple):
-    """What lies below a folder.
+    """Contents of a folder.
 
     Attributes:
-        files: Regular files, also behind links, each under every path that leads to it; sorted by path.
+        files: Regular files, including those behind links, each under every path that leads to it; sorted by path.
         left_out: Reason -> what is left out for it, as readable paths below the folder.
         linked: Whether a link was followed, so that two paths may be one file.
     """
@@ -32,18 +32,18 @@ class Walk(NamedTuple):
 
 
 def walk(top: Path) -> Walk:
-    """All files below a folder, without the hidden ones; none where there is no folder. Never raises for what lies below."""
+    """All files below a folder, except hidden ones; none if the folder does not exist. Never raises for anything below it."""
     if not top.is_dir():
         return Walk([], {}, False)
     walker = _Walker(top)
-    files = sorted(walker.files())  # first of all: the reasons are complete only then
+    files = sorted(walker.files())  # must come first: the reasons are complete only then
     return Walk(files, {reason: sorted(names) for reason, names in walker.left_out.items()}, walker.linked)
 
 
 def readable(path: str | Path) -> str:
     """A path as text that every table and terminal can hold: each byte of a name that is not UTF-8 becomes `%E9`.
 
-    Nothing can be opened under such a text: what is refused is named by it.
+    Such a text cannot be used to open a file; it only names what is refused.
     """
     return re.sub("[\ud800-\udfff]", _escaped, str(path))
 
@@ -54,7 +54,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def is_missing(path: Path) -> bool:
-    """Whether a file or folder, or what a link points to, is not there; False for one that is closed to us."""
+    """Whether a file, folder or link target does not exist; False for one that is not accessible."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -82,7 +82,7 @@ class _Walker:
                         for entry in entries:
                             kind = self._kind(entry)
                             if kind == "folder":
-                                # links come last: a folder that lies here is read under its own path in any case
+                                # links come last: a folder here is read under its own path in any case
                                 later = folders.appendleft if entry.is_symlink() else folders.append
                                 later((entry.path, above | {identity}))
                             elif kind == "file":
@@ -111,7 +111,7 @@ class _Walker:
                 if entry.is_file():
                     return "file"
                 reason = _BROKEN if linked else _SPECIAL
-            except OSError:  # a link to itself, or through a folder that is closed to us
+            except OSError:  # a link to itself, or through an inaccessible folder
                 reason = _BROKEN
         self._leave_out(reason, entry.path)
         return ""

@@ -1,1 +1,1 @@
-"""One folder per paper: network, training, published weights, study and figures."""
+"""One package per paper: network, training, published weights, study and figures."""

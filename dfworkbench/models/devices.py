@@ -1,4 +1,4 @@
-"""Choice of the device, and of the precision that it computes fastest with."""
+"""Choose the device, and the precision it computes fastest with."""
 
 from typing import Literal
 
@@ -34,7 +34,7 @@ def choose_device(name: str = "auto") -> torch.device:
 
 
 def fast_precision(device: torch.device) -> Literal["32-true", "bf16-mixed"]:
-    """The precision that a device supports natively and computes fastest with: "bf16-mixed" or "32-true".
+    """The fastest precision that a device supports natively: "bf16-mixed" or "32-true".
 
     CPUs without bfloat16 instructions are slower with it. Those with matrix units (AMX) gain most; with the dot
     product of AVX-512 alone (AMD from Zen 4, Intel from Cooper Lake) a training step is 1.4 to 1.8 times as fast, but not one of
@@ -50,5 +50,5 @@ def fast_precision(device: torch.device) -> Literal["32-true", "bf16-mixed"]:
 def resolve_precision(
     precision: Literal["auto", "32-true", "bf16-mixed"], device: str
 ) -> Literal["32-true", "bf16-mixed"]:
-    """The precision that "auto" stands for on a device, itself a name that `choose_device` takes; others as they are."""
+    """Resolve "auto" to the precision for a device (a name that `choose_device` takes); others are returned unchanged."""
     return fast_precision(choose_device(device)) if precision == "auto" else precision

@@ -3,10 +3,10 @@
 Tan, Le: EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks. ICML 2019, arXiv:1905.11946.
 The backbone is the package efficientnet-pytorch (Apache-2.0), whose padding equals TensorFlow's.
 
-Differences from the paper: fed with 224 px whatever the variant, and a classifier C -> 16 -> 1, as in DeepfakeForensics-v1.
+Differences from the paper: 224 px input for every variant, and a classifier C -> 16 -> 1, as in DeepfakeForensics-v1.
 
 Differences from DeepfakeForensics-v1: dropout stands once before the first linear layer (the original applies it twice in a
-row); padding is computed for the size that is fed (the original computes it for the native size, which is the same at 224);
+row); padding is computed for the actual input size (the original computes it for the native size, which is the same at 224);
 ImageNet weights can be loaded (the original always starts from random ones).
 """
 
@@ -48,12 +48,12 @@ class EfficientNet(nn.Module):
     Args:
         variant: "b0" to "b7".
         size_px: Height and width of the input.
-        dropout: Before each of the two linear layers.
+        dropout: Dropout before each of the two linear layers.
         crop_scale: Side of the crop over the longer side of the face box, or, with `alignment="five_points"`, over that of
             the canvas of CADDM's authors: 1.0 there is exactly what the CADDM detectors are fed.
         weights: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
         alignment: "box" or "five_points", see `InputSpec`.
-        unit_features: Divide the features by their length before the classifier, so that only their direction counts
+        unit_features: L2-normalise the features before the classifier
             (Yermakov et al., WACV 2026).
     """
 
@@ -82,6 +82,6 @@ class EfficientNet(nn.Module):
         return Prediction(self.head(functional.normalize(features) if self.unit_features else features).squeeze(1))
 
     def features(self, images: Tensor) -> Tensor:
-        """The last feature map averaged over the picture: `(B, C)`, C = 1280 for b0, 1536 for b3."""
+        """Global average of the last feature map: `(B, C)`, C = 1280 for b0, 1536 for b3."""
         self.input_spec.check(images.shape, self.name)
         return torch.mean(self.trunk(images), dim=(2, 3))

@@ -1,4 +1,4 @@
-"""EfficientNet by two libraries: names of weights in efficientnet-pytorch (lukemelas, also ML Illustrated's Lite) and in timm."""
+"""Map EfficientNet weight names from efficientnet-pytorch (lukemelas, also ML Illustrated's Lite) to timm."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -8,7 +8,7 @@ from torch import Tensor
 
 _ENDS = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2"}
 _SQUEEZE = {"_se_reduce": "se.conv_reduce", "_se_expand": "se.conv_expand"}
-#: Parts of a block that widens its input first, and of one that does not.
+#: Parts of an expanding block, and of one without expansion.
 _WIDENING = _SQUEEZE | {
     "_expand_conv": "conv_pw", "_bn0": "bn1", "_depthwise_conv": "conv_dw", "_bn1": "bn2", "_project_conv": "conv_pwl",
     "_bn2": "bn3",
@@ -23,11 +23,11 @@ def is_lukemelas(state: Mapping[str, Tensor]) -> bool:
 
 
 def timm_names(state: Mapping[str, Tensor], twin: Iterable[str]) -> dict[str, Tensor]:
-    """The same tensors under timm's names; the classifier's are dropped, and what has no twin keeps its name.
+    """The same tensors under timm's names; those of the classifier are dropped, and names without a counterpart are kept.
 
     Args:
-        state: Names of efficientnet-pytorch, which counts blocks through.
-        twin: Names in timm's network of the same depth, which counts them by stage.
+        state: Tensors named as in efficientnet-pytorch, which numbers blocks consecutively.
+        twin: Names in timm's network of the same depth, which numbers blocks by stage.
     """
     blocks = [name.split(".")[1:3] for name in twin if name.startswith("blocks.")]
     places = dict(enumerate(".".join(place) for place, _ in groupby(blocks)))

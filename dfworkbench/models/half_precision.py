@@ -1,7 +1,7 @@
 """Networks with bfloat16 weights: half the memory, and faster on CPUs with AMX or AVX-512 BF16 and on GPUs.
 
-Linear layers with a few outputs, as the last ones of detectors are, stay in float32: a logit in bfloat16 has 8 significant bits, so
-that near 5 all logits within 0.03 would tie.
+Linear layers with few outputs, such as the last layers of detectors, stay in float32: a bfloat16 logit has 8 significant bits, so
+near 5 all logits within 0.03 would tie.
 """
 
 import copy
@@ -20,18 +20,18 @@ _FEW_OUTPUTS = 8
 
 
 def in_bfloat16(network: nn.Module, *, keep: bool = True) -> nn.Module:
-    """A network with bfloat16 weights, to be used within `own_precision`.
+    """Convert a network to bfloat16 weights, for use within `own_precision`.
 
     Args:
-        network: In float32, or in bfloat16 already.
-        keep: Leave the network as it is and return a copy. Without it the network itself is changed, weight by weight, so that
-            its float32 weights and the new ones are never in memory together.
+        network: In float32, or already in bfloat16.
+        keep: Return a copy and leave the network unchanged. Otherwise the network itself is converted, weight by weight, so that
+            float32 and bfloat16 weights are never all in memory together.
     """
     kept = {id(p) for module in network.modules() if _is_head(module) for p in module.parameters(recurse=False)}
     weights = [t for t in (*network.parameters(), *network.buffers()) if t.is_floating_point() and id(t) not in kept]
     if all(tensor.dtype == torch.bfloat16 for tensor in weights):
         return network
-    if keep:  # deepcopy takes what its memo holds instead of copying it
+    if keep:  # deepcopy uses what its memo holds instead of copying it
         network = copy.deepcopy(network, {id(tensor): _as_bfloat16(tensor) for tensor in weights})
     else:
         for tensor in weights:
@@ -44,7 +44,7 @@ def in_bfloat16(network: nn.Module, *, keep: bool = True) -> nn.Module:
 
 @contextmanager
 def own_precision(network: nn.Module, name: str = "this detector") -> Iterator[None]:
-    """Compute in the precision of a network's weights for a block.
+    """Context manager: compute in the precision of a network's weights.
 
     Raises:
         InputError: The weights are bfloat16 and the network cannot compute with them.

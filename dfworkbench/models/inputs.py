@@ -1,4 +1,4 @@
-"""Prepare stored pixels for a detector: the one place where channel order, range, mean and std are applied."""
+"""Prepare stored pixels for a detector: the only place where channel order, value range, mean and std are applied."""
 
 import torch
 from torch import Tensor
@@ -16,7 +16,7 @@ def prepare(images: Tensor, spec: InputSpec, detector_name: str = "this detector
         detector_name: Used in error messages.
 
     Returns:
-        The same shape, float32, in the channel order and value range of the spec, minus mean, over std.
+        The same shape, float32, in the channel order and value range of the spec, normalised with its mean and std.
 
     Raises:
         InputError: The images have another shape or dtype.

@@ -55,13 +55,13 @@ class MesoInception4(nn.Module):
 
     Args:
         size_px: Height and width of the input; a multiple of 32.
-        dropout: Before each of the two linear layers.
+        dropout: Dropout before each of the two linear layers.
         crop_scale: Side of the crop over the longer side of the face box.
     """
 
     def __init__(
         self,
-        size_px: Annotated[int, Field(ge=32, multiple_of=32)] = 256,  # of its pooling
+        size_px: Annotated[int, Field(ge=32, multiple_of=32)] = 256,  # its pooling halves the size five times
         dropout: Dropout = 0.5,
         crop_scale: float = 1.3,
     ) -> None:
@@ -81,6 +81,6 @@ class MesoInception4(nn.Module):
         return Prediction(self.head(self.features(images)).squeeze(1))
 
     def features(self, images: Tensor) -> Tensor:
-        """The last convolution map, flattened: `(B, 1024)` at 256 px."""
+        """The last convolutional map, flattened: `(B, 1024)` at 256 px."""
         self.input_spec.check(images.shape, "mesoinception4")
         return self.trunk(images)

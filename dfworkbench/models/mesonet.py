@@ -20,7 +20,7 @@ from dfworkbench.models.prediction import Prediction
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-KERAS_EPSILON = 1e-3  # Keras adds this to the variance in batch norm, torch 1e-5: published weights need Keras's
+KERAS_EPSILON = 1e-3  # Keras's batch norm epsilon (torch: 1e-5); the published weights need it
 
 
 class MesoNet4Trunk(nn.Sequential):
@@ -56,7 +56,7 @@ class MesoNet4(nn.Module):
 
     Args:
         size_px: Height and width of the input.
-        dropout: Before each of the two linear layers.
+        dropout: Dropout before each of the two linear layers.
         crop_scale: Side of the crop over the longer side of the face box.
         published: As in the authors' Keras code (DariusAf/MesoNet), for their weights: convolutions with bias, Keras's
             batch norm, no pooling to 7 x 7, pictures in 0..1 without mean and std. Published weights are for 256 px.
@@ -82,6 +82,6 @@ class MesoNet4(nn.Module):
         return Prediction(self.head(self.features(images)).squeeze(1))
 
     def features(self, images: Tensor) -> Tensor:
-        """The last convolution map, flattened: `(B, 784)`."""
+        """The last convolutional map, flattened: `(B, 784)`."""
         self.input_spec.check(images.shape, "mesonet4")
         return self.trunk(images)

@@ -1,4 +1,4 @@
-"""Use a network in eval mode and leave it as it was; find the device of its weights."""
+"""Use a network in eval mode and restore its mode; find the device of its weights."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,8 +9,8 @@ from torch import nn
 
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
-    """Eval mode for a block; every module returns to its former mode afterwards, also after an error."""
-    # module by module: a part that was frozen in eval mode must come back so
+    """Context manager for eval mode; every module returns to its former mode afterwards, even after an error."""
+    # module by module, so that parts frozen in eval mode return to it
     modes = [(module, module.training) for module in network.modules()]
     network.eval()
     try:
@@ -21,5 +21,5 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 
 
 def device_of(network: nn.Module) -> torch.device:
-    """The device of a network's weights; the CPU for a network without weights."""
+    """The device of a network's weights; the CPU if it has none."""
     return next((p.device for p in network.parameters()), torch.device("cpu"))

@@ -1,4 +1,4 @@
-"""Types of detector options that several detectors share; `build_detector` checks them, so constructors do not."""
+"""Types of options shared by several detectors; `build_detector` validates them, so constructors need not."""
 
 from typing import Annotated, Literal
 
@@ -10,8 +10,8 @@ SizePx = Annotated[int, Field(ge=32)]
 Positive = Annotated[int, Field(ge=1)]
 #: How many of the four stages of a ResNet are kept.
 Stages = Annotated[int, Field(ge=1, le=4)]
-#: Probability of dropping a number in training.
+#: Dropout probability.
 Dropout = Annotated[float, Field(ge=0, lt=1)]
-#: How the face is placed in the crop, see `InputSpec`.
+#: How the face is aligned in the crop, see `InputSpec`.
 FaceAlignment = Literal["box", "five_points"]
 Alignment = Literal["box", "five_points", "whole"]

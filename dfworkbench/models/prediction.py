@@ -1,4 +1,4 @@
-"""Protocol of detectors, and what they return."""
+"""Protocol of detectors, and the predictions they return."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class Prediction(NamedTuple):
 
 
 class Detector(Protocol):
-    """Interface of a detector, which is also a `torch.nn.Module`. It knows nothing of losses and files.
+    """Interface of a detector, which is also a `torch.nn.Module`. It knows nothing of losses or files.
 
-    Its constructor takes options with defaults; their annotations state types and bounds, which `build_detector` checks.
+    All constructor options have defaults; their annotations state types and bounds, which `build_detector` checks.
 
     Attributes:
-        input_spec: The input it needs.
-        trained_by: The training method that trains all its parts; `method="auto"` selects it. Optional, like the next two.
-        scores_fakes: Whether it tells real from fake; if not, scoring refuses it.
-        identities: Names of the people it knows; if there are any, training batches also hold carrier and donor.
+        input_spec: The input it expects.
+        trained_by: The training method that trains all its parts, selected by `method="auto"`. Optional, like the next two.
+        scores_fakes: Whether it distinguishes real from fake; if not, it cannot be used for scoring.
+        identities: Names of the people it knows; if there are any, training batches also contain carrier and donor.
     """
 
     input_spec: InputSpec
@@ -42,7 +42,7 @@ class Detector(Protocol):
     identities: Sequence[str] = ()
 
     def __call__(self, images: Tensor) -> Prediction:
-        """Score prepared images `(B, 3, H, W)` or clips `(B, T, 3, H, W)`; refuse any other size with `InputError`."""
+        """Score prepared images `(B, 3, H, W)` or clips `(B, T, 3, H, W)`; raises `InputError` for any other size."""
         ...
 
     def features(self, images: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Load published ImageNet weights from a file, torch's cache or their URL; checked, never unpickled freely."""
+"""Load published ImageNet weights from a file, torch's cache or their URL; hash-checked, no arbitrary unpickling."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,20 +24,20 @@ IMAGENET_URLS = {
     "efficientnet_b5": _EFFICIENTNET + "efficientnet-b5-b6417697.pth",
     "efficientnet_b6": _EFFICIENTNET + "efficientnet-b6-c76e70fd.pth",
     "efficientnet_b7": _EFFICIENTNET + "efficientnet-b7-dcc49843.pth",
-    "resnet18": _TORCHVISION + "resnet18-f37072fd.pth",  # IMAGENET1K_V1 of torchvision, as the next two
+    "resnet18": _TORCHVISION + "resnet18-f37072fd.pth",  # IMAGENET1K_V1 of torchvision, like the next two
     "resnet34": _TORCHVISION + "resnet34-b627a593.pth",
     "vgg19": _TORCHVISION + "vgg19-dcbb9e9d.pth",
 }
 
 
 def load_imagenet(net: nn.Module, name: str, weights: str = "imagenet", names: Mapping[str, str] | None = None) -> None:
-    """Load ImageNet weights into a backbone without classifier.
+    """Load ImageNet weights into a backbone without a classifier.
 
     Args:
         net: The backbone; classifier weights in the file are ignored.
         name: A key of `IMAGENET_URLS`.
         weights: "imagenet" (torch's cache, else download) or the path of a file, safetensors or written by torch.save.
-        names: An entry's name in the file -> its name in `net`, where they differ.
+        names: Name of an entry in the file -> its name in `net`, if they differ.
 
     Raises:
         CheckpointError: The file is missing, is not a weight file, or belongs to another network.
@@ -52,7 +52,7 @@ def load_imagenet(net: nn.Module, name: str, weights: str = "imagenet", names: M
             f"loading ImageNet weights for {name}: there is no file {file}. Get {IMAGENET_URLS[name]}, or train from scratch "
             "with weights=''."
         ) from None
-    except Exception as error:  # torch raises many kinds for a damaged file
+    except Exception as error:  # torch raises many exception types for a damaged file
         raise CheckpointError(
             f"loading ImageNet weights for {name}: {file} is not a readable file of weights ({error}). "
             f"Get it again from {IMAGENET_URLS[name]}."

@@ -1,4 +1,4 @@
-"""Check a detector against `models.prediction.Detector`: build it and feed it two small random inputs."""
+"""Check that a class is a valid detector (`models.prediction.Detector`) by building it and feeding it two random inputs."""
 
 import inspect
 import json
@@ -16,18 +16,18 @@ from dfworkbench.models.registry import builder_options
 
 
 def check_detector(name: str, builder: type | Callable[..., Any]) -> None:
-    """Build a detector with its default options and try it out.
+    """Build a detector with its default options and test it against the protocol.
 
-    The random state does not change. Checked are: options are plain values with defaults; it is a module with parameters and an
-    `input_spec`; `forward` gives a `Prediction` with finite logits `(B,)` that depend on the parameters; `features` are `(B, F)`;
-    other sizes are refused; built again, it takes the weights of the first.
+    Checks: options are plain values with defaults; it is a module with parameters and an `input_spec`; `forward` returns a
+    `Prediction` with finite logits `(B,)` that depend on the parameters; `features` are `(B, F)`; other sizes are refused; a second
+    instance can load the weights of the first. The random state is not changed.
 
     Args:
         name: Name of the detector, for messages.
         builder: Its class, or a function that builds it.
 
     Raises:
-        InputError: It breaks the protocol; says what was seen and what was expected.
+        InputError: It violates the protocol; the message says what was seen and what was expected.
     """
     try:
         _check_options(builder)
@@ -99,7 +99,7 @@ def _check_refusal(network: Any, images: Tensor) -> None:
         network(images[..., :-1, :-1])
     except InputError:
         return
-    except Exception as error:  # any other error says nothing to its user
+    except Exception as error:  # any other error would tell its user nothing
         seen = f"a smaller picture gives a {type(error).__name__}"
     else:
         seen = "it takes pictures of another size than its input_spec says"

@@ -1,12 +1,12 @@
-"""A backbone over each frame of a clip, then an LSTM over time.
+"""CNN + LSTM detectors: a backbone applied to each frame of a clip, then an LSTM over time.
 
 The two detectors of DeepfakeForensics-v1 (README and code, 2020): MesoNet4 + LSTM and EfficientNet + LSTM.
 
 Differences from DeepfakeForensics-v1:
-- The LSTM starts from zero. The original draws its first state at random, also at inference: scores were not repeatable.
-- Backbones come without their own classifiers, which the original carried along unused (12,577 parameters for MesoNet4,
-  20,513 for EfficientNet-b0). Parameter counts are lower by exactly these.
-- The number of LSTM layers is an option; its default, 5, is that of the original, where it was tied to the clip length.
+- The LSTM's initial state is zero. The original draws it at random, even at inference, so its scores were not repeatable.
+- Backbones have no classifiers of their own, which the original carried along unused (12,577 parameters for MesoNet4, 20,513 for
+  EfficientNet-b0). Parameter counts are lower by exactly these numbers.
+- The number of LSTM layers is an option; its default of 5 is that of the original, where it was tied to the clip length.
 """
 
 from typing import Annotated, Literal
@@ -31,9 +31,9 @@ class Recurrent(nn.Module):
     Args:
         name: Used in error messages.
         spec: Input with `clip_length` above 1.
-        trunk: Takes `(B, 3, S, S)`.
-        project: From the trunk's output to the input of the LSTM, `(B, F)`.
-        lstm: With the batch first.
+        trunk: Backbone that takes `(B, 3, S, S)`.
+        project: Maps the trunk's output to the LSTM's input, `(B, F)`.
+        lstm: The LSTM, with `batch_first=True`.
         dropout: Dropout before each linear layer.
     """
 
@@ -65,7 +65,7 @@ def _spec(size_px: int, crop_scale: float, clip_length: int, clip_stride: int) -
 
 
 def _lstm(features: int, hidden: int, layers: int, dropout: float) -> nn.LSTM:
-    # torch warns about dropout where there is no layer to put it between
+    # torch warns about dropout if there is no layer after it
     return nn.LSTM(features, hidden, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0)
 
 

@@ -1,6 +1,6 @@
-"""Registry of detectors. Nothing is imported before it is built, so listing names needs no torch.
+"""Registry of detectors. Nothing is imported before it is built, so listing names does not need torch.
 
-Further detectors come from `register_detector` and from installed packages that name them in their metadata:
+Further detectors come from `register_detector` and from installed packages that declare them as entry points:
 
     [project.entry-points."dfworkbench.detectors"]
     tiny = "my_lab.nets:Tiny"
@@ -30,7 +30,7 @@ _MI_NET = "dfworkbench.methods.mi_net.network:MiNet"
 _TIMM = "dfworkbench.models.timm_network:TimmNetwork"
 _RESYNTHESIS = "dfworkbench.methods.resynthesis.network:Resynthesis"
 
-#: Name -> "module:Class", with the arguments that make this variant where a class has several. A class may stand here too, see
+#: Name -> "module:Class", with the arguments that make this variant if a class has several. A class may stand here too, see
 #: `register_detector`.
 DETECTORS: dict[str, Any] = {
     **{f"caddm_{b}": (_CADDM, {"backbone": b}) for b in ("efficientnet_b3", "efficientnet_b4", "resnet18", "resnet34")},
@@ -53,28 +53,28 @@ DETECTORS: dict[str, Any] = {
 }
 #: Networks that identify people; like all `HELPERS` they are built, trained and saved like detectors, but do not score.
 ENCODERS: dict[str, Any] = {"identity_resnet18": "dfworkbench.methods.fst_matching.encoder:IdentityResNet18"}
-#: Networks that other networks are made with; they cannot tell real from fake.
+#: Networks that serve as parts of other networks; they cannot distinguish real from fake.
 HELPERS: dict[str, Any] = {**ENCODERS, "rdn": "dfworkbench.methods.resynthesis.resynthesiser:Resynthesiser"}
 
-#: Detectors that cannot be built without options, so that no list offers them: an imported run gives the options.
+#: Detectors that cannot be built without options and are therefore not listed: an imported run supplies the options.
 DESCRIBED: dict[str, Any] = {"published": "dfworkbench.zoo.detector:PublishedDetector"}
 
-#: Names that no plug-in can take.
+#: Names that plug-ins cannot take.
 BUILT_IN = frozenset((*DETECTORS, *HELPERS, *DESCRIBED))
-#: Entry point group of detectors in installed packages.
+#: Entry point group for detectors in installed packages.
 ENTRY_POINTS = "dfworkbench.detectors"
-_NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")  # it becomes part of a folder's name
-_STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True)  # any text is true to Python, "False" too
+_NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")  # it becomes part of a folder name
+_STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True)  # any non-empty text is true in Python, even "False"
 
 
 def list_detectors() -> list[str]:
-    """Names of all detectors, alphabetical: built-in, registered, and of installed packages."""
+    """Names of all detectors, alphabetical: built-in, registered, and from installed packages."""
     return sorted(installed_detectors() | DETECTORS)
 
 
 @cache
 def installed_detectors() -> dict[str, str]:
-    """Name -> "module:Class" of the detectors that installed packages bring; a name of ours stays ours."""
+    """Name -> "module:Class" of detectors from installed packages; built-in names cannot be overridden."""
     found = {entry.name: entry.value for entry in metadata.entry_points(group=ENTRY_POINTS)}
     for name in sorted(found):
         if name in BUILT_IN or not _NAME.fullmatch(name):
@@ -92,7 +92,7 @@ def build_detector(name: str, **options: Any) -> Any:
         **options: Arguments of its constructor, see `detector_options(name)`.
 
     Returns:
-        A `torch.nn.Module` that keeps to `models.prediction.Detector`.
+        A `torch.nn.Module` that implements `models.prediction.Detector`.
 
     Raises:
         UnknownNameError: No detector has this name.
@@ -126,26 +126,26 @@ def detector_options(name: str) -> dict[str, Any]:
 
 
 def detector_trait(detector: Any, trait: str) -> Any:
-    """An optional attribute of a detector (or of the one with this name), or its default in `models.prediction.Detector`."""
+    """An optional attribute of a detector (given or by name), or its default in `models.prediction.Detector`."""
     owner = load_builder(detector) if isinstance(detector, str) else detector
     owner = owner.func if isinstance(owner, partial) else owner
     return getattr(owner, trait, getattr(Detector, trait))
 
 
 def register_detector(name: str, builder: type | Callable[..., Any] | str, *, check: bool = True) -> None:
-    """Add a detector of your own; it can then be selected, trained, saved, loaded and scored like the built-in ones.
+    """Register a detector of your own; it can then be selected, trained, saved, loaded and scored like the built-in ones.
 
     Guide and template: docs/guides/add_a_detector.md.
 
     Args:
-        name: A name that is not taken; it is saved in checkpoints.
-        builder: The class, or a function that builds the detector, whose arguments all have plain values as defaults; or
+        name: An unused name; it is saved in checkpoints.
+        builder: The class, or a function that builds the detector, with plain values as defaults of all arguments; or
             "module:Class", which is imported when first built, and not checked.
-        check: Whether to build it and try it on two small random inputs, see `models.protocol.check_detector`.
+        check: Whether to test it on two small random inputs, see `models.protocol.check_detector`.
 
     Raises:
         ParameterError: The name is taken, or cannot be part of a folder's name.
-        InputError: It breaks the protocol.
+        InputError: It violates the protocol.
     """
     if name in BUILT_IN or not _NAME.fullmatch(name):
         why = "it is one of dfworkbench's own" if name in BUILT_IN else "it cannot be part of a folder's name"
@@ -161,7 +161,7 @@ def register_detector(name: str, builder: type | Callable[..., Any] | str, *, ch
 
 
 def home_of(name: str) -> str:
-    """Where a plug-in is defined, as "module:Class", to be stored in checkpoints; "" for built-in detectors."""
+    """Where a plug-in is defined, as "module:Class", for checkpoints; "" for built-in detectors."""
     entry = (installed_detectors() | DETECTORS).get(name)
     if name in BUILT_IN or entry is None or isinstance(entry, str):
         return "" if name in BUILT_IN else entry or ""
@@ -169,7 +169,7 @@ def home_of(name: str) -> str:
 
 
 def register(kind: str, known: dict[str, Any], name: str, cls: type | Callable[..., Any] | str) -> None:
-    """Add a class to a registry; adding the same class twice (a notebook cell run again) is no error."""
+    """Add a class to a registry; adding the same class again (a rerun notebook cell) is not an error."""
     if name in known and known[name] != cls and getattr(known[name], "__qualname__", known[name]) != _qualified(cls):
         raise ParameterError(
             f"registering the {kind} {name!r}: this name is taken by {known[name]}. Choose another name; taken: {sorted(known)}."
@@ -188,7 +188,7 @@ def load_entry(kind: str, known: dict[str, Any], name: str) -> Any:
 
 
 def builder_options(builder: Callable[..., Any]) -> dict[str, Any]:
-    """Arguments of a constructor with their defaults, without those that are bound."""
+    """Arguments of a constructor with their defaults, except those already bound."""
     return {name: parameter.default for name, parameter in _parameters(builder).items()}
 
 
@@ -221,7 +221,7 @@ def _parameters(builder: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     bound = builder.keywords if isinstance(builder, partial) else {}
     try:
         signature = inspect.signature(builder, eval_str=True)
-    except NameError:  # an annotation is text and names something that only a type checker imports
+    except NameError:  # the annotation is a string that names something imported for type checking only
         signature = inspect.signature(builder)
     kinds = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return {p.name: p for p in signature.parameters.values() if p.kind in kinds and p.name not in bound}

@@ -27,8 +27,8 @@ class ResNetTrunk(nn.Module):
     Args:
         depth: Layers with weights, 18 or 34.
         weights: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
-        stages: How many of the four stages are kept. Three give `(B, 256, S/16, S/16)`: a map as fine for a picture of half
-            the size, at a fifth of the cost.
+        stages: How many of the four stages are kept. Three give `(B, 256, S/16, S/16)`: as many cells from a picture of half the
+            size, at a fifth of the cost.
     """
 
     def __init__(self, depth: int, weights: str = "", stages: int = 4) -> None:
@@ -50,12 +50,12 @@ class ResNetTrunk(nn.Module):
         return net.layer4(net.layer3(net.layer2(net.layer1(maps))))
 
     def pooled(self, images: Tensor) -> Tensor:
-        """The last feature map averaged over the picture, `(B, channels)`."""
+        """Global average of the last feature map, `(B, channels)`."""
         return torch.mean(self(images), dim=(2, 3))
 
 
 def resnet_input(size_px: int, *, crop_scale: float, alignment: Alignment, authors_input: bool) -> InputSpec:
-    """Input of a ResNet: ImageNet's normalised RGB, or BGR in 0..255 as authors of deepfake papers feed it."""
+    """Input of a ResNet: ImageNet-normalised RGB, or BGR in 0..255, as many authors of deepfake papers feed it."""
     look: dict[str, Any] = {"mean": IMAGENET_MEAN, "std": IMAGENET_STD}
     if authors_input:
         look = {"channel_order": "bgr", "value_range": (0.0, 255.0)}
@@ -71,12 +71,12 @@ class ResNet(nn.Module):
         crop_scale: Side of the crop over the longer side of the face box, or, with `alignment="five_points"`, over that of
             the canvas of CADDM's authors: 1.0 there is exactly what the CADDM detectors are fed.
         alignment: "box", "five_points" or, for generated pictures and with `crop_scale=1.0`, "whole"; see `InputSpec`.
-        authors_input: Feed BGR in 0..255, as published weights of deepfake papers need it, instead of RGB minus ImageNet's
-            mean, over its std.
-        two_logits: Give two logits, of real and of fake, as most papers do. `Prediction.logit` is their difference;
+        authors_input: Feed BGR in 0..255, as published weights of deepfake papers expect, instead of RGB normalised with ImageNet's
+            mean and std.
+        two_logits: Output two logits, for real and fake, as most papers do. `Prediction.logit` is their difference;
             `aux["class_logits"]`, `(B, 2)`, holds both, for studies that explain one of them.
         weights: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
-        unit_features: Divide the features by their length before the linear layer, so that only their direction counts
+        unit_features: L2-normalise the features before the linear layer
             (Yermakov et al., WACV 2026).
         stages: How many of the four stages are kept, see `ResNetTrunk`.
     """
@@ -109,6 +109,6 @@ class ResNet(nn.Module):
         return Prediction(logits[:, 1] - logits[:, 0], {"class_logits": logits})
 
     def features(self, images: Tensor) -> Tensor:
-        """The last feature map averaged over the picture: `(B, 512)`, with three stages `(B, 256)`."""
+        """Global average of the last feature map: `(B, 512)`, or `(B, 256)` with three stages."""
         self.input_spec.check(images.shape, self.name)
         return self.trunk.pooled(images)

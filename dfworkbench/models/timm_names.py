@@ -1,11 +1,11 @@
-"""Names of timm's networks as detectors: "timm:NAME". timm, and with it torch, is imported when a name is looked up."""
+"""timm networks as detectors, by name: "timm:NAME". timm (and with it torch) is imported when a name is looked up."""
 
 from dfworkbench.core.errors import UnknownNameError
 from dfworkbench.core.names import did_you_mean
 
-#: What the names of timm's networks begin with wherever a detector is named.
+#: Prefix of timm networks wherever a detector is named.
 PREFIX = "timm:"
-#: Offered beside our own detectors; small and large convolutional networks and transformers whose weights may be used freely.
+#: Suggested beside our own detectors: small and large convolutional networks and transformers with freely usable weights.
 SUGGESTED = tuple(
     PREFIX + name
     for name in (
@@ -20,10 +20,10 @@ def require_network(network: str) -> str:
     """Return the name of a network if timm has it, with or without the tag of its pretrained weights.
 
     Args:
-        network: Without the prefix: "convnext_tiny", or "convnext_tiny.fb_in22k" for the input of these weights.
+        network: Name without the prefix: "convnext_tiny", or "convnext_tiny.fb_in22k" for the input that these weights expect.
 
     Raises:
-        UnknownNameError: timm has no such network, or knows no such tag; names the closest ones.
+        UnknownNameError: timm has no such network or tag; the message names the closest ones.
     """
     import timm
 
@@ -43,7 +43,7 @@ def require_network(network: str) -> str:
 
 
 def is_network(name: str) -> bool:
-    """Whether timm has a network of this name, without tag."""
+    """Whether timm has a network of this name, without a tag."""
     import timm
 
     return "." not in name and ":" not in name and timm.is_model(name)

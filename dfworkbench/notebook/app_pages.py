@@ -1,4 +1,4 @@
-"""Pages of `dfworkbench app`: the cells of a notebook that are tagged "app", as a notebook of their own, made at each start."""
+"""Pages of `dfworkbench app`: notebooks made from the cells tagged "app", written anew at each start."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -16,7 +16,7 @@ TAG = "app"
 
 
 class Page(NamedTuple):
-    """A page: the notebook whose cells it shows, what it is called, and what it is for."""
+    """A page: its source notebook, title and purpose."""
 
     notebook: str
     title: str
@@ -36,17 +36,17 @@ PAGES = (
 def write_pages(
     folder: Path, space: Workspace, parameters: Mapping[str, Any], pages: Sequence[Page] = PAGES
 ) -> list[Path]:
-    """Write the pages as notebooks, the first one to be opened first.
+    """Write the pages as notebooks; returns their paths, the start page first.
 
     Args:
-        folder: Holds nothing else: all in it is served.
-        space: Whose notebooks are taken, see `shipped.known_notebooks`.
-        parameters: Of the first page's notebook.
-        pages: Which pages.
+        folder: Target folder; everything in it is served, so it must hold nothing else.
+        space: Workspace whose notebooks are used, see `shipped.known_notebooks`.
+        parameters: Parameters for the first page's notebook.
+        pages: Pages to write.
 
     Raises:
         ParameterError: The notebook has no such parameter, or the value is of another type.
-        NotebookError: No cell of a notebook is for an application.
+        NotebookError: A notebook has no cell tagged "app".
     """
     written = []
     for number, page in enumerate(pages):

@@ -1,6 +1,6 @@
-"""The server of `dfworkbench app`: Voilà with a few pages, without listings of files, and with uploads that end with their visitor.
+"""Server of `dfworkbench app`: Voilà with a few pages, no file listings, and uploads that are deleted with their visitor.
 
-Imports Voilà, which is an extra; `app` imports this module when it serves.
+Imports Voilà, an optional extra; `app` imports this module only when it starts serving.
 """
 
 import socket
@@ -27,19 +27,19 @@ _LOOK_EVERY_S = 2
 
 
 class _PageClosed(VoilaShutdownKernelHandler):
-    """Ends a kernel when its page is closed. The browser's last message bears no XSRF token; that it knows the kernel is enough."""
+    """Shuts down a kernel when its page closes. The browser's last message has no XSRF token; knowing the kernel's id is enough."""
 
     def check_xsrf_cookie(self) -> None:
-        """Nothing to check: another site cannot know the kernel's id, which is random."""
+        """No check needed: kernel ids are random, so another site cannot know one."""
 
 
 class AppServer(Voila):
-    """Voilà, configured by a mapping and by nothing else.
+    """Voilà, configured by a mapping only.
 
     Args:
-        config: Class of Voilà or Jupyter -> trait -> value.
-        first: Name of the page to which the address leads.
-        uploads: Folder of the uploads, one folder in it for each kernel.
+        config: Voilà or Jupyter class -> trait -> value.
+        first: Name of the page that the root address opens.
+        uploads: Folder of uploads, with one subfolder per kernel.
     """
 
     def __init__(self, config: dict[str, dict[str, Any]], first: str, uploads: Path) -> None:
@@ -48,11 +48,11 @@ class AppServer(Voila):
 
     @property
     def address(self) -> str:
-        """Where the first page is, with the token."""
+        """Address of the first page, including the token."""
         return f"http://{self.ip}:{self.port}{self.base_url}?token={self.token}"
 
     def serve(self, say: Callable[[str], None], *, browser: bool) -> None:
-        """Serve until the process is told to stop.
+        """Serve until the process is stopped.
 
         Args:
             say: Called with the address once there is one.
@@ -69,7 +69,7 @@ class AppServer(Voila):
             cleaner.start()
 
         cleaner = PeriodicCallback(self._remove_ended, 1000 * _LOOK_EVERY_S)
-        if not self.port:  # Voilà would never tell which one it got
+        if not self.port:  # Voilà would never report which one it got
             with socket.create_server((self.ip, 0)) as free:
                 self.port = free.getsockname()[1]
         self.initialize([])
@@ -77,7 +77,7 @@ class AppServer(Voila):
         self.start()
 
     def init_handlers(self) -> list[Any]:
-        """The handlers of Voilà without those that list or hand out files; the root leads to the first page."""
+        """Voilà's handlers without those that list or serve files; the root redirects to the first page."""
         replaced = {VoilaShutdownKernelHandler: _PageClosed}
         kept = [
             (pattern, replaced.get(kind, kind), *rest)
@@ -88,7 +88,7 @@ class AppServer(Voila):
         return [(self.server_url, RedirectHandler, {"url": page, "permanent": False}), *kept]
 
     def exit(self, exit_status: int | str = 0) -> None:
-        """Called where Voilà found no port."""
+        """Called if Voilà finds no free port."""
         raise OutputError(
             0,
             f"serving the application: port {self.port} of {self.ip} is taken or not allowed. Expected a free one: choose another "

@@ -1,4 +1,4 @@
-"""Uploads of `dfworkbench app` on disk: a folder for each server, in it one for each visitor, none of which outlives its owner."""
+"""Upload folders of `dfworkbench app`: one per server, with one per visitor in it; each is deleted with its owner."""
 
 import contextlib
 import secrets
@@ -16,15 +16,15 @@ _DOING, _STARTING = "serving the application", ".starting.lock"
 
 
 def visitors_folder(space: Workspace) -> Path:
-    """Where the folders of all servers are."""
+    """Parent folder of all servers' upload folders."""
     return space.data / "uploads" / ".visitors"
 
 
 @contextlib.contextmanager
 def uploads_of_server(space: Workspace) -> Iterator[Path]:
-    """A folder for the uploads of one server, which is removed with all that is in it at the end of the block.
+    """Create an upload folder for one server; it is removed with its contents when the block ends.
 
-    What a server left behind that was killed is removed first: its folder is locked by nobody.
+    Folders left behind by killed servers, which hold no lock any more, are removed first.
 
     Raises:
         OutputError: The folder cannot be written.
@@ -36,7 +36,7 @@ def uploads_of_server(space: Workspace) -> Iterator[Path]:
     with contextlib.ExitStack() as stack:
         with FileLock(
             base / _STARTING
-        ):  # or another server that starts takes this folder, not locked yet, for an orphan
+        ):  # otherwise a server starting now would take this folder, not yet locked, for an orphan
             remove_orphans(space)
             stack.enter_context(held(folder, _DOING))
         folder.chmod(0o700)
@@ -47,7 +47,7 @@ def uploads_of_server(space: Workspace) -> Iterator[Path]:
 
 
 def remove_orphans(space: Workspace) -> None:
-    """Remove the folders of servers that do not run any more."""
+    """Remove the folders of servers that are no longer running."""
     base = visitors_folder(space)
     for folder in [path for path in base.iterdir() if path.is_dir()] if base.is_dir() else []:
         with contextlib.suppress(OutputError), held(folder, _DOING):
@@ -55,7 +55,7 @@ def remove_orphans(space: Workspace) -> None:
 
 
 def remove_ended(folder: Path, running: Collection[str]) -> None:
-    """Remove the uploads of visitors whose kernels, named in `running` otherwise, have ended."""
+    """Remove the uploads of visitors whose kernels have ended; `running` lists the live ones."""
     for path in folder.iterdir():
         if path.is_dir() and path.name not in running:
             shutil.rmtree(path, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The failure atlas of notebook 04: the worst errors in clusters, and a menu that opens the frames of one."""
+"""Failure atlas of notebook 04: the worst errors in clusters, with a menu to open the frames of one."""
 
 from functools import cached_property
 from typing import Any
@@ -18,17 +18,17 @@ from dfworkbench.show.tables import ReadableTable, table_html
 
 
 class FailureAtlas:
-    """The most wrong row of every file, in clusters, beside controls; and all frames of a case that is chosen.
+    """The worst-scored row of every misclassified file, clustered, beside controls; plus all frames of a selected case.
 
     Shown as the last value of a cell; without a notebook, `figure`, `table` and `case` give the same.
 
     Args:
-        name: The detector in titles.
+        name: Name of the detector, for titles.
         scores: Its score table.
         data: The extracted set that was scored.
-        detector: By whose features cases are clustered; None: by forgery kind, person and log-odds.
-        worst: How many misses, and how many false alarms, at most.
-        clusters: How many of each.
+        detector: Detector whose features the cases are clustered by; None: by forgery kind, person and log-odds.
+        worst: Maximum number of misses, and of false alarms.
+        clusters: Number of clusters of each.
         seed: Seed of controls and clusters.
         progress: Whether to show a bar.
     """
@@ -60,7 +60,7 @@ class FailureAtlas:
         return plot_failures(self.atlas, case_pictures(rows, self.data), title=f"{self.name}: where it is wrong")
 
     def table(self) -> ReadableTable:
-        """What each cluster is made of."""
+        """Composition of each cluster."""
         rows = self.atlas.clusters.set_index("cluster")
         shown = rows[["outcome", "cases", "people", "kinds"]].assign(
             **{
@@ -71,12 +71,12 @@ class FailureAtlas:
         return ReadableTable(shown)
 
     def case(self, row_id: str) -> Figure:
-        """All extracted faces of the person whom a case is about, in order of time, with their scores."""
+        """All extracted faces of the person in a case, in order of time, with their scores."""
         return plot_case(open_case(row_id, self.scores, self.data), row_id, title=self._cases[row_id])
 
     @cached_property
     def _cases(self) -> dict[str, str]:
-        """row_id -> words, misses first."""
+        """row_id -> label in the menu, misses first."""
         return {
             row.row_id: f"{row.outcome}, cluster {row.cluster}: {row.forgery or 'genuine'} of {row.group or row.video_id}, "
             f"p(fake) {row.fake_probability:.3f}"
@@ -101,5 +101,5 @@ class FailureAtlas:
         )  # fmt: skip
         menu.observe(self._draw, names="value")
         display(menu)
-        # an output with a name of its own and no widget: it stays where the stored notebook has lost its widgets
+        # a plain output without widget: it stays visible in a stored notebook that has lost its widgets
         self._shown = display(self._page(menu.value), display_id=True)

@@ -1,4 +1,4 @@
-"""The audit of scores in a notebook: the findings that matter most, the figure, and all findings of a chosen detector."""
+"""Score audit in a notebook: the most important findings, the figure, and all findings of a selected detector."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _ALL = "all detectors"
 
 
 class AuditExplorer:
-    """A selector of detectors over what an audit found.
+    """Select a detector and show what the audit found about it.
 
     Shown as the last value of a cell; without a notebook, `audit` and `page` give the same.
 
@@ -30,7 +30,7 @@ class AuditExplorer:
         self.detector.observe(self._draw, names="value")
 
     def page(self) -> HTML:
-        """Headlines, figure, and the findings of the chosen detector with those about all."""
+        """Headlines, figure, and the findings about the selected detector and about all detectors."""
         audit, chosen = self.audit, self.detector.value
         rows = audit.frame("" if chosen == _ALL else chosen)
         cells = [[row.severity, row.code, row.about, row.finding] for row in rows.itertuples()]

@@ -1,4 +1,4 @@
-"""Notebook 09_benchmark: its settings, and the tables that compare runs. Everything is computed from score tables."""
+"""Notebook 09_benchmark: settings, and tables that compare runs. Everything is computed from score tables."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
@@ -27,7 +27,7 @@ LEVELS: tuple[Level, ...] = ("video", "frame")
 
 
 class BenchmarkSettings(Settings):
-    """Which detectors are trained on which data with how many seeds, and how. The defaults are those of the preset *quick*."""
+    """Detectors, data sets, seeds and training options of the benchmark. Defaults are those of the preset *quick*."""
 
     presets: ClassVar = {
         "quick": {},
@@ -46,12 +46,12 @@ class BenchmarkSettings(Settings):
     seeds: int = Field(2, ge=1, le=100, description="Runs of each detector on each data set: seeds 0, 1, …")
     epochs: int = Field(12, ge=1, le=1000, description="Passes over the training split.")
     batch_size: int = Field(32, ge=1, le=4096, description="Faces per step.")
-    learning_rate: float = Field(0.001, gt=0, le=1, description="Step size of the optimiser.")
+    learning_rate: float = Field(0.001, gt=0, le=1, description="Learning rate of the optimiser.")
     frames_per_video: int = Field(16, ge=1, le=1000, description="Faces per person and video.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes a GPU if there is one.")
     workers: int = Field(0, ge=0, le=256, description="Runs at the same time; 0: one per four cores, at least one.")
     scheduler: str = Field("", description="Address of a Dask scheduler for several machines; empty: this one.")
-    retry: bool = Field(False, description="Also runs again what failed before.")
+    retry: bool = Field(False, description="Also rerun what failed before.")
     name: str = Field(
         "benchmark", pattern=r"^[A-Za-z0-9][\w.+-]*$", description="Folder of the sweep, in report/sweeps/."
     )
@@ -64,14 +64,14 @@ class BenchmarkSettings(Settings):
         return names
 
     def grid(self) -> dict[str, Any]:
-        """Parameters of 02_train; lists are varied."""
+        """Parameters of 02_train for the sweep; lists are varied."""
         shared = ("epochs", "batch_size", "learning_rate", "frames_per_video", "device")
         axes = {"detector": self.detectors, "dataset": self.datasets, "seed": list(range(self.seeds))}
         return {**axes, **{name: getattr(self, name) for name in shared}}
 
 
 def status_view(status: pd.DataFrame) -> ReadableTable:
-    """The result of `sweep.run_sweep` as people read it: what varies, what became of it and why."""
+    """The result of `sweep.run_sweep` as a readable table: what varies, the outcome, and the reason for a failure."""
     columns = ("detector", "dataset", "seed", "status", "seconds", "reason", "runs")
     shown = status[[name for name in columns if name in status]].set_index("detector")
     return ReadableTable(shown.assign(reason=[short_reason(reason) for reason in shown["reason"]]))
@@ -80,7 +80,7 @@ def status_view(status: pd.DataFrame) -> ReadableTable:
 def sweep_runs(
     status: pd.DataFrame, datasets: Sequence[str], device: str = "cpu", workspace: Workspace | None = None
 ) -> tuple[list[ReportRun], list[LeftOut]]:
-    """The runs of a sweep with their scores, see `report.runs.read_runs`, and what has none, with the reason."""
+    """Runs of a sweep that have scores, see `report.runs.read_runs`, and those without, with the reason."""
     root = (workspace or find_workspace()).root
     pages, left = {}, []
     for row in status.itertuples():
@@ -95,14 +95,14 @@ def sweep_runs(
 
 
 def locked_protocol(dataset: str, level: Level = "video", workspace: Workspace | None = None) -> Protocol:
-    """How reports judge: the test split as it is now, missing files counted as chance, intervals over videos."""
+    """The evaluation protocol of reports: current test split, missing files count as chance, intervals over videos."""
     return Protocol.of(dataset, "test", workspace=workspace, level=level, metrics=METRICS, missing=MISSING)
 
 
 def leaderboard(
     runs: Sequence[ReportRun], dataset: str, level: Level = "video", workspace: Workspace | None = None
 ) -> Leaderboard:
-    """All runs that were scored on a data set, under one locked protocol."""
+    """Leaderboard of all runs scored on a data set, under one locked protocol."""
     protocol, videos = locked_protocol(dataset, level, workspace), split_videos(dataset, "test", workspace)
     names = run_names(runs)
     return Leaderboard(
@@ -113,7 +113,7 @@ def leaderboard(
 
 
 def seed_table(runs: Sequence[ReportRun], dataset: str) -> pd.DataFrame:
-    """Figures of each detector over its seeds: detector, and the columns of `evaluate.evaluate_seeds`."""
+    """Metrics of each detector over its seeds: detector, and the columns of `evaluate.evaluate_seeds`."""
     parts = []
     for label, group in by_label(runs).items():
         tables = [run.scores[dataset] for run in group if dataset in run.scores]
@@ -129,7 +129,7 @@ def first_tables(runs: Sequence[ReportRun], dataset: str) -> dict[str, pd.DataFr
 
 
 def pair_table(runs: Sequence[ReportRun], dataset: str) -> pd.DataFrame:
-    """AUC differences of all pairs of detectors on video level, by their first seeds, see `compare.compare_detectors`.
+    """Video-level AUC differences of all pairs of detectors, by their first seeds, see `compare.compare_detectors`.
 
     Empty where there are fewer than two.
     """
@@ -139,7 +139,7 @@ def pair_table(runs: Sequence[ReportRun], dataset: str) -> pd.DataFrame:
 
 
 def kinds_matrix(runs: Sequence[ReportRun]) -> pd.DataFrame:
-    """Detectors by test sets and forgery kinds, see `matrix.score_matrix`; seeds are averaged."""
+    """Matrix of detectors by test sets and forgery kinds, see `matrix.score_matrix`; averaged over seeds."""
     tables = {
         label: [pd.concat(list(run.scores.values()), ignore_index=True) for run in group]
         for label, group in by_label(runs).items()

@@ -1,4 +1,4 @@
-"""Published detectors as HTML in a notebook: the card of one, and the list of all."""
+"""Published detectors as HTML in a notebook: a single card, and the list of all."""
 
 from collections.abc import Sequence
 from html import escape
@@ -15,7 +15,7 @@ _SHOWN = ["name", "licence", "size", "looks at", "trained on", "here"]
 
 
 def card_html(card: Card) -> str:
-    """What a published detector is: paper, licences, training data, input, the authors' rule, their figures, caveats."""
+    """Card of a published detector: paper, licences, training data, input, aggregation rule, reported results, caveats."""
     facts = {
         "paper": _link(card.paper),
         "code": _link(card.code),
@@ -32,7 +32,7 @@ def card_html(card: Card) -> str:
 
 
 def file_html(card: Card, file: CardFile) -> str:
-    """What a person needs to carry a file over: address, size, hash, and where it belongs."""
+    """Everything needed to copy a file over by hand: address, size, hash, and where it belongs."""
     known = file.sha256 or "not known: that of the first download is recorded, and later ones must equal it"
     facts = {
         "file": file.name + (f" ({file.part})" if file.part else ""),
@@ -46,17 +46,17 @@ def file_html(card: Card, file: CardFile) -> str:
 
 
 def list_html(table: pd.DataFrame) -> str:
-    """All published detectors, the first to try at the top, in a frame that scrolls.
+    """Scrollable list of all published detectors, recommended ones at the top.
 
     Args:
-        table: Of `zoo.describe.cards_table`.
+        table: From `zoo.describe.cards_table`.
     """
     shown = table[_SHOWN].assign(size=table["size"].replace("size not known", "-"))
     return f'<div style="max-height:420px;overflow-y:auto">{html_table(_SHOWN, shown.to_numpy().tolist())}</div>'
 
 
 def sizes(files: Sequence[CardFile]) -> str:
-    """How much is to be fetched: "156 kB", or "4.1 kB + about 1.7 GB" for a detector in two parts."""
+    """Download size: "156 kB", or "4.1 kB + about 1.7 GB" for a detector in two parts."""
     return " + ".join(map(size_of, files))
 
 
@@ -65,7 +65,7 @@ def _link(address: str) -> Link | str:
 
 
 def _input(card: Card) -> str:
-    """What it looks at, and how that is cut; of cards that an importer reads, the importer knows."""
+    """Input of the detector and how it is cut; for cards with an importer, only the importer knows."""
     kind, words = looks_at(card), input_text(card.input) if card.network else ""
     return words if words.startswith(kind) else ": ".join(filter(None, [kind, words]))
 

@@ -1,4 +1,4 @@
-"""PublishedDetectors: the widget of notebook 03 that shows cards, gets weights in a thread, and makes them the checkpoint."""
+"""PublishedDetectors: widget of notebook 03 that shows cards, gets weights in a thread, and selects them as checkpoint."""
 
 import html
 import threading
@@ -34,13 +34,13 @@ _UPLOAD_HINT = (
 
 
 class PublishedDetectors:
-    """Choose a published detector, get or import its weights, and take it as the checkpoint of a panel.
+    """Choose a published detector, get or import its weights, and make it the checkpoint of a panel.
 
-    Work runs in a thread, so that cells can run meanwhile. Without a browser (papermill, an exported page) it is the list of
-    all, or the card that the panel's checkpoint names.
+    Downloads and imports run in a thread, so cells can run meanwhile. Without a browser (papermill, an exported page) it shows the
+    list of all, or the card that the panel's checkpoint names.
 
     Args:
-        panel: Its field `checkpoint` is set to the run when it is there; a card that is chosen there is shown here.
+        panel: Its field `checkpoint` is set to the run once that exists; a card chosen in the panel is shown here.
     """
 
     def __init__(self, panel: SettingsPanel) -> None:
@@ -65,16 +65,16 @@ class PublishedDetectors:
 
     @property
     def chosen(self) -> Card | None:
-        """The card that is shown; None while the list is."""
+        """The card shown; None while the list is shown."""
         return get_card(self.card.value) if self.card.value else None
 
     @property
     def message(self) -> str:
-        """What became of the last action, in words."""
+        """Outcome of the last action, in words."""
         return html.unescape(self._message.value.partition(">")[2].rpartition("<")[0])
 
     def wait(self, timeout_s: float | None = None) -> None:
-        """Wait until the work in the thread has ended, for scripts and tests."""
+        """Wait for the thread to finish, for scripts and tests."""
         if self._thread is not None:
             self._thread.join(timeout_s)
 
@@ -190,7 +190,7 @@ class PublishedDetectors:
         self._thread.start()
 
     def _run(self, work: Callable[[Card, str], Path], card: Card, file: str) -> None:
-        """In the thread: every end of the work is shown, because nobody sees an error that is raised here."""
+        """Runs in the thread. Every outcome is shown, because an exception raised here would go unseen."""
         try:
             folder = work(card, file)
         except StoppedError:
@@ -229,7 +229,7 @@ class PublishedDetectors:
         return import_file(card, path, accept=self.accept.value)
 
     def _choose(self, run: str) -> None:
-        """Take a run as checkpoint; the list of the panel is read anew, because the run is not in it yet."""
+        """Select a run as checkpoint; the panel's list is reloaded because it does not contain the run yet."""
         names = checkpoints()
         before = [option for option in self._checkpoint.options if option[1] in ("", None)]
         self._checkpoint.options = [*before, *zip(checkpoint_labels(names), names, strict=True)]
@@ -241,7 +241,7 @@ def _dfw(inner: str) -> str:
 
 
 def _wide() -> w.Layout:
-    return w.Layout(width="auto", flex="1 1 auto")  # one each: a widget is hidden by its layout
+    return w.Layout(width="auto", flex="1 1 auto")  # one per widget: a widget is hidden through its layout
 
 
 def _show(widget: Any, shown: bool) -> None:

@@ -1,4 +1,4 @@
-"""The batch commands that do the same as a notebook with these settings."""
+"""Batch commands equivalent to running a notebook with given settings."""
 
 import shlex
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from dfworkbench.core.settings import Settings
 from dfworkbench.core.workspace import find_workspace
 from dfworkbench.notebook.fields import default_values, flat_values, read_fields, write_value
 
-#: Subcommand -> settings class whose fields are its flags. Loaded when used.
+#: Subcommand -> settings class whose fields are its flags. Imported on use.
 SUBCOMMANDS: dict[str, str] = {
     "demo-data": "dfworkbench.synthetic:DemoSettings",
     "extract": "dfworkbench.extraction:ExtractSettings",
@@ -24,7 +24,7 @@ SUBCOMMANDS: dict[str, str] = {
 
 
 def batch_command(settings: Settings, notebook: str | None = None) -> str:
-    """One line for a terminal, with the preset and only what differs from it and from the defaults.
+    """One terminal command, with the preset and only what differs from it and from the defaults.
 
     `dfworkbench run NOTEBOOK -p …` where the notebook has a parameter for everything that was changed, otherwise the
     subcommand that takes every setting as a flag. Empty if there is neither.
@@ -36,7 +36,7 @@ def batch_command(settings: Settings, notebook: str | None = None) -> str:
         values = {_leaf(name): value for name, value in _placed(settings).items()}
         values |= {
             name: None for name in governed if name not in changed and parameters.get(name) is None
-        }  # left to the preset
+        }  # set by the preset
         return run_command(str(notebook), values, parameters)
     subcommand = next(
         (name for name, home in SUBCOMMANDS.items() if home.endswith(f":{type(settings).__name__}")), None
@@ -54,7 +54,7 @@ def batch_command(settings: Settings, notebook: str | None = None) -> str:
 
 
 def run_command(notebook: str, values: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
-    """`dfworkbench run NOTEBOOK -p …` with what differs from the notebook's defaults; values it does not take are left out."""
+    """`dfworkbench run NOTEBOOK -p …` with what differs from the notebook's defaults; values that it does not take are omitted."""
     differ = {
         name: values[name]
         for name in defaults
@@ -66,7 +66,7 @@ def run_command(notebook: str, values: Mapping[str, Any], defaults: Mapping[str,
 
 
 def _placed(settings: Settings) -> dict[str, Any]:
-    """All values, with absolute paths: a terminal may be in another folder. Those of media count from the workspace."""
+    """All values with absolute paths, since a terminal may be in another folder. Media paths are relative to the workspace."""
     values = flat_values(settings)
     for name, field in read_fields(type(settings)).items():
         if field.kind == "path" and values[name]:
@@ -76,7 +76,7 @@ def _placed(settings: Settings) -> dict[str, Any]:
 
 
 def _leaf(name: str) -> str:
-    return name.rpartition(".")[2]  # a notebook says min_face_px where settings say faces.min_face_px
+    return name.rpartition(".")[2]  # a notebook has min_face_px where settings have faces.min_face_px
 
 
 def _changed(settings: Settings, defaults: dict[str, Any]) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def _changed(settings: Settings, defaults: dict[str, Any]) -> dict[str, Any]:
 
 
 def _same(value: Any, default: Any) -> bool:
-    # parameters cells know neither None nor Path: "" means None there, and text means a path
+    # parameter cells have neither None nor Path: "" stands for None, text for a path
     return value == default or _parameter_text(value) == _parameter_text(default)
 
 
@@ -93,7 +93,7 @@ def _parameter_text(value: Any) -> str:
 
 
 def notebook_defaults(notebook: str | None) -> dict[str, Any] | None:
-    """Name -> default of a notebook's parameters; None where there is no such notebook."""
+    """Name -> default of a notebook's parameters; None if there is no such notebook."""
     if notebook is None:
         return None
     from dfworkbench.notebook.parameters import find_notebook, read_notebook, read_parameters  # nbformat takes seconds

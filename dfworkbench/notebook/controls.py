@@ -1,4 +1,4 @@
-"""One widget per setting, and the conversion between its value and the setting."""
+"""One widget per setting, and conversion between widget values and settings."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ import traitlets
 from dfworkbench.notebook.fields import Field, write_value
 from dfworkbench.notebook.pickers import Choice, save_upload
 
-#: More steps than this and a slider cannot be aimed at one value.
+#: With more steps than this, a slider cannot be set to a single value.
 SLIDER_STEPS = 200
 _MANTISSAS = (1, 1.5, 2, 3, 5, 7)
 #: "auto" fills the column; "100%" plus the widgets' own margin would be wider than it
@@ -20,9 +20,9 @@ _FULL = w.Layout(width="auto")
 
 @dataclass(frozen=True)
 class Control:
-    """A widget and how to read and set it; `read` returns a value for the settings class to validate, `show` takes one of these.
+    """A widget with functions to read and set it; `read` returns a value for the settings class to validate, `show` takes one.
 
-    `check` raises a `WorkbenchError` for a value that the settings class would take, but nothing else: a name that nobody has.
+    `check` raises a `WorkbenchError` for values that the settings class accepts but that are still wrong, such as unknown names.
     """
 
     field: Field
@@ -31,7 +31,7 @@ class Control:
     check: Callable[[Any], None] | None = None
 
     def show(self, value: Any) -> None:
-        """Let the widget show another value of the field."""
+        """Set the widget to another value of the field."""
         widget = self.widget
         if isinstance(widget, w.Text):
             value = "" if value is None else write_value(value)
@@ -47,12 +47,12 @@ class Control:
 
 
 class NameBox(w.VBox):
-    """A dropdown of names whose last entry opens a text box for another one; `value` is the name.
+    """A dropdown of names whose last entry opens a text box for any other name; `value` is the name.
 
     Args:
         options: Names in the dropdown.
-        value: The name that is shown first.
-        prefix: What a typed name begins with; it is added where it was left out.
+        value: The name shown initially.
+        prefix: Prefix of typed names; added if missing.
     """
 
     value = traitlets.Unicode()
@@ -61,7 +61,7 @@ class NameBox(w.VBox):
     def __init__(self, options: list[str], value: str, prefix: str) -> None:
         self.prefix, self.other = prefix, f"other: {prefix}NAME"
         self.dropdown = w.Dropdown(options=[*options, self.other], layout=_FULL)
-        # a layout of its own: it is hidden and shown alone
+        # its own layout, because it is hidden and shown independently
         self.text = w.Text(placeholder=f"{prefix}NAME", continuous_update=False, layout=w.Layout(width="auto"))
         super().__init__([self.dropdown, self.text])
         self.observe(lambda _: self._show(), names="value")
@@ -85,7 +85,7 @@ class NameBox(w.VBox):
 
 
 def make_control(field: Field, value: Any, choice: Choice | None = None) -> Control:
-    """The control that suits a field, showing `value`."""
+    """Make the control that suits a field, showing `value`."""
     if field.kind == "bool" and not field.optional:
         return _plain(field, w.Checkbox(value=bool(value), description="yes", indent=False, layout=_FULL))
     if field.kind == "choice":
@@ -104,7 +104,7 @@ def make_control(field: Field, value: Any, choice: Choice | None = None) -> Cont
 
 
 def upload_button(target: Any) -> Any:
-    """A button that uploads a picture or video into the workspace and puts its path into the text box `target`."""
+    """A button that uploads a picture or video into the workspace and writes its path into the text box `target`."""
     button = w.FileUpload(
         accept="image/*,video/*", multiple=False, description="Upload", layout=w.Layout(width="120px")
     )
@@ -140,14 +140,14 @@ def _number(field: Field, value: float) -> Control:
         step = _nice_step((high - low) / 100)
         digits = max(0, -round(math.log10(step)))
         slider = w.FloatSlider(value=value, min=low, max=high, step=step, readout_format=f".{digits}f", layout=_FULL)
-        # a slider hands back 0.30000000000000004 for 0.3
+        # a slider returns 0.30000000000000004 for 0.3
         return Control(field, slider, lambda: slider.value if slider.value == value else round(slider.value, 10))
     bounds = {"min": low if low is not None else -1e12, "max": high if high is not None else 1e12}
     return _plain(field, w.BoundedFloatText(value=value, step=_nice_step(abs(value) / 10), layout=_FULL, **bounds))
 
 
 def _decades(field: Field, value: float) -> list[tuple[str, float]]:
-    """Steps of a logarithmic slider that read well (0.001, 0.0015, 0.002, …), zero where allowed, the current value."""
+    """Round steps for a logarithmic slider (0.001, 0.0015, 0.002, …), plus zero if allowed and the current value."""
     low, high = field.low or 0.0, field.high if field.high is not None else 1.0
     steps = {float(f"{m}e{exponent}") for exponent in range(-7, 2) for m in _MANTISSAS}
     chosen = {step for step in steps if low <= step <= high} | {value}

@@ -25,18 +25,18 @@ def run_demo(
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
     workspace: Workspace | None = None,
 ) -> Path:
-    """Run the notebooks in order and say where everything lies.
+    """Run the notebooks in order and report where the results are.
 
     Args:
         say: Called with each line of the report.
         parameters: Notebook name -> parameters that differ from its defaults.
-        workspace: The workspace that is written to.
+        workspace: The workspace to write to.
 
     Returns:
         The folder of the report: executed notebooks, pages, figures.
 
     Raises:
-        NotebookError: A notebook stopped; those before it are kept, and the same call goes on from what is done.
+        NotebookError: A notebook failed; finished ones are kept, and the same call continues from there.
     """
     space = workspace or find_workspace()
     run = None
@@ -54,9 +54,9 @@ def run_demo(
 
 
 def write_demo_report(workspace: Workspace | None = None, dataset: str = "demo") -> Path:
-    """The report of all detectors that were trained on the demo set in this workspace: `report/index.html`.
+    """Report on all detectors trained on the demo set in this workspace: `report/index.html`.
 
-    Nothing is scored anew; runs without test scores are listed with the command that makes them.
+    Nothing is rescored; runs without test scores are listed with the command that computes them.
     """
     space = workspace or find_workspace()
     report = space.root / "report"
@@ -73,7 +73,7 @@ def write_demo_report(workspace: Workspace | None = None, dataset: str = "demo")
 
 
 def save_figures(notebook: nbformat.NotebookNode, folder: Path, name: str) -> list[Path]:
-    """Write every PNG output of an executed notebook to `folder/NAME_1.png` and so on."""
+    """Save every PNG output of an executed notebook as `folder/NAME_1.png` and so on."""
     pictures = [
         output["data"]["image/png"]
         for cell in notebook.cells

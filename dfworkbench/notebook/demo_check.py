@@ -1,4 +1,4 @@
-"""The sanity check of 00_start_here: do trivial statistics give the forgeries of the demo set away?"""
+"""Sanity check of 00_start_here: can trivial image statistics separate the forgeries of the demo set?"""
 
 from pathlib import Path
 
@@ -12,16 +12,16 @@ from dfworkbench.evaluation.judging.baselines import baselines
 from dfworkbench.media import VideoSource, sample_indices
 from dfworkbench.show.tables import ReadableTable
 
-#: From here on a set counts as trivially separable.
+#: AUC from which a set counts as trivially separable.
 LIMIT = 0.75
-#: Side of the crop over the height of the frame; all crops of a set have one size, so that no scaling hides blocks.
+#: Side of the crop over the height of the frame; all crops of a set have the same size, so no scaling hides compression blocks.
 _SHARE = 0.5
 
 
 def trivial_baselines(root: Path, frames: int = 4, compression: str = "c23", progress: bool = True) -> ReadableTable:
-    """AUC of the trivial baselines on held-out people of a generated set in the FaceForensics++ layout.
+    """AUC of trivial baselines on held-out identities of a generated set in the FaceForensics++ layout.
 
-    Faces are cut by the true landmarks, so no face finder is needed. Validation and test people are held out.
+    Faces are cut by the true landmarks, so no face detector is needed. Held-out identities are those of validation and test.
 
     Args:
         root: Folder that `synthetic.make_demo` wrote.

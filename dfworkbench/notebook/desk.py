@@ -1,4 +1,4 @@
-"""Desk: a field for a file, and below it what was found in the file; in JupyterLab and in `dfworkbench app`."""
+"""Desk: a field to drop a file, with the results of examining it below; for JupyterLab and `dfworkbench app`."""
 
 import importlib.util
 import logging
@@ -22,12 +22,12 @@ _log = logging.getLogger(__name__)
 _TICK_S = 1.0
 _NOTHING = "No file was dropped here; that needs a running kernel."
 
-#: Examines a file, tells in words how far it is, and returns what was found as HTML.
+#: Examines a file, reports its progress in words, and returns the result as HTML.
 Work = Callable[[Path, Callable[[str], None]], str]
 
 
 def file_desk(title: str, hint: str, again: str, work: Work) -> Any:
-    """A `Desk`; where its field is not installed, a note that says how to get it."""
+    """A `Desk`; if its drop field is not installed, a note on how to get it."""
     if importlib.util.find_spec("anywidget") is None:
         how = (
             "A file can be dropped here after <code>pip install 'dfworkbench[app]'</code> and a restart of JupyterLab."
@@ -37,16 +37,16 @@ def file_desk(title: str, hint: str, again: str, work: Work) -> Any:
 
 
 class Desk:
-    """Drop a file, wait, and read what was found, without running a cell.
+    """Drop a file, wait, and read the result, without running a cell.
 
-    The work is done in a thread, so that the page stays alive. Every error becomes a note below the field. Without a browser
-    (papermill, an exported page) the desk shows what was found last.
+    The work runs in a thread, so the page stays responsive. Errors are shown as notes below the field. Without a browser
+    (papermill, an exported page) the desk shows the last result.
 
     Args:
         title: Heading.
-        hint: What it is for, in a sentence or two; HTML.
-        again: Words of the button that does the work once more, for other settings.
-        work: What is done with a file.
+        hint: Purpose, in a sentence or two; HTML.
+        again: Label of the button that repeats the work with other settings.
+        work: Function that examines a file.
     """
 
     def __init__(self, title: str, hint: str, again: str, work: Work) -> None:
@@ -68,7 +68,7 @@ class Desk:
         self._show_buttons()
 
     def start(self) -> None:
-        """Examine the file that is here, in a thread."""
+        """Examine the current file in a thread."""
         if self.drop.path is None or (self._thread is not None and self._thread.is_alive()):
             return
         self.drop.lock(True)
@@ -78,17 +78,17 @@ class Desk:
         self._thread.start()
 
     def wait(self, timeout_s: float | None = None) -> None:
-        """Wait until the work in the thread has ended, for scripts and tests."""
+        """Wait for the thread to finish, for scripts and tests."""
         if self._thread is not None:
             self._thread.join(timeout_s)
 
     # -- in the thread ------------------------------------------------------------------------------------------------
 
     def _run(self, path: Path) -> None:
-        """Every end of the work is shown, because nobody sees an error that is raised here."""
+        """Every outcome is shown, because an exception raised here would go unseen."""
         try:
             self._found = self.result.value = self._places(path).replace(self._find(path))
-        finally:  # whatever happens, the page is not left waiting
+        finally:  # whatever happens, the page must not be left waiting
             self._state.value = ""
             self.drop.lock(False)
             self._thread = None
@@ -113,7 +113,7 @@ class Desk:
             )
 
     def _places(self, path: Path) -> Places:
-        # a visitor's folder has a name that says nothing to them
+        # a visitor's folder name means nothing to the visitor
         own = {path.parent.name: "."} if self._is_visit else {}
         return Places({str(path.parent): ".", **own, **places_of(find_workspace().root)})
 
@@ -160,7 +160,7 @@ class Desk:
 
 
 class _Told:
-    """Shows what is being done, and for how many seconds, while the block lasts."""
+    """Shows the current step and the elapsed seconds while the block runs."""
 
     def __init__(self, widget: w.HTML, name: str) -> None:
         self._widget, self._words = widget, f"examining {name}"

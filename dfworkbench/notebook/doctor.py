@@ -1,6 +1,6 @@
-"""The doctor: versions, machine, and pairs of packages that are known to break each other, each with its cure.
+"""The doctor: versions, hardware, and package combinations known to break, each with a fix.
 
-Everything about packages comes from installed metadata, without importing them: a broken pair must not break the doctor.
+Package facts come from installed metadata, without imports: a broken combination must not break the doctor.
 """
 
 import os
@@ -23,14 +23,14 @@ from dfworkbench.core.workspace import find_workspace
 
 CV2_WHEELS = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
 FABRIC_NAMES = ("lightning", "lightning-fabric", "pytorch-lightning")
-#: The torch that each torchvision was built for; wheels themselves say less (0.29.1 asks for torch>=2.14.0).
+#: The torch version that each torchvision was built for; the wheels are less strict (0.29.1 asks for torch>=2.14.0).
 TORCH_OF_VISION = {"0.28.0": "2.13.0", "0.29.1": "2.14.1", "0.29.2": "2.15.0"}
-_FREE_GB = 5  # the demo needs about 1 GB; below this a person should know
+_FREE_GB = 5  # the demo needs about 1 GB; warn below this
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is wrong, and what to do about it."""
+    """A problem, and how to fix it."""
 
     what: str
     cure: str
@@ -38,12 +38,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Doctor:
-    """What `examine` found. Shows itself as a table in a notebook and as text in a terminal.
+    """Result of `examine`. Displays itself as a table in a notebook and as text in a terminal.
 
     Attributes:
         machine: Name -> value: Python, processors, memory on disk, accelerator.
         packages: (name, installed version or "missing", supported range) of every direct dependency.
-        findings: Empty if all is well.
+        findings: Problems; empty if there are none.
     """
 
     machine: dict[str, str]
@@ -52,11 +52,11 @@ class Doctor:
 
     @property
     def healthy(self) -> bool:
-        """Whether nothing is known to be wrong."""
+        """Whether no problem was found."""
         return not self.findings
 
     def verdict(self) -> str:
-        """One line."""
+        """One-line verdict."""
         return "Everything fits together." if self.healthy else f"{len(self.findings)} thing(s) to repair:"
 
     def __str__(self) -> str:
@@ -82,7 +82,7 @@ class Doctor:
 
 
 def examine() -> Doctor:
-    """Look at this machine and at the packages installed beside this Python."""
+    """Examine this machine and the packages installed for this Python."""
     versions = installed_versions()
     wanted = _requirements()
     findings = check_versions(versions, torch_for_vision())
@@ -107,7 +107,7 @@ def torch_for_vision() -> str:
 
 
 def check_versions(versions: Mapping[str, str], vision_needs: str = "") -> list[Finding]:
-    """Combinations that are known to break.
+    """Check for combinations of packages that are known to break.
 
     Args:
         versions: Normalised package name -> version.
@@ -153,7 +153,7 @@ def _torch_pair(versions: Mapping[str, str], vision_needs: str) -> list[Finding]
             )
         ]
     built_for = TORCH_OF_VISION.get(vision.public)
-    # compiled parts of torchvision work within one minor version of torch
+    # torchvision's compiled parts work with one minor version of torch only
     other_minor = built_for is not None and Version(built_for).release[:2] != torch.release[:2]
     if not other_minor and (built_for or SpecifierSet(vision_needs).contains(torch.public, prereleases=True)):
         return []
@@ -166,7 +166,7 @@ def _torch_pair(versions: Mapping[str, str], vision_needs: str) -> list[Finding]
 def _requirements() -> dict[str, Requirement]:
     try:
         texts = metadata.requires("dfworkbench") or []
-    except metadata.PackageNotFoundError:  # run from a source folder that was never installed
+    except metadata.PackageNotFoundError:  # run from a source folder without being installed
         texts = []
     parsed = [Requirement(text) for text in texts]
     return {_normal(req.name): req for req in parsed if req.marker is None or req.marker.evaluate()}
@@ -207,7 +207,7 @@ def _machine() -> tuple[dict[str, str], list[Finding]]:
 def _identity_view() -> str:
     try:
         from dfworkbench.faces import describe_weights
-    except Exception as error:  # the doctor must not die of what it looks for
+    except Exception as error:  # the doctor must survive the failures it looks for
         return f"not known: {error}"
     return describe_weights()
 
@@ -215,9 +215,7 @@ def _identity_view() -> str:
 def _torch_view() -> tuple[str, str]:
     try:
         import torch
-    except (
-        Exception
-    ) as error:  # any failure of a broken installation is a finding of its own, not the end of the doctor
+    except Exception as error:  # any failure of a broken installation is a finding, not the end of the doctor
         return f"unknown: importing torch fails ({error})", "?"
     threads = str(torch.get_num_threads())
     if not torch.cuda.is_available():

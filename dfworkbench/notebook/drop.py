@@ -1,4 +1,4 @@
-"""FileDrop: a field on the page for one picture or video, which comes in pieces and may be larger than a message of Jupyter."""
+"""FileDrop: upload field for one picture or video, sent in chunks and therefore not limited by Jupyter's message size."""
 
 import os
 import re
@@ -12,24 +12,24 @@ from dfworkbench.core.safe_paths import path_problem, printable
 
 _HERE = Path(__file__).parent
 _PART = f".dfworkbench-upload-{os.getpid()}"
-#: What a browser may send in one piece; drop.js sends 1 MiB.
+#: Largest chunk accepted from a browser; drop.js sends 1 MiB.
 _MOST_PIECE = 4 << 20
 _SUFFIX = re.compile(r"\.\w{1,8}", re.ASCII)
 
 
 class FileDrop(anywidget.AnyWidget):
-    """A field onto which a picture or video is dropped, or in which one is chosen.
+    """A field to drop or choose a picture or video.
 
-    The browser is not trusted: name, size and order of the pieces are checked here, and what it may set (the synchronised traits)
-    decides nothing.
+    The browser is not trusted: name, size and order of the chunks are checked here, and nothing depends on the synchronised traits,
+    which the browser can set.
 
     Args:
-        folder: Where the file is kept; made when one comes.
-        most_bytes: Largest file that is taken.
-        keep: Whether a file stays when another one comes.
+        folder: Where the file is stored; created with the first upload.
+        most_bytes: Largest file accepted.
+        keep: Whether a file is kept when the next one arrives.
 
     Attributes:
-        path: The file, once all of it is here; None before. Observe it.
+        path: The file once it is complete, else None. Observe this trait.
     """
 
     _esm = _HERE / "drop.js"
@@ -48,11 +48,11 @@ class FileDrop(anywidget.AnyWidget):
         self.on_msg(self._receive)
 
     def lock(self, locked: bool) -> None:
-        """Take no file for now, or take files again."""
+        """Stop accepting files, or accept them again."""
         self._locked = self.busy = locked
 
     def forget(self) -> None:
-        """Remove the file that is here, unless files are kept, and show an empty field."""
+        """Remove the current file, unless files are kept, and show an empty field."""
         self._close()
         if self.path is not None and not self._keep:
             self.path.unlink(missing_ok=True)
@@ -61,7 +61,7 @@ class FileDrop(anywidget.AnyWidget):
     def _receive(self, _: Any, content: Any, buffers: list[Any]) -> None:
         try:
             answer = self._take(content, buffers)
-        except (KeyError, TypeError, ValueError):  # no message of drop.js
+        except (KeyError, TypeError, ValueError):  # not a message from drop.js
             answer = self._refuse("The page sent something else than a piece of a file. Load it again.")
         except OSError as error:
             answer = self._refuse(
@@ -122,7 +122,7 @@ class FileDrop(anywidget.AnyWidget):
 
 
 def safe_name(name: str) -> str:
-    """The name under which an upload is kept: its own where a folder can hold it, else "upload" with its suffix."""
+    """File name for an upload: its own if valid, else "upload" with its suffix."""
     name = PureWindowsPath(name).name  # a browser may send a path
     if not path_problem(name) and not name.startswith("."):
         return name

@@ -48,7 +48,7 @@ AS_IT_IS, CALIBRATED = "as it is", "calibrated"
 
 
 class EvaluationSettings(Settings):
-    """What is judged, and how."""
+    """What is evaluated, and how."""
 
     dataset: str = Field("demo", min_length=1, description="Extracted data set with validation and test splits.")
     runs: list[str] = Field([], description="Runs in checkpoints/ to judge; empty: the one last trained on this set.")
@@ -76,19 +76,19 @@ class EvaluationSettings(Settings):
 
     @property
     def judging(self) -> Judging:
-        """How every figure of the notebook is computed."""
+        """Evaluation settings shared by every figure of the notebook."""
         return Judging(rule=self.rule, missing=self.missing, unit=self.unit, draws=self.draws, seed=self.seed)
 
     def run_names(self) -> list[str]:
-        """The runs, each once."""
+        """The runs, without duplicates."""
         return list(dict.fromkeys(self.runs)) or [Run.newest(dataset=self.dataset).name]
 
 
 class Evaluation:
-    """Runs under judgement. Every part is computed when it is first asked for.
+    """Evaluation of one or several runs. Every part is computed on first access.
 
     Args:
-        settings: What is judged, and how.
+        settings: What is evaluated, and how.
         progress: Whether to show bars.
     """
 
@@ -99,11 +99,11 @@ class Evaluation:
 
     @cached_property
     def detectors(self) -> dict[str, LoadedDetector]:
-        """Run -> its best epoch by validation, or its imported weights."""
+        """Run -> detector at its best validation epoch, or with its imported weights."""
         return {name: load_detector(name, self.settings.device) for name in self.names}
 
     def run_table(self) -> ReadableTable:
-        """What is judged."""
+        """The runs being evaluated."""
         rows = {}
         for name, loaded in self.detectors.items():
             epoch, data = loaded.metadata.get("epoch"), loaded.trained_on
@@ -116,12 +116,12 @@ class Evaluation:
 
     @cached_property
     def audit(self) -> Audit:
-        """What crosses the splits of the data set."""
+        """Leakage audit of the data set: what is shared between splits."""
         return DataSet.open(self.settings.dataset, self.space).run_audit(progress=self.progress)
 
     @cached_property
     def protocol(self) -> Protocol:
-        """Locked, and kept beside the tables of the data set."""
+        """The locked protocol, stored beside the tables of the data set."""
         how = self.judging.model_dump()
         locked = Protocol.of(self.settings.dataset, workspace=self.space, metrics=LEADERBOARD, **how)
         locked.save(self.space)
@@ -156,10 +156,10 @@ class Evaluation:
         fresh = file.is_file() and 0 <= faces_time_ns < file.stat().st_mtime_ns
         stored = stored_scores(loaded.path, dataset, split, split_videos(dataset, split, self.space)) if fresh else None
         scores = score_split(loaded, dataset, split, self.space, progress=self.progress) if stored is None else stored
-        return scores.sort_values(list(ROW_ORDER), ignore_index=True)  # as the leaderboard: the same files are drawn
+        return scores.sort_values(list(ROW_ORDER), ignore_index=True)  # as the leaderboard: same resamples
 
     def metrics(self, names: tuple[str, ...] = RANKING) -> ReadableTable:
-        """Metrics of test data at frame and video level, a row per run and level."""
+        """Test metrics at frame and video level, one row per run and level."""
         parts = []
         for name, scores in self.test.items():
             found = evaluate(scores, ("frame", "video"), self.judging, metrics=names)
@@ -171,18 +171,18 @@ class Evaluation:
         return self.test if len(self.names) > 1 else self.test[self.names[0]]
 
     def matrix(self) -> pd.DataFrame:
-        """Video AUC per run and forgery kind, for `plots.plot_matrix`."""
+        """Video-level AUC per run and forgery kind, for `plots.plot_matrix`."""
         return score_matrix(self.test, self.judging)
 
     def atlas(self, run: str) -> FailureAtlas:
-        """Where a run is most wrong on test data, in clusters of its own features where it has any."""
+        """Worst errors of a run on test data, clustered by its own features if it has any."""
         loaded, data = self.detectors[run], DataSet.open(self.settings.dataset, self.space)
         by = loaded if hasattr(loaded.detector, "features") else None
         return FailureAtlas(run, self.test[run], data, by, seed=self.settings.seed, progress=self.progress)
 
     @cached_property
     def leaderboard(self) -> Leaderboard:
-        """All runs under the protocol."""
+        """Leaderboard of all runs under the protocol."""
         videos = split_videos(self.settings.dataset, "test", self.space)
         return Leaderboard(
             judge_by(
@@ -193,7 +193,7 @@ class Evaluation:
         )  # fmt: skip
 
     def differences(self) -> ReadableTable | HTML:
-        """AUC of every pair of runs on the files that both have scored; a sentence where there is one run only."""
+        """AUC differences of all pairs of runs on the files that both scored; a sentence if there is only one run."""
         if len(self.names) < 2:
             return HTML(
                 wrap(f"One run, {html.escape(self.names[0])}: nothing to compare. Name several in the settings.")
@@ -210,7 +210,7 @@ class Evaluation:
         return ReadableTable(pd.DataFrame.from_dict(rows, orient="index").rename_axis("pair"))
 
     def score_audit(self) -> AuditExplorer | HTML:
-        """What the figures above may hide, for all runs together; a sentence where the test files are too few."""
+        """Score audit of all runs together: what the figures above may hide; a sentence if there are too few test files."""
         try:
             table = wide_of_tables(self.test, self.settings.rule, title=f"test split of {self.settings.dataset}")
             return AuditExplorer(audit_scores(table, AuditSettings(seed=self.settings.seed)))
@@ -219,7 +219,7 @@ class Evaluation:
 
     @cached_property
     def calibrators(self) -> dict[str, Calibrator]:
-        """Run -> the map of its scores, fitted on validation data on video level."""
+        """Run -> score calibrator, fitted on validation data at video level."""
         own = self.settings
         return {
             name: fit_calibrator(tables.val, own.calibration, rule=own.rule, leave_few=True)
@@ -228,16 +228,16 @@ class Evaluation:
 
     @cached_property
     def calibrated(self) -> dict[str, Tables]:
-        """Run -> its calibrated tables, a row per video."""
+        """Run -> its calibrated tables, one row per video."""
         return {name: Tables(*map(self.calibrators[name].apply, tables)) for name, tables in self.tables.items()}
 
     def before_and_after(self, run: str = "") -> dict[str, pd.DataFrame]:
-        """Test scores of a run, the first one if none is named, as they are and calibrated."""
+        """Test scores of a run (by default the first), raw and calibrated."""
         name = run or self.names[0]
         return {AS_IT_IS: self.test[name], CALIBRATED: self.calibrated[name].test}
 
     def calibration_table(self) -> ReadableTable:
-        """What was fitted on how many validation files, and what it changes on test files."""
+        """Fitted calibrators, number of validation files, and their effect on test files."""
         rows = {}
         for name, fitted in self.calibrators.items():
             row: dict[str, str] = {
@@ -253,12 +253,12 @@ class Evaluation:
         return drawn_metric(metric, scores, self.judging.replace(draws=0), metric=metric)[0].value
 
     def explorer(self) -> OperatingPointExplorer:
-        """Verdicts on test files, with sliders for the error rates that are asked for on validation files."""
+        """Verdicts on test files, with sliders for the error rates required on validation files."""
         own = self.settings
         return OperatingPointExplorer(self.calibrated, own.false_alarm_rate, own.miss_rate, rule=own.rule)
 
     def selections(self) -> dict[str, Selection]:
-        """Run -> honest against optimistic selection of its epoch; imported weights have nothing to pick from."""
+        """Run -> honest versus optimistic epoch selection; imported weights have no epochs to select from."""
         own = self.settings
         trained = [name for name, loaded in self.detectors.items() if _is_trained(loaded)]
         return {
@@ -284,7 +284,7 @@ class Evaluation:
         return Robustness(*(pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True)))
 
     def area_table(self) -> ReadableTable:
-        """Mean AUC over the strengths, and the first level from which a run is not shown to know anything."""
+        """Mean AUC over the strengths, and the first level at which a run is no longer shown to beat chance."""
         rows = [
             {
                 "run": row.detector, "perturbation": row.perturbation,

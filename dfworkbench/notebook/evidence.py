@@ -1,4 +1,4 @@
-"""Notebook 10_evidence_report: the desk for a dropped file, what a statement needs, parts of a case file, odds, a tamper test."""
+"""Notebook 10_evidence_report: desk for a dropped file, requirements of a statement, case file parts, odds, tamper test."""
 
 import base64
 import io
@@ -38,18 +38,18 @@ from dfworkbench.notebook.pickers import Choice, datasets
 from dfworkbench.runs.run import Run
 from dfworkbench.synthetic import DemoSettings, make_demo
 
-EXAMPLE = "unseen"  # folder in data/ of a generated clip of people who are in no set
+EXAMPLE = "unseen"  # subfolder of data/ for a generated clip of people who are in no set
 #: Settings that visitors of `dfworkbench app` may choose.
 VISITOR_FIELDS = ("checkpoint", "reference", "question", "examiner", "evidence_domain")
 REFERENCE_CHOICE = Choice("data set", datasets, closed=False)
 _EXAMPLE_SEED = 1000  # added to the seed of the reference set
 _EXAMPLE_CLIP = "manipulated_sequences/Deepfakes/c23/videos/000_001.mp4"
 _STRENGTHS = ((10, "moderate support"), (100, "moderately strong support"))
-_ODDS = 4.0  # log10, to both sides of the slider
+_ODDS = 4.0  # log10, on both sides of the slider
 
 
 class Shown:
-    """HTML that a notebook shows and keeps."""
+    """HTML that is displayed and stored in the notebook."""
 
     def __init__(self, html: str) -> None:
         self.html = html
@@ -59,7 +59,7 @@ class Shown:
 
 
 def with_examples(settings: EvidenceSettings, workspace: Workspace | None = None) -> EvidenceSettings:
-    """Settings whose empty fields are filled: the run trained last, and a generated clip of people who are in no set.
+    """Fill empty settings with examples: the most recent run, and a generated clip of people who are in no set.
 
     Raises:
         DataNotFoundError: There is no run; or no evidence is named and the reference set is not generated.
@@ -71,7 +71,7 @@ def with_examples(settings: EvidenceSettings, workspace: Workspace | None = None
 
 
 def example_clip(reference: str, workspace: Workspace) -> Path:
-    """A forged clip of people who are in no set, generated as the reference set was.
+    """A forged clip of people who are in no set, generated with the settings of the reference set.
 
     Raises:
         DataNotFoundError: The reference set is not extracted, or holds real people.
@@ -91,7 +91,7 @@ def example_clip(reference: str, workspace: Workspace) -> Path:
 
 
 def what_a_statement_needs(settings: EvidenceSettings, workspace: Workspace | None = None) -> Shown:
-    """Rules that can be looked at before anything is scored, each met or not, and how many people stronger words would need."""
+    """Requirements that can be checked before scoring, each met or not, and how many people stronger wording would need."""
     rows = [("not met" if check.holds else "met", check.code, check.sentence) for check in needs(settings, workspace)]
     body = html_table(["", "rule", "what was found"], rows, bold=[row[0] == "not met" for row in rows])
     lines = []
@@ -105,7 +105,7 @@ def what_a_statement_needs(settings: EvidenceSettings, workspace: Workspace | No
 
 
 def case_desk(panel: SettingsPanel[EvidenceSettings]) -> Any:
-    """A field for a file that is examined as the panel says: a case file is written, shown, and can be downloaded."""
+    """Field for a file to examine with the panel's settings: a case file is written, shown, and offered for download."""
 
     def work(path: Path, tell: Callable[[str], None]) -> str:
         case = examine(with_examples(panel.settings.replace(evidence=[str(path)])), say=tell)
@@ -121,9 +121,9 @@ def case_desk(panel: SettingsPanel[EvidenceSettings]) -> Any:
 
 
 def _download_html(case: CaseFile) -> str:
-    """A link that holds all files of a case as one archive: nothing has to be served."""
+    """A link that contains all files of a case as one archive, so nothing has to be served."""
     folder = case.folder
-    assert folder is not None  # an examined case has one
+    assert folder is not None  # an examined case always has one
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in files_of(folder):
@@ -136,8 +136,8 @@ def _download_html(case: CaseFile) -> str:
 
 
 def short(case: CaseFile) -> Shown:
-    """Question, propositions and findings, as they stand on the first page of the report."""
-    # links to the pages after it would lead nowhere in a notebook
+    """Question, propositions and findings, as on the first page of the report."""
+    # links to later pages would lead nowhere in a notebook
     return Shown(re.sub(r'<a href="#[^"]*">(.*?)</a>', r"\1", first_page(case)))
 
 
@@ -147,9 +147,9 @@ def part(case: CaseFile, *names: str) -> Shown:
 
 
 def report(case: CaseFile) -> Shown:
-    """The report as it was written, in a frame of its own, and where its files are."""
+    """The written report in an iframe, and where its files are."""
     folder = case.folder
-    assert folder is not None  # an examined case has one
+    assert folder is not None  # an examined case always has one
     page = (folder / PAGE).read_text(encoding="utf-8")
     names = [name for name in (PAGE, PDF_NAME, "case.json", "log.jsonl", "head.txt") if (folder / name).is_file()]
     rows = [(name, f"{folder.parent.parent.name}/{folder.parent.name}/{folder.name}/{name}") for name in names]
@@ -159,7 +159,7 @@ def report(case: CaseFile) -> Shown:
 
 
 class ReaderOdds:
-    """Arithmetic for odds that the reader sets: odds times LR. Nothing of it goes into the report.
+    """Posterior odds for prior odds set by the reader: odds times LR. None of it enters the report.
 
     Shown as the last value of a cell; without a notebook, `sentence` gives the same.
     """
@@ -175,7 +175,7 @@ class ReaderOdds:
 
     def _ipython_display_(self) -> None:
         display(self.slider)
-        # an output with a name of its own and no widget: it stays where the stored notebook has lost its widgets
+        # a plain output without widget: it stays visible in a stored notebook that has lost its widgets
         self._shown = display(self._words(), display_id=True)
 
     def _draw(self) -> None:
@@ -187,7 +187,7 @@ class ReaderOdds:
         return Shown(f"{title}<p>{escape(self.sentence(self.slider.value))}</p>")
 
     def sentence(self, log_odds: float) -> str:
-        """What the LRs of the case make of odds for H1, log10."""
+        """Posterior odds for H1 from prior odds (log10) and the LRs of the case, as a sentence."""
         people = [(person.name, person.lr.llr) for person in self.case.people if person.lr]
         if not people:
             return "There is no LR in this case, so whatever odds you hold for H1, the report gives no reason to change them."
@@ -204,9 +204,9 @@ def odds_text(log_odds: float) -> str:
 
 
 def tamper_test(case: CaseFile, name: str = PAGE) -> Verification:
-    """Flip one bit of one file in a copy of the case, and verify the copy; the case itself is left as it is."""
+    """Flip one bit of one file in a copy of the case, and verify the copy; the case itself is not touched."""
     folder = case.folder
-    assert folder is not None  # an examined case has one
+    assert folder is not None  # an examined case always has one
     with tempfile.TemporaryDirectory(prefix="dfworkbench-") as temporary:
         copy = Path(shutil.copytree(folder, Path(temporary) / folder.name))
         content = bytearray((copy / name).read_bytes())

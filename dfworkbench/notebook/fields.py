@@ -1,4 +1,4 @@
-"""Fields of a settings class: the common source of widgets, command line flags and batch commands."""
+"""Fields of a settings class: the common source of widgets, command-line flags and batch commands."""
 
 import collections.abc
 import json
@@ -13,13 +13,13 @@ from dfworkbench.core.settings import Settings, parse_options, write_options
 
 S = TypeVar("S", bound=Settings)
 
-#: Names of numbers that people think of in powers of ten.
+#: Numeric fields that are naturally set in powers of ten.
 LOGARITHMIC = ("learning_rate", "weight_decay")
 
 
 @dataclass(frozen=True)
 class Field:
-    """One setting, described without pydantic.
+    """One setting, described independently of pydantic.
 
     Attributes:
         name: Dotted where settings are nested (`faces.min_face_px`).
@@ -29,9 +29,9 @@ class Field:
         low: Smallest value, or None.
         high: Largest value, or None.
         default: Value when nothing is given.
-        description: One sentence for people.
+        description: One sentence for users.
         above_low: Whether `low` itself is excluded.
-        media: Whether it is the path of a picture or video, which may also be uploaded (`json_schema_extra={"media": True}`).
+        media: Whether it is the path of a picture or video that may also be uploaded (`json_schema_extra={"media": True}`).
     """
 
     name: str
@@ -55,7 +55,7 @@ class Field:
 
     @property
     def logarithmic(self) -> bool:
-        """Whether its values are spread over powers of ten."""
+        """Whether its values are best shown on a logarithmic scale."""
         return self.kind == "float" and self.name.rpartition(".")[2] in LOGARITHMIC
 
     @property
@@ -65,7 +65,7 @@ class Field:
 
 
 def read_fields(cls: type[Settings], prefix: str = "") -> dict[str, Field]:
-    """All fields of a settings class in their order, nested classes spelled out with dotted names."""
+    """All fields of a settings class in order; nested classes are flattened to dotted names."""
     found: dict[str, Field] = {}
     for name, info in cls.model_fields.items():
         annotation, optional = _without_none(info.annotation)
@@ -91,7 +91,7 @@ def build_settings(cls: type[S], values: collections.abc.Mapping[str, Any]) -> S
     """The inverse of `flat_values`; names that are left out keep their defaults. Options may be text, as typed.
 
     Raises:
-        ParameterError: A value is out of range, a name is unknown (with the closest name), or options are no name=value pairs.
+        ParameterError: A value is out of range, a name is unknown (with the closest name), or options are not name=value pairs.
     """
     nested: dict[str, Any] = {}
     fields = read_fields(cls)
@@ -112,7 +112,7 @@ def default_values(cls: type[Settings]) -> dict[str, Any]:
 
 
 def write_value(value: Any) -> str:
-    """A value as it is typed after `-p NAME` or a flag."""
+    """A value as typed after `-p NAME` or a flag."""
     if value is None:
         return "none"
     if isinstance(value, bool):
@@ -132,7 +132,7 @@ def _write_pair(name: str, value: Any) -> str:
 
 
 def split_pairs(text: str) -> list[str]:
-    """Options as typed, `a=1, b=[2, 3]`, at the commas that are not inside brackets or quotes."""
+    """Split typed options, `a=1, b=[2, 3]`, at the commas outside brackets and quotes."""
     parts, depth, quoted = [""], 0, False
     for letter in text:
         quoted ^= letter == '"'
@@ -180,7 +180,7 @@ def _without_none(annotation: Any) -> tuple[Any, bool]:
     if get_origin(annotation) in (Union, types.UnionType):
         members = [arg for arg in get_args(annotation) if arg is not type(None)]
         optional = len(members) < len(get_args(annotation))
-        # int | float and Path | str: the wider one is what a person may enter
+        # int | float and Path | str: the wider type is what may be entered
         inner = (
             members[-1]
             if len(members) > 1 and str not in members
@@ -191,9 +191,9 @@ def _without_none(annotation: Any) -> tuple[Any, bool]:
 
 
 def _bounds(info: FieldInfo, kind: str) -> tuple[float | None, float | None]:
-    step = 1 if kind == "int" else 0  # "greater than 0" is "at least 1" for whole numbers
+    step = 1 if kind == "int" else 0  # for whole numbers, "greater than 0" is "at least 1"
     low = high = None
-    for rule in info.metadata:  # objects of annotated-types, which pydantic makes from Field(ge=…)
+    for rule in info.metadata:  # annotated-types objects, which pydantic makes from Field(ge=…)
         low = rule.ge if hasattr(rule, "ge") else rule.gt + step if hasattr(rule, "gt") else low
         high = rule.le if hasattr(rule, "le") else rule.lt - step if hasattr(rule, "lt") else high
     return low, high

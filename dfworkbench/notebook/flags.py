@@ -1,4 +1,4 @@
-"""Command line parsing: subcommands, settings classes as flags, and settings from the flags that were given."""
+"""Command-line parsing: subcommands, flags from settings classes, and settings from the given flags."""
 
 import argparse
 import importlib
@@ -23,9 +23,9 @@ PAIRS: dict[str, Any] = {"nargs": 2, "action": "append", "default": [], "metavar
 
 
 class Command(NamedTuple):
-    """A subcommand: its line of help, its function, and its arguments besides the fields of its settings class.
+    """A subcommand: its help line, its function, and its arguments besides the fields of its settings class.
 
-    `arguments` are those of `ArgumentParser.add_argument`; "help" may be a function, called for the chosen command only.
+    `arguments` are passed to `ArgumentParser.add_argument`; "help" may be a function, called for the chosen command only.
     """
 
     line: str
@@ -34,7 +34,7 @@ class Command(NamedTuple):
 
 
 class _PrintableFormatter(logging.Formatter):
-    """A formatter for a terminal: names of files of strangers may hold control characters."""
+    """A formatter for the terminal that neutralises control characters, which file names may contain."""
 
     def format(self, record: logging.LogRecord) -> str:
         return printable(super().format(record))
@@ -48,15 +48,15 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parse_command(words: list[str], pairs: dict[str, str], commands: Mapping[str, Command]) -> argparse.Namespace:
-    """Parse the words of a command line; prints the help where there is no command.
+    """Parse a command line; prints the help if there is no command.
 
     Args:
-        words: Without `-p NAME VALUE`, see `take_pairs`.
-        pairs: These pairs; they become `p`.
+        words: The words, without `-p NAME VALUE`, see `take_pairs`.
+        pairs: The `-p` pairs; they become `p`.
         commands: Name -> command; the names of a group, such as "zoo list" and "zoo get", have two words.
 
     Raises:
-        ParameterError: A command or flag does not exist (names the closest one), or a value is missing.
+        ParameterError: A command or flag does not exist (the message names the closest one), or a value is missing.
     """
     words, commands = _one_command(words, commands)
     parser = _Parser(
@@ -77,7 +77,7 @@ def parse_command(words: list[str], pairs: dict[str, str], commands: Mapping[str
     if words and not words[0].startswith("-"):
         _require_known("command", words[0], list(commands))
     given, unknown = parser.parse_known_args(_joined(words))
-    if getattr(given, "p", None):  # -pNAME, which argparse took apart
+    if getattr(given, "p", None):  # -pNAME, which argparse split
         raise ParameterError(
             f"dfworkbench {given.command}: -p must stand alone; expected -p NAME VALUE, with blanks between."
         )
@@ -96,7 +96,7 @@ def parse_command(words: list[str], pairs: dict[str, str], commands: Mapping[str
 
 
 def _one_command(words: list[str], commands: Mapping[str, Command]) -> tuple[list[str], Mapping[str, Command]]:
-    """The words with a name of two words as one; and the commands, of which only the group is left where it stands alone."""
+    """Join a two-word command name into one word; a group name alone keeps only that group's commands."""
     group = {name: command for name, command in commands.items() if words and name.split()[0] == words[0]}
     if not group or words[0] in group:
         return words, commands
@@ -112,7 +112,7 @@ def _require_known(kind: str, name: str, known: list[str]) -> None:
 
 
 def take_pairs(words: list[str]) -> tuple[list[str], dict[str, str]]:
-    """Words without `-p NAME VALUE`, and these pairs. argparse would take values such as -1e-3 for flags.
+    """Separate words from `-p NAME VALUE` pairs; argparse would take values such as -1e-3 for flags.
 
     Raises:
         ParameterError: A pair is not complete, or a name is given twice.
@@ -140,7 +140,7 @@ def take_pairs(words: list[str]) -> tuple[list[str], dict[str, str]]:
 
 
 def _joined(words: list[str]) -> list[str]:
-    """`--flag -1e-3` as `--flag=-1e-3`: argparse takes numbers such as this one for flags."""
+    """Turn `--flag -1e-3` into `--flag=-1e-3`: argparse takes such numbers for flags."""
     out: list[str] = []
     for word in words:
         if _NEGATIVE.match(word) and out and out[-1].startswith("--") and "=" not in out[-1]:
@@ -151,13 +151,13 @@ def _joined(words: list[str]) -> list[str]:
 
 
 def settings_class(command: str) -> type[Settings]:
-    """The settings class whose fields are the flags of a command."""
+    """The settings class that defines the flags of a command."""
     module, _, name = SUBCOMMANDS[command].partition(":")
     return getattr(importlib.import_module(module), name)
 
 
 def _add_flags(parser: argparse.ArgumentParser, command: str) -> None:
-    """Add a flag for each field of the command's settings class; former names work too, but are not shown."""
+    """Add a flag for each field of the command's settings class; former names still work, but are hidden."""
     cls = settings_class(command)
     fields = read_fields(cls)
     for name, field in fields.items():
@@ -171,10 +171,10 @@ def _add_flag(parser: argparse.ArgumentParser, name: str, field: Field, flag: st
     options: dict[str, Any] = {"dest": _DEST + name, "default": argparse.SUPPRESS, "help": shown}
     if field.kind == "bool" and not field.optional:
         parser.add_argument(flag, action=argparse.BooleanOptionalAction, **options)
-    elif field.kind in ("list", "options"):  # also given several times
+    elif field.kind in ("list", "options"):  # may also be repeated
         metavar = "LIST" if field.kind == "list" else "NAME=VALUE"
         parser.add_argument(flag, metavar=metavar, action="append", **options)
-    else:  # values are checked by the settings class, whose messages name the setting
+    else:  # values are validated by the settings class, whose messages name the setting
         parser.add_argument(flag, metavar=field.kind.upper(), **options)
 
 
@@ -194,7 +194,7 @@ def _given_values(command: str, given: argparse.Namespace) -> dict[str, Any]:
 
 
 def given_settings(command: str, given: argparse.Namespace, base: Mapping[str, Any] | None = None) -> Any:
-    """The command's settings from its flags; all others are taken from `base`, or keep their defaults."""
+    """The command's settings from its flags; everything else comes from `base` or keeps its default."""
     return build_settings(settings_class(command), {**(base or {}), **_given_values(command, given)})
 
 

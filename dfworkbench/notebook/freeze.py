@@ -1,7 +1,7 @@
-"""Executed notebooks that anyone can read: widgets are replaced by what they last showed.
+"""Static copies of executed notebooks: widgets are replaced by what they last showed.
 
-A widget in a stored notebook needs a running kernel or scripts from the network. The record of a run must open anywhere, so
-progress bars become one line of text and panels become their table.
+A stored widget needs a running kernel or scripts from the network. The record of a run must open anywhere, so progress bars become
+one line of text and panels become tables.
 """
 
 import copy
@@ -28,7 +28,7 @@ def freeze_widgets(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def _freeze(output: dict[str, Any], models: dict[str, Any]) -> bool:
-    """Freeze one output in place; False if there is nothing of it to keep."""
+    """Freeze one output in place; False if nothing of it should be kept."""
     data = output.get("data", {})
     view = data.pop(VIEW, None)
     if view is None or "text/html" in data:
@@ -40,23 +40,23 @@ def _freeze(output: dict[str, Any], models: dict[str, Any]) -> bool:
 
 
 def to_html(notebook: nbformat.NotebookNode, title: str) -> str:
-    """One self-contained page of an executed notebook."""
+    """A self-contained HTML page of an executed notebook."""
     from nbconvert import HTMLExporter
     from traitlets.config import Config
 
     exporter = HTMLExporter(config=Config({"HTMLExporter": {"embed_images": True, "theme": "light"}}))
     # nothing on the page may be fetched from elsewhere: it is read on machines without a network
     exporter.require_js_url = exporter.jquery_url = ""
-    exporter.log = logging.getLogger(__name__)  # it asks for alternative texts of figures, which a notebook cannot give
+    exporter.log = logging.getLogger(__name__)  # it asks for alt texts of figures, which a notebook cannot give
     exporter.log.setLevel(logging.ERROR)
     page, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})
     return page
 
 
 def _is_closed_bar(models: dict[str, Any], model_id: str) -> bool:
-    """Whether this is a progress bar that was taken away when it was done (tqdm's leave=False).
+    """Whether this is a progress bar that was removed when done (tqdm's leave=False).
 
-    Nothing stored says so directly; but bars that stay are coloured at their end, and those that go are not.
+    This is not stored, but finished bars that stay are coloured and removed ones are not.
     """
     children = [
         child.removeprefix("IPY_MODEL_") for child in models.get(model_id, {}).get("state", {}).get("children", [])
@@ -66,13 +66,13 @@ def _is_closed_bar(models: dict[str, Any], model_id: str) -> bool:
 
 
 def _text(models: dict[str, Any], model_id: str) -> str:
-    """What a widget shows, as words: descriptions and texts of it and its children."""
+    """Text content of a widget: its descriptions and values, and those of its children."""
     state = models.get(model_id, {}).get("state", {})
     children = [child.removeprefix("IPY_MODEL_") for child in state.get("children", [])]
     if children:
         return " ".join(filter(None, (_text(models, child) for child in children)))
     labels, index = state.get("_options_labels"), state.get("index")
-    if labels and isinstance(index, int):  # a menu: what is chosen in it
+    if labels and isinstance(index, int):  # a menu: the selected entry
         return f"{state.get('description', '')}: {labels[index]}".removeprefix(": ")
     kind, value, title = state.get("_model_name", ""), state.get("value", ""), state.get("description", "")
     if "Slider" in kind:

@@ -1,4 +1,4 @@
-"""Notebook 03_inference: its settings, the desk that scores a dropped file, held-out figures, and annotated copies of the files."""
+"""Notebook 03_inference: settings, the desk that scores a dropped file, held-out metrics, and annotated copies of files."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -41,7 +41,7 @@ _MEANING = (
 
 
 class InferenceSettings(ScoreSettings):
-    """`ScoreSettings`, and what to score with them."""
+    """`ScoreSettings`, and the files to score."""
 
     checkpoint: str = Field(
         "",
@@ -62,11 +62,11 @@ class InferenceSettings(ScoreSettings):
     annotate: bool = Field(False, description="Also write videos with boxes and scores drawn in.")
 
     def scoring(self) -> ScoreSettings:
-        """The part that scoring takes."""
+        """The subset used for scoring."""
         return ScoreSettings(**{name: getattr(self, name) for name in ScoreSettings.model_fields})
 
     def runs(self) -> list[str]:
-        """The run of the checkpoint (by default the newest), then those of `compare`; see `published.run_of`.
+        """The run of the checkpoint (by default the newest), then those in `compare`; see `published.run_of`.
 
         Raises:
             DataNotFoundError: There is no run; or the file of a published detector is not on this machine.
@@ -75,7 +75,7 @@ class InferenceSettings(ScoreSettings):
         return list(dict.fromkeys([first, *map(run_of, self.compare)]))
 
     def files(self) -> Path | list[Path]:
-        """What to score: `path`, or one test video of each kind from the data set."""
+        """Files to score: `path`, or one test video of each kind from the data set."""
         space = find_workspace()
         if self.path:
             return space.root / Path(self.path).expanduser()
@@ -85,7 +85,7 @@ class InferenceSettings(ScoreSettings):
 
 
 def scoring_desk(panel: SettingsPanel[InferenceSettings]) -> Any:
-    """A field for a file that is scored as the panel says, by its checkpoint and by those of `compare`."""
+    """Field for a file that is scored by the panel's checkpoint and by the detectors in `compare`."""
 
     def work(path: Path, tell: Callable[[str], None]) -> str:
         settings, results = panel.settings, []
@@ -99,7 +99,7 @@ def scoring_desk(panel: SettingsPanel[InferenceSettings]) -> Any:
 
 
 def _results_html(results: Sequence[Scored]) -> str:
-    """Cards of one file by one or several detectors, what a score means, and a figure."""
+    """One file scored by one or several detectors: result cards, an explanation of the score, and a figure."""
     parts = [result._repr_html_() for result in results]
     if len(results) > 1:
         parts.append(side_by_side(results)._repr_html_())
@@ -110,10 +110,10 @@ def _results_html(results: Sequence[Scored]) -> str:
 
 
 class HeldOut:
-    """Figures of a detector on the test split of a data set; where there can be none, a sentence that says why.
+    """Metrics of a detector on the test split of a data set, or a sentence on why there are none.
 
-    That is so where no such data set is extracted, or it was not extracted as this detector needs it: whole pictures for one
-    that looks at them, exact face boxes for DeepfakeForensics-v1.
+    There are none if the data set is not extracted, or not in the form this detector needs: whole pictures for detectors of whole
+    pictures, exact face boxes for DeepfakeForensics-v1.
 
     Args:
         loaded: The detector, as `load_detector` returns it.
@@ -142,30 +142,30 @@ class HeldOut:
         return f"No held-out figures: {self._why}" if self.metrics is None else auc_sentence(self.metrics)
 
     def table(self) -> ReadableTable | None:
-        """All metrics on all levels; nothing without figures."""
+        """All metrics at all levels; empty if there are none."""
         return None if self.metrics is None else metric_table(self.metrics)
 
     def figures(self) -> list[Figure]:
-        """The ROC curve, and the scores of each kind of forgery; none without figures."""
+        """The ROC curve, and the scores of each forgery kind; empty if there are none."""
         if self.scores is None:
             return []
         return [plot(self.scores, Judging(rule=self.rule)) for plot in (plot_roc, plot_scores)]
 
 
 def _target(file: FileScore) -> Path:
-    """Where its annotated copy goes; equally named files of different folders keep apart."""
+    """Path of its annotated copy; files of the same name from different folders are kept apart."""
     home = find_workspace().root / "report" / "annotated"
     return require_below(home / file.video_id, home, "writing annotated files").parent / annotated_name(file)
 
 
 def write_annotated(scored: Scored) -> list[Path]:
-    """Write every scored file again with boxes, numbers and timelines drawn in, below report/annotated/."""
+    """Write annotated copies of all scored files, with boxes, numbers and timelines, below report/annotated/."""
     written = []
     shared = Counter(_target(file) for file in scored if file.ok)
     for file in scored:
         if file.ok:
             target = _target(file)
-            if shared[target] > 1:  # such as x.mp4 and x.mov of one folder
+            if shared[target] > 1:  # such as x.mp4 and x.mov in one folder
                 target = target.with_name(f"{file.path.name}_annotated{target.suffix}")
             with explain_write(target, "an annotated video"):
                 target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""`dfworkbench lab`: a workspace with the notebooks, and JupyterLab on the first of them."""
+"""`dfworkbench lab`: set up a workspace with the notebooks, and open JupyterLab on the first one."""
 
 import contextlib
 import json
@@ -13,8 +13,8 @@ from dfworkbench.notebook.runner import kernel_surroundings, set_variables
 from dfworkbench.notebook.shipped import copy_notebooks
 
 FIRST = "00_start_here.ipynb"
-#: Defaults of JupyterLab, which a person's own settings change: nothing is fetched from elsewhere, and no question about news
-#: lies over the first page; widgets are saved with the notebook, so that it shows them without its kernel.
+#: JupyterLab defaults, which the user's own settings override: nothing is fetched from elsewhere, and no question about news
+#: covers the first page; widgets are saved with the notebook, so that they are shown without a kernel.
 _LAB_SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {
         "fetchNews": "false",
@@ -25,11 +25,11 @@ _LAB_SETTINGS = {
 
 
 def make_lab(folder: Path | None, say: Callable[[str], None]) -> Workspace:
-    """Make the folders of a workspace, and copy the notebooks into it. What a person edited there stays.
+    """Create the folders of a workspace, and copy the notebooks into it. Edited notebooks are kept.
 
     Args:
         folder: The workspace; found by `find_workspace` by default.
-        say: Called with each line of what was done.
+        say: Called with each line of progress.
 
     Raises:
         OutputError: The folder cannot be written to.
@@ -43,15 +43,15 @@ def make_lab(folder: Path | None, say: Callable[[str], None]) -> Workspace:
 def open_lab(
     folder: Path | None, say: Callable[[str], None], *, browser: bool = True, port: int | None = None, ip: str = ""
 ) -> None:
-    """Make a workspace (see `make_lab`), and serve JupyterLab on it until it is stopped.
+    """Create a workspace (see `make_lab`), and serve JupyterLab on it until stopped.
 
-    Kernels run this Python and find this workspace, whatever else is installed.
+    Kernels use this Python and this workspace, whatever else is installed.
 
     Args:
         folder: The workspace; found by `find_workspace` by default.
-        say: Called with each line of what was done.
-        browser: Whether to open a browser; the address is printed in any case.
-        port: JupyterLab takes its own default, 8888, where none is given, and the next free one where that is taken.
+        say: Called with each line of progress.
+        browser: Whether to open a browser; the address is always printed.
+        port: JupyterLab's port; its default is 8888, or the next free port if that is taken.
         ip: The address to listen on; only this machine by default. A container needs 0.0.0.0.
 
     Raises:
@@ -94,5 +94,5 @@ def _server_words(space: Workspace, browser: bool, port: int | None, ip: str) ->
     words += [] if browser else ["--no-browser"]
     words += [] if port is None else [f"--ServerApp.port={port}"]
     words += [f"--ServerApp.ip={ip}"] if ip else []
-    # as root, in a container, JupyterLab refuses to start without this word
+    # as root, in a container, JupyterLab refuses to start without this flag
     return words + (["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else [])

@@ -1,4 +1,4 @@
-"""What changes while something runs: LiveCurves, redrawn after an epoch, and LiveProgress, the bar of a job in a thread."""
+"""LiveCurves, redrawn after each epoch, and LiveProgress, a progress bar for a job in a thread."""
 
 import io
 import time
@@ -14,21 +14,21 @@ from tqdm import tqdm
 from dfworkbench.core.html import picture, wrap
 from dfworkbench.show.tables import table_html
 
-#: Share of the time of a training that may go to drawing: a picture takes a third of a second, and epochs may be as short.
+#: Largest share of training time spent on drawing: a figure takes a third of a second, and epochs may be just as short.
 DRAWING_SHARE = 0.1
 
 
 class LiveCurves:
-    """Loss and validation curves with a table of epochs, in one place that is updated.
+    """Loss and validation curves with a table of epochs, updated in place.
 
         live = LiveCurves()
         for epoch in train(settings):
             live.update(epoch)
 
-    The first epoch and the last are always drawn; those between, as long as drawing takes no more than a tenth of the time.
+    The first and last epochs are always drawn; those between only while drawing takes at most a tenth of the time.
 
     Args:
-        draw: Turns the history (one row per epoch) into a figure; `dfworkbench.show.plots` has the default.
+        draw: Turns the history (one row per epoch) into a figure; the default is in `dfworkbench.show.plots`.
         show: Called once with the first picture and returns a handle with `.update`; `IPython.display.display` by default.
     """
 
@@ -48,7 +48,7 @@ class LiveCurves:
 
     def update(self, epoch: Any) -> None:
         """Add an `Epoch`, and redraw if it is time."""
-        # a resumed run may show an epoch again: the later one counts
+        # a resumed run may yield an epoch again: the later one counts
         self._rows = [row for row in self._rows if row["epoch"] != epoch.number] + [epoch_row(epoch)]
         start = time.monotonic()
         if self._handle is not None and epoch.number < epoch.epochs and start < self._rest_until:
@@ -81,7 +81,7 @@ def epoch_row(epoch: Any) -> dict[str, Any]:
 def _table(history: pd.DataFrame, last: int = 8) -> str:
     hidden = {"epoch", "best"}
     for name in history:
-        # where a loss has one part, the part says the same as the loss
+        # where a loss has a single part, the part equals the loss
         if str(name).startswith("train_") and name != "train_loss" and history[name].equals(history["train_loss"]):
             hidden.add(name)
     table = history.set_index("epoch")[[name for name in history if name not in hidden]].tail(last)
@@ -113,13 +113,13 @@ def _default_draw() -> Callable[[pd.DataFrame], Any]:
 
 
 class StoppedError(Exception):
-    """The person pressed Stop. No error of the job: what it has done so far is kept."""
+    """Raised when the user presses Stop. Not a failure of the job: what it has done so far is kept."""
 
 
 class LiveProgress:
-    """A progress bar with the time that is left, for a job that runs in a thread and may be stopped.
+    """A progress bar with the remaining time, for a job that runs in a thread and can be stopped.
 
-    `bar` takes the place of the class `tqdm` in the job: whatever the job reports there is shown in `box`.
+    Pass `bar` to the job in place of the class `tqdm`: what the job reports is shown in `box`.
     """
 
     def __init__(self) -> None:
@@ -130,25 +130,25 @@ class LiveProgress:
         self.clear()
 
     def clear(self) -> None:
-        """Hide the bar until something is reported, and take back a stop."""
+        """Hide the bar until something is reported, and reset Stop."""
         self.stopped = False
         self.box.layout.display = "none"
 
     def stop(self) -> None:
-        """Let the job end with `StoppedError` at its next report."""
+        """Make the job end with `StoppedError` at its next report."""
         self.stopped = True
 
     def bar(self, *args: Any, **kwargs: Any) -> tqdm:
-        """A `tqdm` bar that is shown here."""
+        """A `tqdm` bar shown in this widget."""
         return _WidgetBar(self, *args, **kwargs)
 
     def show(self, done: float, total: float | None, words: str) -> None:
-        """Move the bar.
+        """Update the bar.
 
         Args:
             done: How much is done.
-            total: How much there is to do; None if nobody knows.
-            words: What stands beside the bar.
+            total: How much there is to do; None if unknown.
+            words: Text beside the bar.
         """
         self.box.layout.display = ""
         self._bar.value = done / total if total else 0
@@ -156,7 +156,7 @@ class LiveProgress:
 
 
 class _WidgetBar(tqdm):
-    """tqdm keeps the time and limits how often it is drawn; drawing is ours."""
+    """tqdm measures time and limits the redraw rate; we do the drawing."""
 
     def __init__(self, live: LiveProgress, *args: Any, **kwargs: Any) -> None:
         self._live = live

@@ -1,4 +1,4 @@
-"""`dfworkbench lab | app | run | grade`: notebooks, pages of them and labs, on the command line."""
+"""`dfworkbench lab | app | run | grade`: commands for notebooks, their web pages, and labs."""
 
 import argparse
 from pathlib import Path

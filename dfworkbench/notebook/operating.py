@@ -1,4 +1,4 @@
-"""Operating point explorer of notebook 04: sliders for error rates, and the verdicts that follow."""
+"""Operating point explorer of notebook 04: sliders for error rates, and the resulting verdicts."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from dfworkbench.evaluation.scoring.aggregate import DEFAULT_RULE, Rule
 from dfworkbench.show.plots.calibration import plot_operating_point
 from dfworkbench.show.tables import ReadableTable, table_html
 
-_MOST = 0.5  # beyond it a verdict says nothing
+_MOST = 0.5  # beyond this rate, a verdict says nothing
 _HINT = (
     "The share of reals that may be called fake, and of fakes that may be called real. The verdicts below follow; no file is "
     "scored again."
@@ -24,26 +24,26 @@ _HINT = (
 
 
 class Tables(NamedTuple):
-    """Score tables of one detector, both calibrated or neither."""
+    """Score tables of one detector; both calibrated or neither."""
 
     val: pd.DataFrame
     test: pd.DataFrame
 
 
 class OperatingPointExplorer:
-    """Sliders for the two error rates that are asked for, over the verdicts that follow on other files.
+    """Sliders for the two required error rates, over the resulting verdicts on other files.
 
     Shown as the last value of a cell; without a notebook, `point`, `figure` and `table` give the same.
 
     Args:
-        tables: Detector -> its tables; thresholds are set on `val`, verdicts are of `test`.
+        tables: Detector -> its tables; thresholds are set on `val`, verdicts are given on `test`.
         false_alarm_rate: Initial position of its slider, 0..1.
         miss_rate: Initial position of its slider, 0..1.
-        level: Whether frames, tracks or videos get verdicts.
+        level: Whether frames, tracks or videos are judged.
         rule: How the faces of a file become one number.
 
     Raises:
-        InputError: There is no detector, or a table from which no threshold can be had.
+        InputError: There is no detector, or a table from which no threshold can be derived.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class OperatingPointExplorer:
 
     @property
     def point(self) -> OperatingPoint:
-        """The thresholds at the chosen rates."""
+        """Thresholds at the chosen rates."""
         val = self.tables[self.detector.value].val
         return operating_point(val, self.false_alarms.value, self.misses.value, self.level, rule=self.rule)
 
@@ -80,7 +80,7 @@ class OperatingPointExplorer:
         return plot_operating_point(self.tables[name].test, self.point, title=f"{name}: verdicts on {self.level} level")
 
     def table(self) -> ReadableTable:
-        """How many test files of each kind got which verdict, and the share of wrong ones with its exact 95 % interval."""
+        """How many test files of each kind got each verdict, and the share of wrong ones with its exact 95 % interval."""
         rates = verdict_rates(verdicts(self.tables[self.detector.value].test, self.point)).set_index("kind")
         wrong = [Interval(r.wrong_rate, r.low, r.high).text(1, percent=True) for r in rates.itertuples()]
         words = {"n": "files", "real": "called real", "fake": "called fake", "no_score": "without score"}
@@ -88,7 +88,7 @@ class OperatingPointExplorer:
         return ReadableTable(shown.assign(wrong=wrong).rename_axis("they are"))
 
     def _page(self) -> HTML:
-        words = "; ".join(self.point.sentences())  # they stand in the picture, where no screen reader sees them
+        words = "; ".join(self.point.sentences())  # they are drawn in the figure, where no screen reader sees them
         return HTML(wrap(picture(self.figure(), f"verdicts: {words}") + table_html(self.table())))
 
     def _draw(self, _: Any = None) -> None:
@@ -99,7 +99,7 @@ class OperatingPointExplorer:
         rows = [self.detector] if len(self.tables) > 1 else []
         controls = w.HBox([*rows, self.false_alarms, self.misses], layout=w.Layout(flex_flow="row wrap"))
         display(w.VBox([w.HTML(f"<span>{_HINT}</span>"), controls]))
-        # an output with a name of its own and no widget: it stays where the stored notebook has lost its widgets
+        # a plain output without widget: it stays visible in a stored notebook that has lost its widgets
         self._shown = display(self._page(), display_id=True)
 
 

@@ -1,6 +1,6 @@
-"""SettingsPanel: settings as widgets. A click, a notebook parameter and a command line flag are the same thing.
+"""SettingsPanel: settings as widgets, equivalent to notebook parameters and command-line flags.
 
-A panel never runs anything and nothing waits for it: `panel.settings` holds the current values. Without a browser (papermill, an
+A panel never runs anything, and nothing waits for it: `panel.settings` holds the current values. Without a browser (papermill, an
 exported page) it is shown as a plain table.
 """
 
@@ -25,19 +25,19 @@ S = TypeVar("S", bound=Settings)
 
 
 class SettingsPanel(Generic[S]):
-    """Widgets for every field of some settings.
+    """Widgets for every field of a settings object.
 
-    Settings that the notebook has a parameter for stand at the top, all others under "More settings". Where the settings have
-    presets, choosing one changes the widgets that it governs and that still show what the former preset says.
+    Settings that are also notebook parameters come first, all others are under "More settings". If the settings have presets,
+    choosing one updates the widgets it governs, except those changed by hand.
 
     Args:
         settings: Initial values, usually built from the notebook's parameters.
-        notebook: Name of the notebook the panel stands in, for the batch command.
+        notebook: Name of the notebook that shows the panel, for the batch command.
         title: Heading; the class name in words by default.
-        choices: Field name -> `Choice`, added to `pickers.CHOICES`; None makes a plain text box.
-        hide: Fields that are not shown and keep their value.
-        visitors: Fields that visitors of `dfworkbench app` may set. There all others keep their value and have no widget: what a
-            widget takes, a visitor could send, also a path of the server.
+        choices: Field name -> `Choice`, added to `pickers.CHOICES`; None for a plain text box.
+        hide: Fields that are hidden and keep their value.
+        visitors: Fields that visitors of `dfworkbench app` may set. In the app, all others keep their value and have no widget: a
+            visitor could send any value that a widget takes, including a server path.
 
     Raises:
         UnknownNameError: `settings` names a detector, method or layout that does not exist.
@@ -78,11 +78,11 @@ class SettingsPanel(Generic[S]):
 
     @property
     def settings(self) -> S:
-        """The settings as they stand, validated.
+        """The current settings, validated.
 
         Raises:
             ParameterError: A widget holds a value that the settings refuse; the panel shows the same message.
-            UnknownNameError: The name that was typed is of no detector.
+            UnknownNameError: The typed name is not that of a detector.
         """
         if isinstance(self._result, WorkbenchError):
             raise self._result
@@ -90,7 +90,7 @@ class SettingsPanel(Generic[S]):
 
     @property
     def command(self) -> str:
-        """The batch command that does the same; empty while a value is refused."""
+        """The equivalent batch command; empty while a value is refused."""
         return "" if isinstance(self._result, WorkbenchError) else batch_command(self._result, self._notebook)
 
     @property
@@ -104,7 +104,7 @@ class SettingsPanel(Generic[S]):
         return self._controls[name].widget
 
     def _follow_preset(self, change: Any) -> None:
-        """Show the values of the new preset where those of the former one are shown; what was set by hand stays."""
+        """Show the new preset's values where the former preset's are shown; values set by hand are kept."""
         wanted = self._class.preset_values(change["new"])
         for name, former in self._class.preset_values(change["old"]).items():
             control = self._controls.get(name)
@@ -141,7 +141,7 @@ class SettingsPanel(Generic[S]):
         return box.add_class("dfw-card")
 
     def _order(self) -> tuple[list[str], list[str]]:
-        """Names of the notebook's parameters in its order, and all others."""
+        """The notebook's parameters in its order, and all other fields."""
         parameters = notebook_defaults(self._notebook)
         if parameters is None:
             return list(self._controls), []
@@ -150,7 +150,7 @@ class SettingsPanel(Generic[S]):
         return first, [name for name in self._controls if name not in first]
 
     def _groups(self, names: list[str]) -> list[Any]:
-        """Two columns of settings; nested settings under a heading of their own."""
+        """Two columns of settings; nested settings get their own heading."""
         parts: list[Any] = []
         for group in dict.fromkeys(name.rpartition(".")[0] for name in names):
             cells = [self._cell(name) for name in names if name.rpartition(".")[0] == group]

@@ -1,4 +1,4 @@
-"""Notes below the widgets of a SettingsPanel: its preset, whether its values are valid, the batch command."""
+"""Notes below the widgets of a SettingsPanel: preset, validity of the values, batch command."""
 
 import html
 
@@ -13,7 +13,7 @@ _COPY = (
 
 
 def preset_words(settings: Settings | WorkbenchError) -> str:
-    """Which preset the values are of, and which of them are not; empty without presets, and while a value is refused."""
+    """Which preset the values belong to, and which differ from it; empty without presets, and while a value is refused."""
     if isinstance(settings, WorkbenchError) or not settings.presets:
         return ""
     preset, values = flat_values(settings)["preset"], settings.by_hand()
@@ -31,14 +31,14 @@ def preset_html(settings: Settings | WorkbenchError) -> str:
 
 
 def message_html(message: str) -> str:
-    """That the values are valid, or what is wrong with them."""
+    """States that the values are valid, or what is wrong with them."""
     if message:
         return f'<div class="dfw"><span class="dfw-bad">✗ {html.escape(message)}</span></div>'
     return '<div class="dfw"><span class="dfw-good">✓ these settings are valid</span></div>'
 
 
 def command_html(command: str) -> str:
-    """The batch command with a button that copies it; nothing for ""."""
+    """The batch command with a copy button; empty for ""."""
     if not command:
         return ""
     hint = '<span class="dfw-hint">The same from a terminal:</span>'

@@ -1,4 +1,4 @@
-"""The typed `parameters` cell of a notebook: reading it, and checking values against it before anything runs."""
+"""The typed `parameters` cell of a notebook: parse it, and check values against it before anything runs."""
 
 import ast
 import glob
@@ -21,7 +21,7 @@ from dfworkbench.notebook.shipped import LABS, known_notebooks
 
 _log = logging.getLogger(__name__)
 
-#: Former name of a parameter -> its name; the former one still works.
+#: Former name of a parameter -> its name; former names still work.
 RENAMED = {
     "kinds": "forgeries",
     "leaky": "allow_leaks",
@@ -37,8 +37,8 @@ _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0"
 class Parameter:
     """One line of a parameters cell: `epochs: int = 3  # passes over the training split`.
 
-    A path is text with the annotation `"Path"`, or `list["Path"]`; what may be a name or a path is `"str | Path"`. What
-    `"int | None"` annotates may also be None, typed as `none`: the preset, or the code, then decides.
+    A path is text annotated as `"Path"` or `list["Path"]`; a name or a path is annotated as `"str | Path"`. A value annotated as
+    `"int | None"` may also be None, typed as `none`: the preset or the code then decides.
     """
 
     name: str
@@ -52,9 +52,9 @@ class Parameter:
 
 
 def find_notebook(name: str | Path, workspace: Workspace | None = None) -> Path:
-    """The notebook file that a name means: a path, or a name such as "02_train" or "labs/lab_1_spot_the_forgery".
+    """Find the notebook file for a path, or for a name such as "02_train" or "labs/lab_1_spot_the_forgery".
 
-    What the names mean says `shipped.known_notebooks`; that of a lab may be given without its folder.
+    Names are resolved by `shipped.known_notebooks`; that of a lab may be given without its folder.
 
     Raises:
         DataNotFoundError: With the closest name.
@@ -73,15 +73,15 @@ def find_notebook(name: str | Path, workspace: Workspace | None = None) -> Path:
 
 
 def read_notebook(path: Path) -> nbformat.NotebookNode:
-    """The notebook at `path`, or `ParameterError` where it is not one."""
+    """Read the notebook at `path`; raises `ParameterError` if it is not one."""
     try:
         return nbformat.read(path, as_version=4)
-    except Exception as error:  # nbformat raises many kinds for a damaged file
+    except Exception as error:  # nbformat raises many exception types for a damaged file
         raise ParameterError(f"{path} is not a readable notebook ({str(error)[:200]}).") from None
 
 
 def read_parameters(notebook: nbformat.NotebookNode, name: str = "this notebook") -> dict[str, Parameter]:
-    """The parameters of a notebook in their order; empty where no cell is tagged "parameters".
+    """The parameters of a notebook in order; empty if no cell is tagged "parameters".
 
     Raises:
         ParameterError: A line is not `name: type = literal` with one of the types str, int, float, bool, list, "Path".
@@ -126,7 +126,7 @@ def _read_line(statement: ast.stmt, source: str, comments: Mapping[int, str], na
 
 
 def _annotation(node: ast.expr) -> tuple[str, set[str]]:
-    """The type that a value has, and all words of its annotation. Text stands for the annotation that it spells."""
+    """The type of a value, and all parts of its annotation. A string stands for the annotation that it spells."""
     text = ast.unparse(node).replace("'", "").replace('"', "")
     words = set(re.findall(r"\w+", text))
     if "Path" in words and words <= {"Path", "str", "None"}:
@@ -135,13 +135,13 @@ def _annotation(node: ast.expr) -> tuple[str, set[str]]:
 
 
 def _comments(source: str) -> dict[int, str]:
-    """Line number -> comment; a # inside of text is none."""
+    """Line number -> comment; a # inside a string is not a comment."""
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     return {token.start[0]: token.string.lstrip("#").strip() for token in tokens if token.type == tokenize.COMMENT}
 
 
 def check_parameters(values: Mapping[str, Any], known: Mapping[str, Parameter], notebook: str) -> dict[str, Any]:
-    """`values` with the types of the parameters cell. Text, as it comes from a command line, is converted.
+    """Convert `values` to the types of the parameters cell; text comes from a command line.
 
     Raises:
         ParameterError: An unknown name, with the closest one; or a value of the wrong type.
@@ -159,16 +159,16 @@ def check_parameters(values: Mapping[str, Any], known: Mapping[str, Parameter], 
 
 
 def place_paths(values: Mapping[str, Any], known: Mapping[str, Parameter], typed: Path, root: Path) -> dict[str, Any]:
-    """Checked values whose relative paths are made absolute: they count from the folder where they were typed.
+    """Make relative paths among checked values absolute; they are relative to the folder where they were typed.
 
-    The kernel runs in the workspace, so a relative path would mean another file there. What exists in the workspace only is
-    taken from there, with a warning. Names stay names: a value that may be a name is a path only with a folder in it, or where
-    it has a suffix and is a file in the folder.
+    The kernel runs in the workspace, where a relative path would mean another file. A file that exists only in the workspace is
+    taken from there, with a warning. Names stay names: a value that may be a name counts as a path only if it contains a folder, or
+    if it has a suffix and is a file in the folder.
 
     Args:
-        values: Checked by `check_parameters`.
+        values: Values checked by `check_parameters`.
         known: The notebook's parameters.
-        typed: The folder in which the values were typed.
+        typed: Folder in which the values were typed.
         root: Folder of the workspace.
     """
     return {name: _placed(value, known[name], typed, root) for name, value in values.items()}
@@ -186,7 +186,7 @@ def _placed(value: Any, parameter: Parameter, typed: Path, root: Path) -> Any:
     if not given.is_absolute() and not _is_there(typed, given) and _is_there(root, given):
         _log.warning("%s %r is not in %s; taken from the workspace %s", parameter.name, value, typed, root)
         return str(root / given)
-    return str(typed / given)  # an absolute one stays
+    return str(typed / given)  # an absolute path stays as it is
 
 
 def _is_there(folder: Path, path: Path) -> bool:

@@ -17,11 +17,11 @@ class Choice:
     """The names that a text setting may take.
 
     Attributes:
-        kind: What is named, for messages.
+        kind: What the names refer to, for messages.
         names: Called when the panel is built, so that it shows what exists now.
-        closed: Whether a name outside the list is an error. Data sets and runs come and go, so they are open.
-        prefix: What names outside a closed list may begin with; they are typed, and looked up by `check`.
-        labels: What a dropdown shows for these names.
+        closed: Whether a name outside the list is an error. Lists of data sets and runs change, so they are open.
+        prefix: Prefix of names allowed outside a closed list; they are typed, and looked up by `check`.
+        labels: Dropdown labels for these names.
     """
 
     kind: str
@@ -31,7 +31,7 @@ class Choice:
     labels: Callable[[Sequence[str]], Sequence[str]] = list
 
     def options(self, current: str) -> list[str]:
-        """Names for a dropdown, the current one included.
+        """Names for a dropdown, including the current one.
 
         Raises:
             UnknownNameError: The list is closed and does not hold `current`.
@@ -43,14 +43,14 @@ class Choice:
         return [current, *names]
 
     def check(self, name: str) -> None:
-        """Raise `UnknownNameError` where the list is closed, does not hold `name`, and no network of timm is called so."""
+        """Raise `UnknownNameError` if the list is closed, lacks `name`, and timm has no network of this name."""
         if self.prefix and name.startswith(self.prefix):
             load_builder(name)
         elif self.closed:
             require_name(self.kind, name, self.names())
 
 
-#: Beginnings of the names of detectors that a method of their own trains.
+#: Prefixes of detectors that have their own training method.
 _OWN_METHOD = ("caddm_", "fst_matching", "mi_net_", "resynthesis_")
 
 
@@ -62,17 +62,17 @@ def detectors() -> list[str]:
 
 
 def detectors_and_timm() -> list[str]:
-    """Names of all detectors, and of some networks of timm."""
+    """Names of all detectors, and of selected timm networks."""
     return [*detectors(), *SUGGESTED]
 
 
 def plain_detectors() -> list[str]:
-    """Names of all detectors that no method of their own trains, and of some networks of timm."""
+    """Names of all detectors without their own training method, and of selected timm networks."""
     return [name for name in detectors_and_timm() if not name.startswith(_OWN_METHOD)]
 
 
 def encoders() -> list[str]:
-    """Names of all encoders of identity."""
+    """Names of all identity encoders."""
     return sorted(ENCODERS)
 
 
@@ -91,13 +91,13 @@ def layouts() -> list[str]:
 
 
 def datasets(workspace: Workspace | None = None) -> list[str]:
-    """Data sets that have been extracted: folders of labels/ with a video table."""
+    """Extracted data sets: folders in labels/ with a video table."""
     from dfworkbench.datasets.dataset import DataSet
 
     return DataSet.names(workspace)
 
 
-#: Field name -> what it may be. A field of another name with plain text stays a text box.
+#: Field name -> its choices. Other plain-text fields get a text box.
 CHOICES: dict[str, Choice] = {
     "caddm": Choice("CADDM detector", lambda: [name for name in detectors() if name.startswith("caddm_")]),
     "checkpoint": Choice("checkpoint", checkpoints, closed=False, labels=checkpoint_labels),
@@ -114,7 +114,7 @@ CHOICES: dict[str, Choice] = {
 
 
 def save_upload(name: str, content: bytes, workspace: Workspace | None = None) -> Path:
-    """Keep a file that was uploaded in the browser, in data/uploads/ of the workspace."""
+    """Save a file uploaded in the browser to data/uploads/ of the workspace."""
     # a browser may send a path; only its last part is a name
     path = (workspace or find_workspace()).data / "uploads" / PureWindowsPath(name).name
     with atomic_path(path, "an uploaded file") as temporary:
@@ -123,7 +123,7 @@ def save_upload(name: str, content: bytes, workspace: Workspace | None = None) -
 
 
 def describe_path(text: str, workspace: Workspace | None = None) -> tuple[bool, str]:
-    """Whether a typed path exists, and what lies there in a few words. Relative paths count from the workspace."""
+    """Whether a typed path exists, and what is there, in a few words. Relative paths are relative to the workspace."""
     from dfworkbench.media import kind_by_name, media_kind
 
     if not text.strip():
@@ -135,7 +135,7 @@ def describe_path(text: str, workspace: Workspace | None = None) -> tuple[bool, 
         except OSError as error:
             return False, f"a folder that cannot be listed ({error.strerror})"
         folders = sum(entry.is_dir() for entry in entries)
-        # by name: no file is opened while somebody types
+        # judged by name: no file is opened while somebody types
         media = sum(kind_by_name(entry) is not None for entry in entries if entry.is_file())
         others = len(entries) - folders - media
         return True, f"folder with {folders} sub-folders, {media} videos or pictures and {others} other files"

@@ -1,4 +1,4 @@
-"""The strict papermill runner: a notebook is run as software, and what it was asked to do is checked before it starts."""
+"""Strict papermill runner: executes a notebook in batch, after checking its parameters."""
 
 import contextlib
 import logging
@@ -29,7 +29,7 @@ from dfworkbench.notebook.parameters import (
 from dfworkbench.notebook.portable import without_paths
 
 log = logging.getLogger(__name__)
-#: Metadata key of an output that names the folder of the run a notebook made (see `record_run`).
+#: Metadata key of an output that names the folder of the run that a notebook made (see `record_run`).
 RUN_KEY = "dfworkbench_run"
 _KERNEL = "python3"
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -43,19 +43,19 @@ def run_notebook(
     workspace: Workspace | None = None,
     progress: bool | None = None,
 ) -> Path:
-    """Execute a notebook with parameters and keep the executed notebook, with an HTML page beside it.
+    """Execute a notebook with parameters; keeps the executed notebook and an HTML page beside it.
 
-    Both can be given to others: what widgets showed is a table or a picture, and paths are relative to the workspace. The kernel
-    runs in the folder of the workspace; relative paths among the parameters count from the current folder. Where the notebook
-    made a run, the executed notebook is also put into the run's folder: it is the lab record.
+    Both can be shared: widgets become tables or pictures, and paths are relative to the workspace. The kernel runs in the workspace
+    folder; relative paths among the parameters are relative to the current folder. If the notebook made a run, the executed
+    notebook is also stored in the run's folder, as its lab record.
 
     Args:
         notebook: A name such as "02_train", or a path.
         parameters: Values for its parameters cell; text is converted to the types given there.
-        output: The executed notebook, an .ipynb; `report/notebooks/NAME.ipynb` in the workspace by default. What lies there is
-            replaced only if it was written by this function, and so is the page.
-        workspace: Where data and runs lie; found by `find_workspace` by default.
-        progress: Whether to show a bar of cells; by default where standard error is a terminal.
+        output: The executed notebook, an .ipynb; `report/notebooks/NAME.ipynb` in the workspace by default. An existing notebook or
+            page is replaced only if this function wrote it.
+        workspace: Workspace with data and runs; found by `find_workspace` by default.
+        progress: Whether to show a progress bar over cells; by default if standard error is a terminal.
 
     Returns:
         The path of the executed notebook.
@@ -63,8 +63,8 @@ def run_notebook(
     Raises:
         DataNotFoundError: There is no such notebook.
         ParameterError: An unknown parameter, with the closest name, or a value of the wrong type.
-        OutputError: `output` is no .ipynb, is the notebook itself, or something else lies there.
-        NotebookError: A cell failed; says which one, and where the notebook as far as it ran lies.
+        OutputError: `output` is not an .ipynb, is the notebook itself, or another file is there.
+        NotebookError: A cell failed; the message says which one, and where the partly executed notebook is.
     """
     space = workspace or find_workspace()
     path = find_notebook(notebook, space)
@@ -89,8 +89,8 @@ def run_notebook(
 
 
 def _keep_record(executed: Path, folder: Path, space: Workspace) -> None:
-    """Put an executed notebook into the folder of its run; a notebook that names another folder is not followed there."""
-    from dfworkbench.runs.run import Run  # brings pandas and all tables; kernels import this module to name their runs
+    """Copy an executed notebook into its run's folder; a folder outside the workspace's checkpoints is refused with a warning."""
+    from dfworkbench.runs.run import Run  # imports pandas and all tables; kernels import this module to name their runs
 
     try:
         require_below(folder, space.checkpoints, "keeping the record of a run")
@@ -103,7 +103,7 @@ def _keep_record(executed: Path, folder: Path, space: Workspace) -> None:
 
 
 def record_run(folder: Path) -> None:
-    """Called by a notebook after it made a run: names the run's folder, so that the runner puts the record there."""
+    """Called by a notebook after it made a run: names the run's folder, so that the runner stores the record there."""
     from IPython.display import display
 
     text = f"run folder: {folder}"
@@ -118,7 +118,7 @@ def _execute(path: Path, target: Path, values: dict[str, Any], space: Workspace,
 
     logging.getLogger("papermill").setLevel(logging.WARNING)
     bar = sys.stderr.isatty() if progress is None else progress
-    # parameters are put in here: where papermill does it, it reads the cell line by line, and warns of what it cannot read
+    # parameters are inserted here: papermill would read the cell line by line, and warn of what it cannot parse
     notebook = load_notebook_node(str(path))
     if values:
         notebook = parameterize_notebook(notebook, values, kernel_name=_KERNEL, language="python")
@@ -147,15 +147,15 @@ def _execute(path: Path, target: Path, values: dict[str, Any], space: Workspace,
 
 @contextlib.contextmanager
 def kernel_surroundings(root: Path) -> Iterator[None]:
-    """What a kernel must find wherever it runs: the same workspace, and this Python behind the name of its kernel.
+    """Environment that a kernel needs: the same workspace, and this Python for the kernel's name.
 
-    A kernel "python3" of another environment may stand in JUPYTER_PATH or in the user's folder, and would be taken.
+    Otherwise a kernel "python3" of another environment, found in JUPYTER_PATH or the user's folder, might be used.
     """
     from ipykernel.kernelspec import write_kernel_spec
 
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="dfworkbench-kernel-") as folder:
-        # it warns of unencrypted traffic within this machine, and calls its own end an error
+        # it warns of unencrypted traffic within this machine, and reports its own shutdown as an error
         write_kernel_spec(Path(folder) / "kernels" / _KERNEL, extra_arguments=["--IPKernelApp.log_level=50"])
         paths = [folder, *filter(None, [os.environ.get("JUPYTER_PATH")])]
         with set_variables({HOME_VARIABLE: str(root), "JUPYTER_PATH": os.pathsep.join(paths)}):
@@ -164,7 +164,7 @@ def kernel_surroundings(root: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def set_variables(values: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables, which processes that are started inherit, and put the former values back."""
+    """Set environment variables, inherited by child processes, and restore the former values afterwards."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:
@@ -178,13 +178,13 @@ def set_variables(values: Mapping[str, str]) -> Iterator[None]:
 
 
 def _publish(target: Path, source: Path, space: Workspace) -> list[Path]:
-    """Replace widgets by what they showed and absolute paths by relative ones, and write the page beside the notebook.
+    """Replace widgets by static output and absolute paths by relative ones, and write the page beside the notebook.
 
     Returns:
         Folders of the runs that the notebook made.
     """
     executed = nbformat.read(target, as_version=4)
-    folders = run_folders(executed, space.root)  # as the kernel named them
+    folders = run_folders(executed, space.root)  # as named by the kernel
     executed = without_paths(freeze_widgets(executed), places_of(space.root))
     executed.metadata["papermill"] |= {"input_path": source.name, "output_path": target.name}
     with explain_write(target, "the executed notebook"):
@@ -196,7 +196,7 @@ def _publish(target: Path, source: Path, space: Workspace) -> list[Path]:
 
 
 def run_folders(notebook: nbformat.NotebookNode, root: Path) -> list[Path]:
-    """Folders of the runs that an executed notebook made in the workspace at `root`, as it named them with `record_run`."""
+    """Folders in the workspace at `root` of the runs that an executed notebook recorded with `record_run`."""
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     # notebooks of earlier versions have absolute paths
     return [root / output["metadata"][RUN_KEY] for output in outputs if RUN_KEY in output.get("metadata", {})]

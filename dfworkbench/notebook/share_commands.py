@@ -1,4 +1,4 @@
-"""`dfworkbench share | fetch | export`: runs for other people and other tools, on the command line."""
+"""`dfworkbench share | fetch | export`: commands to share runs with other people and other tools."""
 
 import argparse
 import shlex
@@ -36,7 +36,7 @@ def _share(given: argparse.Namespace) -> int:
 
 
 def _notes(name: str, *, whole: bool) -> list[str]:
-    """What to know before others get these weights: whose they are, and those that they were trained from."""
+    """What to know before sharing these weights: licences of the weights and of those they were trained from."""
     from dfworkbench.core.workspace import find_workspace
     from dfworkbench.datasets.audit.leak_note import source_of
     from dfworkbench.runs.run import Run
@@ -79,7 +79,7 @@ def _export(given: argparse.Namespace) -> int:
 
 
 _RUN = {"help": "a run in checkpoints/, or its folder"}
-#: Commands for runs that others get.
+#: Commands for runs that are shared.
 SHARE_COMMANDS: dict[str, Command] = {
     "share": Command(
         "write a run for others: weights, model card, figures, hashes; no path of this machine",

@@ -1,7 +1,7 @@
-"""The notebooks that come with dfworkbench, and the copies of them in a workspace.
+"""The notebooks that ship with dfworkbench, and their copies in a workspace.
 
-A wheel carries them as package data, a clone has them in `notebooks/`. `dfworkbench lab` copies them into the workspace, where a
-person may edit them. A record of what was copied tells an edited notebook from one that a newer version may replace.
+A wheel contains them as package data, a clone has them in `notebooks/`. `dfworkbench lab` copies them into the workspace, where
+they may be edited. A record of the copies distinguishes edited notebooks from those that a newer version may replace.
 """
 
 import hashlib
@@ -14,22 +14,22 @@ from typing import Any
 import dfworkbench
 from dfworkbench.core.workspace import Workspace, atomic_path
 
-#: In the notebooks/ of a workspace: name of a copied notebook -> hash of its cells when it was copied.
+#: In the notebooks/ folder of a workspace: name of a copied notebook -> hash of its cells when it was copied.
 RECORD = ".dfworkbench.json"
-#: Folder of the graded labs within notebooks/.
+#: Subfolder of notebooks/ with the graded labs.
 LABS = "labs"
 _PATTERNS = ("[0-9]*.ipynb", f"{LABS}/lab_[0-9]*.ipynb")
 
 
 @dataclass(frozen=True)
 class Copied:
-    """What `copy_notebooks` did, as names of files.
+    """Result of `copy_notebooks`, as file names.
 
     Attributes:
-        new: Copied because the workspace had none of this name.
-        updated: Replaced by a newer version; nobody had edited or run them.
-        kept: Edited or run here, so they stay, although a newer version is there.
-        unchanged: How many had nothing to be done.
+        new: Copied, because the workspace had no notebook of this name.
+        updated: Replaced by a newer version; they had not been edited or run.
+        kept: Edited or run here, and therefore kept although there is a newer version.
+        unchanged: Number of notebooks that were up to date.
     """
 
     new: tuple[str, ...] = ()
@@ -51,17 +51,17 @@ class Copied:
 
 
 def shipped_folder() -> Path:
-    """Folder of the notebooks that come with dfworkbench; they must not be changed there."""
+    """Folder of the notebooks that ship with dfworkbench; do not modify them there."""
     package = Path(dfworkbench.__file__).parent
     packaged = package / "notebooks"
     return packaged if packaged.is_dir() else package.parent / "notebooks"
 
 
 def known_notebooks(workspace: Workspace) -> dict[str, Path]:
-    """Name without folder and suffix -> file, of all numbered notebooks and labs that can be run.
+    """Name without folder and suffix -> file, for all numbered notebooks and labs that can be run.
 
-    A notebook of the workspace goes before the shipped one of its name, unless it is a copy whose cells nobody edited: after an
-    update the shipped one fits the package, and the copy may not.
+    A notebook in the workspace takes precedence over the shipped one of the same name, unless it is an unedited copy: after an
+    update, the shipped notebook fits the package and the copy may not.
     """
     found = {file.stem: file.resolve() for file in _numbered(shipped_folder())}
     if not _is_shipped(workspace.notebooks):
@@ -74,9 +74,9 @@ def known_notebooks(workspace: Workspace) -> dict[str, Path]:
 
 
 def copy_notebooks(workspace: Workspace) -> Copied:
-    """Copy the shipped notebooks into a workspace. What a person edited or ran there stays as it is.
+    """Copy the shipped notebooks into a workspace. Notebooks that were edited or run there are kept.
 
-    In a clone, whose `notebooks/` are the shipped ones, nothing is copied.
+    In a clone, whose `notebooks/` is the shipped folder, nothing is copied.
 
     Raises:
         OutputError: The folder cannot be written to.
@@ -105,7 +105,7 @@ def copy_notebooks(workspace: Workspace) -> Copied:
 
 
 def _what_to_do(target: Path, shipped: str | None, copied: str | None) -> str:
-    """One of the fields of `Copied`, for a notebook that may lie at `target`, by hashes of cells."""
+    """The action for a notebook at `target`, decided by hashes of cells; one of the fields of `Copied`."""
     if not target.exists():
         return "new"
     now = _cells_hash(target)
@@ -113,7 +113,7 @@ def _what_to_do(target: Path, shipped: str | None, copied: str | None) -> str:
         return "unchanged"
     if now is not None and now == copied and not _has_outputs(target):
         return "updated"
-    return "unchanged" if copied == shipped else "kept"  # edited; is there a newer one?
+    return "unchanged" if copied == shipped else "kept"  # edited; is there a newer version?
 
 
 def _numbered(folder: Path) -> list[Path]:
@@ -121,7 +121,7 @@ def _numbered(folder: Path) -> list[Path]:
 
 
 def _name_in(folder: Path, file: Path) -> str:
-    """What the record calls a notebook: `00_start_here.ipynb`, `labs/lab_1_spot_the_forgery.ipynb`."""
+    """The name of a notebook in the record: `00_start_here.ipynb`, `labs/lab_1_spot_the_forgery.ipynb`."""
     return file.relative_to(folder).as_posix()
 
 
@@ -130,7 +130,7 @@ def _is_shipped(folder: Path) -> bool:
 
 
 def _read_record(folder: Path) -> dict[str, str]:
-    """The record; empty where there is none or it is damaged, so that all notebooks count as edited."""
+    """The record; empty if missing or damaged, so that all notebooks count as edited."""
     record = _read_json(folder / RECORD)
     return {name: value for name, value in record.items() if isinstance(value, str)}
 
@@ -141,7 +141,7 @@ def _cells(path: Path) -> list[dict[str, Any]]:
 
 
 def _cells_hash(path: Path) -> str | None:
-    """Hash of what a person edits: kind, source and tags of the cells. JupyterLab changes the rest whenever it saves."""
+    """Hash of what users edit: kind, source and tags of the cells. JupyterLab changes the rest whenever it saves."""
     kept = [
         [cell.get("cell_type"), "".join(cell.get("source", "")), cell.get("metadata", {}).get("tags", [])]
         for cell in _cells(path)
@@ -154,7 +154,7 @@ def _has_outputs(path: Path) -> bool:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    # not with nbformat, which takes a second to import: the command line asks this for every notebook
+    # not with nbformat, which takes a second to import: the command line calls this for every notebook
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

@@ -1,7 +1,7 @@
-"""Sweeps: run a notebook over a grid of parameters on Dask, each cell of the grid in a process of its own.
+"""Sweeps: run a notebook over a grid of parameters with Dask, one process per grid cell.
 
-A failed cell keeps its reason and stops no other. Finished cells are on disk, named after the notebook and its parameters, so a
-sweep that was stopped or enlarged only runs what is missing.
+A failed cell records its reason and does not stop the others. Finished cells are on disk, named after the notebook and its
+parameters, so a stopped or enlarged sweep runs only what is missing.
 """
 
 import hashlib
@@ -37,14 +37,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SweepCell:
-    """One run of a grid.
+    """One cell of a grid.
 
     Attributes:
         name: Notebook, changed parameters, and a hash of the notebook with all its parameters.
         notebook: The notebook file.
-        parameters: Parameters that are passed to it.
+        parameters: Parameters passed to it.
         output: Path of the executed notebook.
-        command: The same run from a terminal.
+        command: The equivalent terminal command.
         root: Root of the workspace.
     """
 
@@ -57,18 +57,18 @@ class SweepCell:
 
     @property
     def record(self) -> Path:
-        """The file that says what became of it."""
+        """The file that records the outcome."""
         return self.output.with_suffix(".json")
 
 
 @dataclass(frozen=True)
 class CellResult:
-    """What became of a cell.
+    """Outcome of a cell.
 
     Attributes:
         status: "done", "failed" or "not run".
         reason: Why it failed, else "".
-        seconds: Wall time of the run; None where it is not known.
+        seconds: Wall time of the run; None if unknown.
         runs: Folders of the runs that the notebook made, below the workspace.
     """
 
@@ -79,10 +79,10 @@ class CellResult:
 
 
 def expand_grid(grid: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """All combinations of the values: lists and tuples vary, the first one slowest; everything else is the same in all cells.
+    """All combinations of the values: lists and tuples vary, the first one slowest; other values are fixed.
 
     Raises:
-        ParameterError: A list is empty, or holds a value twice.
+        ParameterError: A list is empty, or contains a value twice.
     """
     axes = {name: list(values) if isinstance(values, (list, tuple)) else [values] for name, values in grid.items()}
     for name, values in axes.items():
@@ -96,7 +96,7 @@ def expand_grid(grid: Mapping[str, Any]) -> list[dict[str, Any]]:
 def sweep_cells(
     name: str, grid: Mapping[str, Any], notebook: str | Path = "02_train", workspace: Workspace | None = None
 ) -> list[SweepCell]:
-    """The cells of a grid, in its order.
+    """The cells of a grid, in order.
 
     Args:
         name: Name of the sweep; its folder is `report/sweeps/NAME` in the workspace.
@@ -106,7 +106,7 @@ def sweep_cells(
 
     Raises:
         DataNotFoundError: There is no such notebook.
-        ParameterError: It has no such parameter, a value is of a wrong type, or the name is no name of a folder.
+        ParameterError: It has no such parameter, a value is of a wrong type, or the name is not a valid folder name.
     """
     space = workspace or find_workspace()
     path = find_notebook(notebook, space)
@@ -138,14 +138,14 @@ def run_sweep(
     workspace: Workspace | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Run what is missing of a grid, and say what became of all of it.
+    """Run the missing cells of a grid, and return the status of all cells.
 
     Args:
         name: Name of the sweep; name, grid, notebook and workspace as in `sweep_cells`.
         grid: Parameter -> value, or list of values.
         notebook: A name or a path.
-        workers: Runs at the same time on this machine, which share its cores; 0 for one per four cores, at least one.
-        scheduler: Address of a Dask scheduler instead; its workers need this package and the folder of the workspace.
+        workers: Number of simultaneous runs on this machine, which share its cores; 0 for one per four cores, at least one.
+        scheduler: Address of a Dask scheduler to use instead; its workers need this package and the workspace folder.
         retry: Whether to run failed cells again.
         workspace: The workspace of data and runs.
         progress: Whether to show a bar with the time left.
@@ -172,7 +172,7 @@ def run_sweep(
         total=len(cells), initial=len(cells) - len(todo), unit="run", desc=f"Sweep {name}", disable=not progress
     ) as bar:
         for number, result in _run_cells(todo, workers, scheduler) if todo else ():
-            _write_result(todo[number], result)  # also of a cell whose process died
+            _write_result(todo[number], result)  # also for a cell whose process died
             log.info("%s: %s %s", todo[number].name, result.status, result.reason)
             bar.update()
     table = status_table(cells)
@@ -181,9 +181,9 @@ def run_sweep(
 
 
 def run_cell(cell: SweepCell) -> CellResult:
-    """Run one cell in this process and keep what became of it; whatever goes wrong becomes its reason."""
+    """Run one cell in this process and record the outcome; any failure becomes its reason."""
     old = read_result(cell)
-    if old.status != NOT_RUN:  # a worker that dies also loses what it had just finished, and Dask asks for it again
+    if old.status != NOT_RUN:  # a worker that dies loses its just-finished result too, and Dask asks for it again
         return old
     result = _attempt(cell)
     _write_result(cell, result)
@@ -198,31 +198,31 @@ def _attempt(cell: SweepCell) -> CellResult:
         runs = run_folders(nbformat.read(executed, as_version=4), cell.root)
     except WorkbenchError as error:
         return CellResult(FAILED, str(error), round(time.perf_counter() - start, 1))
-    except Exception as error:  # a cell must not stop the others, whatever it meets
+    except Exception as error:  # a cell must not stop the others, whatever fails in it
         return CellResult(FAILED, f"{type(error).__name__}: {error}", round(time.perf_counter() - start, 1))
     below = tuple(os.path.relpath(run, cell.root) for run in runs)
     return CellResult(DONE, "", round(time.perf_counter() - start, 1), below)
 
 
 def read_result(cell: SweepCell) -> CellResult:
-    """What is known of a cell; "not run" also where its notebook or its runs were removed since."""
+    """The recorded outcome of a cell; "not run" also if its notebook or runs have been removed since."""
     try:
         kept = json.loads(cell.record.read_text())["result"]
         result = CellResult(**{**kept, "runs": tuple(kept["runs"])})
-    except (OSError, ValueError, KeyError, TypeError):  # none yet
+    except (OSError, ValueError, KeyError, TypeError):  # no record yet
         return CellResult(NOT_RUN)
     there = cell.output.is_file() and all((cell.root / run).is_dir() for run in result.runs)
     return result if result.status != DONE or there else CellResult(NOT_RUN)
 
 
 def short_reason(reason: str) -> str:
-    """A reason in a line or two: without the source of the cell, and without the path of a notebook that is linked anyway."""
+    """A reason in a line or two, without the source of the cell and the path of a notebook that is linked anyway."""
     lines = [line.strip() for line in reason.splitlines() if not line.startswith("    ")]
     return " ".join(line for line in lines if line and not line.startswith("The notebook as far as it ran"))
 
 
 def status_table(cells: Sequence[SweepCell]) -> pd.DataFrame:
-    """What became of these cells, see `run_sweep`."""
+    """Status of these cells, see `run_sweep`."""
     rows = []
     for cell in cells:
         result = read_result(cell)
@@ -235,10 +235,10 @@ def status_table(cells: Sequence[SweepCell]) -> pd.DataFrame:
 
 
 def sweep_folder(name: str, workspace: Workspace | None = None) -> Path:
-    """Where a sweep lies.
+    """Folder of a sweep.
 
     Raises:
-        ParameterError: The name cannot be that of a folder.
+        ParameterError: The name is not a valid folder name.
     """
     require_folder_name("naming a sweep", name)
     return (workspace or find_workspace()).root / "report" / "sweeps" / name
@@ -265,7 +265,7 @@ def _hash(values: list[Any]) -> str:
 
 
 def _word(name: str, value: Any) -> str:
-    """`seed`, 0 -> "seed0"; names speak for themselves."""
+    """A short word for a parameter: `seed`, 0 -> "seed0"; text values stand alone."""
     text = str(value) if isinstance(value, str) else f"{name}{value}"
     return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in text)[:40]
 

@@ -1,6 +1,6 @@
-"""Notebooks as they are stored: no outputs, no execution counts, stable cell ids, nothing about the machine they ran on.
+"""Normalise notebooks for storage: no outputs, no execution counts, stable cell ids, nothing about the machine.
 
-JupyterLab changes all of these when it saves. `python -m dfworkbench.notebook.tidy notebooks/*.ipynb` puts them right.
+JupyterLab changes all of these when it saves. `python -m dfworkbench.notebook.tidy notebooks/*.ipynb` restores them.
 """
 
 import json
@@ -15,11 +15,11 @@ from dfworkbench.core.workspace import atomic_path
 from dfworkbench.notebook.parameters import read_notebook
 
 _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
-_OWN = "dfworkbench"  # {"settings": ["module:Class", …]}: whose fields the parameters are
+_OWN = "dfworkbench"  # {"settings": ["module:Class", …]}: classes whose fields are the parameters
 
 
 def tidy_text(notebook: nbformat.NotebookNode) -> str:
-    """The text of the file as it should be stored."""
+    """The file's text as it should be stored."""
     taken = {cell.id for cell in notebook.cells if _is_ours(cell.get("id", ""))}
     cells = [_tidy_cell(cell, number, taken) for number, cell in enumerate(notebook.cells, start=1)]
     metadata: dict[str, Any] = {"kernelspec": _KERNEL, "language_info": {"name": "python"}}
@@ -30,7 +30,7 @@ def tidy_text(notebook: nbformat.NotebookNode) -> str:
 
 
 def tidy_file(path: Path) -> bool:
-    """Tidy a notebook in place; returns whether it had to be changed."""
+    """Tidy a notebook in place; returns whether it changed."""
     text = tidy_text(read_notebook(path))
     if path.read_text(encoding="utf-8") == text:
         return False
@@ -51,7 +51,7 @@ def _tidy_cell(cell: nbformat.NotebookNode, number: int, taken: set[str]) -> dic
 
 
 def _new_id(source: str, number: int, taken: set[str]) -> str:
-    """An id that says what the cell is about and stays when cells are moved."""
+    """An id that describes the cell and stays the same when cells are moved."""
     while (name := f"{_slug(source)}-{number:02d}") in taken:
         number += 1
     taken.add(name)

@@ -1,4 +1,4 @@
-"""What the notebooks show of a workspace: small tables for people, and files to try things on."""
+"""Small tables and sentences about a workspace for notebooks, and example files to try."""
 
 import html
 from pathlib import Path
@@ -36,7 +36,7 @@ _METRICS = {
 
 
 def card_html(layout: str) -> HTML:
-    """The card of a dataset layout: what it is, where it comes from, its licence and its traps."""
+    """Card of a dataset layout: description, origin, licence and pitfalls."""
     require_name("dataset layout", layout, LAYOUTS)
     card = LAYOUTS[layout].card
     rows = {"what": card.what, "from": card.home, "licence": card.licence}
@@ -53,17 +53,17 @@ def card_html(layout: str) -> HTML:
 
 
 def status_table(videos: pd.DataFrame) -> ReadableTable:
-    """What became of the files of an extraction: one row per status with the first reason."""
+    """Outcome of an extraction: one row per file status, with the first reason."""
     groups = videos.groupby("status", sort=False)
     table = groups.agg(
         files=("video_id", "size"), tracks=("tracks", "sum"), faces=("faces", "sum"), reason=("reason", "first")
     )
-    table[["tracks", "faces"]] = table[["tracks", "faces"]].clip(lower=0)  # -1 stands for "not known"
+    table[["tracks", "faces"]] = table[["tracks", "faces"]].clip(lower=0)  # -1 means "unknown"
     return ReadableTable(table.sort_values("files", ascending=False).rename_axis("status"))
 
 
 def mask_sentence(faces: pd.DataFrame) -> str:
-    """How often the data set's own masks were needed to tell whose face is forged."""
+    """How often the data set's own masks were needed to identify the forged face."""
     from dfworkbench.datasets.rows import mask_report
 
     frames, changed = mask_report(faces)
@@ -76,7 +76,7 @@ def mask_sentence(faces: pd.DataFrame) -> str:
 
 
 def workspace_table(workspace: Workspace | None = None) -> ReadableTable:
-    """The folders of a workspace: what belongs in them, and what is there now."""
+    """The folders of a workspace: what they are for, and what they contain now."""
     space = workspace or find_workspace()
     folders = {
         "data": "data sets: generated here, or linked from elsewhere",
@@ -99,10 +99,10 @@ def workspace_table(workspace: Workspace | None = None) -> ReadableTable:
 def sample_crops(
     dataset: str, count: int = 24, workspace: Workspace | None = None
 ) -> tuple[list[np.ndarray], list[int], list[str]]:
-    """Face crops of an extracted data set, one per video and evenly over its table.
+    """Face crops of an extracted data set, one per video, evenly over its table.
 
     Returns:
-        Pictures `(S, S, 3)` uint8 RGB of different sizes; labels; a word each ("real" or the forgery kind).
+        Pictures `(S, S, 3)` uint8 RGB of different sizes; labels; and a word for each ("real" or the forgery kind).
     """
     from dfworkbench.media import read_image
 
@@ -123,9 +123,9 @@ def sample_crops(
 
 
 def metric_table(metrics: pd.DataFrame) -> ReadableTable:
-    """The result of `evaluation.evaluate` as people read it: one row per level, "value [low, high]" per metric.
+    """The result of `evaluation.evaluate` as a readable table: one row per level, "value [low, high]" per metric.
 
-    Where something must be said beside the figures, or there is no interval, it stands in a last column.
+    Warnings, and reasons for missing intervals, are in a last column.
     """
     rows = {}
     for level, part in metrics.groupby("level", sort=False):
@@ -139,7 +139,7 @@ def metric_table(metrics: pd.DataFrame) -> ReadableTable:
 
 
 def auc_sentence(metrics: pd.DataFrame, level: str = "video") -> str:
-    """The one figure of `evaluation.evaluate` that is quoted, with everything that must be said beside it."""
+    """The headline figure of `evaluation.evaluate`, with all warnings that belong to it."""
     row = metrics[(metrics["level"] == level) & (metrics["metric"] == "auc")].iloc[0]
     if np.isnan(row["value"]):
         return " ".join([f"The {level} AUC is not defined: {row['reason']}.", *table_notes(metrics)])
@@ -148,20 +148,20 @@ def auc_sentence(metrics: pd.DataFrame, level: str = "video") -> str:
     notes = table_notes(metrics)
     # a note says that the weights may have seen these files, or their people
     head = f"{level} AUC, perhaps not held out," if notes else f"Held-out {level} AUC"
-    counted = "files" if level == "video" else f"{level}s"  # a data set of pictures has files too, but no videos
+    counted = "files" if level == "video" else f"{level}s"  # a picture data set has files too, but no videos
     sentence = f"{head} {row['value']:.3f}{interval}, from {row['n']} {counted} ({row['n_fake']} of them forged)."
     return " ".join([sentence[0].upper() + sentence[1:], *notes])
 
 
 def example_videos(dataset: str, root: Path, per_kind: int = 1, split: str = "test") -> list[Path]:
-    """Some real and some forged videos of a split, of every forgery kind, all of different people where possible."""
+    """Some real and some forged videos of a split, covering every forgery kind, of different people where possible."""
     videos = DataSet.open(dataset).videos
     videos = videos[(videos["split"] == split) & (videos["status"] == STATUS_OK) & videos["label"].isin((REAL, FAKE))]
     if videos.empty:
         raise DataNotFoundError(
             f"looking for examples: data set {dataset!r} has no readable videos in its {split} split."
         )
-    # the i-th kind takes the i-th video, so that the same person is not shown six times
+    # the i-th kind takes the i-th video, so that one person is not shown six times
     chosen = [
         rows.iloc[(i + k) % len(rows)] for i, (_, rows) in enumerate(videos.groupby("forgery")) for k in range(per_kind)
     ]
@@ -169,7 +169,7 @@ def example_videos(dataset: str, root: Path, per_kind: int = 1, split: str = "te
 
 
 def checkpoint_table(loaded: Any) -> ReadableTable:
-    """The passport of a detector (`checkpoints.LoadedDetector`): what it is, on what it was trained, what it must be fed."""
+    """Facts about a detector (`checkpoints.LoadedDetector`): what it is, its training data, its input."""
     spec = loaded.input_spec
     origin = loaded.provenance
     clips = f"clips of {spec.clip_length}: " if spec.clip_length > 1 else ""

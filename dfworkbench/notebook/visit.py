@@ -6,21 +6,21 @@ from typing import NamedTuple
 
 from dfworkbench.core.workspace import find_workspace
 
-#: Variables that `dfworkbench app` sets for its kernels: folder of all uploads of this server, and bytes of the largest one.
+#: Variables that `dfworkbench app` sets for its kernels: folder of all uploads of this server, and maximum size in bytes.
 UPLOADS_VARIABLE, MOST_VARIABLE = "DFWORKBENCH_APP_UPLOADS", "DFWORKBENCH_APP_MOST_BYTES"
-#: Largest file that JupyterLab takes: its user can put any file into the workspace, so this only prevents mistakes.
+#: Largest file accepted in JupyterLab: its user can put any file into the workspace, so this only prevents mistakes.
 _MOST_IN_LAB = 8_000_000_000
 
 
 class Visit(NamedTuple):
-    """A visitor: the folder of their uploads, named after their kernel, and the largest file that is taken."""
+    """A visitor: their upload folder, named after their kernel, and the largest file accepted."""
 
     folder: Path
     most_bytes: int
 
 
 def visit() -> Visit | None:
-    """The visitor whom this kernel serves; None outside of `dfworkbench app`."""
+    """The visitor served by this kernel; None outside `dfworkbench app`."""
     uploads = os.environ.get(UPLOADS_VARIABLE)
     if not uploads:
         return None
@@ -30,7 +30,7 @@ def visit() -> Visit | None:
 
 
 def kernel_of(connection_file: str) -> str:
-    """The id of a kernel, after which its connection file is named."""
+    """The id of a kernel, taken from the name of its connection file."""
     return Path(connection_file).stem.removeprefix("kernel-")
 
 

@@ -1,4 +1,4 @@
-"""`dfworkbench zoo list | show | get | import | score | check`: published detectors on the command line."""
+"""`dfworkbench zoo list | show | get | import | score | check`: commands for published detectors."""
 
 import argparse
 from pathlib import Path
@@ -91,7 +91,7 @@ def _check(given: argparse.Namespace) -> int:
 
 
 def _accepts(given: argparse.Namespace, cards: list[str]) -> bool:
-    """Whether terms are accepted; they are those of cards that are used, so that nobody accepts others by a slip."""
+    """Whether the user accepts the terms; cards must be named and in use, so that no other terms are accepted by mistake."""
     for name in given.accept_licence:
         if name not in cards:
             raise ParameterError(

@@ -1,1 +1,1 @@
-"""What people look at: figures, cards, tables and annotated video."""
+"""Visual output: figures, cards, tables and annotated videos."""

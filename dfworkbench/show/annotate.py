@@ -1,4 +1,4 @@
-"""The picture or video with its verdicts drawn in: a box per person from green (real) to vermilion (fake), and a timeline.
+"""Draw verdicts into a copy of a picture or video: a box per person from green (real) to vermilion (fake), and a timeline.
 
 Faces were scored in sampled frames only; in between, boxes and probabilities are interpolated linearly.
 """
@@ -28,17 +28,17 @@ def annotate(file: FileScore, target: Path | str, *, crf: int = 20, progress: bo
 
     Args:
         file: A scored file, from `score`.
-        target: Where to write: a .mp4 (or another container) for a video, a .png for a picture; or an existing folder. A file
-            that is there is replaced only where its name ends in "_annotated", as those in a folder do.
+        target: Output file: a .mp4 (or another container) for a video, a .png for a picture; or an existing folder. An existing
+            file is replaced only if its name ends in "_annotated", as those written to a folder do.
         crf: Constant rate factor of the video; lower is better and larger.
-        progress: Whether to show a bar.
+        progress: Whether to show a progress bar.
 
     Returns:
         The path of the written file.
 
     Raises:
-        MediaError: The file has no score, or cannot be read any more.
-        OutputError: The target cannot be written, is the scored file, or another file is there.
+        MediaError: The file has no score, or can no longer be read.
+        OutputError: The target cannot be written, is the scored file itself, or is another existing file.
     """
     if not file.ok:
         raise MediaError(
@@ -59,7 +59,7 @@ def annotate(file: FileScore, target: Path | str, *, crf: int = 20, progress: bo
 
 
 def annotated_name(file: FileScore) -> str:
-    """What the annotated copy of a file is called in a folder."""
+    """File name of the annotated copy in a folder."""
     return f"{file.path.stem}_annotated{'.mp4' if file.kind == 'video' else '.png'}"
 
 
@@ -79,7 +79,7 @@ def _write_video(file: FileScore, target: Path, crf: int, progress: bool) -> Non
 
 
 def faces_at(track: TrackScore, frame: float) -> tuple[NDArray[np.float64], float] | None:
-    """Box `(4,)` and fake probability of a track in any frame, interpolated; None where the person is not seen."""
+    """Box `(4,)` and fake probability of a track in any frame, interpolated; None where the person is not visible."""
     seen = spans(track.frames, lone=1.0)
     for run in stretches(track.frames):
         if run.start < run.stop and seen[run][0, 0] <= frame <= seen[run][-1, 1]:
@@ -91,14 +91,14 @@ def faces_at(track: TrackScore, frame: float) -> tuple[NDArray[np.float64], floa
 def _box_between(frame: float, at: NDArray[np.int64], boxes: NDArray[np.float64]) -> NDArray[np.float64]:
     if len(at) == 1:
         return boxes[0].copy()
-    # the nearest pair; before the first and after the last face its movement goes on
+    # the nearest pair; before the first and after the last face its motion continues
     left = int(np.clip(np.searchsorted(at, frame, side="right") - 1, 0, len(at) - 2))
     part = (frame - at[left]) / (at[left + 1] - at[left])
     return boxes[left] * (1 - part) + boxes[left + 1] * part
 
 
 def draw_tracks(rgb: NDArray[np.uint8], file: FileScore, frame: int) -> NDArray[np.uint8]:
-    """A copy of a frame with the boxes of all tracks that are seen in it."""
+    """A copy of a frame with the boxes of all tracks visible in it."""
     image = Image.fromarray(rgb)
     draw = ImageDraw.Draw(image)
     scale = max(rgb.shape[:2]) / 1280
@@ -121,7 +121,7 @@ def draw_tracks(rgb: NDArray[np.uint8], file: FileScore, frame: int) -> NDArray[
 def _draw_label(
     draw: ImageDraw.ImageDraw, box: NDArray, text: str, probability: float, font, line: int, taken: Sequence[tuple]
 ) -> tuple[float, float, float, float]:
-    """Write a label above its box, or below it where there is no room, but in the picture; returns where."""
+    """Draw a label above its box, or below if there is no room, within the picture; returns its position."""
     left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
     width, height = right - left + 4 * line, bottom - top + 3 * line
     x = min(max(float(box[0]), 0), max(draw.im.size[0] - width, 0))
@@ -140,10 +140,10 @@ def _rgb(probability: float) -> tuple[int, int, int]:
 
 
 class Panel:
-    """The strip under the picture: file score, caveat, and one bar per track over the length of the file.
+    """The strip below the picture: file score, caveat, and one bar per track over the length of the file.
 
     Args:
-        file: Scored.
+        file: A scored file.
         width: Width of the picture in pixels.
     """
 
@@ -158,7 +158,7 @@ class Panel:
         self._image = self._draw(file, width)
 
     def under(self, rgb: NDArray[np.uint8], position: float | None = None) -> NDArray[np.uint8]:
-        """The picture with the strip under it; `position` (0..1) is where in the file it stands."""
+        """The picture with the strip below it; `position` (0..1) is the current place in the file."""
         strip = self._image.copy()
         if position is not None and self.tracks:
             x = self._left + round(position * (self._right - self._left))

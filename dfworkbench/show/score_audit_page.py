@@ -1,4 +1,4 @@
-"""Write an audit of scores: `audit.html`, one page of its own, and `audit.json`, the same for programs."""
+"""Write a score audit: `audit.html`, a self-contained page, and `audit.json`, the same for programs."""
 
 import json
 from html import escape
@@ -29,20 +29,20 @@ RECORD = OutputKind("the record of an audit", (".json",), _is_record)
 
 
 def require_audit_folder(folder: Path) -> None:
-    """Raise `OutputError` where the page and the record cannot be written to a folder, or would replace files that are not ours."""
+    """Raise `OutputError` if page and record cannot be written to a folder, or would replace files that are not ours."""
     require_writable(folder, "an audit")
     require_replaceable(folder / PAGE_NAME, PAGE)
     require_replaceable(folder / RECORD_NAME, RECORD)
 
 
 def write_audit(audit: Audit, folder: Path) -> tuple[Path, Path]:
-    """Write the page and the record into a folder; equal audits give equal bytes.
+    """Write page and record into a folder; equal audits give equal bytes.
 
     Returns:
         Their paths.
 
     Raises:
-        OutputError: They cannot be written, or a file is there that is not ours.
+        OutputError: They cannot be written, or would replace a file that is not ours.
     """
     require_audit_folder(folder)
     record = {**audit.record(), "dfworkbench": dfworkbench.__version__}
@@ -74,7 +74,7 @@ def audit_html(audit: Audit) -> str:
 
 
 def headlines_html(audit: Audit) -> str:
-    """The findings that matter most as coloured notes, or that there are none."""
+    """The most important findings as coloured notes, or a note that there are none."""
     notes = [
         note_html(f"{one.code}, {one.title}: {one.sentence}{audit.likewise(one)}", bad=one.severity == "red")
         for one in audit.headlines

@@ -1,4 +1,4 @@
-"""Data frames as HTML tables: text to the left, numbers aligned to the right, nothing cut off."""
+"""Data frames as HTML tables: text left-aligned, numbers right-aligned, nothing truncated."""
 
 import math
 from typing import Any
@@ -13,7 +13,7 @@ _SPREAD = 100  # numbers that differ by more are written each in its own way, or
 
 
 class ReadableTable(pd.DataFrame):
-    """A DataFrame that shows itself in the house look. Everything computed from it is a plain DataFrame."""
+    """A DataFrame that displays itself in the house style. Anything computed from it is a plain DataFrame."""
 
     @property
     def _constructor(self) -> type[pd.DataFrame]:
@@ -32,7 +32,7 @@ def table_html(frame: pd.DataFrame) -> str:
 
 
 def _texts(column: pd.Series) -> list[str]:
-    """Cells of a column. Numbers of like size have as many decimals each, so that the points stand below one another."""
+    """Cells of a column. Numbers of similar size get the same number of decimals, so that decimal points align."""
     texts = [_text(value) for value in column]
     sizes = column.abs()[column.abs() > 0] if is_float_dtype(column.dtype) else []
     if not len(sizes) or max(sizes) > min(_SPREAD * min(sizes), 10**_DIGITS) or any("e" in text for text in texts):

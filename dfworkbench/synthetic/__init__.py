@@ -1,7 +1,7 @@
-"""Generated demo sets, with exact ground truth.
+"""Generated demo sets with exact ground truth.
 
-Shaded 2.5-D talking heads and their forgeries of the five FaceForensics++ kinds; and still pictures of such heads, as a camera
-takes them and as up-sampling generators draw them.
+Shaded 2.5-D talking heads and their forgeries of the five FaceForensics++ kinds; and still pictures of such heads, as recorded by a
+camera and as drawn by up-sampling generators.
 """
 
 from dfworkbench.synthetic.celebdf import make_demo_celebdf

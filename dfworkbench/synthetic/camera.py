@@ -1,6 +1,6 @@
-"""The camera of a clip: white balance, exposure, tone curve, focus, sharpening, resolution, noise.
+"""Camera model of a clip: white balance, exposure, tone curve, focus, sharpening, resolution, noise.
 
-Every clip gets its own camera, real clips as well as forged ones, so that global sharpness or colour tells little.
+Every clip, real or forged, gets its own camera, so that global sharpness or colour reveals little.
 """
 
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ class Camera:
 
     Attributes:
         gains: White balance and exposure, per channel.
-        contrast: Around middle grey; 1 leaves it.
-        saturation: 1 leaves it.
-        resolution: Sensor pixels per frame pixel; below 1 the picture was made larger.
+        contrast: Around middle grey; 1 for no change.
+        saturation: 1 for no change.
+        resolution: Sensor pixels per frame pixel; below 1, the picture was enlarged.
         blur_px: Defocus, standard deviation in frame pixels.
         sharpen: Strength of the unsharp mask.
         noise: Standard deviation at middle grey, 0..1 scale.
         chroma_noise: Share of the noise that differs between channels.
-        vignette: Loss of light in the corners.
-        flicker: Slow change of the exposure, relative.
-        seed: Seeds noise and flicker.
+        vignette: Light fall-off in the corners.
+        flicker: Slow relative change of the exposure.
+        seed: Seed of noise and flicker.
     """
 
     gains: tuple[float, float, float]
@@ -44,7 +44,7 @@ class Camera:
 
 
 def draw_camera(rng: np.random.Generator, size_px: int, quality: float = 1.0) -> Camera:
-    """A random camera; `quality` below 1 makes noise, blur and colour casts larger."""
+    """Draw a random camera; `quality` below 1 means more noise, blur and colour casts."""
     worse = 1 / quality
     exposure = 1 + rng.normal(0, 0.07)
     red, blue = rng.normal(0, 0.035 * worse, 2)
@@ -64,24 +64,24 @@ def draw_camera(rng: np.random.Generator, size_px: int, quality: float = 1.0) ->
 
 
 class Sensor:
-    """Takes pictures with one `Camera`, one frame after the other."""
+    """Takes pictures with one `Camera`, frame by frame."""
 
     def __init__(self, camera: Camera, size_px: int, frames: int, fps: float) -> None:
         self.camera, self.size = camera, size_px
         rng = np.random.default_rng((camera.seed, 105))
         self._rng = rng
-        # Noise is cut at random places from one tile: as random to the eye, and much faster to make.
+        # Noise is cut at random places from one tile: it looks just as random, and is much faster to make.
         self._tile = rng.standard_normal((size_px + 64, size_px + 64, 4), dtype=np.float32)
         self._exposure = 1 + camera.flicker * smooth_track(rng, frames, fps, 0.7)
         axis = np.linspace(-1, 1, size_px, dtype=np.float32) ** 2
         self._fall_off = 1 - camera.vignette * 0.5 * (axis[:, None] + axis[None, :])
 
     def take(self, linear: NDArray[np.floating], frame: int) -> NDArray[np.uint8]:
-        """From linear light `(H, W, 3)` to the recorded picture, uint8 RGB."""
+        """Turn linear light `(H, W, 3)` into the recorded picture, uint8 RGB."""
         c, size = self.camera, self.size
         gains = np.array(c.gains, np.float32) * np.float32(self._exposure[frame])
         picture = np.sqrt(np.clip(linear * (self._fall_off[..., None] * gains), 0, None))
-        picture = picture / (1 + 0.12 * picture * picture * picture)  # a soft shoulder instead of clipped highlights
+        picture = picture / (1 + 0.12 * picture * picture * picture)  # soft shoulder instead of clipped highlights
         grey = picture @ np.array([0.3, 0.59, 0.11], np.float32)
         picture = grey[..., None] + (picture - grey[..., None]) * np.float32(c.saturation)
         picture = (picture - 0.42) * np.float32(c.contrast) + 0.42

@@ -1,8 +1,8 @@
 """The second demo set, in the layout of Celeb-DF-v2.
 
 `Celeb-real/id0_0000.mp4`, `YouTube-real/00000.mp4`, `Celeb-synthesis/id0_id1_0000.mp4` (carrier first, donor second) and
-`List_of_testing_videos.txt`, whose flag is 1 for real files as in the original. Beside it, which the original has not:
-`masks/` and `landmarks/` with the ground truth.
+`List_of_testing_videos.txt`, whose flag is 1 for real files as in the original. In addition to the original: `masks/` and
+`landmarks/` with the ground truth.
 """
 
 from functools import partial
@@ -19,13 +19,13 @@ from dfworkbench.synthetic.jobs import finish, is_finished, run_jobs
 from dfworkbench.synthetic.settings import CelebDemoSettings
 
 TEST_LIST = "List_of_testing_videos.txt"
-#: Celeb-DF's own forgery is an autoencoder swap, improved in colour and mask; both kinds of swap stand for it.
+#: Celeb-DF's own forgery is an autoencoder swap, improved in colour and mask; these two kinds of swap stand in for it.
 KINDS = ("Deepfakes", "FaceShifter")
 _YOUTUBE = 5000  # identities of YouTube-real start here
 
 
 def make_demo_celebdf(root: Path | str, settings: CelebDemoSettings | None = None, progress: bool = True) -> Path:
-    """Generate the second demo set below `root`; what is already there from the same settings is kept."""
+    """Generate the second demo set below `root`; existing files made with the same settings are kept."""
     settings, root = settings or CelebDemoSettings(), Path(root)
     if is_finished(root, settings):
         return root
@@ -39,7 +39,7 @@ def make_demo_celebdf(root: Path | str, settings: CelebDemoSettings | None = Non
 
 
 def testing_videos(settings: CelebDemoSettings) -> list[str]:
-    """Lines of the list of testing videos: the last people of the set, so that no identity stands on both sides."""
+    """Lines of the list of testing videos: the last people of the set, so that no identity is on both sides."""
     count = max(2, round(settings.identities * settings.test_share / 2) * 2)
     people = range(max(0, settings.identities - count), settings.identities)
     lines = [f"1 Celeb-real/{name}.mp4" for p in people for name in _real_names(settings, p)]
@@ -49,7 +49,7 @@ def testing_videos(settings: CelebDemoSettings) -> list[str]:
 
 
 def partner(settings: CelebDemoSettings, person: int) -> int:
-    """With whom a person is swapped: 0 with 1, 2 with 3; an odd last one takes the face of the one before."""
+    """Swap partner of a person: 0 with 1, 2 with 3; an odd last person gets the face of the one before."""
     other = person ^ 1
     return other if other < settings.identities else person - 1
 

@@ -1,4 +1,4 @@
-"""A real clip: one person talking before a camera, with its ground truth."""
+"""A real clip: one person talking to a camera, with its ground truth."""
 
 from dataclasses import dataclass, field
 
@@ -17,7 +17,7 @@ CANVAS_SHARPNESS = 1.25  #: canvas pixels per frame pixel
 
 @dataclass(frozen=True)
 class Person:
-    """Head and body of one identity, painted for frames of one size."""
+    """Head and body of one identity, painted for frames of a given size."""
 
     head: Head
     body: Body
@@ -30,8 +30,8 @@ class Clip:
     Attributes:
         frames: uint8 RGB `(H, W, 3)` each, as recorded, before any encoding.
         landmarks: `(T, 81, 2)` frame pixels, layout as in `shape`.
-        cover: Hair and glasses over the face, `(H, W)` float32 0..1 each.
-        face: Where skin of the face is, hair left out, `(H, W)` float32 0..1 each.
+        cover: Coverage by hair and glasses over the face, `(H, W)` float32 0..1 each.
+        face: Facial skin, without hair, `(H, W)` float32 0..1 each.
     """
 
     person: Person

@@ -30,7 +30,7 @@ CRF = {"c23": 23, "c40": 40}
 
 @dataclass(frozen=True)
 class Pair:
-    """Two identities that are swapped with each other, and the split both belong to."""
+    """Two identities that are swapped with each other, and the split of both."""
 
     first: int
     second: int
@@ -38,12 +38,12 @@ class Pair:
 
     @property
     def names(self) -> tuple[str, str]:
-        """As in file names."""
+        """Names as in file names."""
         return f"{self.first:03d}", f"{self.second:03d}"
 
 
 def make_demo(root: Path | str, settings: DemoSettings | None = None, progress: bool = True) -> Path:
-    """Generate the demo set below `root`; what is already there from the same settings is kept.
+    """Generate the demo set below `root`; existing files made with the same settings are kept.
 
     Returns:
         The folder, for convenience.
@@ -80,7 +80,7 @@ def list_pairs(settings: DemoSettings) -> list[Pair]:
 
 
 def _held_out(settings: DemoSettings) -> tuple[int, int]:
-    """Pairs for validation and testing: as the settings say; where only `pairs` was lowered, the same shares of it."""
+    """Pairs for validation and testing: as set; if only `pairs` was lowered, the same shares of it."""
     defaults, chosen = DemoSettings(), (settings.val_pairs, settings.test_pairs)
     if chosen != (defaults.val_pairs, defaults.test_pairs) or sum(chosen) <= settings.pairs:
         return chosen
@@ -96,7 +96,7 @@ def render_pair(settings: DemoSettings, pair: Pair) -> tuple[Clip, Clip]:
 
 
 def identity_seed(settings: DemoSettings, identity: int) -> int:
-    """Which person an identity is."""
+    """Seed of an identity's person."""
     return settings.seed * 100_003 + identity
 
 
@@ -106,7 +106,7 @@ def _film(settings: DemoSettings, identity: int) -> Clip:
 
 
 def _write_pair(root: Path, settings: DemoSettings, pair: Pair) -> list[dict[str, Any]]:
-    """Write both real clips and all fakes of a pair; one entry per clip for the manifest."""
+    """Write both real clips and all fakes of a pair; returns one manifest entry per clip."""
     expected = list(_expected(root, pair))
     if all(path.exists() for path in expected):
         return _entries(settings, pair)

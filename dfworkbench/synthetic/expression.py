@@ -1,6 +1,6 @@
-"""Expressions as displacement fields: where each point of the expressive face comes from on the resting face.
+"""Expressions as displacement fields: where each point of the expressive face lies on the resting face.
 
-The fields are coarse and smooth but for the lips, which part along the line of the mouth; those are computed where needed.
+The fields are coarse and smooth except at the lips, which part along the line of the mouth; these are computed where needed.
 """
 
 import cv2
@@ -27,7 +27,7 @@ class ExpressionFields:
         self._basis = np.stack(self._draw_basis(x, y)).astype(np.float32)
 
     def _draw_basis(self, x: Field, y: Field) -> list[NDArray]:
-        """Fields (dx, dy, jaw drop, 0) of smile, pucker, brow and jaw, `(96, 96, 4)` each."""
+        """Draw the fields (dx, dy, jaw drop, 0) of smile, pucker, brow and jaw, `(96, 96, 4)` each."""
         i, side, sign, zero = self.identity, np.abs(x), np.sign(x), np.zeros_like(x)
         corner = bump(side, y, (i.mouth_width, i.mouth_y), (0.11, 0.10))
         cheek = bump(side, y, (0.40, 0.27), (0.15, 0.12))
@@ -47,14 +47,14 @@ class ExpressionFields:
         return np.tensordot(weights, self._basis, 1)
 
     def opening(self, x: NDArray, jaw: float) -> NDArray:
-        """How far the lips are apart at `x` (resting coordinates), face units."""
+        """How far apart the lips are at `x` (resting coordinates), face units."""
         t = x / (0.94 * self.identity.mouth_width)
         return jaw * np.maximum(1 - t * t, 0) ** 0.7
 
     def to_rest(
         self, x: NDArray, y: NDArray, e: Expression, below: NDArray | None = None
     ) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-        """Where points of the expressive face lie on the resting face.
+        """Map points of the expressive face to the resting face.
 
         Args:
             x: Face units to the right, any 2-D shape.
@@ -63,8 +63,8 @@ class ExpressionFields:
             below: True for points of the lower lip; by default decided by the middle of the opening.
 
         Returns:
-            Resting x and y; and x and y after all but the parting of the lips was undone (there the opening is an
-            ellipse-like shape around the line of the mouth).
+            Resting x and y; and x and y with everything undone except the parting of the lips (there the opening is an ellipse-like
+            shape around the line of the mouth).
         """
         field = cv2.remap(self.combine(e), *_grid_coordinates(x, y), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         mouth_x, mouth_y = x - field[..., 0], y - field[..., 1]
@@ -74,7 +74,7 @@ class ExpressionFields:
         return mouth_x, mouth_y - shift, mouth_x, mouth_y
 
     def _part_lips(self, drop: NDArray, x: NDArray, y: NDArray, jaw: float, below: NDArray | None) -> NDArray:
-        """The shift of the jaw, but at the lips that of the opening's edges."""
+        """The shift of the jaw, except at the lips, where it is that of the opening's edges."""
         shift = drop.copy()
         near = (np.abs(x) < self.identity.mouth_width) & (np.abs(y - self.identity.mouth_y) < 0.55)
         if not near.any():
@@ -116,7 +116,7 @@ class ExpressionFields:
 
 
 def lids(fields: ExpressionFields, t: NDArray, e: Expression) -> tuple[NDArray, NDArray]:
-    """Upper and lower lid under an expression, in half eye widths over `t` = -1..1."""
+    """Upper and lower eyelid under an expression, in half eye widths over `t` = -1..1."""
     upper, lower = lid_curves(fields.identity, t)
     lower = lower * (1 - 0.22 * max(e.smile, 0.0)) - 0.02 * e.blink
     wide = 1 + 0.10 * e.brow + 0.25 * min(e.gaze[1], 0.0) - 0.10 * max(e.smile, 0.0)

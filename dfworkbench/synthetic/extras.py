@@ -1,4 +1,4 @@
-"""Difficult extra files beside the demo set: two people of whom one is forged, a clip without a face, a truncated file."""
+"""Difficult extra files for the demo set: two people with one forged, a clip without a face, a truncated file."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ _PEOPLE = (9001, 9002, 9003)  # in no split
 
 
 def write_extras(folder: Path, settings: DemoSettings) -> list[dict[str, Any]]:
-    """Write all extras; entries for the manifest."""
+    """Write all extras; returns their manifest entries."""
     frames, truth = two_people(settings)
     write_clip(folder / TWO_PEOPLE, frames, settings.fps, crf=18)
     write_masks(folder / "masks" / TWO_PEOPLE, truth["masks"], settings.fps)
@@ -65,7 +65,7 @@ def _clip(settings: DemoSettings, person: int) -> Clip:
 
 
 def room(settings: DemoSettings) -> list[NDArray[np.uint8]]:
-    """A slow pan over a room with nobody in it."""
+    """A slow pan across an empty room."""
     rng, size = np.random.default_rng((settings.seed, 108)), settings.size_px
     wide = np.sqrt(paint_background(rng, 2 * size))
     wide *= 1 + 0.05 * fractal_noise(rng, (2 * size, 2 * size), size / 10)[..., None]
@@ -104,7 +104,7 @@ def _index_size(data: bytes) -> int:
 
 
 def _index_first(data: bytes) -> bytes:
-    """An .mp4 with its `moov` box before `mdat`, chunk offsets corrected."""
+    """An .mp4 with its `moov` box moved before `mdat`, and chunk offsets corrected."""
     boxes, at = [], 0
     while at + 8 <= len(data):
         size = int.from_bytes(data[at : at + 4], "big")
@@ -122,5 +122,5 @@ def _index_first(data: bytes) -> bytes:
 
 
 def _box(landmarks: NDArray) -> list[list[float]]:
-    """Per frame the box around the landmarks, x0, y0, x1, y1 in pixels."""
+    """Box around the landmarks in each frame, x0, y0, x1, y1 in pixels."""
     return [[round(float(v), 1) for v in (*points.min(axis=0), *points.max(axis=0))] for points in landmarks]

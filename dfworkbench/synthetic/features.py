@@ -12,7 +12,7 @@ from dfworkbench.synthetic.noise import Field, smoothstep
 
 @dataclass
 class Fragment:
-    """The sampled surface of a head in one frame, changed in place by what is drawn on it.
+    """The sampled surface of a head in one frame; drawing functions modify it in place.
 
     Attributes:
         albedo: Linear light, `(H, W, 3)`.
@@ -20,7 +20,7 @@ class Fragment:
         gloss: `(H, W)`.
         glint: Light added after shading (reflections in the eyes), `(H, W)`.
         x, y: Face units of each pixel, expression included, `(H, W)`.
-        mouth_x, mouth_y: Face units with everything undone but the parting of the lips.
+        mouth_x, mouth_y: Face units with everything undone except the parting of the lips.
         pixel: Size of a pixel in face units.
     """
 
@@ -75,7 +75,7 @@ def _draw_eye(
     shade *= 1 - crease - under
     albedo += (colour - albedo) * within[..., None]
     f.gloss[at] *= 1 - 0.8 * within
-    # the eyeball is lit by its own rounding, not by the folds of the skin around
+    # the eyeball is shaded by its own curvature, not by the surrounding folds of skin
     shade += (1.0 - shade) * within
     lash = (0.80 - 0.25 * i.masculine) * np.exp(-0.5 * ((v - upper + 0.035) / (0.060 + 0.02 * (1 - i.masculine))) ** 2)
     lash *= smoothstep(1.16, 0.95, np.abs(t)) * (0.75 + 0.25 * t)
@@ -116,7 +116,7 @@ def _eyeball(
 
 
 def draw_mouth(f: Fragment, fields: ExpressionFields, e: Expression) -> None:
-    """What is seen between parted lips: dark, upper teeth, tongue."""
+    """Draw what is visible between parted lips: darkness, upper teeth, tongue."""
     i = fields.identity
     if e.jaw < 0.004:
         return
@@ -143,10 +143,10 @@ def draw_mouth(f: Fragment, fields: ExpressionFields, e: Expression) -> None:
 
 
 def draw_glasses(fields: ExpressionFields, x: Field, y: Field, pixel: float) -> tuple[Field, Field]:
-    """Frames and lenses on a plane before the face.
+    """Draw frames and lenses on a plane in front of the face.
 
     Returns:
-        Coverage of the frames, and how much the lenses reflect, both `(H, W)`, 0..1.
+        Coverage of the frames, and reflectance of the lenses, both `(H, W)`, 0..1.
     """
     i, side = fields.identity, np.abs(x)
     half = (0.195, 0.165) if i.glasses == "round" else (0.205, 0.140)

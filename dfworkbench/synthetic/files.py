@@ -26,7 +26,7 @@ def write_clip(path: Path, frames: Sequence[NDArray[np.uint8]], fps: float, crf:
 
 
 def write_masks(path: Path, masks: Sequence[NDArray[np.uint8]], fps: float) -> None:
-    """Write masks (0 or 255) losslessly as H.264, grey as RGB like those of FaceForensics++."""
+    """Write masks (0 or 255) losslessly as H.264, with grey as RGB as in FaceForensics++."""
     write_clip(path, [np.repeat(mask[..., None], 3, axis=2) for mask in masks], fps, crf=0)
 
 
@@ -40,6 +40,6 @@ def write_truth(path: Path, landmarks: NDArray[np.float64] | Sequence[NDArray[np
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON, whole or not at all."""
+    """Write JSON atomically."""
     with atomic_path(path, "a table of the demo set") as temporary:
         temporary.write_text(json.dumps(value, indent=1) + "\n")

@@ -1,4 +1,4 @@
-"""Hair: a part in front that moves with the face, and a part behind that hangs behind the neck."""
+"""Hair: a front part that moves with the face, and a back part that hangs behind the neck."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from dfworkbench.synthetic.shape import SKULL_TOP, HeadShape
 
 @dataclass(frozen=True)
 class Style:
-    """What makes a hair style: how far it stands off, how low it hangs, and what it leaves free.
+    """Parameters of a hairstyle: thickness, length, and what it leaves free.
 
     Attributes:
         volume: Thickness above the skull, face units.
@@ -22,7 +22,7 @@ class Style:
         fringe: How far hair falls over the forehead below the hairline.
         inner: How far the side curtains reach in over the cheek.
         strands: Strands over the width of the head.
-        curl: 0 straight strands, 1 curls only.
+        curl: 0 for straight strands, 1 for curls only.
     """
 
     volume: float
@@ -57,7 +57,7 @@ class Hair:
 
 
 def grow_hair(shape: HeadShape) -> Hair:
-    """The front hair of one identity."""
+    """Make the front hair of one identity."""
     i, style = shape.identity, STYLES[shape.identity.hair_style]
     rng = np.random.default_rng((i.seed, 103))
     strands = _strand_texture(shape, style, rng)
@@ -87,7 +87,7 @@ def _outer_width(shape: HeadShape, style: Style, y: NDArray) -> NDArray:
 
 
 def _hairline(i: Identity, style: Style, x: Field) -> Field:
-    """Height at which the forehead ends, over `x`."""
+    """Height of the hairline over `x`."""
     side = np.abs(x)
     line = i.hairline + 0.16 * (side / 0.55) ** 2.5
     recede = 0.10 * i.masculine * np.exp(-0.5 * ((side - 0.33) / 0.13) ** 2)
@@ -122,7 +122,7 @@ def _front_mask(shape: HeadShape, style: Style, rng: np.random.Generator, strand
 
 
 def _strand_texture(shape: HeadShape, style: Style, rng: np.random.Generator) -> Field:
-    """Streaks along the strands, about zero mean and unit deviation."""
+    """Streaks along the strands, with mean about zero and unit standard deviation."""
     i, x, y = shape.identity, shape.x, shape.y
     width = np.maximum(_outer_width(shape, style, np.clip(y[:, 0], SKULL_TOP - 0.05, None)), 0.12)[:, None]
     part = i.hair_part * smoothstep(0.4, -0.6, y)

@@ -1,4 +1,4 @@
-"""A head and how it is drawn in a pose: surface, height and expression fields."""
+"""A head and its rendering in a pose: surface, height and expression fields."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,7 +16,7 @@ from dfworkbench.synthetic.noise import Field
 from dfworkbench.synthetic.shape import X0, Y0, HeadShape
 from dfworkbench.synthetic.skin import paint_skin
 
-PIVOT = np.array([0.0, 0.15, 0.30])  #: the point that stays where it is when the head turns, face units
+PIVOT = np.array([0.0, 0.15, 0.30])  #: the point that stays fixed when the head turns, face units
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class View:
 
 @dataclass
 class Drawn:
-    """A head drawn in a view.
+    """A head rendered in a view.
 
     Attributes:
         rgb: Linear light, `(H, W, 3)`.
         alpha: Coverage, `(H, W)`, 0..1.
-        cover: Hair and glasses that lie over the skin, `(H, W)`, 0..1.
+        cover: Coverage of the skin by hair and glasses, `(H, W)`, 0..1.
         x, y: Face units of each pixel, expression included, `(H, W)`; 0 far from the head.
     """
 
@@ -66,7 +66,7 @@ class Head:
     def _paint(self) -> None:
         shape, px = self.shape, self.shape.px_per_unit
         skin, hair = paint_skin(shape), grow_hair(shape)
-        # where there is no skin beneath, thin hair must not shine with its colour
+        # where there is no skin beneath, thin hair must not show skin colour
         cover = np.maximum(hair.alpha, 1 - skin.alpha)[..., None]
         soft = cv2.GaussianBlur(hair.alpha, (0, 0), 0.03 * px)
         albedo = skin.albedo + (hair.albedo - skin.albedo) * cover * (hair.alpha > 0.003)[..., None]
@@ -97,7 +97,7 @@ class Head:
         return (x - np.float32(X0)) * px - np.float32(0.5), (y - np.float32(Y0)) * px - np.float32(0.5)
 
     def locate(self, pose: Pose, view: View) -> tuple[Field, Field]:
-        """The point of the face, in face units, that is seen at each sample of a view."""
+        """The point of the face, in face units, seen at each sample of a view."""
         rotation = pose.rotation()
         inverse = np.linalg.inv(rotation[:2, :2])
         u, v = view.coordinates()
@@ -114,7 +114,7 @@ class Head:
         return qx - lean[0] * (z - np.float32(PIVOT[2])), qy - lean[1] * (z - np.float32(PIVOT[2]))
 
     def project(self, points: NDArray, pose: Pose, z: NDArray | None = None) -> NDArray[np.float64]:
-        """Frame pixels of points on the face, `(n, 2)` in face units."""
+        """Project points on the face, `(n, 2)` in face units, to frame pixels."""
         if z is None:
             canvas = self._canvas(*points.astype(np.float32).T[:, :, None])
             z = cv2.remap(self.height, *canvas, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0]
@@ -127,7 +127,7 @@ class Head:
         return self.project(self.fields.move(self.shape.landmarks, expression), pose)
 
     def draw(self, pose: Pose, expression: Expression, light: Light, view: View, *, glasses: bool = True) -> Drawn:
-        """Draw the head in a pose, with an expression, under a light."""
+        """Render the head in a pose, with an expression, under a light."""
         rows, columns = _window(pose, view)
         part = replace(view, width=columns.stop - columns.start, height=rows.stop - rows.start,
                        x0=view.x0 + columns.start * view.step, y0=view.y0 + rows.start * view.step)  # fmt: skip
@@ -172,7 +172,7 @@ class Head:
         return Drawn(rgb, alpha, cover, x, y)
 
     def _sample(self, name: str, canvas: tuple[NDArray, NDArray], view: View, pose: Pose) -> NDArray[np.floating]:
-        # A coarse view must see averages of the texture, not single pixels of it.
+        # a coarse view must see averages of the texture, not single pixels
         shrink = round(4 * self.shape.px_per_unit * view.step / pose.scale) / 4
         if (name, shrink) not in self._textures:
             blurred = np.asarray(cv2.GaussianBlur(self._textures[name, 1.0], (0, 0), 0.35 * shrink), np.float32)
@@ -193,7 +193,7 @@ class Head:
         tone = np.array(self.identity.glasses_colour, np.float32) ** 2 * (
             np.array(light.ambient) + 0.6 * np.array(light.key)
         )
-        # a soft shadow of the frames on the skin
+        # soft shadow of the glasses on the skin
         down = max(1, round(0.03 * pose.scale / view.step))
         shadow = cv2.GaussianBlur(
             np.roll(rim, down, 0).astype(np.float32), (0, 0), max(0.5, 0.02 * pose.scale / view.step)
@@ -205,8 +205,8 @@ class Head:
 
 
 def _window(pose: Pose, view: View) -> tuple[slice, slice]:
-    """Rows and columns of a view that a head can reach."""
-    reach = 1.75 * pose.scale  # chin and long hair; beside the head less is needed
+    """Rows and columns of a view that a head can cover."""
+    reach = 1.75 * pose.scale  # chin and long hair; less is needed beside the head
     low_x, high_x = ((pose.x + side * 0.72 * reach - view.x0) / view.step for side in (-1, 1))
     low_y, high_y = ((pose.y + side * reach - view.y0) / view.step for side in (-1, 1))
     left, right = int(np.clip(low_x, 0, view.width - 1)), int(np.clip(high_x + 1, 1, view.width))

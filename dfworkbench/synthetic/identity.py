@@ -1,4 +1,4 @@
-"""A generated person's features (`Identity`), drawn once from a seed.
+"""Features of a generated person (`Identity`), drawn from a seed.
 
 Lengths are in face units: the chin lies at y = 1, the line of the eyes at y = 0, the skull ends at about y = -1.05; x runs
 to the right of the picture. Colours are sRGB, 0..1.
@@ -36,7 +36,7 @@ class Identity:
     """Parameters of one generated person.
 
     Attributes:
-        seed: Seeds every texture of this person.
+        seed: Seed of every texture of this person.
         masculine: 0..1; jaw, brow ridge, beard and lips follow it.
         age: 0 (twenty) to 1 (seventy); wrinkles, folds, under-eye shade.
         melanin: 0..1, position on the skin ramp.
@@ -88,7 +88,7 @@ class Identity:
     hair_volume: float
     hair_wave: float
     hair_part: float
-    # things
+    # accessories
     glasses: str
     glasses_colour: Colour
     cloth: Colour
@@ -96,7 +96,7 @@ class Identity:
 
 
 def draw_identity(seed: int) -> Identity:
-    """The person of `seed`; the same seed gives the same person everywhere."""
+    """Draw the person of `seed`; the same seed gives the same person everywhere."""
     rng = np.random.default_rng((seed, 101))
     uniform, normal = rng.uniform, rng.normal
     masculine = float(np.clip(rng.choice([0.12, 0.88]) + normal(0, 0.1), 0, 1))

@@ -1,4 +1,4 @@
-"""Run the jobs that generate a set in processes, and tell a finished set from an unfinished one."""
+"""Run the jobs that generate a set in processes, and distinguish finished sets from unfinished ones."""
 
 import json
 import multiprocessing
@@ -18,19 +18,19 @@ from dfworkbench.core.settings import Settings
 from dfworkbench.synthetic.files import write_json
 from dfworkbench.synthetic.settings import SPEED_ONLY
 
-FORMAT = 5  #: raise it when the same settings give other pictures
+FORMAT = 5  #: increase it when the same settings give different pictures
 MANIFEST, UNFINISHED = "manifest.json", "unfinished.json"
 
 Job = Callable[[], list[dict[str, Any]]]
 
 
 def set_hash(settings: Settings) -> str:
-    """What tells two sets apart: settings that change the pictures, and the version of the generator."""
+    """Hash of a set: settings that affect the pictures, and the version of the generator."""
     return f"{FORMAT}-{settings.content_hash(without=SPEED_ONLY)}"
 
 
 def is_finished(root: Path, settings: Settings) -> bool:
-    """True if `root` holds the whole set of these settings."""
+    """Whether `root` contains the whole set for these settings."""
     return _hash_in(root / MANIFEST) == set_hash(settings)
 
 
@@ -42,7 +42,7 @@ def _hash_in(path: Path) -> str:
 
 
 def run_jobs(jobs: Sequence[Job], root: Path, settings: Settings, workers: int, progress: bool) -> list[dict[str, Any]]:
-    """Run all jobs; their files in the order of `jobs`, whatever finished first."""
+    """Run all jobs; returns their files in the order of `jobs`, whatever finished first."""
     _make_room(root, settings)
     results: list[list[dict[str, Any]]] = [[] for _ in jobs]
     with tqdm(total=len(jobs), desc=f"demo set {root.name}", unit="part", disable=not progress) as bar:
@@ -53,7 +53,7 @@ def run_jobs(jobs: Sequence[Job], root: Path, settings: Settings, workers: int, 
 
 
 def finish(root: Path, settings: Settings, files: list[dict[str, Any]]) -> None:
-    """Write the manifest, which makes the set a finished one."""
+    """Write the manifest, which marks the set as finished."""
     write_json(root / GENERATED_MARKER, {"by": "dfworkbench.synthetic"})
     write_json(
         root / MANIFEST, {"hash": set_hash(settings), "settings": settings.model_dump(mode="json"), "files": files}
@@ -62,7 +62,7 @@ def finish(root: Path, settings: Settings, files: list[dict[str, Any]]) -> None:
 
 
 def _make_room(root: Path, settings: Settings) -> None:
-    """Keep files of an unfinished set of the same settings; take away those of other settings; refuse a foreign folder."""
+    """Keep files of an unfinished set with the same settings, remove those of other settings, and refuse an unrelated folder."""
     marker = root / UNFINISHED
     if _hash_in(marker) == set_hash(settings):
         return

@@ -1,4 +1,4 @@
-"""How a talking head moves: pose, expression and light over time, each a smooth random track."""
+"""Motion of a talking head: pose, expression and light over time, each a smooth random track."""
 
 from dataclasses import dataclass
 
@@ -7,18 +7,18 @@ from numpy.typing import NDArray
 
 from dfworkbench.synthetic.noise import smooth_track
 
-UNIT_SHARE = 0.305  #: a face unit in frames of side 1: so far below the eyes lies the chin
+UNIT_SHARE = 0.305  #: a face unit in frames of side 1: the distance from eyes to chin
 
 
 @dataclass(frozen=True)
 class Pose:
-    """Where the head is in one frame.
+    """Pose of the head in one frame.
 
     Attributes:
         yaw: Radians, positive turns the nose to the right of the picture.
         pitch: Radians, positive lowers the nose.
         roll: Radians, clockwise in the picture.
-        x, y: Place of the point between the eyes, pixels of the frame.
+        x, y: Position of the point between the eyes, pixels of the frame.
         scale: Pixels per face unit.
     """
 
@@ -42,15 +42,15 @@ class Pose:
 
 @dataclass(frozen=True)
 class Expression:
-    """What the face does in one frame; lengths in face units, the rest 0..1 or -1..1.
+    """Expression of the face in one frame; lengths in face units, the rest 0..1 or -1..1.
 
     Attributes:
-        jaw: How far the lips are apart, 0..0.2.
+        jaw: How far apart the lips are, 0..0.2.
         smile: -0.5..1.
         pucker: -0.5..1.
         brow: Raised brows, -0.5..1.
         blink: 0 open eyes, 1 closed.
-        gaze: Where the eyes look, half eye widths to the right and down.
+        gaze: Gaze direction, half eye widths to the right and down.
     """
 
     jaw: float = 0.0
@@ -63,12 +63,12 @@ class Expression:
 
 @dataclass(frozen=True)
 class Light:
-    """Light of one frame, linear RGB.
+    """Light in one frame, linear RGB.
 
     Attributes:
         direction: Unit vector from the face to the main light, camera axes.
         key: Colour and strength of the main light.
-        ambient: Colour and strength of the light from everywhere, a little more from above.
+        ambient: Colour and strength of the ambient light, slightly stronger from above.
     """
 
     direction: tuple[float, float, float]
@@ -91,7 +91,7 @@ class Motion:
 
 
 def draw_motion(rng: np.random.Generator, frames: int, fps: float, size_px: int, liveliness: float = 1.0) -> Motion:
-    """A random talking head in a square frame of `size_px`; `liveliness` scales its movements."""
+    """Draw a random talking head in a square frame of `size_px`; `liveliness` scales its movements."""
     poses = _draw_poses(rng, frames, fps, size_px, liveliness)
     return Motion(poses, _draw_expressions(rng, frames, fps), _draw_lights(rng, frames, fps))
 

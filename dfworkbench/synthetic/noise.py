@@ -35,7 +35,7 @@ def fractal_noise(
 def smooth_track(rng: np.random.Generator, frames: int, fps: float, period_s: float) -> NDArray[np.float64]:
     """A random signal over time, `(frames,)`, about -1.5..1.5, whose faster part has the period `period_s`.
 
-    It is a sum of four sines with random phases, so that its value does not depend on how many frames are asked for.
+    It is a sum of four sines with random phases, so its values do not depend on the number of frames.
     """
     time = np.arange(frames) / fps
     periods = period_s * np.array([1.0, 1.7, 2.9, 5.3]) * rng.uniform(0.8, 1.25, 4)
@@ -45,13 +45,13 @@ def smooth_track(rng: np.random.Generator, frames: int, fps: float, period_s: fl
 
 
 def smoothstep(low: float, high: float, x: Field) -> Field:
-    """0 below `low`, 1 above `high`, a smooth S between; with `low > high` it falls."""
+    """0 below `low`, 1 above `high`, a smooth S between; falling if `low > high`."""
     t = np.clip((x - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
 
 
 def bump(x: Field, y: Field, centre: tuple[float, float], sigma: tuple[float, float], angle: float = 0.0) -> Field:
-    """A Gaussian hill of height 1 at `centre`, turned by `angle` radians."""
+    """A Gaussian bump of height 1 at `centre`, rotated by `angle` radians."""
     dx, dy = x - centre[0], y - centre[1]
     if angle:
         c, s = np.cos(angle), np.sin(angle)

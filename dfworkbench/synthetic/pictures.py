@@ -1,4 +1,4 @@
-"""The demo set of pictures, real ones and those of generators, in the layout `generated_images`.
+"""Demo set of still pictures, real and generated, in the layout `generated_images`.
 
 ```
 {train,val,test}/real/p012_03.png                 picture 3 of person 12, as recorded
@@ -7,7 +7,7 @@ groups.csv                                        path,group; the group is the p
 manifest.json                                     settings, hash, every file with its facts
 ```
 
-Every picture has a scene and a camera of its own, drawn by the same laws for real and generated ones.
+Every picture has its own scene and camera, drawn from the same distributions for real and generated ones.
 """
 
 from collections.abc import Iterator
@@ -34,14 +34,14 @@ from dfworkbench.synthetic.upsamplers import UPSAMPLERS, generate
 
 GROUPS = "groups.csv"
 SOURCES = ("real", *UPSAMPLERS)
-_PEOPLE = 80_000  # identities of this set start here, so that no other demo set shows them
+_PEOPLE = 80_000  # identities of this set start here, so that they are in no other demo set
 _FPS = 25.0  # expressions are drawn as moments of a clip
 
 Picture = NDArray[np.uint8]
 
 
 def make_demo_pictures(root: Path | str, settings: PictureDemoSettings | None = None, progress: bool = True) -> Path:
-    """Generate the set of pictures below `root`; a finished set of the same settings is kept, any other replaced.
+    """Generate the picture set below `root`; a finished set with the same settings is kept, any other replaced.
 
     Returns:
         The folder, for convenience.
@@ -77,7 +77,7 @@ def split_of_people(settings: PictureDemoSettings) -> list[str]:
 def preview_pictures(
     settings: PictureDemoSettings | None = None, person: int = 0, scene: int = 0
 ) -> dict[str, Picture]:
-    """One scene as it is recorded ("real") and as every generator makes it, for figures; in the set no scene is shared."""
+    """One scene as recorded ("real") and as every generator makes it, for figures; in the set, no scene is shared."""
     settings = settings or PictureDemoSettings()
     shown = _person(settings, person)
     return {source: _take(settings, shown, source, (0, scene)) for source in SOURCES}
@@ -93,7 +93,7 @@ def _take(settings: PictureDemoSettings, person: Person, source: str, scene: tup
     canvas, camera = _set_scene(person, rng, settings)
     if source == "real":
         return Sensor(camera, settings.size_px, 1, _FPS).take(canvas, 0)
-    # A generator draws noise and sharpness itself; it has learnt both from pictures of such cameras.
+    # A generator draws noise and sharpness itself, having learnt both from pictures of such cameras.
     clean = Sensor(replace(camera, noise=0.0, sharpen=0.0), settings.size_px, 1, _FPS).take(canvas, 0)
     return generate(clean, UPSAMPLERS[source], rng, camera.noise, camera.chroma_noise, camera.sharpen)
 
@@ -114,7 +114,7 @@ def _set_scene(
 
 
 def _write_person(root: Path, settings: PictureDemoSettings, number: int, split: str) -> list[dict[str, Any]]:
-    """Write all pictures of a person; one entry per picture for the manifest."""
+    """Write all pictures of a person; returns one manifest entry per picture."""
     person = _person(settings, number)
     entries = list(_entries(settings, number, split))
     for entry in entries:
@@ -133,7 +133,7 @@ def _entries(settings: PictureDemoSettings, number: int, split: str) -> Iterator
 
 
 def _remove_others(root: Path, paths: set[str]) -> None:
-    """Remove pictures that a set of other settings has left in the folder."""
+    """Remove pictures left in the folder by a set with other settings."""
     for split in SPLITS:
         for path in (root / split).rglob("*.png"):
             if path.relative_to(root).as_posix() not in paths:

@@ -1,4 +1,4 @@
-"""One frame of the demo set without files, for pictures in a notebook."""
+"""One frame of the demo set in memory, for pictures in a notebook."""
 
 from typing import TypedDict
 
@@ -21,13 +21,13 @@ class Preview(TypedDict):
 
 
 def preview(settings: DemoSettings | None = None, kind: str = "Deepfakes", pair: int = 0, frame: int = 4) -> Preview:
-    """The same frame of a real clip and of its forgery, as they are before encoding.
+    """The same frame of a real clip and of its forgery, before encoding.
 
     Args:
-        settings: Those of the demo set.
+        settings: Settings of the demo set.
         kind: One of `dfworkbench.core.names.FORGERY_KINDS`.
-        pair: Which pair of identities.
-        frame: Which frame of the clip.
+        pair: Index of the pair of identities.
+        frame: Index of the frame in the clip.
     """
     settings = settings or DemoSettings()
     carrier, donor = render_pair(settings.replace(frames=max(8, frame + 1)), list_pairs(settings)[pair])

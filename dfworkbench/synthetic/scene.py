@@ -1,4 +1,4 @@
-"""What surrounds the head: background, shoulders with clothes and neck, and hair that hangs behind."""
+"""Surroundings of the head: background, shoulders with clothes and neck, and hair hanging behind."""
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ BACK_X, BACK_Y, BACK_W, BACK_H = -1.3, -1.5, 2.6, 3.6
 
 
 def paint_background(rng: np.random.Generator, size_px: int) -> NDArray[np.floating]:
-    """An out-of-focus room, `(size, size, 3)` linear light."""
+    """Paint an out-of-focus room, `(size, size, 3)` linear light."""
     y, x = np.mgrid[0:size_px, 0:size_px].astype(np.float32) / size_px
     tone = rng.uniform(0.12, 0.85) * (1 + rng.normal(0, 0.10, 3))
     wall = np.empty((size_px, size_px, 3), np.float32)
@@ -35,7 +35,7 @@ def paint_background(rng: np.random.Generator, size_px: int) -> NDArray[np.float
 
 
 def _paint_thing(rng: np.random.Generator, wall: NDArray, size_px: int) -> None:
-    """A frame, a shelf, a window or a plant, in place."""
+    """Paint a picture frame, a shelf, a window or a plant, in place."""
     colour = np.clip(rng.uniform(0.1, 0.9) * (1 + rng.normal(0, 0.22, 3)), 0.03, 0.97)
     x0, y0 = rng.uniform(-0.2, 0.9, 2) * size_px
     width, height = rng.uniform(0.06, 0.5, 2) * size_px
@@ -136,7 +136,7 @@ class Body:
             self._lay(frame, self.back, pose, (BACK_X, BACK_Y), light, turn=0.75, lean=-0.30)
 
     def lay_torso(self, frame: NDArray, pose: Pose, light: Light) -> None:
-        """Draw neck and shoulders into `frame`, in place; they follow the head's turns only a little."""
+        """Draw neck and shoulders into `frame`, in place; they follow the head's rotation only slightly."""
         self._lay(frame, self.torso, pose, (BODY_X, BODY_Y), light, turn=0.30, lean=-0.15)
 
     def _lay(self, frame, layer, pose, origin, light, turn, lean) -> None:

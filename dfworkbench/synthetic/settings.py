@@ -5,14 +5,14 @@ from pydantic import Field
 from dfworkbench.core.settings import Settings
 from dfworkbench.synthetic.forgeries.settings import ForgerySettings
 
-#: Leave a result's bytes as they are, so they are left out of its hash.
+#: Settings that do not affect the bytes of the result, and are therefore not in its hash.
 SPEED_ONLY = ("workers",)
 
 
 class DemoSettings(Settings):
     """The demo set in the FaceForensics++ layout."""
 
-    seed: int = Field(default=0, ge=0, description="Everything random follows from it")
+    seed: int = Field(default=0, ge=0, description="Seed of everything random")
     pairs: int = Field(
         default=20, ge=1, le=500, description="Pairs of identities; each gives two clips and two fakes of each kind"
     )
@@ -37,7 +37,7 @@ class DemoSettings(Settings):
 class CelebDemoSettings(Settings):
     """The second demo set, in the Celeb-DF-v2 layout: other people, another camera, other forgery parameters."""
 
-    seed: int = Field(default=1, ge=0, description="Everything random follows from it")
+    seed: int = Field(default=1, ge=0, description="Seed of everything random")
     identities: int = Field(
         default=8, ge=2, le=200, description="People of Celeb-real; each is swapped with the next one"
     )
@@ -59,10 +59,10 @@ class CelebDemoSettings(Settings):
 
 
 class PictureDemoSettings(Settings):
-    """The set of pictures: single frames of further people, and what four generators make of them."""
+    """Demo set of pictures: single frames of further people, and what four generators make of them."""
 
-    seed: int = Field(default=2, ge=0, description="Everything random follows from it")
-    people: int = Field(default=70, ge=1, le=999, description="Each stands in one split only")
+    seed: int = Field(default=2, ge=0, description="Seed of everything random")
+    people: int = Field(default=70, ge=1, le=999, description="Number of people; each is in one split only")
     val_people: int = Field(default=10, ge=0, description="People for validation")
     test_people: int = Field(default=20, ge=0, description="People for testing")
     pictures: int = Field(default=6, ge=1, le=99, description="Real pictures of each, and as many of every generator")

@@ -1,8 +1,8 @@
-"""The form of a head: outline, height map, and the 81 landmarks, in face units (see `identity`).
+"""Shape of a head: outline, height map, and the 81 landmarks, in face units (see `identity`).
 
 Landmarks: 0-67 are those of the iBUG 68-point scheme (0-16 jaw from the left of the picture to the right, 17-21 and 22-26
 brows, 27-30 bridge of the nose, 31-35 its base, 36-41 and 42-47 eyes, 48-59 outer and 60-67 inner lips); 68-80 follow the
-forehead along the hairline from left to right, in the spirit of the 81-point predictor whose count they share.
+forehead along the hairline from left to right, modelled on the 81-point predictor.
 """
 
 from functools import cached_property
@@ -63,7 +63,7 @@ class HeadShape:
         return np.concatenate([right, (right * (-1, 1))[::-1]]).astype(np.float32)
 
     def fill(self, *polygons: NDArray) -> Field:
-        """Polygons in face units drawn with smooth edges, `(size, size)`, 0..1."""
+        """Draw polygons in face units with smooth edges, `(size, size)`, 0..1."""
         mask = np.zeros((self.size * 2, self.size * 2), np.uint8)
         for polygon in polygons:
             pixels = (np.asarray(polygon) - (X0, Y0)) * self.px_per_unit * 2 * 16
@@ -72,7 +72,7 @@ class HeadShape:
 
     @cached_property
     def head_mask(self) -> Field:
-        """1 inside the bare head."""
+        """1 inside the bare head, `(size, size)`."""
         return self.fill(self.outline())
 
     @cached_property
@@ -149,7 +149,7 @@ class HeadShape:
 
 
 def brow_curve(identity: Identity, t: NDArray) -> NDArray:
-    """Points of the right brow's middle line for `t` 0 (inner end) to 1 (outer end), `(n, 2)`."""
+    """Points on the right brow's middle line for `t` 0 (inner end) to 1 (outer end), `(n, 2)`."""
     i = identity
     x = i.eye_x - 0.60 * i.brow_length + 1.45 * i.brow_length * t
     y = i.brow_y + 0.012 - i.brow_arch * np.sin(np.pi * np.clip(t, 0, 1) ** 1.25) + 0.035 * np.clip(t - 0.62, 0, 1)
@@ -180,7 +180,7 @@ def _right_half(shape: HeadShape) -> dict[str, NDArray]:
 
 
 def _eye_order(points: NDArray, mirrored: bool) -> NDArray:
-    # iBUG starts at the eye's left corner in the picture and runs over the upper lid.
+    # iBUG starts at the left corner of the eye in the picture and continues along the upper lid.
     return points[[2, 3, 4, 5, 0, 1]] if mirrored else points
 
 

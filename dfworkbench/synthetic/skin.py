@@ -1,6 +1,6 @@
-"""The skin of a head: albedo, fine relief and gloss on the canonical canvas of `shape.HeadShape`.
+"""Skin of a head: albedo, fine relief and gloss on the canonical canvas of `shape.HeadShape`.
 
-Colours leave this module in linear light (sRGB squared, a gamma of 2), because shading multiplies.
+Output colours are in linear light (sRGB squared, a gamma of 2), because shading multiplies.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from dfworkbench.synthetic.shape import X0, Y0, HeadShape, brow_curve, lip_edges
 
 @dataclass
 class Surface:
-    """What is known about the surface at each pixel of the canvas.
+    """Surface properties at each pixel of the canvas.
 
     Attributes:
         albedo: Linear light, `(S, S, 3)`, 0..1.
@@ -33,7 +33,7 @@ class Surface:
 
 
 def paint_skin(shape: HeadShape) -> Surface:
-    """Skin, lips, brows, nostrils, beard and ears of one identity; eyes and the open mouth are drawn per frame."""
+    """Paint skin, lips, brows, nostrils, beard and ears of one identity; eyes and the open mouth are drawn per frame."""
     rng = np.random.default_rng((shape.identity.seed, 102))
     albedo = _complexion(shape, rng)
     relief = _relief(shape, rng)
@@ -115,12 +115,12 @@ def _occlusion(shape: HeadShape) -> Field:
     for sigma, strength in ((0.10, 2.6), (0.045, 3.2)):
         around = cv2.GaussianBlur(z, (0, 0), sigma * px)
         shade -= strength * np.maximum(around - z, 0) * np.clip(inside, 0, 1)
-    # the rim of the face lies in the shade of hair and ears
+    # hair and ears shade the rim of the face
     shade *= 0.30 + 0.70 * smoothstep(
         0.50, 0.97, np.asarray(cv2.GaussianBlur(shape.head_mask, (0, 0), 0.07 * px), np.float32)
     )
     i, x, y = shape.identity, shape.x, shape.y
-    # what a light from above leaves in shadow: beneath the nose and beneath the lower lip
+    # shadows under light from above: beneath the nose and the lower lip
     shade -= 0.20 * bump(x, y, (0, i.nose_length + 0.065), (0.10, 0.030))
     shade -= 0.10 * bump(x, y, (0, i.mouth_y + i.lower_lip + 0.04), (0.13, 0.03))
     return np.clip(shade, 0.25, 1).astype(np.float32)

@@ -1,20 +1,20 @@
-"""Traces of picture generators: the finest scales of a render, made again by up-sampling layers.
+"""Traces of image generators: the finest scales of a render are remade by up-sampling layers.
 
-A network that generates pictures enlarges small feature maps in stages of two. Whatever it has learnt, the operation that
-enlarges leaves a trace of period two (and four, from the stage before): Odena, Dumoulin and Olah, "Deconvolution and
-Checkerboard Artifacts", Distill 2016; Zhang, Karaman and Chang, "Detecting and Simulating Artifacts in GAN Fake Images",
-WIFS 2019, arXiv:1907.06515; Frank et al., "Leveraging Frequency Analysis for Deep Fake Image Recognition", ICML 2020,
-arXiv:2003.08685. Here nothing is trained. Feature maps of a quarter of the side go through two stages, each of them
+A generator network enlarges small feature maps in stages of two. Whatever it has learnt, the up-sampling operation leaves a trace
+of period two (and four, from the stage before): Odena, Dumoulin and Olah, "Deconvolution and Checkerboard Artifacts", Distill 2016;
+Zhang, Karaman and Chang, "Detecting and Simulating Artifacts in GAN Fake Images", WIFS 2019, arXiv:1907.06515; Frank et al.,
+"Leveraging Frequency Analysis for Deep Fake Image Recognition", ICML 2020, arXiv:2003.08685. Nothing is trained here. Feature maps
+of a quarter of the side go through two stages, each consisting of
 
-1. up-sampling: zeros between the samples, then a separable kernel. Transposed convolution is that by definition; nearest
-   neighbours and a convolution, bilinear interpolation and sub-pixel convolution are it with kernels of their own;
-2. structure: what the layers of this resolution draw. It is the render's detail of this scale, through a nonlinearity that
-   lets strong detail through and drops the weak, as generators do, with a gain that keeps its energy;
-3. noise, as in StyleGAN (Karras, Laine and Aila, CVPR 2019, arXiv:1812.04948): noise maps of the lower resolution that are
-   up-sampled too, by a low and a high kernel in each direction, and noise of this resolution in the bands they leave empty.
+1. up-sampling: zeros between the samples, then a separable kernel. Transposed convolution is that by definition; nearest neighbours
+   and a convolution, bilinear interpolation and sub-pixel convolution are equivalent, each with its own kernel;
+2. structure: what the layers of this resolution draw. It is the render's detail at this scale, passed through a nonlinearity that
+   keeps strong detail and drops weak detail, as generators do, with a gain that preserves its energy;
+3. noise, as in StyleGAN (Karras, Laine and Aila, CVPR 2019, arXiv:1812.04948): noise maps of the lower resolution, up-sampled by a
+   low and a high kernel in each direction, and noise of this resolution in the bands they leave empty.
 
-The balance of energies is computed, not fitted: see `Upsampler.spectrum` and `_draw`. So a generated picture has, on average,
-as much energy in every band as a recorded one, and only the phase of a pixel tells. `bilinear` is the exception on purpose.
+The balance of energies is computed, not fitted: see `Upsampler.spectrum` and `_draw`. So a generated picture has, on average, as
+much energy in every band as a recorded one, and only the phase of a pixel reveals it. `bilinear` is a deliberate exception.
 """
 
 from dataclasses import dataclass
@@ -33,18 +33,18 @@ THRESHOLD = 0.012  #: detail weaker than this is lost, 0..1 scale
 
 @dataclass(frozen=True)
 class Upsampler:
-    """One way of enlarging, as the kernel that runs over samples with zeros between them.
+    """One way of enlarging, given as the kernel applied to samples with zeros between them.
 
-    Even taps of a kernel make one phase of pixels, odd taps the other; for flat areas to stay flat each has to sum to 1.
+    Even taps of a kernel make one phase of pixels, odd taps the other; each must sum to 1 for flat areas to stay flat.
 
     Attributes:
-        what: For people.
+        what: Description for users.
         low: Kernel of the picture and of smooth noise.
         high: Kernel of the noise maps that carry the finest detail.
-        share: Of the noise's energy, in the band where the up-sampled maps have most, how much comes from them, 0..1.
-        gains: Of the four pixels of each square of 2 x 2, row by row, mean 1: what overlap, or channels of their own, leave
-            of the last stage. It is what networks learn first; the rest is in the noise.
-        soften: Side taps of a last 3 x 3 convolution `(soften, 1 - 2 soften, soften)`; 0 for none.
+        share: Share of the noise energy that comes from the up-sampled maps, in the band where they have the most, 0..1.
+        gains: Gains of the four pixels of each 2 x 2 square, row by row, mean 1: the uneven overlap (or separate channels) of the
+            last stage. This is what detectors learn first; the rest is in the noise.
+        soften: Side taps of a final 3 x 3 convolution `(soften, 1 - 2 soften, soften)`; 0 for none.
     """
 
     what: str
@@ -59,17 +59,17 @@ class Upsampler:
     ) -> Maps:
         """Twice the size, `(H, W, C)` -> `(2 H, 2 W, C)`, by the low kernel or by those given for rows and columns."""
         rows, columns = rows or self.low, columns or self.low
-        margin = 2  # the kernels reach over the border by less
+        margin = 2  # the kernels extend over the border by less
         padded = np.pad(maps, ((margin, margin), (margin, margin), (0, 0)), "edge")
         spread = np.zeros((2 * padded.shape[0], 2 * padded.shape[1], padded.shape[2]), np.float32)
         spread[::2, ::2] = padded
-        # The filter correlates: tap j sees the sample j - anchor places on.
+        # The filter correlates: tap j sees the sample j - anchor places further.
         anchor = (len(columns) // 2, len(rows) // 2)
         made = cv2.sepFilter2D(spread, -1, np.array(columns), np.array(rows), anchor=anchor)
         return np.asarray(made, np.float32).reshape(spread.shape)[2 * margin : -2 * margin, 2 * margin : -2 * margin]
 
     def pattern(self, side: int) -> Maps:
-        """The gains over a map that was enlarged from this side, `(2 side, 2 side, 1)`."""
+        """The gains over a map enlarged from this side, `(2 side, 2 side, 1)`."""
         return np.tile(np.array(self.gains, np.float32).reshape(2, 2, 1), (side, side, 1))
 
     def spectrum(self, size: int) -> tuple[NDArray[np.float32], float]:
@@ -88,7 +88,7 @@ class Upsampler:
         return np.abs(low) ** 2 + np.abs(high) ** 2
 
 
-#: Generators by name. They differ in the kernels, hence in their traces.
+#: Generators by name. They differ in their kernels, hence in their traces.
 UPSAMPLERS = {
     "transposed": Upsampler(
         "transposed convolution, stride 2, kernel 5: three taps overlap on one phase, two on the other",
@@ -117,13 +117,13 @@ def generate(
     chroma_noise: float = 0.5,
     sharpen: float = 0.0,
 ) -> NDArray[np.uint8]:
-    """A generated picture of what a clean render shows.
+    """Turn a clean render into a generated picture.
 
     Args:
         render: uint8 RGB `(S, S, 3)` without noise and sharpening; S a multiple of 4.
         upsampler: The generator.
-        rng: Noise follows from it.
-        noise: Standard deviation in the pictures that the generator has learnt, as in `camera.Camera`.
+        rng: Random generator for the noise.
+        noise: Standard deviation of the noise in the generator's training pictures, as in `camera.Camera`.
         chroma_noise: Colour noise in them, as in `camera.Camera`.
         sharpen: Their sharpening, part of the last convolution.
 
@@ -152,14 +152,14 @@ def generate(
 
 
 def _draw(clean: Maps, upsampler: Upsampler, stage: int = STAGES) -> Maps:
-    """The picture without noise: the smaller one enlarged, and the detail that the layers of this size draw."""
+    """The picture without noise: the smaller one enlarged, plus the detail that the layers of this size draw."""
     if not stage:
         return clean
     side = len(clean) // 2
     smaller = np.asarray(cv2.resize(clean, (side, side), interpolation=cv2.INTER_AREA), np.float32)
     detail = clean - upsampler.enlarge(smaller)
     enlarged = upsampler.enlarge(_draw(smaller, upsampler, stage - 1))
-    # Later layers can make good what the gains of earlier ones leave; after the last one nothing comes.
+    # Later layers can compensate for the gains of earlier ones; after the last one nothing follows.
     uneven = enlarged * (upsampler.pattern(side) - 1) if stage == STAGES else np.zeros_like(enlarged)
     energy = detail * detail
     drawn = detail * energy / (energy + np.float32(THRESHOLD) ** 2)
@@ -169,12 +169,12 @@ def _draw(clean: Maps, upsampler: Upsampler, stage: int = STAGES) -> Maps:
 
 
 def _noise(upsampler: Upsampler, rng: np.random.Generator, size: int, channels: int, stage: int) -> Maps:
-    """Noise maps `(size, size, channels)` of unit deviation whose spectrum is white on average and whose phases are not."""
+    """Noise maps `(size, size, channels)` of unit deviation, white on average in their spectrum but not in their phases."""
     white = rng.standard_normal((size, size, channels), dtype=np.float32)
     if not stage:
         return white
     power, gain = upsampler.spectrum(size)
-    # The share of each frequency that the up-sampled maps leave is filled with noise that knows no phase.
+    # The share of each frequency that the up-sampled maps leave is filled with phase-independent noise.
     rest = np.sqrt(1 - power)[..., None]
     maps = np.fft.irfft2(np.fft.rfft2(white, axes=(0, 1)) * rest, (size, size), axes=(0, 1)).astype(np.float32)
     for rows in (upsampler.low, upsampler.high):

@@ -1,8 +1,8 @@
 """Exact batch norm for training on CPUs, over the batches of all processes.
 
-Two reasons to replace torch's own. With channels last in memory, where convolutions are several times faster, torch 2.14 adds
-up the statistics in plain float32: over a batch of 16 at 224 px the output is off by 5e-3 and some gradients by 20 %. And
-torch's SyncBatchNorm refuses to run on CPUs. This one is as exact as torch's with channels first, and not slower.
+It replaces torch's own for two reasons. With channels last in memory, where convolutions are several times faster, torch 2.14 sums
+the statistics in plain float32: over a batch of 16 at 224 px the output is off by 5e-3 and some gradients by 20 %. And torch's
+SyncBatchNorm does not run on CPUs. This one is as exact as torch's with channels first, and not slower.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 
 class ExactBatchNorm(nn.modules.batchnorm._BatchNorm):
-    """Replaces a batch norm and shares its weights and statistics; evaluation is torch's own."""
+    """Drop-in replacement for a batch norm that shares its weights and statistics; evaluation is torch's own."""
 
     def __init__(self, norm: nn.modules.batchnorm._BatchNorm) -> None:
         super().__init__(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
@@ -22,7 +22,7 @@ class ExactBatchNorm(nn.modules.batchnorm._BatchNorm):
         self.training = norm.training
 
     def _check_input_dim(self, input: Tensor) -> None:
-        pass  # the layer that it replaces knew its input
+        pass  # the network was written for the layer this replaces
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise `(B, C, …)`."""
@@ -43,7 +43,7 @@ class ExactBatchNorm(nn.modules.batchnorm._BatchNorm):
 
 
 class _Normalise(torch.autograd.Function):
-    """`weight * (x - mean) / sqrt(variance + eps) + bias`, and its gradient with mean and variance depending on x."""
+    """`weight * (x - mean) / sqrt(variance + eps) + bias`, and its gradient with mean and variance as functions of x."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> Any:
@@ -66,7 +66,7 @@ class _Normalise(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor, *_: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         centred, inverse, scale = ctx.saved_tensors
         over, shape, count, affine = ctx.layout
-        # parameters get the gradient of this process's share: averaging over processes is the loop's business
+        # parameters get the gradient of this process's share: the loop averages over processes
         sums = torch.stack([gradient.sum(over), (gradient * centred).sum(over)])
         total = _sum_over_processes(sums.clone()) / count
         out = torch.addcmul((-scale * total[0]).view(shape), gradient, scale.view(shape))

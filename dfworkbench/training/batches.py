@@ -13,13 +13,13 @@ from dfworkbench.datasets.face_dataset import FaceDataset, collate
 
 
 def epoch_order(labels: NDArray[np.int64], balance: str, seed: int, epoch: int) -> NDArray[np.int64]:
-    """The rows of an epoch in order.
+    """Order of the rows of an epoch.
 
     Args:
         labels: Labels of all rows, `(N,)`.
-        balance: "sample" gives every class N / 2 places: rows of the rarer class come several times, of the others a
-            different part in each epoch. "repeat" gives every row of the rarer class as often as the commoner one is larger,
-            rounded, and all others once. Anything else gives every row once.
+        balance: "sample" gives each class N / 2 places: rows of the rarer class are repeated, and a different subset of the others
+            is used in each epoch. "repeat" repeats every row of the rarer class by the rounded ratio of the class sizes, and uses
+            all others once. Anything else uses every row once.
         seed: Seed of the run.
         epoch: Counted from 1.
     """
@@ -35,10 +35,10 @@ def epoch_order(labels: NDArray[np.int64], balance: str, seed: int, epoch: int) 
 
 
 def paired_order(genuine: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.int64]:
-    """The rows of an epoch of pairs in order: each fake once, behind the genuine row that it was made from.
+    """Order of the rows of an epoch of pairs: each fake once, after the genuine row that it was made from.
 
     Args:
-        genuine: For each row the row it was made from, -1 for rows that are genuine, `(N,)`.
+        genuine: For each row, the row it was made from, or -1 for genuine rows, `(N,)`.
         seed: Seed of the run.
         epoch: Counted from 1.
     """
@@ -52,9 +52,9 @@ def _repeat(rows: NDArray[np.int64], count: int, rng: np.random.Generator) -> ND
 
 
 def split_batches(order: NDArray[np.int64], batch_size: int, rank: int = 0, world: int = 1) -> list[list[int]]:
-    """This process's share of each batch; an incomplete last batch is left out, other rows miss out in the next epoch.
+    """This process's share of each batch. An incomplete last batch is dropped; which rows are left out differs between epochs.
 
-    Batches of very few samples would disturb batch norm. Fewer rows than one batch make one batch.
+    Very small batches would disturb batch norm. If there are fewer rows than one batch, they form one batch.
     """
     size = min(batch_size, len(order) // world * world)
     share = size // world
@@ -63,7 +63,7 @@ def split_batches(order: NDArray[np.int64], batch_size: int, rank: int = 0, worl
 
 
 def make_loader(dataset: FaceDataset, batches: Sequence[list[int]], *, workers: int, pin: bool) -> DataLoader[Any]:
-    """A loader of given batches; it leaves torch's global random state alone."""
+    """A loader for given batches; it does not touch torch's global random state."""
     return _Loader(
         dataset,
         batch_sampler=batches,  # pyright: ignore[reportArgumentType]
@@ -75,13 +75,13 @@ def make_loader(dataset: FaceDataset, batches: Sequence[list[int]], *, workers: 
 
 
 class _Loader(DataLoader):
-    """Its workers use one thread of OpenCV each: they share the cores among themselves."""
+    """Its workers use one OpenCV thread each: they share the cores."""
 
     def __iter__(self) -> Any:
         if not self.num_workers:
             return super().__iter__()
         threads = cv2.getNumThreads()
-        # ends OpenCV's threads before workers are forked: a worker that set it would wait for ever for threads it has not
+        # stop OpenCV's threads before workers are forked: a worker that set this would wait forever for threads it does not have
         cv2.setNumThreads(1)
         try:
             return super().__iter__()

@@ -1,7 +1,7 @@
-"""Plain real-or-fake training: binary cross-entropy on the logit.
+"""Plain real/fake training: binary cross-entropy on the logit.
 
 Differences from DeepfakeForensics-v1: the loss is computed from logits, which cannot overflow; classes are balanced by
-weights or by sampling instead of by extracting more frames from real files; weight decay spares biases and batch norms.
+weights or by sampling instead of by extracting more frames from real files; biases and batch norms have no weight decay.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ _NO_SWAPS = {"genuine_on_fake": 0.0, "fake_on_genuine": 0.0, "partial": 0.0}
 
 
 class ClassifierSettings(MethodSettings):
-    """Options of every method that tells real from fake."""
+    """Options of every method that classifies real and fake."""
 
     class_weights: tuple[float, float] | None = Field(
         default=None, description="Loss weights of real and fake samples; None for 1 and 1. See balanced_weights."
@@ -68,14 +68,14 @@ class Binary(TrainingMethod):
     def __init__(self, detector: Any, **options: Any) -> None:
         super().__init__(detector, **options)
         weights = torch.tensor(self.settings.class_weights or (1.0, 1.0))
-        # not persistent: it follows from the data, so a checkpoint must not bring back that of other data
+        # not persistent: it follows from the data, so a checkpoint must not restore that of other data
         self.register_buffer("class_weights", weights, persistent=False)
 
     def forward(self, batch: dict[str, Tensor]) -> Step:
         """Loss of a batch; see `training.step`.
 
-        Parts: bce, and while training, where they have a weight, alignment and uniformity of the detector's features. Validation
-        measures the cross-entropy alone: the other two depend on which samples happen to share a batch.
+        Parts: bce, and in training, if weighted, alignment and uniformity of the detector's features. Validation measures only the
+        cross-entropy: the other two depend on which samples happen to share a batch.
         """
         weights = self._feature_weights() if self.training else {}
         if not weights:
@@ -93,13 +93,13 @@ class Binary(TrainingMethod):
         return step._replace(loss=loss, parts=step.parts | parts)
 
     def _feature_weights(self) -> dict[str, float]:
-        if not isinstance(self.settings, BinarySettings):  # a method that builds on this one and has options of its own
+        if not isinstance(self.settings, BinarySettings):  # a method derived from this one, with its own options
             return {}
         weights = {"alignment": self.settings.alignment, "uniformity": self.settings.uniformity}
         return {name: weight for name, weight in weights.items() if weight}
 
     def classify(self, batch: dict[str, Tensor]) -> Step:
-        """Cross-entropy of a batch and nothing else."""
+        """Cross-entropy of a batch, without other losses."""
         logit = self.predict(batch).logit
         loss = self.cross_entropy(logit, batch["label"])
         return Step(loss, {"bce": loss}, logit)
@@ -117,18 +117,18 @@ class Binary(TrainingMethod):
         return (losses * self.class_weights[label]).mean()
 
     def balance_classes(self, labels: Sequence[int]) -> None:
-        """Weigh the classes so that both count equally over the training rows."""
+        """Set class weights so that both classes count equally over the training rows."""
         self.class_weights = torch.tensor(balanced_weights(labels), device=self.class_weights.device)
 
     def train_transform(self) -> Transform | None:
-        """The random changes of `augment`, or of `swap`."""
+        """The random augmentation of `augment`, or of `swap`."""
         if self.settings.swap is not None:
             return FacialSwap(self.settings.swap.replace(**_NO_SWAPS))
         return FaceAugment(self.settings.augment) if self.settings.augment else None
 
 
 def balanced_weights(labels: Sequence[int]) -> tuple[float, float]:
-    """Class weights that let both classes count equally; their mean over the rows is 1.
+    """Class weights that make both classes count equally; their mean over the rows is 1.
 
     >>> balanced_weights([0, 1, 1, 1])
     (2.0, 0.6666666666666666)

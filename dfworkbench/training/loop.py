@@ -1,10 +1,10 @@
-"""The training loop: a generator that yields one `Epoch` after another and knows no method and no detector.
+"""The training loop: a generator of epochs, independent of method and detector.
 
-Stopping is `break`: every epoch that was yielded is complete on disk. The same code runs in a notebook, and under torchrun
-with several processes.
+Use `break` to stop: every yielded epoch is complete on disk. The same code runs in a notebook, and under torchrun with several
+processes.
 
-Randomness of an epoch follows from (seed, epoch), so that a run which is killed and started again needs no random state to
-end with the same weights, bit for bit on a CPU.
+The randomness of an epoch depends only on (seed, epoch), so a run that is killed and restarted ends with the same weights without a
+stored random state, bit for bit on a CPU.
 """
 
 import contextlib
@@ -49,12 +49,12 @@ class Epoch:
 
     Attributes:
         number: Counted from 1.
-        epochs: How many the run has in all.
-        train: Means over the training batches: loss, the parts of the loss, accuracy, grad_norm where it is limited, and the
-            shares of samples that the method counts.
-        val: loss, auc_video, auc_frame, eer_video (where the method tells real from fake), and shares as in `train`.
+        epochs: Total number of epochs of the run.
+        train: Means over the training batches: loss, its parts, accuracy, grad_norm if it is clipped, and the shares that the
+            method measures.
+        val: loss, auc_video, auc_frame, eer_video (if the method classifies real and fake), and shares as in `train`.
         seconds: Wall time.
-        best: Whether it was the best one so far by validation.
+        best: Whether it is the best epoch so far on validation.
         checkpoint: Its weight file.
     """
 
@@ -68,7 +68,7 @@ class Epoch:
 
 
 class Prepared(NamedTuple):
-    """What a run is made of."""
+    """Everything a run needs."""
 
     method: Any
     train: FaceDataset
@@ -77,17 +77,16 @@ class Prepared(NamedTuple):
 
 
 def fit(prepared: Prepared, settings: TrainSettings, fabric: Fabric, *, progress: bool = True) -> Iterator[Epoch]:
-    """Train, validate and save, epoch by epoch; continue where the run's folder ends.
+    """Train, validate and save, epoch by epoch, continuing from what the run's folder contains.
 
     Args:
-        prepared: The training method with its detector, the samples, and the run; all validation samples are scored after
-            every epoch.
+        prepared: Training method with its detector, samples, and the run; all validation samples are scored after every epoch.
         settings: Settings of the run.
-        fabric: Launched, see `processes.make_fabric`.
-        progress: Whether to show a bar with the time that is left.
+        fabric: Launched Fabric, see `processes.make_fabric`.
+        progress: Whether to show a progress bar.
 
     Yields:
-        Epochs that an earlier call finished, at once; then the others, each when it is on disk.
+        First the epochs that an earlier call finished; then new ones, each once it is on disk.
 
     Raises:
         OutputError: Another process is training this run.
@@ -100,7 +99,7 @@ def fit(prepared: Prepared, settings: TrainSettings, fabric: Fabric, *, progress
 
 
 class _Trained(NamedTuple):
-    """What a step changes: the wrapped method, its wrapped optimiser, and the average of its weights, if any."""
+    """State that a step changes: the wrapped method, its wrapped optimiser, and the average of its weights, if any."""
 
     model: Any
     optimizer: Any
@@ -115,7 +114,7 @@ class _Loop:
     progress: bool
 
     def stored(self) -> dict[str, Any]:
-        """What the run committed last; only an empty history where no epoch was finished."""
+        """The state that the run committed last; an empty history if no epoch was finished."""
         run = self.prepared.run
         state = run.resume()
         if state is None:
@@ -126,7 +125,7 @@ class _Loop:
     def epochs(self) -> Iterator[Epoch]:
         method, train, val, run = self.prepared
         settings, fabric = self.settings, self.fabric
-        stored = self.stored()  # again: now nobody else can change it
+        stored = self.stored()  # again: from here on, nobody else can change it
         history: list[dict[str, Any]] = stored["history"]
         for entry in history[: settings.epochs]:
             yield self._epoch(entry)
@@ -169,7 +168,7 @@ class _Loop:
 
     def _require_finite(self, number: int, loss: float) -> None:
         settings, found = self.settings, f"the mean loss of epoch {number} is {loss}"
-        if math.isfinite(loss):  # the last step of an epoch can break weights that no loss has seen yet
+        if math.isfinite(loss):  # the last step of an epoch can break weights before any loss has seen them
             weights = self.prepared.method.named_parameters()
             broken = next((name for name, weight in weights if not all_finite(weight)), "")
             if not broken:
@@ -216,13 +215,13 @@ class _Loop:
         return epoch_order(data.rows["label"].to_numpy(), settings.balance, settings.seed, number)
 
     def _gradients(self, model: Any, optimizer: Any, batch: dict[str, Tensor]) -> Step:
-        """Compute the gradients of a batch, at the weights that sharpness-aware minimisation asks for if it is on.
+        """Compute the gradients of a batch, at the weights required by sharpness-aware minimisation if it is on.
 
         Returns:
-            The step at the weights as they are.
+            The step at the unperturbed weights.
         """
         fabric, rho = self.fabric, self.settings.sam_rho
-        # with a second pass to come, the random numbers go back to where they were: both passes must see the same loss
+        # with a second pass to come, the random state is restored in between: both passes must see the same loss
         with _same_numbers_again(fabric.device) if rho else contextlib.nullcontext():
             step = model(batch)
             optimizer.zero_grad()
@@ -276,7 +275,7 @@ def score_table(known: pd.DataFrame, row: np.ndarray, logit: np.ndarray) -> pd.D
 
     Args:
         known: `FaceDataset.rows`.
-        row: Which of them, `(N,)`; a row that two processes scored counts once.
+        row: Row indices, `(N,)`; a row scored by two processes counts once.
         logit: Log-odds of fake, `(N,)`.
     """
     row, first = np.unique(row, return_index=True)
@@ -286,7 +285,7 @@ def score_table(known: pd.DataFrame, row: np.ndarray, logit: np.ndarray) -> pd.D
 
 
 def to_device_layout(method: torch.nn.Module, device: torch.device) -> None:
-    """Put filters channels last on a GPU, where convolutions of such images then need no copies of either."""
+    """Store filters channels last on a GPU, so that convolutions of such images need no copies of either."""
     if device.type == "cuda":
         method.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
@@ -311,13 +310,13 @@ def _metrics(scores: pd.DataFrame) -> dict[str, float]:
 
 
 def _same_numbers_again(device: torch.device) -> contextlib.AbstractContextManager[Any]:
-    """The state of torch's random numbers comes back afterwards."""
+    """Restore the state of torch's random numbers at the end of the block."""
     return torch.random.fork_rng([device] if device.type == "cuda" else [])
 
 
 @contextlib.contextmanager
 def _seeded(seed: int, epoch: int, device: torch.device) -> Iterator[None]:
-    """Torch's random numbers for one epoch; the state of the caller comes back afterwards."""
+    """Seed torch's random numbers for one epoch, and restore the caller's state afterwards."""
     with _same_numbers_again(device):
         torch.manual_seed(int(np.random.SeedSequence((seed, epoch)).generate_state(1)[0]))
         yield

@@ -1,8 +1,8 @@
-"""Distributed training: device and processes, layers that make several processes compute what one would, and means over them.
+"""Distributed training: device and processes, layers that act on the whole batch, and means over processes.
 
-With several processes every process sees a slice of each batch. Two layers would then behave differently from one process:
-batch norm, whose statistics would be those of the slice, and dropout, whose random masks would repeat. Both are replaced by
-versions that act on the whole batch. Dropout that a network calls as a function is not reached.
+With several processes, each sees a slice of every batch. Two layers would then differ from a single process: batch norm would use
+the statistics of the slice, and dropout would repeat its random masks. Both are replaced by versions that act on the whole batch.
+Functional dropout is not replaced.
 """
 
 import logging
@@ -23,7 +23,7 @@ from dfworkbench.training.settings import TrainSettings
 
 
 def make_fabric(settings: TrainSettings) -> Fabric:
-    """Fabric for the device of the settings and the processes that torchrun started, launched.
+    """Fabric for the device in the settings and the processes that torchrun started, launched.
 
     Raises:
         DeviceError: The device is not there.
@@ -46,7 +46,7 @@ def make_fabric(settings: TrainSettings) -> Fabric:
             precision=settings.precision,
         )
     else:
-        # its own environment: inside a cluster job Fabric would otherwise wait for processes that nobody started
+        # its own environment: in a cluster job, Fabric would otherwise wait for processes that nobody started
         fabric = Fabric(
             accelerator=device.type, devices=1, precision=settings.precision, plugins=[LightningEnvironment()]
         )
@@ -55,13 +55,13 @@ def make_fabric(settings: TrainSettings) -> Fabric:
 
 
 def leave_processes() -> None:
-    """End the group of processes; without it, one that exits while gloo's threads still run may be aborted."""
+    """End the process group; without this, a process that exits while gloo's threads still run may be aborted."""
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()
 
 
 def replace_layers(method: nn.Module, fabric: Fabric) -> None:
-    """Put exact batch norm, and dropout over all processes, in place of torch's; weights and their names stay."""
+    """Replace batch norm by exact batch norm, and dropout by dropout over all processes; weights and their names stay."""
     cpu, several = fabric.device.type == "cpu", fabric.world_size > 1
     for parent in list(method.modules()):
         for name, child in list(parent.named_children()):
@@ -76,7 +76,7 @@ def replace_layers(method: nn.Module, fabric: Fabric) -> None:
 
 
 class GlobalDropout(nn.Dropout):
-    """Dropout that draws the mask of the whole batch from the seed that all processes share, and applies its slice."""
+    """Dropout that draws the mask of the whole batch from a seed shared by all processes, and applies its slice."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Drop entries of this process's slice, `(B / processes, …)`."""
@@ -90,7 +90,7 @@ class GlobalDropout(nn.Dropout):
 
 
 def collect(value: Any, fabric: Fabric) -> list[Any]:
-    """The values of all processes, in the order of their ranks."""
+    """Gather the values of all processes, in rank order."""
     if fabric.world_size == 1:
         return [value]
     out: list[Any] = [None] * fabric.world_size
@@ -99,7 +99,7 @@ def collect(value: Any, fabric: Fabric) -> list[Any]:
 
 
 class Means:
-    """Weighted means of scalars, summed on their device, so that the GPU is not waited for at every step."""
+    """Weighted means of scalars, accumulated on their device to avoid synchronising with the GPU at every step."""
 
     def __init__(self) -> None:
         self._sums: dict[str, Tensor | float] = {}
@@ -112,7 +112,7 @@ class Means:
             self._weights[name] = self._weights.get(name, 0.0) + weight
 
     def over_processes(self, fabric: Fabric) -> dict[str, float]:
-        """The means over all batches of all processes, the loss first."""
+        """The means over all batches of all processes, loss first."""
         names = sorted(self._sums, key=lambda name: (name != "loss", name))
         if fabric.world_size > 1:  # a process may have had no batch
             names = sorted({n for ns in collect(names, fabric) for n in ns}, key=lambda name: (name != "loss", name))

@@ -8,12 +8,12 @@ from dfworkbench.training.settings import TrainSettings
 
 #: Steps from the highest to the lowest rate of the schedule "waves", as published with Exposing the Deception.
 _WAVE = 150
-#: Validation losses that `halvings` looks at.
+#: Number of validation losses that `halvings` looks at.
 _MEMORY = 5
 
 
 def learning_rate(settings: TrainSettings, step: int, steps: int) -> float:
-    """Learning rate of a step, counted from 0 over the whole run of `steps`, before any halving."""
+    """Learning rate of a step, counted from 0 over the `steps` of the whole run, before any halving."""
     if settings.schedule == "constant":
         return settings.learning_rate
     if settings.schedule == "steps":
@@ -25,9 +25,9 @@ def learning_rate(settings: TrainSettings, step: int, steps: int) -> float:
 
 
 def halvings(losses: Sequence[float]) -> int:
-    """Number of times the learning rate was halved after epochs with these validation losses.
+    """How often the learning rate has been halved after epochs with these validation losses.
 
-    It is halved when the loss rose anywhere in the last five epochs, which are then forgotten: the rule of Exposing the
+    It is halved if the loss rose anywhere in the last five epochs; counting then starts afresh. This is the rule of Exposing the
     Deception (Ba et al., AAAI 2024), whose released code applies it to the test split.
     """
     count, recent = 0, []

@@ -1,4 +1,4 @@
-"""Training methods by name; nothing is imported before it is built."""
+"""Registry of training methods; nothing is imported before it is built."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ def build_method(name: str, detector: Any, **options: Any) -> Any:
 
     Raises:
         UnknownNameError: No method has this name.
-        ParameterError: It has no such option, a value is out of range, or it was not made for such detectors.
+        ParameterError: It has no such option, a value is out of range, or it does not support this detector.
     """
     cls = load_method(name)
     _require_fit(name, cls, detector)
@@ -49,7 +49,7 @@ def load_method(name: str) -> Any:
 
 
 def own_method(detector: str) -> str:
-    """The training method that a detector was made for, by name: "binary" for most."""
+    """Name of the training method made for a detector: "binary" for most."""
     return detector_trait(detector, "trained_by")
 
 
@@ -59,7 +59,7 @@ def method_options(name: str) -> dict[str, Any]:
 
 
 def register_method(name: str, cls: type | str) -> None:
-    """Add a training method of your own, a `TrainingMethod` or its "module:Class", under a name that is not taken."""
+    """Register your own training method, a `TrainingMethod` or its "module:Class", under an unused name."""
     register("training method", METHODS, name, cls)
 
 

@@ -14,14 +14,14 @@ from dfworkbench.media.foreign import read_json
 from dfworkbench.runs.run import Run
 from dfworkbench.training.registry import load_method, own_method
 
-#: Fields that cannot change what is learned, so a run may be continued with other values.
+#: Fields that do not affect what is learned, so a run may be continued with other values.
 FREE_FIELDS = ("name", "device", "threads", "workers", "cache_mb")
 
 
 class TrainSettings(AugmentSettings):
-    """What to train, on what data, and how. `AugmentSettings` adds the random changes of faces.
+    """What to train, on which data, and how. `AugmentSettings` adds the random changes of faces.
 
-    Settings of runs from before a renaming, and options in their former form (a list of "name=value" texts), are accepted.
+    Former field names, and options in their former format (a list of "name=value" texts), are accepted.
     """
 
     renamed = {"kinds": "forgeries", "leaky": "allow_leaks"}
@@ -161,7 +161,7 @@ class TrainSettings(AugmentSettings):
     @field_validator("detector_options", "method_options", mode="before")
     @classmethod
     def _are_options(cls, options: Any) -> Any:
-        if isinstance(options, list):  # settings.json held texts until options became data
+        if isinstance(options, list):  # settings.json contained texts before options became data
             options = parse_options(options)
         try:
             json.dumps(options)
@@ -171,11 +171,11 @@ class TrainSettings(AugmentSettings):
 
     @classmethod
     def published(cls, method: str, **values: Any) -> "TrainSettings":
-        """Settings that a method was published with, updated by `values`.
+        """The settings a method was published with, updated by `values`.
 
         Raises:
             UnknownNameError: There is no such method.
-            ParameterError: No settings are known for it.
+            ParameterError: Its published settings are not known.
         """
         known = load_method(method).published
         if not known:
@@ -187,13 +187,13 @@ class TrainSettings(AugmentSettings):
 
     @classmethod
     def read(cls, path: Path, **changes: Any) -> "TrainSettings":
-        """Settings from a JSON file, such as the settings.json of a run, updated by `changes`.
+        """Read settings from a JSON file, such as a run's settings.json, updated by `changes`.
 
-        A run whose name was made from its settings keeps the name of its folder, so that it is continued.
+        A run whose name was derived from its settings keeps its folder name, so that it is continued.
 
         Raises:
             DataNotFoundError: There is no such file.
-            ParameterError: It does not hold settings.
+            ParameterError: It does not contain settings.
         """
         if not path.is_file():
             raise DataNotFoundError(f"reading settings: there is no file {path}. Give the settings.json of a run.")
@@ -213,29 +213,29 @@ class TrainSettings(AugmentSettings):
 
     @classmethod
     def stored(cls, values: Mapping[str, Any]) -> "TrainSettings":
-        """Settings as a run stored them; fields that this version does not know are left out."""
+        """Settings as stored by a run; fields unknown to this version are dropped."""
         known = {name: value for name, value in values.items() if cls.renamed.get(name, name) in cls.model_fields}
         return cls(**{"epochs": _EPOCHS_BEFORE, **known})
 
     @property
     def model_name(self) -> str:
-        """Name of the run's folder: `name`, or detector, data set and a hash of what decides the result."""
+        """Name of the run's folder: `name`, or detector, data set and a hash of everything that decides the result."""
         if self.name:
             return self.name
-        # auto and the method it stands for make one run
+        # auto and the method it stands for give the same run
         same = self.replace(method="auto") if self.method == own_method(self.detector) else self
-        # settings at their defaults do not count, so that a setting which is added one day renames no run
+        # default values are left out of the hash, so that adding a setting later does not rename runs
         changed = {
             name: value
             for name, value in same.model_dump(mode="json").items()
             if name not in FREE_FIELDS and value != (_EPOCHS_BEFORE if name == "epochs" else _DEFAULTS[name])
         }
         end = "_leaky" if self.allow_leaks else ""
-        detector = self.detector.replace(":", "-")  # timm:NAME; not every file system takes a colon
+        detector = self.detector.replace(":", "-")  # timm:NAME; not every file system allows a colon
         return f"{detector}_{self.dataset}_{hash_values(self._in_former_names(changed))}{end}"
 
     def _in_former_names(self, changed: Mapping[str, Any]) -> dict[str, Any]:
-        """Settings as runs were named by from the beginning: former names of fields, options as text."""
+        """The form that run names have always been hashed in: former names of fields, options as text."""
         former = {new: old for old, new in self.renamed.items()}
         named = {former.get(name, name): value for name, value in changed.items()}
         options = {new: old for old, new in load_method(self.method_name).Settings.renamed.items()}
@@ -246,7 +246,7 @@ class TrainSettings(AugmentSettings):
 
     @property
     def method_name(self) -> str:
-        """The training method, `auto` being resolved."""
+        """The training method, with `auto` resolved."""
         return own_method(self.detector) if self.method == "auto" else self.method
 
     @property
@@ -261,14 +261,14 @@ class TrainSettings(AugmentSettings):
         return size | self.detector_options
 
     def augmentation(self) -> AugmentSettings:
-        """The augmentation fields alone."""
+        """Only the augmentation fields."""
         return AugmentSettings(**{name: getattr(self, name) for name in AugmentSettings.model_fields})
 
     def changed_fields(self, stored: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-        """Fields that decide the result and differ from those of a stored run: name -> (stored, now)."""
+        """Fields that affect the result and differ from those of a stored run: name -> (stored, now)."""
         then = self.stored(stored)
         before, now = then.model_dump(mode="json"), self.model_dump(mode="json")
-        if then.detector == self.detector:  # auto and what it stands for are the same
+        if then.detector == self.detector:  # auto equals what it stands for
             before["method"], now["method"] = then.method_name, self.method_name
         today = load_method(self.method_name).Settings.renamed
         for values in (before, now):
@@ -277,6 +277,6 @@ class TrainSettings(AugmentSettings):
         return {name: (before[name], now[name]) for name in now if name not in free and before[name] != now[name]}
 
 
-#: Epochs that stored settings without them mean, and that run names leave out.
+#: Epochs assumed for stored settings without them, and omitted from run names.
 _EPOCHS_BEFORE = 5
 _DEFAULTS = TrainSettings().model_dump(mode="json")

@@ -5,9 +5,9 @@ from torch import Tensor
 
 
 def share_of_processes(count: Tensor) -> Tensor:
-    """The count over all processes, at least 1, divided by the number of processes; float64.
+    """Count summed over all processes, at least 1, divided by the number of processes; float64.
 
-    Divide each process's sum over samples by this to get the mean over the whole batch, since gradients are averaged over
+    Divide each process's sum over samples by this to get the mean over the whole batch, because gradients are averaged over
     processes.
     """
     total, world = count.double(), 1

@@ -1,11 +1,11 @@
-"""Sharpness-aware minimisation (SAM): gradients at the worst weights nearby.
+"""Sharpness-aware minimisation (SAM): gradients at the worst weights in a neighbourhood.
 
 Foret, Kleiner, Mobahi, Neyshabur: Sharpness-Aware Minimization for Efficiently Improving Generalization. ICLR 2021,
 arXiv:2010.01412, equations 2 and 3 with p = 2: the gradient is that of the loss at w + rho g / |g|, g being the gradient at w. The
 optimiser then steps from w. Weight decay has no part in g.
 
-The norm is over all weights together. With several processes g is the gradient of the whole batch, so that all move their weights
-alike and the step is that of one process. With bf16-mixed, weights and gradients are float32 as ever.
+The norm is over all weights together. With several processes, g is the gradient of the whole batch, so that all processes perturb
+their weights equally and the step equals that of a single process. With bf16-mixed, weights and gradients remain float32.
 """
 
 import contextlib
@@ -14,19 +14,19 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-_LEAST_NORM = 1e-12  # a gradient of 0 moves nothing
+_LEAST_NORM = 1e-12  # a zero gradient moves nothing
 
 
 @contextlib.contextmanager
 def uphill(module: nn.Module, rho: float) -> Iterator[None]:
-    """Inside, the weights of a module are moved by `rho` along their gradients; afterwards they are bit for bit what they were.
+    """Context manager that moves the weights by `rho` along their gradients, and restores them bit for bit afterwards.
 
-    Buffers come back too: a batch norm counts a batch once, with the statistics of the weights as they are. Gradients stay as the
-    caller leaves them.
+    Buffers are restored too: a batch norm counts a batch once, with the statistics at the unperturbed weights. Gradients stay as
+    the caller leaves them.
 
     Args:
-        module: With gradients; weights without one stay.
-        rho: Length of the move, over all weights together.
+        module: Module with gradients; weights without a gradient are not moved.
+        rho: Norm of the perturbation over all weights together.
     """
     weights = [p for p in module.parameters() if p.grad is not None]
     before = [p.detach().clone() for p in weights]

@@ -1,4 +1,4 @@
-"""`train` and `prepare`: from settings and tables to the method, samples and run that the loop takes."""
+"""`train` and `prepare`: build method, samples and run from settings and tables."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -32,32 +32,32 @@ from dfworkbench.training.trainable import freeze_others
 
 
 class TrainingPart(NamedTuple):
-    """Videos, and the faces of them (and of others) that samples are made from."""
+    """Videos, and the faces of these (and other) videos that samples are made from."""
 
     videos: pd.DataFrame
     faces: pd.DataFrame
 
 
 def train(settings: TrainSettings, workspace: Workspace | None = None, *, progress: bool = True) -> Iterator[Epoch]:
-    """Train as the settings say, or continue; see `fit`. Mistakes in the settings are raised at once.
+    """Start or continue a training run; see `fit`. Errors in the settings are raised at once.
 
     Returns:
-        Iterator of epochs. `break` stops; calling again with the same settings continues.
+        Iterator over epochs. `break` stops; calling again with the same settings continues.
     """
     fabric = make_fabric(settings)
     return fit(prepare(settings, workspace), settings, fabric, progress=progress)
 
 
 def prepare(settings: TrainSettings, workspace: Workspace | None = None) -> Prepared:
-    """Read the tables, build detector and method, choose samples.
+    """Read the tables, build detector and method, and select samples.
 
     Raises:
         DataNotFoundError: The data set was not extracted, or there is no checkpoint `start_from`.
-        SplitLeakError: The leakage audit is red, and `allow_leaks` is not set.
-        TableError: A split has no faces, or no faces of one class; or the method, or paired_batches, needs the genuine video of
-            each fake, and some have none.
-        UnknownNameError: No detector or method has this name, or no fakes are of a kind.
-        ParameterError: An option does not exist, or `start_from` holds another detector.
+        SplitLeakError: The leakage audit failed, and `allow_leaks` is not set.
+        TableError: A split has no faces, or none of one class; or the method or paired_batches needs the genuine video of each
+            fake, and some have none.
+        UnknownNameError: No detector or method has this name, or there are no fakes of a kind.
+        ParameterError: An option does not exist, or `start_from` contains another detector.
         CheckpointError: The checkpoint `start_from` cannot be used.
     """
     workspace = workspace or find_workspace()
@@ -80,7 +80,7 @@ def prepare(settings: TrainSettings, workspace: Workspace | None = None) -> Prep
     )
     record |= clean
     record |= {DOMAIN_KEY: data.domain, FILES_KEY: training_files(train_data.rows)}
-    if train_data.dense_faces:  # masks of the facial swap follow from them
+    if train_data.dense_faces:  # masks of the facial swap are derived from them
         record["dense_landmarks"] = train_data.dense_faces
     if source:
         runs["start_from"] = source
@@ -96,7 +96,7 @@ def prepare(settings: TrainSettings, workspace: Workspace | None = None) -> Prep
 
 
 def _require_pairs(settings: TrainSettings, samples: FaceDataset) -> None:
-    """Find out before training whether batches can be made of pairs."""
+    """Check before training whether batches of pairs can be made."""
     method = load_method(settings.method_name)
     if method.real_only or method.closed_set:
         raise ParameterError(
@@ -112,7 +112,7 @@ def _require_pairs(settings: TrainSettings, samples: FaceDataset) -> None:
 
 
 def _audit(settings: TrainSettings, data: DataSet) -> dict[str, Any]:
-    """The audit as an entry of the provenance; none for methods that train across the splits by design (decision 0011)."""
+    """The audit for the provenance record; None for methods that train across the splits by design (decision 0011)."""
     method = load_method(settings.method_name)
     if method.closed_set:
         return {}
@@ -120,7 +120,7 @@ def _audit(settings: TrainSettings, data: DataSet) -> dict[str, Any]:
 
 
 def _origin(file: Path) -> dict[str, str]:
-    """Another run's weights that this one is made from, and what must be said beside its figures for their sake."""
+    """Provenance of the weights that a run starts from: file, hash, and the warning that its results inherit, if any."""
     note = run_note(read_record(file))
     return {"file": f"{file.parent.name}/{file.name}", "sha256": file_hash(file)} | (
         {LEAKY_START_KEY: note} if note else {}
@@ -128,7 +128,7 @@ def _origin(file: Path) -> dict[str, str]:
 
 
 def of_kinds(videos: pd.DataFrame, kinds: list[str]) -> pd.DataFrame:
-    """All real videos and the fakes of these kinds; all of them for no kinds.
+    """All real videos and the fakes of these kinds; all videos if no kinds are given.
 
     Raises:
         UnknownNameError: The table has no fakes of a kind.
@@ -142,13 +142,13 @@ def of_kinds(videos: pd.DataFrame, kinds: list[str]) -> pd.DataFrame:
 
 
 def training_parts(settings: TrainSettings, data: DataSet) -> dict[str, TrainingPart]:
-    """What is trained and validated on.
+    """The videos and faces to train and validate on.
 
-    That is the splits, of a method that learns from real files alone the real files of them, and of a method that names people
-    parts of all videos in time.
+    These are the splits; for a method that learns from real files alone, only their real files; and for a method that identifies
+    people, consecutive parts of all videos.
 
     Raises:
-        UnknownNameError: No fakes are of a kind.
+        UnknownNameError: There are no fakes of a kind.
         ParameterError: The people cannot be halved for `pairing`.
     """
     videos = of_kinds(data.videos, settings.forgeries)
@@ -172,14 +172,14 @@ def training_parts(settings: TrainSettings, data: DataSet) -> dict[str, Training
 def _detector(
     settings: TrainSettings, workspace: Workspace, videos: pd.DataFrame
 ) -> tuple[Any, dict[str, Any], Path | None]:
-    """The detector with its first weights, the options that build it, and the file the weights are from, if any."""
+    """The detector with its initial weights, the options that build it, and the file the weights are from, if any."""
     options = settings.build_options()
     if not settings.start_from:
         if "identities" in detector_options(settings.detector):
             options.setdefault("identities", known_people(videos))
         return build_detector(settings.detector, **options), options, None
     loaded = load_detector(settings.start_from, workspace=workspace)
-    # what the settings leave open is that of the checkpoint: its weights fit nothing else
+    # options not set are those of the checkpoint: its weights fit nothing else
     stored = loaded.metadata["options"]
     theirs = {**detector_options(loaded.name), **stored}
     if loaded.name != settings.detector or any(theirs.get(name) != value for name, value in options.items()):
@@ -192,7 +192,7 @@ def _detector(
 
 
 def _build_method(settings: TrainSettings, detector: Any, workspace: Workspace) -> tuple[Any, dict[str, Path]]:
-    """The method, and the weight files of the runs that its options name."""
+    """The method, and the weight files of the runs named in its options."""
     name = settings.method_name
     own = settings.method_options
     options: dict[str, Any] = {"augment": settings.augmentation()} if "augment" in method_options(name) else {}

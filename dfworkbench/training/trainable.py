@@ -1,10 +1,10 @@
-"""Which weights of a detector are trained: all, the normalisation layers with the classifier, or the classifier alone.
+"""Choose which weights of a detector are trained: all, normalisation layers and classifier, or the classifier alone.
 
 Yermakov, Cech, Matas, Fritz: Deepfake Detection that Generalizes Across Benchmarks. WACV 2026, arXiv:2508.06248: of a pretrained
 vision transformer only the layer norms (0.03 % of its weights) and the classifier are trained, so that it keeps what it knows.
 
-Only weights of the detector are frozen; what a method owns besides is trained as ever. With "head" the rest of the detector also
-works as it does in scoring: its batch norms keep the statistics they have, and it drops nothing.
+Only weights of the detector are frozen; other parts of a method are trained as usual. With "head", the rest of the detector also
+stays in eval mode: its batch norms keep their statistics, and there is no dropout.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from torch import nn
 
 from dfworkbench.core.errors import ParameterError
 
-#: How detectors name their classifiers.
+#: Names that detectors use for their classifiers.
 _HEADS = ("head", "classifier", "classifiers")
 _NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 
@@ -22,7 +22,7 @@ def freeze_others(detector: Any, trainable: str) -> None:
     """Freeze the weights of a detector that are not to be trained.
 
     Args:
-        detector: The network, before its optimiser is made. What is frozen already stays so.
+        detector: The network, before its optimiser is created. Parts that are already frozen stay frozen.
         trainable: "all", "norm" or "head", see `TrainSettings.trainable`.
 
     Raises:
@@ -46,7 +46,7 @@ def freeze_others(detector: Any, trainable: str) -> None:
 
 
 def keep_frozen_still(detector: Any, trainable: str) -> None:
-    """After `train()`: frozen parts of a detector whose classifier alone is trained go back to working as in scoring."""
+    """After `train()`, put the frozen parts of a detector back into eval mode if only its classifier is trained."""
     if trainable == "head":
         detector.eval()
         _require_head(detector, trainable).train()
@@ -63,6 +63,6 @@ def _require_head(detector: Any, trainable: str) -> nn.Module:
 
 
 def _is_norm(module: nn.Module) -> bool:
-    # timm has norms of its own beside torch's; blocks such as ConvNormAct hold other layers
+    # timm has norms of its own besides torch's; blocks such as ConvNormAct contain other layers
     named = "norm" in type(module).__name__.lower() and not any(True for _ in module.children())
     return isinstance(module, _NORMS) or named

@@ -1,11 +1,11 @@
-"""Alignment and uniformity of features on the unit sphere, as losses beside the cross-entropy.
+"""Alignment and uniformity losses of features on the unit sphere, added to the cross-entropy.
 
 Wang, Isola: Understanding Contrastive Representation Learning through Alignment and Uniformity on the Hypersphere. ICML 2020,
 arXiv:2005.10242. Over pairs of unit vectors f, g: alignment is the mean of |f - g|² over pairs that belong together (alpha = 2),
 uniformity the logarithm of the mean of exp(-t |f - g|²) over all pairs, t = 2.
 
-As in Yermakov, Cech, Matas, Fritz (WACV 2026, arXiv:2508.06248), pictures of one class belong together. Pairs are those of
-different samples of the batch, over all processes; no picture is paired with another crop of itself.
+As in Yermakov, Cech, Matas, Fritz (WACV 2026, arXiv:2508.06248), pictures of one class belong together. Pairs consist of different
+samples of the batch, over all processes; no picture is paired with another crop of itself.
 """
 
 import contextlib
@@ -21,10 +21,10 @@ _T = 2.0
 
 
 def alignment_and_uniformity(features: Tensor, label: Tensor) -> dict[str, Tensor]:
-    """Both losses of a batch; 0 where it has no such pair.
+    """Both losses of a batch; 0 if it has no such pair.
 
     Args:
-        features: `(B, F)`, of any length; they are divided by it.
+        features: `(B, F)`, of any length; they are normalised here.
         label: `(B,)`, equal for samples that belong together.
 
     Returns:
@@ -44,7 +44,7 @@ def alignment_and_uniformity(features: Tensor, label: Tensor) -> dict[str, Tenso
 
 @contextlib.contextmanager
 def kept_features(detector: Any) -> Iterator[list[Tensor]]:
-    """Inside, every call of `detector.features` adds its result to the list, so that they need not be computed twice."""
+    """Context manager that records the results of `detector.features`, so that they need not be computed twice."""
     kept: list[Tensor] = []
     compute = detector.features
 
@@ -52,7 +52,7 @@ def kept_features(detector: Any) -> Iterator[list[Tensor]]:
         kept.append(compute(images))
         return kept[-1]
 
-    vars(detector)["features"] = features  # hides the method, or a module of this name
+    vars(detector)["features"] = features  # shadows the method, or a module of this name
     try:
         yield kept
     finally:
@@ -60,7 +60,7 @@ def kept_features(detector: Any) -> Iterator[list[Tensor]]:
 
 
 def _of_all_processes(value: Tensor) -> Tensor:
-    """The rows of all processes, `(B x processes, …)`; those of others are constants to the gradient."""
+    """The rows of all processes, `(B x processes, …)`; those of other processes are constants for the gradient."""
     if not (dist.is_available() and dist.is_initialized()):
         return value
     parts = [torch.empty_like(value) for _ in range(dist.get_world_size())]
@@ -70,6 +70,6 @@ def _of_all_processes(value: Tensor) -> Tensor:
 
 
 def _shared(loss: Tensor) -> Tensor:
-    """The same value with a gradient that is right once gradients are averaged over processes: each sees that of its own rows."""
+    """The same value with the right gradient after averaging over processes, where each process sees only its own rows."""
     world = dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
     return world * loss - (world - 1) * loss.detach()

@@ -1,6 +1,6 @@
-"""Published detectors: a card per release, its weights fetched and checked, scored like our own.
+"""Published detectors (model zoo): a card per release, weights fetched and checked, and scoring like our own detectors.
 
-The names below are loaded when they are first used: cards can be read without torch.
+The names below are imported lazily: cards can be read without torch.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Which address a file is fetched from: mirrors, Hugging Face's endpoint and token, and what is refused."""
+"""Download addresses: mirrors, Hugging Face's endpoint and token, and rules for what is refused."""
 
 import os
 from urllib.parse import SplitResult, urlsplit
@@ -12,10 +12,10 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def fetch_address(url: str) -> str:
-    """The address to ask for a file that a card says is at `url`.
+    """The address to request for a file that a card locates at `url`.
 
-    DFWORKBENCH_MIRROR=https://mirror.example serves all hosts, each below its name: what `wget --force-directories` makes
-    of the addresses. HF_ENDPOINT takes the place of huggingface.co.
+    DFWORKBENCH_MIRROR=https://mirror.example serves all hosts, each below its name, in the layout of `wget --force-directories`.
+    HF_ENDPOINT replaces huggingface.co.
     """
     mirror = os.environ.get(MIRROR_VARIABLE, "").rstrip("/")
     if mirror:
@@ -24,7 +24,7 @@ def fetch_address(url: str) -> str:
 
 
 def authorization(address: str) -> dict[str, str]:
-    """The header with HF_TOKEN, if `address` is one of Hugging Face (or of HF_ENDPOINT); redirects must not get it."""
+    """Header with HF_TOKEN if `address` belongs to Hugging Face (or HF_ENDPOINT); it must not be sent to redirects."""
     token = os.environ.get("HF_TOKEN", "").strip()
     if not token or os.environ.get(MIRROR_VARIABLE) or _origin(urlsplit(address)) != _origin(urlsplit(endpoint())):
         return {}
@@ -35,11 +35,11 @@ def require_safe(address: str, before: str = "") -> None:
     """Refuse an address that is not https.
 
     Args:
-        address: Where the next request goes. Plain http is allowed on this machine, for mirrors and tests.
-        before: The address that redirects there; one of another machine may not lead back to this one.
+        address: Target of the next request. Plain http is allowed on this machine, for mirrors and tests.
+        before: The address that redirects there; another machine may not redirect to this one.
 
     Raises:
-        DownloadError: It is refused.
+        DownloadError: The address is refused.
     """
     parts = urlsplit(address)
     local = parts.hostname in _LOOPBACK and (not before or urlsplit(before).hostname in _LOOPBACK)

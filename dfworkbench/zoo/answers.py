@@ -1,4 +1,4 @@
-"""One request for a file: redirects followed with care, and what goes wrong told apart from what another try may mend."""
+"""One HTTP request for a file: redirects are followed with care, and errors are sorted into retryable and final ones."""
 
 import contextlib
 import re
@@ -11,12 +11,12 @@ from dfworkbench.zoo.addresses import authorization, require_safe
 
 _MOST_REDIRECTS = 10
 _TRY_AGAIN = (408, 425, 429, 500, 502, 503, 504)
-#: Patterns of httpx for this machine, which is never asked by way of a proxy.
+#: httpx patterns for this machine, which is never accessed through a proxy.
 _LOOPBACK = ("all://localhost", "all://127.0.0.1", "all://[::1]")
 
 
 class FailedTry(Exception):
-    """A try that may go better the next time."""
+    """Raised for a failed attempt that may succeed if repeated."""
 
     def __init__(self, reason: str, wait_s: float = 0) -> None:
         super().__init__(reason)
@@ -24,10 +24,10 @@ class FailedTry(Exception):
 
 
 def new_client(silence_s: float) -> httpx.Client:
-    """A client with the proxies and certificates of the environment: HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE.
+    """A client with proxies and certificates from the environment: HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE.
 
     Args:
-        silence_s: Seconds without a byte, or for a connection, after which a request has failed.
+        silence_s: Timeout in seconds, for connecting and between bytes.
 
     Raises:
         DownloadError: A proxy or certificate file cannot be used.
@@ -46,19 +46,19 @@ def new_client(silence_s: float) -> httpx.Client:
 def answer(
     client: httpx.Client, address: str, doing: str, headers: dict[str, str]
 ) -> Iterator[tuple[httpx.Response, dict[str, str]]]:
-    """Ask for a file, and yield the answer and what Hugging Face announces of it: "sha256", "size", "revision".
+    """Request a file, and yield the response and what Hugging Face announces about it: "sha256", "size", "revision".
 
-    Redirects are followed here and not by httpx: each must be safe, and none gets the token.
+    Redirects are followed here rather than by httpx: each must be safe, and none gets the token.
 
     Args:
         client: See `new_client`.
         address: The first address.
-        doing: What is being done, as messages begin.
-        headers: Of each request.
+        doing: The current action, with which messages begin.
+        headers: Headers of each request.
 
     Raises:
-        DownloadError: It was refused, or an address is not https.
-        FailedTry: The connection failed, or broke while the block read the answer.
+        DownloadError: The request was refused, or an address is not https.
+        FailedTry: The connection failed, or broke while the block read the response.
     """
     before, announced = "", {}
     for _ in range(_MOST_REDIRECTS):
@@ -83,7 +83,7 @@ def answer(
 
 
 def _announced(headers: httpx.Headers) -> dict[str, str]:
-    """What Hugging Face says of a large file."""
+    """What Hugging Face announces about a large file."""
     tag = headers.get("X-Linked-Etag", "").removeprefix("W/").strip('"').lower()
     stated = {
         "sha256": tag if re.fullmatch("[0-9a-f]{64}", tag) else "",
@@ -95,7 +95,7 @@ def _announced(headers: httpx.Headers) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _explained(doing: str) -> Iterator[None]:
-    """Turn the errors of httpx into a failed try, or into a `DownloadError` where another try would end in the same way."""
+    """Convert httpx errors to `FailedTry`, or to `DownloadError` if repeating would not help."""
     try:
         yield
     except httpx.TimeoutException as error:

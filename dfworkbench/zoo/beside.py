@@ -1,4 +1,4 @@
-"""Small files that authors put beside their weights: what they say about head and input goes into the import, or is a caveat."""
+"""Small files published beside weights: what they say about head and input is used for the import, or becomes a caveat."""
 
 import dataclasses
 from pathlib import Path
@@ -14,18 +14,18 @@ _CONFIG, _STATISTICS, _PREPROCESSOR = "config.json", "pretrain_ds_mean_std.txt",
 
 
 def with_files_beside(card: Card, file: Path) -> Card:
-    """The card as the files beside its weights make it; the same card where there are none.
+    """The card adjusted to the files beside its weights; the same card if there are none.
 
     Args:
         card: A card with a network.
-        file: Its weights.
+        file: Its weight file.
 
     Returns:
-        With the head that config.json names (`CardNetwork.head_words`), mean and std of pretrain_ds_mean_std.txt, and a caveat
-        where preprocessor_config.json feeds another input than the card.
+        The card with the head that config.json names (`CardNetwork.head_words`), mean and std from pretrain_ds_mean_std.txt, and a
+        caveat if preprocessor_config.json describes another input than the card.
 
     Raises:
-        CheckpointError: A file cannot be read, or names a head that is not known.
+        CheckpointError: A file cannot be read, or names an unknown head.
     """
     network: Any = card.network
     if network.head_words and (found := _table(card, file.parent / _CONFIG)):
@@ -57,7 +57,7 @@ def _with_statistics(card: Card, found: dict[str, Any]) -> InputSpec:
 
 
 def _difference(card_input: InputSpec, found: dict[str, Any]) -> list[str]:
-    """A caveat where a preprocessor feeds something else."""
+    """A caveat if a preprocessor describes another input."""
     advice = "This card follows the code of the network's authors."
     try:
         theirs = input_of(found, card_input.size_px, "whole").to_dict()
@@ -69,7 +69,7 @@ def _difference(card_input: InputSpec, found: dict[str, Any]) -> list[str]:
 
 
 def _table(card: Card, path: Path) -> dict[str, Any]:
-    """A JSON table, or an empty one where there is no file."""
+    """A JSON table, or an empty one if there is no file."""
     if not path.is_file():
         return {}
     try:

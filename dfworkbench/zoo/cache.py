@@ -1,13 +1,13 @@
-"""Where downloaded weights lie, what is known of each file, and where other programs may have put it.
+"""Cache of downloaded weights: file locations, records of each file, and caches of other programs that may contain it.
 
 ```
-<weights>/<card>/FILE                 as its authors published it
-<weights>/<card>/FILE.record.json     its SHA-256 and size when it was first seen, from which address, and when
+<weights>/<card>/FILE                 as published by its authors
+<weights>/<card>/FILE.record.json     its SHA-256 and size when first seen, its address, and the date
 <weights>/<card>/licence.json         the terms that were accepted (`zoo.licences`)
 ```
 
-`<weights>` is the folder named by DFWORKBENCH_WEIGHTS, else weights/ in the workspace. The caches of torch and of Hugging Face
-are read and never written.
+`<weights>` is the folder named by DFWORKBENCH_WEIGHTS, else weights/ in the workspace. The caches of torch and of Hugging Face are
+read, never written.
 """
 
 import json
@@ -29,22 +29,22 @@ WEIGHTS_VARIABLE = "DFWORKBENCH_WEIGHTS"
 
 
 def card_folder(card: "Card", workspace: Workspace | None = None) -> Path:
-    """The folder that holds the downloaded files of a card; it need not exist."""
+    """Folder of a card's downloaded files; it need not exist."""
     named = os.environ.get(WEIGHTS_VARIABLE)
     root = Path(named).expanduser().absolute() if named else (workspace or find_workspace()).root / "weights"
     return root / card.name
 
 
 def target_path(card: "Card", file: "CardFile", workspace: Workspace | None = None) -> Path:
-    """Where a file of a card belongs, whether it is there or not."""
+    """Where a file of a card belongs, whether or not it exists."""
     return card_folder(card, workspace) / Path(file.name).name
 
 
 def find_cached(card: "Card", file: "CardFile", workspace: Workspace | None = None) -> Path | None:
-    """A file of a card that is on this machine already, with the right hash; None if there is none.
+    """A file of a card that is already on this machine, with the right hash; None if there is none.
 
     Raises:
-        DownloadError: The cache holds a file of this name with another hash than expected; it is left as it is.
+        DownloadError: The cache contains a file of this name with an unexpected hash; it is not touched.
     """
     target = target_path(card, file, workspace)
     if target.is_file():
@@ -54,14 +54,14 @@ def find_cached(card: "Card", file: "CardFile", workspace: Workspace | None = No
 
 
 def require_hash(card: "Card", file: "CardFile", target: Path, found: str, cure: str) -> None:
-    """Compare a hash with that of the card; for a card without one, with that of what came first, if it is recorded.
+    """Compare a hash with that of the card; for a card without one, with the hash recorded at the first download, if any.
 
     Args:
         card: The card.
         file: One of its files.
-        target: Where the file belongs; the record lies beside it.
-        found: SHA-256 of what is there.
-        cure: What to do if it is another file.
+        target: Where the file belongs; its record is beside it.
+        found: SHA-256 of the file.
+        cure: What to do if the hash differs.
 
     Raises:
         DownloadError: The hashes differ.
@@ -80,42 +80,42 @@ def require_hash(card: "Card", file: "CardFile", target: Path, found: str, cure:
 
 
 def record_path(target: Path) -> Path:
-    """Where the record of a downloaded file lies."""
+    """Path of the record of a downloaded file."""
     return target.with_name(f"{target.name}.record.json")
 
 
 def read_record(target: Path) -> dict[str, Any]:
-    """What is known of a file since it was first seen; empty if it was not."""
+    """The record of a file from when it was first seen; empty if there is none."""
     return read_object(record_path(target))
 
 
 def write_record(target: Path, sha256: str, about: Mapping[str, Any]) -> None:
-    """Record a file that was seen for the first time; an older record stays."""
+    """Record a file that was seen for the first time; an existing record is kept."""
     if not read_record(target):
         write_object(record_path(target), {"sha256": sha256, "date": today(), **about})
 
 
 def record_by_hand(file: "CardFile", target: Path, path: Path) -> None:
-    """Record a file that somebody brought, if its card states no hash; an older record stays.
+    """Record a file that was supplied by hand, if its card states no hash; an existing record is kept.
 
     Args:
         file: The file of the card.
-        target: Where it belongs; the record lies beside it.
-        path: Where it lies.
+        target: Where it belongs; its record is beside it.
+        path: Where it is.
     """
     if not file.sha256 and not read_record(target):
         write_record(target, file_hash(path), {"bytes": path.stat().st_size, "address": "brought by hand"})
 
 
 def size_of(file: "CardFile") -> str:
-    """Size of a file as far as it is known, such as "266 MB", "about 266 MB" or "size not known"."""
+    """Size of a file, as far as known, such as "266 MB", "about 266 MB" or "size not known"."""
     if file.bytes is not None:
         return size_text(file.bytes)
     return f"about {size_text(file.about_bytes)}" if file.about_bytes else "size not known"
 
 
 def size_text(size: int) -> str:
-    """A number of bytes for people, such as 1.22 GB."""
+    """A number of bytes in readable form, such as 1.22 GB."""
     for unit, step in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if size >= 0.9995 * step:  # which three digits round up
             return f"{size / step:.3g} {unit}"
@@ -123,15 +123,15 @@ def size_text(size: int) -> str:
 
 
 def today() -> str:
-    """The date as records have it."""
+    """The date in the format of records."""
     return f"{datetime.now(UTC):%Y-%m-%d}"
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """A JSON object of this cache; empty if there is none.
+    """A JSON object from this cache; empty if there is none.
 
     Raises:
-        DownloadError: The file is damaged: what it would refuse must not be let in.
+        DownloadError: The file is damaged: its checks must not be skipped.
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -154,7 +154,7 @@ def write_object(path: Path, values: Mapping[str, Any]) -> None:
 
 
 def _elsewhere(file: "CardFile") -> Iterator[Path]:
-    """Files of this name in the caches of torch and Hugging Face, whatever they hold."""
+    """Files of this name in the caches of torch and Hugging Face, whatever their contents."""
     name = Path(unquote(urlsplit(file.url).path)).name or file.name
     user = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
     torch_home = Path(os.environ.get("TORCH_HOME") or user / "torch").expanduser()

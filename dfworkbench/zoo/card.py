@@ -1,7 +1,7 @@
-"""Cards: files, licence, network, input, rule over frames and figures of a published detector, as data that are read without torch.
+"""Cards: files, licence, network, input, aggregation rule and results of a published detector, as data readable without torch.
 
-`cards/*.toml` hold them. A file is one card, or a family: the keys at its top are shared by its `[[cards]]`, which may overrule
-them (tables key by key, all else whole).
+They are stored in `cards/*.toml`. A file is one card, or a family: the keys at its top are shared by its `[[cards]]`, which may
+override them (tables key by key, everything else as a whole).
 """
 
 import tomllib
@@ -21,42 +21,42 @@ class _Frozen(BaseModel):
 
 
 class CardFile(_Frozen):
-    """A file of a release, as its authors published it."""
+    """A file of a release, as published by its authors."""
 
     name: str
     """File name."""
     url: str
     """Address of the file, or of the page it is fetched from by hand."""
     bytes: int | None = None
-    """Size; None where nobody states it."""
+    """Size in bytes; None if not stated."""
     about_bytes: int | None = None
-    """Size, roughly, where only that is stated; shown, and compared with nothing."""
+    """Approximate size, if only that is stated; shown, but not checked."""
     sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
-    """SHA-256; None where nobody states it: the first download records it."""
+    """SHA-256; None if not stated: then the first download records it."""
     says: str = ""
-    """Who states size, hash or revision; empty where nobody states any."""
+    """Who states size, hash or revision; empty if not stated."""
     by_hand: bool = False
-    """Whether no program can fetch it: a drive page, or an account is needed."""
+    """Whether it cannot be fetched by a program: a drive page, or an account is needed."""
     part: str = ""
-    """What the file holds of a detector that comes in several files, such as "backbone"; empty if it holds all of it."""
+    """The part of the detector in this file, such as "backbone", if there are several files; empty if it contains everything."""
 
 
 class CardVideo(_Frozen):
-    """How the authors come from frames to the score of a video."""
+    """How the authors aggregate frames into the score of a video."""
 
     frames: int = 32
-    """Frames of a video that are scored."""
+    """Number of frames of a video that are scored."""
     rule: Literal["mean", "mean_logit", "confident"] = "mean"
-    """Over the frames."""
+    """Aggregation over the frames."""
     people: Literal["maximum", "frame_maximum", "largest", "most_confident", "pooled", "none"] = "largest"
-    """Over the faces of a frame: "frame_maximum" is the largest score of each frame, "pooled" takes the faces of all frames as
+    """Over the faces of a frame: "frame_maximum" takes the largest score of each frame, "pooled" treats the faces of all frames as
     one list, "largest" and "most_confident" score one face only, and "none" the whole picture."""
     no_face: float | None = None
-    """Fake probability that they give a video without a face; None where nothing is stated, or no face is looked for."""
+    """Fake probability for a video without a face; None if not stated, or if no face is searched for."""
 
 
 class Figure(_Frozen):
-    """A figure of the authors, or of others where `source` says so; none of them was measured with dfworkbench."""
+    """A result reported by the authors, or by others if `source` says so; none of them was measured with dfworkbench."""
 
     data: str
     level: str
@@ -66,30 +66,30 @@ class Figure(_Frozen):
 
 
 class CardNetwork(_Frozen):
-    """The network of a release, and how the names in its file become those of `PublishedDetector`."""
+    """The network of a release, and how names in its file map to those of `PublishedDetector`."""
 
     container: Literal["safetensors", "torch"]
     """Format of the file."""
     entries: tuple[str, ...] = ()
-    """Names under which a torch file may hold the tensors; without any of them it is a bare dict."""
+    """Keys under which a torch file may store the tensors; without any, the file is a bare dict."""
     strip: tuple[str, ...] = ()
-    """Beginnings taken off every name that has them, in this order."""
+    """Prefixes removed from every name that has them, in this order."""
     head: str
     """Name of the last linear layer in the file, after `strip`."""
     batch_norm: str = ""
     """Name of the batch norm before the head, after `strip`."""
     schemes: tuple[str, ...] = ()
-    """Spellings of the trunk's names, keys of `names.SCHEMES`."""
+    """Naming schemes of the trunk, keys of `names.SCHEMES`."""
     renames: tuple[tuple[str, str], ...] = ()
     """Regular expressions and replacements, in this order, before those of `schemes`."""
     ignore: tuple[str, ...] = ()
-    """Regular expressions of whole names, after `strip`, that may be there and are not used."""
+    """Regular expressions of whole names, after `strip`, of entries that may be present but are not used."""
     zeros: tuple[str, ...] = ()
-    """Entries of the trunk that are zero where the file lacks them."""
+    """Entries of the trunk that are zero if missing from the file."""
     fold: Literal["none", "svd_residual"] = "none"
-    """Arithmetic that makes one weight out of several entries."""
+    """Arithmetic that combines several entries into one weight."""
     library: Literal["timm", "efficientnet", "meso"] = "timm"
-    """What builds the trunk, see `zoo.trunks`."""
+    """Library that builds the trunk, see `zoo.trunks`."""
     trunk: str
     """Name of the trunk in that library."""
     trunk_options: dict[str, Any] = {}
@@ -97,13 +97,13 @@ class CardNetwork(_Frozen):
     pooling: Literal["trunk", "mean", "token", "mean_tokens"] = "trunk"
     """How the trunk's output becomes one vector, see `PublishedDetector`."""
     before_head: Literal["none", "l2", "batch_norm"] = "none"
-    """What happens to that vector before the head."""
+    """Operation on that vector before the head."""
     head_words: dict[str, Literal["none", "l2", "batch_norm"]] = {}
-    """What `before_head` is by the word for the head in config.json, where that file is beside the weights."""
+    """`before_head` by the name of the head in config.json, if that file is beside the weights."""
     logits: int = 2
     """Number of logits."""
     fake: int | tuple[int, ...] = 1
-    """Index of the fake class, or of several; of one logit its sign, +1 or -1."""
+    """Index of the fake class, or of several; for a single logit its sign, +1 or -1."""
 
 
 def _input_spec(value: Any) -> Any:
@@ -114,9 +114,9 @@ class Card(_Frozen):
     """A published detector."""
 
     name: str
-    """Short name, which is also that of the run it is imported as."""
+    """Short name, also the name of the run it is imported as."""
     title: str
-    """Authors' name for it, with venue and year."""
+    """The authors' name for it, with venue and year."""
     paper: str
     """Address of the paper."""
     code: str
@@ -126,35 +126,35 @@ class Card(_Frozen):
     licence_weights: str
     """Licence of the weights, as stated."""
     accept: str = ""
-    """What a user must agree to before the weights are fetched; empty for free licences."""
+    """Terms a user must accept before the weights are fetched; empty for free licences."""
     trained_on: str
-    """Data that the authors trained it on."""
+    """Training data of the authors."""
     files: tuple[CardFile, ...] = ()
-    """Files to choose from, or parts; empty where the user names a repository."""
+    """Files to choose from, or parts; empty if the user supplies a repository."""
     network: CardNetwork | None = None
-    """The network; None where `importer` reads the file."""
+    """The network; None if `importer` reads the file."""
     importer: str = ""
     """Kind of `runs.released`, or "hf_image_classifier"."""
     importer_options: dict[str, Any] = {}
     """Options of that importer."""
     input: Annotated[InstanceOf[InputSpec], BeforeValidator(_input_spec)] = InputSpec()
-    """What the network must be fed; of cards with an `importer`, that importer says."""
+    """Input of the network; for cards with an `importer`, determined by the importer."""
     video: CardVideo = CardVideo()
-    """The authors' rule over frames and people."""
+    """The authors' rule for aggregating frames and people."""
     detector: str = ""
-    """Face detector of the authors."""
+    """Face detector used by the authors."""
     figures: tuple[Figure, ...] = ()
-    """Figures of the authors."""
+    """Results reported by the authors."""
     caveats: tuple[str, ...] = ()
-    """What a reader of its scores must know."""
+    """What users of its scores must know."""
     rank: int = Field(exclude=True)
-    """Place in the list: licence, accuracy on unseen data and size."""
+    """Rank in the list: by licence, accuracy on unseen data and size."""
 
     def file(self, name: str = "") -> CardFile:
-        """The file of this name, by default the first.
+        """The file of this name; the first one by default.
 
         Raises:
-            UnknownNameError: There is no such file, or the card names none.
+            UnknownNameError: There is no such file, or the card lists none.
         """
         if not name and self.files:
             return self.files[0]
@@ -165,7 +165,7 @@ class Card(_Frozen):
 
 @cache
 def list_cards() -> tuple[Card, ...]:
-    """All cards, the most useful first: by licence, accuracy on data that it was not trained on, and size."""
+    """All cards, the most useful first: by licence, accuracy on unseen data, and size."""
     cards: list[Card] = []
     for file in sorted(resources.files("dfworkbench.zoo").joinpath("cards").iterdir(), key=lambda file: file.name):
         if file.name.endswith(".toml"):
@@ -177,14 +177,14 @@ def get_card(name: str) -> Card:
     """The card of this name.
 
     Raises:
-        UnknownNameError: There is none; names the closest.
+        UnknownNameError: There is no such card; the message names the closest.
     """
     cards = {card.name: card for card in list_cards()}
     return cards[require_name("published detector", name, cards)]
 
 
 def _members(values: dict[str, Any]) -> list[dict[str, Any]]:
-    """The cards of a file, each with what its family shares."""
+    """The cards in a file, each including what its family shares."""
     members = values.pop("cards", [{}])
     return [_merged(values, member) for member in members]
 

@@ -1,4 +1,4 @@
-"""From a card to its run: found among the imported ones, made from a file that is here, or from one that is fetched first."""
+"""Get the run of a card: an existing import, an import of a local file, or of a file that is fetched first."""
 
 import json
 from pathlib import Path
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 def whole_files(card: "Card") -> tuple["CardFile", ...]:
-    """The files of a card to choose from: each makes a run, with the further parts if there are any."""
+    """The files of a card to choose from: each one, with any further parts, makes a run."""
     return tuple(file for file in card.files if file.part == card.files[0].part)
 
 
 def split_name(text: str) -> tuple["Card", str]:
-    """A card, and the name of one of its files or "", from CARD or CARD:FILE.
+    """Split CARD or CARD:FILE into a card and the name of one of its files, or "".
 
     Raises:
-        UnknownNameError: There is no such card, or it has no such file; names the closest.
+        UnknownNameError: There is no such card, or it has no such file; the message names the closest.
     """
     name, _, file = text.partition(":")
     card = get_card(name)
@@ -36,7 +36,7 @@ def split_name(text: str) -> tuple["Card", str]:
 
 
 def imported_runs(workspace: Workspace | None = None) -> dict[Path, dict[str, Any]]:
-    """Folder -> source of every run that was imported by a card, the newest first."""
+    """Folder -> source of every run imported from a card, newest first."""
     paths = (workspace or find_workspace()).checkpoints.glob(f"*/{PROVENANCE}")
     found = {path.parent: source for path in paths if isinstance((source := _source(path)).get("card"), dict)}
     return dict(sorted(found.items(), key=lambda item: (-item[0].stat().st_mtime, item[0].name)))
@@ -45,30 +45,30 @@ def imported_runs(workspace: Workspace | None = None) -> dict[Path, dict[str, An
 def find_run(
     card: "Card", file: str = "", workspace: Workspace | None = None, *, runs: dict[Path, dict[str, Any]] | None = None
 ) -> Path | None:
-    """The newest run that was imported from a file of a card; None if there is none.
+    """The newest run imported from a file of a card; None if there is none.
 
     Args:
         card: The card.
         file: Name of one of its files; the first by default.
-        workspace: Where runs are looked for.
-        runs: Of `imported_runs`, where it was asked before.
+        workspace: Workspace to search.
+        runs: Result of `imported_runs`, if already known.
     """
     files = whole_files(card)
     wanted = card.file(file) if files else None
     for folder, source in (imported_runs(workspace) if runs is None else runs).items():
         if source["card"].get("name") != card.name:
             continue
-        # where there is only one file, it may have had any name
+        # if there is only one file, it may have had any name
         if wanted is None or len(files) == 1 or wanted.name == source.get("file"):
             return folder
     return None
 
 
 def require_no_bare_card(name: str, workspace: Workspace | None = None) -> None:
-    """Refuse the name of a card where a run is expected, and say how to get one; any other name passes.
+    """Refuse the name of a card if a run is expected, and say how to get one; any other name passes.
 
     Raises:
-        DataNotFoundError: The name is that of a card, and of no file and no run.
+        DataNotFoundError: The name is that of a card, but not of a file or a run.
     """
     if Path(name).exists() or ((workspace or find_workspace()).checkpoints / name).is_dir():
         return
@@ -99,36 +99,36 @@ def import_file(
     workspace: Workspace | None = None,
     **options: Any,
 ) -> Path:
-    """Import a file that a person has, after its terms were accepted and its hash compared with that of the card.
+    """Import a local file, after its terms were accepted and its hash compared with that of the card.
 
     Args:
         card: A card or its name.
-        path: The file as its authors published it.
+        path: The file as published by its authors.
         name: Name of the run; see `import_card`.
-        accept: Accept the terms of the card; remembered.
-        workspace: The workspace it is written to.
+        accept: Accept the terms of the card; this is remembered.
+        workspace: The workspace to write to.
         options: See `import_card`.
 
     Returns:
         The folder of the run.
 
     Raises:
-        ParameterError: The terms were not accepted; or as `import_card`.
-        DownloadError: The file is not the one that the card knows.
+        ParameterError: The terms were not accepted; also as `import_card`.
+        DownloadError: The file is not the one described by the card.
     """
     from dfworkbench.zoo.importing import import_card  # torch
 
     card = get_card(card) if isinstance(card, str) else card
     require_accepted(card, accept, workspace)
     path, item = Path(path), _item_of(card, Path(path))
-    # a file with another name may be somebody's own training of the same network, unless the card knows what it must be
+    # a file with another name may be the user's own training of the same network, unless the card states its hash
     known = item if item is not None and path.is_file() and (item.sha256 or path.name == item.name) else None
     if known is not None:
         cure = f"{path} is another file or a damaged one: get it again, from the address that `dfworkbench zoo show {card.name}` "
         cure += "gives. In Python, dfworkbench.zoo.import_card takes any file that fits the network."
         require_hash(card, known, target_path(card, known, workspace), file_hash(path), cure)
     run = import_card(card, path, name, workspace, **options)
-    if known is not None:  # only now: what does not fit the card is not what its authors published
+    if known is not None:  # only now: what does not fit the card was not published by its authors
         record_by_hand(known, target_path(card, known, workspace), path)
     return run
 
@@ -147,16 +147,16 @@ def run_of(
     Args:
         card: A card or its name.
         file: Name of one of its files; the first by default.
-        fetch: Whether to fetch what is not on this machine.
-        accept: Accept the terms of the card; remembered.
-        progress: Whether downloads show a bar.
+        fetch: Whether to fetch missing files.
+        accept: Accept the terms of the card; this is remembered.
+        progress: Whether to show progress bars of downloads.
         workspace: The workspace.
 
     Returns:
         The folder of the run.
 
     Raises:
-        DataNotFoundError: Its file is not on this machine, and `fetch` is false, or no program can fetch it.
+        DataNotFoundError: Its file is not on this machine, and `fetch` is false, or it can only be fetched by hand.
         ParameterError: The terms were not accepted.
         DownloadError: It could not be fetched.
         CheckpointError: It cannot be imported.
@@ -201,7 +201,7 @@ def _path(card: "Card", item: "CardFile", fetch: bool, progress: bool, workspace
 
 
 def _item_of(card: "Card", path: Path) -> "CardFile | None":
-    """The file of a card that a path is: by its name, or the only one."""
+    """The card's entry for a local file: by its name, or the only one."""
     files = whole_files(card)
     return files[0] if len(files) == 1 else next((item for item in files if item.name == path.name), None)
 
@@ -209,6 +209,6 @@ def _item_of(card: "Card", path: Path) -> "CardFile | None":
 def _source(path: Path) -> dict[str, Any]:
     try:
         source = json.loads(path.read_text(encoding="utf-8")).get("source")
-    except (OSError, ValueError, AttributeError):  # a damaged run says so when it is opened
+    except (OSError, ValueError, AttributeError):  # a damaged run is reported when it is opened
         return {}
     return source if isinstance(source, dict) else {}

@@ -1,4 +1,4 @@
-"""Cards in words: the list of all, one card as a page of text, and what would be fetched."""
+"""Cards as text: the list of all, one card as a page, and what would be fetched."""
 
 import textwrap
 from collections.abc import Iterator
@@ -38,8 +38,8 @@ def cards_table(workspace: Workspace | None = None) -> pd.DataFrame:
     """All cards, the most useful first.
 
     Returns:
-        One row per card: name, title, size (of what is fetched), licence (of the weights), terms ("to accept" where
-        the card asks for it), looks at ("face", "aligned face", "whole picture"), trained on, here ("imported", "file", "").
+        One row per card: name, title, size (of what is fetched), licence (of the weights), terms ("to accept" if there are any),
+            looks at ("face", "aligned face", "whole picture"), trained on, here ("imported", "file", "").
     """
     runs = imported_runs(workspace)
     rows = [
@@ -59,12 +59,12 @@ def cards_table(workspace: Workspace | None = None) -> pd.DataFrame:
 
 
 def looks_at(card: "Card") -> str:
-    """What a detector is shown: "face", "aligned face" or "whole picture"."""
+    """What a detector sees: "face", "aligned face" or "whole picture"."""
     return _LOOKS_AT.get(card.input.alignment, "whole picture")
 
 
 def cards_text(table: pd.DataFrame) -> str:
-    """`cards_table` for a terminal: long cells are cut, `card_text` shows them whole."""
+    """`cards_table` for a terminal: long cells are truncated, `card_text` shows them whole."""
     shown = table.drop(columns="title")
     cells = [list(shown.columns), *(list(map(_short, row)) for row in shown.to_numpy().tolist())]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -102,7 +102,7 @@ def card_text(card: "Card", workspace: Workspace | None = None) -> str:
 
 
 def file_text(card: "Card", file: "CardFile", workspace: Workspace | None = None) -> str:
-    """What is asked for before a file is fetched: what it is, its size, licences and terms, and who states the hash."""
+    """What is shown before a file is fetched: what it is, its size, licences and terms, and who states the hash."""
     part = f" ({file.part})" if file.part else ""
     lines = [f"{card.title}: {file.name}{part}, {_file_facts(file)}"]
     facts = {
@@ -118,12 +118,12 @@ def file_text(card: "Card", file: "CardFile", workspace: Workspace | None = None
 
 
 def input_text(spec: "InputSpec") -> str:
-    """What a network is fed, in words."""
+    """A network's input, in words."""
     return ", ".join(_input_words(spec))
 
 
 def video_text(card: "Card") -> str:
-    """The authors' rule over frames and people, in words."""
+    """The authors' rule for aggregating frames and people, in words."""
     video = card.video
     empty = "" if video.no_face is None else f"; a video without a face scores {video.no_face:g}"
     return f"{video.frames} frames, {_PEOPLE[video.people]}, {_RULES[video.rule]}{empty}"
@@ -180,7 +180,7 @@ def _here(card: "Card", workspace: Workspace | None, runs: dict[Path, dict[str, 
 
 
 def _entry(name: str, text: str) -> list[str]:
-    """A fact with its name in a column of its own; nothing where there is no text."""
+    """A labelled fact with its label in a column; empty without text."""
     if not text:
         return []
     indent = " " * 13

@@ -1,4 +1,4 @@
-"""PublishedDetector: trunk, pooling and head of any published detector, as its options describe it."""
+"""PublishedDetector: trunk, pooling and head of any published detector, as described by its options."""
 
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from dfworkbench.zoo.trunks import build_trunk
 
 
 class PublishedDetector(nn.Module):
-    """A published network as a detector. Cards give the options and the InputSpec; a run stores both and needs no card.
+    """A published network as a detector. Cards supply options and InputSpec; a run stores both and does not need the card.
 
     `Prediction.logit` is the log-odds of *fake* whatever the classes of the release are: `fake * z` of one logit, and
     `logsumexp(z of fake) - logsumexp(z of all others)` of several, which is the log-odds of their softmax.
@@ -24,11 +24,11 @@ class PublishedDetector(nn.Module):
         trunk: Name of the trunk.
         library: What builds it: "timm", "efficientnet" (efficientnet-pytorch) or "meso" (the two networks of DeepfakeBench).
         trunk_options: Further options of the trunk.
-        pooling: How its output becomes one vector. "trunk": it pools by itself. "mean": over the last map. "token": the class
-            token. "mean_tokens": all tokens but the class token and registers.
-        before_head: "l2": the vector is divided by its length. "batch_norm": normalised by stored statistics.
+        pooling: How its output becomes one vector. "trunk": the trunk pools. "mean": mean of the last map. "token": the class
+            token. "mean_tokens": mean of all tokens except class token and registers.
+        before_head: "l2": L2-normalise the vector. "batch_norm": normalise it with stored statistics.
         logits: Number of logits.
-        fake: Index of the fake class, or of several; of one logit its sign, +1 or -1.
+        fake: Index of the fake class, or of several; for a single logit its sign, +1 or -1.
         size_px: Height and width of the input.
     """
 
@@ -55,7 +55,7 @@ class PublishedDetector(nn.Module):
         self.trunk: Any = build_trunk(library, trunk, trunk_options or {})
         self.last_map = (
             nn.Identity()
-        )  # where Grad-CAM finds the map: after the last activation, which is no module of its own
+        )  # where Grad-CAM finds the map: after the last activation, which is not a module of its own
         if before_head == "batch_norm":
             self.norm = nn.BatchNorm1d(self.trunk.width)
         self.head = nn.Linear(self.trunk.width, logits)

@@ -1,4 +1,4 @@
-"""`get`: the file of a published detector, from this machine or from its authors, with its terms accepted and its hash checked."""
+"""`get`: fetch the weight file of a published detector, with its terms accepted and its hash checked."""
 
 import shutil
 from pathlib import Path
@@ -28,28 +28,28 @@ def get(
     workspace: Workspace | None = None,
     patience: "Patience | None" = None,
 ) -> Path:
-    """The file of a card on this machine, fetched if it is not here.
+    """The local file of a card, fetched if it is not on this machine.
 
-    A download that was stopped continues when this is called again. What lies in the caches of torch or Hugging Face with the
-    right hash is used where it lies. `zoo.describe.file_text` says what would be fetched.
+    An interrupted download continues when this is called again. A file with the right hash in the caches of torch or Hugging Face
+    is used from there. `zoo.describe.file_text` says what would be fetched.
 
     Args:
         card: A card or its name.
         file: Name of one of its files; the first one by default.
-        accept: Accept the terms that the card asks for; remembered.
-        progress: Whether to show a bar with the time that is left; or what makes one, as `tqdm` does.
-        workspace: Whose weights folder is used; DFWORKBENCH_WEIGHTS names another one.
+        accept: Accept the terms of the card; this is remembered.
+        progress: Whether to show a progress bar; or a class to use in place of `tqdm`.
+        workspace: Workspace whose weights folder is used, unless DFWORKBENCH_WEIGHTS names another one.
         patience: How long to wait for the server.
 
     Returns:
-        The file, as its authors published it.
+        The file, as published by its authors.
 
     Raises:
         UnknownNameError: There is no such card or file.
         ParameterError: The card's terms were not accepted.
-        DataNotFoundError: Its authors offer the file on a page only; says where it belongs.
-        DownloadError: There is no connection, or what came is another file.
-        OutputError: The disk is full, or another process fetches the file.
+        DataNotFoundError: The authors offer the file on a web page only; the message says where to put it.
+        DownloadError: There is no connection, or the received file is not the expected one.
+        OutputError: The disk is full, or another process is fetching the file.
     """
     card = get_card(card) if isinstance(card, str) else card
     require_files(card)
@@ -67,10 +67,10 @@ def get(
 
 
 def require_files(card: "Card") -> None:
-    """Refuse a card that stands for a kind of release, and names no file.
+    """Refuse a card that stands for a kind of release and lists no files.
 
     Raises:
-        DataNotFoundError: It names none; says how to import one.
+        DataNotFoundError: It lists none; the message says how to import one.
     """
     if not card.files:
         raise DataNotFoundError(
@@ -80,7 +80,7 @@ def require_files(card: "Card") -> None:
 
 
 def by_hand_text(card: "Card", file: "CardFile", target: Path) -> str:
-    """What a person needs to bring a file here from another machine or a page: address, size, hash, and where it belongs."""
+    """How to bring a file here by hand, from another machine or a page: address, size, hash, and where it belongs."""
     sha256 = f"SHA-256 {file.sha256}" if file.sha256 else "SHA-256 not known"
     return (
         f"To bring it by hand, get {file.url} ({size_of(file)}, {sha256}) in a browser or on another machine and put it at "
@@ -123,7 +123,7 @@ def _fetch(card: "Card", file: "CardFile", target: Path, progress: "Progress", p
 
 
 def _keep(card: "Card", file: "CardFile", wanted: "Wanted", fetched: "Fetched") -> None:
-    """Put what came in its place, unless a hash that was recorded before says that it is another file."""
+    """Move the received file into place, unless a hash recorded earlier shows that it is another file."""
     part = fetched.part
     try:
         require_hash(card, file, wanted.target, part.sha256, "What came was deleted.")

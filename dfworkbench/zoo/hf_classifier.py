@@ -1,7 +1,7 @@
-"""Any ViT, SigLIP or Swin image classifier of Hugging Face: from the three files of its folder to a network and an input.
+"""Import any ViT, SigLIP or Swin image classifier from Hugging Face: network and input from the three files in its folder.
 
-Formats: config.json and preprocessor_config.json of transformers 4 and 5, which leave out what equals their defaults. Nothing
-of transformers is needed or run.
+Formats: config.json and preprocessor_config.json of transformers 4 and 5, which omit default values. transformers is neither needed
+nor run.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from dfworkbench.media.foreign import is_safetensors, read_json
 from dfworkbench.zoo.card import CardNetwork
 from dfworkbench.zoo.labels import fake_index, labels_of
 
-#: How faces are cut with crop="face": nothing in such a release says how its own were.
+#: How faces are cut with crop="face": such a release does not say how its own were cut.
 FACE_SCALE = 1.3
 
 _CONFIG, _PREPROCESSOR = "config.json", "preprocessor_config.json"
@@ -26,7 +26,7 @@ _RESAMPLE = {2: "bilinear", 3: "bicubic"}
 
 
 class Description(NamedTuple):
-    """What the folder of a classifier says."""
+    """Contents of a classifier's folder."""
 
     network: CardNetwork
     input: InputSpec
@@ -37,15 +37,15 @@ def describe(folder: Path, fake: int | str | None = None, crop: str = "whole") -
     """Read a classifier's folder.
 
     Args:
-        folder: With config.json, preprocessor_config.json and one file of weights.
-        fake: Index of the fake class; None takes it from the words of its labels.
-        crop: "whole": pictures are fed whole, as the preprocessor says. "face": faces are cut and stretched to its size.
+        folder: Folder with config.json, preprocessor_config.json and one weight file.
+        fake: Index of the fake class; None derives it from the labels.
+        crop: "whole": whole pictures, as the preprocessor says. "face": faces are cut and stretched to its size.
 
     Raises:
-        DataNotFoundError: A file is not there.
-        UnknownNameError: `crop` is another word.
+        DataNotFoundError: A file is missing.
+        UnknownNameError: `crop` has another value.
         ParameterError: The labels do not say which class is fake, and neither does `fake`.
-        CheckpointError: The files need code of the repository, or describe a network or an input that is not known here.
+        CheckpointError: The files need code from the repository, or describe an unsupported network or input.
     """
     require_name("crop of a classifier", crop, ("face", "whole"))
     if not folder.exists():
@@ -81,7 +81,7 @@ def input_of(preprocessor: Mapping[str, Any], size_px: int, crop: str) -> InputS
     """The input that a preprocessor_config.json describes.
 
     Raises:
-        CheckpointError: It describes what an InputSpec cannot say, another size than the network's, or nothing that makes sense.
+        CheckpointError: It describes something an InputSpec cannot express, another size than the network's, or invalid values.
     """
     with _making_sense(_PREPROCESSOR, "sizes, and mean and std of three channels"):
         return _input_of(preprocessor, size_px, crop)
@@ -123,7 +123,7 @@ def _input_of(preprocessor: Mapping[str, Any], size_px: int, crop: str) -> Input
 
 @contextlib.contextmanager
 def _making_sense(file: str, expected: str) -> Iterator[None]:
-    """Refuse a file whose values are of other types or ranges than transformers writes."""
+    """Refuse a file whose values have other types or ranges than transformers writes."""
     try:
         yield
     except CheckpointError:
@@ -149,7 +149,7 @@ def _vit(config: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
 def _siglip(config: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
     vision = config.get("vision_config", {})
     size_px, options = _transformer(vision, eps=1e-6)
-    # timm's own GELU for this trunk differs by 2e-4; the classifier takes the mean of all tokens, not the pooling by attention
+    # timm's own GELU for this trunk differs by 2e-4; the classifier uses the mean of all tokens, not attention pooling
     options |= {"act_layer": _activation(vision, "gelu_pytorch_tanh"), "global_pool": "avg", "fc_norm": False}
     network = {"trunk": "vit_base_patch16_siglip_224", "trunk_options": options, "schemes": ("transformers_clip",)}
     return size_px, network | {"ignore": (r"(vision_model\.)?head\..*", "logit_bias")}
@@ -183,7 +183,7 @@ _ARCHITECTURES: dict[str, Callable[[Mapping[str, Any]], tuple[int, dict[str, Any
 
 
 def _transformer(config: Mapping[str, Any], eps: float) -> tuple[int, dict[str, Any]]:
-    """Picture size and timm's options of a vision transformer; what a config leaves out is ViT-B/16's."""
+    """Picture size and timm options of a vision transformer; values missing from a config are those of ViT-B/16."""
     width, size_px = _size(config, "hidden_size", 768), _size(config, "image_size", 224)
     return size_px, {
         "img_size": size_px,
@@ -197,7 +197,7 @@ def _transformer(config: Mapping[str, Any], eps: float) -> tuple[int, dict[str, 
 
 
 def _size(config: Mapping[str, Any], name: str, default: int) -> int:
-    """A size, within what a network can be built of: a file may state any number."""
+    """A size, limited to what a network can be built with: a file may state any number."""
     value = config.get(name, default)
     if not isinstance(value, int) or not 0 < value <= _LARGEST:
         raise ValueError(f"{name} = {value!r:.40}")
@@ -235,7 +235,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _weights(folder: Path) -> Path:
-    """The one file of weights: safetensors if there is one, else a torch file, which the safe reader may refuse."""
+    """The only weight file: safetensors if there is one, else a torch file, which the safe reader may refuse."""
     files = sorted(path for path in folder.iterdir() if path.is_file())
     found = [path for path in files if is_safetensors(path)] or [
         path for path in files if path.suffix in (".bin", ".pth")

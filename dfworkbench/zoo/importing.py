@@ -1,4 +1,4 @@
-"""Import a published file by its card: read it safely, fit it strictly, and write a run that needs neither card nor file."""
+"""Import a published weight file by its card: read safely, match strictly, and write a self-contained run."""
 
 import dataclasses
 import zipfile
@@ -30,24 +30,24 @@ HF_CLASSIFIER = "hf_image_classifier"
 def import_card(
     card: Card | str, file: Path | str, name: str = "", workspace: Workspace | None = None, **options: Any
 ) -> Path:
-    """Write a published file as a run that can be scored, compared and trained on.
+    """Import a published file as a run that can be scored, compared and trained further.
 
     Args:
         card: A card, or its name.
-        file: The file as its authors published it; of "hf_image_classifier" a folder.
-        name: Name of the run; empty is the card's name, with that of the file where a card has several.
-        workspace: The workspace it is written to.
-        **options: Of the card: files of further parts (`backbone`), or options of its importer.
+        file: The file as published by its authors; for "hf_image_classifier", a folder.
+        name: Name of the run; if empty, that of the card, plus that of the file if a card has several.
+        workspace: The workspace to write to.
+        **options: Options of the card: files of further parts (`backbone`), or options of its importer.
 
     Returns:
         The folder of the run.
 
     Raises:
         UnknownNameError: There is no such card, or it has no such option.
-        ParameterError: There is a run of this name, it cannot be the name of a folder, or a part is not given.
-        DataNotFoundError: There is no such file; says where to get it.
-        CheckpointError: The file is damaged, holds code, or is not what the card says.
-        OutputError: Another process imports this run, or it cannot be written.
+        ParameterError: There is a run of this name, the name is not a valid folder name, or a part is missing.
+        DataNotFoundError: There is no such file; the message says where to get it.
+        CheckpointError: The file is damaged, contains code, or does not match the card.
+        OutputError: Another process is importing this run, or it cannot be written.
     """
     card = get_card(card) if isinstance(card, str) else card
     path = Path(file)
@@ -61,7 +61,7 @@ def import_card(
 
 
 def load_card(card: Card | str, file: Path | str, **options: Any) -> LoadedDetector:
-    """A published detector from its file, without writing a run; see `import_card`."""
+    """Load a published detector from its file, without writing a run; see `import_card`."""
     card = get_card(card) if isinstance(card, str) else card
     path = Path(file)
     if card.importer == HF_CLASSIFIER:
@@ -81,7 +81,7 @@ def load_card(card: Card | str, file: Path | str, **options: Any) -> LoadedDetec
     detector = build_network(network, card.input.size_px)
     tensors: dict[str, Tensor] = {}
     for part, file_of_part in parts.items():
-        prefix = f"{part}." if part else ""  # names of several files do not mix
+        prefix = f"{part}." if part else ""  # names in several files do not clash
         tensors |= {prefix + key: value for key, value in _read(card, network, file_of_part, part).items()}
     fill(detector, network, tensors, _unfit(card, path), _expected(card))
     detector.input_spec = card.input
@@ -91,7 +91,7 @@ def load_card(card: Card | str, file: Path | str, **options: Any) -> LoadedDetec
 
 
 def detector_options(network: CardNetwork, size_px: int) -> dict[str, Any]:
-    """Options of `PublishedDetector` that build the network of a card: plain values, which a run stores."""
+    """Options of `PublishedDetector` that build a card's network: plain values, which a run stores."""
     fake = network.fake if isinstance(network.fake, int) else list(network.fake)
     return {
         "trunk": network.trunk, "library": network.library, "trunk_options": dict(network.trunk_options),
@@ -101,23 +101,23 @@ def detector_options(network: CardNetwork, size_px: int) -> dict[str, Any]:
 
 
 def build_network(network: CardNetwork, size_px: int) -> PublishedDetector:
-    """The network of a card without values in its weights."""
+    """The network of a card with uninitialised weights."""
     with empty_weights():
         return PublishedDetector(**detector_options(network, size_px))
 
 
 def fill(detector: nn.Module, network: CardNetwork, tensors: Mapping[str, Tensor], unfit: str, expected: str) -> None:
-    """Give a detector the tensors of a published file, which must be exactly its own; they are copied.
+    """Load the tensors of a published file into a detector; they must match exactly, and are copied.
 
     Args:
-        detector: Of `build_network`.
-        network: Of the card.
-        tensors: By their names in the file.
-        unfit: How a message begins.
-        expected: What such a file is.
+        detector: From `build_network`.
+        network: Network description of the card.
+        tensors: Tensors by their names in the file.
+        unfit: How an error message begins.
+        expected: What such a file should be.
 
     Raises:
-        CheckpointError: Names or shapes differ, or values are no numbers.
+        CheckpointError: Names or shapes differ, or values are not finite.
     """
     own = detector.state_dict()
     for name, value in fit(network, tensors, shapes_of(own), unfit, expected):
@@ -125,7 +125,7 @@ def fill(detector: nn.Module, network: CardNetwork, tensors: Mapping[str, Tensor
 
 
 def _read(card: Card, network: CardNetwork, path: Path, part: str) -> dict[str, Tensor]:
-    """Tensors of a file, in the format that it has: others may have written the published ones in another."""
+    """Tensors of a file in its actual format: the published weights may have been re-saved in another."""
     words = {"doing": f"importing {card.name}", "where_to_get": _where(card, part), "expected": _expected(card, part)}
     safe = is_safetensors(path) if path.is_file() else network.container == "safetensors"
     if safe or (network.container == "safetensors" and not zipfile.is_zipfile(path)):
@@ -134,7 +134,7 @@ def _read(card: Card, network: CardNetwork, path: Path, part: str) -> dict[str, 
 
 
 def _parts(card: Card, path: Path, options: Mapping[str, Any]) -> dict[str, Path]:
-    """The file of each part; a part that is not given is looked for beside the first, under the names that the card gives."""
+    """The file of each part; one not given is looked for beside the first, under the names given by the card."""
     wanted = sorted({file.part for file in card.files if file.part} - {card.files[0].part}) if card.files else []
     for option in options:
         require_name(f"option of the card {card.name!r}", option, wanted)
@@ -153,7 +153,7 @@ def _parts(card: Card, path: Path, options: Mapping[str, Any]) -> dict[str, Path
 
 
 def _source(card: Card, parts: Mapping[str, Path], options: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Where the weights come from, for the provenance; notes beside scores are made from it."""
+    """Origin of the weights, for the provenance record and the notes beside scores."""
     first, *others = parts.values()
     further = {path.name: file_hash(path) for path in others}
     return {

@@ -1,4 +1,4 @@
-"""Which class of an image classifier is fake: by the words of its labels, or as the user says."""
+"""Find the fake class of an image classifier, from its labels or as given by the user."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from dfworkbench.core.errors import CheckpointError, ParameterError
 
 FAKE_WORDS = frozenset(("fake", "deepfake", "ai", "artificial", "generated", "synthetic", "manipulated"))
 REAL_WORDS = frozenset(("real", "realism", "human", "hum", "authentic", "natural"))
-#: Repositories whose labels are known to be swapped, and who says so.
+#: Repositories whose labels are known to be swapped, with the source of this claim.
 SWAPPED = {"prithivMLmods/Deep-Fake-Detector-v2-Model": "its author admits it, according to third parties"}
 
 #: More classes than any of these classifiers has; a file may state any number.
@@ -27,7 +27,7 @@ def fake_of(labels: Mapping[int, str]) -> int | None:
 
 
 def labels_of(config: Mapping[str, Any]) -> dict[int, str]:
-    """The labels of a config.json by index; where it has none, transformers' own names for them.
+    """The labels in a config.json by index; if there are none, the default names of transformers.
 
     Raises:
         CheckpointError: The indices do not run from 0.
@@ -45,15 +45,15 @@ def labels_of(config: Mapping[str, Any]) -> dict[int, str]:
 
 
 def fake_index(folder: Path, labels: Mapping[int, str], fake: int | str | None) -> int:
-    """Index of the fake class; of one logit 0 where it says real.
+    """Index of the fake class; for a single logit, 0 if it means real.
 
     Args:
-        folder: Of the classifier, whose name may be one of `SWAPPED`.
+        folder: Folder of the classifier, whose name may be one of `SWAPPED`.
         labels: Label of each class.
-        fake: The index, if the user gives it.
+        fake: The index, if given by the user.
 
     Raises:
-        ParameterError: Neither the labels nor the user say it, or the index does not exist.
+        ParameterError: It follows neither from the labels nor from `fake`, or the index does not exist.
     """
     if fake is not None and str(fake) not in map(str, range(max(2, len(labels)))):
         raise ParameterError(f"{_DOING}: fake = {fake!r}; expected an index of {dict(labels)}. Correct it.")

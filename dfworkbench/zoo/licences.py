@@ -1,4 +1,4 @@
-"""Terms of use that a person must accept once before weights are fetched or imported."""
+"""Terms of use that a user must accept once before weights are fetched or imported."""
 
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ LICENCE = "licence.json"
 
 
 def is_accepted(card: "Card", workspace: Workspace | None = None) -> bool:
-    """Whether a card asks for nothing, or its terms, as they read now, were accepted."""
+    """Whether a card has no terms, or its current terms were accepted."""
     return not card.accept or read_object(card_folder(card, workspace) / LICENCE).get("accepted") == card.accept
 
 
@@ -21,12 +21,12 @@ def require_accepted(card: "Card", accept: bool = False, workspace: Workspace | 
     """Refuse weights whose terms were not accepted.
 
     Args:
-        card: The card; one without terms asks for nothing.
-        accept: The person accepts them now; remembered with date and text, so that it is asked once.
-        workspace: Whose weights folder remembers it.
+        card: The card; always passes if it has no terms.
+        accept: Whether the user accepts them now; remembered with date and text, so that it is needed only once.
+        workspace: Workspace whose weights folder stores the acceptance.
 
     Raises:
-        ParameterError: They were not accepted; the message holds them.
+        ParameterError: They were not accepted; the message contains them.
     """
     if is_accepted(card, workspace):
         return

@@ -1,8 +1,8 @@
-"""Meso4 and MesoInception4 as DeepfakeBench has them: not the Keras networks of `models.mesonet`, and no library has them.
+"""Meso4 and MesoInception4 as in DeepfakeBench, which differ from the Keras networks of `models.mesonet` and are in no library.
 
-Afchar, Nozick, Yamagishi, Echizen: MesoNet. WIFS 2018, arXiv:1809.00888. Facts of SCLBD/DeepfakeBench, no code. Differences from
-the Keras networks: convolutions have no bias, one batch norm serves two layers, ReLU stands before the norm in Meso4. Names
-are those of the published files, `Incption1_…` included, so that nothing is renamed.
+Afchar, Nozick, Yamagishi, Echizen: MesoNet. WIFS 2018, arXiv:1809.00888. Facts from SCLBD/DeepfakeBench, no code. Differences from
+the Keras networks: convolutions have no bias, one batch norm serves two layers, and ReLU precedes the norm in Meso4. Names are
+those in the published files, including `Incption1_…`, so that nothing needs renaming.
 """
 
 from typing import Any
@@ -13,13 +13,13 @@ from torch.nn import functional
 
 
 def _convolution(channels_in: int, channels_out: int, kernel: int, dilation: int = 1) -> nn.Conv2d:
-    """A convolution that leaves the map's size as it is."""
+    """A convolution that keeps the size of the map."""
     padding = dilation * (kernel // 2)
     return nn.Conv2d(channels_in, channels_out, kernel, padding=padding, dilation=dilation, bias=False)
 
 
 class _Meso(nn.Module):
-    """The linear layer before the last: `(B, 16, 8, 8)`, from 256 px, -> `(B, 16)`."""
+    """The penultimate linear layer: `(B, 16, 8, 8)`, from 256 px, -> `(B, 16)`."""
 
     width = 16
 
@@ -32,7 +32,7 @@ class _Meso(nn.Module):
         raise NotImplementedError
 
     def forward(self, images: Tensor) -> Tensor:
-        """The 16 numbers before the last layer."""
+        """The 16 values before the last layer."""
         hidden = self.fc1(self.dropout(self.forward_features(images).flatten(1)))
         return self.dropout(functional.leaky_relu(hidden, 0.1))
 

@@ -1,7 +1,8 @@
-r"""Names of the entries in published files, and how they become timm's: regular expressions per spelling.
+r"""Map entry names in published weight files to timm's, by regular expressions for each naming scheme.
 
-A rename may end with two marks. `qkv[0]`, `qkv[1]` and `qkv[2]` are joined along the first dimension, in this order, to `qkv`;
-`.T` is transposed. transformers renamed its modules with version 5, files on hubs keep the names of version 4: both are known.
+The new name may end with one of two markers: `qkv[0]`, `qkv[1]` and `qkv[2]` are concatenated along the first dimension, in this
+order, to `qkv`; `.T` is transposed. transformers renamed its modules in version 5, files on hubs keep the names of version 4: both
+are supported.
 """
 
 import re
@@ -10,14 +11,14 @@ from typing import NamedTuple
 
 
 class Scheme(NamedTuple):
-    """A spelling of a trunk's names: expressions with replacements, applied in this order, and names that are not used."""
+    """A naming scheme: expressions with replacements, applied in this order, and names that are not used."""
 
     renames: tuple[tuple[str, str], ...]
     ignore: tuple[str, ...] = ()
 
 
 def _layer(before: str, parts: dict[str, str]) -> tuple[tuple[str, str], ...]:
-    """Renames of the parts of layer i: `before` holds its number as a group."""
+    """Renames for the parts of layer i; `before` contains its number as a group."""
     return tuple((rf"^{before}\.{re.escape(theirs)}\.(.+)$", rf"blocks.\1.{ours}.\2") for theirs, ours in parts.items())
 
 
@@ -49,7 +50,7 @@ _SWIN_LAYER = {
 }  # fmt: skip
 _SWIN_TABLE = "relative_position_bias_table"
 
-#: Spellings by name. A card may give several, of which each does nothing to the names of another.
+#: Naming schemes. A card may list several; each leaves the names of the others unchanged.
 SCHEMES = {
     # CLIPVisionModel: its layers, and those of SigLIP's vision model
     "transformers_clip": Scheme(
@@ -143,7 +144,7 @@ SCHEMES = {
 
 
 def renamed(name: str, renames: Sequence[tuple[str, str]]) -> str:
-    """A name after all renames that fit it, in their order."""
+    """A name after all matching renames, in their order."""
     for pattern, replacement in renames:
         name = re.sub(pattern, replacement, name)
     return name

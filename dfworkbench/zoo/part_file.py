@@ -1,4 +1,4 @@
-"""The `.part` file of a download: what came so far, hashed while it is written, and what is needed to continue it."""
+"""The `.part` file of a download: bytes received so far, hashed as they are written, and what is needed to resume."""
 
 import contextlib
 import hashlib
@@ -13,30 +13,30 @@ _BLOCK = 1 << 20
 
 
 class PartFile:
-    """What came of a file so far. A killed download leaves it behind, and the next one continues.
+    """The bytes of a file received so far. An aborted download leaves it behind, and the next one continues.
 
-    Beside FILE.part lies FILE.part.json with the address that it came from and the mark by which that server tells one version
-    of the file from another (ETag, else Last-Modified). Another address, such as that of a mirror, continues the file only where
-    the hash of the whole is known.
+    Beside FILE.part is FILE.part.json with its address and the validator by which the server distinguishes versions of the file
+    (ETag, else Last-Modified). From another address, such as a mirror, a download continues only if the hash of the whole file is
+    known.
 
     Attributes:
         path: FILE.part.
-        size: Bytes that are there.
-        validator: Mark of the version; "" if the server gave none.
+        size: Number of bytes received.
+        validator: Validator of the version; "" if the server gave none.
     """
 
     def __init__(self, target: Path, address: str, *, unmarked: bool) -> None:
-        """Take up what an earlier download of `target` from `address` left.
+        """Pick up what an earlier download of `target` from `address` left.
 
         Args:
-            target: What the part becomes.
-            address: Where it comes from.
-            unmarked: Whether a part without mark may be continued, because the whole file's hash is known.
+            target: Final path of the file.
+            address: Where it is downloaded from.
+            unmarked: Whether a part without validator may be continued, because the whole file's hash is known.
         """
         self.path = target.with_name(f"{target.name}.part")
         self._note, self._address, self._stream = target.with_name(f"{target.name}.part.json"), address, None
         self.size, self.validator, self._hash = 0, "", hashlib.sha256()
-        if self.path.is_symlink():  # of somebody who shares the folder: what it points to would be overwritten
+        if self.path.is_symlink():  # made by someone else with access to the folder: its target would be overwritten
             self.path.unlink()
         note = self._read_note()
         if note.get("address") == address:
@@ -48,19 +48,19 @@ class PartFile:
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of the bytes that are there."""
+        """SHA-256 of the bytes received so far."""
         return self._hash.hexdigest()
 
     @property
     def range_headers(self) -> dict[str, str]:
-        """The headers that ask for the rest, and for the whole if it is another version by now; none at the beginning."""
+        """Headers that request the rest, or the whole file if it has changed since; none at the beginning."""
         if not self.size:
             return {}
         marked = {"If-Range": self.validator} if self.validator else {}
         return {"Range": f"bytes={self.size}-", **marked}
 
     def restart(self) -> None:
-        """Forget what came so far."""
+        """Discard what was received so far."""
         self.size, self.validator, self._hash = 0, "", hashlib.sha256()
         if self._stream is not None:
             self._stream.seek(0)
@@ -70,21 +70,21 @@ class PartFile:
         self._note.unlink(missing_ok=True)
 
     def mark(self, headers: Mapping[str, str]) -> None:
-        """Note the version of which the next bytes are, from the headers of the answer; written before any of them."""
+        """Record the version of the next bytes, from the response headers; written before any of the bytes."""
         self.validator = _mark_in(headers)
         with atomic_path(self._note, "the state of a download") as temporary:
             temporary.write_text(json.dumps({"address": self._address, "validator": self.validator}))
 
     def is_of_another(self, headers: Mapping[str, str]) -> bool:
-        """Whether an answer with the rest says that it is of another version: not all servers heed `If-Range`."""
+        """Whether a partial response belongs to another version: not all servers respect `If-Range`."""
         return bool(self.validator and (mark := _mark_in(headers)) and mark != self.validator)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
-        """Open the part for `append` until the block ends.
+        """Context manager: open the part for `append`.
 
         Raises:
-            OutputError: It cannot be written, or the disk is full; what came is kept.
+            OutputError: It cannot be written, or the disk is full; received bytes are kept.
         """
         with explain_write(self.path, "a download"):
             self._stream = stream = self._open()
@@ -102,7 +102,7 @@ class PartFile:
         self.size += len(block)
 
     def become(self, target: Path) -> None:
-        """Put the finished file in its place, in one step."""
+        """Move the finished file into place, in one step."""
         with explain_write(target, "a download"):
             self.path.replace(target)
             self._note.unlink(missing_ok=True)
@@ -127,7 +127,7 @@ class PartFile:
 
 
 def _mark_in(headers: Mapping[str, str]) -> str:
-    """By what a server tells one version of a file from another, "" if by nothing."""
+    """Validator by which a server distinguishes versions of a file, "" if there is none."""
     tag = headers.get("ETag", "")
-    # a weak tag says "means the same", not "has the same bytes": it cannot continue a file (RFC 9110, 13.1.5)
+    # a weak tag means equivalent content, not equal bytes: it cannot continue a file (RFC 9110, 13.1.5)
     return headers.get("Last-Modified", "") if not tag or tag.startswith("W/") else tag

@@ -1,4 +1,4 @@
-"""Published detectors on files: several cards and runs one after the other, and a check of one on files whose truth is known."""
+"""Score files with published detectors and runs, one after the other, and check a detector on files with known labels."""
 
 import gc
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dfworkbench.evaluation.scoring.results import Scored
     from dfworkbench.zoo.card import Card
 
-#: An AUC below it is rather swapped labels than a bad detector.
+#: A lower AUC suggests swapped labels rather than a bad detector.
 SWAPPED_AUC = 0.4
 
 
@@ -40,26 +40,26 @@ def score(
     progress: bool = True,
     workspace: Workspace | None = None,
 ) -> "list[Scored]":
-    """Score files with published detectors, and with own runs beside them.
+    """Score files with published detectors, and with your own runs beside them.
 
-    All weights are there and imported before the first file is read. Then one network after the other is in memory.
-    `evaluation.scoring.side_by_side` puts the results beside each other.
+    All weights are fetched and imported before the first file is read. Only one network is in memory at a time.
+    `evaluation.scoring.side_by_side` compares the results.
 
     Args:
-        cards: Names of cards, CARD:FILE where a card has several files, or of runs.
+        cards: Names of cards (CARD:FILE if a card has several files) or of runs.
         path: As in `evaluation.scoring.score`.
-        settings: How faces are found and summed up.
-        fetch: Whether to fetch what is not on this machine.
-        accept: Accept the terms of the cards, or of those that are listed; remembered.
-        progress: Whether to show bars.
-        workspace: Where runs and weights lie.
+        settings: How faces are detected and aggregated.
+        fetch: Whether to fetch missing files.
+        accept: Accept the terms of all cards, or of those listed; this is remembered.
+        progress: Whether to show progress bars.
+        workspace: Workspace with runs and weights.
 
     Returns:
         One result per name.
 
     Raises:
         UnknownNameError: A name is neither a card nor a run.
-        DataNotFoundError: Weights are not on this machine and `fetch` is false; or there are no such files to score.
+        DataNotFoundError: Weights are missing and `fetch` is false; or there are no files to score.
         ParameterError: Terms were not accepted.
         DownloadError: Weights could not be fetched.
     """
@@ -68,25 +68,25 @@ def score(
     found = []
     for run in runs:
         found.append(score_files(path, run, settings, progress=progress))
-        gc.collect()  # of the network, before the next one is loaded
+        gc.collect()  # free the network before the next one is loaded
     return found
 
 
 def score_to_tables(
     runs: Sequence[Path], paths: Sequence[Path], settings: ScoreSettings
 ) -> "Iterator[tuple[Scored, Path | None]]":
-    """`score` for a command line: each result as it is there, with the score table that several files leave."""
+    """`score` for the command line: yields each result when ready, with the score table if there are several files."""
     for run in runs:
         yield score_to_table(paths, str(run), settings)
         gc.collect()
 
 
 def find_all_weights(names: Sequence[str], *, accept: bool | Sequence[str] = False, **options: Any) -> list[Path]:
-    """The runs that names stand for, see `find_weights`. Names and terms are looked at before anything is fetched.
+    """The runs for several names, see `find_weights`. Names and terms are checked before anything is fetched.
 
     Args:
         names: Cards and runs.
-        accept: Accept the terms of all cards, or of those that are listed.
+        accept: Accept the terms of all cards, or of those listed.
         options: As `card_runs.run_of`.
     """
     accepted = {name: accept if isinstance(accept, bool) else name.partition(":")[0] in accept for name in names}
@@ -99,7 +99,7 @@ def find_all_weights(names: Sequence[str], *, accept: bool | Sequence[str] = Fal
 
 
 def find_weights(name: str, **options: Any) -> Path:
-    """The folder of the run that a name stands for: a card (CARD or CARD:FILE), or a run of the workspace.
+    """Folder of the run for a name: a card (CARD or CARD:FILE), or a run of the workspace.
 
     Args:
         name: The name.
@@ -115,7 +115,7 @@ def find_weights(name: str, **options: Any) -> Path:
 
 
 def _card_or_none(name: str, workspace: Workspace | None) -> "tuple[Card, str] | None":
-    """The card and file that a name stands for; None for that of a run."""
+    """The card and file for a name; None if it is the name of a run."""
     try:
         return split_name(name)
     except UnknownNameError as error:
@@ -126,11 +126,11 @@ def _card_or_none(name: str, workspace: Workspace | None) -> "tuple[Card, str] |
 
 @dataclass(frozen=True)
 class Check:
-    """A detector on files of known truth.
+    """Result of a check: a detector on files with known labels.
 
     Attributes:
         detector: Name of the run.
-        metrics: AUC per file, as `evaluate` gives it.
+        metrics: File-level AUC, as returned by `evaluate`.
         scores: The score table with labels.
     """
 
@@ -140,12 +140,12 @@ class Check:
 
     @property
     def auc(self) -> float:
-        """AUC over files; NaN where it is not defined."""
+        """File-level AUC; NaN if it is not defined."""
         return float(self.metrics["value"].iloc[0])
 
     @property
     def seems_swapped(self) -> bool:
-        """Whether real files score so much higher than fakes that the labels of the release are probably swapped."""
+        """Whether real files score so much higher than fakes that the release's labels are probably swapped."""
         return self.auc < SWAPPED_AUC
 
     def __str__(self) -> str:
@@ -171,20 +171,20 @@ def check(
     progress: bool = True,
     workspace: Workspace | None = None,
 ) -> Check:
-    """Whether a detector tells two folders apart, and in the right direction.
+    """Check whether a detector separates two folders, and in the right direction.
 
     Args:
         card: Name of a card or run, as for `score`.
         real: Folder of real pictures and videos.
         fake: Folder of fake ones.
-        settings: How faces are found and summed up.
-        fetch: Whether to fetch what is not on this machine.
-        accept: Accept the terms of the card; remembered.
-        progress: Whether to show bars.
-        workspace: Where runs and weights lie.
+        settings: How faces are detected and aggregated.
+        fetch: Whether to fetch missing files.
+        accept: Accept the terms of the card; this is remembered.
+        progress: Whether to show progress bars.
+        workspace: Workspace with runs and weights.
 
     Raises:
-        DataNotFoundError: A folder does not exist or holds no media; or as `score`.
+        DataNotFoundError: A folder does not exist or contains no media; also as `score`.
     """
     settings = (settings or ScoreSettings()).replace(thumbnails=0)
     for folder in (real, fake):  # before hours go into the first

@@ -1,4 +1,4 @@
-"""Fetch one file over https: resumed where an earlier try stopped, hashed while it is written, tried again after a failure."""
+"""Fetch one file over https: resumable, hashed while it is written, with retries."""
 
 import logging
 import re
@@ -17,7 +17,7 @@ from dfworkbench.zoo.answers import FailedTry, answer, new_client
 from dfworkbench.zoo.cache import size_text
 from dfworkbench.zoo.part_file import PartFile
 
-#: Nothing larger is taken where no size is known beforehand; the largest published file has 2 GB.
+#: Size limit if no size is known in advance; the largest published file has 2 GB.
 MOST_BYTES = 20 * 10**9
 
 _log = logging.getLogger(__name__)
@@ -25,12 +25,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a server may be silent, and how often it is asked again.
+    """Timeouts and retries for a server.
 
     Attributes:
-        silence_s: Seconds without a byte, or for a connection, after which a try has failed.
-        waits_s: Seconds before the second, third, … try. Tries that brought new bytes are not counted.
-        sleep: Waits; replaced in tests.
+        silence_s: Timeout in seconds, for connecting and between bytes.
+        waits_s: Seconds before the second, third, … attempt. Attempts that received new bytes are not counted.
+        sleep: Function that waits; replaced in tests.
     """
 
     silence_s: float = 30
@@ -43,10 +43,10 @@ class Wanted:
     """A file to fetch.
 
     Attributes:
-        address: The first address to ask.
-        target: Where it goes.
-        size: Its bytes, where they are known.
-        sha256: Its hash, where it is known.
+        address: The address to start from.
+        target: Where to store it.
+        size: Its size in bytes, if known.
+        sha256: Its hash, if known.
     """
 
     address: str
@@ -56,47 +56,47 @@ class Wanted:
 
     @property
     def doing(self) -> str:
-        """What is being done, as messages begin."""
+        """The current action, with which messages begin."""
         return f"fetching {self.target.name} from {self.address}"
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """A whole file in its part.
+    """A complete file in its part.
 
     Attributes:
-        part: The part, whose size and hash are compared already where they are known.
-        announced: What Hugging Face says of the file: "sha256", "size", "revision"; only compared, never believed.
+        part: The part; its size and hash have been checked, if known.
+        announced: What Hugging Face announced: "sha256", "size", "revision"; only compared, never trusted.
     """
 
     part: PartFile
     announced: dict[str, str] = field(default_factory=dict)
 
 
-#: Whether to show a bar with the time that is left; or what makes one, as `tqdm` does, to show it elsewhere.
+#: Whether to show a progress bar; or a class used in place of `tqdm`, to show it elsewhere.
 Progress = bool | Callable[..., Bar]
 
 
 def transfer(wanted: Wanted, *, progress: Progress = True, patience: Patience = Patience()) -> Fetched:
-    """Bring a file into `TARGET.part`, beginning with what is there of it.
+    """Download a file into `TARGET.part`, continuing from what is already there.
 
     Args:
         wanted: The file. Its folder must exist, and be locked against other processes.
-        progress: Whether and how to show a bar.
+        progress: Whether and how to show a progress bar.
         patience: When to give up.
 
     Returns:
-        The part; `part.become(target)` puts it in its place.
+        The part; `part.become(target)` moves it into place.
 
     Raises:
-        DownloadError: The server does not give the file, or another one. A part with a wrong hash is deleted.
+        DownloadError: The server refuses the file, or sends another one. A part with a wrong hash is deleted.
         OutputError: The disk is full, or the folder cannot be written.
     """
     part = PartFile(wanted.target, wanted.address, unmarked=bool(wanted.sha256))
     if wanted.size and part.size > wanted.size:
         part.restart()
     announced: dict[str, str] = {}
-    if not (wanted.size and part.size == wanted.size):  # else it was stopped just before it was put in place
+    if not (wanted.size and part.size == wanted.size):  # otherwise it was stopped just before it was moved into place
         with new_client(patience.silence_s) as client, _bar(wanted, part, progress) as bar, part.writing():
             announced = _try_until_whole(_Download(client, wanted, part, bar), patience)
     found = Fetched(part, announced)
@@ -106,7 +106,7 @@ def transfer(wanted: Wanted, *, progress: Progress = True, patience: Patience = 
 
 @dataclass
 class _Download:
-    """The state of one transfer over all its tries."""
+    """The state of one transfer over all its attempts."""
 
     client: httpx.Client
     wanted: Wanted
@@ -114,7 +114,7 @@ class _Download:
     bar: Bar
 
     def ask(self) -> dict[str, str]:
-        """One try; returns what Hugging Face announced.
+        """Make one attempt; returns what Hugging Face announced.
 
         Raises:
             FailedTry: The connection failed or broke.
@@ -123,11 +123,11 @@ class _Download:
         with answer(self.client, self.wanted.address, self.wanted.doing, headers) as (response, announced):
             if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
                 if self.part.size and response.headers.get("Content-Range") == f"bytes */{self.part.size}":
-                    return announced  # all bytes are there; their hash is compared by the caller
+                    return announced  # all bytes are there; the caller checks their hash
                 self.part.restart()
                 raise FailedTry("the server has no bytes beyond those that an earlier try left; beginning anew")
             total = self._total(response)
-            self._require_expected(response, total, announced)  # before anything that came earlier is given up
+            self._require_expected(response, total, announced)  # before discarding anything received earlier
             self._begin(response, total)
             for block in response.iter_raw():
                 self.part.append(block)
@@ -142,7 +142,7 @@ class _Download:
         return announced
 
     def _total(self, response: httpx.Response) -> int | None:
-        """Size of the whole file; None if nobody knows it."""
+        """Size of the whole file; None if unknown."""
         length = response.headers.get("Content-Length", "")
         if response.status_code == httpx.codes.PARTIAL_CONTENT:
             match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
@@ -153,13 +153,13 @@ class _Download:
         return int(length) if length.isdigit() else self.wanted.size
 
     def _begin(self, response: httpx.Response, total: int | None) -> None:
-        """Bring part and bar to where the answer begins."""
+        """Set part and bar to where the response begins."""
         if response.status_code != httpx.codes.PARTIAL_CONTENT:
-            self.part.restart()  # the server knows no ranges, or has another version of the file by now
+            self.part.restart()  # the server does not support ranges, or has another version of the file by now
             self.part.mark(response.headers)
         _require_space(self.wanted, (total or 0) - self.part.size)
         self.bar.reset(total)
-        self.bar.initial = self.bar.n = self.part.size  # what an earlier try brought says nothing of the speed now
+        self.bar.initial = self.bar.n = self.part.size  # an earlier attempt says nothing about the current speed
 
     def _require_expected(self, response: httpx.Response, total: int | None, announced: dict[str, str]) -> None:
         kind = response.headers.get("Content-Type", "")
@@ -203,7 +203,7 @@ def _try_until_whole(download: _Download, patience: Patience) -> dict[str, str]:
         try:
             return download.ask()
         except FailedTry as error:
-            if part.size > furthest:  # an unsteady connection may break any number of times, as long as it gets on
+            if part.size > furthest:  # the connection may break any number of times, as long as there is progress
                 furthest, failed = part.size, 0
             failed += 1
             if failed > len(patience.waits_s):
@@ -227,7 +227,7 @@ def _require_space(wanted: Wanted, missing: int) -> None:
 
 
 def _require_same_bytes(wanted: Wanted, found: Fetched) -> None:
-    """Compare size and hash of what came with all that is known of them; on any difference the part is deleted."""
+    """Compare size and hash of the received file with everything known about it; the part is deleted if they differ."""
     part = found.part
     expected = wanted.sha256.lower() or found.announced.get("sha256", "")
     problem = ""

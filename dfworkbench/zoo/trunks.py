@@ -1,4 +1,4 @@
-"""Trunks of published detectors by library and name: timm, efficientnet-pytorch, and the two Meso networks of DeepfakeBench."""
+"""Build the trunks of published detectors by library and name: timm, efficientnet-pytorch, and DeepfakeBench's Meso networks."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,12 +7,12 @@ from torch import Tensor, nn
 
 from dfworkbench.core.errors import MissingDependencyError, ParameterError
 
-#: Options of timm that would fetch or read files: a run of a stranger names trunk and options, and gives all weights itself.
+#: timm options that would fetch or read files: an untrusted run names trunk and options, and supplies all weights itself.
 _READING = ("checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir")
 
 
 def build_trunk(library: str, name: str, options: Mapping[str, Any]) -> nn.Module:
-    """A trunk with fresh weights; its attribute `width` is that of the vector it gives.
+    """Build a trunk with random weights; its attribute `width` is the size of its output vector.
 
     Args:
         library: "timm", "efficientnet" or "meso".
@@ -20,7 +20,7 @@ def build_trunk(library: str, name: str, options: Mapping[str, Any]) -> nn.Modul
         options: Further arguments of its constructor.
 
     Raises:
-        ParameterError: The library has no such trunk, or it has no such options.
+        ParameterError: The library has no such trunk, or the trunk has no such options.
     """
     try:
         return _BUILDERS[library](name, **options)
@@ -34,15 +34,15 @@ def build_trunk(library: str, name: str, options: Mapping[str, Any]) -> nn.Modul
 
 
 def _timm(name: str, num_classes: int = 0, norm_eps: float = 0.0, **options: Any) -> nn.Module:
-    """A network of timm without its classifier; with `num_classes`, its own head is part of the trunk (CLIP's projection).
+    """A timm network without its classifier; with `num_classes`, its own head is part of the trunk (CLIP's projection).
 
-    `norm_eps` is that of its layer norms, where it is not timm's own.
+    `norm_eps` is the epsilon of its layer norms, if it differs from timm's.
     """
     try:
         import timm
     except ImportError:
         raise MissingDependencyError(f"building the trunk {name!r}: it needs timm: pip install timm") from None
-    if not timm.is_model(name):  # "hf-hub:…" and "local-dir:…" would be asked for their configuration
+    if not timm.is_model(name):  # configurations of "hf-hub:…" and "local-dir:…" would be requested
         raise LookupError(f"timm {timm.__version__} has no such network")
     if reading := [option for option in _READING if option in options]:
         raise ValueError(f"its options {', '.join(reading)} would read other files")
@@ -61,11 +61,11 @@ def _meso(name: str) -> nn.Module:
 
 
 class EfficientNet(nn.Module):
-    """The convolutions of efficientnet-pytorch, with what published detectors changed: `(B, 3, S, S)` -> `(B, C, h, w)`.
+    """The convolutions of efficientnet-pytorch, with the changes made by published detectors: `(B, 3, S, S)` -> `(B, C, h, w)`.
 
     Args:
         name: "b0" to "b7".
-        padding_px: Picture size that the padding is computed for, whatever size is fed; None: the network's own (380 for b4).
+        padding_px: Picture size that the padding is computed for, whatever the input size; None: the network's own (380 for b4).
         padded_stem: Whether the first convolution is padded.
         attention_after: Block after which the map is weighted by the sigmoid of a 1 x 1 convolution of itself (Bonettini et
             al. 2020, arXiv:2004.07676); -1 for none.

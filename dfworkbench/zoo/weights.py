@@ -1,4 +1,4 @@
-"""From the tensors of a published file to the state dict of a `PublishedDetector`: names, joins, folding, and strict comparison."""
+"""Convert tensors of a published file to the state dict of a `PublishedDetector`: names, joins, folding, strict comparison."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,13 +15,13 @@ from dfworkbench.zoo.names import SCHEMES, renamed
 
 _SHOWN = 5
 _PART = re.compile(r"^(.*)\[(\d)\](.*)$")
-#: Entries of a layer whose weight is the sum of a main part and a low-rank residual, by the end of their names.
+#: Name suffixes of a layer whose weight is the sum of a main part and a low-rank residual.
 _FOLDED = ("weight_main", "U_residual", "S_residual", "V_residual")
 _FOLD_UNUSED = (r".*\.[USV]_r",)
 
 
 class Source(NamedTuple):
-    """What an entry of our network is made from: names in the file, in order, and whether it is transposed."""
+    """Sources of an entry of our network: names in the file, in order, and whether the tensor is transposed."""
 
     names: tuple[str, ...]
     transposed: bool = False
@@ -30,20 +30,20 @@ class Source(NamedTuple):
 def fit(
     network: CardNetwork, tensors: Mapping[str, Tensor], own: Shapes, unfit: str, expected: str
 ) -> Iterator[tuple[str, Tensor]]:
-    """The entries of a detector, one by one, from the tensors of a file, which must hold all of them and nothing else.
+    """Yield the entries of a detector from the tensors of a file, which must match them exactly.
 
     Args:
-        network: Of the card.
-        tensors: Of the file; entries that are copied as they are stay views of it.
+        network: Network description of the card.
+        tensors: Tensors of the file; unmodified entries remain views of it.
         own: Shapes of the detector's state dict.
-        unfit: How a message begins: "importing X: a.pth does not fit its card".
-        expected: What such a file is.
+        unfit: How an error message begins: "importing X: a.pth does not fit its card".
+        expected: What such a file should be.
 
     Yields:
         Name in our state dict, and tensor.
 
     Raises:
-        CheckpointError: Names or shapes differ; names the first five. Or a value is no number.
+        CheckpointError: Names or shapes differ (the message lists the first five), or a value is not finite.
     """
     stripped, originals = _stripped(network, tensors)
     if network.fold == "svd_residual":
@@ -61,7 +61,7 @@ def fit(
         )
     for name, source in sources.items():
         value = _made(source, stripped, own[name])
-        if value.is_floating_point() and not all_finite(value.float()):  # as the network will hold them
+        if value.is_floating_point() and not all_finite(value.float()):  # in the precision the network will use
             theirs = ", ".join(originals.get(part, part) for part in source.names)
             raise CheckpointError(
                 f"{unfit}: its entry {theirs} holds values that are no numbers. Expected {expected}, with finite weights: the "
@@ -73,7 +73,7 @@ def fit(
 
 
 def _stripped(network: CardNetwork, tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors by their names without the beginnings of wrappers and without what is not used; and the names in the file."""
+    """Tensors by their names without wrapper prefixes and unused entries; and the names in the file."""
     unused = [*network.ignore, *(name for key in network.schemes for name in SCHEMES[key].ignore)]
     unused += _FOLD_UNUSED if network.fold == "svd_residual" else ()
     found: dict[str, Tensor] = {}
@@ -83,13 +83,13 @@ def _stripped(network: CardNetwork, tensors: Mapping[str, Tensor]) -> tuple[dict
         for beginning in network.strip:
             name = name.removeprefix(beginning)
         if not any(re.fullmatch(pattern, name) for pattern in unused):
-            name = name if name not in found else original  # the second of two is left over, and shown as a difference
+            name = name if name not in found else original  # a second one is left over, and reported as a difference
             found[name], originals[name] = value, original
     return found, originals
 
 
 def folded(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Weights W + U diag(S) V of layers that hold `weight_main` (W) and a low-rank residual; nothing is decomposed.
+    """Weights W + U diag(S) V of layers that store `weight_main` (W) and a low-rank residual; nothing is decomposed.
 
     Yan et al.: Orthogonal Subspace Decomposition for Generalizable AI-Generated Image Detection (Effort). ICML 2025,
     arXiv:2411.15633.
@@ -98,7 +98,7 @@ def folded(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     found = {name: value for name, value in tensors.items() if name.rsplit(".", 1)[-1] not in _FOLDED}
     for layer in main:
         parts = [tensors.get(layer + part) for part in _FOLDED]
-        if any(part is None for part in parts):  # left as they are, they are shown as differences
+        if any(part is None for part in parts):  # left as they are, they are reported as differences
             found |= {layer + part: tensors[layer + part] for part in _FOLDED if layer + part in tensors}
             continue
         weight, left, values, right = (part.float() for part in parts if part is not None)
@@ -107,7 +107,7 @@ def folded(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _sources(network: CardNetwork, tensors: Mapping[str, Tensor]) -> dict[str, Source]:
-    """Our names, and what each is made from."""
+    """Our names, and the sources of each."""
     renames = [*network.renames, *(pair for key in network.schemes for pair in SCHEMES[key].renames)]
     found: dict[str, Source] = {}
     parts: dict[str, dict[int, str]] = {}
@@ -117,7 +117,7 @@ def _sources(network: CardNetwork, tensors: Mapping[str, Tensor]) -> dict[str, S
             parts.setdefault(part[1] + part[3], {})[int(part[2])] = name
             continue
         plain = ours.removesuffix(".T")
-        # of two entries with one name the second is left over, and shown as a difference
+        # if two entries have one name, the second is left over, and reported as a difference
         found[plain if plain not in found else name] = Source((name,), plain != ours)
     for ours, numbered in parts.items():
         whole = sorted(numbered) == [0, 1, 2]
@@ -137,7 +137,7 @@ def _ours(name: str, network: CardNetwork, renames: Sequence[tuple[str, str]]) -
 
 
 def _shape(source: Source, tensors: Mapping[str, Tensor], own: tuple[int, ...] | None) -> tuple[int, ...]:
-    """Shape of what a source becomes: joined, transposed, and with leading ones where only they are lacking."""
+    """Shape of a source's result: joined, transposed, and with leading ones if only these are missing."""
     shapes = [tuple(tensors[name].shape) for name in source.names]
     if len(shapes) > 1:
         same = len({shape[1:] for shape in shapes}) == 1 and all(shapes)
@@ -148,7 +148,7 @@ def _shape(source: Source, tensors: Mapping[str, Tensor], own: tuple[int, ...] |
 
 
 def _with_source(difference: str, sources: Mapping[str, Source], originals: Mapping[str, str]) -> str:
-    """A difference with the name that the entry has in the file."""
+    """A difference, with the name of the entry in the file."""
     for word in difference.split(" ")[:2]:
         if word in sources:
             names = ", ".join(originals.get(name, name) for name in sources[word].names)

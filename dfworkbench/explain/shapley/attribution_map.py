@@ -1,4 +1,4 @@
-"""An attribution map and what it was made with; numbers only, no torch."""
+"""An attribution map and its settings; numbers only, no torch."""
 
 import dataclasses
 import math
@@ -22,14 +22,14 @@ PRECISIONS = ("32-true", "bf16-mixed")
 
 @dataclass(frozen=True)
 class AttributionSettings:
-    """Everything that decides a map besides detector, picture and value.
+    """Everything that determines a map besides detector, picture and value.
 
     Attributes:
         grid: L, cells along a side.
         baseline: What hidden cells show: "black", "mean" or "blur".
         estimator: Name in `ESTIMATORS`.
-        relative_error: Wanted ||standard errors|| / ||values||; None spends the budget.
-        evaluations: Budget of forward passes, of pictures or clips.
+        relative_error: Target ||standard errors|| / ||values||; None spends the whole budget.
+        evaluations: Budget of forward passes (pictures or clips).
         seed: Seeds the coalitions, together with the row id.
         precision: "32-true", or "bf16-mixed" for autocast.
     """
@@ -51,10 +51,10 @@ class AttributionSettings:
                 f"setting up attributions: grid = {self.grid}, seed = {self.seed}; expected a grid of at least 2 cells along a "
                 "side and a seed that is not negative."
             )
-        self.stop_rule()  # complains about error and budget
+        self.stop_rule()  # raises for an invalid error target or budget
 
     def stop_rule(self) -> StopRule:
-        """Wanted error and budget, as estimators take them."""
+        """Error target and budget, in the form estimators take."""
         return StopRule(relative_error=self.relative_error, evaluations=self.evaluations)
 
     def to_dict(self) -> dict[str, Any]:
@@ -63,7 +63,7 @@ class AttributionSettings:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "AttributionSettings":
-        """The inverse of `to_dict`; unknown keys are refused, because they would change the map."""
+        """The inverse of `to_dict`; unknown keys are refused, because they would affect the map."""
         unknown = set(values) - {field.name for field in dataclasses.fields(cls)}
         if unknown:
             raise ParameterError(
@@ -78,17 +78,17 @@ class AttributionMap:
     """Shapley values of the cells of one picture.
 
     Attributes:
-        values: `(L, L)`, in the unit of the value (log-odds for "logit"); positive cells speak for it.
-        standard_error: `(L, L)`, of each cell.
-        row_id: Id of the picture; it seeded the coalitions.
+        values: `(L, L)`, in the unit of the value (log-odds for "logit"); positive cells raise it.
+        standard_error: `(L, L)`, standard error of each cell.
+        row_id: Id of the picture, which seeded the coalitions.
         detector: Name of the detector.
         value: What is explained, in words.
-        settings: Everything else that was set.
-        evaluations: Forward passes that were spent.
-        samples: Independent units that were averaged, see the estimator.
+        settings: All other settings.
+        evaluations: Forward passes spent.
+        samples: Number of independent units averaged, see the estimator.
         empty: Value of the picture with all cells hidden.
         full: Value of the picture.
-        stopped: "relative error" or "budget"; "" for a map on the way.
+        stopped: "relative error" or "budget"; "" for an intermediate map.
     """
 
     values: Floats
@@ -105,7 +105,7 @@ class AttributionMap:
 
     @property
     def efficiency_gap(self) -> float:
-        """Sum of the cells minus (full - empty); rounding only, but for the "published" estimator."""
+        """Sum of the cells minus (full - empty); rounding error only, except for the "published" estimator."""
         return float(self.values.sum() - (self.full - self.empty))
 
     @property
@@ -115,7 +115,7 @@ class AttributionMap:
 
     @property
     def normalised(self) -> Floats:
-        """The map over its length, so that the squares sum to 1; zeros where `reason` says that there is no length."""
+        """The map divided by its length, so that the squares sum to 1; zeros if the length is 0 (see `reason`)."""
         return np.zeros_like(self.values) if self.reason else self.values / np.linalg.norm(self.values)
 
     @property
@@ -125,14 +125,14 @@ class AttributionMap:
 
     @property
     def attribution(self) -> Attribution:
-        """The same without a grid."""
+        """The same values without a grid."""
         return Attribution(
             self.values.ravel(), self.standard_error.ravel(), self.evaluations, self.empty, self.full, self.samples,
             self.stopped,
         )  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON: all but the two maps, and relative error and efficiency gap (None where infinite)."""
+        """Plain values for JSON: everything but the two maps, plus relative error and efficiency gap (None if infinite)."""
         plain = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)

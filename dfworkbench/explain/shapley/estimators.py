@@ -1,4 +1,4 @@
-"""The estimators by name, and one call that runs one to its end."""
+"""Shapley estimators by name, and one call that runs an estimator to its end."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -36,10 +36,10 @@ def estimate(
 
     Args:
         game: A game of at least 2 players.
-        random: Seeded by the caller, see `random_for`.
-        stop: Wanted relative error and budget.
+        random: Generator seeded by the caller, see `random_for`.
+        stop: Target relative error and budget.
         estimator: Name in `ESTIMATORS`.
-        on_progress: Called with each attribution on the way, the last one among them.
+        on_progress: Called with each intermediate attribution, including the last.
 
     Returns:
         The last attribution.
@@ -47,7 +47,7 @@ def estimate(
     Raises:
         UnknownNameError: No such estimator.
         ParameterError: The budget is too small for it.
-        InputError: The game has fewer than 2 players, or gives NaN.
+        InputError: The game has fewer than 2 players, or returns NaN.
     """
     require_name("Shapley estimator", estimator, ESTIMATORS)
     result = None
@@ -59,16 +59,14 @@ def estimate(
 
 
 def random_for(row_id: str, seed: int = 0) -> np.random.Generator:
-    """A generator that depends on a row and a seed alone.
+    """A random generator that depends only on a row and a seed.
 
-    Models, and compressions of one picture, that are given the same row id are asked about the same coalitions, so their
-    maps differ by what they see and not by what was drawn.
+    Models, and compressions of one picture, that share a row id are evaluated on the same coalitions, so their maps differ by what
+    they see and not by the random draw.
 
     Args:
         row_id: Id of the picture, such as a face id without its compression.
         seed: Seed of the study; not negative.
     """
-    words = np.frombuffer(
-        hashlib.sha256(row_id.encode()).digest(), dtype="<u4"
-    )  # hash() differs from process to process
+    words = np.frombuffer(hashlib.sha256(row_id.encode()).digest(), dtype="<u4")  # hash() differs between processes
     return np.random.default_rng([seed, *words.tolist()])

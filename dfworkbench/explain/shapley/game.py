@@ -1,4 +1,4 @@
-"""What a coalition of players is worth, and how often that was asked."""
+"""Cooperative games: the worth of coalitions of players, with a count of evaluations."""
 
 from typing import Protocol
 
@@ -12,29 +12,29 @@ Floats = NDArray[np.float64]
 
 
 class Game(Protocol):
-    """Anything that gives coalitions a value.
+    """Anything that assigns values to coalitions.
 
-    `values` must be a function of each coalition by itself: what else stands in the batch must not matter.
+    `values` must treat each coalition independently of the others in the batch.
     """
 
     @property
     def players(self) -> int:
-        """How many there are, n."""
+        """Number of players, n."""
         ...
 
     def values(self, coalitions: Coalitions, /) -> Floats:
-        """Worth of each coalition: `(K, n)` bool, True for players that take part -> `(K,)` float64."""
+        """Worth of each coalition: `(K, n)` bool, True for participating players -> `(K,)` float64."""
         ...
 
 
 class CountedGame:
-    """A game that counts its evaluations and asks for v(empty) and v(full) once.
+    """A game that counts its evaluations and computes v(empty) and v(full) only once.
 
     Args:
-        game: The game itself.
+        game: The game to wrap.
 
     Attributes:
-        evaluations: Coalitions whose value was computed so far.
+        evaluations: Number of coalitions evaluated so far.
     """
 
     def __init__(self, game: Game) -> None:
@@ -48,14 +48,14 @@ class CountedGame:
 
     @property
     def players(self) -> int:
-        """How many there are, n."""
+        """Number of players, n."""
         return self._game.players
 
     def values(self, coalitions: Coalitions, /) -> Floats:
-        """As `Game.values`; `(0, n)` gives `(0,)` without asking.
+        """Like `Game.values`; `(0, n)` gives `(0,)` without an evaluation.
 
         Raises:
-            InputError: The game's answer has another shape, or is not finite.
+            InputError: The game's result has a wrong shape, or is not finite.
         """
         if not len(coalitions):
             return np.empty(0)
@@ -66,7 +66,7 @@ class CountedGame:
         return values
 
     def ends(self) -> tuple[float, float]:
-        """v(empty) and v(full), two evaluations at the first call and none later."""
+        """v(empty) and v(full): two evaluations at the first call and none later."""
         if self._ends is None:
             empty, full = self.values(np.repeat([[False], [True]], self.players, axis=1))
             self._ends = float(empty), float(full)

@@ -1,14 +1,14 @@
-"""The game of a picture: players are the cells of a grid, and a coalition is worth what a detector says when only they show.
+"""A picture as a game: players are the cells of a grid; a coalition's worth is the detector's output when only its cells show.
 
 Dong et al.: Explaining Deepfake Detection by Analysing Image Matching. ECCV 2022: 16 x 16 cells, hidden cells black.
 Yao et al.: Towards Understanding the Generalization of Deepfake Detectors from a Game-Theoretical View. ICCV 2023: hidden cells
 show the average pixel.
 
-Cells are hidden in pixel space, before mean and std. Preparation works on each pixel by itself, so putting two prepared
-pictures together gives bit for bit what preparing the put-together picture gives; both are prepared once.
+Cells are hidden in pixel space, before normalisation. Preparation acts on each pixel separately, so combining two prepared pictures
+gives bit for bit the same as preparing the combined picture; both are prepared once.
 
-Differences from the released code: value and baseline can be chosen; coalitions go to the device as packed bits, 32 bytes for
-256 cells, and are enlarged there. For a clip a cell is hidden in all frames at once, so that a map is as large as for a picture.
+Differences from the released code: value and baseline are options; coalitions are sent to the device as packed bits, 32 bytes for
+256 cells, and expanded there. In a clip, a cell is hidden in all frames at once, so that a map has the same size as for a picture.
 """
 
 from typing import Any
@@ -30,7 +30,7 @@ from dfworkbench.models.modes import device_of, evaluating
 from dfworkbench.runs.checkpoints import LoadedDetector
 
 GPU_BATCH = 512
-#: On a CPU a batch should stay in its cache, but small pictures need larger ones to be worth fetching the weights.
+#: On a CPU a batch should fit its cache, but small pictures need larger batches to make loading the weights worthwhile.
 _CPU_PIXELS, _CPU_BATCHES = 16 * 224**2, (16, 64)
 
 
@@ -38,20 +38,21 @@ class ImageGame:
     """A picture, or a clip, as a game.
 
     Args:
-        detector: Loaded, or a module with `input_spec` that gives a `Prediction`. Its mode is restored after each call.
+        detector: A loaded detector, or a module with `input_spec` that returns a `Prediction`. Its mode is restored after each
+            call.
         image: `(S, S, 3)` uint8 RGB, the crop that the detector's InputSpec asks for; `(T, S, S, 3)` for a detector of clips.
-        grid: L, cells along a side; player = row * L + column. Where L does not divide S, pixel row r belongs to the row of
-            cells floor(r L / S): sides differ by one pixel at most.
+        grid: L, cells along a side; player = row * L + column. If L does not divide S, pixel row r belongs to cell row floor(r L /
+            S): sides differ by one pixel at most.
         baseline: What hidden cells show: "black", "mean" (the picture's mean colour, rounded to 0..255) or "blur" (the picture
             under a Gaussian as wide as a cell). A clip is averaged over all frames, and blurred frame by frame.
-        value: "logit" (log-odds of fake), or a function of the prediction that gives `(B,)`; see `values`.
+        value: "logit" (log-odds of fake), or a function of the prediction that returns `(B,)`; see `values`.
         device: Where the detector is moved; None leaves it where it is.
         batch_size: Pictures per forward pass, or clips; None for 512 on a GPU, and on a CPU for 16, or up to 64 pictures of
             less than 224 px (measured with MesoNet4 and ResNet-18: at 64 px, 64 are 1.5 times as fast as 16).
         precision: "32-true", or "bf16-mixed" for autocast; see `precision_gap`.
 
     Raises:
-        InputError: The picture is not what the detector must be fed.
+        InputError: The picture does not fit the detector's InputSpec.
         ParameterError: A number is out of range.
         UnknownNameError: No such baseline or precision.
         DeviceError: The device is not there.
@@ -86,23 +87,23 @@ class ImageGame:
         self._shown, self._hidden = (self._prepared(picture) for picture in (image, baseline_of(image, baseline, grid)))
         cells = cell_of_pixel(image.shape[-2], grid)
         self._rows = torch.from_numpy(cells).to(self.device)
-        self._columns = self._rows.repeat_interleave(3)  # channels lie side by side
+        self._columns = self._rows.repeat_interleave(3)  # channels side by side
 
     @property
     def players(self) -> int:
-        """Cells, L * L."""
+        """Number of cells, L * L."""
         return self.grid**2
 
     def values(self, coalitions: Coalitions, /) -> Floats:
-        """What the detector says when the cells of each coalition show: `(K, L * L)` bool -> `(K,)` float64."""
+        """The detector's value when only the cells of each coalition show: `(K, L * L)` bool -> `(K,)` float64."""
         bits = self._packed(coalitions)
         with evaluating(self.network), torch.inference_mode():
-            # one transfer at the end: a GPU goes on to the next batch while nobody waits for this one
+            # one transfer at the end, so that a GPU is never waited for between batches
             parts = [self._batch(part) for part in bits.split(self.batch_size)]
             return torch.cat(parts).cpu().numpy().astype(np.float64)
 
     def masked(self, coalitions: Coalitions) -> Tensor:
-        """The prepared pictures that the detector is shown.
+        """The prepared pictures shown to the detector.
 
         Args:
             coalitions: `(K, L * L)` bool.
@@ -116,7 +117,7 @@ class ImageGame:
         """How far this game's precision changes v: largest difference over largest |v| in float32.
 
         Args:
-            coalitions: How many to compare, of all sizes, besides empty and full.
+            coalitions: Number of coalitions to compare, of all sizes, besides empty and full.
             seed: Seed of the coalitions.
 
         Returns:
@@ -135,7 +136,7 @@ class ImageGame:
         return float(np.abs(own - full).max() / scale) if scale else float(np.abs(own).max())
 
     def _packed(self, coalitions: Coalitions) -> Tensor:
-        """On the device, eight players to a byte."""
+        """On the device, eight players per byte."""
         if coalitions.ndim != 2 or coalitions.shape[1] != self.players or coalitions.dtype != np.bool_:
             raise InputError(
                 f"showing {self.name} parts of a picture: got coalitions of shape {coalitions.shape} and type "
@@ -144,7 +145,7 @@ class ImageGame:
         return torch.from_numpy(np.packbits(coalitions, axis=1, bitorder="little")).to(self.device)
 
     def value_of(self, images: Tensor) -> Tensor:
-        """The value of prepared pictures, `(B,)` float32, in the mode and precision that the network is in."""
+        """Value of prepared pictures, `(B,)` float32, in the network's current mode and precision."""
         value = self._value(self.network(images))
         if value.shape != (len(images),):
             raise InputError(
@@ -162,7 +163,7 @@ class ImageGame:
         shown = (bits[:, :, None] >> places & 1).flatten(1)[:, : self.players].bool()
         mask = shown.view(-1, self.grid, self.grid).index_select(2, self._columns).index_select(1, self._rows)
         frames = mask[:, None] if len(self._shape) == 4 else mask
-        # channels last in memory, which convolutions of few channels are quicker with
+        # channels last in memory, faster for convolutions of few channels
         return torch.where(frames, self._shown, self._hidden).view(-1, *self._shape).movedim(-1, -3)
 
     def _prepared(self, image: NDArray[np.uint8]) -> Tensor:
@@ -172,12 +173,12 @@ class ImageGame:
 
 
 def cell_of_pixel(size_px: int, grid: int) -> NDArray[np.int64]:
-    """The row of cells that each row of pixels belongs to, `(size_px,)`; likewise columns. As even as possible."""
+    """The cell row that each pixel row belongs to, `(size_px,)`; the same for columns. As even as possible."""
     return np.arange(size_px) * grid // size_px
 
 
 def baseline_of(image: NDArray[np.uint8], baseline: str = "black", grid: int = 16) -> NDArray[np.uint8]:
-    """The picture that shows where cells are hidden.
+    """The picture shown in hidden cells.
 
     Args:
         image: `(S, S, 3)` or `(T, S, S, 3)` uint8.

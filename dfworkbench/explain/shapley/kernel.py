@@ -3,15 +3,15 @@
 Lundberg, Lee: A Unified Approach to Interpreting Model Predictions. NeurIPS 2017.
 Covert, Lee: Improving KernelSHAP: Practical Shapley Value Estimation via Linear Regression. AISTATS 2021 (pairs).
 
-Sizes of coalitions are drawn with a density proportional to 1 / (s (n - s)), members uniformly; each coalition is asked about
-together with its complement. That the values sum to v(full) - v(empty) is a constraint of the fit, not a heavy weight. With
-u = +1/2 for members and -1/2 for others, the squares of a pair sum to those of u . phi = (v(S) - v(complement)) / 2 and a
-constant, so a pair is one equation, and interactions of second order drop out.
+Sizes of coalitions are drawn with a density proportional to 1 / (s (n - s)), members uniformly; each coalition is evaluated
+together with its complement. That the values sum to v(full) - v(empty) is a constraint of the fit, not a large weight. With u =
++1/2 for members and -1/2 for others, the squares of a pair sum to those of u . phi = (v(S) - v(complement)) / 2 and a constant, so
+a pair is one equation, and interactions of second order drop out.
 
-Errors: the fit is a ratio of two sums over pairs, so a plain spread of pairs says nothing. The pairs are dealt in turn to 20
-groups, each of which keeps its sums only, and the fit is repeated without each group (delete-a-group jackknife; Kott 2001).
-Left-out residuals are larger than true ones, because n - 1 values were fitted to K pairs; the variances are therefore taken
-times 1 - (n - 1) / K, which is right for residuals of equal size and matters little once K is many times n.
+Errors: the fit is a ratio of two sums over pairs, so the plain spread of pairs is no error estimate. The pairs are dealt in turn to
+20 groups, of which only the sums are kept, and the fit is repeated without each group (delete-a-group jackknife; Kott 2001).
+Left-out residuals are larger than true ones, because n - 1 values were fitted to K pairs; the variances are therefore multiplied by
+1 - (n - 1) / K, which is exact for residuals of equal size and matters little once K is many times n.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ from dfworkbench.explain.shapley.result import Attribution
 from dfworkbench.explain.shapley.stopping import StopRule
 
 GROUPS = 20
-#: Fewest pairs per player: with 2 n equations the noise is 1.4 times that of a fit with known kernel, with n it is boundless.
+#: Fewest pairs per player: with 2 n equations the noise is 1.4 times that of a fit with known kernel, with n it is unbounded.
 PAIRS_PER_PLAYER = 2
 
 
@@ -34,14 +34,14 @@ def kernel(game: Game, random: Random, stop: StopRule | None = None) -> Iterator
 
     Args:
         game: A game of at least 2 players.
-        random: Seeded by the caller; the coalitions depend on nothing else.
-        stop: When to stop; the first look is after max(2 n, 40) pairs.
+        random: Generator seeded by the caller; the coalitions depend on nothing else.
+        stop: When to stop; first checked after max(2 n, 40) pairs.
 
     Yields:
         Values that sum to v(full) - v(empty), with errors from a jackknife over 20 groups of pairs.
 
     Raises:
-        ParameterError: The budget does not allow max(2 n, 40) pairs, without which the fit is not well conditioned.
+        ParameterError: The budget does not allow max(2 n, 40) pairs, below which the fit is ill-conditioned.
         InputError: The game has fewer than 2 players.
     """
     stop = stop or StopRule()
@@ -64,7 +64,7 @@ def kernel_coalitions(random: Random, players: int, count: int) -> Coalitions:
     sizes = np.arange(1, players)
     steps = np.cumsum(1 / (sizes * (players - sizes)))
     out = np.zeros((count, players), dtype=bool)
-    for row in out:  # one at a time: how many are drawn at once must not change what is drawn
+    for row in out:  # one at a time: the batch size of a draw must not change what is drawn
         size = 1 + min(np.searchsorted(steps, random.random() * steps[-1], side="right"), players - 2)
         row[random.permutation(players)[:size]] = True
     return out
@@ -104,10 +104,10 @@ class _Fit:
         return Attribution(values, error, game.evaluations, *game.ends(), self.pairs)
 
     def _solve(self, left: Floats, right: Floats) -> Floats:
-        """Least squares over all phi with the right sum: the equations of phi - mean, in the space of zero sum."""
+        """Least squares over all phi with the right sum: the equations of phi - mean, in the zero-sum subspace."""
         players = len(right)
         share = self._total / players
-        # adding a constant to the matrix gives the direction of the constraint, which the rest is free of, a unit weight
+        # adding a constant to the matrix gives unit weight to the direction of the constraint, which the rest does not contain
         ones = np.full((players, players), np.trace(left) / players**2)
         rest = right - share * left.sum(axis=1)
         rest = rest - rest.mean()

@@ -1,4 +1,4 @@
-"""Attribution maps on disk: one file each, written when it is finished, so that a study that was stopped goes on."""
+"""Attribution maps on disk: one file per map, written when finished, so that an interrupted study continues."""
 
 import hashlib
 import json
@@ -17,11 +17,11 @@ _FIELDS = ("row_id", "detector", "value", "evaluations", "samples", "empty", "fu
 
 
 def map_file(folder: Path, image: NDArray[np.uint8], row_id: str, value: str, settings: AttributionSettings) -> Path:
-    """Where the map of a picture lies: the name follows from everything that decides the map but the detector.
+    """File of the map of a picture; its name depends on everything that determines the map except the detector.
 
     Args:
-        folder: A folder for the maps of the detector's weights, and of these weights only.
-        image: What is explained.
+        folder: Folder for maps of the detector's weights, and of these weights only.
+        image: The explained picture.
         row_id: Seeds the coalitions.
         value: Name of the value that is explained, see `values.value_name`.
         settings: Settings of the map.
@@ -32,7 +32,7 @@ def map_file(folder: Path, image: NDArray[np.uint8], row_id: str, value: str, se
 
 
 def save_map(path: Path, found: AttributionMap) -> None:
-    """Write a map with everything that it was made with, in one step."""
+    """Write a map with all its settings, in one step."""
     record = json.dumps({name: getattr(found, name) for name in _FIELDS} | {"settings": found.settings.to_dict()})
     with explain_write(path.parent, "attribution maps"):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ def save_map(path: Path, found: AttributionMap) -> None:
 
 
 def load_map(path: Path) -> AttributionMap:
-    """Read what `save_map` wrote.
+    """Read a file written by `save_map`.
 
     Raises:
         CheckpointError: The file is damaged.
@@ -53,7 +53,7 @@ def load_map(path: Path) -> AttributionMap:
             return AttributionMap(stored["values"], stored["standard_error"], settings=settings, **record)
     except WorkbenchError:
         raise
-    except Exception as error:  # NumPy raises many kinds for a damaged file
+    except Exception as error:  # NumPy raises many exception types for a damaged file
         raise CheckpointError(
             f"reading the attribution map {path}: it is damaged or was not written by dfworkbench ({error}). Delete it; it is "
             "then made again."

@@ -1,4 +1,4 @@
-"""Attribution maps: which cells of a picture speak for what a detector says, with error bars and everything that was set.
+"""Attribution maps: which cells of a picture drive a detector's output, with error bars and all settings.
 
 Dong et al.: Explaining Deepfake Detection by Analysing Image Matching. ECCV 2022; estimators and their papers in `permutations`
 and `kernel`.
@@ -39,18 +39,18 @@ def attribute(
     """Shapley values of the cells of one picture or clip.
 
     Args:
-        detector: Loaded, or a module with `input_spec` that gives a `Prediction`.
+        detector: A loaded detector, or a module with `input_spec` that returns a `Prediction`.
         image: The crop that its InputSpec asks for, `(S, S, 3)` uint8 RGB, or `(T, S, S, 3)` for a detector of clips.
         row_id: Seeds the coalitions, together with `settings.seed`. Give models, and compressions of one picture, the same
-            one (common random numbers): their maps then differ by what they see alone.
-        value: "logit" (log-odds of fake), or a function of the prediction that gives `(B,)`, such as `values.ClassLogOdds`.
+            one (common random numbers): their maps then differ only by what they see.
+        value: "logit" (log-odds of fake), or a function of the prediction that returns `(B,)`, such as `values.ClassLogOdds`.
         settings: Grid, baseline, estimator, when to stop.
         device: Where the detector is moved; None leaves it where it is.
-        batch_size: Pictures per forward pass, None for what suits the device; changes nothing beyond rounding.
-        on_progress: Called with better and better maps, the last one among them.
+        batch_size: Pictures per forward pass, None for a value that suits the device; affects rounding only.
+        on_progress: Called with successive estimates of the map, including the last.
 
     Raises:
-        InputError: The picture is not what the detector must be fed, or the value is not finite.
+        InputError: The picture does not fit the detector's InputSpec, or the value is not finite.
         ParameterError: The budget is too small for the estimator.
         DeviceError: The device is not there.
     """
@@ -86,20 +86,20 @@ def attribute_all(
 
     Args:
         detector: As in `attribute`.
-        images: Row id -> picture, or pairs of both, which may be read one by one. A row's map depends on its id and picture
-            alone, not on the rows beside it.
-        value: As in `attribute`; or row id -> value, for encoders whose class differs from row to row.
+        images: Row id -> picture, or pairs of both, which may be read lazily. A row's map depends only on its id and picture, not
+            on other rows.
+        value: As in `attribute`; or row id -> value, for encoders whose class differs between rows.
         settings: As in `attribute`.
         device: As in `attribute`.
         batch_size: As in `attribute`.
-        folder: Where finished maps of these very weights are kept; those that lie there are read, not made again.
-        progress: Whether to show a bar, with evaluations and error of the current row.
+        folder: Folder for finished maps of exactly these weights; existing ones are read, not recomputed.
+        progress: Whether to show a progress bar, with evaluations and error of the current row.
 
     Returns:
         Row id -> map, in the order of `images`.
 
     Raises:
-        InputError: A row id comes twice, or has no value; else as `attribute`.
+        InputError: A row id is repeated, or has no value; also as `attribute`.
         CheckpointError: A map in `folder` is damaged.
     """
     settings = settings or AttributionSettings()

@@ -1,16 +1,16 @@
-"""Shapley values from random permutations: players enter one after the other, and each is paid what it adds.
+"""Shapley values from random permutations: players join one after the other, and each is credited with what it adds.
 
 Castro, Gomez, Tejada: Polynomial calculation of the Shapley value based on sampling. Computers & Operations Research 2009.
 Mitchell, Cooper, Frank, Holmes: Sampling Permutations for Shapley Value Estimation. JMLR 2022 (antithetic permutations).
 Dong et al.: Explaining Deepfake Detection by Analysing Image Matching. ECCV 2022 (`published`).
 
-Every function is a generator that gives better and better attributions; the last one says in `stopped` why it is the last.
-Breaking off is allowed at any time. The permutations depend on `random` alone, so games that are given equally seeded
-generators are asked about the same coalitions (common random numbers), and a longer estimate begins as a shorter one.
+Every function is a generator of successively better attributions; the last one says in `stopped` why it is the last. You can break
+off at any time. The permutations depend only on `random`, so games with equally seeded generators are evaluated on the same
+coalitions (common random numbers), and a longer estimate begins like a shorter one.
 
-Differences from the released code of FST-Matching: all but `published` let one permutation pay all players, which needs n - 1 new
-evaluations for n payments instead of two for one; `published` may go on in rounds, and computes v(empty) and v(full) in
-addition, to report the efficiency gap.
+Differences from the released code of FST-Matching: in all but `published`, one permutation credits all players, which needs n - 1
+new evaluations for n contributions instead of two for one; `published` may continue in rounds, and also computes v(empty) and
+v(full), to report the efficiency gap.
 """
 
 from collections.abc import Iterator
@@ -27,11 +27,11 @@ Random = np.random.Generator | np.random.RandomState
 
 
 def antithetic(game: Game, random: Random, stop: StopRule | None = None) -> Iterator[Attribution]:
-    """Walks along a permutation and along its reverse; samples are pairs of walks, at 2 (n - 1) evaluations.
+    """Walks along a permutation and its reverse; samples are pairs of walks, at 2 (n - 1) evaluations.
 
-    Players that came early in the one come late in the other, so most of the noise cancels: after one pair the values are
-    exact for every game with interactions of first and second order only (Mitchell et al. 2022). The reverse asks about the
-    complements of the coalitions of the forward walk; the two ends are asked once for all walks.
+    Players that come early in one walk come late in the other, so most of the noise cancels: after one pair the values are exact
+    for every game with interactions of first and second order only (Mitchell et al. 2022). The reverse walk evaluates the
+    complements of the forward walk's coalitions; the two ends are evaluated once for all walks.
 
     Args:
         game: A game of at least 2 players.
@@ -51,9 +51,9 @@ def antithetic(game: Game, random: Random, stop: StopRule | None = None) -> Iter
 def rotated(game: Game, random: Random, stop: StopRule | None = None) -> Iterator[Attribution]:
     """Antithetic walks along a permutation and along the same with its halves exchanged; samples cost 4 (n - 1) evaluations.
 
-    A player is paid at four places: r, r + n/2, and these two counted from the end. Where what it adds depends on *how many* came
-    before, as in networks that are sure after a few cells, this takes off more noise than two independent pairs do. Ours in this
-    form: stratification by place with two strata.
+    A player is credited at four positions: r, r + n/2, and these two counted from the end. If its contribution depends on *how
+    many* came before, as in networks that are certain after a few cells, this removes more noise than two independent pairs. This
+    form is ours: stratification by position with two strata.
 
     Args:
         game: A game of at least 2 players.
@@ -89,7 +89,7 @@ def walk(game: Game, random: Random, stop: StopRule | None = None) -> Iterator[A
 
 
 def published(game: Game, random: Random, stop: StopRule | None = None, *, samples: int = 100) -> Iterator[Attribution]:
-    """The estimator in the code of FST-Matching: permutations of its own for each player; for comparison.
+    """The estimator in the code of FST-Matching: separate permutations for each player; for comparison.
 
     Samples are permutations per player, at 2 n evaluations. Values sum to v(full) - v(empty) in expectation only.
 
@@ -97,11 +97,11 @@ def published(game: Game, random: Random, stop: StopRule | None = None, *, sampl
         game: A game of at least 2 players.
         random: Seeded by the caller. `numpy.random.RandomState(0)` draws what the authors' code draws after
             `numpy.random.seed(0)`.
-        stop: When to stop, looked at after each round.
-        samples: Permutations per player and round; the authors make one round of 100. At least 1.
+        stop: When to stop, checked after each round.
+        samples: Permutations per player and round, at least 1; the authors use one round of 100.
 
     Yields:
-        One attribution per round, with errors from the spread of each player's payments.
+        One attribution per round, with errors from the spread of each player's contributions.
 
     Raises:
         ParameterError: The budget does not allow one round.
@@ -123,10 +123,10 @@ def published(game: Game, random: Random, stop: StopRule | None = None, *, sampl
 
 
 def published_coalitions(random: Random, players: int, player: int, samples: int) -> Coalitions:
-    """Coalitions by which the released code pays one player.
+    """Coalitions with which the released code credits one player.
 
     Args:
-        random: Moved on by `samples` permutations.
+        random: Generator, advanced by `samples` permutations.
         players: n.
         player: 0..n-1.
         samples: m.
@@ -144,10 +144,10 @@ def published_coalitions(random: Random, players: int, player: int, samples: int
 
 
 def walk_coalitions(ranks: np.ndarray) -> Coalitions:
-    """The coalitions on the way from empty to full, without these two.
+    """The coalitions of a walk from empty to full, without these two.
 
     Args:
-        ranks: `(P, n)`, when each player enters, 0..n-1.
+        ranks: `(P, n)`, position at which each player joins, 0..n-1.
 
     Returns:
         `(P (n - 1), n)`, walk by walk.
@@ -157,7 +157,7 @@ def walk_coalitions(ranks: np.ndarray) -> Coalitions:
 
 
 def require_players(game: Game) -> None:
-    """Raise `InputError` for a game of fewer than 2 players."""
+    """Raise `InputError` for a game with fewer than 2 players."""
     if game.players < 2:
         raise InputError(
             f"estimating Shapley values: the game has {game.players} player(s), expected at least 2; a single one is paid "
@@ -185,7 +185,7 @@ _SAMPLED = {1: "permutations", 2: "pairs of permutations", 4: "fours of permutat
 
 
 def _ranks(random: Random, players: int, count: int, turns: int, both_ways: bool) -> np.ndarray:
-    # one at a time: how many are drawn at once must not change what is drawn
+    # one at a time: the batch size of a draw must not change what is drawn
     first = np.stack([np.argsort(random.permutation(players)) for _ in range(count)])
     ways = [(first + turn * players // turns) % players for turn in range(turns)]
     if both_ways:
@@ -204,7 +204,7 @@ def _payments(game: CountedGame, ranks: np.ndarray) -> Floats:
 
 
 def _published_round(game: CountedGame, random: Random, samples: int, chunk: int) -> Floats:
-    """`(samples, n)` payments, several players per call of the game where a chunk holds them."""
+    """`(samples, n)` contributions, several players per call of the game if a chunk has room for them."""
     paid = np.empty((game.players, samples))
     block = max(1, chunk // (2 * samples))
     for start in range(0, game.players, block):

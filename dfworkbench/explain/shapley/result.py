@@ -1,4 +1,4 @@
-"""What an estimator gives: Shapley values, how sure they are, and what they cost."""
+"""Result of an estimator: Shapley values, their standard errors, and what they cost."""
 
 from dataclasses import dataclass
 
@@ -13,13 +13,13 @@ class Attribution:
 
     Attributes:
         values: `(n,)`, in the unit of the game's value.
-        standard_error: `(n,)`, of each value; 0 where values are exact, NaN where one sample is all there is.
-        evaluations: Coalitions whose value was computed, v(empty) and v(full) among them.
-        empty: v(empty): no player takes part.
-        full: v(full): all take part.
-        samples: Independent units that were averaged: pairs of permutations, permutations, permutations per player, or
-            pairs of coalitions, as the estimator says.
-        stopped: Why no more were drawn: "relative error", "budget" or "exact"; "" while the estimator goes on.
+        standard_error: `(n,)`, of each value; 0 for exact values, NaN if there is only one sample.
+        evaluations: Number of coalitions evaluated, including v(empty) and v(full).
+        empty: v(empty), without any player.
+        full: v(full), with all players.
+        samples: Number of independent units averaged: pairs of permutations, permutations, permutations per player, or pairs of
+            coalitions, depending on the estimator.
+        stopped: Why sampling stopped: "relative error", "budget" or "exact"; "" while the estimator continues.
     """
 
     values: Floats
@@ -32,7 +32,7 @@ class Attribution:
 
     @property
     def relative_error(self) -> float:
-        """Length of the standard errors over length of the values; 0 if all errors are 0, infinite if only values are."""
+        """Length of the standard errors over length of the values; 0 if all errors are 0, infinite if only the values are."""
         error, length = float(np.linalg.norm(self.standard_error)), float(np.linalg.norm(self.values))
         if error == 0:
             return 0.0

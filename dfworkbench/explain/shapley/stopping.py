@@ -1,4 +1,4 @@
-"""When an estimator has seen enough, and the mean it keeps until then."""
+"""Stopping rule of the estimators, and the running mean they keep."""
 
 from dataclasses import dataclass
 
@@ -8,23 +8,23 @@ from dfworkbench.core.errors import ParameterError
 from dfworkbench.explain.shapley.game import CountedGame, Floats
 from dfworkbench.explain.shapley.result import Attribution
 
-#: What the code of FST-Matching spends on a grid of 16 x 16 with 100 permutations per player, and the two ends.
+#: What the code of FST-Matching spends on a grid of 16 x 16 with 100 permutations per player, plus the two ends.
 PUBLISHED_EVALUATIONS = 2 * 100 * 256 + 2
 
 
 @dataclass(frozen=True)
 class StopRule:
-    """An estimator stops at a wanted error or at a budget, whichever comes first.
+    """Stop an estimator at a target error or at a budget, whichever comes first.
 
-    What is drawn does not depend on the values of the game. When it stops does: fewer samples are the beginning of more.
+    Only the stopping time depends on the values of the game, not what is drawn: fewer samples are the beginning of more.
 
     Attributes:
-        relative_error: Wanted ||standard errors|| / ||values||, above 0; None spends the budget. The length of noisy values
-            is a little too large, by half of the relative error squared: 0.1 % at 5 %.
-        evaluations: Budget: coalitions whose value may be computed, the two ends among them.
-        chunk: About how many coalitions are looked at between two checks; this bounds the memory (chunk x n bytes). A
-            single sample is never cut, so it may be more: 2 (n - 1) for a pair of permutations.
-        min_samples: Errors estimated from fewer samples are not believed; at least 2.
+        relative_error: Target ||standard errors|| / ||values||, above 0; None spends the whole budget. The length of noisy values
+            is slightly too large, by half of the relative error squared: 0.1 % at 5 %.
+        evaluations: Budget: number of coalitions that may be evaluated, including the two ends.
+        chunk: Approximate number of coalitions between two checks; this limits the memory (chunk x n bytes). A single sample is
+            never split, so it may be more: 2 (n - 1) for a pair of permutations.
+        min_samples: Errors estimated from fewer samples are ignored; at least 2.
     """
 
     relative_error: float | None = 0.05
@@ -46,7 +46,7 @@ class StopRule:
             )
 
     def next_samples(self, spent: int, cost: int) -> int:
-        """How many samples to draw before the next check; 0 if the budget allows none.
+        """Number of samples to draw before the next check; 0 if the budget allows none.
 
         Args:
             spent: Evaluations so far.
@@ -60,8 +60,8 @@ class StopRule:
         Args:
             spent: Evaluations so far.
             cost: Evaluations per sample.
-            samples: That are needed at least.
-            what: Is sampled, such as "pairs of permutations".
+            samples: Smallest number of samples needed.
+            what: What is sampled, such as "pairs of permutations".
         """
         needed = spent + cost * samples
         if self.evaluations < needed:
@@ -71,7 +71,7 @@ class StopRule:
             )
 
     def why(self, attribution: Attribution, spent: int, cost: int) -> str:
-        """Why to stop now, as in `Attribution.stopped`; "" to go on."""
+        """Reason to stop now, as in `Attribution.stopped`; "" to continue."""
         wanted = self.relative_error if attribution.samples >= self.min_samples else None
         if wanted is not None and attribution.relative_error <= wanted:
             return "relative error"
@@ -79,19 +79,19 @@ class StopRule:
 
 
 class RunningMean:
-    """Mean and standard error of rows that come in chunks and are not kept.
+    """Mean and standard error of rows that arrive in chunks and are not kept.
 
     Args:
-        width: Numbers per row.
+        width: Values per row.
     """
 
     def __init__(self, width: int) -> None:
         self.count = 0
         self.mean = np.zeros(width)
-        self._squares = np.zeros(width)  # sum of squared distances from the mean
+        self._squares = np.zeros(width)  # sum of squared deviations from the mean
 
     def add(self, rows: Floats) -> None:
-        """Take `(k, width)` rows in (Chan, Golub, LeVeque 1983: no cancellation, however large the mean)."""
+        """Add rows `(k, width)` (Chan, Golub, LeVeque 1983: no cancellation, however large the mean)."""
         mean = rows.mean(axis=0)
         step, total = mean - self.mean, self.count + len(rows)
         self._squares += ((rows - mean) ** 2).sum(axis=0) + step**2 * (self.count * len(rows) / total)
@@ -100,7 +100,7 @@ class RunningMean:
 
     @property
     def standard_error(self) -> Floats:
-        """Of the mean, `(width,)`; NaN for fewer than two rows."""
+        """Standard error of the mean, `(width,)`; NaN for fewer than two rows."""
         if self.count < 2:
             return np.full_like(self.mean, np.nan)
         return np.sqrt(self._squares / (self.count - 1) / self.count)

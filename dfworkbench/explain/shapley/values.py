@@ -1,4 +1,4 @@
-"""What of a prediction is explained: one number per picture."""
+"""Which number of a prediction is explained: one value per picture."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from torch import Tensor
 from dfworkbench.core.errors import InputError
 from dfworkbench.models.prediction import Prediction
 
-#: "logit", or any function of a prediction that gives `(B,)`.
+#: "logit", or any function of a prediction that returns `(B,)`.
 Value = str | Callable[[Prediction], Tensor]
 
 
 @dataclass(frozen=True)
 class ClassLogit:
-    """The raw logit of one class, as the code of FST-Matching explains it.
+    """The raw logit of one class, as explained by the code of FST-Matching.
 
-    Adding any function of the picture to all logits changes no prediction but changes this; see `ClassLogOdds`.
+    Adding any function of the picture to all logits does not change the prediction, but changes this value; see `ClassLogOdds`.
 
     Attributes:
         aux: Name of class logits `(B, C)` in `Prediction.aux`.
@@ -57,7 +57,7 @@ def detector_logit(prediction: Prediction) -> Tensor:
 
 
 def value_function(value: Value) -> Callable[[Prediction], Tensor]:
-    """The function that `value` stands for.
+    """Resolve `value` to a function of a prediction.
 
     Raises:
         InputError: It is neither "logit" nor callable.
@@ -73,7 +73,7 @@ def value_function(value: Value) -> Callable[[Prediction], Tensor]:
 
 
 def value_name(value: Value) -> str:
-    """In words, for records: "logit", "ClassLogit(aux='identity', index=3)", or the name of a function."""
+    """The value in words, for records: "logit", "ClassLogit(aux='identity', index=3)", or the name of a function."""
     return value if isinstance(value, str) else getattr(value, "__qualname__", None) or repr(value)
 
 

@@ -1,4 +1,4 @@
-"""The one safe reader of untrusted files: pickles, torch files, HDF5 and JSON, without running anything and in bounded memory.
+"""Safe readers for untrusted files: pickles, torch files, HDF5 and JSON, without executing anything and in bounded memory.
 
 `read_json`, `read_arrays`, `read_values`, `read_tensors`, `read_safetensors`, `load_torch` and `read_hdf5` read a whole file.
 `bounded_memory` and `require_cells` guard other libraries' readers.

@@ -1,4 +1,4 @@
-"""Arrays of an HDF5 file, such as Keras weights, if they stand in the file itself."""
+"""Read arrays of an HDF5 file, such as Keras weights, if they are stored in the file itself."""
 
 import math
 from pathlib import Path
@@ -16,8 +16,8 @@ def read_hdf5(path: Path, *, doing: str, where_to_get: str, expected: str) -> di
 
     Raises:
         MissingDependencyError: h5py is not installed.
-        DataNotFoundError: There is no such file; says where to get it.
-        CheckpointError: The file is damaged, or holds anything but numbers that stand in it.
+        DataNotFoundError: There is no such file; the message says where to get it.
+        CheckpointError: The file is damaged, or contains anything but numbers stored in the file itself.
     """
     try:
         import h5py
@@ -27,7 +27,7 @@ def read_hdf5(path: Path, *, doing: str, where_to_get: str, expected: str) -> di
 
     def visit(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset):
-            if not isinstance(name, str):  # h5py gives bytes where they are no UTF-8
+            if not isinstance(name, str):  # h5py returns bytes if they are not UTF-8
                 raise RefusedError(f"the name {name!r:.80}, which is no text")
             _require_stored(name, item, path.stat().st_size)
             arrays[name] = np.asarray(item, dtype=np.float32)
@@ -39,7 +39,7 @@ def read_hdf5(path: Path, *, doing: str, where_to_get: str, expected: str) -> di
 
 
 def _require_stored(name: str, item: Any, size: int) -> None:
-    """Refuse values that lie in other files or are more than this one holds: Keras compresses none."""
+    """Refuse values stored in other files, or larger than what this file stores: Keras does not compress."""
     wanted = math.prod(item.shape or ()) * item.dtype.itemsize
     if item.external or item.is_virtual or item.dtype.kind not in "fiu" or wanted > size:
         raise RefusedError(

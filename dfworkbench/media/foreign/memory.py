@@ -1,4 +1,4 @@
-"""Memory limits for reading untrusted files, and JSON within them.
+"""Memory limits for reading untrusted files, and JSON parsing within them.
 
 A file of a few bytes can ask for gigabytes. `read_json` and `require_cells` estimate the size of the result before parsing.
 `bounded_memory` limits the whole process, for libraries that allocate what a header says (HDF5, Parquet, pictures).
@@ -13,9 +13,9 @@ from typing import Any
 
 from dfworkbench.core.errors import WorkbenchError
 
-#: What reading may take beyond the size of the file.
+#: Memory that reading may use beyond the size of the file.
 MOST_EXTRA_BYTES = 2 * 10**9
-#: Bytes that Python objects take per sign that begins or separates them, measured with CPython 3.11, rounded up.
+#: Bytes that Python objects take per opening or separating character, measured with CPython 3.11, rounded up.
 _OBJECT, _LIST, _VALUE = 200, 100, 100
 _CELL = 40
 
@@ -24,7 +24,7 @@ def parse_json(data: bytes | str) -> Any:
     """Parse JSON whose result stays within the memory limit.
 
     Raises:
-        ValueError: It is no JSON, is nested too deep, or would take too much memory.
+        ValueError: It is not JSON, is nested too deeply, or would take too much memory.
     """
     data = data.encode() if isinstance(data, str) else data
     grown = len(data) + _OBJECT * data.count(b"{") + _LIST * data.count(b"[") + _VALUE * data.count(b",")
@@ -41,7 +41,7 @@ def read_json(path: Path) -> Any:
 
     Raises:
         OSError: It cannot be read.
-        ValueError: As `parse_json`; also where it is no text.
+        ValueError: As `parse_json`; also if it is not text.
     """
     return parse_json(path.read_bytes())
 
@@ -50,7 +50,7 @@ def require_cells(path: Path, doing: str, error: type[WorkbenchError], most_colu
     """Refuse a text table that would take far more memory than its size.
 
     Raises:
-        WorkbenchError: Of the type `error`.
+        WorkbenchError: Of type `error`.
     """
     cells, first = 0, True
     with path.open("rb") as file:
@@ -68,12 +68,12 @@ def require_cells(path: Path, doing: str, error: type[WorkbenchError], most_colu
 
 @contextlib.contextmanager
 def bounded_memory(path: Path, doing: str, error: type[WorkbenchError]) -> Generator[None]:
-    """Limit the growth of this process to the file's size plus `MOST_EXTRA_BYTES` while it reads a file.
+    """Limit the memory growth of this process to the file's size plus `MOST_EXTRA_BYTES` while it reads a file.
 
-    Where the system knows no such limit (Windows, macOS), this does nothing. Other threads are under the limit too, meanwhile.
+    On systems without such a limit (Windows, macOS), this does nothing. Other threads are under the same limit meanwhile.
 
     Raises:
-        WorkbenchError: Of the type `error`, where reading asked for more.
+        WorkbenchError: Of type `error`, if reading asked for more.
     """
     extra = MOST_EXTRA_BYTES + (path.stat().st_size if path.is_file() else 0)
     try:
@@ -87,7 +87,7 @@ def bounded_memory(path: Path, doing: str, error: type[WorkbenchError]) -> Gener
 
 
 class _Fence:
-    """The limit of the address space, which belongs to the whole process: set by the first reader, lifted by the last."""
+    """Address-space limit of the whole process: set by the first reader, lifted by the last."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -131,7 +131,7 @@ _FENCE = _Fence()
 
 
 def _address_space() -> int | None:
-    """Bytes of address space that this process has; None where Linux's /proc does not tell."""
+    """Bytes of address space used by this process; None if Linux's /proc does not tell."""
     with contextlib.suppress(OSError, ValueError):
         import resource
 

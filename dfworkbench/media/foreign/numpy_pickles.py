@@ -1,8 +1,8 @@
-"""Pickled dicts of NumPy arrays, read without executing anything: what MegEngine's `save` makes of a network, or a result file.
+"""Read pickled dicts of NumPy arrays without executing anything, such as networks saved by MegEngine, or result files.
 
-Unpickling calls whatever functions a file names. Here it may name those that NumPy's own pickles are made of, in the spellings of
-NumPy 1 and 2 and of all protocols, and gets stand-ins for them that do nothing but note bytes, types and shapes. Any other name
-is refused. So are arrays of Python objects, and files that would take much more memory than they have bytes.
+Unpickling calls whatever functions a file names. Here only the functions in NumPy's own pickles are allowed, in the spellings of
+NumPy 1 and 2 and of all protocols, and they are replaced by stand-ins that only record bytes, types and shapes. Any other name is
+refused, and so are arrays of Python objects and files that would take much more memory than they have bytes.
 """
 
 import io
@@ -17,35 +17,36 @@ from numpy.typing import NDArray
 from dfworkbench.media.foreign.pickle_machine import MOST_INSTRUCTIONS, Machine, Stand, check_instructions
 from dfworkbench.media.foreign.refusals import RefusedError, explain_reading
 
-#: Files above this are not read: networks of these formats have 50 to 100 MB.
+#: Larger files are not read: networks in these formats have 50 to 100 MB.
 LARGEST_BYTES = 1 << 30
 
 _NUMBERS = r"b1|[iu][1248]|f[248]"
 
 
 def read_arrays(path: Path, *, doing: str, where_to_get: str, expected: str) -> dict[str, NDArray[Any]]:
-    """Arrays in a pickled dict or OrderedDict, by name; nothing in the file is executed. Words: see `refusals.explain_reading`.
+    """Arrays in a pickled dict or OrderedDict, by name; nothing in the file is executed. Arguments: see `refusals.explain_reading`.
 
     Returns:
-        Arrays of bool, integer or floating type in the machine's byte order, in the order of the file. They cannot be written to.
+        Arrays of bool, integer or floating type in the machine's byte order, in the order of the file. They are read-only.
 
     Raises:
-        DataNotFoundError: There is no such file; says where to get it.
-        CheckpointError: The file is damaged or too large, or holds code, arrays of objects or no arrays; says what was seen.
+        DataNotFoundError: There is no such file; the message says where to get it.
+        CheckpointError: The file is damaged or too large, or contains code, arrays of objects or no arrays; the message says what
+            was seen.
     """
     with explain_reading(path, "a pickle of arrays", doing=doing, expected=expected, where_to_get=where_to_get):
         return _named_arrays(_unpickled(path))
 
 
 def read_values(path: Path, *, doing: str, where_to_get: str, expected: str) -> dict[str, Any]:
-    """Like `read_arrays`, for dicts that also hold numbers, texts and lists of them: what programs keep of their results.
+    """Like `read_arrays`, for dicts that also contain numbers, texts and lists of them, such as results of programs.
 
     Returns:
-        Per name an array, a number, a text, None, or lists of such; tuples become lists, NumPy's scalars plain numbers.
+        For each name an array, a number, a text, None, or lists of these; tuples become lists, and NumPy scalars plain numbers.
 
     Raises:
-        DataNotFoundError: There is no such file; says where to get it.
-        CheckpointError: The file is damaged or too large, or holds code or other objects; says what was seen.
+        DataNotFoundError: There is no such file; the message says where to get it.
+        CheckpointError: The file is damaged or too large, or contains code or other objects; the message says what was seen.
     """
     with explain_reading(path, "a pickle of arrays", doing=doing, expected=expected, where_to_get=where_to_get):
         return _plain_values(_unpickled(path))
@@ -60,7 +61,7 @@ def _unpickled(path: Path) -> object:
         return _Unpickler(content).load()
     except RefusedError:
         raise
-    except Exception as error:  # a damaged pickle can raise any kind
+    except Exception as error:  # a damaged pickle can raise any exception type
         seen = (str(error).splitlines() or [""])[0][:150] or type(error).__name__
         raise ValueError(f"{seen}; it begins with {content[:12]!r}") from error
 
@@ -83,7 +84,7 @@ def _named_arrays(found: object) -> dict[str, NDArray[Any]]:
 def _plain_values(found: object) -> dict[str, Any]:
     if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
         raise RefusedError(f"a pickled {type(found).__name__} that is no dict by name")
-    left = [MOST_INSTRUCTIONS]  # a list that stands in a list many times takes few bytes
+    left = [MOST_INSTRUCTIONS]  # a list that occurs many times in another list takes few bytes
     return {name: _plain(value, left, 3) for name, value in found.items()}
 
 
@@ -102,7 +103,7 @@ def _plain(value: object, left: list[int], depth: int) -> Any:
 
 
 class _Dtype:
-    """Stands for numpy.dtype; knows types of numbers only."""
+    """Stand-in for numpy.dtype that knows numeric types only."""
 
     __slots__ = ("value",)
 
@@ -117,7 +118,7 @@ class _Dtype:
 
 
 class _Array:
-    """Stands for an array: its bytes, and how NumPy would read them."""
+    """Stand-in for an array: its bytes, and how NumPy would read them."""
 
     __slots__ = ("value",)
 
@@ -125,7 +126,7 @@ class _Array:
         self.value: NDArray[Any] | None = None
 
     def fill(self, content: object, dtype: object, shape: tuple[int, ...], order: Any = "C") -> "_Array":
-        """Take the bytes of an array, which must be as many as its type and shape ask for."""
+        """Set the bytes of an array, which must be as many as its type and shape require."""
         if (
             not isinstance(dtype, _Dtype)
             or not isinstance(content, bytes | bytearray)
@@ -166,7 +167,7 @@ def _frombuffer(content: object, dtype: object, shape: Any, order: str, axes: An
 
 
 class _Unpickler(Machine):
-    """Gives stand-ins for the names that NumPy's pickles hold, and refuses all others."""
+    """Provides stand-ins for the names in NumPy's pickles, and refuses all others."""
 
     def __init__(self, content: bytes) -> None:
         known = {
@@ -182,11 +183,11 @@ class _Unpickler(Machine):
         self._left = len(content)
 
     def find_class(self, module: str, name: str) -> object:
-        """The stand-in of a name, in the spelling of NumPy 1 or 2."""
+        """The stand-in for a name, in the spelling of NumPy 1 or 2."""
         return super().find_class(re.sub(r"^numpy\.core\.", "numpy._core.", f"{module}.")[:-1], name)
 
     def _encode(self, text: str, encoding: str) -> bytes:
-        """Bytes, which Python 3 writes as text where the protocol knows none."""
+        """Bytes, which Python 3 writes as text if the protocol has no bytes."""
         self._left -= len(text)  # one text could be turned into bytes again and again
         if encoding != "latin1" or self._left < 0:
             raise ValueError("bytes that NumPy would not write so")

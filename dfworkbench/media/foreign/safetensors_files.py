@@ -1,4 +1,4 @@
-"""safetensors files of other programs: tensors by name, without the record that dfworkbench's own files have."""
+"""Read safetensors files from other programs: tensors by name, without the record that dfworkbench's own files have."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,20 +12,20 @@ _TORCH_ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF"
 
 
 def is_safetensors(path: Path) -> bool:
-    """Whether a file begins as safetensors files do: with the length of a JSON table."""
+    """Whether a file begins like a safetensors file: with the length of a JSON table."""
     with path.open("rb") as file:
         return file.read(9)[8:] == b"{"
 
 
 def read_safetensors(path: Path, *, doing: str, where_to_get: str, expected: str) -> "dict[str, Tensor]":
-    """All tensors of a safetensors file. The library holds length of the header (100 MB) and all offsets against the file.
+    """All tensors of a safetensors file. The library checks header length (100 MB) and all offsets against the file.
 
-    The tensors are views of the file, which is mapped; copy those that are kept, because the file may change. Words: see
+    The tensors are views of the memory-mapped file; copy those you keep, because the file may change. Arguments: see
     `refusals.explain_reading`.
 
     Raises:
-        DataNotFoundError: There is no such file; says where to get it.
-        CheckpointError: The file is damaged, of another format, or holds no tensors; says what was seen.
+        DataNotFoundError: There is no such file; the message says where to get it.
+        CheckpointError: The file is damaged, of another format, or contains no tensors; the message says what was seen.
     """
     with explain_reading(path, "a safetensors file", doing=doing, expected=expected, where_to_get=where_to_get):
         with path.open("rb") as file:

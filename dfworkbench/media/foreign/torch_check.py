@@ -1,8 +1,8 @@
-"""Memory that a file of torch.save would take, checked before torch reads it and without torch.
+"""Check how much memory a torch.save file would take, before torch reads it and without torch.
 
-torch.load(weights_only=True) runs no program of the file, but makes room for whatever numbers the file gives: bytearray(n), a
-storage of n values, a zip entry that inflates. `check_torch_file` goes through a file in the zip format, or the older one, with
-stand-ins that note sizes only, and holds them against the bytes that are there.
+torch.load(weights_only=True) runs no code from the file, but allocates whatever sizes the file states: bytearray(n), a storage of n
+values, a zip entry that inflates. `check_torch_file` goes through a file in the zip format, or the older one, with stand-ins that
+only record sizes, and compares them with the bytes in the file.
 """
 
 import io
@@ -22,7 +22,7 @@ from dfworkbench.media.foreign.pickle_machine import (
 from dfworkbench.media.foreign.refusals import RefusedError
 
 _MAGIC = 0x1950A86A20F9469CFC6C  # of the older format
-_SLACK = 1 << 29  # tensors that share a storage may be more than the file by this
+_SLACK = 1 << 29  # tensors that share a storage may exceed the file size by this many bytes
 _BYTES = {
     "Double": 8, "Float": 4, "Half": 2, "BFloat16": 2, "Long": 8, "Int": 4, "Short": 2, "Char": 1, "Byte": 1, "Bool": 1,
     "ComplexFloat": 8, "ComplexDouble": 16,
@@ -31,23 +31,23 @@ _DTYPES = ("float64", "float32", "float16", "bfloat16", "int64", "int32", "int16
 
 
 class _Inert:
-    """Stands for an object whose content does not matter here."""
+    """Stand-in for an object whose content does not matter here."""
 
     __slots__ = ("width",)
 
     def __init__(self, width: int = 0) -> None:
-        self.width = width  # bytes of a value, of a type of storage
+        self.width = width  # bytes per value, for a storage type
 
     def __setstate__(self, state: object) -> None:
         pass
 
 
 class _Namespace(_Inert):
-    """Stands for argparse.Namespace; a class, because a pickle makes it without calling it."""
+    """Stand-in for argparse.Namespace; a class, because a pickle creates it without calling it."""
 
 
 class _Storage:
-    """Stands for the values of tensors: how many there are, and how wide."""
+    """Stand-in for the values of tensors: their number and width."""
 
     __slots__ = ("count", "width")
 
@@ -64,7 +64,7 @@ class _Sizes(Machine):
         self._left = budget
 
     def persistent_load(self, pid: Any) -> _Storage:
-        """A storage that lies elsewhere in the file."""
+        """A storage stored elsewhere in the file."""
         if not isinstance(pid, tuple) or len(pid) < 5 or pid[0] != "storage" or not isinstance(pid[1], _Inert):
             raise RefusedError("a pickled reference to something else than values of tensors")
         key, count, width = pid[2], pid[4], pid[1].width
@@ -106,7 +106,7 @@ _KNOWN: dict[str, object] = {
     "torch.device": _scalar,
     "torch.storage.UntypedStorage": _Inert(1),
     "torch.UntypedStorage": _Inert(1),
-    # NumPy's numbers, which a learning rate can be
+    # NumPy numbers, such as a learning rate
     "numpy.dtype": _scalar,
     "numpy.core.multiarray.scalar": _scalar,
     "numpy._core.multiarray.scalar": _scalar,
@@ -119,10 +119,10 @@ _KNOWN: dict[str, object] = {
 
 
 def check_torch_file(path: Path) -> None:
-    """Refuse a file of which torch.load would make far more than its size.
+    """Refuse a file that torch.load would expand to far more than its size.
 
     Raises:
-        RefusedError: It does, or holds anything but tensors, numbers, texts, lists and dicts of them.
+        RefusedError: It would, or it contains anything but tensors, numbers, texts, and lists and dicts of these.
         Exception: It is damaged; of any type.
     """
     size = path.stat().st_size
@@ -130,7 +130,7 @@ def check_torch_file(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             _check_archive(archive, size)
         return
-    file = io.BytesIO(path.read_bytes())  # whose reads make no room for bytes that are not there
+    file = io.BytesIO(path.read_bytes())  # whose reads allocate no memory for bytes that are not there
     if _load(file, size)[0] != _MAGIC:
         raise ValueError("it does not begin as files of torch.save do")
     for _ in ("protocol", "the machine that wrote it"):

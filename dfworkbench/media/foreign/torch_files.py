@@ -1,4 +1,4 @@
-"""Files that torch.save has written, read without executing anything."""
+"""Read files written by torch.save without executing anything."""
 
 import argparse
 import re
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _WRAPPERS = ("module.", "_orig_mod.")
 _SCALAR = np.float64(0).__reduce__()[0]
-#: All that a pickled float64 of NumPy names, in the spelling of NumPy 2 and of NumPy 1. None of it runs code of the file.
+#: All names in a pickled NumPy float64, in the spelling of NumPy 2 and of NumPy 1. None of them runs code from the file.
 _FLOAT64: list[Any] = [
     np.dtype,
     np.dtypes.Float64DType,
@@ -29,16 +29,16 @@ _FLOAT64: list[Any] = [
 
 
 def load_torch(path: Path, *, mmap: bool = False, numpy_scalars: bool = False, namespaces: bool = False) -> Any:
-    """What `torch.load` makes of a file that `check_torch_file` has passed: tensors, numbers, texts, lists and dicts of them.
+    """Result of `torch.load` for a file that `check_torch_file` has passed: tensors, numbers, texts, and lists and dicts of these.
 
     Args:
         path: The file, in the zip format or the older one.
         mmap: Map a file in the zip format instead of reading it; its tensors are then views of the file.
-        numpy_scalars: Let NumPy's float64 stand beside the tensors, as a learning rate does that was taken from an array.
-        namespaces: Let `argparse.Namespace` stand beside the tensors, as the arguments of a program do. It does nothing.
+        numpy_scalars: Allow NumPy float64 values beside the tensors, such as a learning rate taken from an array.
+        namespaces: Allow `argparse.Namespace` beside the tensors, such as the arguments of a program. It is inert.
 
     Raises:
-        Exception: The file is damaged, or holds anything else; of any type.
+        Exception: The file is damaged, or contains anything else; of any type.
     """
     import torch  # not needed where only JSON or pictures are read
 
@@ -59,24 +59,24 @@ def read_tensors(
     numpy_scalars: bool = False,
     namespaces: bool = False,
 ) -> "dict[str, Tensor]":
-    """Tensors of the network in a file, by name, without the prefixes of wrappers; unpickles nothing but tensors.
+    """Tensors of the network in a file, by name, without wrapper prefixes; unpickles nothing but tensors.
 
-    Files in torch's zip format are mapped, not read: what is not used, such as the state of an optimizer, costs nothing. The
-    tensors are then views of the file; copy those that are kept, because the file may change.
+    Files in torch's zip format are memory-mapped, not read: unused parts, such as optimiser state, cost nothing. The tensors are
+    then views of the file; copy those you keep, because the file may change.
 
     Args:
         path: The file, in the zip format or the older one.
         doing: See `refusals.explain_reading`.
-        entries: Names under which the file may hold the tensors, as "network" or "model"; the first one found counts. Without
-            any of them the file is taken as a bare dict of tensors.
-        where_to_get: A sentence without full stop on how to come by the file.
-        expected: What such a file holds.
+        entries: Keys under which the file may store the tensors, such as "network" or "model"; the first one found is used. Without
+            any of them, the file is read as a bare dict of tensors.
+        where_to_get: A sentence without full stop on how to get the file.
+        expected: What such a file should contain.
         numpy_scalars: See `load_torch`.
         namespaces: See `load_torch`.
 
     Raises:
-        DataNotFoundError: There is no such file; says where to get it.
-        CheckpointError: The file is damaged, holds code, or holds no network; says what was seen and expected.
+        DataNotFoundError: There is no such file; the message says where to get it.
+        CheckpointError: The file is damaged, or contains code or no network; the message says what was seen and expected.
     """
     words = {"doing": doing, "expected": expected, "where_to_get": where_to_get}
     with explain_reading(path, "written by torch.save", **words):
@@ -110,7 +110,7 @@ def _network_in(content: Any, path: Path, entries: Sequence[str], words: dict[st
 
 
 def _unwrapped(state: "dict[str, Tensor]") -> "dict[str, Tensor]":
-    """Names without what DataParallel ("module.") and torch.compile ("_orig_mod.") put before all of them, in any order."""
+    """Names without the prefixes that DataParallel ("module.") and torch.compile ("_orig_mod.") add to all names, in any order."""
     for _ in range(4):
         for wrapper in _WRAPPERS:
             if all(key.startswith(wrapper) for key in state):
@@ -119,7 +119,7 @@ def _unwrapped(state: "dict[str, Tensor]") -> "dict[str, Tensor]":
 
 
 def _code_in(error: Exception) -> str:
-    """The function or class that a file names and that is no part of tensors; "" if that is not what the error says."""
+    """The function or class named in a file that does not belong to tensors; "" if the error is about something else."""
     if isinstance(error, UnknownGlobalError):
         return error.name
     found = re.search(r"(?:GLOBAL |but got <class ')([^\s']+)", str(error))

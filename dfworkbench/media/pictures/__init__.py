@@ -1,1 +1,1 @@
-"""Still pictures: reading, writing, and what a file says about itself."""
+"""Still pictures: reading, writing, and metadata of a file."""

@@ -1,4 +1,4 @@
-"""Colour spaces of pictures (ICC profile, EXIF, PNG chunks, AVIF box) that are not sRGB."""
+"""Detect colour spaces of pictures (ICC profile, EXIF, PNG chunks, AVIF box) other than sRGB."""
 
 import functools
 import io
@@ -9,22 +9,22 @@ from typing import Any, cast
 import numpy as np
 from PIL import Image, ImageCms
 
-#: Mean difference in grey levels from sRGB, over colours of a regular grid, that is not worth a word. sRGB with gamma 2.2 instead
-#: of its own curve differs by 0.8, grey with gamma 2.2 by 1.9; Adobe RGB by 9.4, the primaries of Display P3 by 9.8.
+#: Mean difference in grey levels from sRGB, over colours of a regular grid, below which there is no notice. sRGB with gamma 2.2
+#: instead of its own curve differs by 0.8, grey with gamma 2.2 by 1.9; Adobe RGB by 9.4, the primaries of Display P3 by 9.8.
 _LIKE_SRGB = 2.5
 _GRID = 6
 _MODES = {"RGB ": ("RGB", 3), "GRAY": ("L", 1), "CMYK": ("CMYK", 4)}
 _CHANNELS_OF = {"L": "GRAY", "LA": "GRAY", "1": "GRAY", "I;16": "GRAY", "CMYK": "CMYK"}
 _SRGB_GAMMA, _SRGB_PRIMARIES = 1 / 2.2, (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
-_PRIMARIES = {9: "BT.2020", 11: "DCI-P3", 12: "Display P3"}  # ITU-T H.273; 1 is sRGB's, 2 says nothing
+_PRIMARIES = {9: "BT.2020", 11: "DCI-P3", 12: "Display P3"}  # ITU-T H.273; 1 is sRGB's, 2 means unspecified
 _TRANSFERS = {8: "linear light", 16: "PQ (HDR)", 18: "HLG (HDR)"}
 
 
 def explain_colours(image: Image.Image, data: bytes) -> str:
-    """The colour space of a picture that a viewer would convert; "" for sRGB and for no declared one.
+    """The colour space of a picture that a viewer would convert; "" for sRGB and if none is declared.
 
     Args:
-        image: As Pillow has opened it.
+        image: The picture as opened by Pillow.
         data: The file's bytes.
     """
     if profile := image.info.get("icc_profile"):
@@ -34,17 +34,17 @@ def explain_colours(image: Image.Image, data: bytes) -> str:
 
 @functools.lru_cache(maxsize=64)
 def explain_profile(profile: bytes, channels: str = "RGB ") -> str:
-    """The name of an ICC profile that is not like sRGB; "" for one that is.
+    """The name of an ICC profile unlike sRGB; "" for one equivalent to it.
 
     Args:
-        profile: Its bytes.
-        channels: Of the picture, as profiles name them: "RGB ", "GRAY" or "CMYK".
+        profile: The profile's bytes.
+        channels: Channels of the picture, as profiles name them: "RGB ", "GRAY" or "CMYK".
     """
     try:
         opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         known: Any = opened.profile
         name = re.sub(r"[^\w .,+-]", "?", known.profile_description or "without a name").strip()[:60]
-        if known.xcolor_space != channels:  # viewers leave such a profile alone
+        if known.xcolor_space != channels:  # viewers ignore such a profile
             return ""
         off = _difference(opened, *_MODES[channels])
     except (ImageCms.PyCMSError, OSError, ImportError, ValueError):
@@ -53,7 +53,7 @@ def explain_profile(profile: bytes, channels: str = "RGB ") -> str:
 
 
 def lab_to_srgb(image: Image.Image) -> Image.Image:
-    """A picture of L*a*b* values as sRGB: libtiff, and so OpenCV, would show it as an old monitor did, 14 grey levels off."""
+    """Convert L*a*b* values to sRGB: libtiff, and so OpenCV, would render them as on an old monitor, 14 grey levels off."""
     lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
     return cast(Image.Image, ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB"))
 
@@ -70,7 +70,7 @@ def _difference(profile: ImageCms.ImageCmsProfile, mode: str, channels: int) -> 
 
 
 def _explain_codes(data: bytes) -> str:
-    """Of a PNG's cICP chunk or an AVIF's nclx box: primaries and transfer by number."""
+    """Colour space of a PNG's cICP chunk or an AVIF's nclx box: primaries and transfer by number."""
     head = data[: 1 << 16]
     if head.startswith(b"\x89PNG") and 0 <= (at := head.find(b"cICP")) < len(head) - 6:
         primaries, transfer = head[at + 4], head[at + 5]
@@ -92,7 +92,7 @@ def _explain_png(info: Mapping[Any, Any]) -> str:
 
 
 def _explain_exif(image: Image.Image, data: bytes) -> str:
-    """Cameras without room for a profile say Adobe RGB by the name R03 of the Exif standard."""
+    """Cameras without room for a profile declare Adobe RGB by the name R03 of the Exif standard."""
     if b"R03\x00" not in data[: 1 << 16]:
         return ""
     return "Adobe RGB (by its EXIF)" if image.getexif().get_ifd(0xA005).get(1) == "R03" else ""

@@ -1,7 +1,7 @@
-"""Damaged JPEG and TIFF files, known by what libjpeg and libtiff print on standard error while they fill in the lost part.
+"""Detect damaged JPEG and TIFF files from messages that libjpeg and libtiff print to standard error while filling gaps.
 
-No decoder at hand reports such damage in another way (docs/decisions/0021-what-a-picture-is.md). Standard error belongs to the
-process, so one picture at a time is listened to, and every line that is not a complaint is passed on.
+No available decoder reports such damage in another way (docs/decisions/0021-what-a-picture-is.md). Standard error belongs to the
+process, so only one picture at a time is decoded this way, and every line that is not a complaint is passed on.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 _STDERR = 2
 _LOCK = threading.Lock()
 _COMPLAINT = re.compile(rb"Corrupt JPEG data|Premature end of JPEG|TIFF_Error")
-#: How libjpeg's and libtiff's files begin; the other decoders return errors, or cannot notice damage.
+#: First bytes of files for libjpeg and libtiff; the other decoders return errors, or cannot notice damage.
 _TALKING = (b"\xff\xd8", b"II", b"MM")
 
 
@@ -28,7 +28,7 @@ def decode_listening(data: bytes) -> tuple[NDArray[np.uint8] | None, str]:
     """Decode a picture with OpenCV, and return what the decoder printed about damage.
 
     Returns:
-        The picture, None if it cannot be decoded; and the first complaint about damaged pixels, "" without one.
+        The picture, or None if it cannot be decoded; and the first complaint about damaged pixels, or "".
     """
     if not data.startswith(_TALKING):
         return _decode(data), ""
@@ -50,7 +50,7 @@ def _listen(data: bytes) -> tuple[NDArray[np.uint8] | None, str]:
             saved = os.dup(_STDERR)
             stack.callback(os.close, saved)
             heard = stack.enter_context(tempfile.TemporaryFile())
-        except OSError:  # no standard error, or no room for a file
+        except OSError:  # no standard error, or no space for a file
             return _decode(data), ""
         os.dup2(heard.fileno(), _STDERR)
         try:
@@ -74,7 +74,7 @@ def _pass_on(text: bytes, target: int) -> str:
 
 @functools.cache
 def _warn_if_deaf() -> None:
-    """Try once whether a damaged JPEG is heard: a build of OpenCV may print elsewhere."""
+    """Check once whether damage of a JPEG is noticed: a build of OpenCV may print elsewhere."""
     noise = np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8)
     data = bytearray(cv2.imencode(".jpg", noise)[1].tobytes())
     middle = len(data) // 2

@@ -3,12 +3,12 @@
 import struct
 
 _BITMAP_CORE = 12  # bytes of OS/2's header, whose numbers have 16 bits
-_FEW_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 16: 8}  # of TIFF's types of numbers
+_FEW_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 16: 8}  # of TIFF's numeric types
 _MOST_TAGS = 4096
 
 
 def header_size_px(data: bytes) -> tuple[int, int]:
-    """Width and height that a PNG, JPEG, BMP, TIFF, WebP or GIF header claims; (0, 0) for any other format or no size."""
+    """Width and height claimed by a PNG, JPEG, BMP, TIFF, WebP or GIF header; (0, 0) for any other format or no size."""
     try:
         if data[:8] == b"\x89PNG\r\n\x1a\n":
             return struct.unpack(">II", data[16:24])
@@ -36,7 +36,7 @@ def count_scans(data: bytes) -> int:
 
 def _jpeg_size_px(data: bytes) -> tuple[int, int]:
     at = 2
-    while 0 <= (at := data.find(b"\xff", at)):  # what stands between markers is skipped, as libjpeg does
+    while 0 <= (at := data.find(b"\xff", at)):  # anything between markers is skipped, as in libjpeg
         marker = data[at + 1]
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # start of frame
             height, width = struct.unpack(">HH", data[at + 5 : at + 9])
@@ -62,7 +62,7 @@ def _webp_size_px(data: bytes) -> tuple[int, int]:
 
 
 def _tiff_size_px(data: bytes) -> tuple[int, int]:
-    """Of the first picture, which is the one that is decoded; tags 256 and 257."""
+    """Size of the first picture, which is the one decoded; tags 256 and 257."""
     order = "<" if data[:2] == b"II" else ">"
     big = struct.unpack(f"{order}H", data[2:4])[0] == 43  # BigTIFF
     at = struct.unpack(f"{order}Q", data[8:16])[0] if big else struct.unpack(f"{order}I", data[4:8])[0]

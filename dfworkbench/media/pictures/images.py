@@ -1,4 +1,4 @@
-"""Read pictures as RGB, write them as lossless PNG."""
+"""Read pictures as RGB, and write them as lossless PNG."""
 
 import logging
 from pathlib import Path
@@ -21,16 +21,16 @@ _log = logging.getLogger(__name__)
 #: Larger pictures are refused before they are decoded: a few bytes of header can ask for gigabytes.
 MAX_PIXELS = 200_000_000
 _NOT_OPENED = "transparency, further pictures and colour profile were not looked for, because Pillow cannot open it"
-_MOST_SCANS = 32  # of a JPEG at that size; programs write about ten
+_MOST_SCANS = 32  # scans of a JPEG at that size; programs write about ten
 _MOST_BYTES = 1 << 31
 
 
 class Picture(NamedTuple):
-    """A picture as it was read.
+    """A picture as read.
 
     Attributes:
         rgb: `(H, W, 3)` uint8, RGB.
-        notice: Warnings, in words: further pictures in the file, transparency, a colour profile; "" if there are none.
+        notice: Warnings, in words, about further pictures in the file, transparency, a colour profile; "" if there are none.
     """
 
     rgb: NDArray[np.uint8]
@@ -55,16 +55,15 @@ def read_image(path: Path | str) -> NDArray[np.uint8]:
 def read_picture(path: Path | str, under: str = "white") -> Picture:
     """Read a picture as a viewer shows it, turned upright by its EXIF orientation (docs/decisions/0021-what-a-picture-is.md).
 
-    Grey pictures are repeated over three channels, 16-bit values are scaled to 8 bits. Of several pictures in a file the first
-    that is shown is read. Values are taken as sRGB whatever colour profile there is.
+    Grey pictures are repeated over three channels, 16-bit values are scaled to 8 bits. If a file contains several pictures, the
+    first one shown is read. Values are taken as sRGB whatever the colour profile.
 
     Args:
         path: The file.
-        under: What shows through transparent pixels: "white" or "black".
+        under: Colour that shows through transparent pixels: "white" or "black".
 
     Raises:
-        MediaError: With status "missing", "truncated" or "unreadable", the latter also for a JPEG or TIFF that is damaged in its
-            middle.
+        MediaError: With status "missing", "truncated" or "unreadable", the latter also for a JPEG or TIFF damaged in the middle.
     """
     path = Path(path)
     data = picture_bytes(path)
@@ -72,7 +71,7 @@ def read_picture(path: Path | str, under: str = "white") -> Picture:
     rgb = decode_rgb(data)
     if rgb is not None:  # one of our own crops
         return Picture(rgb)
-    if is_cut(data):  # some decoders fill the missing part with grey and say nothing
+    if is_cut(data):  # some decoders silently fill the missing part with grey
         raise MediaError(
             f"reading the picture {path}: it stops after {len(data):,} bytes without its end. Expected a complete file: copy "
             "it again from its source.",
@@ -82,28 +81,28 @@ def read_picture(path: Path | str, under: str = "white") -> Picture:
         opened = open_picture(data)
         if opened is None:
             return _decode_unopened(path, data)
-        require_bounded(path, *opened.size_px, 1)  # of formats whose headers are not read above
+        require_bounded(path, *opened.size_px, 1)  # formats whose headers are not read above
         if opened.needs_pillow:
             return _shown(path, data, opened, under)
         return Picture(_decode(path, data), "; ".join(opened.notices))
 
 
 def write_png(path: Path | str, rgb: NDArray[np.uint8]) -> None:
-    """Write `(H, W, 3)` uint8 RGB, or `(H, W)` grey, as a lossless PNG; folders are made as needed.
+    """Write `(H, W, 3)` uint8 RGB, or `(H, W)` grey, as a lossless PNG; folders are created as needed.
 
     Raises:
-        InputError: The array is no picture.
+        InputError: The array is not a picture.
         OutputError: The file cannot be written.
     """
     path = Path(path)
     if rgb.dtype != np.uint8 or rgb.ndim not in (2, 3) or (rgb.ndim == 3 and rgb.shape[2] != 3) or rgb.size == 0:
         raise InputError(f"writing {path}: got {rgb.dtype} {rgb.shape}, expected uint8 (H, W, 3) RGB or (H, W) grey.")
-    with atomic_path(path, "a picture") as temporary:  # replaces a link that lies there, and not what it leads to
+    with atomic_path(path, "a picture") as temporary:  # replaces an existing link, not its target
         temporary.write_bytes(encode_png(rgb))
 
 
 def encode_png(rgb: NDArray[np.uint8]) -> bytes:
-    """A picture as the bytes of a PNG file."""
+    """Encode a picture as the bytes of a PNG file."""
     if rgb.ndim == 3:
         return encode_rgb(rgb)
     _, data = cv2.imencode(".png", rgb, [cv2.IMWRITE_PNG_COMPRESSION, 1])
@@ -111,7 +110,7 @@ def encode_png(rgb: NDArray[np.uint8]) -> bytes:
 
 
 def require_bounded(path: Path, width: int, height: int, scans: int) -> None:
-    """Raise `MediaError` for a picture whose header claims more pixels than are read; `scans` as `count_scans`."""
+    """Raise `MediaError` for a picture whose header claims more pixels than are allowed; `scans` as in `count_scans`."""
     if width * height * max(scans / _MOST_SCANS, 1) > MAX_PIXELS:
         size = f"{width} x {height} pixels" + (f" in {scans} passes" if scans > 1 else "")
         raise MediaError(
@@ -124,7 +123,7 @@ def picture_bytes(path: Path) -> bytes:
     """All bytes of a picture file.
 
     Raises:
-        MediaError: It is missing, empty, closed to us or too large.
+        MediaError: It is missing, empty, not readable or too large.
     """
     if not path.is_file():
         raise MediaError(f"reading the picture {path}: there is no such file. Check the path.", "missing")
@@ -154,7 +153,7 @@ def _decode(path: Path, data: bytes) -> NDArray[np.uint8]:
 
 
 def _decode_unopened(path: Path, data: bytes) -> Picture:
-    if not any(header_size_px(data)):  # nobody knows how much it asks for
+    if not any(header_size_px(data)):  # its memory use is unknown
         _refuse(path, data)
     return Picture(_decode(path, data), _NOT_OPENED)
 
@@ -164,7 +163,7 @@ def _shown(path: Path, data: bytes, opened: OpenedPicture, under: str) -> Pictur
         rgb, transparent = opened.shown(under)
     except MemoryError:
         raise
-    except Exception as error:  # of damaged files, Pillow's plugins raise whatever they come upon
+    except Exception as error:  # for damaged files, Pillow's plugins raise any exception type
         _refuse(path, data, error)
     notices = (*opened.notices, f"what is transparent is shown over {under}" if transparent else "")
     return Picture(rgb, "; ".join(filter(None, notices)))

@@ -1,8 +1,8 @@
-"""Perceptual hash of pictures, and the search for pictures that look the same.
+"""Perceptual hash of pictures, and search for near-duplicates.
 
 The hash keeps the signs of the lowest frequencies of a picture, which survive recompression, resizing, noise and changes of
 brightness. It is the DCT hash of Zauner (*Implementation and Benchmarking of Perceptual Image Hash Functions*, 2010) with 256
-bits instead of 64: crops of faces all have a face in the middle, and 64 bits hardly tell them apart.
+bits instead of 64: face crops all have a face in the middle, and 64 bits hardly distinguish them.
 """
 
 from collections.abc import Iterator
@@ -16,11 +16,11 @@ BITS = 64 * WORDS
 _SIDE_PX = 64
 _KEPT = 16  # lowest frequencies on each axis
 
-_LEFT, _RIGHT = 64, 4096  # hashes that are compared at a time: the block stays in the processor's cache
+_LEFT, _RIGHT = 64, 4096  # hashes compared at a time: the block stays in the processor's cache
 
 
 def picture_hash(rgb: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """256 bits of what a picture looks like, `(4,)`; bit k says whether frequency k is above the median of all.
+    """256-bit hash of a picture's appearance, `(4,)`; bit k says whether frequency k is above the median of all.
 
     Args:
         rgb: `(H, W, 3)` uint8.
@@ -28,7 +28,7 @@ def picture_hash(rgb: NDArray[np.uint8]) -> NDArray[np.uint64]:
     grey = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))
     small = cv2.resize(grey, (_SIDE_PX, _SIDE_PX), interpolation=cv2.INTER_AREA).astype(np.float32)
     lowest = np.asarray(cv2.dct(small))[:_KEPT, :_KEPT].ravel()
-    bits = lowest > np.median(lowest[1:])  # the first is the mean brightness, which says nothing
+    bits = lowest > np.median(lowest[1:])  # the first is the mean brightness, which carries no information
     return np.packbits(bits).view(np.uint64)
 
 
@@ -42,7 +42,7 @@ def near_pairs(
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
     """All pairs of hashes that differ in at most `bits` bits, block by block.
 
-    Every pair is looked at, 64 x 4096 at a time, so the search is exact.
+    Every pair is compared, 64 x 4096 at a time, so the search is exact.
 
     Args:
         left: `(n, 4)`.
@@ -50,7 +50,7 @@ def near_pairs(
         bits: Largest Hamming distance.
 
     Yields:
-        Places in `left`, places in `right`, and distances, of the pairs of a block that has some.
+        Indices into `left`, indices into `right`, and distances, for the pairs of each block that has any.
     """
     columns = np.ascontiguousarray(right.T)
     for i in range(0, len(left), _LEFT):

@@ -1,4 +1,4 @@
-"""What a picture file says about itself: format, EXIF, texts, colour profile and quantisation tables."""
+"""Metadata of a picture file: format, EXIF, texts, colour profile and quantisation tables."""
 
 import io
 import re
@@ -18,7 +18,7 @@ from dfworkbench.media.pictures.images import picture_bytes, require_bounded
 from dfworkbench.media.pictures.pillow_reader import readable_formats
 from dfworkbench.media.pictures.truncation import is_cut
 
-#: Entries of Pillow's `info` that are no texts of the file, or are shown in another way.
+#: Entries of Pillow's `info` that are not texts from the file, or are shown in another way.
 _NO_TEXT = ("exif", "icc_profile", "xmp", "XML:com.adobe.xmp", "photoshop", "adobe")
 _POINTERS = (IFD.Exif, IFD.GPSInfo, IFD.Interop)
 
@@ -28,7 +28,7 @@ def picture_facts(path: Path, private: bool) -> dict[str, Any]:
 
     Args:
         path: The file.
-        private: Show positions and serial numbers; otherwise "withheld" names them.
+        private: Show positions and serial numbers; otherwise "withheld" lists their names.
 
     Raises:
         MediaError: It cannot be opened as a picture, or is cut off.
@@ -42,7 +42,7 @@ def picture_facts(path: Path, private: bool) -> dict[str, Any]:
             "truncated",
         )
     with bounded_memory(path, "reading the picture", MediaError), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of Pillow, about damaged EXIF and large pictures
+        warnings.simplefilter("ignore")  # from Pillow, about damaged EXIF and large pictures
         return _facts(path, data, private)
 
 
@@ -51,7 +51,7 @@ def _facts(path: Path, data: bytes, private: bool) -> dict[str, Any]:
         image = Image.open(io.BytesIO(data), formats=readable_formats())
     except MemoryError:
         raise
-    except Exception as error:  # of damaged files, Pillow's plugins raise whatever they come upon
+    except Exception as error:  # for damaged files, Pillow's plugins raise any exception type
         raise MediaError(
             f"reading the picture {path}: its {len(data):,} bytes (first {data[:8]!r}) are no picture that Pillow can open. "
             "Expected PNG, JPEG, BMP, TIFF or WebP: check that the file is whole and that its suffix is right."
@@ -78,7 +78,7 @@ def _facts(path: Path, data: bytes, private: bool) -> dict[str, Any]:
 
 def _exif(image: Image.Image) -> Iterator[tuple[str, Any]]:
     try:
-        exif = image.getexif()  # of a PNG this decodes it: the chunk may follow the pixels
+        exif = image.getexif()  # for a PNG, this decodes it: the chunk may follow the pixels
         yield from ((TAGS.get(tag, f"tag {tag}"), value) for tag, value in exif.items() if tag not in _POINTERS)
         yield from ((TAGS.get(tag, f"tag {tag}"), value) for tag, value in exif.get_ifd(IFD.Exif).items())
         yield from ((f"GPS {GPSTAGS.get(tag, tag)}", value) for tag, value in exif.get_ifd(IFD.GPSInfo).items())

@@ -1,4 +1,4 @@
-"""Pictures through Pillow: transparency, further pictures in the file, and colour profiles, which OpenCV does not show."""
+"""Read pictures with Pillow: transparency, further pictures in the file, and colour profiles, which OpenCV does not expose."""
 
 import functools
 import io
@@ -10,20 +10,20 @@ from PIL import Image, ImageOps
 
 from dfworkbench.media.pictures.colours import explain_colours, lab_to_srgb
 
-#: Phones append previews and gain maps to a JPEG, which Pillow counts as its pictures.
+#: Phones append previews and gain maps to a JPEG, which Pillow counts as pictures of the file.
 _ONE_PICTURE = ("JPEG", "MPO")
-#: Pillow knows many more, some of which start other programs.
+#: Pillow supports many more formats, some of which start other programs.
 _READ = ("PNG", "JPEG", "MPO", "TIFF", "WEBP", "BMP", "DIB", "GIF", "AVIF", "JPEG2000", "PPM")
 
 
 @dataclass(frozen=True)
 class OpenedPicture:
-    """A picture file as Pillow opens it, not decoded.
+    """A picture file opened by Pillow, not decoded.
 
     Attributes:
-        image: Opened, at its first picture.
-        size_px: Width and height by the header.
-        notices: What a reader of the first picture's pixels should know, in words.
+        image: The opened file, at its first picture.
+        size_px: Width and height according to the header.
+        notices: What a user of the first picture's pixels should know, in words.
     """
 
     image: Image.Image
@@ -32,17 +32,17 @@ class OpenedPicture:
 
     @property
     def needs_pillow(self) -> bool:
-        """Whether OpenCV would not give what a viewer shows: transparency, a first picture that is not shown, L*a*b* colours."""
+        """Whether OpenCV would differ from a viewer: transparency, a first picture that is not shown, L*a*b* colours."""
         return self.image.has_transparency_data or _hides_first(self.image) or self.image.mode == "LAB"
 
     def shown(self, under: str) -> tuple[NDArray[np.uint8], bool]:
-        """The picture that a viewer shows first: `(H, W, 3)` RGB; and whether anything of it is transparent.
+        """The picture that a viewer shows first: `(H, W, 3)` RGB; and whether any of it is transparent.
 
         Args:
             under: The colour that shows through.
 
         Raises:
-            Exception: Of any kind: Pillow cannot decode it.
+            Exception: Of any type: Pillow cannot decode it.
         """
         if _hides_first(self.image):
             self.image.seek(1)
@@ -55,7 +55,7 @@ class OpenedPicture:
 
 
 def open_picture(data: bytes) -> OpenedPicture | None:
-    """The file as Pillow sees it; None where Pillow cannot open it."""
+    """Open a file with Pillow; None if Pillow cannot open it."""
     try:
         image = Image.open(io.BytesIO(data), formats=readable_formats())
         notices = [_explain_others(image)]
@@ -63,14 +63,14 @@ def open_picture(data: bytes) -> OpenedPicture | None:
             notices.append(f"its values are taken as sRGB, although it has {colours}")
     except MemoryError:
         raise
-    except Exception:  # of damaged files, its plugins raise whatever they come upon
+    except Exception:  # for damaged files, its plugins raise any exception type
         return None
     return OpenedPicture(image, image.size, tuple(filter(None, notices)))
 
 
 @functools.cache
 def readable_formats() -> tuple[str, ...]:
-    """Pillow's names of the formats that are read here."""
+    """Pillow's names of the formats that we read."""
     Image.init()
     return tuple(name for name in _READ if name in Image.OPEN)  # AVIF since Pillow 11.3
 
@@ -81,7 +81,7 @@ def _explain_others(image: Image.Image) -> str:
 
 
 def _hides_first(image: Image.Image) -> bool:
-    """Whether it is an animated PNG whose first picture is for programs that cannot show the others."""
+    """Whether it is an animated PNG whose first picture is only for programs that cannot show the others."""
     return bool(getattr(image, "default_image", False))
 
 
@@ -90,10 +90,10 @@ def _with_alpha(image: Image.Image) -> Image.Image:
     if upright.mode == "LAB":
         return lab_to_srgb(upright).convert("RGBA")
     key = image.info.get("transparency")
-    if upright.mode.startswith("I") and key is not None:  # Pillow would cut 16-bit grey off at 255
+    if upright.mode.startswith("I") and key is not None:  # Pillow would clip 16-bit grey at 255
         deep = np.asarray(upright).astype(np.int64)
         grey, alpha = (Image.fromarray(part.astype(np.uint8)) for part in (deep >> 8, 255 * (deep != key)))
         return Image.merge("LA", (grey, alpha)).convert("RGBA")
     if upright.mode == "RGB" and isinstance(key, tuple) and max(key) > 255:
-        upright.info["transparency"] = tuple(value >> 8 for value in key)  # of 16 bits, like the pixels in the file
+        upright.info["transparency"] = tuple(value >> 8 for value in key)  # 16 bits, like the pixels in the file
     return upright.convert("RGBA")

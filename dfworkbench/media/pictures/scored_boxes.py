@@ -14,7 +14,7 @@ def draw_boxes(image: NDArray[np.uint8], boxes: ArrayLike) -> NDArray[np.uint8]:
 
     Args:
         image: `(H, W, 3)` uint8 RGB.
-        boxes: `(n, 5)` corners x0, y0, x1, y1 in 0..1, and score; what lies outside is cut off.
+        boxes: `(n, 5)` corners x0, y0, x1, y1 in 0..1, and score; parts outside are clipped.
     """
     found = np.asarray(boxes, np.float64).reshape(-1, 5)
     if not len(found):
@@ -23,7 +23,7 @@ def draw_boxes(image: NDArray[np.uint8], boxes: ArrayLike) -> NDArray[np.uint8]:
     picture = Image.fromarray(image)
     draw = ImageDraw.Draw(picture)
     font = ImageFont.load_default(size=_FONT)
-    for *corners, score in found[::-1]:  # the highest score last, above the others
+    for *corners, score in found[::-1]:  # the highest score last, on top of the others
         x0, y0, x1, y1 = (np.clip(corners, 0, 1) * ((width - 1, height - 1) * 2)).round().astype(int).tolist()
         draw.rectangle((x0, y0, x1, y1), outline=ARTIFACT_RGB, width=max(1, round(min(height, width) / 80)))
         text = f"{score:.2f}"

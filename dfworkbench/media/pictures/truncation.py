@@ -1,4 +1,4 @@
-"""Whether a picture file is cut off before its end; what follows the end, such as a second picture, does not count."""
+"""Detect picture files that are cut off; anything after the regular end, such as a second picture, does not count."""
 
 import struct
 
@@ -7,9 +7,9 @@ _NO_MARKER = frozenset((0x00, 0xFF, *range(0xD0, 0xD8)))  # stuffed bytes, fill 
 
 
 def is_cut(data: bytes) -> bool:
-    """Whether a JPEG, PNG, WebP or BMP stops before its end; False for any other format, whose decoders notice it.
+    """Whether a JPEG, PNG, WebP or BMP ends too early; False for any other format, whose decoders notice it.
 
-    A JPEG is followed segment by segment: an embedded thumbnail has an end marker of its own, and appended data may have many.
+    A JPEG is followed segment by segment: an embedded thumbnail has its own end marker, and appended data may have many.
     """
     if data.startswith(b"\xff\xd8"):
         return not _jpeg_ends(data)
@@ -21,7 +21,7 @@ def is_cut(data: bytes) -> bool:
 
 
 def next_marker(data: bytes, at: int) -> int:
-    """Where the next JPEG marker stands, after compressed data, fill bytes or rubbish; -1 where there is none."""
+    """Position of the next JPEG marker, after compressed data, fill bytes or garbage; -1 if there is none."""
     while 0 <= (at := data.find(b"\xff", at)) < len(data) - 1:
         if data[at + 1] not in _NO_MARKER:
             return at

@@ -1,1 +1,1 @@
-"""Videos: the frames that a player shows, and writing them."""
+"""Videos: read the frames that a player shows, and write videos."""

@@ -8,11 +8,11 @@ T = TypeVar("T")
 
 
 class Content(NamedTuple):
-    """What is in a packet.
+    """Contents of a packet.
 
     Attributes:
-        shown: Pictures that it shows.
-        entry: Whether everything from here on can be decoded without what comes before (pictures that are shown before it aside).
+        shown: Number of pictures that it shows.
+        entry: Whether everything from here on can be decoded without earlier packets (except pictures shown before this one).
     """
 
     shown: int
@@ -20,14 +20,14 @@ class Content(NamedTuple):
 
 
 class Unclear(Exception):
-    """The headers do not say for sure what will be shown."""
+    """Raised if the headers do not determine what will be shown."""
 
 
 Reader = Callable[[bytes], Content]
 
 
 def careful(read: Callable[P, T]) -> Callable[P, T]:
-    """The same function, but what it reads beyond the end is `Unclear`."""
+    """The same function, but reading beyond the end raises `Unclear`."""
 
     def safe(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
@@ -61,6 +61,6 @@ class Bits:
         return self.take(zeros + 1) - 1
 
     def skip_numbers(self, count: int) -> None:
-        """Pass over some of them."""
+        """Skip some of these numbers."""
         for _ in range(count):
             self.number()

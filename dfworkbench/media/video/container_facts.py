@@ -1,4 +1,4 @@
-"""What a video file says about itself: container, streams and metadata; and the hash of each stream's packets."""
+"""Metadata of a video file: container, streams, and the hash of each stream's packets."""
 
 import hashlib
 import statistics
@@ -21,7 +21,7 @@ from dfworkbench.media.video.containers import open_video
 
 _MICROSECOND = Fraction(1, 1_000_000)
 _MOST_POSITIONS = 20
-#: ITU-T H.273, table 4; PyAV's list is that of the scaler, which has other names.
+#: ITU-T H.273, table 4; PyAV's list is that of the scaler, which uses other names.
 _MATRICES = {
     0: "RGB", 1: "BT709", 2: "unspecified", 4: "FCC", 5: "BT470BG", 6: "SMPTE170M", 7: "SMPTE240M", 8: "YCGCO", 9: "BT2020_NCL",
     10: "BT2020_CL", 14: "ICTCP",
@@ -33,7 +33,7 @@ def video_facts(path: Path, private: bool) -> dict[str, Any]:
 
     Args:
         path: The file.
-        private: Show positions and serial numbers; otherwise "withheld" names them.
+        private: Show positions and serial numbers; otherwise "withheld" lists their names.
 
     Raises:
         MediaError: It cannot be opened as a video.
@@ -61,7 +61,7 @@ def video_facts(path: Path, private: bool) -> dict[str, Any]:
 
 @dataclass
 class _Packets:
-    """What was seen of the packets of one stream."""
+    """Statistics of the packets of one stream."""
 
     count: int = 0
     size: int = 0
@@ -89,8 +89,8 @@ class _Packets:
 
 
 def _read_packets(container: InputContainer) -> tuple[Mapping[int, _Packets], bool]:
-    """Packets of each stream in the order of the file, and whether they were read up to its end."""
-    seen: defaultdict[int, _Packets] = defaultdict(_Packets)  # transport streams may tell of a stream only midway
+    """Packets of each stream in file order, and whether they could be read to its end."""
+    seen: defaultdict[int, _Packets] = defaultdict(_Packets)  # transport streams may announce a stream only midway
     try:
         for packet in _content(container):
             seen[packet.stream_index].add(packet)
@@ -123,7 +123,7 @@ def _stream_facts(stream: Stream, private: bool) -> tuple[dict[str, Any], list[s
             "width": _get(codec, "width"),
             "height": _get(codec, "height"),
             "pix_fmt": _get(codec, "pix_fmt"),
-            "frames": stream.frames or None,  # as the container says; 0 where it does not
+            "frames": stream.frames or None,  # as the container says; 0 if it does not
             "average_rate": _fraction(_get(stream, "average_rate")),
             "pixel_aspect": _fraction(_get(stream, "sample_aspect_ratio")),
             "color_range": _name(ColorRange, _get(codec, "color_range")),
@@ -137,7 +137,7 @@ def _stream_facts(stream: Stream, private: bool) -> tuple[dict[str, Any], list[s
 
 
 def _get(thing: Any, name: str) -> Any:
-    """An attribute; None where there is none, as of a codec that FFmpeg does not know."""
+    """An attribute; None if missing, as for a codec unknown to FFmpeg."""
     try:
         return getattr(thing, name, None)
     except (RuntimeError, ValueError, OverflowError):

@@ -9,13 +9,13 @@ from av.container.core import Flags
 
 from dfworkbench.core.errors import MediaError
 
-#: Demuxers that read one file and nothing else. FFmpeg has others (concat, hls, dash, sdp, image2, ...) for which a file is a
+#: Demuxers that read a single file. For others in FFmpeg (concat, hls, dash, sdp, image2, ...), a file is a
 #: script that names further files or addresses.
 CONTAINERS = (
     "mov", "mp4", "matroska", "webm", "avi", "flv", "asf", "mpeg", "mpegts", "ogg", "rm", "mxf", "dv", "nut", "ivf", "wtv",
     "h264", "hevc", "m4v", "mpegvideo", "obu", "yuv4mpegpipe", "gif",
 )  # fmt: skip
-#: PyAV asks for it: stamps of display that are made up where the file has none, which may contradict the order of display.
+#: PyAV asks for it: display time stamps made up if the file has none, which may contradict the display order.
 _GUESSED_STAMPS = Flags.gen_pts.value
 _ONLY = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": "file"}
 
@@ -26,12 +26,12 @@ def plain_file(path: Path | str) -> str:
 
 
 def open_output(path: Path | str) -> OutputContainer:
-    """A container to write to; its format goes by the suffix."""
+    """A container to write to, in the format of its suffix."""
     return av.open(plain_file(path), "w")
 
 
 def open_video(path: Path) -> InputContainer:
-    """A container with at least one video stream, attached pictures included.
+    """A container with at least one video stream, including attached pictures.
 
     Raises:
         MediaError: "missing", "truncated" (an MP4 without its index) or "unreadable".
@@ -76,14 +76,14 @@ def _explain(path: Path, error: Exception) -> MediaError:
 
 
 def matroska_size(path: Path) -> int:
-    """How many bytes a Matroska or WebM file should have by its own header; 0 where it does not say (RFC 8794)."""
+    """Size in bytes that a Matroska or WebM file should have according to its header; 0 if it does not say (RFC 8794)."""
     with path.open("rb") as file:
         head = file.read(4096)
     at = 0
     for wanted in (b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"):  # the EBML header, then the segment that holds the rest
         if head[at : at + 4] != wanted or len(head) < at + 12:
             return 0
-        length = 9 - head[at + 4].bit_length()  # of the number that says the size
+        length = 9 - head[at + 4].bit_length()  # length of the number that states the size
         size = int.from_bytes(head[at + 4 : at + 4 + length]) & (1 << 7 * length) - 1
         unknown = size == (1 << 7 * length) - 1
         at += 4 + length + size

@@ -1,4 +1,4 @@
-"""Show a decoded frame as a player does: rotated, with square pixels, in the size of the first frame."""
+"""Show a decoded frame as a player does: rotated, with square pixels, at the size of the first frame."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,26 +11,26 @@ from av.sidedata.sidedata import Type
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-#: Pixels that are less out of square than anyone sees are left alone: scaling would blur the traces that detectors look for.
+#: Pixels less out of square than anyone notices are left alone: scaling would blur the traces that detectors look for.
 _SQUARE = 0.02
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One of the eight ways in which a frame can be stored: mirrored on its diagonal, then on either axis."""
+    """One of the eight orientations of a stored frame: mirrored on its diagonal, then on either axis."""
 
     diagonal: bool = False
     left_right: bool = False
     top_bottom: bool = False
 
     def apply(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The stored picture as it is shown."""
+        """The stored picture as displayed."""
         seen = rgb.transpose(1, 0, 2) if self.diagonal else rgb
         return np.ascontiguousarray(seen[:: -1 if self.top_bottom else 1, :: -1 if self.left_right else 1])
 
 
 def turn_of(frame: av.VideoFrame) -> Turn:
-    """How a frame is to be turned, by its display matrix; one at an angle is taken as the nearest of the eight.
+    """Orientation of a frame according to its display matrix; one at an angle is rounded to the nearest of the eight.
 
     The matrix maps a stored point (p, q) to (a p + c q, b p + d q); libavutil/display.h.
     """
@@ -44,19 +44,19 @@ def turn_of(frame: av.VideoFrame) -> Turn:
 
 
 class Display:
-    """How the frames of one film are seen.
+    """How the frames of a video are displayed.
 
     Args:
-        first: Its first frame; all are shown in its size, as ffmpeg does where the size changes midway.
-        pixel: Width of a stored pixel over its height, None where the file does not say.
+        first: Its first frame; all frames are shown at its size, as ffmpeg does if the size changes midway.
+        pixel: Width of a stored pixel over its height, None if the file does not say.
 
     Attributes:
-        width_px, height_px: Size of a frame as seen.
+        width_px, height_px: Displayed size of a frame.
     """
 
     def __init__(self, first: av.VideoFrame, pixel: Fraction | None) -> None:
         width, height = first.width, first.height
-        if pixel and not abs(pixel - 1) < _SQUARE:  # the shorter side of a pixel is stretched: none is thrown away
+        if pixel and not abs(pixel - 1) < _SQUARE:  # the shorter side of a pixel is stretched, so that no pixel is lost
             width, height = (round(width * pixel), height) if pixel > 1 else (width, round(height / pixel))
         self.width_px, self.height_px = (height, width) if turn_of(first).diagonal else (width, height)
 
@@ -70,10 +70,10 @@ class Display:
 
 
 class Frame:
-    """One decoded frame; it is converted to RGB when `rgb` is first asked for.
+    """One decoded frame, converted to RGB when `rgb` is first accessed.
 
     Attributes:
-        index: Counted from 0 in the order of display.
+        index: Counted from 0 in display order.
         time_s: Seconds since the first frame.
     """
 
@@ -85,7 +85,7 @@ class Frame:
 
     @cached_property
     def rgb(self) -> NDArray[np.uint8]:
-        """`(H, W, 3)` uint8, RGB, as it is seen."""
+        """`(H, W, 3)` uint8, RGB, as displayed."""
         return self._display.show(self._decoded, self._converter)
 
     def __iter__(self) -> Iterator[object]:

@@ -16,16 +16,16 @@ from dfworkbench.media.video.frame_times import Timeline
 from dfworkbench.media.video.nal_units import has_layers
 from dfworkbench.media.video.streams import Place, place_of
 
-#: Codecs whose decoders leave out unreferenced frames exactly.
+#: Codecs whose decoders can skip unreferenced frames exactly.
 _SKIPPING_CODECS = ("h264", "hevc")
 
 
 class _LostPlace(Exception):
-    """A jump ended behind the frame that it was to reach."""
+    """A seek ended after the frame that it was meant to reach."""
 
 
 def stream_of(container: InputContainer, index: int) -> VideoStream:
-    """The video stream of that index."""
+    """The video stream with that index."""
     stream = container.streams[index]
     assert isinstance(stream, VideoStream)
     return stream
@@ -46,7 +46,7 @@ class FrameReader:
     timeline: Timeline
 
     def read(self, indices: list[int], threads: int) -> Iterator[tuple[int, av.VideoFrame]]:
-        """Index and frame of all `indices`, which rise; frames that are damaged are left out."""
+        """Yield index and frame for all `indices`, in ascending order; damaged frames are skipped."""
         return (self._by_stamp if self.timeline.by_stamp else self._by_count)(indices, threads)
 
     def _by_count(self, indices: list[int], threads: int) -> Iterator[tuple[int, av.VideoFrame]]:
@@ -68,7 +68,7 @@ class FrameReader:
                 for entry, run in _runs(indices, self.timeline):
                     for last, decoded in self._decode_run(container, stream, entry, run):
                         yield last, decoded
-        except _LostPlace:  # the container's index leads astray: from the beginning, nothing is jumped over
+        except _LostPlace:  # the container's index is misleading: start at the beginning, without seeking
             rest = [index for index in indices if index > last]
             with open_video(self.path) as container:
                 yield from self._decode_run(container, self._prepared(container, threads), 0, rest)
@@ -95,7 +95,7 @@ class FrameReader:
                 break
 
     def _packets_from(self, container: InputContainer, stream: VideoStream, entry: int) -> Iterator[av.Packet | None]:
-        """Packets from an entry on, and None at the end for the frames that the decoder still holds."""
+        """Packets from an entry on, then None to flush the frames that the decoder still holds."""
         if entry:
             try:
                 container.seek(self.timeline.entries[entry], stream=stream)
@@ -118,10 +118,10 @@ class FrameReader:
 
 
 def _runs(indices: list[int], timeline: Timeline) -> Iterator[tuple[int, list[int]]]:
-    """Split wanted frames where a whole group of pictures between two of them can be jumped over.
+    """Split the wanted frames where a whole group of pictures between two of them can be skipped.
 
     Yields:
-        The number of the entry to jump to (0: the beginning of the file), and the indices to decode from there.
+        The index of the entry to seek to (0: the beginning of the file), and the frame indices to decode from there.
     """
     entries = timeline.entries if timeline.order else []
     run: list[int] = []

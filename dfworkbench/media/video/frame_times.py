@@ -1,6 +1,6 @@
-"""Times at which the frames of a video are shown: from its packets where they are clear, else by decoding the file once.
+"""Display times of the frames of a video: from its packets if these are clear, else by decoding the file once.
 
-docs/decisions/0015-what-a-frame-is.md says when packets leave none.
+docs/decisions/0015-what-a-frame-is.md says when packets are clear.
 """
 
 import statistics
@@ -13,16 +13,16 @@ from dfworkbench.media.video.streams import PacketInfo, Place, visible
 
 @dataclass(frozen=True)
 class Timeline:
-    """The shown frames of a video, in order.
+    """The displayed frames of a video, in order.
 
     Attributes:
-        count: How many.
-        stamps: Their time stamps in ticks, strictly rising; empty where the file has none that do.
-        by_stamp: Whether a decoded frame is known by its stamp; otherwise frames are counted from the beginning.
-        entries: Stamps of the frames at which decoding may begin, rising; the first is the beginning of the file.
-        places: For each entry its place.
-        order: Place -> how many packets come before; empty where jumping is not safe.
-        last_ticks: How long the last frame is shown; 0 if nothing is known.
+        count: Number of frames.
+        stamps: Their time stamps in ticks, strictly increasing; empty if the file has no such stamps.
+        by_stamp: Whether a decoded frame is identified by its stamp; otherwise frames are counted from the beginning.
+        entries: Stamps of the frames at which decoding may begin, increasing; the first is the beginning of the file.
+        places: The packet place of each entry.
+        order: Place -> number of packets before it; empty if seeking is not safe.
+        last_ticks: How long the last frame is shown; 0 if unknown.
     """
 
     count: int
@@ -35,11 +35,11 @@ class Timeline:
 
 
 def timeline_of_packets(packets: list[PacketInfo], reorders: bool) -> Timeline | None:
-    """The timeline that packets show beyond doubt, or None.
+    """The timeline that follows from packets beyond doubt, or None.
 
     Args:
-        packets: All of the stream, in the order of decoding.
-        reorders: Frames are shown in another order than coded. Time stamps that rise all the same are then a guess.
+        packets: All packets of the stream, in decoding order.
+        reorders: Whether frames are displayed in another order than coded. Time stamps that increase nevertheless are then a guess.
     """
     if any(packet.shown not in (0, 1) or packet.place.pts is None for packet in packets):
         return None
@@ -63,21 +63,21 @@ def timeline_of_frames(
     """The timeline of decoded frames.
 
     Args:
-        times: For each frame in the order of display its stamps of display and of decoding.
+        times: Display and decoding stamps of each frame, in display order.
         packets: All packets of the stream.
-        step: Ticks from one frame to the next at the rate that the file claims.
+        step: Ticks from one frame to the next at the nominal frame rate.
     """
     guessed = _best_effort(times)
     stamps: list[int] = []
     if guessed and guessed[0] is not None:
-        for stamp in guessed:  # one that is not known, or goes back, is a step after the one before, as in ffmpeg
+        for stamp in guessed:  # one that is unknown, or goes back, is a step after the previous one, as in ffmpeg
             late = stamp is not None and (not stamps or stamp > stamps[-1])
             stamps.append(stamp if late and stamp is not None else stamps[-1] + max(step, 1))
     return Timeline(len(guessed), stamps, last_ticks=_last(stamps, packets))
 
 
 def _entries(packets: list[PacketInfo]) -> list[tuple[int, Place]] | None:
-    """Where decoding may begin; None if display does not keep to the order of these places."""
+    """Where decoding may begin; None if the display order does not respect these places."""
     found: list[tuple[int, Place]] = []
     latest = None
     for packet in packets:
@@ -106,7 +106,7 @@ def _last(stamps: list[int], packets: list[PacketInfo]) -> int:
 
 
 def _best_effort(times: Iterable[tuple[int | None, int | None]]) -> list[int | None]:
-    """Stamps of display, or of decoding where those go back more often: FFmpeg's own rule (`guess_correct_pts`)."""
+    """Display stamps, or decoding stamps if the former go back more often: FFmpeg's own rule (`guess_correct_pts`)."""
     found: list[int | None] = []
     faulty = {"pts": 0, "dts": 0}
     last: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""Packets of H.264 and HEVC: how many pictures they hold, and whether decoding can start there.
+"""H.264 and HEVC packets: how many pictures they contain, and whether decoding can start there.
 
 Sources: ITU-T H.264 (7.3.1, 7.3.2.1, 7.3.3), ITU-T H.265 (7.3.1, 7.3.2.3, 7.3.6), ISO/IEC 14496-15 (avcC, hvcC).
 """
@@ -7,19 +7,19 @@ from collections.abc import Iterator
 
 from dfworkbench.media.video.bits import Bits, Content, Reader, Unclear
 
-#: H.264 profiles whose parameter sets have more fields.
+#: H.264 profiles whose parameter sets have additional fields.
 _HIGH = {100, 110, 122, 244, 44, 83, 86, 118, 128, 134, 135, 138, 139}
 
 
 def has_layers(codec: str, extradata: bytes | None) -> bool:
-    """Whether pictures that no other of their own layer refers to may yet be referred to from another (HEVC)."""
+    """Whether pictures not referenced within their own layer may still be referenced from another (HEVC)."""
     if codec != "hevc":
         return False
     return not extradata or extradata[0] != 1 or len(extradata) < 22 or extradata[21] >> 3 & 7 != 1
 
 
 def nal_reader(codec: str, extradata: bytes) -> Reader:
-    """A function from the bytes of a packet to its content; both raise `Unclear`, or IndexError where something is cut off."""
+    """A function from the bytes of a packet to its content; both raise `Unclear`, or IndexError if something is cut off."""
     boxed = extradata[:1] == b"\x01"  # avcC or hvcC; otherwise units are found by their start codes
     prefix = (extradata[4 if codec == "h264" else 21] & 3) + 1 if boxed else 0
     check, picture = (_check_h264, _h264) if codec == "h264" else (_check_hevc, _hevc)
@@ -62,7 +62,7 @@ def _started(data: bytes) -> Iterator[bytes]:
 
 def _avcc(extradata: bytes) -> Iterator[bytes]:
     at = 6
-    for _ in range(extradata[5] & 31):  # sequence parameter sets; those of pictures say nothing here
+    for _ in range(extradata[5] & 31):  # sequence parameter sets; picture parameter sets do not matter here
         size = int.from_bytes(extradata[at : at + 2])
         yield extradata[at + 2 : at + 2 + size]
         at += 2 + size
@@ -116,7 +116,7 @@ def _hevc(nal: bytes) -> Content | None:
     kind = nal[0] >> 1 & 63
     if kind in (36, 37):
         raise Unclear("a sequence ends midway")
-    if kind > 31 or nal[0] & 1 or nal[1] >> 3:  # not a slice, or of another layer
+    if kind > 31 or nal[0] & 1 or nal[1] >> 3:  # not a slice, or from another layer
         return None
     first, entry = nal[2] >> 7, 16 <= kind <= 21
     if entry and nal[2] >> 6 & 1:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dfworkbench.media.video.bits import Bits, Content, Reader, Unclear, careful
 from dfworkbench.media.video.nal_units import nal_reader
 
-#: Codecs of which every packet is one picture of its own.
+#: Codecs in which every packet is a self-contained picture.
 _INTRA = {
     "mjpeg", "prores", "dnxhd", "rawvideo", "huffyuv", "ffvhuff", "utvideo", "v210", "png", "jpeg2000", "dvvideo", "magicyuv",
 }  # fmt: skip
@@ -34,7 +34,7 @@ def packet_reader(codec: str, extradata: bytes | None) -> Reader | None:
 
 
 def reorders(codec: str) -> bool:
-    """Whether frames may be shown in another order than they are coded in, one picture per packet all the same."""
+    """Whether frames may be displayed in another order than coded, even with one picture per packet."""
     return codec in ("h264", "hevc")
 
 
@@ -53,7 +53,7 @@ def _vp9_frame(frame: bytes) -> Content:
         raise Unclear("no VP9")
     if bits.take(1) + 2 * bits.take(1) == 3:
         bits.take(1)
-    if bits.take(1):  # a frame that was decoded before
+    if bits.take(1):  # a frame decoded earlier
         return Content(1, False)
     key = not bits.take(1)
     return Content(bits.take(1), key)
@@ -76,7 +76,7 @@ def _superframe(data: bytes) -> list[bytes]:
 def _av1(data: bytes) -> Content:
     units = list(_units(data))
     frames = [_av1_frame(unit) for kind, unit in units if kind in (3, 6)]
-    headed = any(kind == 1 for kind, _ in units)  # after a jump the decoder needs the header of the sequence again
+    headed = any(kind == 1 for kind, _ in units)  # after a seek, the decoder needs the sequence header again
     return Content(sum(frame.shown for frame in frames), headed and bool(frames) and frames[0].entry)
 
 

@@ -11,18 +11,19 @@ from dfworkbench.media.video.writer import VideoWriter
 
 
 def recompress(frames: NDArray[np.uint8], crf: int, fps: float = 25.0) -> NDArray[np.uint8]:
-    """Write frames as a short H.264 clip, read them again.
+    """Compress frames as a short H.264 clip, and decode them again.
 
-    Colours go through yuv420p, as in nearly all video: their resolution is halved. Odd sides are extended by their last row or
-    column before, and cut again after. A single picture is an intra frame; in a clip, later frames follow from earlier ones. x264's
-    macroblock tree is off, because its bytes are not the same every time (see `VideoWriter`). That also makes a single picture
-    better at the same CRF: on 12 demo crops the mean error is 1.9, 3.2 and 4.1 grey levels at CRF 23, 34 and 40, with it 2.8, 4.5
-    and 6.0. With it, x264 takes bits from blocks that no later frame builds on, and of a lone frame these are all.
+    Colours are stored as yuv420p, as in nearly all video: their resolution is halved. Odd sides are padded with their last row or
+    column, and cropped again afterwards. A single picture is an intra frame; in a clip, later frames are predicted from earlier
+    ones. x264's macroblock tree is off, because its output is not reproducible byte for byte (see `VideoWriter`). This also
+    improves a single picture at the same CRF: on 12 demo crops the mean error is 1.9, 3.2 and 4.1 grey levels at CRF 23, 34 and 40;
+    with it, 2.8, 4.5 and 6.0. The macroblock tree takes bits from blocks that no later frame refers to, which in a single frame are
+    all of them.
 
     Args:
         frames: `(T, H, W, 3)` uint8 RGB.
         crf: x264's constant rate factor, 0 to 51.
-        fps: Frames per second: x264 spends less on frames that are shown for a shorter time.
+        fps: Frames per second: x264 spends fewer bits on frames shown for a shorter time.
 
     Returns:
         The same shape.

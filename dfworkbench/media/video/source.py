@@ -1,10 +1,10 @@
-"""Reading videos frame by frame with PyAV: the frames that a player shows, and no more decoding than the wanted ones need.
+"""Read videos frame by frame with PyAV: the frames that a player shows, decoding no more than the wanted ones need.
 
-The packets of a file are listed once without decoding. Where they leave no doubt about what is shown (H.264, HEVC, VP8, VP9, AV1
-and codecs of single pictures, in containers that store when each frame is shown), the decoder leaves out what no wanted frame
-depends on: groups of pictures before the next wanted frame, and H.264/HEVC frames that no other frame refers to. All other files
-are decoded once on opening, to know their frames. The frames that are yielded are identical to those of a full decode
-(docs/decisions/0015-what-a-frame-is.md, tests/media/test_video.py, tests/media/test_as_players_do.py).
+The packets of a file are listed once without decoding. If they determine what is shown (H.264, HEVC, VP8, VP9, AV1 and codecs of
+single pictures, in containers that store when each frame is shown), the decoder skips what no wanted frame depends on: groups of
+pictures before the next wanted frame, and H.264/HEVC frames that no other frame refers to. All other files are decoded once on
+opening, to find their frames. The yielded frames are identical to those of a full decode (docs/decisions/0015-what-a-frame-is.md,
+tests/media/test_video.py, tests/media/test_as_players_do.py).
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,20 +24,20 @@ from dfworkbench.media.video.frame_times import Timeline, timeline_of_frames, ti
 from dfworkbench.media.video.packet_headers import reorders
 from dfworkbench.media.video.streams import find_film
 
-#: A file may hold a little less than its header says before it is "truncated": in some containers it is an estimate.
+#: A file may contain slightly less than its header says before it is "truncated": in some containers it is an estimate.
 _TOLERATED_LOSS = 0.05
-#: Transfer characteristics (ITU-T H.273, table 3) that screens of standard range do not show as stored.
+#: Transfer characteristics (ITU-T H.273, table 3) that standard dynamic range screens do not show as stored.
 _HDR = {16: "PQ", 18: "HLG"}
-#: Containers that store for every packet when it is shown, not only when it is decoded.
+#: Containers that store for every packet when it is displayed, not only when it is decoded.
 _STAMPED = {"mov", "matroska", "webm", "flv"}
 
 
 def sample_indices(frame_count: int, n: int, *, both_ends: bool = False) -> list[int]:
-    """`n` frame indices spread evenly; all frames where there are not more than `n`.
+    """`n` frame indices spread evenly; all frames if there are at most `n`.
 
     Args:
-        frame_count: Frames of the video.
-        n: How many of them.
+        frame_count: Number of frames in the video.
+        n: Number of frames to sample.
         both_ends: From the first to the last frame, `numpy.linspace(0, frame_count - 1, n)` cut to integers, as most authors of
             published detectors sample; without it `floor(i * frame_count / n)`, the first frame of each of `n` equal parts.
     """
@@ -54,17 +54,17 @@ def is_cut_off(found: float, expected: float) -> bool:
 
 
 class VideoSource:
-    """A video file that can be read as often as wanted.
+    """A video file that can be read any number of times.
 
     Attributes:
         path: The file.
-        frames_expected: Frames that are shown.
-        fps: Frames per second: as the file says where its time stamps keep to it, else their mean.
+        frames_expected: Number of frames shown.
+        fps: Frames per second: as stated in the file if its time stamps agree, else their mean.
         duration_s: Seconds from the first frame to the end of the last, by the time stamps.
-        width_px: Width of a frame as seen.
-        height_px: Height of a frame as seen.
+        width_px: Displayed width of a frame.
+        height_px: Displayed height of a frame.
         other_streams: Further video streams, in words; they are not read.
-        notice: Warnings, in words: further streams, a beginning that cannot be shown, colours of HDR; "" if nothing is.
+        notice: Warnings, in words, about further streams, a beginning that cannot be shown, HDR colours; "" if there are none.
 
     Raises:
         MediaError: On opening, with status "missing", "truncated" (cut off) or "unreadable".
@@ -93,26 +93,25 @@ class VideoSource:
         """Decode and yield the wanted frames.
 
         Args:
-            wanted: Frame indices, in any order; None for all frames. Indices that the file does not have are left out.
-            threads: Of the decoder; 0 for as many as use all cores. Two cores take 0.7 of the time of one,
-                and 7 % more CPU.
+            wanted: Frame indices, in any order; None for all frames. Indices not in the file are ignored.
+            threads: Decoder threads; 0 to use all cores. Two cores take 0.7 of the time of one, and 7 % more CPU.
 
         Yields:
-            Frames in the order of display.
+            Frames in display order.
 
         Raises:
             MediaError: "truncated" if more than a few frames cannot be decoded, "unreadable" if none can.
         """
         count = self._timeline.count
         indices = list(range(count)) if wanted is None else sorted(i for i in set(wanted) if 0 <= i < count)
-        converter = VideoReformatter()  # one for all frames: preparing the conversion takes longer than a small frame
+        converter = VideoReformatter()  # shared by all frames: setting it up takes longer than converting a small frame
         seen = 0
         for index, decoded in FrameReader(self.path, self._film.index, self._timeline).read(indices, threads):
             seen += 1
             yield Frame(index, self._time_s(index), decoded, self._display, converter)
         self._check_end(seen, len(indices))
 
-    # -- what the file holds ----------------------------------------------------------------------------------------
+    # -- what the file contains --------------------------------------------------------------------------------------
 
     def _known_timeline(self, container: InputContainer, stream: VideoStream) -> Timeline | None:
         codec = stream.codec_context
@@ -150,7 +149,7 @@ class VideoSource:
         return timeline_of_frames(times, self._film.packets, step), display
 
     def _lead_in(self) -> int:
-        """Packets before the first one at which decoding can start: the recording begins midway, they are no damage."""
+        """Packets before the first one at which decoding can start: the recording begins midway; this is not damage."""
         return next((at for at, packet in enumerate(self._film.packets) if packet.entry), 0)
 
     def _explain(self) -> str:
@@ -174,7 +173,7 @@ class VideoSource:
     # -- damage -----------------------------------------------------------------------------------------------------
 
     def _check_packets(self, container: InputContainer, stream: VideoStream) -> None:
-        """Compare the packets that are there with those that the file should have."""
+        """Compare the packets in the file with those that it should have."""
         packets, claimed = self._film.packets, stream.frames
         if not packets:
             raise MediaError(
@@ -183,10 +182,10 @@ class VideoSource:
                 "truncated" if claimed else "unreadable",
             )
         names = container.format.name.split(",")
-        if "avi" in names:  # it counts frames that only repeat the last one, which give no packets
+        if "avi" in names:  # it counts frames that only repeat the last one and have no packets
             last = packets[-1].place.dts
             self._check_end(len(packets) if last is None else last + 1, claimed)
-        elif "mov" in names:  # edit lists leave packets out, or repeat them
+        elif "mov" in names:  # edit lists omit packets, or repeat them
             self._check_end(len(packets), len(stream.index_entries))
         elif "matroska" in names:
             self._check_bytes(self.path.stat().st_size, matroska_size(self.path))

@@ -1,4 +1,4 @@
-"""Choose the video stream that a player would show, and list its packets."""
+"""Select the video stream that a player would show, and list its packets."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _NO_FILM = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition
 
 
 class Place(NamedTuple):
-    """What tells one packet from all others of its stream."""
+    """Identifies a packet within its stream."""
 
     pts: int | None
     dts: int | None
@@ -29,14 +29,14 @@ class Place(NamedTuple):
 
 
 class PacketInfo(NamedTuple):
-    """One packet, seen without decoding it.
+    """A packet, examined without decoding it.
 
     Attributes:
-        place: Tells it from others.
-        duration: Of what it shows, in ticks; 0 where it is not stored.
-        discard: It is decoded, but lies before or between the pieces of an edit list and is not shown.
-        shown: Frames it holds that are shown; None where that cannot be told without decoding.
-        entry: Decoding can start here.
+        place: Identifies it within the stream.
+        duration: Display duration in ticks; 0 if not stored.
+        discard: Whether it is decoded but not shown, because it lies before or between the pieces of an edit list.
+        shown: Number of its frames that are shown; None if that cannot be determined without decoding.
+        entry: Whether decoding can start here.
     """
 
     place: Place
@@ -52,7 +52,7 @@ class Film:
 
     Attributes:
         index: Number of the stream in the container.
-        packets: Its packets in the order of decoding.
+        packets: Its packets in decoding order.
         others: Further video streams, in words.
     """
 
@@ -62,12 +62,12 @@ class Film:
 
 
 def place_of(packet: av.Packet) -> Place:
-    """Where a packet stands."""
+    """Identify a packet."""
     return Place(packet.pts, packet.dts, packet.pos, packet.size)
 
 
 def find_film(path: Path, container: InputContainer) -> Film:
-    """Choose the film as ffmpeg and players do; pictures that are attached to a file are none.
+    """Select the video stream as ffmpeg and players do; attached pictures do not count.
 
     Streams with more than one packet come before others, then those marked as default, then larger ones, then earlier ones.
 
@@ -107,7 +107,7 @@ def _list_packets(container: InputContainer, streams: list[VideoStream]) -> dict
     for packet in demux(container, *streams):
         info = _look(packet, readers[packet.stream_index])
         if info.shown is None:
-            readers[packet.stream_index] = None  # decoding the stream will tell
+            readers[packet.stream_index] = None  # only decoding the stream will tell
         packets[packet.stream_index].append(info)
     return packets
 

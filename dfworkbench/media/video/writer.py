@@ -1,4 +1,4 @@
-"""Write H.264 video at a constant rate factor, as FaceForensics++ was compressed (c23, c40)."""
+"""Write H.264 video at a constant rate factor, like the compression of FaceForensics++ (c23, c40)."""
 
 import contextlib
 from fractions import Fraction
@@ -15,7 +15,7 @@ from dfworkbench.core.errors import InputError, ParameterError
 from dfworkbench.core.workspace import atomic_path, explain_write
 from dfworkbench.media.video.containers import open_output
 
-#: Ticks in which frames at given times are stamped: usual frame rates divide it.
+#: Ticks per second for frames with given times: usual frame rates divide it.
 _CLOCK = Fraction(1, 90_000)
 
 
@@ -30,9 +30,9 @@ class VideoWriter:
         crf: x264's constant rate factor, 0 (lossless in `pix_fmt`) to 51; 23 and 40 are FaceForensics++'s c23 and c40.
         pix_fmt: Chroma format of the stream.
         preset: x264's preset, from "ultrafast" to "veryslow".
-        tree: Whether x264 gives blocks that later frames build on more bits (its macroblock tree, on by default). With it x264
-            reads memory that nothing was written to: equal frames now and then give other bytes. Without it they never did.
-        timed: Every frame comes with its time, instead of at an even rate; `fps` is then about their mean.
+        tree: Whether x264 spends more bits on blocks that later frames refer to (its macroblock tree, on by default). With it, x264
+            reads uninitialised memory: equal frames occasionally give different bytes. Without it, they never did.
+        timed: Every frame has its own time, instead of a constant rate; `fps` is then about their mean.
 
     Example:
         >>> with VideoWriter("clip.mp4", 25, 256, 256, crf=23) as writer:  # doctest: +SKIP
@@ -82,13 +82,13 @@ class VideoWriter:
 
         Args:
             rgb: `(height, width, 3)` uint8, RGB.
-            time_s: Seconds from the beginning, rising; of no effect unless the writer is `timed`.
+            time_s: Seconds from the beginning, increasing; ignored unless the writer is `timed`.
         """
         if rgb.shape != self._shape or rgb.dtype != np.uint8:
             raise InputError(f"writing {self.path}: got a frame {rgb.dtype} {rgb.shape}, expected uint8 {self._shape}.")
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
         if self._timed:
-            self._stamp = max(round((time_s or 0) / _CLOCK), self._stamp + 1)  # x264 takes no two at once
+            self._stamp = max(round((time_s or 0) / _CLOCK), self._stamp + 1)  # x264 accepts no two at the same time
             frame.time_base, frame.pts = _CLOCK, self._stamp
         self._container.mux(self._stream.encode(frame))
 

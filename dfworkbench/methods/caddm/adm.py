@@ -1,11 +1,11 @@
-"""The artifact detection module (ADM) of CADDM: where in a face forged areas lie, read from the map of a backbone.
+"""The artifact detection module (ADM) of CADDM: locates forged areas in a face from the feature map of a backbone.
 
 Dong et al., CVPR 2023, arXiv:2210.14457 (see `network`), with heads as in SSD: Liu et al., SSD: Single Shot MultiBox
 Detector. ECCV 2016, arXiv:1512.02325. The layers are those of the authors' code (megvii-research/CADDM, Apache-2.0); none of it
 is used here.
 
-The 7 x 7 map of the backbone is shrunk to 5, 3 and 1 cells; on each of the four maps a head answers, for two anchors per cell
-(`anchors`), where a forged area lies and whether there is one.
+The 7 x 7 map of the backbone is shrunk to 5, 3 and 1 cells; on each of the four maps a head predicts, for two anchors per cell
+(`anchors`), the box of a forged area and whether there is one.
 """
 
 import torch
@@ -26,7 +26,7 @@ class ShrinkingBlock(nn.Module):
         self.shortcut = nn.Sequential(nn.Conv2d(channels, channels, kernel, bias=False), nn.BatchNorm2d(channels))
 
     def forward(self, maps: Tensor) -> Tensor:
-        """The smaller map, not below 0."""
+        """The smaller map, non-negative."""
         main = self.bn2(self.conv2(torch.relu(self.bn1(self.conv1(maps)))))
         return torch.relu(main + self.shortcut(maps))
 
@@ -41,7 +41,7 @@ class LastBlock(nn.Module):
         self.shortcut = nn.Conv2d(channels, channels, 3)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """`(B, C, 3, 3)` to `(B, C, 1, 1)`, not below 0."""
+        """`(B, C, 3, 3)` to `(B, C, 1, 1)`, non-negative."""
         return torch.relu(self.conv2(torch.relu(self.conv1(maps))) + self.shortcut(maps))
 
 
@@ -49,7 +49,7 @@ class ArtifactDetectionModule(nn.Module):
     """Pyramid of four maps and their heads: 84 C² + 360 C + 48 parameters.
 
     Args:
-        channels: C of the backbone's map, kept by all maps.
+        channels: C of the backbone's map and of all maps.
     """
 
     def __init__(self, channels: int) -> None:
@@ -78,6 +78,6 @@ def _heads(channels: int, numbers: int) -> nn.ModuleList:
 
 
 def _answers(heads: nn.ModuleList, pyramid: list[Tensor], numbers: int) -> Tensor:
-    """In the order of the prior boxes: level, row, column, anchor."""
+    """Outputs in the order of the prior boxes: level, row, column, anchor."""
     maps = [head(level).permute(0, 2, 3, 1) for head, level in zip(heads, pyramid, strict=True)]
     return torch.cat([cells.reshape(len(cells), -1, numbers) for cells in maps], dim=1)

@@ -1,7 +1,7 @@
-"""Whether predicted artifact boxes lie where the forgery is, against its true mask.
+"""Score predicted artifact boxes against ground-truth masks: do they lie on the forged area?
 
-Boxes are `(x0, y0, x1, y1)` as shares of the picture, 0..1; those of anchors may reach beyond it. A pixel belongs to a box if
-its centre does. No network is needed: boxes and scores come from a detector's `aux`, masks from the data set.
+Boxes are `(x0, y0, x1, y1)` as shares of the picture, 0..1; those of anchors may extend beyond it. A pixel belongs to a box if its
+centre does. No network is needed: boxes and scores come from a detector's `aux`, masks from the data set.
 """
 
 from collections.abc import Sequence
@@ -19,14 +19,14 @@ FULL = (0.0, 0.0, 1.0, 1.0)
 
 
 class BoxScores(NamedTuple):
-    """How the boxes of one picture fit its mask; NaN where the mask is empty, 0 where no box was predicted.
+    """Scores of one picture's boxes against its mask; NaN if the mask is empty, 0 if no box was predicted.
 
     Attributes:
-        best_iou: IoU of the mask with the box of highest score (the first of equal ones), 0..1.
-        union_iou: IoU of the mask with the area of all boxes together, 0..1.
+        best_iou: IoU of the mask with the highest-scoring box (the first of equal ones), 0..1.
+        union_iou: IoU of the mask with the union of all boxes, 0..1.
         pointing: 1 if the centre of the best box lies in the mask, else 0 (the pointing game of Zhang et al., "Top-down
             Neural Attention by Excitation Backprop", ECCV 2016, with a box instead of a maximum).
-        energy: Share of the heat that lies in the mask, 0..1, where each box heats its area by its score (the energy-based
+        energy: Share of the heat inside the mask, 0..1, where each box adds its score to its area (the energy-based
             pointing game of Wang et al., "Score-CAM", CVPRW 2020).
     """
 
@@ -46,7 +46,7 @@ MEASURES = {
 
 
 def box_scores(boxes: ArrayLike, scores: ArrayLike, mask: ArrayLike) -> BoxScores:
-    """Judge the boxes of one picture.
+    """Score the boxes of one picture.
 
     Args:
         boxes: `(n, 4)` corners, 0..1.
@@ -54,7 +54,7 @@ def box_scores(boxes: ArrayLike, scores: ArrayLike, mask: ArrayLike) -> BoxScore
         mask: `(H, W)` bool, True where the picture is forged.
 
     Raises:
-        InputError: Other shapes, inverted boxes, negative scores.
+        InputError: Wrong shapes, inverted boxes, or negative scores.
     """
     b, s, m = _checked(boxes, scores, mask)
     if not m.any():
@@ -83,10 +83,10 @@ def mask_box(mask: ArrayLike) -> NDArray[np.float64]:
 
 
 def mean_mask_box(masks: Sequence[ArrayLike]) -> NDArray[np.float64]:
-    """The centre prior: the mean of the boxes around the masks of a reference set (not the one that is judged), `(4,)`.
+    """The centre prior: mean box around the masks of a reference set (not the evaluated one), `(4,)`.
 
     Raises:
-        InputError: No mask shows anything.
+        InputError: All masks are empty.
     """
     boxes = np.array([mask_box(mask) for mask in masks]).reshape(-1, 4)
     known = boxes[~np.isnan(boxes).any(axis=1)]
@@ -99,7 +99,7 @@ def mean_mask_box(masks: Sequence[ArrayLike]) -> NDArray[np.float64]:
 
 
 def random_boxes(boxes: ArrayLike, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Boxes of the same sizes (cut to the picture), anywhere in the picture with equal probability: `(n, 4)`."""
+    """Boxes of the same sizes (clipped to the picture), placed uniformly at random in the picture: `(n, 4)`."""
     b = np.clip(np.asarray(boxes, dtype=np.float64).reshape(-1, 4), 0, 1)
     size = np.maximum(b[:, 2:] - b[:, :2], 0)
     corner = rng.uniform(size=size.shape) * (1 - size)
@@ -144,13 +144,13 @@ def compare_boxes(
     draws: int = 1000,
     seed: int = 0,
 ) -> dict[str, list[Measure]]:
-    """Predicted boxes beside what must be beaten, for `measures_table` and `plots.comparison.plot_measures`.
+    """Predicted boxes beside baselines, for `measures_table` and `plots.comparison.plot_measures`.
 
     Args:
-        boxes: Per picture `(n, 4)`.
-        scores: Per picture `(n,)`.
-        masks: Per picture `(H, W)` bool.
-        video_ids: Per picture.
+        boxes: One array `(n, 4)` per picture.
+        scores: One array `(n,)` per picture.
+        masks: One mask `(H, W)` bool per picture.
+        video_ids: One video id per picture.
         prior: `(4,)`, a box that ignores the picture, see `mean_mask_box`.
         repeats: Random placements per picture.
         draws: Bootstrap resamplings; 0 for no intervals.
@@ -173,7 +173,7 @@ def compare_boxes(
 
 
 def _random_table(boxes, scores, masks, video_ids, repeats: int, seed: int) -> pd.DataFrame:
-    """Per picture the mean over `repeats` placements."""
+    """Mean over `repeats` placements for each picture."""
     rng = np.random.default_rng(seed)
     tables = [score_all([random_boxes(b, rng) for b in boxes], scores, masks, video_ids) for _ in range(repeats)]
     fields = list(BoxScores._fields)

@@ -16,7 +16,7 @@ class ArtifactBoxes(NamedTuple):
 
     Attributes:
         boxes: `(n, 4)` float32, x0, y0, x1, y1 in 0..1 of the crop.
-        scores: `(n,)` float32, probability of *forged* by the anchor that answered, 0..1.
+        scores: `(n,)` float32, probability of *forged* from the anchor of each box, 0..1.
     """
 
     boxes: Tensor
@@ -38,17 +38,17 @@ def artifact_boxes(
     Args:
         prediction: Prediction of a CADDM detector, with aux "box_offsets" `(B, 168, 4)` and "anchor_logits" `(B, 168, 2)`.
         priors: `(168, 4)`, see `anchors.prior_boxes`.
-        min_score: Least score of a box, 0..1.
+        min_score: Minimum score of a box, 0..1.
         max_iou: Of two boxes that overlap more, only the one with the higher score is kept, 0..1.
-        keep: Most boxes per image.
-        whole: Whether anchors of the whole picture may answer. A detector trained as its authors did gives every fake such a
-            box; without them it must say where in the face it looks.
+        keep: Maximum number of boxes per image.
+        whole: Whether to include anchors of the whole picture. A detector trained as by its authors gives every fake such a box;
+            without them, the boxes show where in the face it looks.
 
     Returns:
-        One entry per image, on the device of the prediction; boxes without area inside the picture are left out.
+        One entry per image, on the device of the prediction; boxes without area inside the picture are dropped.
 
     Raises:
-        InputError: The prediction is that of another detector.
+        InputError: The prediction is from another detector.
         ParameterError: A threshold is out of range.
     """
     _check(prediction, min_score, max_iou, keep)

@@ -1,4 +1,4 @@
-"""Where a detector sees artefacts, and what it was taught with: faces with boxes and true masks."""
+"""Figures of CADDM: faces with predicted artifact boxes and true masks, and samples of the facial-swap augmentation."""
 
 from collections.abc import Sequence
 
@@ -39,20 +39,20 @@ def plot_artifact_boxes(
     labels: int = 4,
     title: str = "",
 ) -> Figure:
-    """Face crops with predicted artifact boxes, wider and more opaque the higher their score, and the true mask's outline.
+    """Face crops with predicted artifact boxes (higher scores wider and more opaque) and the true mask's outline.
 
     Args:
         images: `(N, S, S, 3)` uint8 RGB.
-        boxes: Per face `(n, 4)` corners as shares of the picture, 0..1; what lies outside it is cut off.
-        scores: Per face `(n,)`, 0..1.
-        masks: Per face `(S, S)`, above 0 (or 127, if it reaches so far) where it is forged; None where it is not known.
+        boxes: Corners `(n, 4)` per face as shares of the picture, 0..1; parts outside are clipped.
+        scores: One array `(n,)` per face, 0..1.
+        masks: One mask `(S, S)` per face, above 0 (or above 127, if it has such values) where forged; None if unknown.
         titles: A few words above each face.
-        columns: Faces side by side.
-        labels: Scores written on each face at most, the highest ones; none is written over another.
+        columns: Faces per row.
+        labels: Maximum number of scores written on each face, highest first; labels do not overlap.
         title: Above the grid.
 
     Raises:
-        InputError: Not as many boxes, scores, masks or titles as images, or pictures that are not uint8 RGB.
+        InputError: The numbers of boxes, scores, masks, titles and images differ, or pictures are not uint8 RGB.
     """
     pictures = checked_pictures(images, boxes=boxes, scores=scores, masks=masks, titles=titles)
     words = "blue: predicted, stronger is a higher score" + ("" if masks is None else " · white: true forged area")
@@ -78,18 +78,18 @@ def plot_swaps(
     columns: int = 6,
     title: str = "",
 ) -> Figure:
-    """Samples of a facial-swap augmentation: the swapped area outlined, the true window dashed, the kind above.
+    """Samples of a facial-swap augmentation: swapped area outlined, true window dashed, kind above.
 
     Args:
         images: `(N, S, S, 3)` uint8 RGB, as the detector sees them.
-        masks: Per face `(S, S)`, above half of its range where pixels were swapped in; None for none.
-        windows: Per face `(4,)` corners as shares of the picture, or `(n, 4)`; None or NaN for none.
-        kinds: Per face a word: "genuine", "whole face", "window 80 x 120".
+        masks: One mask `(S, S)` per face, above half of its range where pixels were swapped in; None for none.
+        windows: Corners `(4,)` or `(n, 4)` per face as shares of the picture; None or NaN for none.
+        kinds: A word per face: "genuine", "whole face", "window 80 x 120".
         columns: Faces side by side.
         title: Above the grid.
 
     Raises:
-        InputError: Not as many masks, windows or kinds as images, or pictures that are not uint8 RGB.
+        InputError: The numbers of masks, windows, kinds and images differ, or pictures are not uint8 RGB.
     """
     pictures = checked_pictures(images, masks=masks, windows=windows, kinds=kinds)
     figure, cells = _grid(len(pictures), columns, title, "white: swapped area · orange, dashed: true window")
@@ -108,7 +108,7 @@ def plot_swaps(
 def _grid(count: int, columns: int, title: str, words: str) -> tuple[Figure, list[Axes]]:
     columns = max(1, min(columns, count))
     rows = max(1, -(-count // columns))
-    width = max(_CELL * columns + 0.2, 4.6)  # the words below need as much
+    width = max(_CELL * columns + 0.2, 4.6)  # the text below needs as much
     figure = new_figure(width, (_CELL + 0.12) * rows + 0.4 + (0.35 if title else 0), title, words)
     cells = [bare(axes) for axes in figure.subplots(rows, columns, squeeze=False).ravel()]
     if not count:
@@ -129,7 +129,7 @@ def _draw_box(axes: Axes, box: NDArray, colour, width: float, alpha: float, *, d
     frame = Rectangle(
         (box[0], box[1]), box[2] - box[0], box[3] - box[1], fill=False, edgecolor=colour, linewidth=width, alpha=alpha,
         linestyle=DASHED if dashed else "-", joinstyle="miter",
-        zorder=3 if dashed else 1,  # a window that is its mask stays visible
+        zorder=3 if dashed else 1,  # a window equal to its mask stays visible
     )  # fmt: skip
     frame.set_path_effects([Stroke(linewidth=width + 1, foreground=INK, alpha=0.45 * alpha), Normal()])
     axes.add_patch(frame)
@@ -151,7 +151,7 @@ def _boxes(axes: Axes, boxes: NDArray[np.float64], scores: NDArray[np.float64], 
 
 
 def _label_places(box: NDArray[np.float64]) -> list[tuple[float, float]]:
-    """Left upper corners for a label: at the corners of the box, outside first; never beyond the picture."""
+    """Candidate upper-left corners for a label: at the corners of the box, outside first; never beyond the picture."""
     width, height = _LABEL
     left, right = box[0], box[2] - width
     wished = [(x, y) for y in (box[1] - height, box[1], box[3], box[3] - height) for x in (left, right)]

@@ -1,4 +1,4 @@
-"""What a detector with anchors points at, beside the true forgery masks of a data set."""
+"""Boxes that a CADDM detector predicts, beside the ground-truth masks of a data set."""
 
 from typing import Any, NamedTuple
 
@@ -22,9 +22,9 @@ class FoundBoxes(NamedTuple):
 
     Attributes:
         images: `(N, S, S, 3)` uint8 RGB.
-        boxes: Per face `(n, 4)`, x0, y0, x1, y1 in 0..1, the highest score first.
-        scores: Per face `(n,)`.
-        masks: `(N, S, S)` bool; all empty where the data set has no masks.
+        boxes: One array `(n, 4)` per face, x0, y0, x1, y1 in 0..1, the highest score first.
+        scores: One array `(n,)` per face.
+        masks: `(N, S, S)` bool; all empty if the data set has no masks.
         rows: One row per face: row_id, video_id, method and so on.
     """
 
@@ -40,7 +40,7 @@ class FoundBoxes(NamedTuple):
         return bool(self.masks.any())
 
     def measures(self, prior: NDArray[np.float64]) -> dict[str, list[Measure]]:
-        """How well the boxes meet the masks, beside baselines; see `compare_boxes`."""
+        """How well the boxes match the masks, beside baselines; see `compare_boxes`."""
         return compare_boxes(self.boxes, self.scores, [*self.masks], self.rows["video_id"].tolist(), prior=prior)
 
 
@@ -53,14 +53,14 @@ def find_boxes(
     keep: int = 3,
     batch_size: int = 32,
 ) -> FoundBoxes:
-    """The detector's best boxes in fakes, leaving out those of the whole crop, which every fake gets.
+    """The detector's best boxes in fakes, except those of the whole crop, which every fake gets.
 
     Args:
-        detector: With `artifact_boxes`, that is one of CADDM.
-        data: With true masks, or without any.
-        videos: Of these, the fakes are taken: those with masks, where there are some.
-        frames: Frames of each video.
-        keep: Boxes per face, the best ones, whatever their scores.
+        detector: A CADDM detector (with `artifact_boxes`).
+        data: Data set with ground-truth masks, or without any.
+        videos: Videos whose fakes are used: those with masks, if there are any.
+        frames: Frames per video.
+        keep: Number of best boxes per face, whatever their scores.
         batch_size: Faces per forward pass.
 
     Raises:
@@ -97,7 +97,7 @@ def find_boxes(
 
 
 def centre_prior(detector: LoadedDetector, data: DataSet, videos: pd.DataFrame, frames: int = 1) -> NDArray[np.float64]:
-    """The mean box around the masks of fakes, such as those of the training split: what a guess without looking would be."""
+    """The mean box around the masks of fakes, such as those of the training split: a guess without looking at the picture."""
     rows = data.samples(detector.input_spec, videos[videos["label"] == FAKE], frames).rows
     masks, known = data.masks(detector.input_spec, rows)
     return mean_mask_box([*masks[known]])

@@ -1,8 +1,8 @@
-"""What new people cost: AUC on people of the training split minus AUC on people the detector has never seen.
+"""Identity generalisation gap: AUC on people of the training split minus AUC on unseen people.
 
-A detector that leans on identities is better on people it was trained on, also in frames it was not trained on. The measure
-is ours; it follows from the claim of CADDM (Dong et al., CVPR 2023). Two sets of videos also differ by chance, in hardness
-and in quality, so compare the gap of several detectors on the same two sets.
+A detector that relies on identities is better on people it was trained on, even in frames it was not trained on. The measure is
+ours; it follows from the claim of CADDM (Dong et al., CVPR 2023). Two sets of videos also differ by chance, in difficulty and in
+quality, so compare the gap of several detectors on the same two sets.
 """
 
 from collections.abc import Iterable
@@ -23,9 +23,9 @@ class IdentityGap:
     """Video AUC on seen and unseen people, and the difference.
 
     Attributes:
-        seen: People of the training split.
-        unseen: People of the test split.
-        gap: Seen minus unseen; above 0 where new people are harder. Without leakage it is 0.
+        seen: AUC on people of the training split.
+        unseen: AUC on people of the test split.
+        gap: Seen minus unseen; above 0 if unseen people are harder. Without leakage it is 0.
     """
 
     seen: Measure
@@ -34,7 +34,7 @@ class IdentityGap:
 
     @property
     def measures(self) -> list[Measure]:
-        """For `measures_table`."""
+        """Measures for `measures_table`."""
         return [self.seen, self.unseen, self.gap]
 
 
@@ -48,9 +48,9 @@ def identity_gap(
     """AUC on seen minus AUC on unseen people; for the interval of the gap the two sets are resampled independently.
 
     Args:
-        seen: Score table (`tables.SCORES`) of people of the training split, without the frames that were trained on.
+        seen: Score table (`tables.SCORES`) of people of the training split, without the frames used for training.
         unseen: Score table of the test split.
-        trained_on: `row_id` of the samples that were trained on; given, it is checked that none was scored.
+        trained_on: `row_id` of the training samples; if given, it is checked that none was scored.
         judging: How AUC and intervals are computed.
 
     Raises:

@@ -1,8 +1,8 @@
-"""How well a linear classifier tells people apart by the frozen features of a detector.
+"""Identity probe: how well a linear classifier identifies people from the frozen features of a detector.
 
 CADDM (Dong et al., "Implicit Identity Leakage", CVPR 2023) measures identity leakage with a linear identity classifier on
-trained detectors. Its data, split and settings are not known to us: the protocols here are ours, and figures are comparable
-among detectors that were probed with the same rows, not with the paper's.
+trained detectors. Its data, split and settings are not known to us: the protocols here are ours, and results are comparable between
+detectors probed with the same rows, but not with the paper's.
 """
 
 import warnings
@@ -19,7 +19,7 @@ from dfworkbench.datasets.sample_people import checked, genuine
 from dfworkbench.evaluation.metrics.interval import Judging
 from dfworkbench.evaluation.metrics.measures import NAN, Measure, mean_measure
 
-#: Protocol -> what it asks, in words for reports.
+#: Protocol -> what it measures, in words for reports.
 PROTOCOLS = {
     "same_video": "same video, later: trained on the beginning of each genuine video, tested on its end",
     "other_video": "other video: tested on genuine videos of the same people that were left out of training",
@@ -27,22 +27,22 @@ PROTOCOLS = {
 _WORDS = {"same_video": "same video, later", "other_video": "other video"}
 _MAX_ITERATIONS = 1000
 
-Fold = tuple[NDArray[np.bool_], NDArray[np.bool_]]  # which rows train, which test
+Fold = tuple[NDArray[np.bool_], NDArray[np.bool_]]  # which rows are for training, which for testing
 
 
 @dataclass(frozen=True)
 class Probe:
-    """How well people are told apart.
+    """Result of an identity probe.
 
     Attributes:
         protocol: Name in `PROTOCOLS`.
-        top1: Share of test frames whose person is named, the mean over people; chance is 1/K.
-        top5: Share of those whose person is among the five likeliest; chance is 5/K.
-        identities: K, the classes.
-        videos: Whose frames were used.
+        top1: Share of test frames whose person is identified, mean over people; chance is 1/K.
+        top5: Share of test frames whose person is among the five likeliest; chance is 5/K.
+        identities: K, number of classes.
+        videos: Number of videos used.
         train_frames: Training frames of the largest fold.
-        test_frames: All that were tested.
-        left_out: Genuine videos that could not be used: too few frames, or no second video of that person.
+        test_frames: Number of frames tested.
+        left_out: Number of genuine videos that could not be used: too few frames, or no second video of the person.
         converged: Whether every fit reached its optimum.
     """
 
@@ -58,7 +58,7 @@ class Probe:
 
     @property
     def measures(self) -> list[Measure]:
-        """For `measures_table`."""
+        """Measures for `measures_table`."""
         return [self.top1, self.top5]
 
 
@@ -76,27 +76,26 @@ def identity_probe(
 ) -> Probe:
     """Fit a multinomial logistic regression to identities, on genuine videos.
 
-    Features are standardised on the training part; people weigh the same however long their videos are, in the fit and in
-    the share. The interval says how much depends on who was tested: it draws identities with all their frames, the fits stay
-    as they are.
+    Features are standardised on the training part; people have equal weight in the fit and in the result, however long their videos
+    are. The interval shows how much depends on who was tested: it resamples identities with all their frames, without refitting.
 
     Args:
-        features: `(N, F)` of `frozen_features`.
+        features: `(N, F)` from `frozen_features`.
         rows: N rows with video_id, identity, and frame (or time_s); rows whose `label` is not real take no part, nor do
             those whose identity is "". See `people.with_people`.
-        protocol: See `PROTOCOLS`. "other_video" tests every video once: videos are dealt to `folds` parts, and a fold trains
+        protocol: See `PROTOCOLS`. "other_video" tests every video once: videos are split into `folds` parts, and each fold trains
             on the other videos of the same people.
-        train_share: Share of the frames of each video that trains, for "same_video".
-        skip: Rows of a video left out between its training and its test part. For clips: (clip_length - 1) * clip_stride if
-            every start of a clip has a row, so that no frame is in both; fewer, or none, where starts were thinned out by
-            `frames_per_video`. A video too short for this is left out.
-        folds: At most so many fits, for "other_video".
-        C: Inverse strength of the L2 penalty, scikit-learn's meaning.
+        train_share: Share of each video's frames used for training, for "same_video".
+        skip: Rows left out between the training and the test part of a video. For clips: (clip_length - 1) * clip_stride if every
+            clip start has a row, so that no frame is in both; fewer, or none, if starts were subsampled by `frames_per_video`. A
+            video too short for this is left out.
+        folds: Maximum number of fits, for "other_video".
+        C: Inverse strength of the L2 penalty, as in scikit-learn.
         draws: Bootstrap resamplings; 0 for no intervals.
         seed: Seed of the resampling.
 
     Raises:
-        InputError: Features that do not fit the rows, or are not finite.
+        InputError: Features do not match the rows, or are not finite.
         TableError: A column is missing, or a video has several tracks.
         ParameterError: A number out of range.
     """
@@ -114,26 +113,26 @@ def identity_probe(
 
 
 def time_split(rows: pd.DataFrame, train_share: float = 0.8, skip: int = 0, order: str = "frame") -> Fold:
-    """Beginning and end of each video.
+    """Split each video into its beginning and end.
 
     Args:
-        rows: With video_id and `order`.
-        train_share: Share of the distinct frames of a video that trains, rounded down, at least one.
+        rows: Rows with video_id and `order`.
+        train_share: Share of a video's distinct frames used for training, rounded down, at least one.
         skip: Frames between the two parts that belong to neither.
-        order: The column that says when a frame is.
+        order: The column with the time of a frame.
 
     Returns:
-        Training rows and test rows, `(N,)` each. A video without frames for both parts is in neither.
+        Masks of training rows and of test rows, `(N,)` each. A video without frames for both parts is in neither.
     """
     place = rows.groupby("video_id", sort=False)[order].rank(method="dense").to_numpy() - 1
     count = rows.groupby("video_id", sort=False)[order].transform("nunique").to_numpy()
-    cut = np.maximum(1, np.floor(train_share * count + 1e-9))  # 0.7 * 10 is a little below 7
+    cut = np.maximum(1, np.floor(train_share * count + 1e-9))  # 0.7 * 10 is slightly below 7
     usable = cut + skip < count
     return usable & (place < cut), usable & (place >= cut + skip)
 
 
 def video_folds(rows: pd.DataFrame, folds: int = 5) -> list[Fold]:
-    """Training and test rows such that every video of a person with two or more is tested once, trained on the others."""
+    """Training and test rows such that every video of a person with two or more is tested once, and trained on the others."""
     videos = rows[["identity", "video_id"]].drop_duplicates().sort_values(["identity", "video_id"])
     groups = videos.groupby("identity")["video_id"]
     number, count = groups.cumcount().to_numpy(), groups.transform("size").to_numpy()
@@ -208,7 +207,7 @@ def _top(
 
 
 def _places(x: NDArray, identity: NDArray, folds_of: list[Fold], C: float) -> tuple[NDArray[np.int64], bool]:
-    """For each test row how many people the classifier finds likelier than the right one; -1 for other rows."""
+    """For each test row, how many people the classifier ranks above the right one; -1 for other rows."""
     place, converged = np.full(len(x), -1), True
     for train, test in folds_of:
         scores, classes, done = _fit(x[train], identity[train], x[test], C)
@@ -225,8 +224,8 @@ def _fit(x: NDArray, y: NDArray, test: NDArray, C: float) -> tuple[NDArray, NDAr
     from threadpoolctl import threadpool_limits
 
     mean, scale = x.mean(axis=0, dtype=np.float64), _scale(x)
-    model = LogisticRegression(C=C, class_weight="balanced", max_iter=_MAX_ITERATIONS)  # lbfgs: nothing is drawn
-    # the arrays are small: on a busy machine, threads of BLAS that wait for each other take a hundred times as long as one
+    model = LogisticRegression(C=C, class_weight="balanced", max_iter=_MAX_ITERATIONS)  # lbfgs: no randomness
+    # the arrays are small: on a busy machine, BLAS threads waiting for each other take a hundred times as long as one thread
     with threadpool_limits(1, user_api="blas"), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
         model.fit((x - mean) * scale, y)
@@ -236,7 +235,7 @@ def _fit(x: NDArray, y: NDArray, test: NDArray, C: float) -> tuple[NDArray, NDAr
 
 
 def _scale(x: NDArray) -> NDArray[np.float64]:
-    """One over the standard deviation; 0 for features that do not vary, which would only add rounding errors."""
+    """One over the standard deviation; 0 for constant features, which would only add rounding errors."""
     spread = x.std(axis=0, dtype=np.float64)
     size = np.abs(x).max(axis=0, initial=0.0)
     return np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 1e-6 * size)

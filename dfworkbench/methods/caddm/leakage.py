@@ -1,7 +1,7 @@
-"""The identity-leakage study of one detector: what its features say about people, and what new people cost it.
+"""Identity-leakage study of one detector: what its features reveal about people, and its AUC gap on unseen people.
 
-After the idea of CADDM (Dong et al., CVPR 2023): a detector that was never asked who is shown may learn it all the same,
-because identities tell real from fake in its training set, and be misled by it elsewhere. Protocols are ours.
+After the idea of CADDM (Dong et al., CVPR 2023): a detector that was never trained to recognise people may learn it nevertheless,
+because identities separate real from fake in its training set, and be misled by this elsewhere. Protocols are ours.
 """
 
 import pandas as pd
@@ -18,19 +18,19 @@ from dfworkbench.methods.caddm.identity_probe import identity_probe
 from dfworkbench.methods.caddm.retrieval import retrieve
 from dfworkbench.runs.checkpoints import LoadedDetector
 
-#: Frames of each genuine video that the identity probe sees: four fifths train it.
+#: Frames of each genuine video that the identity probe sees: four fifths for training.
 PROBE_FRAMES = 15
 
 
 def people_measures(
     detector: LoadedDetector, data: DataSet, second: DataSet | None, *, frames: int = 8, progress: bool = True
 ) -> list[Measure]:
-    """How much the frozen features say about people: probes on genuine videos, retrieval of fakes' carriers and donors.
+    """How much the frozen features reveal about people: probes on genuine videos, retrieval of fakes' carriers and donors.
 
     Args:
-        detector: Any.
-        data: Where genuine videos are probed (beginning against end) and fakes are looked up.
-        second: A data set with several genuine videos of a person, for the probe on other videos; None leaves it out.
+        detector: Any detector.
+        data: Data set whose genuine videos are probed (beginning against end) and whose fakes are searched.
+        second: A data set with several genuine videos per person, for the probe on other videos; None to skip it.
         frames: Frames of each fake.
         progress: Whether to show bars.
     """
@@ -44,7 +44,7 @@ def people_measures(
         measures += identity_probe(other_features, others, protocol="other_video").measures
     fakes, fake_features = _features(detector, data, FAKE, frames, progress)
     rows = pd.concat([genuine, fakes], ignore_index=True)
-    # with the fakes' own mean taken out: telling fake from real moves all fakes alike, which would hide who is on them
+    # after subtracting the fakes' own mean: the real/fake direction moves all fakes alike, which would hide who is in them
     return measures + retrieve([*features, *fake_features], rows, own_mean=True).measures
 
 
@@ -58,17 +58,17 @@ def gap_measures(
     frames: int,
     progress: bool = True,
 ) -> list[Measure]:
-    """AUC on the people of the training split, on frames that were not trained on, against that on the people of the test split.
+    """AUC on people of the training split, in frames not used for training, against AUC on people of the test split.
 
-    The frames come from the same videos as the trained ones, so what is remembered of rooms and cameras counts as well.
+    The frames are from the same videos as the training frames, so memorised rooms and cameras count as well.
 
     Args:
-        detector: Trained on `data`.
-        data: With its splits.
+        detector: Detector trained on `data`.
+        data: Data set with splits.
         unseen: Its score table of the test split: real files, and fakes of `kinds`.
-        kinds: Forgery kinds that were trained on; both sides hold these and all real files.
-        trained_on: `face_id` of all faces that were trained on, see `FaceDataset.used_faces`.
-        frames: Per video.
+        kinds: Forgery kinds used for training; both sides contain these and all real files.
+        trained_on: `face_id` of all training faces, see `FaceDataset.used_faces`.
+        frames: Frames per video.
         progress: Whether to show bars.
     """
     of_kinds = (data.videos["label"] == REAL) | data.videos["forgery"].isin(kinds)
@@ -82,6 +82,6 @@ def _features(
     detector: LoadedDetector, data: DataSet, label: int, frames: int, progress: bool
 ) -> tuple[pd.DataFrame, list]:
     samples = data.samples(detector.input_spec, data.videos[data.videos["label"] == label], frames)
-    if not len(samples):  # the measures say so in their own words
+    if not len(samples):  # the measures report this in their own words
         return with_people(samples.rows, data.videos), []
     return with_people(samples.rows, data.videos), [*frozen_features(detector, samples, progress=progress)]

@@ -1,7 +1,7 @@
-"""The MultiBox loss of CADDM: matching of boxes to anchors, and the loss of the anchors' outputs.
+"""MultiBox loss of CADDM: matching of boxes to anchors, and the loss of the anchors' outputs.
 
-Dong et al., CVPR 2023 (see `network`), after Liu et al., SSD, ECCV 2016, arXiv:1512.02325, sections 2.2 and 2.3: anchors
-that overlap a true box are positive, of the others only the hardest count, and both losses are divided by the positives.
+Dong et al., CVPR 2023 (see `network`), after Liu et al., SSD, ECCV 2016, arXiv:1512.02325, sections 2.2 and 2.3: anchors that
+overlap a true box are positive, only the hardest of the others count, and both losses are divided by the number of positives.
 """
 
 from typing import NamedTuple
@@ -15,9 +15,9 @@ from dfworkbench.methods.caddm.anchors import corners, encode
 
 #: The whole crop: every fake has this box.
 FULL = (0.0, 0.0, 1.0, 1.0)
-# many boxes overlap an anchor by exactly one half; rounding must not decide these
+# many boxes overlap an anchor by exactly one half; rounding must not decide about them
 _TOLERANCE = 1e-6
-_FORCED = 2.0  # above every overlap
+_FORCED = 2.0  # larger than any overlap
 
 
 class Targets(NamedTuple):
@@ -25,7 +25,7 @@ class Targets(NamedTuple):
 
     Attributes:
         offsets: `(B, A, 4)`, see `anchors.encode`; 0 for genuine images.
-        positive: `(B, A)` bool, whether an anchor answers for a box.
+        positive: `(B, A)` bool, whether an anchor is assigned a box.
     """
 
     offsets: Tensor
@@ -33,21 +33,21 @@ class Targets(NamedTuple):
 
 
 class MultiBoxLoss(NamedTuple):
-    """Both losses, scalars: of the boxes' places, and of the anchors' classes."""
+    """Both losses, scalars: of the box positions, and of the anchors' classes."""
 
     box: Tensor
     anchor: Tensor
 
 
 def match(windows: Tensor, fake: Tensor, priors: Tensor, min_overlap: float = 0.5) -> Targets:
-    """Give true boxes to anchors.
+    """Assign true boxes to anchors.
 
-    A fake has the box of the whole crop, and its artifact window where it has one. An anchor answers for the box that it
-    overlaps most, if that is `min_overlap` or more (one in a million less counts too: exact halves are frequent); and every
-    box has at least the one anchor that overlaps it most, the first one of several.
+    A fake has the box of the whole crop, and its artifact window if it has one. An anchor is assigned the box that it overlaps
+    most, if the overlap is at least `min_overlap` (less one in a million, because exact halves are frequent); and every box gets at
+    least the anchor that overlaps it most, the first of several.
 
     Args:
-        windows: `(B, 4)` x0, y0, x1, y1 in 0..1; NaN where there is none.
+        windows: `(B, 4)` x0, y0, x1, y1 in 0..1; NaN if there is none.
         fake: `(B,)` bool.
         priors: `(A, 4)`, see `anchors.prior_boxes`.
         min_overlap: Intersection over union, 0..1.
@@ -58,7 +58,7 @@ def match(windows: Tensor, fake: Tensor, priors: Tensor, min_overlap: float = 0.
     boxes = torch.where(there[..., None], boxes, full[:, None])
     overlaps = box_iou(boxes.flatten(0, 1), corners(priors)).view(*there.shape, -1)
     overlaps = overlaps.masked_fill(~there[..., None], -1.0)
-    # argmax is free to take any of several equal ones; rounding makes equal ones unequal
+    # argmax may pick any of several equal ones, and rounding makes equal ones unequal
     near_best = overlaps >= overlaps.amax(dim=2, keepdim=True) - _TOLERANCE
     first = near_best.to(torch.uint8).argmax(dim=2, keepdim=True)
     forced = torch.full_like(first, _FORCED, dtype=overlaps.dtype) + torch.arange(2, device=first.device).view(1, 2, 1)
@@ -81,8 +81,8 @@ def multibox_loss(
 ) -> MultiBoxLoss:
     """Smooth L1 of the positive anchors' offsets, and cross-entropy of positive and hard negative anchors.
 
-    Both are sums over the batch divided by its number of positive anchors (by 1 if there is none), SSD eq. 1. Of each image
-    the `negatives` times as many anchors count as negative as are positive, those with the highest cross-entropy.
+    Both are sums over the batch divided by its number of positive anchors (by 1 if there is none), SSD eq. 1. In each image,
+    `negatives` times as many anchors count as negative as are positive, those with the highest cross-entropy.
 
     Args:
         offsets: `(B, A, 4)`.
@@ -91,8 +91,8 @@ def multibox_loss(
         negatives: Negative anchors per positive anchor of an image; the paper's code has 2.
         genuine_negatives: Anchors of each genuine image that count as negative. The released code has none, so anchors
             never learn from genuine faces.
-        genuine: `(B,)` bool, needed where `genuine_negatives` is not 0.
-        divisor: Replaces the number of the batch's positive anchors, where the batch is a part of a larger one.
+        genuine: `(B,)` bool, needed if `genuine_negatives` is not 0.
+        divisor: Replaces the number of positive anchors if the batch is part of a larger one.
     """
     positive = targets.positive
     costs = F.cross_entropy(anchor_logits.flatten(0, 1).float(), positive.flatten().long(), reduction="none")

@@ -1,22 +1,22 @@
-"""CADDM detector: a classifier that also localises forged areas, to look at local traces instead of identities.
+"""CADDM detector: a classifier that also localises forged areas, so that it looks at local traces instead of identities.
 
 Dong et al.: Implicit Identity Leakage: The Stumbling Block to Improving Deepfake Detection Generalization. CVPR 2023,
 arXiv:2210.14457. The layers are those of the authors' code (megvii-research/CADDM, Apache-2.0); none of it is used here.
 
-A backbone makes a 7 x 7 map. The artifact detection module (`adm`) shrinks it to one cell and answers, for 168 anchors,
-where a forged area lies and whether there is one. The last cell, added to the average of the backbone's map, is classified.
+A backbone produces a 7 x 7 map. The artifact detection module (`adm`) shrinks it to one cell and predicts, for 168 anchors, the box
+of a forged area and whether there is one. The last cell, added to the average of the backbone's map, is classified.
 
 Differences from the released code:
 - One logit, the difference of the two classes (log-odds of *fake*), in training and in evaluation; the original returns
-  probabilities in evaluation. The anchors' answers are there in both.
-- The backbone has no 1000-way head; the original carries one along, unused. Its L2 norm and its suppression of boxes, which
-  nothing calls, are not here; `artifact_boxes` reads the answers.
-- The original feeds raw BGR in 0..255 to backbones that ImageNet's normalised RGB has trained. Published weights need that:
-  `authors_input=True`. Otherwise the input is what the backbone knows.
-- Any other size than 224 px is refused before the first layer, with a reason. `stages=3` is ours: without the last stage of a
-  ResNet a picture of 112 px gives the 7 x 7 map, at a tenth of the cost; anchors and boxes are shares of the crop and stay.
+  probabilities in evaluation. The anchors' outputs are available in both.
+- The backbone has no 1000-way head; the original carries one along, unused. Its L2 norm and its non-maximum suppression, which
+  nothing calls, are omitted; `artifact_boxes` decodes the outputs.
+- The original feeds raw BGR in 0..255 to backbones trained on ImageNet-normalised RGB. Published weights need that:
+  `authors_input=True`. Otherwise the input is what the backbone was trained on.
+- Sizes other than 224 px are refused before the first layer, with a reason. `stages=3` is ours: without the last stage of a ResNet,
+  a picture of 112 px gives the 7 x 7 map at a tenth of the cost; anchors and boxes are relative to the crop and do not change.
 - ResNet-18 as a backbone is ours.
-- Starting weights are given as `weights`, not read from a fixed folder, and are not asked for where a checkpoint follows.
+- Initial weights are given as `weights`, not read from a fixed folder, and are not needed if a checkpoint is loaded afterwards.
 """
 
 from typing import Any
@@ -40,7 +40,7 @@ _DROPOUT = {"resnet18": 0.0, "resnet34": 0.0, "efficientnet_b3": 0.3, "efficient
 class Caddm(nn.Module):
     """CADDM as a detector for 224 px, or for less with fewer `stages`.
 
-    `Prediction.aux` holds "box_offsets" `(B, 168, 4)`, see `anchors.decode`, and "anchor_logits" `(B, 168, 2)`, of
+    `Prediction.aux` contains "box_offsets" `(B, 168, 4)`, see `anchors.decode`, and "anchor_logits" `(B, 168, 2)`, of
     genuine and forged. Parameters, of which in the ADM: 33,382,002 and 22,204,464 with resnet18, 43,490,162 and 22,204,464 with
     resnet34, 209,433,178 and 198,733,872
     with efficientnet_b3, 287,943,546 and 270,391,344 with efficientnet_b4.
@@ -48,9 +48,9 @@ class Caddm(nn.Module):
     Args:
         backbone: "resnet18", "resnet34", "efficientnet_b3" or "efficientnet_b4".
         crop_scale: Side of the crop over that of the canvas onto which the authors align a face by five points.
-        authors_input: Feed BGR in 0..255, as published weights need it, instead of RGB minus ImageNet's mean, over its std.
+        authors_input: Feed BGR in 0..255, as published weights need it, instead of RGB normalised with ImageNet's mean and std.
         weights: Weights of the backbone: "" for random ones, "imagenet" for the published ones, or the path of a file with them.
-        stages: How many of the four stages of a ResNet are kept. Each one less halves the side of the input, see `size_of`.
+        stages: How many of the four stages of a ResNet are kept. Each one dropped halves the side of the input, see `size_of`.
     """
 
     trained_by = "caddm"
@@ -87,10 +87,10 @@ class Caddm(nn.Module):
 
     @torch.no_grad()
     def artifact_boxes(self, images: Tensor | Prediction, **options: Any) -> list[ArtifactBoxes]:
-        """Where forged areas are seen, one entry per image.
+        """Predicted boxes of forged areas, one entry per image.
 
         Args:
-            images: Prepared images `(B, 3, S, S)`, with the detector in eval mode, or a prediction that it has made.
+            images: Prepared images `(B, 3, S, S)`, with the detector in eval mode, or a prediction it has made.
             **options: Arguments of `artifacts.artifact_boxes`: min_score, max_iou, keep, whole.
         """
         prediction: Prediction = self(images) if isinstance(images, Tensor) else images

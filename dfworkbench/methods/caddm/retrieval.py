@@ -1,7 +1,7 @@
-"""Whether a fake is found near the people it is made of: retrieval of carrier and donor by cosine similarity.
+"""Identity retrieval: is a fake close to its carrier or donor in feature space, by cosine similarity?
 
-The protocol is ours, after the idea of CADDM (Dong et al., CVPR 2023) that a detector's features carry identity. The carrier's
-genuine video shows the same room and light as the fake, so any feature finds the carrier more easily than the donor.
+The protocol is ours, after the idea of CADDM (Dong et al., CVPR 2023) that a detector's features encode identity. The carrier's
+genuine video shows the same room and light as the fake, so any feature retrieves the carrier more easily than the donor.
 """
 
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ ROLES = ("carrier", "donor")
 
 @dataclass(frozen=True)
 class Retrieval:
-    """Where fakes find their two people.
+    """Retrieval ranks of the two people of each fake.
 
     Attributes:
         measures: Share of fakes whose carrier, or donor, has a rank of at most k; for `measures_table`.
         ranks: One row per fake: video_id, method, group, carrier, donor, carrier_rank, donor_rank (1 is the most similar;
-            NaN where that person is not in the gallery).
-        gallery: The identities that were searched.
-        left_out: Role -> fakes whose person in that role is not known or not in the gallery.
+            NaN if that person is not in the gallery).
+        gallery: The identities searched.
+        left_out: Role -> number of fakes whose person in that role is unknown or not in the gallery.
     """
 
     measures: list[Measure]
@@ -53,19 +53,19 @@ def retrieve(
     a fake.
 
     Args:
-        features: `(N, F)` of `frozen_features`.
-        rows: N rows with video_id, label, identity (the carrier) and donor; `group` and `method` where they are known. See
+        features: `(N, F)` from `frozen_features`.
+        rows: N rows with video_id, label, identity (the carrier) and donor; `group` and `method` if known. See
             `people.with_people`.
-        ks: Ranks that are reported.
-        centred: Subtract the mean of the gallery first. Features behind a ReLU are never negative, so that what all faces
-            share would make every cosine nearly 1 and hide what tells people apart.
-        own_mean: With `centred`, subtract from the fakes the mean of the fakes instead. This takes out the direction along
-            which a detector tells fake from real, which else can outweigh identity. Needs fakes of many people.
+        ks: Ranks to report.
+        centred: Subtract the mean of the gallery first. Features after a ReLU are never negative, so what all faces share would
+            make every cosine nearly 1 and hide the differences between people.
+        own_mean: With `centred`, subtract the mean of the fakes from the fakes instead. This removes the real/fake direction of a
+            detector, which can otherwise outweigh identity. Needs fakes of many people.
         draws: Bootstrap resamplings over identity groups (without groups: carriers); 0 for no intervals.
         seed: Seed of the resampling.
 
     Raises:
-        InputError: Features that do not fit the rows or are not finite, or a k below 1.
+        InputError: Features do not match the rows or are not finite, or a k is below 1.
         TableError: A column is missing, or a video has several tracks.
     """
     if not ks or min(ks) < 1:
@@ -88,19 +88,19 @@ def retrieve(
 
 
 def cosines(queries: NDArray, entries: NDArray) -> NDArray[np.float64]:
-    """Cosine similarity of every query with every entry, `(Q, N)`; 0 where a vector has no length."""
+    """Cosine similarity of every query with every entry, `(Q, N)`; 0 if a vector is zero."""
     return _unit(queries) @ _unit(entries).T
 
 
 def person_ranks(similar: NDArray[np.float64], person: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Rank of one column per row, 1 for the highest value; equal values share the mean of their ranks.
+    """Rank of one column per row, 1 for the highest value; ties share the mean of their ranks.
 
     Args:
         similar: `(Q, N)`.
-        person: `(Q,)`, column of each row's person, -1 where there is none.
+        person: `(Q,)`, column of each row's person, -1 if there is none.
 
     Returns:
-        `(Q,)`, NaN where there is none.
+        `(Q,)`, NaN where there is no person.
     """
     if not similar.size:
         return np.full(len(person), np.nan)
@@ -144,7 +144,7 @@ def _why_not(entries: NDArray, names: pd.Index, fakes: pd.DataFrame) -> str:
         return "no fakes"
     if len(names) < 2:
         return f"{len(names)} identities in the gallery: at least 2 are needed"
-    spread = np.ptp(entries, axis=0).max(initial=0.0)  # rounding alone is no difference
+    spread = np.ptp(entries, axis=0).max(initial=0.0)  # mere rounding is no difference
     return "" if spread > 1e-6 * np.abs(entries).max(initial=0.0) else "all features are constant"
 
 
@@ -155,6 +155,6 @@ def _measure(ranks: pd.DataFrame, role: str, k: int, size: int, why: str, draws:
     if why or size <= k or used.empty:
         why = why or (f"{size} identities: top-{k} is always right" if size <= k else f"no fake has its {role} there")
         return Measure(name, NAN, chance=chance, n=len(used), reason=why)
-    unit = used["group"].where(used["group"] != "", used["carrier"])  # a fake without group belongs to its carrier
+    unit = used["group"].where(used["group"] != "", used["carrier"])  # a fake without a group belongs to its carrier
     hits = used[f"{role}_rank"] <= k
     return mean_measure(name, hits, unit, Judging(draws=draws, seed=seed), chance=chance, unit="identity group")

@@ -1,4 +1,4 @@
-"""Settings of notebook 07_identity_leakage, and the runs that follow from them."""
+"""Settings of notebook 07_identity_leakage, and the training runs derived from them."""
 
 from typing import Any, ClassVar, Literal
 
@@ -18,7 +18,7 @@ PLAIN, CADDM = "plain", "CADDM"
 
 
 class LeakageSettings(Settings):
-    """What is compared, on what. The defaults are those of the preset *quick*."""
+    """What is compared, and on which data. Defaults are those of the preset *quick*."""
 
     renamed = {"kinds": "forgeries"}
     presets: ClassVar = {
@@ -58,7 +58,7 @@ class LeakageSettings(Settings):
     weights: str = Field(
         "", description='First weights of both backbones: "imagenet" (downloaded) or a file; empty: random ones.'
     )
-    seeds: int = Field(1, ge=1, le=20, description="Runs of each; three or more say something about chance.")
+    seeds: int = Field(1, ge=1, le=20, description="Runs of each; three or more show the variation between seeds.")
     epochs: int = Field(4, ge=1, le=1000, description="Passes over the training split.")
     frames_per_video: int = Field(
         8,
@@ -67,7 +67,7 @@ class LeakageSettings(Settings):
         description="Faces per video to train on; fewer than were extracted, others are kept for testing.",
     )
     batch_size: int = Field(8, ge=1, le=4096, description="Faces per step.")
-    learning_rate: float = Field(3.6e-4, gt=0, le=1, description="Step size of AdamW, falling like a cosine.")
+    learning_rate: float = Field(3.6e-4, gt=0, le=1, description="Learning rate of AdamW, with cosine decay.")
     changes: float = Field(
         0.3,
         ge=0,
@@ -79,19 +79,19 @@ class LeakageSettings(Settings):
         ge=0,
         le=1,
         description="How often CADDM's fakes have a whole face exchanged, over the published shares (1); windows stay at "
-        "theirs. What is left are fakes as they are, which are learned faster.",
+        "theirs. The other fakes stay unchanged and are learned faster.",
     )
     frames: int = Field(4, ge=1, le=1000, description="Faces per video that are scored.")
-    runs: list[str] = Field([], description="Further runs in checkpoints/ to be measured beside the two.")
+    runs: list[str] = Field([], description="Further runs in checkpoints/ to measure beside the two.")
     precision: Literal["auto", "32-true", "bf16-mixed"] = Field(
-        "auto", description="Numbers to train with; auto takes bf16 where the hardware has it."
+        "auto", description="Precision of training; auto: bf16 if the hardware supports it."
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where to compute; auto takes a GPU if there is one."
     )
 
     def extract_second(self) -> str:
-        """Extract the second set if that was not done; returns what there is, in words."""
+        """Extract the second set if necessary; returns what there is, in words."""
         if not self.second:
             return "There is no second set."
         data = DataSet(self.second)
@@ -101,10 +101,10 @@ class LeakageSettings(Settings):
         return f"{self.second}: {len(data.videos)} videos, {fakes} of them fake, {len(data.faces)} faces; only for testing."
 
     def training(self, role: str, seed: int) -> TrainSettings:
-        """Settings of one training run: everything alike for both roles but the detector and its method."""
+        """Settings of one training run: equal for both roles except detector and method."""
         detector = self.plain if role == PLAIN else self.caddm
         known, own = detector_options(detector), role == CADDM
-        # the plain detector sees the same crops, if it can be fed with them
+        # the plain detector sees the same crops, if it accepts them
         alike = not own and "alignment" in known
         options = {"alignment": "five_points", "crop_scale": 1.0} if alike else {}
         if self._smaller:
@@ -122,7 +122,7 @@ class LeakageSettings(Settings):
 
     @property
     def _smaller(self) -> bool:
-        """Whether both are ResNets without their last stage; others are kept whole and see 224 px."""
+        """Whether both are ResNets without their last stage; others are kept whole and get 224 px."""
         both = (self.plain, self.caddm)
         return self.stages < 4 and all("resnet" in name and "stages" in detector_options(name) for name in both)
 
@@ -135,6 +135,6 @@ class LeakageSettings(Settings):
         return {**weaker, **{name: round(share * self.whole_faces, 4) for name, share in shares.items()}}
 
     def trainings(self) -> list[tuple[str, TrainSettings]]:
-        """What must be trained, with a title each."""
+        """The runs to train, with a title for each."""
         roles = (PLAIN, CADDM)
         return [(f"{role}, seed {seed}", self.training(role, seed)) for seed in range(self.seeds) for role in roles]

@@ -1,4 +1,4 @@
-"""Study of notebook 07_identity_leakage: CADDM beside a plain detector, and how much both know of people."""
+"""Study of notebook 07_identity_leakage: CADDM beside a plain detector, and how much both know about people."""
 
 from functools import cached_property
 from pathlib import Path
@@ -40,7 +40,7 @@ class StudyRun(NamedTuple):
 
 
 class Study(study.Study[LeakageSettings]):
-    """The trained runs, and how well they know people."""
+    """The trained runs, and how much they know about people."""
 
     def __init__(self, settings: LeakageSettings, workspace: Workspace | None = None, *, progress: bool = True) -> None:
         super().__init__(settings, workspace, progress=progress)
@@ -78,14 +78,14 @@ class Study(study.Study[LeakageSettings]):
         return {name: [self._conditions(run) for run in runs] for name, runs in self.runs.items()}
 
     def _conditions(self, run: StudyRun) -> dict[str, pd.DataFrame]:
-        """Score tables of people that the run was not trained on: its own forgery kinds, other ones, the second set."""
+        """Score tables of people not used for training: trained forgery kinds, other kinds, the second set."""
         trained_on_it = self.second and run.settings and run.settings.dataset == self.second.name
         return self.conditions(
             run.detector, self._kinds(run), self.settings.frames, None if trained_on_it else self.second
         )
 
     def _kinds(self, run: StudyRun) -> list[str]:
-        """The forgery kinds that a run was trained on; of a run that does not say, those of the study."""
+        """The forgery kinds that a run was trained on; for a run that does not say, those of the study."""
         own = (
             run.settings.forgeries
             if run.settings and run.settings.dataset == self.data.name
@@ -122,7 +122,7 @@ class Study(study.Study[LeakageSettings]):
 
     @cached_property
     def measures(self) -> dict[str, list[Measure]]:
-        """Detector (of several seeds the first) -> identity probes, retrieval, gap between seen and unseen people."""
+        """Detector (the first seed, if several) -> identity probes, retrieval, gap between seen and unseen people."""
         found = {RANDOM: self._people(self._untrained())}
         for name, (run, *_) in self.runs.items():
             found[name] = self._people(run.detector) + self._gap(run, self.scores[name][0].get(study.SEEN))
@@ -134,7 +134,7 @@ class Study(study.Study[LeakageSettings]):
     def _gap(self, run: StudyRun, unseen: pd.DataFrame | None) -> list[Measure]:
         training = run.settings
         if training is None or training.dataset != self.data.name or unseen is None:
-            return []  # it has seen other people, or nobody knows whom; or there is nothing to compare with
+            return []  # it was trained on other or unknown people, or there is nothing to compare with
         return gap_measures(
             run.detector, self.data, unseen, kinds=self._kinds(run), trained_on=self._trained_on(run, training),
             frames=self.settings.frames, progress=self.progress,
@@ -149,13 +149,13 @@ class Study(study.Study[LeakageSettings]):
         return set(samples.used_faces())
 
     def boxes(self) -> FoundBoxes:
-        """What CADDM (seed 0) points at in fakes of people it has never seen."""
+        """Boxes that CADDM (seed 0) predicts in fakes of unseen people."""
         return find_boxes(self.runs[CADDM][0].detector, self.data, self.test)
 
     def box_measures(self, found: FoundBoxes) -> dict[str, list[Measure]]:
-        """How well the boxes meet the true masks; the centre prior is that of the kinds and people trained on.
+        """How well the boxes match the true masks; the centre prior is that of the kinds and people used for training.
 
-        Empty where the data set has no masks.
+        Empty if the data set has no masks.
         """
         if not found.has_masks:
             return {}
@@ -165,7 +165,7 @@ class Study(study.Study[LeakageSettings]):
 
 
 class SwapSamples(NamedTuple):
-    """Samples of the facial swap, for `plot_swaps`: pictures, masks, windows, and what was done."""
+    """Samples of the facial swap, for `plot_swaps`: pictures, masks, windows, and swap kinds."""
 
     images: list[NDArray[np.uint8]]
     masks: list[NDArray[np.uint8]]
@@ -174,7 +174,7 @@ class SwapSamples(NamedTuple):
 
 
 def swap_samples(settings: LeakageSettings, count: int = 18) -> SwapSamples:
-    """Training samples as the CADDM detector gets them: as many of each kind of swap as possible, drawn by seed."""
+    """Training samples as the CADDM detector gets them: spread evenly over the kinds of swap, selected by seed."""
     data = prepare(settings.training(CADDM, 0)).train
     data.transform = FacialSwap(SwapSettings(**settings.swap()), with_masks=True)
     rows = np.random.default_rng(0).permutation(len(data))[: 12 * count]

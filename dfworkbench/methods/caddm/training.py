@@ -1,16 +1,16 @@
-"""CADDM: learn to find where a face was forged, on faces that are swapped back in part.
+"""CADDM training: learn to find where a face was forged, from faces that are partly swapped back.
 
 Dong et al.: Implicit Identity Leakage: The Stumbling Block to Improving Deepfake Detection Generalization. CVPR 2023,
-arXiv:2210.14457. A plain detector also learns who is on the pictures, because that tells real from fake in training; it fails
-on other people. CADDM makes it look at small areas: each fake is mixed anew with the genuine frame it was made from
-(`datasets.facial_swap`), and anchors must say where (`multibox`). The loss is cross-entropy + 0.1 (places + anchors).
+arXiv:2210.14457. A plain detector also learns who is in the pictures, because that separates real from fake in training; it fails
+on other people. CADDM makes it look at small areas: each fake is mixed again with the genuine frame it was made from
+(`datasets.facial_swap`), and anchors must localise the mixed area (`multibox`). The loss is cross-entropy + 0.1 (boxes + anchors).
 
 Differences from the released code:
-- Anchors that overlap a box by exactly one half are positive; in the original the rounding of 32-bit numbers decides.
+- Anchors that overlap a box by exactly one half are positive; in the original this depends on float32 rounding.
 - Hard negatives are mined by each anchor's own cross-entropy; the original subtracts a maximum over the batch, which underflows.
-- The released transform's defects are corrected, see `datasets.facial_swap`.
+- Defects of the released transform are corrected, see `datasets.facial_swap`.
 - `genuine_negatives` (off, as published) lets anchors learn from genuine faces too.
-- With several processes the losses are divided by the positive anchors of the whole batch, as one process would.
+- With several processes, the losses are divided by the positive anchors of the whole batch, as in a single process.
 - Classes can be balanced, by weights of the cross-entropy or by sampling; the original does neither.
 """
 

@@ -1,14 +1,13 @@
-"""Weights of CADDM: the files of megvii-research/CADDM (Apache-2.0), released ones and those that its code writes.
+"""Load CADDM weights: files of megvii-research/CADDM (Apache-2.0), released or written by its code.
 
-A file holds `{"network": tensors by name, "opt_state", "epoch"}`, in the first release the tensors alone. The backbone
-(ResNet-34, EfficientNet-b3 or -b4) is not named in it and follows from names and shapes. Its 1000-way classifier, which the
-original carries along unused, is left out.
+A file contains `{"network": tensors by name, "opt_state", "epoch"}`, in the first release only the tensors. It does not name the
+backbone (ResNet-34, EfficientNet-b3 or -b4), which is inferred from names and shapes. The 1000-way classifier that the original
+carries along unused is left out.
 
 Polarity: the original's class 1 is fake, so its probability of class 1 is the sigmoid of our logit.
 
-What the detector is fed is what the original is fed: faces aligned by five points, 224 px, BGR in 0..255, no mean and std. But
-the points are MTCNN's; the original takes them from dlib's 81, with the centres of the eyes cut to whole pixels, so crops can
-differ by a few pixels.
+The input is that of the original: faces aligned by five points, 224 px, BGR in 0..255, no mean and std. But the points are MTCNN's;
+the original derives them from dlib's 81, with the eye centres truncated to whole pixels, so crops can differ by a few pixels.
 """
 
 from pathlib import Path
@@ -20,7 +19,7 @@ from dfworkbench.core.names import require_name
 from dfworkbench.media.foreign import read_tensors
 from dfworkbench.runs.matching import build_empty, fill, renamed, require_fit, shape_differences, shapes_of
 
-#: The authors' names of backbones, and our detectors.
+#: The authors' names of backbones -> our detectors.
 DETECTORS = {
     "efficientnet-b3": "caddm_efficientnet_b3",
     "efficientnet-b4": "caddm_efficientnet_b4",
@@ -43,19 +42,19 @@ _RENAMES = (
 
 
 def load_caddm(path: Path | str, backbone: str = "") -> tuple[str, dict[str, Any], nn.Module]:
-    """Read weights of CADDM.
+    """Read CADDM weights.
 
     Args:
         path: A .pkl of the authors or of their training code, or a bare dict of its tensors. Nothing in it is executed.
-        backbone: One of `DETECTORS`, with - or _; empty finds it from the file.
+        backbone: One of `DETECTORS`, with - or _; empty to infer it from the file.
 
     Returns:
         Name of the detector, its options, and the detector in eval mode.
 
     Raises:
-        DataNotFoundError: There is no such file; says where to get it.
+        DataNotFoundError: There is no such file; the message says where to get it.
         UnknownNameError: CADDM has no such backbone.
-        CheckpointError: The file is damaged, holds code, or belongs to another network; says what does not fit.
+        CheckpointError: The file is damaged, contains code, or belongs to another network; the message says what does not fit.
     """
     path = Path(path)
     names = [require_name("backbone of CADDM", backbone.replace("_", "-"), DETECTORS)] if backbone else list(DETECTORS)
@@ -79,7 +78,7 @@ def load_caddm(path: Path | str, backbone: str = "") -> tuple[str, dict[str, Any
 
 
 def original_name(key: str) -> str:
-    """The authors' name of an entry of our state dict."""
+    """The authors' name for an entry of our state dict."""
     return renamed(key, _RENAMES)
 
 

@@ -17,7 +17,7 @@ from dfworkbench.explain.study_pictures import Pictures
 from dfworkbench.methods.fst_matching.settings import CARRIER, DONOR, HypothesisSettings
 from dfworkbench.runs.checkpoints import LoadedDetector
 
-_MOST_GAP = 0.01  # of bf16 maps, see `ImageGame.precision_gap`
+_MOST_GAP = 0.01  # largest precision gap for bf16 maps, see `ImageGame.precision_gap`
 
 
 class Maps(NamedTuple):
@@ -29,13 +29,13 @@ class Maps(NamedTuple):
 
 
 class Attributions:
-    """Maps of models on pictures; finished ones lie beside the weights and are not made again.
+    """Maps of models on pictures; finished ones are stored beside the weights and not recomputed.
 
     Args:
         models: Title -> encoder or detector.
-        pictures: What is explained.
-        settings: How exactly.
-        progress: Whether to show bars.
+        pictures: Pictures to explain.
+        settings: Attribution settings.
+        progress: Whether to show progress bars.
     """
 
     def __init__(
@@ -53,8 +53,8 @@ class Attributions:
 
         Args:
             title: A key of `models`.
-            images: The same pictures in another compression; by default as they were extracted.
-            seed: Fixes the coalitions; by default that of the settings.
+            images: The same pictures in another compression; by default as extracted.
+            seed: Seed of the coalitions; by default that of the settings.
         """
         own, rows = self._settings.attributions(self._precisions[title]), self._pictures.rows
         if seed is not None:
@@ -74,7 +74,7 @@ class Attributions:
 
     @cached_property
     def _precisions(self) -> dict[str, str]:
-        """What the maps of each model are made with: bf16 only where it moves the value by less than a hundredth."""
+        """Precision for each model's maps: bf16 only if it changes the value by less than a hundredth."""
         fast, own, image = self._settings.numbers(), self._settings.attributions(), self._pictures.images[0]
         chosen = {}
         for title, model in self._models.items():
@@ -84,7 +84,7 @@ class Attributions:
         return chosen
 
     def value(self, title: str, at: int) -> Value:
-        """What is explained of a model on picture `at`: how sure it is of the right person, or of a fake."""
+        """The explained value of a model on picture `at`: log-odds (or raw logit) of the right person, or of fake."""
         raw = self._settings.value == "logit"
         if title in (CARRIER, DONOR):
             people: Sequence[str] = self._models[title].detector.identities  # pyright: ignore[reportAssignmentType]

@@ -1,4 +1,4 @@
-"""The same faces in other compressions of their files: cut at the same places, so that only the compression differs."""
+"""The same face crops from several compressions of a file, cut at identical places so that only the compression differs."""
 
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -16,24 +16,24 @@ from dfworkbench.media import open_source
 def compressed_crops(
     root: Path | str, videos: pd.DataFrame, faces: pd.DataFrame, spec: InputSpec, compressions: Sequence[str]
 ) -> dict[str, NDArray[np.uint8]]:
-    """Crops of faces as each compression shows them.
+    """Face crops as they appear in each compression.
 
-    Face boxes and landmarks are those of the face table for all compressions: looked for in each file they would differ by a
-    pixel or two, and what is measured would be how far crops are shifted.
+    Face boxes and landmarks are those of the face table for all compressions: if detected in each file, they would differ by a
+    pixel or two, and the shift of the crops would be measured instead.
 
     Args:
         root: Folder of the data set.
         videos: Video table; `path` has the compression as one of its folders, as in FaceForensics++.
         faces: Rows of the face table.
-        spec: Of the detector.
-        compressions: Such as raw, c23, c40.
+        spec: InputSpec of the detector.
+        compressions: Compressions, such as raw, c23, c40.
 
     Returns:
         Compression -> `(len(faces), S, S, 3)` uint8 RGB.
 
     Raises:
-        TableError: The compression of a file does not stand in its path.
-        DataNotFoundError: A file, or a frame of it, is not there in a compression.
+        TableError: The path of a file does not contain its compression.
+        DataNotFoundError: A file, or a frame of it, is missing in a compression.
         MediaError: A file cannot be read.
     """
     known = videos.set_index("video_id")

@@ -1,13 +1,13 @@
-"""Identity encoder of the FST-Matching studies: a ResNet-18 that identifies the person in a picture.
+"""Identity encoder for the FST-Matching studies: a ResNet-18 that identifies the person in a picture.
 
 Dong et al.: Explaining Deepfake Detection by Analysing Image Matching. ECCV 2022, arXiv:2207.09679: a ResNet-18 with one class
-per person. Trained on the carrier of a fake it is the paper's *source encoder*, on the donor its *target encoder*.
+per person. Trained on the carriers of fakes it is the paper's *source encoder*, on the donors its *target encoder*.
 
-Differences from the released code: classes are the people of the training set, whose names are saved with the weights, and
-not FaceForensics++ video numbers 0 to 999; the last layer starts at random, and is not the ImageNet classifier that happens to
+Differences from the released code: classes are the people in the training set, whose names are saved with the weights, not
+FaceForensics++ video numbers 0 to 999; the last layer is initialised at random, not with the ImageNet classifier that happens to
 have 1000 classes as well; any input size from 32 px.
 
-An encoder knows only the people that it was trained on, and cannot tell real from fake: its `Prediction.logit` is NaN.
+An encoder knows only the people that it was trained on, and does not classify real and fake: its `Prediction.logit` is NaN.
 """
 
 from collections.abc import Sequence
@@ -25,13 +25,12 @@ class IdentityResNet18(nn.Module):
     `Prediction.aux["identity_logits"]` is `(B, C)`, one logit per person.
 
     Args:
-        identities: Names of the people, as in the video table's carrier and donor; class i is `identities[i]`. Training fills
-            them in.
-        classes: Number of people where their names are not known, as in published weights.
+        identities: Names of the people, as in the video table's carrier and donor; class i is `identities[i]`. Set by training.
+        classes: Number of people if their names are unknown, as in published weights.
         size_px: Height and width of the input.
-        crop_scale: Side of the crop, see `InputSpec`; with five points 1.0 is what the authors feed.
+        crop_scale: Side of the crop, see `InputSpec`; with five points, 1.0 is the authors' input.
         alignment: "five_points", as published, or "box", see `InputSpec`.
-        authors_input: Feed BGR in 0..255, as published weights need it, instead of RGB minus ImageNet's mean, over its std.
+        authors_input: Feed BGR in 0..255, as published weights need it, instead of RGB normalised with ImageNet's mean and std.
         weights: Weights of the trunk: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
     """
 

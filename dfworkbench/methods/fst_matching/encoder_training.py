@@ -1,10 +1,10 @@
-"""Training of identity encoders (of carriers or donors) for the hypotheses of FST-Matching.
+"""Training of identity encoders (for carriers or donors) for the hypotheses of FST-Matching.
 
 Dong et al.: Explaining Deepfake Detection by Analysing Image Matching. ECCV 2022, arXiv:2207.09679. Softmax cross-entropy over
-people: a fake counts as a picture of its carrier (source encoder) or of its donor (target encoder), a genuine picture as one of
-the person that it shows.
+people: a fake counts as a picture of its carrier (source encoder) or of its donor (target encoder), a genuine picture as one of the
+person shown.
 
-Difference from the released code: the last part of every video is kept for validation, where the code trains on all there is.
+Difference from the released code: the last part of every video is reserved for validation, while the code trains on everything.
 """
 
 from typing import Literal
@@ -47,7 +47,7 @@ class Identity(TrainingMethod):
     }  # fmt: skip
 
     def forward(self, batch: dict[str, Tensor]) -> Step:
-        """Loss of a batch; see `training.step`. Part: cross_entropy. The share "accuracy" is that of people named rightly."""
+        """Loss of a batch; see `training.step`. Part: cross_entropy. Share: "accuracy", people identified correctly."""
         pixels = prepare(batch["images"], self.detector.input_spec, type(self.detector).__name__)
         logits, people = self.detector(pixels).aux["identity_logits"], batch[self.settings.role]
         loss = identity_loss(logits, people, self.settings.label_smoothing)
@@ -62,8 +62,8 @@ def identity_loss(logits: Tensor, people: Tensor, label_smoothing: float = 0.0) 
     """Softmax cross-entropy of logits `(B, C)`, mean over the samples; scalar, at least float32.
 
     Args:
-        logits: One per person.
-        people: `(B,)`, places of the people; those with -1 are not known and left out. 0 where nobody is known.
+        logits: One logit per person.
+        people: `(B,)`, class indices; -1 is an unknown person, who is ignored. The loss is 0 if nobody is known.
         label_smoothing: Share of the target that is spread over all people.
     """
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))

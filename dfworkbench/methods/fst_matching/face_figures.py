@@ -1,7 +1,7 @@
-"""Faces with attributions: the five panels of hypothesis 1, the cells that matter, and a map laid over a face.
+"""Figures of faces with attributions: the five panels of hypothesis 1, relevant cells, and a map overlaid on a face.
 
-After the pictures of Dong et al. (ECCV 2022, arXiv:2207.09679) and the released code. Colours of the combined map are fixed here;
-the code lets them shift when no cell matters to both.
+After the figures of Dong et al. (ECCV 2022, arXiv:2207.09679) and the released code. Colours of the combined map are fixed here; in
+that code they shift if no cell is relevant to both.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,14 +38,14 @@ def plot_overlap(
     limit: float | None = None,
     title: str = "",
 ) -> Figure:
-    """Hypothesis 1 in pictures: a row per image with the crop, three attribution maps and their combination.
+    """Hypothesis 1 in pictures: one row per image with the crop, three attribution maps and their combination.
 
     Args:
         images: `(N, S, S, 3)` uint8 RGB.
         maps: Attributions `(N, L, L)` of "carrier" ("source"), "donor" ("target") and "detector"; shown at unit length.
         titles: A few words beside each image.
         tau: Share of cells left out of the combined map.
-        limit: The maps are coloured from -limit to limit; by default 3.2 / L, the published 0.2 for 16 x 16 cells.
+        limit: Colour range from -limit to limit; by default 3.2 / L, the published 0.2 for 16 x 16 cells.
         title: Above the figure.
 
     Raises:
@@ -94,14 +94,14 @@ def plot_relevant_cells(
     columns: int = 2,
     title: str = "",
 ) -> Figure:
-    """The authors' teaser: each image, then only its cells for carrier or donor, then only those of the detector; rest grey.
+    """The authors' teaser figure: each image, its cells relevant to carrier or donor, then those of the detector; rest grey.
 
     Args:
         images: `(N, S, S, 3)` uint8 RGB.
         maps: As in `plot_overlap`.
         titles: A few words beside each image.
-        tau: Share of the cells that is hidden.
-        columns: Images side by side, three pictures each.
+        tau: Share of the cells that are hidden.
+        columns: Images per row, three pictures each.
         title: Above the figure.
 
     Raises:
@@ -140,13 +140,13 @@ def plot_map(
     limit: float | None = None,
     title: str = "",
 ) -> Figure:
-    """An attribution laid over the face: red speaks for the class that is explained, blue against it.
+    """An attribution map overlaid on the face: red supports the explained class, blue opposes it.
 
     Args:
         image: `(S, S, 3)` uint8 RGB.
         attribution: `(L, L)` or `(S, S)`, any scale.
-        se: Standard errors in the same shape; a third panel then holds only what is larger than two of them.
-        limit: Colours reach from -limit to limit; by default the 99th percentile of the size.
+        se: Standard errors in the same shape; a third panel then shows only values larger than two of them.
+        limit: Colour range from -limit to limit; by default the 99th percentile of the absolute values.
         title: Above the figure.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Charts of the three hypotheses of FST-Matching: Q over thresholds, stability under compression. Faces: `face_figures`."""
+"""Charts of the three hypotheses of FST-Matching: Q over thresholds, stability under compression. For faces see `face_figures`."""
 
 from collections.abc import Mapping, Sequence
 
@@ -26,7 +26,7 @@ _KINDS = {"paired": SERIES[0], "unpaired": SERIES[1], "difference": INK}
 
 @house_style
 def plot_pairing(curves: pd.DataFrame, forms: Sequence[str] = ("q", "q_area"), title: str = "") -> Figure:
-    """Hypothesis 2: Q over thresholds of the two detectors with 95 % bands, and below it their difference.
+    """Hypothesis 2: Q over thresholds for both detectors with 95 % bands, and their difference below.
 
     Args:
         curves: `PairingStudy.curves`.
@@ -58,7 +58,7 @@ def plot_pairing(curves: pd.DataFrame, forms: Sequence[str] = ("q", "q_area"), t
 
 @house_style
 def plot_overlap_curve(curve: pd.DataFrame, forms: Sequence[str] = ("q", "q_area"), title: str = "") -> Figure:
-    """Hypothesis 1: Q over thresholds with its 95 % band, and in grey the values between which 95 % of the null lie.
+    """Hypothesis 1: Q over thresholds with its 95 % band, and in grey the central 95 % of the null.
 
     Args:
         curve: `OverlapStudy.curve`.
@@ -93,7 +93,7 @@ def plot_stability(
 
     Args:
         measures: Model ("carrier", "donor", "detector") -> `StabilityStudy.measures`.
-        names: Names of the measures that are shown, in this order; those that no model has are left out.
+        names: Names of the measures to show, in this order; those that no model has are omitted.
         title: Above the figure.
     """
     kept = {model: {item.name: item for item in row} for model, row in measures.items()}

@@ -1,13 +1,13 @@
-"""Hypothesis 1 of FST-Matching on attribution maps: does a detector look where neither of a fake's two people matters.
+"""Hypothesis 1 of FST-Matching: does a detector look at cells that matter to neither of a fake's two people?
 
-Dong et al., "Explaining Deepfake Detection by Analysing Image Matching" (ECCV 2022, arXiv:2207.09679): a detector takes cells that
-matter neither for the carrier (their "source") nor for the donor (their "target") as artefacts, so Q (see `explain.overlap`)
-is positive. Hypothesis 2 is in `hypothesis2`, hypothesis 3 in `hypothesis3`.
+Dong et al., "Explaining Deepfake Detection by Analysing Image Matching" (ECCV 2022, arXiv:2207.09679): a detector treats cells that
+matter neither to the carrier (their "source") nor to the donor (their "target") as artefacts, so Q (see `explain.overlap`) is
+positive. Hypothesis 2 is in `hypothesis2`, hypothesis 3 in `hypothesis3`.
 
 Differences from the released code (ours): two forms of Q without its positive null, permutation nulls with p-values, bootstrap
-intervals over identity groups, standard errors of the attributions carried through. An image with a map of zeros has NaN and a
-reason and is left out of the means, where the code's Q becomes NaN for all. An image's mean over thresholds is over those
-where the form is defined (Q per area is not where the mask is empty).
+intervals over identity groups, propagated standard errors of the attributions. An image with an all-zero map gets NaN and a reason,
+and is left out of the means, while in the code Q becomes NaN for all. An image's mean over thresholds covers those where the form
+is defined (Q per area is not for an empty mask).
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,7 +41,7 @@ class OverlapStudy:
         measures: Q in its three forms, mean over images and thresholds; `chance` is its mean under the null.
         summary: One row per form: form, name, value, low, high, null, null_low, null_high, p, se, n, left_out.
         curve: One row per form and threshold: form, threshold, value, low, high, null, null_low, null_high, p, cells, n.
-        images: One row per image: image (its place), group, then per form its value, `<form>_null`, `<form>_p`,
+        images: One row per image: image (its index), group, then per form its value, `<form>_null`, `<form>_p`,
             `<form>_se` (NaN without standard errors), cells (mean size of the mask), empty_masks (thresholds without any
             cell), reason.
     """
@@ -64,22 +64,22 @@ def overlap_study(
     draws: int = 1000,
     seed: int = 0,
 ) -> OverlapStudy:
-    """Q of a detector, image by image and on average, against a null.
+    """Q of a detector, per image and on average, against a null.
 
     Args:
-        maps: Attributions of the encoder of "carrier" ("source"), of that of "donor" ("target"), and of the "detector".
-        groups: `(N,)`, the identity group of each image; by default each image is its own.
+        maps: Attributions of the encoders of "carrier" ("source") and "donor" ("target"), and of the "detector".
+        groups: `(N,)`, identity group of each image; by default each image is its own group.
         taus: Thresholds, 0 <= tau < 1.
         null: See `null`: "cells", "shift" or "images".
         permutations: Draws of the null.
-        errors: Standard errors of the maps; those left out count as 0. They are carried through by `repeats` normal draws
-            around the maps, each cell on its own; that maps which share coalitions err alike is not known here.
-        repeats: Draws around the maps.
+        errors: Standard errors of the maps; missing ones count as 0. They are propagated by `repeats` normal draws around the maps,
+            independently for each cell; correlated errors of maps that share coalitions are not modelled.
+        repeats: Number of draws around the maps.
         draws: Bootstrap resamplings over groups; 0 for no intervals.
         seed: Seed of everything random.
 
     Raises:
-        InputError: Maps that do not fit each other or are not finite, negative standard errors.
+        InputError: Maps do not match each other or are not finite, or standard errors are negative.
         ParameterError: A threshold outside [0, 1).
     """
     doing = "testing hypothesis 1"
@@ -112,7 +112,7 @@ def _null(
     permutations: int,
     seed: int,
 ) -> NullDraws:
-    """The null of the usable images, its arrays per image filled up with NaN."""
+    """The null of the usable images; arrays per image are filled up with NaN."""
     thresholds = np.atleast_1d(taus)
     full = np.full((2, len(FORMS), len(names)), np.nan)
     if not len(used):
@@ -126,7 +126,7 @@ def _null(
 
 
 def _noise(named, used, taus, errors: Errors | None, repeats: int, seed: int) -> tuple[NDArray, NDArray]:
-    """Standard errors `(3, N)` of each image and `(3,)` of the mean, by drawing the maps anew; NaN without errors."""
+    """Standard errors `(3, N)` of each image and `(3,)` of the mean, by resampling the maps; NaN without errors."""
     count = len(np.asarray(named["detector"]))
     se = np.full((len(FORMS), count), np.nan)
     if not errors or not len(used) or repeats < 2:
@@ -152,7 +152,7 @@ def _image_table(values: NDArray, cells: NDArray, names: NDArray, why: NDArray) 
 
 
 def _null_columns(observed: ArrayLike, drawn: NDArray) -> dict[str, NDArray]:
-    """Columns null, null_low, null_high and p for figures `(K,)` with draws `(K, P)`."""
+    """Columns null, null_low, null_high and p for values `(K,)` with draws `(K, P)`."""
     ends = np.array([interval_ends(row) for row in drawn])
     p = p_values(np.asarray(observed, dtype=np.float64), drawn)
     return {"null": nan_mean(drawn, 1), "null_low": ends[:, 0], "null_high": ends[:, 1], "p": p}

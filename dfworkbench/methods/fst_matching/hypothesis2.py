@@ -1,10 +1,10 @@
-"""Hypothesis 2 of FST-Matching: do fakes teach more when their carriers and donors are in the training set as well.
+"""Hypothesis 2 of FST-Matching: is training on fakes more effective with their carriers and donors in the training set?
 
 Dong et al. (ECCV 2022, arXiv:2207.09679) train one detector on a "paired" and one on an "unpaired" set (see
 `pairs`) and compare Q (see `explain.overlap`) over thresholds.
 
-Repeat it for several seeds and with halves exchanged, and show both detectors' AUC on the test split beside the difference: a
-detector that is simply worse has another Q too.
+Repeat it for several seeds and with halves exchanged, and report both detectors' test AUC beside the difference: a detector that is
+simply worse also has a different Q.
 """
 
 from collections.abc import Sequence
@@ -44,18 +44,18 @@ def pairing_study(
     draws: int = 1000,
     seed: int = 0,
 ) -> PairingStudy:
-    """Q over thresholds of two detectors on the same images, and its differences, image by image.
+    """Q over thresholds for two detectors on the same images, and its differences, per image.
 
     Args:
-        maps: Attributions of the encoders of "carrier" and "donor", of the "paired" detector, whose training set holds the
+        maps: Attributions of the encoders of "carrier" and "donor", of the "paired" detector, whose training set contains the
             carriers and donors of its fakes, and of the "unpaired" one, with as many other people (`pairs`).
-        groups: `(N,)`, the identity group of each image; by default each image is its own.
+        groups: `(N,)`, identity group of each image; by default each image is its own group.
         taus: Thresholds, 0 <= tau < 1.
         draws: Bootstrap resamplings over groups; 0 for no intervals.
         seed: Seed of the resampling.
 
     Raises:
-        InputError: Maps that do not fit each other or are not finite.
+        InputError: Maps do not match each other or are not finite.
         ParameterError: A threshold outside [0, 1).
     """
     doing = "testing hypothesis 2"

@@ -1,14 +1,15 @@
-"""Hypothesis 3 of FST-Matching: attributions of a detector change more under compression than those of the two encoders.
+"""Hypothesis 3 of FST-Matching: a detector's attributions change more under compression than those of the two encoders.
 
 Dong et al., "Explaining Deepfake Detection by Analysing Image Matching" (ECCV 2022, arXiv:2207.09679), in the form of the released
 code: delta is the mean of the cosines between the maps of a raw frame and of its compressed versions. By itself it says little:
 
-* Maps with a common positive part have a high cosine whatever they show (unrelated noise images, untrained networks: 0.73 to
-  0.92). Ours: the same between images of *unrelated* people stands beside each figure, and delta is also given centred (Pearson).
+* Maps with a common positive part have a high cosine whatever they show (unrelated noise images, untrained networks: 0.73 to 0.92).
+  Ours: the same value between images of *unrelated* people is reported beside each result, and delta is also given centred
+  (Pearson).
 * Noise of the attributions lowers it. Ours: the reliability of the maps (the expected cosine of two independent estimates of one
   map), and delta divided by what the reliabilities allow (Spearman's correction for attenuation, 1904).
 
-Landmarks of the raw frame should be used for all versions, or delta mixes in how far crops are shifted.
+Use the landmarks of the raw frame for all versions, otherwise delta also measures the shift of the crops.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,10 +40,10 @@ class StabilityStudy:
     """Hypothesis 3 for one model.
 
     Attributes:
-        measures: Delta as published, centred, IoU of the highest fifth of the cells (each with its mean over images of
+        measures: Delta as published, centred delta, IoU of the highest fifth of the cells (each with its mean over images of
             unrelated people as chance), delta corrected for noise, and the reliability of the maps of each compression.
         images: One row per image: image, group, delta, delta_centred, top_iou, `cosine_<compression>`,
-            `reliability_<compression>` (NaN where not known), reason.
+            `reliability_<compression>` (NaN if unknown), reason.
     """
 
     measures: list[Measure]
@@ -59,21 +60,21 @@ def stability_study(
     draws: int = 1000,
     seed: int = 0,
 ) -> StabilityStudy:
-    """How alike the attributions of one model are before and after compression.
+    """Similarity of one model's attributions before and after compression.
 
     Args:
         maps: Compression ("raw" and others) -> `(N, L, L)` or `(N, n)` attributions of the same images in the same order.
-        groups: `(N,)`, the identity group of each image; by default each image is its own.
-        again: A second estimate of each map with other random coalitions. The best ground for the correction: it compares
-            raw maps of one estimate with compressed ones of the other, so that coalitions may be shared between compressions.
-        errors: Standard errors of the maps, used where `again` is not given. The correction then takes for granted that
-            the errors of raw and compressed maps are independent; with shared coalitions it corrects too much.
+        groups: `(N,)`, identity group of each image; by default each image is its own group.
+        again: A second estimate of each map with other random coalitions. The best basis for the correction: it compares raw maps
+            of one estimate with compressed maps of the other, so coalitions may be shared between compressions.
+        errors: Standard errors of the maps, used if `again` is not given. The correction then assumes that the errors of raw and
+            compressed maps are independent; with shared coalitions it overcorrects.
         share: Share of the cells that count as highest, for their IoU.
         draws: Bootstrap resamplings over groups; 0 for no intervals.
         seed: Seed of the resampling.
 
     Raises:
-        InputError: Compressions that do not fit, maps of different shapes or not finite.
+        InputError: Compressions do not match, or maps differ in shape or are not finite.
         ParameterError: `share` outside (0, 1].
     """
     first = _checked(maps, "maps")
@@ -103,7 +104,7 @@ def stability_study(
 
 
 def _corrected(first: Maps, second: Mapping, others: list[str], names: NDArray, draws: int, seed: int) -> Measure:
-    """Mean cosine over the root of the product of mean reliabilities: single images would be divided by noise."""
+    """Mean cosine over the root of the product of mean reliabilities, since dividing single images would amplify noise."""
     kinds = [REFERENCE, *others]
     known = [_reliability(first[name], second, name) for name in kinds]
     if not second:
@@ -147,7 +148,7 @@ def _reliabilities(images: pd.DataFrame, kinds: list[str], names: NDArray, draws
 
 
 def _unrelated(maps: Maps, others: list[str], names: NDArray, share: float) -> dict[str, float]:
-    """What the figures are between raw maps of one image and compressed ones of another, of other people."""
+    """The same values between raw maps of one image and compressed maps of another, of different people."""
     strange = names[:, None] != names[None, :]
     out = {}
     for column, centred in (("delta", False), ("delta_centred", True)):
@@ -161,7 +162,7 @@ def _unrelated(maps: Maps, others: list[str], names: NDArray, share: float) -> d
 
 
 def _average(parts: Sequence[NDArray]) -> NDArray[np.float64]:
-    """Plain mean: an image that lacks one compression has none."""
+    """Plain mean; NaN for an image that lacks one compression."""
     return np.mean(parts, axis=0)
 
 
@@ -187,7 +188,7 @@ def _checked(maps: Maps, word: str) -> dict[str, NDArray[np.float64]]:
     out = {name: np.asarray(a, dtype=np.float64) for name, a in maps.items()}
     require_same_shape("measuring stability", **out)
     for a in out.values():
-        unit_maps(a)  # refuses numbers that are not finite
+        unit_maps(a)  # refuses non-finite numbers
     if not len(out[REFERENCE]):
         raise InputError(
             "measuring stability: there are no maps, those of at least one image were expected. Attribute some."

@@ -1,4 +1,4 @@
-"""What the studies of hypotheses 1 and 2 share: usable maps, Q of each image and threshold, means with intervals."""
+"""Shared parts of hypotheses 1 and 2: usable maps, Q of each image and threshold, means with intervals."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,12 +21,12 @@ from dfworkbench.explain.overlap import (
 
 #: Name of a model ("carrier", "donor", "detector") -> `(N, L, L)` or `(N, n)` attributions of N images, any scale.
 Maps = Mapping[str, ArrayLike]
-#: The same -> standard errors in the shape and scale of its maps.
+#: Name of a model -> standard errors in the shape and scale of its maps.
 Errors = Mapping[str, ArrayLike]
 
 
 def chosen_maps(given: Maps, names: Sequence[str], doing: str) -> dict[str, ArrayLike]:
-    """The maps of these models, in this order whatever the order in which they were given."""
+    """The maps of these models, in this order whatever the order given."""
     if set(given) != set(names):
         raise InputError(
             f"{doing}: got maps of {', '.join(given) or 'no model'}; expected {', '.join(names)}. Give one stack of maps for each."
@@ -37,7 +37,7 @@ def chosen_maps(given: Maps, names: Sequence[str], doing: str) -> dict[str, Arra
 def prepared(
     named: Maps, groups: Sequence | ArrayLike | None, doing: str
 ) -> tuple[dict[str, NDArray], NDArray, NDArray]:
-    """Unit maps, the group of each image, and why an image cannot be used ("" if it can)."""
+    """Unit maps, the group of each image, and why an image is not usable ("" if it is)."""
     maps = {name: unit_maps(a) for name, a in named.items()}
     require_same_shape(doing, **maps)
     count = len(next(iter(maps.values())))
@@ -54,7 +54,7 @@ def prepared(
 
 
 def scored(carrier: NDArray, donor: NDArray, detector: NDArray, taus: Sequence[float]) -> tuple[NDArray, NDArray]:
-    """`(3, T, N)` values of the forms and `(T, N)` cells in the mask; NaN for images with a map of zeros."""
+    """`(3, T, N)` values of the forms and `(T, N)` cells in the mask; NaN for images with an all-zero map."""
     union = union_maps(carrier, donor)
     found = overlap(detector, cell_masks(union, np.atleast_1d(taus)))
     broken = np.isnan(flat_cells(union)).any(axis=1) | np.isnan(found.q[0])
@@ -64,7 +64,7 @@ def scored(carrier: NDArray, donor: NDArray, detector: NDArray, taus: Sequence[f
 
 
 def checked_errors(errors: Errors, named: Mapping[str, ArrayLike]) -> dict[str, NDArray[np.float64]]:
-    """Standard errors of every stack of maps, 0 where none are given; other names, shapes or signs raise `InputError`."""
+    """Standard errors of every stack of maps, 0 if none are given; raises `InputError` for other names, shapes or signs."""
     unknown = sorted(set(errors) - set(named))
     if unknown:
         raise InputError(
@@ -90,7 +90,7 @@ def mean_curves(values: NDArray, taus: Sequence[float], names: NDArray, draws: i
 
 
 def form_measures(means: GroupMeans, why: NDArray, chance: NDArray) -> list[Measure]:
-    """One `Measure` per form from means `(3,)`; `why` says of each image why it is not usable."""
+    """One `Measure` per form from means `(3,)`; `why` says for each image why it is not usable."""
     reason = str(why[0]) if (why != "").all() else ""
     return [
         group_measure(name, means, k, chance=float(chance[k]), reason=reason) for k, name in enumerate(FORMS.values())

@@ -1,13 +1,13 @@
-"""FST-Matching detector: separates features of the two identities of a fake from the rest, which it classifies.
+"""FST-Matching detector: separates identity features of the two people of a fake from the rest, which it classifies.
 
 Dong et al.: Explaining Deepfake Detection by Analysing Image Matching. ECCV 2022, arXiv:2207.09679. The layers are those of the
 authors' code (megvii-research/FST-Matching, Apache-2.0); none of it is used here.
 
-Two ResNet-18 describe a picture. In each description a gate chooses what belongs to the person, of whom the carrier ("source")
-or the donor ("target") is named from it; real or fake is told from what both gates left over.
+Two ResNet-18 encode a picture. A gate in each encoder selects the features of the person, from which it identifies the carrier
+("source") or the donor ("target"); real or fake is classified from the features that both gates leave over.
 
-Differences from the released code: one logit, the difference of the two classes (both are in `aux`); classes of the people
-are those of the training set; an adaptive instead of a fixed 7 x 7 average, equal at 224 px; and `nonlinear`, see there.
+Differences from the released code: one logit, the difference of the two classes (both are in `aux`); identity classes are the
+people in the training set; an adaptive instead of a fixed 7 x 7 average, equal at 224 px; and the option `nonlinear`.
 """
 
 from collections.abc import Sequence
@@ -26,18 +26,18 @@ _HIDDEN = 256
 class FstMatching(nn.Module):
     """23,446,610 parameters for 1000 people.
 
-    `Prediction.aux` holds "class_logits" `(B, 2)` of real and fake, "carrier_logits" and "donor_logits" `(B, C)` of the people, and
-    "carrier_rest" and "donor_rest" `(B, 512)`, the features that the gates left.
+    `Prediction.aux` contains "class_logits" `(B, 2)` of real and fake, "carrier_logits" and "donor_logits" `(B, C)` of the people,
+    and "carrier_rest" and "donor_rest" `(B, 512)`, the features left over by the gates.
 
     Args:
-        identities: Names of the people, as in the video table's carrier and donor. Training fills them in.
-        classes: Number of people where their names are not known, as in published weights.
+        identities: Names of the people, as in the video table's carrier and donor. Set by training.
+        classes: Number of people if their names are unknown, as in published weights.
         size_px: Height and width of the input.
-        crop_scale: Side of the crop, see `InputSpec`; with five points 1.0 is what the authors feed.
+        crop_scale: Side of the crop, see `InputSpec`; with five points, 1.0 is the authors' input.
         alignment: "five_points", as published, or "box", see `InputSpec`.
-        authors_input: Feed BGR in 0..255, as published weights need it, instead of RGB minus ImageNet's mean, over its std.
-        nonlinear: Decide by a hidden layer of 256 instead of a linear one. Ours: only then is there an interaction of carrier and
-            donor that could be trained, see `training`; the published one is 0 whatever the weights.
+        authors_input: Feed BGR in 0..255, as published weights need it, instead of RGB normalised with ImageNet's mean and std.
+        nonlinear: Classify with a hidden layer of 256 units instead of linearly. Ours: only then is there an interaction of carrier
+            and donor that can be trained, see `training`; the published one is 0 whatever the weights.
         weights: Weights of both trunks: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
     """
 
@@ -80,12 +80,12 @@ class FstMatching(nn.Module):
         return Prediction(logits[:, 1] - logits[:, 0], aux)
 
     def features(self, images: Tensor) -> Tensor:
-        """The features that are classified, `(B, 1024)`: those of the donor, then those of the carrier, without identity."""
+        """The classified features, `(B, 1024)`: those of the donor, then those of the carrier, without identity."""
         self.input_spec.check(images.shape, "fst_matching")
         return torch.cat([self.donor(images)[1], self.carrier(images)[1]], dim=1)
 
     def decide(self, carrier_rest: Tensor, donor_rest: Tensor) -> Tensor:
-        """Logits of real and fake, `(B, 2)`, from the features that the gates left, `(B, 512)` each."""
+        """Logits of real and fake, `(B, 2)`, from the features left over by the gates, `(B, 512)` each."""
         return self.head(torch.cat([donor_rest, carrier_rest], dim=1))
 
 

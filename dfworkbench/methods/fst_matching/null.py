@@ -1,11 +1,12 @@
-"""What Q would be if the detector's map knew nothing of the carrier's and the donor's cells. Ours; no such test was published.
+"""Null distributions of Q: its value if the detector's map were unrelated to the carrier's and donor's cells. Ours, unpublished.
 
-Three ways to break the tie between a detector's map and a mask, from the weakest to the strictest question:
+Three ways to break the link between a detector's map and a mask, from the weakest to the strictest:
 
-* "cells": the map's cells in random order. Maps are smooth, neighbours are alike; 256 cells are not 256 independent ones, and
-  p-values of this null are too small for smooth maps (smoothed noise: 24 % of them below 0.05; of "shift" 6 %).
-* "shift": the map moved by random steps, what leaves at one edge coming in at the other: keeps how smooth it is.
-* "images": masks of the images of another, randomly drawn identity group: also keeps where in a face attributions mostly lie.
+* "cells": the map's cells in random order. Neighbouring cells of smooth maps are similar, so 256 cells are not 256 independent
+  ones, and p-values of this null are too small for smooth maps (smoothed noise: 24 % of them below 0.05; of "shift" 6 %).
+* "shift": the map shifted cyclically by random steps, which preserves its smoothness.
+* "images": masks of images from another, randomly drawn identity group, which also preserves where in a face attributions usually
+  lie.
 """
 
 from typing import NamedTuple
@@ -26,7 +27,7 @@ class NullDraws(NamedTuple):
     Attributes:
         mean: `(3, P)`, mean over images of their means over thresholds.
         curve: `(3, T, P)`, mean over images at each threshold.
-        image_mean: `(3, N)`, what each image has on average.
+        image_mean: `(3, N)`, mean of each image over the draws.
         image_p: `(3, N)`, share of draws with at least the Q of the image, see `p_values`.
     """
 
@@ -51,13 +52,13 @@ def draw_null(
         detector: `(N, L, L)` unit maps without NaN; "cells" and "images" also take `(N, n)`.
         masks: `(T, *detector.shape)` bool.
         kind: One of `NULLS`.
-        groups: `(N,)` codes from 0, the identity group of each image; by default each image is its own.
+        groups: `(N,)` codes from 0, identity group of each image; by default each image is its own group.
         permutations: Random draws P.
         seed: Seed of the draws.
 
     Raises:
         UnknownNameError: No such null.
-        InputError: "shift" of maps that are not `(N, L, L)`, or "images" with fewer than 2 groups.
+        InputError: "shift" with maps that are not `(N, L, L)`, or "images" with fewer than 2 groups.
     """
     require_name("null", kind, NULLS)
     rng = np.random.default_rng(seed)
@@ -79,11 +80,11 @@ def draw_null(
 
 
 def p_values(observed: NDArray, drawn: NDArray) -> NDArray[np.float64]:
-    """One-sided p-value: (1 + draws of at least the observed value) / (1 + draws); NaN where it is not defined.
+    """One-sided p-value: (1 + draws of at least the observed value) / (1 + draws); NaN if undefined.
 
     Args:
         observed: `(...)`.
-        drawn: `(..., P)`. Differences of rounding count as equal: a flat map has p = 1.
+        drawn: `(..., P)`. Differences within rounding count as equal: a flat map has p = 1.
     """
     slack = 1e-12 * (1 + np.abs(observed))[..., None]
     with np.errstate(invalid="ignore"):
@@ -92,7 +93,7 @@ def p_values(observed: NDArray, drawn: NDArray) -> NDArray[np.float64]:
 
 
 def nan_mean(x: NDArray, axis: int) -> NDArray[np.float64]:
-    """Mean of what is defined along an axis; NaN where nothing is."""
+    """Mean of the defined values along an axis; NaN if there are none."""
     there = ~np.isnan(x)
     n = there.sum(axis=axis)
     return np.divide(np.where(there, x, 0).sum(axis=axis), n, out=np.full(n.shape, np.nan), where=n > 0)
@@ -118,9 +119,9 @@ def _moved(one: NDArray, kind: str, draws: int, rng: np.random.Generator) -> NDA
 
 
 def _partners(codes: NDArray, draws: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """`(draws, N)`: for each image one of the group that its own was exchanged with.
+    """`(draws, N)`: for each image, one from the group that its own was exchanged with.
 
-    Groups are permuted, itself included, as exchangeability asks for; with one image per group every mask is used once.
+    Groups are permuted, including onto themselves, as exchangeability requires; with one image per group, every mask is used once.
     """
     sizes = np.bincount(codes)
     if len(sizes) < 2:
@@ -131,5 +132,5 @@ def _partners(codes: NDArray, draws: int, rng: np.random.Generator) -> NDArray[n
     by_group, starts = np.argsort(codes, kind="stable"), np.cumsum(sizes) - sizes
     others = np.stack([rng.permutation(len(sizes)) for _ in range(draws)])[:, codes]
     picked = by_group[starts[others] + (rng.random(others.shape) * sizes[others]).astype(np.intp)]
-    # a group that stays in its place keeps each image's own mask: that is what was observed
+    # a group mapped to itself keeps each image's own mask, as observed
     return np.where(others == codes, np.arange(len(codes)), picked)

@@ -1,4 +1,4 @@
-"""Tables, figures and files of the results of notebook 05_hypotheses."""
+"""Tables, figures and files with the results of notebook 05_hypotheses."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -22,13 +22,13 @@ from dfworkbench.show.tables import ReadableTable
 
 
 class Result(NamedTuple):
-    """What came out of a test.
+    """Result of a test.
 
     Attributes:
-        table: For reading.
-        figure: The same as a figure.
-        measures: Every figure with its interval.
-        tables: Name of a file -> what is written into it.
+        table: Table for reading.
+        figure: The same result as a figure.
+        measures: Every value with its interval.
+        tables: File name -> table written to it.
     """
 
     table: ReadableTable
@@ -38,7 +38,7 @@ class Result(NamedTuple):
 
 
 def map_table(explained: Mapping[str, Maps]) -> ReadableTable:
-    """What the maps cost, how exact they are, and how far the values of hidden and whole pictures lie apart."""
+    """Cost and precision of the maps, and the difference between the values of hidden and whole pictures."""
     rows = {}
     for title, maps in explained.items():
         found = maps.found
@@ -65,7 +65,7 @@ def gains_table(gains: Sequence[Mapping[str, Any]], title: str) -> ReadableTable
 
 
 def q_table(studies: Mapping[str, OverlapStudy], others: Mapping[str, Mapping[str, OverlapStudy]]) -> ReadableTable:
-    """Q of hypothesis 1 in its three forms, with what the null gives and a p-value, and p-values of the other nulls."""
+    """Q of hypothesis 1 in its three forms, with the null and a p-value, and p-values of the other nulls."""
     rows = []
     for name, study in studies.items():
         known = {null: found[name].summary["p"].tolist() for null, found in others.items() if name in found}
@@ -83,7 +83,7 @@ def q_table(studies: Mapping[str, OverlapStudy], others: Mapping[str, Mapping[st
 
 
 def pairing_table(studies: Sequence[PairingStudy]) -> ReadableTable:
-    """Q of paired and unpaired detectors and its difference, for each pair; of several pairs also their mean and spread."""
+    """Q of paired and unpaired detectors and their difference, for each pair; for several pairs also mean and spread."""
     columns = pairing_measures(studies)
     table = measures_table(columns, digits=4).drop(columns="chance")
     if len(studies) > 1:
@@ -109,7 +109,7 @@ def _with_interval(value: float, low: float, high: float) -> str:
 def overlap_result(
     studies: Mapping[str, OverlapStudy], others: Mapping[str, Mapping[str, OverlapStudy]], detector: str
 ) -> Result:
-    """Hypothesis 1: studies of all fakes and of parts of them, and the same against other nulls."""
+    """Result of hypothesis 1: studies of all fakes and of subsets, and the same against other nulls."""
     whole = next(iter(studies.values()))
     figure = plot_overlap_curve(whole.curve, title=f"Hypothesis 1: {detector}, {next(iter(studies))}")
     measures = {name: study.measures for name, study in studies.items()}
@@ -117,7 +117,7 @@ def overlap_result(
 
 
 def pairing_result(studies: Sequence[PairingStudy], detector: str) -> Result:
-    """Hypothesis 2: a study per pair of detectors."""
+    """Result of hypothesis 2: one study per pair of detectors."""
     curves = pd.concat([study.curves.assign(pair=at) for at, study in enumerate(studies, 1)], ignore_index=True)
     images = pd.concat([study.images.assign(pair=at) for at, study in enumerate(studies, 1)], ignore_index=True)
     figure = plot_pairing(studies[0].curves, title=f"Hypothesis 2: {detector}, pair 1")
@@ -125,7 +125,7 @@ def pairing_result(studies: Sequence[PairingStudy], detector: str) -> Result:
 
 
 def stability_result(studies: Mapping[str, StabilityStudy], detector: str) -> Result:
-    """Hypothesis 3: a study per model."""
+    """Result of hypothesis 3: one study per model."""
     measures = {title: study.measures for title, study in studies.items()}
     images = pd.concat([study.images.assign(model=title) for title, study in studies.items()], ignore_index=True)
     table = measures_table(measures).rename(columns={"chance": "unrelated people"})

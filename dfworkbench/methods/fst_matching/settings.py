@@ -1,4 +1,4 @@
-"""Settings of notebook 05_hypotheses, and the runs that follow from them."""
+"""Settings of notebook 05_hypotheses, and the training runs derived from them."""
 
 from typing import Any, ClassVar, Literal
 
@@ -18,7 +18,7 @@ _PLAIN: dict[str, Any] = {"flip": 0.0, "box_jitter": 0.0, "colour_jitter": 0.0, 
 
 
 class HypothesisSettings(Settings):
-    """Which hypothesis is tested, on what, and how exactly.
+    """Which hypothesis is tested, on which data, and how precisely.
 
     The defaults are those of the preset *quick*.
     """
@@ -57,7 +57,7 @@ class HypothesisSettings(Settings):
         description="Faces per video that encoders and detectors are trained on, evenly over its time.",
     )
     batch_size: int = Field(64, ge=1, le=4096, description="Faces per step.")
-    learning_rate: float = Field(1e-3, gt=0, le=1, description="Step size of AdamW; falls like a cosine.")
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="Learning rate of AdamW, with cosine decay.")
     pairings: int = Field(
         1, ge=1, le=40, description="Hypothesis 2: pairs of detectors; every second one exchanges the halves of people."
     )
@@ -75,17 +75,17 @@ class HypothesisSettings(Settings):
     null: Literal["shift", "cells"] = Field(
         "shift", description="Hypothesis 1: what Q is compared with in the figure; p-values are given for all nulls."
     )
-    seed: int = Field(0, ge=0, le=2**32 - 1, description="Fixes weights, choice of pictures and coalitions.")
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of weights, choice of pictures and coalitions.")
     precision: Literal["auto", "32-true", "bf16-mixed"] = Field(
         "auto",
-        description="Numbers to compute with; auto takes bf16 where the hardware has it, for maps only if they hardly change.",
+        description="Precision; auto: bf16 if the hardware supports it, for maps only if they hardly change.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where to compute; auto takes a GPU if there is one."
     )
 
     def trainings(self) -> dict[str, TrainSettings]:
-        """What the hypothesis needs trained, with a title each."""
+        """The runs that the hypothesis needs, with a title for each."""
         made = {CARRIER: self.encoder_training(CARRIER), DONOR: self.encoder_training(DONOR)}
         if self.hypothesis == 2:
             for at in range(self.pairings):
@@ -94,7 +94,7 @@ class HypothesisSettings(Settings):
         return made | {DETECTOR: self.detector_training()}
 
     def encoder_training(self, role: str) -> TrainSettings:
-        """Training of the encoder of carriers or donors: on all people, without random changes, as published."""
+        """Training of the encoder of carriers or donors: on all people, without augmentation, as published."""
         return TrainSettings(
             **self._shared(), **_PLAIN, detector=self.encoder, method_options={"role": role}, epochs=self.encoder_epochs,
             balance="none", frames_per_video=self.frames_per_video,
@@ -120,7 +120,7 @@ class HypothesisSettings(Settings):
         }  # fmt: skip
 
     def numbers(self) -> Literal["32-true", "bf16-mixed"]:
-        """The precision, `auto` being resolved."""
+        """The precision, with `auto` resolved."""
         return resolve_precision(self.precision, self.device)
 
     def attributions(self, precision: str = "32-true") -> AttributionSettings:

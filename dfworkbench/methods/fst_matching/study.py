@@ -64,7 +64,7 @@ class Study(study.Study[HypothesisSettings]):
 
     @cached_property
     def named(self) -> pd.DataFrame:
-        """One row per chosen picture: method, carrier, donor, whom the encoders named, and whether both were right."""
+        """One row per selected picture: method, carrier, donor, the encoders' answers, and whether both were right."""
         rows = self.chosen.rows[["row_id", "forgery", "carrier", "donor"]].copy()
         for role in (CARRIER, DONOR):
             rows[f"named_{role}"] = named(self.models[role], self.chosen.images)
@@ -73,7 +73,7 @@ class Study(study.Study[HypothesisSettings]):
 
     @cached_property
     def pictures(self) -> Pictures:
-        """The chosen pictures of which both encoders name the person rightly, or all with `keep_wrong`.
+        """The selected pictures whose people both encoders identify correctly, or all with `keep_wrong`.
 
         Raises:
             InputError: There is none.
@@ -87,7 +87,7 @@ class Study(study.Study[HypothesisSettings]):
         return self.chosen.take(used)
 
     def encoder_table(self) -> ReadableTable:
-        """How well the encoders know the people of the chosen fakes, whole and with parts hidden."""
+        """How well the encoders identify the people in the selected fakes, whole and with parts hidden."""
         parts = {"whole picture": self.chosen.images}
         known = self.chosen.has_mask
         if known.all():
@@ -104,7 +104,7 @@ class Study(study.Study[HypothesisSettings]):
         return ReadableTable(pd.DataFrame(rows).T.rename_axis(f"{len(self.chosen.rows)} fakes, {people} people"))
 
     def used_table(self) -> ReadableTable:
-        """How many fakes of each kind are analysed, and how many were left out because an encoder was wrong."""
+        """How many fakes of each kind are analysed, and how many were dropped because an encoder was wrong."""
         found = self.named.groupby("forgery")["used"].agg(["size", "sum"])
         table = pd.DataFrame(
             {"fakes": found["size"], "analysed": found["sum"], "left out": found["size"] - found["sum"]}
@@ -116,7 +116,7 @@ class Study(study.Study[HypothesisSettings]):
 
     @cached_property
     def attributions(self) -> Attributions:
-        """Makes, or reads, the maps of all models on the pictures."""
+        """Computes, or reads, the maps of all models on the pictures."""
         return Attributions(self.models, self.pictures, self.settings, progress=self.progress)
 
     @cached_property
@@ -125,19 +125,19 @@ class Study(study.Study[HypothesisSettings]):
         return {title: self.attributions.maps(title) for title in self.models}
 
     def map_table(self) -> ReadableTable:
-        """What the maps cost, how exact they are, and how far the values of hidden and whole pictures lie apart."""
+        """Cost and precision of the maps, and the difference between the values of hidden and whole pictures."""
         return map_table(self.explained)
 
     # -- hypothesis 1 --------------------------------------------------------------------------------------------------
 
     def groups(self) -> dict[str, NDArray[np.bool_]]:
-        """All fakes, swaps and reenactments among the pictures; a reenacted face keeps the carrier's looks."""
+        """All fakes, swaps and reenactments among the pictures; a reenacted face keeps the carrier's appearance."""
         reenacted = self.pictures.rows["forgery"].isin(REENACTMENTS).to_numpy()
         parts = {ALL: np.ones(len(reenacted), bool), SWAPS: ~reenacted, EXPRESSIONS: reenacted}
         return {name: part for name, part in parts.items() if part.any()}
 
     def overlap(self, null: str) -> dict[str, OverlapStudy]:
-        """Hypothesis 1 for all fakes, swaps and reenactments, against one null; those that it cannot be drawn for are left out."""
+        """Hypothesis 1 for all fakes, swaps and reenactments, against one null; subsets too small for it are left out."""
         models = {title: self.explained[title] for title in (CARRIER, DONOR, DETECTOR)}
         names = self.pictures.rows["group"].to_numpy()
         return {
@@ -149,11 +149,11 @@ class Study(study.Study[HypothesisSettings]):
                 seed=self.settings.seed,
             )
             for name, part in self.groups().items()
-            if null != "images" or len(set(names[part])) > 1  # it takes the cells of other people
+            if null != "images" or len(set(names[part])) > 1  # this null needs the cells of other people
         }
 
     def mask_measures(self) -> dict[str, list[Measure]]:
-        """How well the maps of all models meet the true forgery masks, beside baselines; empty without masks."""
+        """How well the maps of all models match the ground-truth masks, beside baselines; empty without masks."""
         known = self.pictures.has_mask
         if not known.any():
             return {}
@@ -188,7 +188,7 @@ class Study(study.Study[HypothesisSettings]):
         ]
 
     def auc_table(self) -> ReadableTable:
-        """Video AUC on the test split: of the detector, or of paired and unpaired ones and their difference."""
+        """Test AUC at video level: of the detector, or of paired and unpaired ones and their difference."""
         scores = {
             title: self.score(model, _SCORED_FRAMES)
             for title, model in self.models.items()
@@ -213,7 +213,7 @@ class Study(study.Study[HypothesisSettings]):
         """Compression -> the pictures in it, cut at the same places.
 
         Raises:
-            DataNotFoundError: The data set is gone, or has not all compressions.
+            DataNotFoundError: The data set is gone, or lacks a compression.
         """
         root = self.data.root
         if root is None:
@@ -226,7 +226,7 @@ class Study(study.Study[HypothesisSettings]):
         return compressed_crops(root, self.data.videos, faces, spec, COMPRESSIONS)
 
     def stability(self) -> dict[str, StabilityStudy]:
-        """Hypothesis 3 for carrier, donor and detector; noise is corrected for by a second estimate of every map."""
+        """Hypothesis 3 for carrier, donor and detector; noise is corrected with a second estimate of every map."""
         names = self.pictures.rows["group"].to_numpy()
         found = {}
         for title in (CARRIER, DONOR, DETECTOR):
@@ -243,7 +243,7 @@ class Study(study.Study[HypothesisSettings]):
     # -- results -------------------------------------------------------------------------------------------------------
 
     def result(self) -> Result:
-        """The test of the hypothesis: its table, its figure, and the numbers behind them."""
+        """The test of the hypothesis: its table, its figure, and the underlying numbers."""
         number, detector = self.settings.hypothesis, self.settings.detector
         if number == 1:
             others = {null: self.overlap(null) for null in NULLS if null != self.settings.null}
@@ -251,11 +251,11 @@ class Study(study.Study[HypothesisSettings]):
         return pairing_result(self.pairing(), detector) if number == 2 else stability_result(self.stability(), detector)
 
     def examples(self, count: int) -> list[int]:
-        """Pictures to show: drawn by seed, as many of each forgery kind as possible."""
+        """Pictures to show: selected by seed, as many of each forgery kind as possible."""
         return pick(self.pictures.rows, count, self.settings.seed)
 
     def compare_methods(self, count: int) -> ReadableTable:
-        """Gains of deletion and insertion over random orders, in units of what is explained, of every way to explain it."""
+        """Deletion and insertion gains over random orders, in units of the explained value, for every attribution method."""
         title = next(name for name in self.models if name not in (CARRIER, DONOR))
         maps, gains = self.explained[title], []
         others = [name for name in METHODS if name != "shapley"]
@@ -276,13 +276,13 @@ class Study(study.Study[HypothesisSettings]):
 
     @property
     def folder(self) -> Path:
-        """Where results are kept: in the run of the (first) detector that was tested."""
+        """Folder for results: in the run of the (first) detector tested."""
         last = next(model for title, model in self.models.items() if title not in (CARRIER, DONOR))
         own = self.settings.content_hash(without=("preset",))
         return last.path.parent / "hypotheses" / f"{self.settings.hypothesis}_{own}"
 
     def save(self, result: Result, figures: Mapping[str, Figure] | None = None) -> Path:
-        """Write everything that was found into `folder`; see `hypothesis_results.save_result`."""
+        """Write all results into `folder`; see `results.save_result`."""
         record = {
             "settings": self.settings.model_dump(mode="json"),
             "runs": {title: f"{model.path.parent.name}/{model.path.name}" for title, model in self.models.items()},

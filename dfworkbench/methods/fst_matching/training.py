@@ -1,18 +1,18 @@
-"""FST-Matching training: classify real and fake, and both identities of a fake.
+"""FST-Matching training: classify real and fake, and identify both people of a fake.
 
 Dong et al.: Explaining Deepfake Detection by Analysing Image Matching. ECCV 2022, arXiv:2207.09679. The loss is cross-entropy of
 real and fake + 0.5 that of the carrier + 1.0 that of the donor, and a term for the interaction of carrier and donor,
 
     I = D(U_t, U_s) - D(0, U_s) - D(U_t, 0) + D(0, 0),
 
-where U are the rests that `network` decides from and D is its last layer.
+where U are the remaining features that `network` classifies and D is its last layer.
 
 Differences from the released code:
-- D is affine there, so I is 0 and its gradient too, whatever the weights: the published term does nothing. It is left out.
-  `interaction_weight` with a detector that was built with `nonlinear` adds ours: of each sample the interaction for its own
-  class, I_y - I_(1-y), goes through softplus, which is bounded below, and the batch is averaged. The code sums over all pairs
-  of a batch, because it takes the labels for columns.
-- Genuine pictures and fakes can be balanced; people who are not in the training set cost nothing.
+- D is affine there, so I and its gradient are 0, whatever the weights: the published term has no effect. It is left out.
+  `interaction_weight` with a detector built with `nonlinear` adds ours: for each sample, the interaction for its own class, I_y -
+  I_(1-y), goes through softplus, which is bounded below, and is averaged over the batch. The code sums over all pairs of a batch,
+  because it uses the labels as columns.
+- Genuine pictures and fakes can be balanced; people who are not in the training set do not contribute to the loss.
 """
 
 from typing import Any
@@ -50,7 +50,7 @@ class FstMatching(Binary):
     Settings = FstMatchingSettings
     settings: FstMatchingSettings
     own_detectors = True
-    # one run per compression or on all of them
+    # one run per compression, or on all of them
     published = {
         "method": "fst_matching", "detector": "fst_matching",
         "detector_options": {"weights": "imagenet", "authors_input": True}, "epochs": 200, "batch_size": 128,
@@ -74,7 +74,7 @@ class FstMatching(Binary):
         for role in ("carrier", "donor"):
             logits, people = prediction.aux[f"{role}_logits"], batch[role]
             parts[role] = identity_loss(logits, people)
-            if self.training:  # people of other splits are not known
+            if self.training:  # people of other splits are unknown
                 shares[f"{role}_accuracy"] = named_rightly(logits, people)
         if self.settings.interaction_weight:
             found = interaction(self.detector, prediction.aux["carrier_rest"], prediction.aux["donor_rest"])
@@ -96,7 +96,7 @@ def interaction(detector: Any, carrier_rest: Tensor, donor_rest: Tensor) -> Tens
 
 
 def interaction_loss(found: Tensor, label: Tensor) -> Tensor:
-    """Mean of softplus(-(I_y - I_(1-y))): low where the interaction speaks for the right class; scalar, at least float32.
+    """Mean of softplus(-(I_y - I_(1-y))): low if the interaction supports the right class; scalar, at least float32.
 
     Args:
         found: `(B, 2)`, from `interaction`.

@@ -1,15 +1,16 @@
-"""Weights of FST-Matching: the files of megvii-research/FST-Matching (Apache-2.0), released ones and those that its code writes.
+"""Load FST-Matching weights: files of megvii-research/FST-Matching (Apache-2.0), released or written by its code.
 
-A file is a pickled dict of NumPy arrays, written by MegEngine, which is not needed to read it. It holds one of the paper's four
-networks, its *role*. Names are torchvision's; how a network is called, and for which people it was trained, is in no file.
+A file is a pickled dict of NumPy arrays, written by MegEngine, which is not needed to read it. It contains one of the paper's four
+networks, its *role*. Names are torchvision's; no file names its network, or the people it was trained on.
 
 Polarity: the original's class 1 is fake, so its probability of class 1 is the sigmoid of our logit. The encoders of carrier
-("source") and donor ("target") name people and have no such answer; their classes are numbers of FaceForensics++ videos, 0 to 999.
+("source") and donor ("target") identify people and have no such output; their classes are numbers of FaceForensics++ videos, 0 to
+999.
 
-What the networks are fed is what the originals are fed: faces aligned by five points, 224 px, BGR in 0..255, no mean and std. But
-the points are MTCNN's; the original takes them from dlib's 81, with the centres of the eyes cut to whole pixels, so crops can
-differ by a few pixels. The crop is that of its test.py and of its training without augmentation (scale 1.0); its demo.py shows the
-networks faces that are a tenth smaller.
+The input is that of the originals: faces aligned by five points, 224 px, BGR in 0..255, no mean and std. But the points are
+MTCNN's; the original derives them from dlib's 81, with the eye centres truncated to whole pixels, so crops can differ by a few
+pixels. The crop is that of its test.py and of its training without augmentation (scale 1.0); in its demo.py, faces are a tenth
+smaller.
 """
 
 from collections.abc import Mapping
@@ -25,7 +26,7 @@ from dfworkbench.core.names import require_name
 from dfworkbench.media.foreign import read_arrays
 from dfworkbench.runs.matching import build_empty, renamed, require_fit, shape_differences
 
-#: What a network is for -> our detector. "source" and "target" are the authors' words, "carrier" and "donor" ours for the same.
+#: Role of a network -> our detector. "source" and "target" are the authors' words, "carrier" and "donor" ours for the same.
 ROLES = {
     "source": "identity_resnet18",
     "carrier": "identity_resnet18",
@@ -49,21 +50,21 @@ _RENAMES = (
 
 
 def load_fst_matching(path: Path | str, role: str = "") -> tuple[str, dict[str, Any], nn.Module]:
-    """Read weights of FST-Matching.
+    """Read FST-Matching weights.
 
     Args:
         path: A .pkl of the authors or of their training code. Nothing in it is executed.
-        role: One of `ROLES`; empty finds the network from names and shapes: a ResNet-18 with two classes is taken for the
-            detector, with any other number for an encoder. Encoders of carriers and of donors are one network, and no file says
-            which it holds: give the role, so that a run's record has it.
+        role: One of `ROLES`; empty to infer the network from names and shapes: a ResNet-18 with two classes is taken for the
+            detector, with any other number for an encoder. Encoders of carriers and donors have the same architecture, and no file
+            says which it is: give the role, so that the run's record has it.
 
     Returns:
         Name of the detector, its options, and the detector in eval mode.
 
     Raises:
-        DataNotFoundError: There is no such file; says where to get it.
+        DataNotFoundError: There is no such file; the message says where to get it.
         UnknownNameError: There is no such role.
-        CheckpointError: The file is damaged, holds code, or belongs to another network; says what does not fit.
+        CheckpointError: The file is damaged, contains code, or belongs to another network; the message says what does not fit.
     """
     path = Path(path)
     if role:
@@ -92,7 +93,7 @@ def load_fst_matching(path: Path | str, role: str = "") -> tuple[str, dict[str, 
 
 
 def original_name(key: str) -> str:
-    """The authors' name of an entry of our state dict."""
+    """The authors' name for an entry of our state dict."""
     return renamed(key, _RENAMES)
 
 
@@ -113,7 +114,7 @@ def _likely_role(state: Mapping[str, NDArray[Any]]) -> str:
 
 
 def _options(name: str, state: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
-    """What the authors feed, and the number of people."""
+    """The authors' input, and the number of people."""
     if name == "resnet18":
         return {"alignment": "five_points", "authors_input": True, "crop_scale": 1.0, "two_logits": True}
     weight = "source_encoder.fc.weight" if name == "fst_matching" else "fc.weight"
@@ -121,7 +122,7 @@ def _options(name: str, state: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
 
 
 def _classes(state: Mapping[str, NDArray[Any]], weight: str) -> int:
-    """Number of answers of a linear layer; 0 where there is none."""
+    """Number of outputs of a linear layer; 0 if there is none."""
     found = state.get(weight)
     return len(found) if found is not None and found.ndim == 2 else 0
 

@@ -1,11 +1,11 @@
-"""Published weights of MesoNet: the Keras .h5 files of DariusAf/MesoNet (Apache-2.0), read with h5py, without Keras.
+"""Load published MesoNet weights: the Keras .h5 files of DariusAf/MesoNet (Apache-2.0), read with h5py, without Keras.
 
 The files hold Meso4 and MesoInception4, each trained on Deepfakes (`_DF`) and Face2Face (`_F2F`). Their sigmoid is
 P(real); the last layer is negated here, so that the logit is the log-odds of *fake*. Input: 256 px, RGB, 0..1. Nothing in
 the files says how faces were cropped; the authors' pipeline enlarges the detected face, taken here as 1.3.
 
-What the files do not hold is taken from the authors' code: activations and their slopes. In particular the stored layer
-list of the two Meso4 files names no LeakyReLU, which the code has; its slope (0.1) is used for both networks.
+What the files do not contain is taken from the authors' code: activations and their slopes. In particular, the layer list stored in
+the two Meso4 files has no LeakyReLU, which the code has; its slope (0.1) is used for both networks.
 """
 
 from pathlib import Path
@@ -35,14 +35,14 @@ def load_mesonet(path: Path | str) -> tuple[str, dict[str, Any], nn.Module]:
     """Read a .h5 file of the MesoNet repository.
 
     Args:
-        path: For example Meso4_DF.h5 or MesoInception_F2F.h5; which network it is follows from its layers.
+        path: For example Meso4_DF.h5 or MesoInception_F2F.h5; the network is inferred from its layers.
 
     Returns:
         Name of the detector, its options, and the detector in eval mode.
 
     Raises:
         DataNotFoundError: There is no such file.
-        CheckpointError: It is no HDF5 file, or holds other layers.
+        CheckpointError: It is not an HDF5 file, or contains other layers.
     """
     try:
         name, options, detector = _build(read_keras_layers(Path(path)), path)
@@ -76,7 +76,7 @@ def read_keras_layers(path: Path) -> Layers:
 
 
 def _in_order(layers: Layers, prefix: str) -> list[dict[str, NDArray[np.float32]]]:
-    """Layers of one kind in the order in which they were made, which Keras counts in their names."""
+    """Layers of one kind in order of creation, which Keras counts in their names."""
     names = [name for name in layers if name.rsplit("_", 1)[0] == prefix]
     return [layers[name] for name in sorted(names, key=lambda name: int(name.rsplit("_", 1)[1]))]
 
@@ -91,7 +91,7 @@ def _fill(detector: nn.Module, arrays: list[dict[str, NDArray[np.float32]]], kin
     for module, values in zip(modules, arrays, strict=True):
         state = {ours: _to_torch(values[theirs], module) for theirs, ours in _NAMES.items() if theirs in values}
         try:
-            module.load_state_dict(state, strict=False)  # num_batches_tracked has no twin
+            module.load_state_dict(state, strict=False)  # num_batches_tracked has no counterpart
         except RuntimeError as error:
             raise CheckpointError(
                 f"{_DOING}: {path} does not fit ({error}). Expected {_EXPECTED}. {_WHERE}."

@@ -1,25 +1,25 @@
-"""Weights of DeepfakeForensics-v1 (2020): its `checkpoint-N.pth.tar` files. Facts from its specification, no code.
+"""Load DeepfakeForensics-v1 (2020) weights: its `checkpoint-N.pth.tar` files. Facts from its specification, no code.
 
-A file holds `{"model": tensors by name, "optimizer": state}` and nothing else: neither the network's name nor how faces
-were cropped. The network is MesoNet4 or EfficientNet, each with or without an LSTM over five frames, and follows from the
-shapes. Layers are paired with ours by kind (convolution, norm, linear, LSTM), order and shape, because the names inside the
-files are not known here; their order is that in which the network was put together.
+A file contains `{"model": tensors by name, "optimizer": state}` and nothing else: neither the network's name nor how faces were
+cropped. The network is MesoNet4 or EfficientNet, each with or without an LSTM over five frames, and is inferred from the shapes.
+Layers are matched with ours by kind (convolution, norm, linear, LSTM), order and shape, because the names inside the files are not
+known here; their order is that in which the network was built.
 
-Polarity: the original's label 1 is fake, and its loss takes sigmoid(output), so its output is the log-odds of *fake* already.
+Polarity: the original's label 1 is fake, and its loss takes sigmoid(output), so its output is already the log-odds of *fake*.
 
-What the detector is fed, and how far that is the original:
+The input, and how closely it matches the original:
 - 224 px RGB in 0..1, minus ImageNet's mean, over its std: as trained.
 - The crop is the authors': the box of facenet-pytorch's MTCNN, each side 224/214 of it (margin 10 at 224 px), clipped to the
-  frame, cut to whole pixels and stretched to a square by Pillow's bilinear filter. Pixel for pixel the same, except for faces
+  frame, truncated to whole pixels and stretched to a square by Pillow's bilinear filter. Pixel for pixel the same, except for faces
   over 1,024 px when files are scored, and over half of `context_max_px` in a data set (docs/decisions/0020-authors-crops.md).
-  The authors take the largest face of each frame; here every person is followed and scored.
-- Clips are neighbouring samples of a track. The original's were neighbouring frames of the video: extract every frame to feed
-  the LSTM networks as they were trained. Its LSTM has as many layers as the clip has frames, so the file tells the length.
-- Crops were stored as JPEG with quality 75 for training the image networks, ours are lossless. No file says whether a network
-  was trained on degraded copies too, or with which dropout (it does not matter for scores).
+  The authors use the largest face of each frame; here every person is tracked and scored.
+- Clips are neighbouring samples of a track. The original's were neighbouring frames of the video: extract every frame to feed the
+  LSTM networks as in training. Its LSTM has as many layers as the clip has frames, so the file reveals the clip length.
+- For training the image networks, crops were stored as JPEG with quality 75; ours are lossless. No file says whether a network was
+  also trained on degraded copies, or with which dropout (it does not affect scores).
 
-The original draws the first state of its LSTM from N(0, 1) at every pass, so its scores of a clip differ from call to call.
-That state is in no file. Here it is zero, the mean of those draws: repeatable, and none of the original's scores exactly.
+The original draws the initial state of its LSTM from N(0, 1) at every pass, so its scores of a clip differ between calls. That
+state is in no file. Here it is zero, the mean of those draws: scores are repeatable, but do not equal the original's exactly.
 """
 
 import dataclasses
@@ -36,7 +36,7 @@ from dfworkbench.media.foreign import read_tensors
 from dfworkbench.models import build_detector
 from dfworkbench.runs.matching import build_empty, require_fit
 
-#: What the files may hold. The original has no LSTM on other EfficientNets.
+#: Detectors that the files may contain. The original has no LSTM on other EfficientNets.
 DETECTORS = (
     "mesonet4", *(f"efficientnet_b{i}" for i in range(8)),
     "mesonet4_lstm", "efficientnet_b0_lstm", "efficientnet_b3_lstm",
@@ -57,7 +57,7 @@ class Layer(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """How a file fits a detector: its state dict filled from the file, and in words what does not fit."""
+    """How a file matches a detector: its state dict filled from the file, and the mismatches in words."""
 
     name: str
     options: dict[str, Any]
@@ -66,11 +66,11 @@ class Fit(NamedTuple):
 
 
 def load_dfforensics(path: Path | str, detector: str = "") -> tuple[str, dict[str, Any], nn.Module]:
-    """Read a checkpoint of DeepfakeForensics-v1.
+    """Read a DeepfakeForensics-v1 checkpoint.
 
     Args:
         path: A checkpoint-N.pth.tar, or a bare dict of its tensors. Nothing in it is executed.
-        detector: One of `DETECTORS`; empty finds it from the shapes.
+        detector: One of `DETECTORS`; empty to infer it from the shapes.
 
     Returns:
         Name of the detector, its options, and the detector in eval mode.
@@ -78,7 +78,7 @@ def load_dfforensics(path: Path | str, detector: str = "") -> tuple[str, dict[st
     Raises:
         DataNotFoundError: There is no such file.
         UnknownNameError: No such detector can be in these files.
-        CheckpointError: The file is damaged, holds code, or belongs to another network; says what does not fit.
+        CheckpointError: The file is damaged, contains code, or belongs to another network; the message says what does not fit.
     """
     path = Path(path)
     _refuse_keras(path)
@@ -108,14 +108,14 @@ def load_dfforensics(path: Path | str, detector: str = "") -> tuple[str, dict[st
 
 
 def authors_spec(spec: InputSpec) -> InputSpec:
-    """The spec of one of our networks, with faces found and cut as the authors did."""
+    """The InputSpec of one of our networks, with faces detected and cut as by the authors."""
     return dataclasses.replace(
         spec, region="sides", border="clip", fit="stretch", interpolation="bilinear", antialias=True, exact=True
     )
 
 
 def group_layers(state: dict[str, Tensor]) -> dict[str, list[Layer]]:
-    """The layers of a state dict by kind, each kind in the order of the dict."""
+    """Layers of a state dict by kind, each kind in the order of the dict."""
     layers: dict[str, Layer] = {}
     for key, value in state.items():
         name, _, tensor = key.rpartition(".")
@@ -169,7 +169,7 @@ def _fit(name: str, layers: dict[str, list[Layer]]) -> Fit:
 
 
 def _recurrence(lstms: list[Layer]) -> dict[str, int]:
-    """Width and number of layers of the LSTM, and the clip length, to which the original ties that number."""
+    """Width and number of layers of the LSTM, and the clip length, which the original ties to that number."""
     tensors = lstms[0].tensors if lstms else {}
     layers = sum(key.startswith("weight_hh_l") for key in tensors)
     if layers < 2:  # no LSTM, or one over a single frame, which the original does not make: shown as differences
@@ -178,7 +178,7 @@ def _recurrence(lstms: list[Layer]) -> dict[str, int]:
 
 
 def _without_unused(linears: list[Layer], width: int) -> list[Layer]:
-    """LSTM networks carry the classifier of their backbone along, never used: `width` -> 16, and the layer after it."""
+    """Drop the unused classifier that LSTM networks carry along from their backbone: `width` -> 16, and the layer after it."""
     for i, layer in enumerate(linears):
         if tuple(layer.tensors["weight"].shape) == (16, width):
             return linears[:i] + linears[i + 2 :]

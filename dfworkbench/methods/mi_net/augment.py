@@ -1,13 +1,13 @@
-"""Random changes of Exposing the Deception: compression, noise, blur, mirroring, colour, and small moves.
+"""Augmentation of Exposing the Deception: compression, noise, blur, mirroring, colour, and small geometric changes.
 
 Ba et al.: Exposing the Deception: Uncovering More Forgery Clues for Deepfake Detection. AAAI 2024, arXiv:2403.01786. Order, shares
-and amounts are those of the released training code, which makes them with the package albumentations; here they are made with
-OpenCV and NumPy.
+and amounts are those of the released training code, which uses the package albumentations; here they are implemented with OpenCV
+and NumPy.
 
-Differences from the released code: colours are changed in the order that each change assumes (there, blue stands in the place of
-red); they move along each principal axis by an amount of its own, as in the paper that this change is from (there, by one for all
-axes); levels are rounded and not cut; crops are squares around the face before they are changed, while the released code stretches
-pictures of any shape.
+Differences from the released code: colour changes use the channel order that they assume (there, red and blue are swapped); colours
+are shifted by a separate amount along each principal axis, as in the paper that introduced this (there, by the same amount for all
+axes); levels are rounded, not truncated; crops are squares around the face before they are changed, while the released code
+stretches pictures of any shape.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ _LEVELS = np.arange(256, dtype=np.float64)
 
 
 class ClueSettings(Settings):
-    """How often faces are changed, and how far; the changes follow one another in this order."""
+    """How often faces are augmented, and how strongly; the changes are applied in this order."""
 
     jpeg: float = Field(default=0.5, ge=0, le=1, description="Share compressed as JPEG, quality 60 to 100.")
     noise: float = Field(default=0.1, ge=0, le=1, description="Share with Gaussian noise, variance 10 to 50.")
@@ -50,7 +50,7 @@ class ClueSettings(Settings):
 
 
 class ClueAugment:
-    """The changes of `ClueSettings`, made in the detector's crop; a `dfworkbench.datasets.sample.Transform` for single frames."""
+    """The changes of `ClueSettings` in the detector's crop; a `dfworkbench.datasets.sample.Transform` for single frames."""
 
     needs_genuine = False
 
@@ -58,7 +58,7 @@ class ClueAugment:
         self.settings = settings or ClueSettings()
 
     def __call__(self, sample: FaceSample, rng: np.random.Generator) -> dict[str, Any]:
-        """Cut and change one frame.
+        """Cut and augment one frame.
 
         Raises:
             ParameterError: The sample is a clip: its frames would be changed differently.
@@ -71,7 +71,7 @@ class ClueAugment:
         return {"images": self.change(sample.cut()[0], rng)[None]}
 
     def change(self, image: Pixels, rng: np.random.Generator) -> Pixels:
-        """Change `(S, S, 3)` uint8 RGB; the argument stays as it is."""
+        """Augment `(S, S, 3)` uint8 RGB; the argument is not modified."""
         settings = self.settings
         steps: list[tuple[float, Change]] = [
             (settings.jpeg, lambda image, rng: jpeg(image, int(rng.integers(60, 101)))),
@@ -107,7 +107,7 @@ def _change_colour(image: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def blur(image: Pixels) -> Pixels:
-    """A Gaussian of 3 x 3 pixels; OpenCV takes 1/4, 1/2, 1/4 for that."""
+    """Gaussian blur of 3 x 3 pixels, for which OpenCV uses 1/4, 1/2, 1/4."""
     return np.asarray(cv2.GaussianBlur(image, (3, 3), 0), dtype=np.uint8)
 
 
@@ -117,13 +117,13 @@ def change_contrast(image: Pixels, contrast: float, brightness: float) -> Pixels
 
 
 def shift_along_axes(image: Pixels, amounts: NDArray[np.float64]) -> Pixels:
-    """Add one colour to all pixels: along the principal axes of the picture's own colours, by amounts times their variances.
+    """Add one colour to all pixels, along the principal axes of the picture's own colours, by amounts times their variances.
 
-    Krizhevsky et al. (NIPS 2012) did so with the axes of all of ImageNet.
+    Krizhevsky et al. (NIPS 2012) used the principal axes over all of ImageNet.
 
     Args:
         image: `(H, W, 3)` uint8.
-        amounts: `(3,)`, of the axis of the least variance first.
+        amounts: `(3,)`, starting with the axis of the smallest variance.
     """
     pixels = image.reshape(-1, 3) / 255.0
     variances, axes = np.linalg.eigh(np.cov(pixels, rowvar=False))
@@ -132,7 +132,7 @@ def shift_along_axes(image: Pixels, amounts: NDArray[np.float64]) -> Pixels:
 
 
 def shift_hue(image: Pixels, hue: float, saturation: float, value: float) -> Pixels:
-    """Add to each channel of OpenCV's HSV: hue 0..179 goes round, saturation and value 0..255 end at their ends."""
+    """Add to each channel of OpenCV's HSV: hue 0..179 wraps around, saturation and value 0..255 are clipped."""
     table = _LEVELS[:, None] + (hue, saturation, value)
     table[:, 0] %= 180
     table[:, 1:] = np.clip(table[:, 1:], 0, 255)
@@ -148,7 +148,7 @@ def without_colour(image: Pixels) -> Pixels:
 
 
 def move(image: Pixels, *, shift: tuple[float, float], scale: float, rotation_deg: float) -> Pixels:
-    """Turn and scale about the middle, then shift; what comes in from outside is black.
+    """Rotate and scale about the centre, then shift; areas from outside are black.
 
     Args:
         image: `(H, W, 3)` uint8.
@@ -157,7 +157,7 @@ def move(image: Pixels, *, shift: tuple[float, float], scale: float, rotation_de
         rotation_deg: Counter-clockwise.
     """
     height, width = image.shape[:2]
-    # the middle of the pixels' centres, so that nothing moves by itself
+    # the centre in pixel coordinates, so that an identity transform moves nothing
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), rotation_deg, scale)
     matrix[:, 2] += shift[0] * width, shift[1] * height
     return np.asarray(cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Figures of local blocks: what only one of them knows over the epochs, weights of losses, where blocks look and whether alike.
+"""Figures of local blocks: information of single blocks over epochs, loss weights, attribution maps and their similarity.
 
 After Ba et al., "Exposing the Deception: Uncovering More Forgery Clues for Deepfake Detection", AAAI 2024 (arXiv:2403.01786).
 """
@@ -39,22 +39,22 @@ from dfworkbench.show.plots.style import (
     say_instead,
 )
 
-_CELL, _WIDEST = 1.5, 9.2  # inches: of a map, of all of a row
+_CELL, _WIDEST = 1.5, 9.2  # inches: of a map, of a whole row
 _LIKE_CMAP = "viridis"
-_BRIGHTEST = 0.99  # quantile of the size of the shares that gets the full colour
+_BRIGHTEST = 0.99  # quantile of the absolute values that gets the full colour
 _LOSSES = {"classification": SERIES[0], "global": SERIES[1], "local": SERIES[2]}
 _WEIGHT = "train_weight_"
-_LOGARITHMIC = 20  # largest over smallest weight from which the axis goes by powers of ten
+_LOGARITHMIC = 20  # ratio of largest to smallest weight from which the axis is logarithmic
 
 
 @house_style
 def plot_block_information(curves: pd.DataFrame, most: float | None = None, title: str = "") -> Figure:
-    """What only one block knows, over the epochs, with 95 % bands; a chart per variant. Dashed: lost by the global vector.
+    """Information that only one block has, over epochs, with 95 % bands; one chart per variant. Dashed: lost by the global vector.
 
     Args:
         curves: One row per variant, epoch and measure: variant, epoch, measure, value, low, high. Measures that begin with
-            "information only block" get the blocks' colours in their order; any other one is dashed.
-        most: Entropy of the labels in nats, drawn as a dotted line: what lies above it cannot be information.
+            "information only block" get the blocks' colours in order; all others are dashed.
+        most: Entropy of the labels in nats, drawn as a dotted line: values above it cannot be information.
         title: Above the figure.
 
     Raises:
@@ -85,11 +85,11 @@ def plot_block_information(curves: pd.DataFrame, most: float | None = None, titl
 
 @house_style
 def plot_loss_weights(histories: Mapping[str, pd.DataFrame], *, learned: bool = True, title: str = "") -> Figure:
-    """What each loss was multiplied by, mean over the steps of each epoch; a chart per variant.
+    """Factor of each loss, mean over the steps of each epoch; one chart per variant.
 
     Args:
         histories: Variant -> history of its run, with columns epoch and train_weight_….
-        learned: Whether the weights are parameters; the figure says so where they are fixed.
+        learned: Whether the weights are parameters; if they are fixed, the figure says so.
         title: Above the figure.
 
     Raises:
@@ -133,17 +133,17 @@ def plot_block_maps(
     *,
     title: str = "",
 ) -> Figure:
-    """A row per picture: the face, then the map of each block; one scale of colours for all, so that pale is little.
+    """One row per picture: the face, then the map of each block, on a common colour scale.
 
     Args:
         images: `(N, S, S, 3)` uint8 RGB.
         maps: `(n, N, L, L)`, attribution of each of n blocks; in log-odds of fake.
         titles: A few words beside each picture.
-        masks: Per picture `(S, S)`, True where it is forged; None where it is not known. Outlined on face and maps.
+        masks: One mask `(S, S)` per picture, True where forged; None if unknown. Outlined on face and maps.
         title: Above the figure.
 
     Raises:
-        InputError: Pictures that are not uint8 RGB, or maps that do not fit them.
+        InputError: Pictures are not uint8 RGB, or maps do not match them.
     """
     pictures = checked_pictures(images, titles=titles, masks=masks)
     a = np.asarray(maps, dtype=np.float64)
@@ -185,17 +185,17 @@ def plot_block_maps(
 def plot_map_overlap(
     likeness: Mapping[str, ArrayLike], others: Mapping[str, ArrayLike], *, highest: float = 1.0, title: str = ""
 ) -> Figure:
-    """How alike the maps of each two blocks are, as numbers on colours; right of it, how alike those of other pictures are.
+    """Similarity of the maps of every two blocks, as numbers on colours; on the right, similarity of maps of other pictures.
 
     Args:
-        likeness: Name of a measure -> `(n, n)`, each block's maps with each other's for the same pictures; the diagonal is left
-            out, NaN is a dash.
+        likeness: Name of a measure -> `(n, n)`, every two blocks' maps of the same pictures; the diagonal is omitted, NaN is a
+            dash.
         others: Name of a measure -> `(n,)`, maps of different pictures of the same block.
-        highest: Value that gets the lightest colour; 0 and less get the darkest.
+        highest: Value that gets the lightest colour; 0 and below get the darkest.
         title: Above the figure.
 
     Raises:
-        InputError: A measure is missing, or shapes do not fit.
+        InputError: A measure is missing, or shapes do not match.
     """
     tables = {name: np.asarray(values, dtype=np.float64) for name, values in likeness.items()}
     beside = {name: np.asarray(values, dtype=np.float64) for name, values in others.items()}
@@ -223,7 +223,7 @@ def plot_map_overlap(
 
 
 def _charts(count: int, beside: float, height: float, title: str, words: str) -> tuple[Figure, Sequence[Axes]]:
-    """A chart per variant in a row, with room for a legend of `beside` inches."""
+    """A row of charts, one per variant, with room for a legend of `beside` inches."""
     width = min(_WIDEST + 0.2, 3.1 * max(1, count) + beside)
     figure = new_figure(width, height + (0.3 if title else 0), title, words)
     return figure, figure.subplots(1, max(1, count), squeeze=False, sharey=True)[0]
@@ -231,7 +231,7 @@ def _charts(count: int, beside: float, height: float, title: str, words: str) ->
 
 def _likeness(axes: Axes, table: NDArray[np.float64], beside: NDArray[np.float64], highest: float) -> None:
     n = len(table)
-    shown = np.where(np.eye(n, dtype=bool), np.nan, table)  # each map is like itself
+    shown = np.where(np.eye(n, dtype=bool), np.nan, table)  # every map equals itself
     scale = Normalize(0, highest)
     axes.imshow(shown, cmap=_LIKE_CMAP, norm=scale, extent=(-0.5, n - 0.5, n - 0.5, -0.5))
     last = n + 0.25
@@ -255,7 +255,7 @@ def _number(axes: Axes, x: float, y: float, value: float, scale: Normalize) -> N
 
 
 def _information_look(measure: str) -> tuple[str, dict[str, Any]]:
-    """What a measure is called in the legend, and how its line looks."""
+    """Legend label and line style of a measure."""
     block = measure.removeprefix("information only block ").split(" ")[0]
     if measure.startswith("information only block ") and block.isdigit():
         return f"only block {block}", {"color": SERIES[(int(block) - 1) % len(SERIES)], "marker": "o"}

@@ -1,4 +1,4 @@
-"""What every head of a detector with local blocks says: of all samples of a data set, and of a block as a number to be explained.
+"""Outputs of all heads of a detector with local blocks on a data set, and the contribution of one block as a value to explain.
 
 Ba et al.: Exposing the Deception: Uncovering More Forgery Clues for Deepfake Detection. AAAI 2024, arXiv:2403.01786. The detectors
 are those of `network`; `information` measures with what is computed here. The paper shows no maps of single blocks:
@@ -29,10 +29,10 @@ HEADS = ("class_logits", "joint_logits", "left_out_logits")
 
 
 class HeadOutputs(NamedTuple):
-    """What every head says of the samples of a data set.
+    """Outputs of every head for the samples of a data set.
 
     Attributes:
-        rows: What the samples are, `FaceDataset.rows`.
+        rows: The samples, `FaceDataset.rows`.
         logits: Logits of real and fake of the same samples, float64.
     """
 
@@ -40,7 +40,7 @@ class HeadOutputs(NamedTuple):
     logits: HeadLogits
 
     def where(self, chosen: ArrayLike) -> "HeadOutputs":
-        """Some of the samples; `chosen` is `(N,)` bool."""
+        """A subset of the samples; `chosen` is `(N,)` bool."""
         keep, all_ = np.asarray(chosen, dtype=bool), self.logits
         some = HeadLogits(all_.decision[keep], all_.joint[keep], all_.left_out[keep])
         return HeadOutputs(self.rows[keep].reset_index(drop=True), some)
@@ -48,10 +48,10 @@ class HeadOutputs(NamedTuple):
 
 @dataclass(frozen=True)
 class BlockShare:
-    """What one block alone adds to the log-odds of fake by all blocks, as a value for `explain`.
+    """Contribution of one block to the log-odds of fake from all blocks, as a value for `explain`.
 
-    The head of all blocks is linear, so that its log-odds are a sum over blocks and a bias. No other block and no other head has a
-    part in this value.
+    The head of all blocks is linear, so its log-odds are a sum over blocks plus a bias. No other block or head contributes to this
+    value.
 
     Attributes:
         index: Index of the block, 0..n-1.
@@ -75,17 +75,17 @@ class BlockShare:
 def head_outputs(
     detector: LoadedDetector | nn.Module, dataset: FaceDataset, *, batch_size: int = 64, progress: bool = True
 ) -> HeadOutputs:
-    """What all heads say of every sample of a data set, in eval mode and without gradients.
+    """Outputs of all heads for every sample of a data set, in eval mode and without gradients.
 
     Args:
-        detector: Loaded, such as `load_detector(run)` for the best epoch or `load_detector(run, epoch=2)`, or a module with
-            `input_spec`. It stays on its device, and is left in the mode it was in.
-        dataset: Its `spec` must be the detector's.
+        detector: A loaded detector, such as `load_detector(run)` for the best epoch or `load_detector(run, epoch=2)`, or a module
+            with `input_spec`. Its device and mode are not changed.
+        dataset: Data set whose `spec` is that of the detector.
         batch_size: Samples per forward pass.
-        progress: Whether to show a bar.
+        progress: Whether to show a progress bar.
 
     Returns:
-        In the order of `dataset.rows`.
+        Outputs in the order of `dataset.rows`.
 
     Raises:
         InputError: The data set was cut for another InputSpec or has no samples, or the detector has no such heads.

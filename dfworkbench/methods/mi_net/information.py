@@ -1,4 +1,4 @@
-"""What the blocks of a detector know that the others do not, and whether they look at different places.
+"""Information measures of a detector's blocks: what each knows that the others do not, and whether they look at different places.
 
 After Ba et al., "Exposing the Deception: Uncovering More Forgery Clues for Deepfake Detection" (AAAI 2024, arXiv:2403.01786), which
 trains such blocks (`network`, `mi_losses`) and shows no numbers of what each came to know. With Z all local vectors,
@@ -6,8 +6,8 @@ z_i one of them, G the global one and exact posteriors,
 
     I(z_i; y | Z without z_i) = E KL(p(y | Z) || p(y | Z without z_i)),    I(Z; y) - I(G; y) = E KL(p(y | Z) || p(y | G)).
 
-Heads of a network are no exact posteriors: what comes out says how far the heads differ, and is information only as far as they are
-calibrated. The published losses take the divergence the other way round, which is no information even for exact posteriors.
+The heads of a network are not exact posteriors: the result says how far the heads differ, and is information only as far as they
+are calibrated. The published losses use the reverse divergence, which is not information even for exact posteriors.
 """
 
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ Floats = NDArray[np.float64]
 
 
 class MapOverlap(NamedTuple):
-    """How alike the attribution maps of n blocks are; means over the images where both have a map.
+    """Similarity of the attribution maps of n blocks; means over the images where both have a map.
 
     Attributes:
         cosine: `(n, n)`, -1..1, symmetric.
-        iou: `(n, n)`, 0..1: of the highest cells.
-        images: `(n, n)`, over how many images each mean is; NaN stands where there are none.
+        iou: `(n, n)`, 0..1, IoU of the highest cells.
+        images: `(n, n)`, number of images of each mean, which is NaN if there are none.
     """
 
     cosine: NDArray[np.float64]
@@ -44,13 +44,13 @@ def divergences(joint_logits: ArrayLike, other_logits: ArrayLike, *, reverse: bo
     Args:
         joint_logits: `(N, 2)`.
         other_logits: `(N, 2)`, or `(N, n, 2)` for n heads.
-        reverse: Whether to give KL(other || joint), as the losses take it.
+        reverse: Whether to compute KL(other || joint), as in the losses.
 
     Returns:
         `(N,)` or `(N, n)`.
 
     Raises:
-        InputError: Shapes that do not fit.
+        InputError: Shapes do not match.
     """
     joint, other = _log_posteriors(joint_logits), _log_posteriors(other_logits)
     if joint.ndim != 2 or other.ndim not in (2, 3) or (len(joint), 2) != (len(other), other.shape[-1]):
@@ -70,10 +70,10 @@ class HeadLogits:
     Attributes:
         decision: `(N, 2)`, from the global vector.
         joint: `(N, 2)`, from all blocks.
-        left_out: `(N, n, 2)`, the i-th from all blocks but the i-th.
+        left_out: `(N, n, 2)`, the i-th from all blocks except the i-th.
 
     Raises:
-        InputError: Shapes that do not fit.
+        InputError: Shapes do not match.
     """
 
     decision: Floats
@@ -89,7 +89,7 @@ class HeadLogits:
             )
 
     def checked_labels(self, labels: ArrayLike) -> NDArray[np.int64]:
-        """Labels `(N,)`, 0 real and 1 fake, once it is certain that there is one per sample."""
+        """Labels `(N,)`, 0 real and 1 fake, after checking that there is one per sample."""
         truth = np.asarray(labels)
         if truth.shape != (len(self.joint),):
             raise InputError(
@@ -102,18 +102,18 @@ class HeadLogits:
 def information_measures(
     logits: HeadLogits, groups: ArrayLike | None = None, *, draws: int = 1000, seed: int = 0
 ) -> list[Measure]:
-    """What only one block knows of the label, and what is lost on the way to the global vector, in nats.
+    """Information about the label that only one block has, and that lost in the global vector, in nats.
 
-    No label is looked at: what heads say with confidence counts, right or wrong. `missed_measures` asks the labels.
+    Labels are not used: confident outputs count, right or wrong. `missed_measures` uses the labels.
 
     Args:
-        logits: What every head says.
-        groups: `(N,)`, identity group of each sample, for the intervals; by default each sample is its own.
+        logits: Outputs of every head.
+        groups: `(N,)`, identity group of each sample, for the intervals; by default each sample is its own group.
         draws: Resamplings of groups; 0 for no intervals.
         seed: Seed of the resampling.
 
     Returns:
-        n + 1 measures, the global gap last; 0 is the least and what a block has that adds nothing.
+        n + 1 measures, the global gap last; the minimum is 0, for a block that adds nothing.
     """
     found = [*divergences(logits.joint, logits.left_out).T, divergences(logits.joint, logits.decision)]
     names = [f"information only block {i} has (nats)" for i in range(1, len(found))]
@@ -126,10 +126,10 @@ def information_measures(
 def missed_measures(
     logits: HeadLogits, labels: ArrayLike, groups: ArrayLike | None = None, *, draws: int = 1000, seed: int = 0
 ) -> list[Measure]:
-    """How much log loss rises without each block: E ln p(y | Z) - ln p(y | Z without z_i), in nats.
+    """Increase of the log loss without each block: E ln p(y | Z) - ln p(y | Z without z_i), in nats.
 
     For exact posteriors this is the information of `information_measures`; for others it counts only what the labels confirm, and
-    is below 0 where the answer is better without the block. Arguments as there, and `labels` `(N,)`, 0 real and 1 fake.
+    is below 0 if the prediction is better without the block. Arguments as there, plus `labels` `(N,)`, 0 real and 1 fake.
 
     Returns:
         n measures.
@@ -147,7 +147,7 @@ def missed_measures(
 def accuracy_measures(
     logits: HeadLogits, labels: ArrayLike, groups: ArrayLike | None = None, *, draws: int = 1000, seed: int = 0
 ) -> list[Measure]:
-    """Accuracy of every head; that without a block hardly falls where the others know what it knows.
+    """Accuracy of every head; that without a block hardly drops if the others know what it knows.
 
     Arguments as in `missed_measures`.
 
@@ -166,14 +166,14 @@ def accuracy_measures(
 
 
 def map_overlap(maps: ArrayLike, share: float = 0.2) -> MapOverlap:
-    """Whether blocks look at the same places.
+    """Similarity of the blocks' attribution maps: do they look at the same places?
 
     Args:
-        maps: `(n, N, L, L)`, attribution of each block for the same images; a flat map does not count.
+        maps: `(n, N, L, L)`, attributions of each block for the same images; flat maps are ignored.
         share: Share of the cells that count as highest.
 
     Raises:
-        InputError: Another shape.
+        InputError: Wrong shape.
         ParameterError: The share is not above 0 and at most 1.
     """
     a = np.asarray(maps, dtype=np.float64)

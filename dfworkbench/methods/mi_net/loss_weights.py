@@ -1,11 +1,11 @@
 """Weights of several losses, learned or fixed.
 
-Learned weights are those that the released code of Ba et al., Exposing the Deception (AAAI 2024, arXiv:2403.01786) uses, after
+Learned weights follow the released code of Ba et al., Exposing the Deception (AAAI 2024, arXiv:2403.01786), after
 Liebel and Koerner: Auxiliary Tasks in Multi-task Learning (arXiv:1805.06334): L = sum_k L_k / (2 p_k^2) + ln(1 + p_k^2). For a loss
-that stays the same, p_k^2 goes to (L_k + sqrt(L_k^2 + 8 L_k)) / 4.
+that stays constant, p_k^2 converges to (L_k + sqrt(L_k^2 + 8 L_k)) / 4.
 
 Differences from the released code: the weights are saved with the state of the method, so that a resumed run keeps them; |p| is at
-least 1e-3 where it divides, because p goes to 0 with its loss.
+least 1e-3 as a divisor, because p goes to 0 with its loss.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-#: Least |p| that a loss is divided by.
+#: Smallest |p| that a loss is divided by.
 FLOOR = 1e-3
 
 
@@ -33,7 +33,7 @@ class AutomaticWeights(nn.Module):
         self.p = nn.Parameter(torch.ones(len(self.names)))
 
     def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
-        """The sum to minimise, scalar; `losses` are scalars, one for each name."""
+        """The weighted sum to minimise, scalar; `losses` are scalars, one per name."""
         p = self._safe()
         return (torch.stack([losses[name] for name in self.names]) / (2 * p**2) + torch.log1p(p**2)).sum()
 
@@ -42,7 +42,7 @@ class AutomaticWeights(nn.Module):
         return dict(zip(self.names, (0.5 / self._safe().detach() ** 2).unbind(), strict=True))
 
     def _safe(self) -> Tensor:
-        # the gradient passes as if nothing were cut: one that stopped at the edge would hold p there for ever
+        # the gradient passes as if nothing were clamped: one that stopped at the limit would hold p there forever
         safe = torch.copysign(self.p.abs().clamp(min=FLOOR), self.p)
         return self.p + (safe - self.p).detach()
 

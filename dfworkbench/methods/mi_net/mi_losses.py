@@ -1,19 +1,19 @@
-"""Information losses of Exposing the Deception, of the local blocks and of the global vector.
+"""Information losses of Exposing the Deception, for the local blocks and the global vector.
 
 Ba et al.: Exposing the Deception: Uncovering More Forgery Clues for Deepfake Detection. AAAI 2024, arXiv:2403.01786. With Z all
 local vectors, z_i one of them and G the global vector, the paper maximises sum_i I(z_i; y | Z without z_i), so that each block
 knows something that the others do not, and minimises I(Z; y) - I(G; y), so that nothing is lost on the way to G. Where posteriors
 are exact, both are Kullback-Leibler divergences from the posterior of Z: E KL(p(y|Z) || p(y|Z without z_i)) and
-E KL(p(y|Z) || p(y|G)). A linear head estimates each posterior; that of Z is never moved by these losses.
+E KL(p(y|Z) || p(y|G)). A linear head estimates each posterior; these losses never change that of Z.
 
 The published losses are D(G), the global one, and exp(-sum_i D(Z without z_i)), the local one, where D is the reverse divergence
-of posteriors at temperature 1.5, over the number of classes.
+of posteriors at temperature 1.5, divided by the number of classes.
 
 Differences from the released code:
-- Everything is computed from log-probabilities of at least 32 bits; there, logits of some hundreds give infinities and NaN.
+- Everything is computed from log-probabilities of at least 32 bits; there, logits of several hundred give infinities and NaN.
 - `direction="forward"` with `reduction="batchmean"` and temperature 1 is the divergence that equals the information.
-- `distance="sinkhorn"` is the Wasserstein mode as published: it takes the rows of a batch for points, log-probabilities of one side
-  and probabilities of the other, so that the local loss is about 1e-6 and teaches nothing. `distance="wasserstein"` is ours: the
+- `distance="sinkhorn"` is the Wasserstein mode as published: it treats the rows of a batch as points, log-probabilities of one side
+  and probabilities of the other, so that the local loss is about 1e-6 and has no effect. `distance="wasserstein"` is ours: the
   exact distance of two posteriors over two classes.
 """
 
@@ -43,7 +43,7 @@ def posterior_distances(
     """Distance of the posteriors of H heads from the posterior of all blocks together.
 
     Args:
-        logits: `(B, H, 2)`, of the heads that are trained.
+        logits: `(B, H, 2)`, logits of the trained heads.
         joint_logits: `(B, 2)`; they get no gradient.
         distance: "kl", "wasserstein" (mean of |P - Q|, 0..1) or "sinkhorn" (see `sinkhorn`).
         direction: Direction of "kl". "published": KL(head || joint). "forward": KL(joint || head).
@@ -75,7 +75,7 @@ def posterior_distances(
 
 
 def local_information_loss(distances: Tensor) -> Tensor:
-    """exp(-sum of the distances): 1 where no block is missed, towards 0 the more each is; scalar.
+    """exp(-sum of the distances): 1 if no block is missed, towards 0 the more each is; scalar.
 
     Args:
         distances: `(n,)` of `posterior_distances`, one for each block that was left out.
@@ -88,23 +88,23 @@ def cross_entropies(logits: Tensor, targets: Tensor) -> Tensor:
 
     Args:
         logits: `(B, H, 2)`.
-        targets: `(B, 2)`, share of each class; need not add up to 1, so they may bear weights of samples.
+        targets: `(B, 2)`, share of each class; need not sum to 1, so they may include sample weights.
     """
     log_p = F.log_softmax(_exact(logits), dim=-1)
     return -(targets.to(log_p.dtype)[:, None] * log_p).sum(dim=-1).mean(dim=0)
 
 
 def sinkhorn(x: Tensor, y: Tensor, *, epsilon: float = 0.01, iterations: int = 100, tolerance: float = 0.1) -> Tensor:
-    """Entropic cost of moving one cloud of points onto another, squared Euclidean, as published; scalar.
+    """Entropic cost of moving one point cloud onto another, squared Euclidean, as published; scalar.
 
-    Small numbers inside the logarithms and the early stop are the authors': two equal clouds do not cost 0.
+    The small constants inside the logarithms and the early stop are the authors': two equal clouds do not cost 0.
 
     Args:
         x: `(n, F)` points of equal weight.
         y: `(m, F)`.
         epsilon: Strength of the entropy.
-        iterations: Largest number of rounds.
-        tolerance: Rounds end when the potentials of `x` change by less in sum.
+        iterations: Maximum number of rounds.
+        tolerance: Stop when the summed change of the potentials of `x` is smaller.
     """
     cost = (x[:, None] - y[None]).square().sum(dim=-1)
     shares = [torch.log(cost.new_tensor(1 / count + 1e-8)) for count in cost.shape]

@@ -3,7 +3,7 @@
 Howard, Zhu, Chen, Kalenichenko, Wang, Weyand, Andreetto, Adam: MobileNets: Efficient Convolutional Neural Networks for Mobile
 Vision Applications. arXiv:1704.04861.
 
-Differences from the paper: only the full width; no 1000-way head; for any picture of at least 32 px.
+Differences from the paper: full width only; no 1000-way head; any picture size from 32 px.
 """
 
 from torch import Tensor, nn

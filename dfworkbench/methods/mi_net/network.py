@@ -3,17 +3,17 @@
 Ba, Liu, Liu, Wu, Lin, Lu, Ren: Exposing the Deception: Uncovering More Forgery Clues for Deepfake Detection. AAAI 2024,
 arXiv:2403.01786. The layers are those of the authors' code (QingyuLiu/Exposing-the-Deception); none of it is used here.
 
-Each of n blocks ("local information blocks") is a network of its own that describes the whole face; only the loss makes it local
-(`training`). A small perceptron fuses the n descriptions into a global one, from which the face is classified. The other
-answers, of all descriptions and of all but one, are what the loss compares.
+Each of n blocks ("local information blocks") is a separate network that encodes the whole face; only the loss makes it local
+(`training`). A small perceptron fuses the n feature vectors into a global one, from which the face is classified. The loss compares
+further predictions, from all local vectors and from all but one.
 
 Differences from the released code:
 - No 1000-way heads that nothing calls (the original carries one along in each block of MobileNet and EfficientNet).
-- Widths are known; the original finds them by a random picture that spoils the batch norms of its first block.
-- EfficientNet can be built, b0 to b7; the original's call fails, so which one the paper used is not known. As in the original,
-  padding is that of the variant's own size (b0: 224 px) whatever is fed.
-- RGB, as ImageNet's weights know it. The original feeds BGR minus the mean of RGB, which its weights need: `bgr=True`.
-- `spread`, see there; ResNet-18 as a backbone, and ResNets without their last `stages`, which learn in minutes on CPUs.
+- Widths are known; the original determines them with a random picture, which disturbs the batch norms of its first block.
+- EfficientNet b0 to b7 can be built; the original's call fails, so it is unknown which one the paper used. As in the original,
+  padding is that of the variant's own size (b0: 224 px) whatever the input size.
+- RGB, as ImageNet weights expect. The original feeds BGR minus the mean of RGB, which its weights need: `bgr=True`.
+- Ours: the option `spread`; ResNet-18 as a backbone, and ResNets without their last `stages`, which train in minutes on CPUs.
 
 The blocks run one after another. On CPUs, at 224 px and 8 pictures, one network with n groups of channels takes 1.2 to 1.3 times as
 long, and torch.vmap over stacked weights 1.3 to 1.6 times (see benchmarks/mi_net.py).
@@ -42,15 +42,15 @@ PARAMETERS = {
     "efficientnet_b4": 78_825_696, "efficientnet_b5": 123_155_328, "efficientnet_b6": 173_895_968,
     "efficientnet_b7": 267_261_952,
 }  # fmt: skip
-#: For which the variants of EfficientNet were made, b0 first.
+#: Native sizes of the EfficientNet variants, b0 first.
 _NATIVE_PX = (224, 240, 260, 300, 380, 456, 528, 600)
 
 
 class MiNet(nn.Module):
     """MI_Net as a detector. Parameters with four blocks: `PARAMETERS`.
 
-    `Prediction.aux` holds logits of real and fake: "class_logits" `(B, 2)` from the global description, on which `logit` stands,
-    "joint_logits" `(B, 2)` from all n local ones, and "left_out_logits" `(B, n, 2)`, the i-th from all but the i-th; besides
+    `Prediction.aux` contains logits of real and fake: "class_logits" `(B, 2)` from the global vector, from which `logit` is
+    computed, "joint_logits" `(B, 2)` from all n local ones, and "left_out_logits" `(B, n, 2)`, the i-th from all but the i-th; also
     "local_features" `(B, n, d)` and "global_features" `(B, d)`. A batch of one cannot be trained on, because of batch norms.
 
     Args:
@@ -60,16 +60,16 @@ class MiNet(nn.Module):
             the canvas of CADDM's authors.
         alignment: "box" or "five_points", see `InputSpec`. The authors do not say how they crop.
         blocks: Number n of networks; at least 2.
-        dropout: Share of numbers that are dropped while training, before the last layer and twice in the fusion.
-        bgr: Feed BGR minus ImageNet's mean of RGB, over its std, as published weights need it.
+        dropout: Dropout probability before the last layer and twice in the fusion.
+        bgr: Feed BGR minus ImageNet's mean of RGB, over its std, as weights of the authors' code need it.
         weights: Weights of each block: "" for random ones, "imagenet" for the published ones, or the path of a file with them.
-            From a file all blocks start alike, as in the original, and only the random heads tell them apart.
-        spread: Noise that is added to the filters of all blocks but the first, over the standard deviation of each filter bank;
-            0, as published, or small, so that blocks from one file do not start alike.
+            From a file, all blocks start equal, as in the original, and only the random heads differ.
+        spread: Noise added to the filters of all blocks but the first, relative to the standard deviation of each filter bank; 0,
+            as published, or small, so that blocks from one file do not start equal.
         stages: How many of the four stages of a ResNet are kept, see `ResNetTrunk`; others are kept whole.
 
     Raises:
-        ParameterError: No weights are published for this backbone, or it is no ResNet and has no stages to leave out.
+        ParameterError: No weights are published for this backbone, or it is not a ResNet and has no stages to drop.
     """
 
     trained_by = "mi_net"
@@ -126,11 +126,11 @@ class MiNet(nn.Module):
         return Prediction(logits[:, 1] - logits[:, 0], aux)
 
     def features(self, images: Tensor) -> Tensor:
-        """The global description: `(B, d)`, d = 512 for ResNet-34, 1024 for MobileNet, 1280 to 2560 for EfficientNet."""
+        """The global vector: `(B, d)`, d = 512 for ResNet-34, 1024 for MobileNet, 1280 to 2560 for EfficientNet."""
         return self._look(images)[1]
 
     def _look(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Local descriptions `(B, n, d)` and the global one `(B, d)`."""
+        """Local vectors `(B, n, d)` and the global one `(B, d)`."""
         self.input_spec.check(images.shape, self.name)
         if self.training and len(images) < 2:
             raise ParameterError(
@@ -142,7 +142,7 @@ class MiNet(nn.Module):
 
 
 def backbone_trunk(backbone: str, weights: str = "", stages: int = 4) -> Any:
-    """One block's network, with `channels`, that gives `(B, channels, S/32, S/32)`."""
+    """The network of one block, with `channels`, that gives `(B, channels, S/32, S/32)`."""
     family, _, variant = backbone.partition("_")
     if family in ("resnet18", "resnet34"):
         return ResNetTrunk(int(family.removeprefix("resnet")), weights, stages)
@@ -161,7 +161,7 @@ def backbone_trunk(backbone: str, weights: str = "", stages: int = 4) -> Any:
 
 
 def _fusion(inputs: int, outputs: int, dropout: float) -> nn.Sequential:
-    """From all local descriptions to the global one."""
+    """Layers from all local vectors to the global one."""
     layers: list[nn.Module] = []
     for width in _HIDDEN:
         layers += [nn.Linear(inputs, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Dropout(dropout)]

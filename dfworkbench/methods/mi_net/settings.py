@@ -1,4 +1,4 @@
-"""Settings of notebook 08_forgery_clues, and the runs that follow from them."""
+"""Settings of notebook 08_forgery_clues, and the training runs derived from them."""
 
 from typing import Any, ClassVar, Literal
 
@@ -9,7 +9,7 @@ from dfworkbench.models.devices import resolve_precision
 from dfworkbench.training import TrainSettings
 
 NONE, HEADS = "none", "heads"
-#: Variant -> whether it has the local, and the global information loss. Each brings further heads with cross-entropies of their
+#: Variant -> whether it has the local and the global information loss. Each adds heads with cross-entropies of their
 #: own, which train the blocks, too; `HEADS` has those of both, and no information loss.
 VARIANTS = {
     NONE: (False, False),
@@ -21,7 +21,7 @@ VARIANTS = {
 
 
 class ClueStudySettings(Settings):
-    """Which variants of MI_Net are compared, on what, and how their blocks are explained.
+    """Which variants of MI_Net are compared, on which data, and how their blocks are explained.
 
     The defaults are those of the preset *quick*.
     """
@@ -61,7 +61,7 @@ class ClueStudySettings(Settings):
         description="Information losses of each run; none trains the same network without any, heads trains all heads besides.",
     )
     distance: Literal["kl", "wasserstein", "sinkhorn"] = Field(
-        default="kl", description="Of posteriors, inside the losses; measured is always the divergence."
+        default="kl", description="Distance of posteriors in the losses; the measured value is always the divergence."
     )
     weighting: Literal["automatic", "scales", "sum"] = Field(
         default="automatic", description="Weights of the losses: learned, the published fixed ones, or 1."
@@ -79,26 +79,26 @@ class ClueStudySettings(Settings):
     )
     weights: str = Field(
         default="",
-        description='Of every block at the start: "imagenet" or a file, not for MobileNets; empty: random ones.',
+        description='First weights of every block: "imagenet" or a file, not for MobileNets; empty: random ones.',
     )
     epochs: int = Field(default=3, ge=1, le=1000, description="Passes over the training split.")
     batch_size: int = Field(default=8, ge=2, le=4096, description="Faces per step.")
     frames_per_video: int = Field(default=8, ge=1, le=1000, description="Faces per video to train on.")
-    learning_rate: float = Field(default=3e-4, gt=0, le=1, description="Step size of AdamW, falling like a cosine.")
+    learning_rate: float = Field(default=3e-4, gt=0, le=1, description="Learning rate of AdamW, with cosine decay.")
     frames: int = Field(default=4, ge=1, le=1000, description="Faces per video that are measured.")
     pictures: int = Field(default=5, ge=2, le=50, description="Fakes of which the blocks are explained.")
     attribution: Literal["occlusion", "shapley"] = Field(
-        default="occlusion", description="How blocks are explained; Shapley values take many more passes."
+        default="occlusion", description="Attribution method for the blocks; Shapley values take many more passes."
     )
     grid: int = Field(default=8, ge=2, le=32, description="Cells along a side of the maps.")
     baseline: Literal["black", "mean", "blur"] = Field(default="mean", description="What hidden cells show.")
     evaluations: int = Field(default=384, ge=100, description="Budget of a map of Shapley values, in forward passes.")
     seed: int = Field(
-        default=0, ge=0, le=2**32 - 1, description="Fixes weights, order, random changes, and the pictures shown."
+        default=0, ge=0, le=2**32 - 1, description="Seed of weights, order, random changes, and the pictures shown."
     )
     precision: Literal["auto", "32-true", "bf16-mixed"] = Field(
         default="32-true",
-        description="Numbers to train with; auto takes bf16 where the hardware has it, which slows MobileNets on CPUs.",
+        description="Precision of training; auto: bf16 if the hardware supports it, which slows MobileNets on CPUs.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="Where to compute; auto takes a GPU if there is one."
@@ -112,7 +112,7 @@ class ClueStudySettings(Settings):
         return values
 
     def training(self, variant: str) -> TrainSettings:
-        """Settings of one run: everything alike but the information losses."""
+        """Settings of one run: equal except for the information losses."""
         local, whole = VARIANTS[variant]
         own: dict[str, Any] = {
             "local_loss": local, "global_loss": whole,
@@ -134,5 +134,5 @@ class ClueStudySettings(Settings):
         )  # fmt: skip
 
     def trainings(self) -> dict[str, TrainSettings]:
-        """What must be trained: variant -> settings."""
+        """The runs to train: variant -> settings."""
         return {variant: self.training(variant) for variant in self.variants}

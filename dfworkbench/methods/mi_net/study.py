@@ -25,13 +25,13 @@ from dfworkbench.runs.checkpoints import LoadedDetector
 from dfworkbench.runs.run import Run
 from dfworkbench.show.tables import ReadableTable
 
-_SHARE = 0.2  # of the cells of a map that are called the highest
+_SHARE = 0.2  # share of a map's cells that count as highest
 
 
 class Study(study.Study[ClueStudySettings]):
-    """The trained variants, and what is measured on people that they have not seen.
+    """The trained variants, and measurements on people they have not seen.
 
-    A head that no loss trains still has its random first weights, and says nothing: it is measured nowhere.
+    A head that no loss trains keeps its random initial weights and is meaningless: it is not evaluated.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Study(study.Study[ClueStudySettings]):
 
     @cached_property
     def outputs(self) -> dict[str, HeadOutputs]:
-        """Variant -> what all heads of its best epoch say of the test split."""
+        """Variant -> outputs of all heads at its best epoch on the test split."""
         return {variant: self._heads(detector, self.test) for variant, detector in self.runs.items()}
 
     def _heads(self, detector: LoadedDetector, videos: pd.DataFrame) -> HeadOutputs:
@@ -94,7 +94,7 @@ class Study(study.Study[ClueStudySettings]):
         return head_outputs(detector, samples, progress=self.progress)
 
     def information(self) -> dict[str, list[Measure]]:
-        """Variant -> what each block knows alone and what the global vector loses, on trained kinds of new people."""
+        """Variant -> information of each block alone and loss in the global vector, for trained kinds and unseen people."""
         return {
             variant: self._information(variant, found.where(self._of(SEEN, found.rows)))
             for variant, found in self.outputs.items()
@@ -108,7 +108,7 @@ class Study(study.Study[ClueStudySettings]):
 
     @property
     def most_information(self) -> float:
-        """Entropy of the labels of these samples in nats: nobody can know more of them."""
+        """Entropy of these samples' labels in nats: an upper bound of the information."""
         rows = next(iter(self.outputs.values())).rows
         labels = rows.loc[self._of(SEEN, rows), "label"]
         shares = labels.value_counts(normalize=True).to_numpy()
@@ -116,7 +116,7 @@ class Study(study.Study[ClueStudySettings]):
 
     @cached_property
     def curves(self) -> pd.DataFrame:
-        """The same for every epoch, for `plot_block_information`: a row per variant, epoch and measure."""
+        """The same for every epoch, for `plot_block_information`: one row per variant, epoch and measure."""
         videos = self.test[self._of(SEEN, self.test)]
         parts = []
         for variant, history in self.histories().items():
@@ -140,7 +140,7 @@ class Study(study.Study[ClueStudySettings]):
         return found
 
     def accuracy_table(self) -> ReadableTable:
-        """Both conditions as text, and how much log loss rises without each block."""
+        """Both conditions as text, and the increase of the log loss without each block."""
         columns = {
             f"{variant}, {condition}": [*measures, *self._missed(variant, condition)]
             for condition in (SEEN, UNSEEN)
@@ -164,12 +164,12 @@ class Study(study.Study[ClueStudySettings]):
 
     @property
     def explained(self) -> str:
-        """The variant whose blocks are explained: the first one whose head of all blocks is trained; "" where there is none."""
+        """The variant whose blocks are explained: the first one whose head of all blocks is trained; "" if there is none."""
         return next((variant for variant in self.runs if any(VARIANTS[variant])), "")
 
     @cached_property
     def examples(self) -> dict[str, Any]:
-        """Fakes of new people with a map of each block, for `plot_block_maps`; drawn by seed, one of each kind first."""
+        """Fakes of unseen people with a map of each block, for `plot_block_maps`; selected by seed, one of each kind first."""
         if not self.explained:
             return {"images": [], "maps": np.zeros((0, 0, 1, 1))}
         detector = self.runs[self.explained]
@@ -200,7 +200,7 @@ class Study(study.Study[ClueStudySettings]):
         return np.stack([each[chosen.attribution].values for each in found])
 
     def overlap(self) -> dict[str, Any]:
-        """How alike the maps of blocks are, beside those of other pictures, for `plot_map_overlap`."""
+        """Similarity of the blocks' maps, beside that for other pictures, for `plot_map_overlap`."""
         maps = self.examples["maps"]
         found, others = map_overlap(maps, _SHARE), other_pictures(maps, _SHARE)
         names = {"cosine": "cosine", "iou": f"IoU of the highest {100 * _SHARE:.0f} % of the cells"}
@@ -211,14 +211,14 @@ class Study(study.Study[ClueStudySettings]):
 
 
 def other_pictures(maps: ArrayLike, share: float = _SHARE) -> dict[str, NDArray[np.float64]]:
-    """How alike maps of different pictures are for the same block: what two maps have in common that see different faces.
+    """Similarity of maps of different pictures for the same block: the baseline that is shared by any two maps.
 
     Args:
         maps: `(n, N, L, L)`, attribution of each of n blocks for N pictures.
-        share: Share of the cells that are called the highest.
+        share: Share of the cells that count as highest.
 
     Returns:
-        "cosine" and "iou", `(n,)` each, means over all pairs of pictures; NaN where there is no pair with maps.
+        "cosine" and "iou", `(n,)` each, means over all pairs of pictures; NaN if there is no pair with maps.
     """
     blocks = np.asarray(maps, dtype=np.float64)
     pairs = ~np.eye(blocks.shape[1], dtype=bool)

@@ -6,14 +6,16 @@ learned (`loss_weights`). Pictures and labels are mixed in pairs (Zhang et al., 
 
 Differences from the released code:
 - The head of all blocks together is trained whenever an information loss is on. There, without the global loss, the local one
-  compares with a head that keeps its random first weights; `train_joint_head="global"` repeats that.
-- Fixed weights have names. There they go by position, so that the local loss takes the place of a global one that is off.
-- With mixed pictures, accuracy counts each prediction by the shares of its two labels; there it takes the first label.
+  compares with a head that keeps its random initial weights; `train_joint_head="global"` reproduces that.
+- Fixed weights are assigned by name. There they are assigned by position, so that the local loss gets the weight of a global one
+  that is off.
+- With mixed pictures, accuracy weights each prediction by the shares of its two labels; there it uses the first label.
 - Weights are learned at `weights_rate` times the schedule, without weight decay, and are resumed with the run.
-- The optimiser lives as long as the run; there, it begins anew in every epoch. Validation halves the learning rate (`halve_rate`)
-  and chooses the best epoch, there the test split does.
-- How often real files are listed (`balance="repeat"`) is measured; there it stands in a table of data sets, four to six times.
-- With several processes the local loss is that of the whole batch; pictures are mixed within each process's share.
+- The optimiser persists for the whole run; there, it is reset in every epoch. The learning rate is halved (`halve_rate`) and the
+  best epoch selected on validation data, there on the test split.
+- How often real files are repeated (`balance="repeat"`) is computed from the data; there it is in a table of data sets, four to six
+  times.
+- With several processes, the local loss is that of the whole batch; pictures are mixed within each process's share.
 """
 
 from typing import Annotated, Any, Literal, Self
@@ -83,7 +85,7 @@ class MiNetSettings(ClassifierSettings):
 class MiNetTraining(Binary):
     """Cross-entropies of all heads, and both information losses. Options: `MiNetSettings`.
 
-    Made for detectors with local blocks, such as mi_net_resnet34. Heads that nothing trains are frozen.
+    For detectors with local blocks, such as mi_net_resnet34. Heads that no loss trains are frozen.
     """
 
     Settings = MiNetSettings
@@ -113,9 +115,9 @@ class MiNetTraining(Binary):
     def forward(self, batch: dict[str, Tensor]) -> Step:
         """Loss of a batch; see `training.step`.
 
-        Parts: classification (sum of the cross-entropies that are trained), of these bce (the decision), joint_bce and
-        left_out_bce (mean of the heads); global_information, local_information. Shares: accuracy of the other heads, and while
-        training the factor of each loss, weight_….
+        Parts: classification (sum of the trained cross-entropies), of these bce (the decision), joint_bce and left_out_bce (mean of
+        the heads); global_information, local_information. Shares: accuracy of the other heads, and in training the factor of each
+        loss, weight_….
         """
         images = prepare(batch["images"], self.detector.input_spec, type(self.detector).__name__)
         fake, targets = batch["label"].double(), self._targets(batch["label"])
@@ -130,7 +132,7 @@ class MiNetTraining(Binary):
             losses["global"] = posterior_distances(decision[:, None], joint, **self.distance)[0]
         if self.settings.local_loss:
             distances = posterior_distances(left_out, joint, **self.distance)
-            # validation may have another number of batches in each process: it must not wait for the others
+            # in validation, processes may have different numbers of batches: they must not wait for each other
             losses["local"] = local_information_loss(_over_processes(distances) if self.training else distances)
         parts |= {f"{name}_information": loss for name, loss in losses.items() if name != "classification"}
         shares = self._shares(decision, joint, left_out, fake)
@@ -139,7 +141,7 @@ class MiNetTraining(Binary):
         return Step(self.weights(losses), parts, None if mixed else prediction.logit, shares)
 
     def parameter_groups(self, learning_rate: float, weight_decay: float) -> list[dict[str, Any]]:
-        """Those of a plain detector, and automatic weights with a rate of their own."""
+        """Parameter groups of a plain detector, and automatic weights with their own rate."""
         groups = decay_groups(self.detector, learning_rate, weight_decay)
         weights = list(self.weights.parameters())
         return (
@@ -147,7 +149,7 @@ class MiNetTraining(Binary):
         )
 
     def train_transform(self) -> Transform:
-        """The random changes of the released code."""
+        """The augmentation of the released code."""
         return ClueAugment(self.settings.clue_augment)
 
     def _targets(self, label: Tensor) -> Tensor:
@@ -179,18 +181,18 @@ class MiNetTraining(Binary):
         return shares
 
     def _freeze_idle_heads(self) -> None:
-        # several processes would wait for their gradients, and weight decay would move them
+        # several processes would wait for their gradients, and weight decay would change them
         self.detector.joint_head.requires_grad_(self.joint_head)
         self.detector.left_out_heads.requires_grad_(self.settings.local_loss)
 
 
 def mix(alpha: float, images: Tensor, *targets: Tensor) -> tuple[Tensor, ...]:
-    """Mix each sample with another of its batch, all by one share, drawn from torch's random numbers for CPUs.
+    """Mix each sample with another of its batch, all by one share, drawn from torch's CPU random numbers.
 
     Args:
         alpha: Both parameters of the beta distribution of the share, above 0.
         images: `(B, …)` floats.
-        *targets: `(B, …)`, mixed alike.
+        *targets: `(B, …)`, mixed in the same way.
     """
     share = torch.distributions.Beta(alpha, alpha).sample().item()
     order = torch.randperm(len(images)).to(images.device)
@@ -198,13 +200,13 @@ def mix(alpha: float, images: Tensor, *targets: Tensor) -> tuple[Tensor, ...]:
 
 
 def _accuracy(logits: Tensor, fake: Tensor) -> Tensor:
-    """Share of right decisions of one head; `logits` `(B, 2)`, `fake` `(B,)` the share of fake in each sample."""
+    """Share of correct decisions of one head; `logits` `(B, 2)`, `fake` `(B,)` the share of fake in each sample."""
     says_fake = (logits[:, 1] > logits[:, 0]).to(fake.dtype)
     return (says_fake * fake + (1 - says_fake) * (1 - fake)).mean()
 
 
 def _over_processes(values: Tensor) -> Tensor:
-    """Means of all processes; each one's gradient is that of its own values, because gradients are averaged later."""
+    """Means over all processes; each one's gradient is that of its own values, because gradients are averaged later."""
     if not (dist.is_available() and dist.is_initialized()):
         return values
     means = values.detach().clone()

@@ -1,13 +1,13 @@
-"""Weights of MI_Net: the files that the code of QingyuLiu/Exposing-the-Deception writes. Its authors have published none.
+"""Load MI_Net weights: files written by the code of QingyuLiu/Exposing-the-Deception. Its authors have published none.
 
-A file holds `{"state_dict": tensors by name, "epoch"}`. Backbone and number of blocks are not named in it and follow from names and
-shapes. The 1000-way heads that the original's MobileNet and EfficientNet carry along unused are left out. The original cannot
-build its EfficientNet, so such a file comes from code that somebody repaired.
+A file contains `{"state_dict": tensors by name, "epoch"}`. It does not name backbone and number of blocks, which are inferred from
+names and shapes. The 1000-way heads that the original's MobileNet and EfficientNet carry along unused are left out. The original
+cannot build its EfficientNet, so such a file must come from repaired code.
 
 Polarity: the original's class 1 is fake, so its probability of class 1 is the sigmoid of our logit.
 
-What the detector is fed is what the original is fed: BGR minus ImageNet's mean of RGB, over its std. But how its authors cropped
-faces is not known: ours are cut around the face box, 1.3 times as wide, and squares; theirs are stretched to a square.
+The input is that of the original: BGR minus ImageNet's mean of RGB, over its std. But it is not known how its authors cropped
+faces: ours are squares around the face box, 1.3 times as wide; theirs are stretched to a square.
 """
 
 import re
@@ -23,12 +23,12 @@ from dfworkbench.media.foreign import read_tensors
 from dfworkbench.methods.mi_net.network import backbone_trunk
 from dfworkbench.runs.matching import Shapes, build_empty, fill, renamed, require_fit, shape_differences, shapes_of
 
-#: Of MI_Net; "mi_net_" before one of them names our detector.
+#: Backbones of MI_Net; with the prefix "mi_net_", names of our detectors.
 BACKBONES = ("resnet34", "mobilenet", *(f"efficientnet_b{i}" for i in range(8)))
 _DOING = "importing MI_Net weights"
 
 _UNUSED = re.compile(r"region_model\d+\._?fc\.")
-#: From our names to the authors', who count blocks from 1 and write the number to the name.
+#: From our names to the authors', who count blocks from 1 and append the number to the name.
 _NUMBERED = {"trunks": "region_model", "left_out_heads": "local_linear"}
 _RENAMES = ((r"fusion\.", "bottleneck.model."), (r"joint_head\.", "baseline_linear."), (r"classifier\.", "linear.1."))
 
@@ -36,22 +36,22 @@ _RENAMES = ((r"fusion\.", "bottleneck.model."), (r"joint_head\.", "baseline_line
 def load_mi_net(
     path: Path | str, backbone: str = "", blocks: int = 0, size_px: int = 224, crop_scale: float = 1.3
 ) -> tuple[str, dict[str, Any], nn.Module]:
-    """Read weights of MI_Net.
+    """Read MI_Net weights.
 
     Args:
         path: A .pth of the authors' training code, or a bare dict of its tensors. Nothing in it is executed.
-        backbone: One of `BACKBONES`, with - or _; empty finds it from the file.
-        blocks: Number of local blocks, at least 2; 0 finds it from the file.
-        size_px: Of the input; it is not in the file, and the authors' own is 224.
-        crop_scale: Of the crop over the face box; it is not in the file.
+        backbone: One of `BACKBONES`, with - or _; empty to infer it from the file.
+        blocks: Number of local blocks, at least 2; 0 to infer it from the file.
+        size_px: Input size; it is not in the file, and the authors use 224.
+        crop_scale: Scale of the crop over the face box; it is not in the file.
 
     Returns:
         Name of the detector, its options, and the detector in eval mode.
 
     Raises:
-        DataNotFoundError: There is no such file; says where to get it.
+        DataNotFoundError: There is no such file; the message says where to get it.
         UnknownNameError: MI_Net has no such backbone.
-        CheckpointError: The file is damaged, holds code, or belongs to another network; says what does not fit.
+        CheckpointError: The file is damaged, contains code, or belongs to another network; the message says what does not fit.
     """
     path = Path(path)
     wanted = require_name("backbone of MI_Net", backbone.replace("-", "_"), BACKBONES) if backbone else ""
@@ -78,7 +78,7 @@ def load_mi_net(
 
 
 def original_name(key: str) -> str:
-    """The authors' name of an entry of our state dict."""
+    """The authors' name for an entry of our state dict."""
     key = re.sub(r"^(\w+)\.(\d+)\.(net\.)?", _counted_from_one, key) if key.startswith(tuple(_NUMBERED)) else key
     return renamed(key, _RENAMES)
 
@@ -88,12 +88,12 @@ def _counted_from_one(name: re.Match[str]) -> str:
 
 
 def _likely_blocks(shapes: Shapes) -> int:
-    """How many blocks a file has; at least 2, since no network has fewer."""
+    """Number of blocks in a file; at least 2, since no network has fewer."""
     return max(2, len({key.partition(".")[0] for key in shapes if re.match(r"region_model\d+\.", key)}))
 
 
 def _likely_backbone(shapes: Shapes) -> str:
-    """Whose first block is closest to that of the file."""
+    """The backbone whose first block is closest to that in the file."""
     first = {key: shape for key, shape in shapes.items() if key.startswith("region_model1.")}
     return min(BACKBONES, key=lambda backbone: len(shape_differences(_first_block(backbone), first)))
 

@@ -1,13 +1,13 @@
-"""ResNet with a deep stem and strides 2, 2, 1, 1: the classifier of re-synthesis residuals of "Beyond the Spectrum".
+"""ResNet with a deep stem and strides 2, 2, 1, 1: classifies the re-synthesis residuals of "Beyond the Spectrum".
 
 He, Yu, Keuper, Fritz: Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis. IJCAI 2021, arXiv:2105.14376. Names of weights
 are those of the authors' code (SSAW14/BeyondtheSpectrum, MIT); none of it is used here.
 
-It is not a standard ResNet: three 3 x 3 convolutions, two of them with stride 2, take the place of the 7 x 7 one, and the stages
-have strides 2, 2, 1, 1 instead of 1, 2, 2, 2. ImageNet weights do not fit it, so it starts from random ones.
+It is not a standard ResNet: three 3 x 3 convolutions, two of them with stride 2, replace the 7 x 7 one, and the stages have strides
+2, 2, 1, 1 instead of 1, 2, 2, 2. ImageNet weights do not fit it, so it starts from random ones.
 
-Differences from the released code: dilation is off by default (all scripts of the authors turn it off); the last feature map,
-which nobody read, is not returned; there is no `pretrained`, which could not work.
+Differences from the released code: dilation is off by default (all scripts of the authors turn it off); the last feature map, which
+is never used, is not returned; there is no `pretrained`, which could not work.
 """
 
 import math
@@ -24,7 +24,7 @@ _STEM = 128
 
 
 class DeepStemResNet(nn.Module):
-    """Two logits of a map of any size: `(B, channels, H, W)` -> `(B, 2)`. 23,635,906 parameters with depth 50 and 3 channels.
+    """Two logits for a map of any size: `(B, channels, H, W)` -> `(B, 2)`. 23,635,906 parameters with depth 50 and 3 channels.
 
     Args:
         depth: Layers with weights: 18, 34, 50, 101 or 152.
@@ -63,7 +63,7 @@ class DeepStemResNet(nn.Module):
         return self.fc(self.features(maps))
 
     def features(self, maps: Tensor) -> Tensor:
-        """The last feature map averaged over the picture: `(B, 2048)`, or `(B, 512)` with depth 18 and 34."""
+        """Global average of the last feature map: `(B, 2048)`, or `(B, 512)` with depth 18 and 34."""
         maps = self.maxpool(self.relu(self.bn1(self.conv1(maps))))
         for number in range(1, 5):
             maps = self.get_submodule(f"layer{number}")(maps)
@@ -71,7 +71,7 @@ class DeepStemResNet(nn.Module):
 
 
 class _Block(nn.Module):
-    """A residual block; the first one of a stage has a projection beside it."""
+    """A residual block; the first one of a stage has a projection shortcut."""
 
     expansion: int
 

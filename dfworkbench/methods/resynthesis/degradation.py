@@ -1,4 +1,4 @@
-"""A live look at what a degradation does to a picture, to its error map, and to the score."""
+"""Interactive view of how a degradation affects a picture, its error map, and the score."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from dfworkbench.runs.checkpoints import LoadedDetector
 
 
 class DegradationExplorer:
-    """Widgets for picture, degradation and strength, over a figure of the picture as it is and degraded.
+    """Widgets for picture, degradation and strength, over a figure of the picture before and after degradation.
 
     Shown as the last value of a cell; without a notebook, `figure` and `score` give the same.
 
@@ -29,8 +29,8 @@ class DegradationExplorer:
         detector: A detector of the re-synthesis family.
         images: `(N, S, S, 3)` uint8 RGB, as the detector's InputSpec asks for.
         titles: A few words for each, such as real or the name of the generator.
-        degradation: The degradation that is chosen at first.
-        level: Its strength at first, 1 to 5.
+        degradation: The initial degradation.
+        level: Its initial strength, 1 to 5.
         seed: Seed of random degradations.
     """
 
@@ -53,7 +53,7 @@ class DegradationExplorer:
             control.observe(self._draw, names="value")
 
     def degraded(self) -> NDArray[np.uint8]:
-        """The chosen picture under the chosen degradation, `(S, S, 3)` uint8 RGB."""
+        """The selected picture under the selected degradation, `(S, S, 3)` uint8 RGB."""
         image, rng = self.images[self.picture.value], np.random.default_rng(self.seed)
         strengths = strengths_at(self.degradation.value, self.level.value)
         for link, strength in zip(links(self.degradation.value), strengths, strict=True):
@@ -71,7 +71,7 @@ class DegradationExplorer:
         return float(expit(logit.double().item()))
 
     def figure(self) -> Figure:
-        """The picture as it is and degraded, with re-synthesis, error maps and fake probability."""
+        """The picture before and after degradation, with re-synthesis, error maps and fake probability."""
         pair = np.stack([self.images[self.picture.value], self.degraded()])
         batch = np.moveaxis(pair, -1, 1)
         network: Any = self.detector.detector
@@ -97,5 +97,5 @@ class DegradationExplorer:
 
     def _ipython_display_(self) -> None:
         display(w.HBox([self.picture, self.degradation, self.level], layout=w.Layout(flex_flow="row wrap")))
-        # an output with a name of its own and no widget: it stays where the stored notebook has lost its widgets
+        # a plain output without widget: it stays visible in a stored notebook that has lost its widgets
         self._shown = display(self._page(), display_id=True)

@@ -1,4 +1,4 @@
-"""Figures of re-synthesis: pictures with their error maps, error spectra, mean errors of real and generated.
+"""Figures of re-synthesis: pictures with error maps, error spectra, mean errors of real and generated pictures.
 
 After the idea of He et al., "Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis", IJCAI 2021 (arXiv:2105.14376).
 """
@@ -29,8 +29,8 @@ from dfworkbench.show.plots.style import (
 )
 
 _CELL = 1.5  # inches
-_WIDEST = 10.0  # inches of all cells of a row
-_MAP_CMAP = "magma"  # even in lightness: more light is more error for every reader
+_WIDEST = 10.0  # inches of all cells in a row
+_MAP_CMAP = "magma"  # perceptually uniform lightness: lighter is more error for every reader
 _BRIGHTEST = 0.995  # quantile of a column's errors that gets the lightest colour
 _GREEN = "#009E73"  # means real
 
@@ -44,17 +44,17 @@ def plot_reconstructions(
     *,
     title: str = "",
 ) -> Figure:
-    """A row per picture: the original, its re-synthesis, and the error maps; one scale of colours for each column of maps.
+    """One row per picture: original, re-synthesis, and error maps; one colour scale per column of maps.
 
     Args:
         images: `(N, S, S, 3)` uint8 RGB.
-        resynthesised: The same of the re-syntheses.
-        errors: Head of the column -> `(N, h, w)`, as `reconstruction.reconstruction_errors` gives them.
+        resynthesised: The re-syntheses, same shape and type.
+        errors: Column heading -> `(N, h, w)`, from `reconstruction.reconstruction_errors`.
         titles: A few words beside each picture, such as real or the name of the generator.
         title: Above the figure.
 
     Raises:
-        InputError: Pictures that are not uint8 RGB, or not as many of everything.
+        InputError: Pictures are not uint8 RGB, or the numbers of entries differ.
     """
     pictures = checked_pictures(images, titles=titles)
     made = checked_pictures(resynthesised, originals=pictures)
@@ -89,12 +89,12 @@ def plot_reconstructions(
 
 @house_style
 def plot_error_spectra(spectra: Mapping[str, pd.DataFrame], title: str = "") -> Figure:
-    """Mean power over scale of real pictures and those of each generator, with 95 % bands; a chart for each kind of map.
+    """Mean power over scale for real pictures and those of each generator, with 95 % bands; one chart per kind of map.
 
-    Dotted lines: where up-sampling by 4 leaves peaks (0.25), and by 2 (0.5; 0.71 along rows and columns at once).
+    Dotted lines: peaks left by up-sampling by 4 (0.25), and by 2 (0.5; 0.71 along rows and columns at once).
 
     Args:
-        spectra: Head of the chart ("picture", "pixel", "stage5") -> table of `spectra.mean_spectra`.
+        spectra: Chart heading ("picture", "pixel", "stage5") -> table from `spectra.mean_spectra`.
         title: Above the figure.
 
     Raises:
@@ -136,14 +136,14 @@ def plot_residuals(
     words: str = "mean reconstruction error",
     title: str = "",
 ) -> Figure:
-    """Where the mean errors of real and generated pictures lie; the legend says how well they alone tell the two apart.
+    """Distributions of the mean errors of real and generated pictures; the legend says how well they alone separate the two.
 
     Args:
         rows: Rows of `reconstruction.PictureErrors`.
-        comparison: `reconstruction.compare_kinds` of the same column.
-        column: Column of the figure in `rows`.
-        bins: Bins of the histograms; None for as many as the number of pictures allows.
-        words: Name of the axis.
+        comparison: Result of `reconstruction.compare_kinds` for the same column.
+        column: Column of the mean error in `rows`.
+        bins: Bins of the histograms; None to choose by the number of pictures.
+        words: Axis label.
         title: Above the chart.
 
     Raises:
@@ -185,7 +185,7 @@ def plot_residuals(
 
 
 def _kind_colours(kinds: Sequence[str]) -> dict[str, Any]:
-    """Green is real; the generators share the other colours of series, all of them together are black."""
+    """Green is real; the generators get the other series colours, and all of them together black."""
     free = [colour for colour in SERIES if colour != _GREEN]
     generators = sorted(kind for kind in kinds if kind not in ("real", ALL_GENERATED))
     colours: dict[str, Any] = {kind: free[i % len(free)] for i, kind in enumerate(generators)}

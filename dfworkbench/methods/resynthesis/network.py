@@ -1,18 +1,18 @@
-"""Re-synthesis detectors: classify the residual between a picture and its re-synthesis, never the picture itself.
+"""Re-synthesis detectors: classify the residual between a picture and its re-synthesis, not the picture itself.
 
 He, Yu, Keuper, Fritz: Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis. IJCAI 2021, arXiv:2105.14376. The layers are
 those of the authors' code (SSAW14/BeyondtheSpectrum, MIT); none of it is used here.
 
-A picture is made four times smaller by averaging; a network for super-resolution, which knows real pictures only, makes it
-large again. A classifier is shown the absolute difference, of pixels ("stage 0") or of features of VGG-19 (stages 1 to 5).
+A picture is made four times smaller by averaging; a super-resolution network, trained on real pictures only, enlarges it again. A
+classifier sees the absolute difference, of pixels ("stage 0") or of VGG-19 features (stages 1 to 5).
 
 Differences from the released code:
 - One logit, the log-odds of *fake*; the authors' class 1 is real. Both classes are in `aux`, in our order.
-- The difference is taken in float32 also where networks compute with bfloat16, whose steps below 1 are a whole grey level.
-- VGG-19 is left behind the stage that is looked at.
-- The features may also be those of a trained detector (`NetworkTaps`), which is ours.
-- `ResynthesisFused` is ours: the released code has no combination of levels, and the rule of the authors' later one ("Pixel
-  and Stage5") is not known to us.
+- The difference is computed in float32 even if networks compute in bfloat16, whose steps below 1 are a whole grey level.
+- VGG-19 is not evaluated beyond the stage that is compared.
+- Ours: the features may also be those of a trained detector (`NetworkTaps`).
+- `ResynthesisFused` is ours: the released code does not combine levels, and the rule of the authors' later combination ("Pixel and
+  Stage5") is not known to us.
 - By default windows of 256 px at the picture's own resolution; the authors feed whole pictures of 1024 px (`size_px=1024`).
 """
 
@@ -35,21 +35,20 @@ from dfworkbench.models.vgg import CHANNELS, VggTaps
 class Resynthesis(nn.Module):
     """A re-synthesiser and a classifier of its residual: 45,907,013 parameters with stage 0, 59,145,157 with stage 5.
 
-    With VGG-19, 12,944,960 of them are frozen. With several stages, which is ours, the fake probabilities of all classifiers are
-    averaged.
+    With VGG-19, 12,944,960 of them are frozen. With several stages (ours), the fake probabilities of all classifiers are averaged.
 
-    `Prediction.aux` holds "class_logits" `(B, 2)`, of real and fake, and the same for each classifier under its name:
+    `Prediction.aux` contains "class_logits" `(B, 2)`, of real and fake, and the same for each classifier under its name:
     "pixel_logits", "stage5_logits".
 
     Args:
         stages: Where residuals are taken: 0 for pixels, 1 to 5 for features of VGG-19 (64 maps at full size to 512 at a sixteenth).
         size_px: Height and width of the input; a multiple of 4.
-        alignment: "whole": a window of a picture at its own resolution, as the method needs it. "box": faces, which are cut and
-            resized; resizing changes the finest pixels, where many traces of generation lie.
+        alignment: "whole": a window of a picture at native resolution, as the method needs. "box": faces, which are cut and
+            resized; resizing changes the finest detail, where many traces of generation are.
         crop_scale: Side of the crop over the longer side of the face box with "box", such as 1.3; 1 for whole pictures.
         depth: Depth of the classifiers: 18, 34, 50, 101 or 152.
         dilated: See `DeepStemResNet`.
-        features: Channels of the re-synthesiser, which are also its growth.
+        features: Channels of the re-synthesiser, also its growth rate.
         blocks: Residual dense blocks of the re-synthesiser.
         layers: Dense layers of each block.
         vgg_weights: Weights of VGG-19: "" for random weights, "imagenet" for the published ones, or the path of a file with them.
@@ -59,9 +58,9 @@ class Resynthesis(nn.Module):
 
     Attributes:
         resynthesiser: The network for super-resolution.
-        vgg: The frozen VGG-19, or None where no stage of it is compared. It is saved with the rest.
+        vgg: The frozen VGG-19, or None if none of its stages is compared. Saved with the rest.
         network_taps: The frozen first stages of `feature_network`, or None; saved with the rest.
-        classifiers: "pixel", "stage1" … "stage5" -> classifier; its own two logits are in the authors' order.
+        classifiers: "pixel", "stage1" … "stage5" -> classifier, whose own two logits are in the authors' order.
     """
 
     trained_by = "resynthesis"
@@ -110,7 +109,7 @@ class Resynthesis(nn.Module):
 
     @property
     def taps(self) -> VggTaps | NetworkTaps | None:
-        """The frozen network whose stages are compared; None where only pixels are."""
+        """The frozen network whose stages are compared; None if only pixels are compared."""
         return self.network_taps or self.vgg
 
     def low_resolution(self, images: Tensor) -> Tensor:
@@ -122,18 +121,18 @@ class Resynthesis(nn.Module):
         return self.resynthesiser(self.low_resolution(images))
 
     def residual(self, images: Tensor, stage: int, resynthesis: Tensor | None = None) -> Tensor:
-        """Residual of a re-synthesis; the only input of a classifier.
+        """Residual of a re-synthesis, the only input of a classifier.
 
         Args:
             images: `(B, 3, H, W)` in 0..1; H and W are multiples of 4.
-            stage: 0 compares pixels; 1 to 5 compare features of `taps`, of which gradients reach the re-synthesis only.
+            stage: 0 compares pixels; 1 to 5 compare features of `taps`, through which gradients reach only the re-synthesis.
             resynthesis: Re-synthesis of these images; None computes it.
 
         Returns:
-            The absolute difference, float32 or better: `(B, 3, H, W)`, or as `taps` gives them.
+            The absolute difference, float32 or better: `(B, 3, H, W)`, or in the shape of the features from `taps`.
 
         Raises:
-            InputError: H or W is no multiple of 4.
+            InputError: H or W is not a multiple of 4.
             ParameterError: This detector has no such stage.
         """
         if resynthesis is None:
@@ -150,7 +149,7 @@ class Resynthesis(nn.Module):
         return _difference(self.taps(resynthesis, last=stage)[-1], target)
 
     def _residuals(self, images: Tensor) -> dict[str, Tensor]:
-        """By name of the classifier; one re-synthesis for all."""
+        """Residuals by name of the classifier; one re-synthesis for all."""
         known_as = stage_name(self.stages[0]) if len(self.stages) == 1 else "fused"
         self.input_spec.check(images.shape, f"resynthesis_{known_as}")
         resynthesis = self.resynthesise(images)
@@ -163,7 +162,7 @@ class Resynthesis(nn.Module):
 
 
 def stage_name(stage: int) -> str:
-    """The name of the classifier of a stage: "pixel", "stage1" … "stage5"."""
+    """Name of the classifier of a stage: "pixel", "stage1" … "stage5"."""
     return f"stage{stage}" if stage else "pixel"
 
 
@@ -173,7 +172,7 @@ def resynthesis_input(
     """Input of a re-synthesiser: RGB in 0..1.
 
     Raises:
-        ParameterError: The size is no multiple of `scale`.
+        ParameterError: The size is not a multiple of `scale`.
     """
     if size_px % scale:
         raise ParameterError(
@@ -184,13 +183,13 @@ def resynthesis_input(
 
 
 def _difference(a: Tensor, b: Tensor) -> Tensor:
-    """|a - b|, never in half precision: a bfloat16 below 1 has steps of a whole grey level."""
+    """|a - b|, never in half precision: below 1, bfloat16 has steps of a whole grey level."""
     dtype = torch.promote_types(torch.promote_types(a.dtype, b.dtype), torch.float32)
     return (a.to(dtype) - b.to(dtype)).abs()
 
 
 def _mean_of_probabilities(logits: list[Tensor]) -> Tensor:
-    """Log-probabilities `(B, 2)` of classifiers that are averaged; the logits themselves where there is only one."""
+    """Averaged log-probabilities `(B, 2)` of several classifiers; the logits themselves if there is only one."""
     if len(logits) == 1:
         return logits[0]
     return torch.stack([each.log_softmax(dim=1) for each in logits]).logsumexp(dim=0) - math.log(len(logits))

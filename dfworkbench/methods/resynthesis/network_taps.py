@@ -1,12 +1,12 @@
-"""Feature maps of any detector of the workbench at falling resolutions, which take the place of VGG-19's.
+"""Feature maps of any of our detectors at decreasing resolutions, as a replacement for VGG-19's.
 
 He, Yu, Keuper, Fritz: Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis. IJCAI 2021, arXiv:2105.14376, compare features of
-a VGG-19 that was trained on ImageNet. Here a detector that somebody trained compares them: no download, other features.
+a VGG-19 trained on ImageNet. Here the features are those of a trained detector, which needs no download.
 
-Stage k is the last map of the k-th resolution, as feature pyramids take it (Lin et al., Feature Pyramid Networks for Object
-Detection, CVPR 2017, arXiv:1612.03144). Modules are followed in the order in which they finish: a map whose side is less than
-0.75 times that of the maps before begins the next resolution, and larger maps that come later are passed over, as are maps of a
-single cell. A ResNet-18 has five: those after its first convolution, and after each of its four groups of blocks.
+Stage k is the last map of the k-th resolution, as in feature pyramids (Lin et al., Feature Pyramid Networks for Object
+Detection, CVPR 2017, arXiv:1612.03144). Modules are considered in the order in which they finish: a map whose side is less than
+0.75 times that of earlier maps starts the next resolution; later, larger maps and maps of a single cell are skipped. A ResNet-18
+has five: those after its first convolution, and after each of its four groups of blocks.
 """
 
 import threading
@@ -25,7 +25,7 @@ from dfworkbench.core.input_spec import InputSpec
 from dfworkbench.models import build_detector
 from dfworkbench.models.modes import evaluating
 
-#: A map with a smaller share of the side of those before belongs to the next resolution.
+#: A map whose side is a smaller fraction of that of earlier maps belongs to the next resolution.
 _NEXT = 0.75
 
 
@@ -39,25 +39,25 @@ class _Place(NamedTuple):
 
 
 class _ReachedError(Exception):
-    """The last stage that is needed was computed."""
+    """Raised when the last needed stage has been computed."""
 
 
 class NetworkTaps(nn.Module):
-    """The first stages of a detector; always frozen. What only later stages need is left out, so that it is not saved either.
+    """The first stages of a detector; always frozen. Parts needed only by later stages are dropped, so they are not saved either.
 
     Args:
         name: Name of the detector, for `build_detector`.
-        options: Its options; those that name weights are ignored, because the weights come from a run.
+        options: Its options; those that name weights are ignored, because weights come from a run.
         size_px: Side of the pictures.
         stages: Number of stages to keep; None for all.
 
     Attributes:
         channels: Channels of each stage.
         stages: Number of stages.
-        is_trained: Whether weights of a run were loaded; saved with the weights.
+        is_trained: Whether a run's weights were loaded; saved with the weights.
 
     Raises:
-        ParameterError: The detector takes clips, or has fewer stages for pictures of this size.
+        ParameterError: The detector takes clips, or has fewer stages for this picture size.
     """
 
     is_trained: Tensor
@@ -85,7 +85,7 @@ class NetworkTaps(nn.Module):
         """Features of the stages 1 to `last`, finest first: `(B, C, h, w)` each.
 
         Args:
-            images: `(B, 3, S, S)`, RGB in 0..1; they are normalised as the detector needs them.
+            images: `(B, 3, S, S)`, RGB in 0..1; normalised here as the detector requires.
             last: The last stage to compute; None for all.
 
         Raises:
@@ -107,17 +107,17 @@ class NetworkTaps(nn.Module):
         return [found[number] for number in range(last)]
 
     def train(self, mode: bool = True) -> "NetworkTaps":
-        """Stay in eval mode, also inside a network in training mode."""
+        """Stay in eval mode, even inside a network in training mode."""
         return super().train(False)
 
     def load(self, network: nn.Module) -> None:
-        """Take the weights of a trained detector of the same name and options."""
+        """Load the weights of a trained detector with the same name and options."""
         own = self.network.state_dict()
         self.network.load_state_dict({key: value for key, value in network.state_dict().items() if key in own})
         self.is_trained.fill_(True)
 
     def _run(self, images: Tensor, note: Callable[[str, int, Any], None]) -> None:
-        """One pass through the detector; `note` gets each module, which of its calls it is, and what it gave."""
+        """One pass through the detector; `note` gets each module, the index of the call, and its output."""
         spec: InputSpec = self.network.input_spec
         look = partial(torch.tensor, dtype=images.dtype, device=images.device)
         low, high = spec.value_range
@@ -160,7 +160,7 @@ class NetworkTaps(nn.Module):
         return places
 
     def _drop_unused(self, size_px: int) -> None:
-        """Replace the layers that run after the last stage, or never, so that their weights are not kept."""
+        """Replace layers that run after the last stage, or never, so that their weights are not kept."""
         used: set[str] = set()
         end = self._stages[-1]
 
@@ -182,13 +182,13 @@ class NetworkTaps(nn.Module):
 
 
 def options_without_weights(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of a detector that shape it, without those that name weights to begin with."""
+    """Options that determine a detector's architecture, without those that name initial weights."""
     return {name: value for name, value in options.items() if not name.endswith("weights")}
 
 
 @contextmanager
 def _any_size(network: Any, side_px: int) -> Iterator[None]:
-    """Convolutions take any size, though the detector itself refuses all but its own."""
+    """Allow any input size: convolutions do, although the detector refuses all but its own."""
     spec: InputSpec = network.input_spec
     network.input_spec = replace(spec, size_px=side_px)
     try:
@@ -199,7 +199,7 @@ def _any_size(network: Any, side_px: int) -> Iterator[None]:
 
 @contextmanager
 def _followed(network: nn.Module, calls: Counter[str], note: Callable[[str, int, Any], None]) -> Iterator[None]:
-    """Tell `note` of every module that finishes; passes in other threads are not followed."""
+    """Call `note` for every module that finishes; passes in other threads are ignored."""
     mine = threading.get_ident()
 
     def hook(name: str, module: nn.Module, inputs: Any, output: Any) -> None:

@@ -1,9 +1,9 @@
-"""How well real and generated pictures are re-synthesised: error maps, their means and spectra, and what these alone tell.
+"""Reconstruction error of real and generated pictures: error maps, their means and spectra, and how well these alone separate.
 
 The idea of He, Yu, Keuper and Fritz, "Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis", IJCAI 2021 (arXiv:2105.14376):
-a network that has learned to re-synthesise real pictures leaves other errors on generated ones. The detector reads whole error
-maps; the measures here ask how much is in the mean of a map alone, which needs no classifier. That is a baseline of ours, not of
-the paper: where it separates by itself, the classifier had an easy task.
+a network that has learned to re-synthesise real pictures makes other errors on generated ones. The detector uses whole error maps;
+the measures here show how much the mean of a map alone reveals, without a classifier. This baseline is ours, not the paper's: if it
+separates the pictures by itself, the classifier had an easy task.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ ALL_GENERATED = "all generated"
 PICTURE = "picture"
 
 _PEAKS = {"nyquist": NYQUIST, "half_nyquist": HALF_NYQUIST}
-_SMALLEST = 4  # pixels of a side that a spectrum needs
+_SMALLEST = 4  # pixels along a side needed for a spectrum
 
 
 class PictureErrors(NamedTuple):
@@ -43,8 +43,8 @@ class PictureErrors(NamedTuple):
     Attributes:
         rows: `FaceDataset.rows` with further columns. kind: "real", or the name of the generator. residual_<stage>: mean error.
             nyquist_picture, half_nyquist_picture: `peak_excess` in dB of the picture itself, nyquist_pixel and
-            half_nyquist_pixel of its error map at pixel level; NaN where a picture is too small.
-        spectra: "picture" and each stage -> azimuthal averages of the N pictures; without stages whose maps are too small.
+            half_nyquist_pixel of its error map at pixel level; NaN if a picture is too small.
+        spectra: "picture" and each stage -> azimuthal averages of the N pictures; stages whose maps are too small are omitted.
     """
 
     rows: pd.DataFrame
@@ -59,20 +59,20 @@ def reconstruction_errors(
     batch_size: int = 16,
     progress: bool = False,
 ) -> dict[int, NDArray[np.float32]]:
-    """Error maps of pictures, their channels averaged.
+    """Error maps of pictures, averaged over channels.
 
     Args:
-        detector: A detector of the re-synthesis family. It stays on its device, and is left in the mode it was in.
+        detector: A detector of the re-synthesis family. Its device and mode are not changed.
         images: `(N, 3, S, S)` uint8 RGB; S may differ from the detector's own size if it is a multiple of 4.
         stages: 0 for pixels (differences of values in 0..1), 1 to 5 for stages of VGG-19; None for those of the detector.
         batch_size: Pictures per forward pass.
-        progress: Whether to show a bar.
+        progress: Whether to show a progress bar.
 
     Returns:
         Stage -> `(N, h, w)` float32; h = w = S at pixel level and stage 1, halved by each further stage.
 
     Raises:
-        InputError: The detector does not re-synthesise, or pictures of another shape or type.
+        InputError: The detector does not re-synthesise, or pictures have another shape or type.
         ParameterError: The detector has no such stage.
     """
     network, stages = _network(detector, stages)
@@ -89,7 +89,7 @@ def reconstruction_errors(
 def resynthesised(
     detector: LoadedDetector | nn.Module, images: NDArray[np.uint8] | Tensor, *, batch_size: int = 16
 ) -> NDArray[np.uint8]:
-    """Re-syntheses of pictures as pictures, for figures: rounded and clipped, which the error maps are not.
+    """Re-syntheses as pictures, for figures: rounded and clipped, unlike in the error maps.
 
     Args:
         detector: As for `reconstruction_errors`.
@@ -128,7 +128,7 @@ def picture_errors(
         dataset: Single pictures, cut for the detector's InputSpec.
         stages: As for `reconstruction_errors`.
         batch_size: Pictures per forward pass.
-        progress: Whether to show a bar.
+        progress: Whether to show a progress bar.
 
     Raises:
         InputError: The detector does not re-synthesise, or the data set has no samples or was cut for another InputSpec.
@@ -156,23 +156,23 @@ def picture_errors(
 
 
 def compare_kinds(rows: pd.DataFrame, column: str, *, draws: int = 1000, seed: int = 0) -> pd.DataFrame:
-    """A figure of each picture, such as its mean residual, over kinds: means, and how well it alone tells real from generated.
+    """Compare a value per picture, such as its mean residual, between kinds: means, and how well it separates real from generated.
 
-    The AUC takes the higher figure for the generated picture: below 0.5, generated pictures have the lower ones. Faces of one file
-    are averaged first. All intervals are 95 % bootstrap intervals over identity groups; files without a group are their own.
+    The AUC treats higher values as generated: below 0.5, generated pictures have lower values. Faces of one file are averaged
+    first. All intervals are 95 % bootstrap intervals over identity groups; files without a group form their own.
 
     Args:
-        rows: Rows of `PictureErrors`, or a table with video_id, label, kind, group and the figure.
-        column: Column of the figure.
+        rows: Rows of `PictureErrors`, or a table with video_id, label, kind, group and the value.
+        column: Column of the value.
         draws: Bootstrap resamplings; 0 for no intervals.
         seed: Seed of the resampling.
 
     Returns:
-        Rows: real, then each generator in order of the alphabet, then "all generated" if there are several. Columns: kind, n
+        Rows: real, then each generator alphabetically, then "all generated" if there are several. Columns: kind, n
         (files), mean, low, high, auc, auc_low, auc_high (against all real files; NaN for real), reason.
 
     Raises:
-        InputError: A column is missing, or a figure is NaN.
+        InputError: A column is missing, or a value is NaN.
     """
     files = _per_file(rows, column)
     generators = sorted(files.loc[files["label"] == FAKE, "kind"].unique())
@@ -196,7 +196,7 @@ def compare_kinds(rows: pd.DataFrame, column: str, *, draws: int = 1000, seed: i
 
 
 def _per_file(rows: pd.DataFrame, column: str) -> pd.DataFrame:
-    """One row per file, with what `to_level` needs."""
+    """One row per file, in the form required by `to_level`."""
     missing = [name for name in ("video_id", "label", "kind", "group", column) if name not in rows]
     if missing or rows[column].isna().any():
         seen = (
@@ -213,7 +213,7 @@ def _per_file(rows: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def _figures(name: str, maps: NDArray) -> dict[str, NDArray]:
-    """Columns of one batch: the mean of an error map, and the peaks of pictures and of errors at pixel level."""
+    """Columns for one batch: mean of the error map, and peaks of pictures and of pixel-level errors."""
     out = {} if name == PICTURE else {f"residual_{name}": maps.mean(axis=(1, 2), dtype=np.float64)}
     for word, frequency in _PEAKS.items() if name in (PICTURE, stage_name(0)) else ():
         fits = min(maps.shape[1:]) * frequency >= 8
@@ -226,7 +226,7 @@ def _name(detector: LoadedDetector | nn.Module) -> str:
 
 
 def _network(detector: LoadedDetector | nn.Module, stages: Sequence[int] | None) -> tuple[Resynthesis, tuple[int, ...]]:
-    """The module, and the stages that are asked for."""
+    """The module, and the requested stages."""
     network = detector.detector if isinstance(detector, LoadedDetector) else detector
     if not isinstance(network, Resynthesis):
         raise InputError(
@@ -260,7 +260,7 @@ def _prepared(network: Resynthesis, images: Tensor) -> Tensor:
 
 
 def _errors(network: Resynthesis, images: Tensor, stages: Sequence[int]) -> dict[int, NDArray[np.float32]]:
-    """Channel means of one batch at each stage; the pictures are re-synthesised once."""
+    """Channel means of one batch at each stage; pictures are re-synthesised once."""
     x = _prepared(network, images)
     made = network.resynthesise(x)
     return {stage: network.residual(x, stage, made).float().mean(dim=1).cpu().numpy() for stage in stages}

@@ -1,8 +1,8 @@
-"""How far a re-synthesised picture is from the one it was made of: in its pixels, and in features of VGG-19.
+"""Reconstruction loss: distance of a re-synthesised picture from the original, in pixels and in VGG-19 features.
 
 He, Yu, Keuper, Fritz: Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis. IJCAI 2021, arXiv:2105.14376. As in the
 released code, features are compared by mean squares in pre-training and by mean absolute values in fine-tuning, with the same
-weights for the stages. Difference: it does not presume a GPU.
+weights for the stages. Difference: it does not require a GPU.
 """
 
 from typing import Any, Literal
@@ -48,5 +48,5 @@ def _squared(made: Tensor, target: Tensor) -> Tensor:
 
 
 def _wide(values: Tensor) -> Tensor:
-    """At least float32: half a grey level is lost in bfloat16."""
+    """Convert to at least float32: bfloat16 would lose half a grey level."""
     return values.to(torch.promote_types(values.dtype, torch.float32))

@@ -1,17 +1,16 @@
-"""Degradations of small pictures in the training of a re-synthesiser: noise, lost colour, lost pixels.
+"""Degradations of small pictures for training a re-synthesiser: noise, lost colour, lost pixels.
 
 He, Yu, Keuper, Fritz: Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis. IJCAI 2021, arXiv:2105.14376. A re-synthesiser
-makes a picture of a small one. Pure super-resolution shows it a clean small picture; in the other tasks noise was added to it
-(denoising), pixels lost their colour (colourisation) or were lost (completion). The target stays the clean picture in
-full size.
+enlarges a small picture. In pure super-resolution the small picture is clean; in the other tasks noise is added (denoising), or
+pixels lose their colour (colourisation) or are removed (completion). The target is always the clean full-size picture.
 
-All functions take small pictures `(B, 3, h, w)`, floats in 0..1, and leave them as they are; they draw from `generator`, or from
-torch's own random numbers for None. Nothing is clipped to 0..1.
+All functions take small pictures `(B, 3, h, w)`, floats in 0..1, and do not modify them; they draw from `generator`, or from
+torch's global random numbers for None. Nothing is clipped to 0..1.
 
 Differences from the released code:
-- A new picture is made; the original changes the small one in place, so that no gradient can pass it.
-- Colourisation takes the colour from a few of the pixels, as in the code, and not from the whole picture, as its name says.
-- JPEG compression is no task: in the original it reaches nothing that is trained.
+- A new picture is returned; the original changes the small one in place, so that no gradient can pass through it.
+- Colourisation removes the colour of a few pixels, as in the code, not of the whole picture, as its name suggests.
+- JPEG compression is not a task: in the original it does not affect anything that is trained.
 """
 
 from collections.abc import Collection
@@ -26,11 +25,11 @@ BatchTask = Literal["none", "denoising", "colourisation"]
 
 #: Share of samples that each task degrades in pre-training: 1 - sqrt(1/2), rounded as in the original.
 SAMPLE_SHARE = 0.2929
-#: Share of batches that are degraded in fine-tuning.
+#: Share of batches degraded in fine-tuning.
 BATCH_SHARE = 0.5
 _MOST_NOISE = 10 / 255  # pre-training: standard deviation from 0 to this
 _BATCH_NOISE = 4 / 255  # fine-tuning: always this
-_SAMPLE_PIXELS = (0.05, 0.15)  # share of the pixels that lose their colour or all, in pre-training
+_SAMPLE_PIXELS = (0.05, 0.15)  # share of the pixels that lose their colour or are removed, in pre-training
 _BATCH_PIXELS = (0.10, 0.25)  # and in fine-tuning
 
 
@@ -40,7 +39,7 @@ def add_noise(low: Tensor, std: Tensor | float, generator: torch.Generator | Non
 
 
 def draw_pixels(low: Tensor, share: Tensor | float, generator: torch.Generator | None = None) -> Tensor:
-    """Choose each pixel with probability `share`, which may be `(B, 1, 1, 1)`; `(B, 1, h, w)` bool."""
+    """Select each pixel with probability `share`, which may be `(B, 1, 1, 1)`; returns `(B, 1, h, w)` bool."""
     return _uniform((len(low), 1, *low.shape[2:]), (0.0, 1.0), low, generator) < share
 
 
@@ -55,7 +54,7 @@ def remove_pixels(low: Tensor, pixels: Tensor) -> Tensor:
 
 
 def degrade_samples(low: Tensor, tasks: Collection[str], generator: torch.Generator | None = None) -> Tensor:
-    """Degrade as in pre-training: each sample by each task with probability 0.2929, by a strength of its own.
+    """Degrade as in pre-training: each sample by each task with probability 0.2929, with its own strength.
 
     Args:
         low: The small pictures.
@@ -79,14 +78,14 @@ def degrade_samples(low: Tensor, tasks: Collection[str], generator: torch.Genera
 
 
 def degrade_batch(low: Tensor, task: BatchTask, generator: torch.Generator | None = None) -> Tensor:
-    """Degrade as in fine-tuning: with probability one half the whole batch, all samples alike.
+    """Degrade as in fine-tuning: with probability one half the whole batch, all samples equally.
 
-    Denoising adds noise of 4/255; colourisation takes the colour from 10 to 25 % of the pixels.
+    Denoising adds noise of 4/255; colourisation removes the colour of 10 to 25 % of the pixels.
 
     Returns:
-        New pictures; or `low` itself where the batch is spared, so that a caller can save work.
+        New pictures; or `low` itself if the batch is not degraded, so that a caller can save work.
     """
-    # the draw of the batch is made on the CPU, unless the generator is elsewhere: nobody has to wait for a GPU
+    # the draw for the batch is made on the CPU, unless the generator is elsewhere: nobody has to wait for a GPU
     home = generator.device if generator is not None else torch.device("cpu")
     if task == "none" or float(torch.rand((), generator=generator, device=home)) >= BATCH_SHARE:
         return low

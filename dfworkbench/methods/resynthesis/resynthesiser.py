@@ -1,4 +1,4 @@
-"""The re-synthesiser of "Beyond the Spectrum", trained on real pictures before the detector.
+"""Re-synthesiser of "Beyond the Spectrum", trained on real pictures before the detector.
 
 He, Yu, Keuper, Fritz: Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis. IJCAI 2021, arXiv:2105.14376. The network is
 `rdn`; differences from the released code are named there.
@@ -15,12 +15,11 @@ class Resynthesiser(nn.Module):
     """Downscales by averaging and upscales by `Rdn`; trained and saved like a detector, but does not score.
 
     Args:
-        size_px: Height and width of the windows that it is trained on; a multiple of `scale`. The `rdn`
-            itself takes pictures of any size.
+        size_px: Height and width of the training windows; a multiple of `scale`. The `rdn` itself takes pictures of any size.
         features: Channels between the blocks.
         blocks: Residual dense blocks.
         layers: Dense layers of each block.
-        scale: How much smaller and larger; detectors need 4.
+        scale: Down- and up-scaling factor; detectors need 4.
     """
 
     trained_by = "super_resolution"

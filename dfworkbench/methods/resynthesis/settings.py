@@ -1,4 +1,4 @@
-"""Settings of notebook 06_reconstruction_error, and the runs that follow from them."""
+"""Settings of notebook 06_reconstruction_error, and the training runs derived from them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,12 +22,12 @@ from dfworkbench.training.registry import load_method
 SUPER_RESOLUTION, PIXEL, JOINT, FUSED, PLAIN = "super-resolution", "pixel", "pixel, joint", "fused", "plain"
 OTHERS = "other generators"
 DEMO_SET = "demo_pictures"
-#: Whose stages are compared where it is no run: the plain detector, or VGG-19 with weights that mean nothing.
+#: Networks whose stages can be compared besides a run: the plain detector, or VGG-19 with random weights.
 RANDOM = "random"
 
 
 class ReconstructionSettings(Settings):
-    """What is trained on what, and what it is tested with."""
+    """What is trained on which data, and how it is tested."""
 
     renamed = {"trial": "allow_undertrained", "vgg_weights": "stage_features"}
     presets = {
@@ -36,7 +36,7 @@ class ReconstructionSettings(Settings):
             "first_epochs": 60, "pixel": True, "epochs": 16, "joint_epochs": 2, "batch_size": 16, "learning_rate": 1e-3,
             "perturbations": ["noise", "blur", "jpeg", "crop", "grey"], "levels": [1, 3, 5], "random_perturbations": True,
         },
-        # the paper does not say for how long stage 3 is trained
+        # the paper does not say how long stage 3 is trained
         "published": {
             "size_px": 1024, "features": 64, "blocks": 16, "layers": 8, "depth": 50, "stage": 5, "stage_features": "imagenet",
             "first_epochs": 750, "pixel": True, "epochs": 100, "joint_epochs": 10, "batch_size": 10,
@@ -77,14 +77,15 @@ class ReconstructionSettings(Settings):
     )
     joint_epochs: int = Field(0, ge=0, le=1000, description="Passes in stage 3, which trains both; 0 leaves it out.")
     task: Literal["none", "denoising", "colourisation"] = Field(
-        "denoising", description="What stage 3 has to undo besides."
+        "denoising", description="Degradation that stage 3 must also undo."
     )
     allow_undertrained: bool = Field(
-        False, description="Goes on with a re-synthesiser that has learned too little, to try things out; no evidence."
+        False,
+        description="Continue with a re-synthesiser that has learned too little, to try things out; the results are no evidence.",
     )
     batch_size: int = Field(8, ge=2, le=4096, description="Pictures per step.")
     learning_rate: float = Field(
-        4e-4, gt=0, le=1, description="Step size of AdamW in stage 2, and of the plain detector; falling like a cosine."
+        4e-4, gt=0, le=1, description="Learning rate of AdamW in stage 2, and of the plain detector, with cosine decay."
     )
     perturbations: list[str] = Field(
         ["noise", "blur", "jpeg"],
@@ -94,10 +95,10 @@ class ReconstructionSettings(Settings):
     random_perturbations: bool = Field(
         False, description="Also tests under the random perturbations of Frank et al. 2020."
     )
-    seed: int = Field(0, ge=0, le=2**32 - 1, description="Fixes weights, order and random changes.")
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of weights, order and random changes.")
     precision: Literal["auto", "32-true", "bf16-mixed"] = Field(
         "32-true",
-        description="Numbers to train with; auto takes bf16 where the hardware has it, which can break stage 5 on CPUs with AMX.",
+        description="Precision of training; auto: bf16 if the hardware supports it, which can break stage 5 on CPUs with AMX.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where to compute; auto takes a GPU if there is one."
@@ -105,13 +106,13 @@ class ReconstructionSettings(Settings):
 
     @property
     def stage_title(self) -> str:
-        """What the detector of features is called in tables and figures: "stage 3"."""
+        """Title of the feature detector in tables and figures: "stage 3"."""
         return f"stage {self.stage}"
 
     def extract(self) -> str:
-        """Take the pictures into the tables if that was not done; returns what there is, in words.
+        """Extract the pictures into tables if necessary; returns what there is, in words.
 
-        The demo set is generated if it is not there.
+        The demo set is generated if missing.
         """
         data = DataSet(self.dataset)
         if not data.is_extracted:
@@ -123,10 +124,10 @@ class ReconstructionSettings(Settings):
         return f"{self.dataset}: " + ", ".join(f"{n} {kind}" for kind, n in counts.items())
 
     def trainings(self) -> dict[str, TrainSettings]:
-        """What must be trained, in this order, with a title each; all detectors see the same windows and changes.
+        """The runs to train, in this order, with a title for each; all detectors see the same windows and augmentation.
 
         Raises:
-            DataNotFoundError: `stage_features` names no run.
+            DataNotFoundError: `stage_features` does not name a run.
         """
         ours = {"balance": "none", "learning_rate": 2e-3}
         known = ours | self._recipe("super_resolution", "size_px", "batch_size", "method_options")
@@ -151,7 +152,7 @@ class ReconstructionSettings(Settings):
         return self._training(self.plain, forgeries=[self.generator], detector_options=options, **changes)
 
     def _stage_network(self, plain: TrainSettings) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Options of the detector and of its training that say whose stages are compared."""
+        """Options of the detector and of its training that select the network whose stages are compared."""
         source = self.stage_features
         if source == RANDOM:
             return {}, {"allow_undertrained": True}
@@ -167,7 +168,7 @@ class ReconstructionSettings(Settings):
     def _second(
         self, detector: str, options: dict[str, Any], network: Mapping[str, Any] | None = None, **values: Any
     ) -> TrainSettings:
-        """A detector of re-synthesis; `network` says whose stages it compares."""
+        """A re-synthesis detector; `network` selects whose stages it compares."""
         own = {**self._geometry(), "depth": self.depth, **(network or {})}
         if self.allow_undertrained:
             options = {**options, "allow_undertrained": True}
@@ -177,7 +178,7 @@ class ReconstructionSettings(Settings):
         )
 
     def _recipe(self, method: str, *further: str) -> dict[str, Any]:
-        """How the paper trains, where its preset is chosen: the optimiser, its rates, and `further` settings of a run."""
+        """The paper's training recipe, if its preset is chosen: optimiser, learning rates, and `further` settings of a run."""
         if self.preset != "published":
             return {}
         published = load_method(method).published

@@ -1,15 +1,15 @@
-"""Spectra of pictures and of error maps: how much power lies at which scale, and whether an up-sampler left its peaks.
+"""Spectra of pictures and of error maps: power over scale, and peaks left by up-sampling.
 
 Networks that up-sample leave periodic traces, peaks at the Nyquist frequency and at fractions of it (Zhang, Karaman and Chang,
 "Detecting and Simulating Artifacts in GAN Fake Images", WIFS 2019, arXiv:1907.06515; Durall, Keuper and Keuper, "Watch Your
 Up-Convolution", CVPR 2020, arXiv:2003.01826, who average over circles as is done here). He et al. ("Beyond the Spectrum", IJCAI
-2021, arXiv:2105.14376) hold that detectors should not lean on them alone; these figures show how far they reach.
+2021, arXiv:2105.14376) argue that detectors should not rely on them alone; these measures show how far they go.
 
 Frequencies are in cycles per pixel of the map: 0.5 is the Nyquist frequency along rows or columns, and sqrt(0.5) that of both at
-once, where a checkerboard of single pixels lies. Power is scaled so that white noise of variance v has power v everywhere.
+once, that of a single-pixel checkerboard. Power is scaled so that white noise of variance v has power v everywhere.
 
-Differences from Durall et al.: maps lose their mean and are weighted with a Hann window (else the border of the map, which is not
-periodic, is seen as power on the axes), corners beyond 0.5 are kept, and nothing is divided by the power at frequency 0.
+Differences from Durall et al.: the mean is subtracted and a Hann window applied (otherwise the non-periodic border of the map would
+appear as power on the axes), corners beyond 0.5 are kept, and nothing is divided by the power at frequency 0.
 """
 
 from math import ceil
@@ -24,10 +24,10 @@ from dfworkbench.core.errors import InputError
 from dfworkbench.evaluation.metrics.interval import Judging, interval_ends
 from dfworkbench.evaluation.metrics.measures import group_means
 
-NYQUIST = 0.5  # cycles per pixel: what up-sampling by 2 leaves
-HALF_NYQUIST = 0.25  # what up-sampling by 4 leaves besides
-_FLOOR = 1e-12  # power; a map of one value has none, and its logarithm is to be drawn
-_AT_ONCE = 2**22  # pixels of maps that are transformed together
+NYQUIST = 0.5  # cycles per pixel: peak left by up-sampling by 2
+HALF_NYQUIST = 0.25  # additional peak left by up-sampling by 4
+_FLOOR = 1e-12  # floor of the power: a constant map has none, but its logarithm is plotted
+_AT_ONCE = 2**22  # pixels of maps transformed together
 
 Window = Literal["hann", "none"]
 
@@ -37,7 +37,7 @@ class Spectra(NamedTuple):
 
     Attributes:
         frequency: `(bins,)`, middle of each ring, cycles per pixel.
-        power: `(B, bins)`, mean power in each ring; NaN in rings that hold no frequency of the map.
+        power: `(B, bins)`, mean power in each ring; NaN in rings without any frequency of the map.
     """
 
     frequency: NDArray[np.float64]
@@ -49,18 +49,18 @@ def azimuthal_average(maps: ArrayLike, bins: int | None = None, window: Window =
 
     Args:
         maps: `(B, H, W)`, grey; any unit.
-        bins: Rings; None for half the shorter side, which leaves none empty.
+        bins: Number of rings; None for half the shorter side, which leaves none empty.
         window: "hann", or "none" for maps that are periodic.
 
     Raises:
-        InputError: No `(B, H, W)` of finite numbers, at least 4 x 4.
+        InputError: Maps are not `(B, H, W)`, finite, and at least 4 x 4.
     """
     x = _checked(maps)
     height, width = x.shape[1:]
     count = bins or min(height, width) // 2
     radius = np.hypot(*_frequencies(height, width))
     ring = np.minimum((radius / np.sqrt(0.5) * count).astype(np.int64), count - 1)
-    # the transform of real maps gives half of the plane: what has its mirror in the other half counts twice
+    # the transform of real maps gives half of the plane: frequencies with a mirror image in the other half count twice
     twice = np.full(radius.shape, 2.0)
     twice[:, 0] = 1
     if width % 2 == 0:
@@ -78,15 +78,15 @@ def azimuthal_average(maps: ArrayLike, bins: int | None = None, window: Window =
 
 
 def peak_excess(maps: ArrayLike, frequency: float = NYQUIST, window: Window = "hann") -> NDArray[np.float64]:
-    """How far the power at the peaks of an up-sampler rises above its surroundings, in dB; around 0 without peaks.
+    """How far the power at an up-sampler's peaks exceeds its surroundings, in dB; around 0 without peaks.
 
     The peaks lie at `frequency` along rows, along columns and along both. Each is 3 x 3 frequencies wide (the width that the Hann
-    window gives to a periodic trace); its surroundings are the square of 11 x 11 around it, without the inner 5 x 5. The mean
-    power of all three peaks is divided by that of all three surroundings. Pictures of buildings have power along rows and columns
-    anyway: compare with real pictures.
+    window gives to a periodic trace); its surroundings are the 11 x 11 square around it, without the inner 5 x 5. The mean power of
+    all three peaks is divided by that of all three surroundings. Pictures of buildings have power along rows and columns anyway:
+    compare with real pictures.
 
     Args:
-        maps: `(B, H, W)`, grey, at least 8 / `frequency` wide and high, so that surroundings keep away from the frequency 0.
+        maps: `(B, H, W)`, grey, at least 8 / `frequency` wide and high, so that surroundings do not reach the frequency 0.
         frequency: Cycles per pixel, up to 0.5.
         window: As in `azimuthal_average`.
 
@@ -94,7 +94,7 @@ def peak_excess(maps: ArrayLike, frequency: float = NYQUIST, window: Window = "h
         `(B,)`.
 
     Raises:
-        InputError: Maps that are too small, or no `(B, H, W)` of finite numbers; a frequency that is none.
+        InputError: Maps are too small, not `(B, H, W)`, or not finite; or the frequency is out of range.
     """
     if not 0 < frequency <= NYQUIST:
         raise InputError(
@@ -103,7 +103,7 @@ def peak_excess(maps: ArrayLike, frequency: float = NYQUIST, window: Window = "h
         )
     x = _checked(maps, least=ceil(8 / frequency))
     height, width = x.shape[1:]
-    # power over signed frequencies repeats itself, so a square around the Nyquist frequency wraps around
+    # power over signed frequencies is periodic, so a square around the Nyquist frequency wraps around
     v, u = np.arange(height)[:, None], np.arange(width)
     peak, around = np.zeros((height, width), bool), np.zeros((height, width), bool)
     for row, column in ((0, frequency), (frequency, 0), (frequency, frequency)):
@@ -126,10 +126,10 @@ def mean_spectra(
 ) -> pd.DataFrame:
     """Mean spectrum of each kind of picture in dB, with 95 % bootstrap intervals over identity groups.
 
-    Means are over decibels: one loud picture does not speak for all.
+    Means are taken over decibels, so that a single picture with much power does not dominate.
 
     Args:
-        spectra: Of B pictures.
+        spectra: Spectra of B pictures.
         kinds: `(B,)`, such as real and the name of each generator.
         groups: `(B,)`, identity group of each picture.
         draws: Resamplings; 0 for no intervals.
@@ -139,7 +139,7 @@ def mean_spectra(
         One row per kind and ring, kinds in order of first appearance: kind, frequency, value, low, high (dB), n.
 
     Raises:
-        InputError: Not as many kinds or groups as spectra.
+        InputError: The numbers of kinds, groups and spectra differ.
     """
     names, units, decibel = np.asarray(kinds), np.asarray(groups), decibels(spectra.power)
     if names.shape != (len(decibel),) or units.shape != names.shape:
@@ -182,14 +182,14 @@ def _frequencies(height: int, width: int) -> tuple[NDArray[np.float64], NDArray[
 
 
 def _windowed(x: NDArray[np.float64], window: Window) -> NDArray[np.float64]:
-    """Maps without their mean, weighted; white noise of variance v gets the power v at every frequency."""
+    """Maps without their mean, windowed; white noise of variance v gets the power v at every frequency."""
     height, width = x.shape[1:]
     weights = np.ones((height, width))
     if window == "hann":
         weights = np.outer(_hann(height), _hann(width))
     elif window != "none":
         raise InputError(f"computing spectra: there is no window {window!r}; expected 'hann' or 'none'.")
-    mean = (x * weights).sum(axis=(1, 2), keepdims=True) / weights.sum()  # none is left after weighting
+    mean = (x * weights).sum(axis=(1, 2), keepdims=True) / weights.sum()  # weighted: none is left afterwards
     return (x - mean) * weights / np.sqrt((weights**2).sum())
 
 
@@ -198,7 +198,7 @@ def _power(x: NDArray[np.float64], window: Window) -> NDArray[np.float64]:
 
 
 def _hann(size: int) -> NDArray[np.float64]:
-    """Periodic, so that a whole frequency touches only its two neighbours."""
+    """Periodic Hann window, so that a whole frequency leaks only into its two neighbours."""
     return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)
 
 

@@ -1,4 +1,4 @@
-"""Study of notebook 06_reconstruction_error: detectors of re-synthesis on new people and new generators."""
+"""Study of notebook 06_reconstruction_error: re-synthesis detectors on unseen people and generators."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -47,10 +47,10 @@ from dfworkbench.show.tables import ReadableTable
 
 
 class Study(study.Study[ReconstructionSettings]):
-    """The trained runs, and what is measured on pictures of people and generators that they have not seen.
+    """The trained runs, and measurements on pictures of people and generators they have not seen.
 
     Attributes:
-        detectors: Title -> detector, those of the settings and the fused one, where errors of pixels have a classifier.
+        detectors: Title -> detector: those in the settings, plus the fused one if there is a classifier of pixel errors.
         main: The one whose re-synthesis and errors are shown: the fused one, or that of features.
     """
 
@@ -69,14 +69,14 @@ class Study(study.Study[ReconstructionSettings]):
 
     @cached_property
     def errors(self) -> PictureErrors:
-        """Mean errors and spectra of all test pictures, at pixel level and at the stage that is compared."""
+        """Mean errors and spectra of all test pictures, at pixel level and at the compared stage."""
         return picture_errors(self.main, self._samples(), (0, self.settings.stage), progress=self.progress)
 
     def _samples(self) -> FaceDataset:
         return self.data.samples(self.main.input_spec, self.test, 1)
 
     def spectra(self) -> dict[str, pd.DataFrame]:
-        """Mean spectra of the pictures and of their errors at pixel level, for `plot_error_spectra`."""
+        """Mean spectra of the pictures and of their pixel-level errors, for `plot_error_spectra`."""
         rows = self.errors.rows
         shown = {"picture": "pictures", stage_name(0): "their errors"}
         return {
@@ -84,11 +84,11 @@ class Study(study.Study[ReconstructionSettings]):
         }
 
     def residual_table(self, column: str = "residual_pixel") -> pd.DataFrame:
-        """How well the mean error alone tells real from generated, without any classifier."""
+        """How well the mean error alone separates real from generated, without any classifier."""
         return compare_kinds(self.errors.rows, column)
 
     def examples(self, count: int = 5) -> dict[str, Any]:
-        """Pictures with their re-syntheses and error maps, for `plot_reconstructions`; drawn by seed, one of each kind first."""
+        """Pictures with their re-syntheses and error maps, for `plot_reconstructions`; selected by seed, one of each kind first."""
         rows = self.errors.rows
         chosen = pick(rows, count)
         samples = self._samples()
@@ -102,7 +102,7 @@ class Study(study.Study[ReconstructionSettings]):
 
     @property
     def stage_column(self) -> str:
-        """The column of `errors` that has the mean errors of the stage that is compared."""
+        """The column of `errors` with the mean errors at the compared stage."""
         return f"residual_{stage_name(self.settings.stage)}"
 
     def _stages(self) -> range:
@@ -118,14 +118,14 @@ class Study(study.Study[ReconstructionSettings]):
         return self._of_each(lambda name: self.score(self.detectors[name], 1))
 
     def _of_each(self, scored: Callable[[str], pd.DataFrame]) -> dict[str, pd.DataFrame]:
-        """Scores of every detector; those of the fused one follow from the two that it averages, and are not computed again."""
+        """Scores of every detector; those of the fused one are derived from the two it averages, not recomputed."""
         tables = {name: scored(name) for name in self.detectors if name != FUSED}
         if PIXEL not in tables:
             return tables
         return tables | {FUSED: mean_scores(tables[PIXEL], tables[self.settings.stage_title])}
 
     def auc_table(self) -> ReadableTable:
-        """AUC on new people: the generator that was trained on, each other one, and those together."""
+        """AUC on unseen people: for the training generator, for each other one, and for all others together."""
         generators = sorted(set(self.test["forgery"][self.test["label"] == FAKE]), key=lambda g: g != self._trained)
         kinds = {f"{g} (trained on)" if g == self._trained else g: [g] for g in generators}
         kinds[OTHERS] = self._others()
@@ -159,7 +159,7 @@ class Study(study.Study[ReconstructionSettings]):
         return Robustness(*(pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True)))
 
     def perturbed_table(self) -> ReadableTable:
-        """The same as text, at the middle one of the levels."""
+        """The same as text, at the middle level."""
         curves, levels = self.robustness.curves, sorted(self.settings.levels)
         clean = curves[curves["level"] == 0].drop_duplicates("detector")
         rows = curves[curves["level"] == levels[len(levels) // 2]]
@@ -169,14 +169,14 @@ class Study(study.Study[ReconstructionSettings]):
         )
 
     def area_table(self) -> ReadableTable:
-        """Mean AUC over the strengths, and the first level, if any, from which a detector is not shown to know anything."""
+        """Mean AUC over the strengths, and the first level, if any, at which a detector is no longer shown to beat chance."""
         rows = self.robustness.summary
         broken = rows["broken_at"].map(lambda level: "" if np.isnan(level) else f", breaks at {level:.0f}")
         cells = [Interval(row.area, row.area_low, row.area_high).text() for row in rows.itertuples()]
         return ReadableTable(_wide(rows.assign(name=rows["perturbation"], cell=cells + broken), "area under AUC"))
 
     def frank_table(self) -> ReadableTable:
-        """Under the random perturbations of Frank et al. 2020, each with probability 0.5, where the settings ask for it."""
+        """Under the random perturbations of Frank et al. 2020, each with probability 0.5, if requested in the settings."""
         if not self.settings.random_perturbations:
             words = "left out; random_perturbations = true, or the preset thorough, measures it"
             return ReadableTable(pd.DataFrame({"": [words]}, index=pd.Index(["random perturbations"])))
@@ -189,13 +189,13 @@ class Study(study.Study[ReconstructionSettings]):
         return ReadableTable(_wide(_with_cells(rows, rows["condition"]), f"AUC, {self.tested}"))
 
     def _clean(self, name: str) -> pd.DataFrame:
-        """What a detector scored on the unperturbed pictures that are to be perturbed."""
+        """A detector's scores of the unperturbed pictures that are to be perturbed."""
         table = self.scores[name]
         return table[table["video_id"].isin(self._perturbed["video_id"]) & (table["status"] == STATUS_OK)]
 
     @property
     def tested(self) -> str:
-        """Whose pictures are perturbed beside the real ones: other generators, or the trained one where there is no other."""
+        """Kinds perturbed beside the real pictures: other generators, or the training one if there is no other."""
         return OTHERS if self._others() else f"{self._trained} (trained on)"
 
     def _others(self) -> list[str]:
@@ -209,11 +209,11 @@ class Study(study.Study[ReconstructionSettings]):
 
 
 def fuse(pixel: LoadedDetector, stage: LoadedDetector) -> LoadedDetector:
-    """The two as one detector that makes one re-synthesis for both and averages their fake probabilities.
+    """Combine two detectors into one that re-synthesises once and averages their fake probabilities.
 
     Args:
-        pixel: A detector of pixel errors.
-        stage: One of the errors of a stage, with the same re-synthesiser.
+        pixel: Detector of pixel errors.
+        stage: Detector of feature errors at a stage, with the same re-synthesiser.
     """
     options = {**stage.metadata["options"]}
     stages: Any = stage.detector.stages
@@ -236,6 +236,6 @@ def _with_cells(rows: pd.DataFrame, names: pd.Series) -> pd.DataFrame:
 
 
 def _wide(rows: pd.DataFrame, title: str) -> pd.DataFrame:
-    """A row per `name`, a column per detector, both in order of first appearance."""
+    """One row per `name`, one column per detector, both in order of first appearance."""
     table = rows.pivot(index="name", columns="detector", values="cell")
     return table.loc[rows["name"].unique(), rows["detector"].unique()].rename_axis(title).rename_axis(None, axis=1)

@@ -1,14 +1,14 @@
-"""Training of a re-synthesiser on real pictures: super-resolution by a factor of four, stage 1 of "Beyond the Spectrum".
+"""Training of a re-synthesiser on real pictures: 4x super-resolution, stage 1 of "Beyond the Spectrum".
 
 He, Yu, Keuper, Fritz: Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis. IJCAI 2021, arXiv:2105.14376. The network
 learns what real pictures look like; `training` then uses its errors to detect fakes. The loss is the mean absolute error of the
 pixels + 0.2 x the mean squared error of VGG-19's features (`reconstruction_loss`).
 
 Differences from the released code:
-- The features' part is off unless ImageNet weights of VGG-19 are named: features of random weights say nothing. The published
-  settings name them.
-- The last batch of an epoch is left out where it is not full.
-- It is validated, against bicubic enlargement too; the original is not.
+- The perceptual part is off unless ImageNet weights of VGG-19 are given, because features of random weights are meaningless. The
+  published settings give them.
+- An incomplete last batch of an epoch is dropped.
+- It is validated, also against bicubic enlargement; the original is not.
 - Two training tricks of the code that do nothing (JPEG compression and a blurred copy of each picture) are left out.
 """
 
@@ -58,7 +58,7 @@ class SuperResolutionSettings(MethodSettings):
 
 
 class SuperResolution(TrainingMethod):
-    """Mean absolute error of re-synthesised pictures, and of their features. Options: `SuperResolutionSettings`."""
+    """Mean absolute error of re-synthesised pictures, plus an error of their features. Options: `SuperResolutionSettings`."""
 
     Settings = SuperResolutionSettings
     settings: SuperResolutionSettings
@@ -80,7 +80,7 @@ class SuperResolution(TrainingMethod):
         """Loss of a batch; see `training.step`.
 
         Parts: l1, perceptual. Measures: "psnr_db", the mean peak signal-to-noise ratio of the re-synthesis, and while
-        validating "bicubic_psnr_db", that of bicubic enlargement, which a trained network should surpass.
+        validating "bicubic_psnr_db", that of bicubic enlargement, which a trained network should exceed.
         """
         pictures = prepare(batch["images"], self.detector.input_spec, type(self.detector).__name__)
         low = box_down(pictures, self.detector.rdn.scale)
@@ -94,15 +94,15 @@ class SuperResolution(TrainingMethod):
         return Step(loss, parts, None, measures)
 
     def train_transform(self) -> Transform:
-        """A window anywhere in the picture, mirrored and turned."""
+        """A random window of the picture, mirrored and rotated at random."""
         return PictureAugment(hflip=0.5, vflip=0.5, rot90=0.5)
 
 
 def psnr_db(made: Tensor, target: Tensor) -> Tensor:
-    """Mean over the pictures of the peak signal-to-noise ratio of all their channels, in dB; scalar float64, at most 100.
+    """Peak signal-to-noise ratio over all channels, mean over the pictures, in dB; scalar float64, at most 100.
 
     Args:
-        made: `(B, 3, H, W)`; cut off at 0 and 1, as it would be when stored.
+        made: `(B, 3, H, W)`; clipped to 0..1, as when stored.
         target: `(B, 3, H, W)` in 0..1.
     """
     squares = (made.detach().double().clamp(0, 1) - target.double()).square().flatten(1).mean(dim=1)

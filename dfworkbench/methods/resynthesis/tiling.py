@@ -1,17 +1,17 @@
-"""Re-synthesis of large pictures in tiles, to save memory.
+"""Tiled re-synthesis of large pictures, to save memory.
 
-In theory a pixel depends on what lies 500 px away; in fact much less far. Measured in the published geometry, largest difference
-to a picture of 192 px that is made whole, on a scale of 0..1, for tiles of 96 px:
+In theory a pixel depends on others up to 500 px away; in practice, the reach is much shorter. Largest difference from a picture of
+192 px made as a whole, measured in the published geometry, on a scale of 0..1, for tiles of 96 px:
 
     overlap_px                      0         16        32        48        64
     first weights               1.9e-01   3.3e-03   2.0e-05   2.5e-07   2.8e-07
     trained for 120 steps       4.5e-01   3.0e-02   4.5e-04   2.2e-06   7.7e-07
 
-A network that has been trained for long may look further; compare a picture or two before relying on the default of 64 px.
-This is float32. With bfloat16 rounding differs from tile to tile, by up to 0.4 grey levels (0.0015) at 512 px.
+A network trained for longer may have a larger reach; compare a picture or two before relying on the default of 64 px. This is
+float32. With bfloat16, rounding differs between tiles, by up to 0.4 grey levels (0.0015) at 512 px.
 
-Inside a picture tiles take (1 + 2 overlap_px / tile_px) squared times the work. Measured at 512 px with bfloat16 and tiles of
-256 px (`benchmarks/resynthesis.py`): the process peaks at 0.85 GB instead of 0.97 GB, of which 0.74 GB are there at 128 px.
+Tiles inside a picture take (1 + 2 overlap_px / tile_px) squared times the work. Measured at 512 px with bfloat16 and tiles of 256
+px (`benchmarks/resynthesis.py`): peak memory is 0.85 GB instead of 0.97 GB, of which 0.74 GB are needed even at 128 px.
 
 The residual of a tiled re-synthesis is `detector.residual(images, stage, resynthesise_tiled(detector.resynthesiser, images))`.
 """
@@ -29,15 +29,15 @@ def resynthesise_tiled(rdn: Rdn, images: Tensor, tile_px: int = 256, overlap_px:
     Args:
         rdn: The re-synthesiser.
         images: `(B, 3, H, W)` in 0..1; height and width are multiples of `rdn.scale`.
-        tile_px: Side of a tile that is kept; the last ones of a row and column may be smaller. A multiple of `rdn.scale`.
-        overlap_px: How much further than its tile the network sees to each side. A multiple of `rdn.scale`.
+        tile_px: Side of the kept part of a tile; the last ones of a row and column may be smaller. A multiple of `rdn.scale`.
+        overlap_px: Margin beyond the tile that the network sees on each side. A multiple of `rdn.scale`.
 
     Returns:
         The same shape.
 
     Raises:
-        ParameterError: Tile or overlap is no multiple of the scale.
-        InputError: Height or width is none.
+        ParameterError: Tile or overlap is not a multiple of the scale.
+        InputError: Height or width is not a multiple of the scale.
     """
     scale = rdn.scale
     if tile_px < scale or overlap_px < 0 or tile_px % scale or overlap_px % scale:

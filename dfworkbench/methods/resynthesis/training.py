@@ -1,20 +1,20 @@
 """Training of re-synthesis detectors, stages 2 and 3 of "Beyond the Spectrum".
 
 He, Yu, Keuper, Fritz: Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis. IJCAI 2021, arXiv:2105.14376. Stage 1 trains
-the re-synthesiser (`super_resolution`). Here, stage 2 trains the classifier on the residual and leaves the
-re-synthesiser as it is; stage 3 (`joint`) trains both: cross-entropy of real and fake + the reconstruction loss of the real
-pictures, whose small versions now and then gain noise or lose some colour (`restoration`). Start stage 3 from a run of
-stage 2 (`start_from`).
+the re-synthesiser (`super_resolution`). Here, stage 2 trains the classifier on the residual with the re-synthesiser frozen; stage 3
+(`joint`) trains both: cross-entropy of real and fake + the reconstruction loss of the real pictures, whose small versions are
+sometimes degraded by noise or loss of colour (`restoration`). Start stage 3 from a run of stage 2 (`start_from`).
 
 Differences from the released code:
-- Its stage 3 trains no re-synthesiser: that is built frozen, and changes by exactly 0. Ours does, from both losses.
-- It multiplies the gradients of the classifier by 0.02, but not the weight decay. That is a learning rate of 2e-4 instead of 1e-2
-  with a weight decay of 5e-3 instead of 1e-4, which are our published settings. In stage 3 there are two explicit rates.
-- `compat="released"` has both back, to compare with it.
+- Its stage 3 does not train the re-synthesiser, which is built frozen and changes by exactly 0. Ours does, with both losses.
+- It multiplies the gradients of the classifier by 0.02, but not the weight decay. This equals a learning rate of 2e-4 instead of
+  1e-2 with a weight decay of 5e-3 instead of 1e-4, which are our published settings. In stage 3 there are two explicit rates.
+- `compat="released"` restores both, for comparison.
 - One real picture in a batch is enough for the reconstruction loss; there it takes two.
-- With several processes the reconstruction loss is divided by the real pictures of the whole batch, as one process would.
+- With several processes, the reconstruction loss is divided by the number of real pictures in the whole batch, as in a single
+  process.
 - Classes can be balanced.
-- Stages may be those of a detector that a run trained (`features_from`) instead of VGG-19's.
+- Stages may be those of a trained detector from a run (`features_from`) instead of VGG-19's.
 """
 
 import json
@@ -43,15 +43,15 @@ from dfworkbench.training.binary import Binary, ClassifierSettings
 from dfworkbench.training.shares import share_of_processes
 from dfworkbench.training.step import Step
 
-#: A re-synthesiser that makes the test picture worse than this has not learned to make pictures; mean grey has 11 dB.
+#: A re-synthesiser below this on the test picture has not learned to make pictures; uniform mean grey has 11 dB.
 LEAST_PSNR_DB = 15.0
 
 
 def quarter_cosine(rate: float, epochs: int) -> list[str]:
     """The authors' learning rates, a quarter of a cosine, as `rate_steps`.
 
-    They are rate * (0.9999 cos(pi/2 * e / (epochs - 1)) + 0.0001) for e = 0, 1, 2, … As in the released code the rate of an epoch
-    is the one meant for the epoch before, so that the first comes twice and the last is never used.
+    They are rate * (0.9999 cos(pi/2 * e / (epochs - 1)) + 0.0001) for e = 0, 1, 2, … As in the released code, each epoch uses the
+    rate meant for the one before, so that the first is used twice and the last never.
     """
     factors = (0.9999 * math.cos(math.pi / 2 * e / (epochs - 1)) + 0.0001 for e in range(epochs - 1))
     return [f"{e + 2}={rate * factor!r}" for e, factor in enumerate(factors)]
@@ -135,12 +135,12 @@ class ResynthesisTraining(Binary):
         self.gradient_scale = chosen.gradient_scale if chosen.compat else 1.0
         #: The weight file of stage 1, if one was loaded.
         self.resynthesiser_file = _load_resynthesiser(detector, chosen.resynthesiser) if chosen.resynthesiser else None
-        #: The weight file of the features' network, if one was loaded.
+        #: The weight file of the feature network, if one was loaded.
         self.features_file = _load_features(detector, chosen.features_from) if chosen.features_from else None
         self.trains_resynthesiser = chosen.joint and not chosen.compat
         detector.resynthesiser.requires_grad_(self.trains_resynthesiser)
         detector.resynthesiser.checkpointing = self.trains_resynthesiser
-        # where the detector has all five stages, they serve both
+        # if the detector has all five stages, they serve both
         shared = detector.vgg is not None and detector.vgg.stages == len(STAGE_WEIGHTS)
         self.own_vgg = VggTaps(chosen.vgg_weights) if chosen.perceptual and not shared else None
         if not chosen.allow_undertrained:
@@ -149,14 +149,14 @@ class ResynthesisTraining(Binary):
     def forward(self, batch: dict[str, Tensor]) -> Step:
         """Loss of a batch; see `training.step`.
 
-        Parts: bce, and while training in stage 3 l1 and perceptual, of the real pictures.
+        Parts: bce, and when training in stage 3 l1 and perceptual, for the real pictures.
         """
         pictures = prepare(batch["images"], self.detector.input_spec, type(self.detector).__name__)
         prediction = self.detector(pictures)
         logits = [prediction.aux[f"{name}_logits"] for name in self.detector.classifiers]
         cross_entropy = torch.stack([self.cross_entropy(z[:, FAKE] - z[:, REAL], batch["label"]) for z in logits]).sum()
         parts = {"bce": cross_entropy}
-        # the value stays; with a frozen re-synthesiser all of its gradients are those of the classifiers
+        # keeps the value; with a frozen re-synthesiser, all of its gradients are those of the classifiers
         loss = self.gradient_scale * cross_entropy + (1 - self.gradient_scale) * cross_entropy.detach()
         if self.settings.joint and self.training:
             found = self._reconstruction(pictures, batch["label"])
@@ -165,7 +165,7 @@ class ResynthesisTraining(Binary):
         return Step(loss, parts, prediction.logit)
 
     def parameter_groups(self, learning_rate: float, weight_decay: float) -> list[dict[str, Any]]:
-        """The classifiers, and in stage 3 the re-synthesiser; the authors' weight decay pulls biases and norms too."""
+        """The classifiers, and in stage 3 the re-synthesiser; the authors' weight decay applies to biases and norms too."""
         modules = [(self.detector.classifiers, learning_rate)]
         if self.trains_resynthesiser:
             modules.append((self.detector.resynthesiser, self.settings.resynthesiser_rate))
@@ -174,14 +174,14 @@ class ResynthesisTraining(Binary):
         ]
 
     def train_transform(self) -> Transform:
-        """A window anywhere in the picture, mirrored or not."""
+        """A random window of the picture, mirrored at random."""
         return PictureAugment(hflip=0.5)
 
     def _reconstruction(self, pictures: Tensor, label: Tensor) -> dict[str, Tensor]:
-        """Parts of the reconstruction loss; none where no picture is real."""
+        """Parts of the reconstruction loss; empty if no picture is real."""
         real = (label == REAL).nonzero()[:, 0]
         share = len(real) / share_of_processes((label == REAL).sum()).to(pictures.dtype)
-        # all pictures are degraded, so that processes draw alike
+        # all pictures are degraded, so that processes draw the same random numbers
         low = degrade_batch(self.detector.low_resolution(pictures), self.settings.task)
         if not len(real):
             return {}
@@ -192,10 +192,10 @@ class ResynthesisTraining(Binary):
 
 
 def _load_resynthesiser(detector: Any, source: str) -> Path:
-    """Weights of stage 1 into a detector; returns the file they are from.
+    """Load weights of stage 1 into a detector; returns their file.
 
     Raises:
-        CheckpointError: It is no re-synthesiser, or one of another geometry.
+        CheckpointError: It is not a re-synthesiser, or has another geometry.
     """
     loaded: Any = load_detector(source)
     if not hasattr(loaded.detector, "rdn"):
@@ -217,15 +217,15 @@ def _load_resynthesiser(detector: Any, source: str) -> Path:
 
 
 def _load_features(detector: Any, source: str) -> Path:
-    """Weights of a trained detector into the network whose stages are compared; returns the file they are from.
+    """Load weights of a trained detector into the network whose stages are compared; returns their file.
 
     Raises:
-        CheckpointError: The run is of another detector than the one that was built.
+        CheckpointError: The run is of another detector than the one built.
     """
     loaded = load_detector(source)
     options = options_without_weights(loaded.metadata["options"])
     taps: NetworkTaps | None = detector.network_taps
-    # all options: what one leaves out has its default
+    # all options: those left out have their defaults
     wanted = {**detector_options(loaded.name), **options}
     built = {**detector_options(taps.name), **taps.options} if taps else {}
     if taps is None or taps.name != loaded.name or options_without_weights(built) != options_without_weights(wanted):
@@ -240,7 +240,7 @@ def _load_features(detector: Any, source: str) -> Path:
 
 
 def _require_trained(detector: Any, own_vgg: nn.Module | None) -> None:
-    """Refuse a re-synthesiser that cannot make pictures, and features of random weights."""
+    """Refuse a re-synthesiser that cannot make pictures, and features from random weights."""
     without = (
         "allow_undertrained=true goes on all the same, to try things out; its results are no evidence about the method."
     )
@@ -267,7 +267,7 @@ def _require_trained(detector: Any, own_vgg: nn.Module | None) -> None:
 
 
 def probe_psnr_db(rdn: Any) -> float:
-    """How well a re-synthesiser makes a smooth picture of 48 x 48 px that any trained one makes well, in dB."""
+    """How well a re-synthesiser reproduces a smooth picture of 48 x 48 px that any trained one reproduces well, in dB."""
     parameter = next(rdn.parameters())
     rows, columns = torch.meshgrid(2 * [torch.linspace(0, math.pi, 48)], indexing="ij")
     waves = torch.stack([(rows + columns).sin(), (rows - 2 * columns).sin(), (2 * rows).cos()])

@@ -1,15 +1,15 @@
-"""Weights of "Beyond the Spectrum": the files of SSAW14/BeyondtheSpectrum (MIT), released ones and those that its code writes.
+"""Load "Beyond the Spectrum" weights: files of SSAW14/BeyondtheSpectrum (MIT), released or written by its code.
 
 He, Yu, Keuper, Fritz: Beyond the Spectrum: Detecting Deepfakes via Re-Synthesis. IJCAI 2021, arXiv:2105.14376.
 
-A detector comes in two files: the re-synthesiser ("sr"), `{"state_dict": tensors by name}` or the tensors alone, and the
-classifier of what it does not bring back, `{"state_dict", "epoch", "arch", "optimizer"}`. VGG-19, in whose features classifiers of
-stages 1 to 5 compare pictures, is in neither. Names are ours; depth and sizes follow from names and shapes. No file says whether
-512 channels are those of stage 4 or 5, nor whether a classifier is dilated: it is not, as in all scripts of the authors.
+A detector comes in two files: the re-synthesiser ("sr"), `{"state_dict": tensors by name}` or the tensors alone, and the classifier
+of its residual, `{"state_dict", "epoch", "arch", "optimizer"}`. VGG-19, whose features classifiers of stages 1 to 5 compare, is in
+neither. Names equal ours; depth and sizes are inferred from names and shapes. No file says whether 512 channels are those of stage
+4 or 5, nor whether a classifier is dilated: it is not, as in all scripts of the authors.
 
-Polarity: the original's class 1 is *real*. The detector turns that round: its logit is the log-odds of the original's class 0.
+Polarity: the original's class 1 is *real*. The detector inverts this: its logit is the log-odds of the original's class 0.
 
-What the detector is fed is what the original is fed: whole pictures of 1024 px, RGB in 0..1.
+The input is that of the original: whole pictures of 1024 px, RGB in 0..1.
 """
 
 import re
@@ -30,13 +30,13 @@ from dfworkbench.methods.resynthesis.rdn import Rdn
 from dfworkbench.models.vgg import CHANNELS, VggTaps
 from dfworkbench.runs.matching import Shapes, build_empty, fill, require_fit, shape_differences, shapes_of
 
-#: What a file may hold: the re-synthesiser, or the classifier of its residuals.
+#: Contents of a file: the re-synthesiser, or the classifier of its residuals.
 PARTS = ("sr", "classifier")
 
 _DEPTHS = (18, 34, 50, 101, 152)
-#: Channels of the residual at stage 0 (pixels) to 5.
+#: Channels of the residual at stages 0 (pixels) to 5.
 _CHANNELS = (3, *CHANNELS)
-#: Pictures that the authors' classifiers were trained on, and windows that their re-synthesiser was.
+#: Training picture size of the authors' classifiers, and window size of their re-synthesiser.
 _PICTURE_PX, _WINDOW_PX = 1024, 96
 _SCALE = 4
 
@@ -56,27 +56,27 @@ def load_resynthesis(
     vgg_weights: str = "",
     size_px: int | None = None,
 ) -> tuple[str, dict[str, Any], nn.Module]:
-    """Read weights of Beyond the Spectrum: a re-synthesiser, or a classifier and what it needs, which makes a detector.
+    """Read "Beyond the Spectrum" weights: a re-synthesiser, or a classifier and what it needs to form a detector.
 
     Args:
         path: A .pth or .pth.tar of the authors or of their training code. Nothing in it is executed.
-        part: One of `PARTS`; empty finds it from the file.
-        stage: Where the classifier compares: 0 for pixels, 1 to 5 for VGG-19. None finds it from the file, but for 512
+        part: One of `PARTS`; empty to infer it from the file.
+        stage: Where the classifier compares: 0 for pixels, 1 to 5 for VGG-19. None infers it from the file, except for 512
             channels, which stages 4 and 5 both have.
         sr: With a classifier: the file of the re-synthesiser that it was trained with.
         vgg_weights: With a classifier of stages 1 to 5: "imagenet", or the path of torchvision's file of VGG-19.
-        size_px: Height and width of the input, a multiple of 4; None takes what was published: pictures of 1024 px for a
-            detector, windows of 96 px for a re-synthesiser, whose weights take any size.
+        size_px: Height and width of the input, a multiple of 4; None for the published sizes: pictures of 1024 px for a detector,
+            windows of 96 px for a re-synthesiser, whose weights fit any size.
 
     Returns:
         Name of the detector (or "rdn"), its options, and the network in eval mode.
 
     Raises:
-        DataNotFoundError: There is no such file; says where to get it.
+        DataNotFoundError: There is no such file; the message says where to get it.
         UnknownNameError: There is no such part.
         ParameterError: `stage` is needed or impossible, `size_px` is impossible, or options do not go with the part.
-        CheckpointError: A file is damaged, holds code, or belongs to another network, and says what does not fit; or the
-            classifier's re-synthesiser or VGG-19 is not given.
+        CheckpointError: A file is damaged, contains code, or belongs to another network (the message says what does not fit); or
+            the classifier's re-synthesiser or VGG-19 is not given.
     """
     path = Path(path)
     if part:
@@ -156,7 +156,7 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 
 def _fill(net: nn.Module, state: Mapping[str, Tensor], unfit: str) -> None:
-    """Give an empty network the tensors of a file, all of them, or refuse the file."""
+    """Load all tensors of a file into an empty network, or refuse the file."""
     differences = shape_differences(shapes_of(net.state_dict()), shapes_of(state))
     require_fit(differences, f"{_DOING}: {unfit}", "a file of SSAW14/BeyondtheSpectrum")
     fill(net, state)
@@ -174,7 +174,7 @@ def _likely_part(state: Mapping[str, Tensor], path: Path) -> str:
 
 
 def _stage(state: Mapping[str, Tensor], path: Path, stage: int | None) -> int:
-    """The stage that is asked for, or the one that the file's number of channels tells."""
+    """The requested stage, or the one inferred from the number of channels in the file."""
     if stage is not None:
         if stage not in range(len(_CHANNELS)):
             raise ParameterError(
@@ -198,7 +198,7 @@ def _stage(state: Mapping[str, Tensor], path: Path, stage: int | None) -> int:
 
 
 def _likely_depth(state: Mapping[str, Tensor]) -> int:
-    """Whose layers are closest to those of the file."""
+    """The depth whose layers are closest to those in the file."""
     seen = shapes_of(state)
     return min(_DEPTHS, key=lambda depth: len(shape_differences(_layers(depth), seen)))
 
@@ -210,7 +210,7 @@ def _layers(depth: int) -> Shapes:
 
 
 def _geometry(state: Mapping[str, Tensor]) -> dict[str, int]:
-    """Options of `Rdn` as a file's names and shapes tell them; each at least 1, since no network has less."""
+    """Options of `Rdn` inferred from a file's names and shapes; each at least 1, since no network has less."""
     features = _outputs(state, "sfe1")
     if any(key.startswith("upscale.2.") for key in state):
         scale = 4
@@ -221,11 +221,11 @@ def _geometry(state: Mapping[str, Tensor]) -> dict[str, int]:
 
 
 def _outputs(state: Mapping[str, Tensor], layer: str) -> int:
-    """Channels that a layer makes."""
+    """Output channels of a layer."""
     shapes = shapes_of(state)
     return max(1, *(shapes.get(f"{layer}.weight") or shapes.get(f"{layer}.bias") or (1,))[:1])
 
 
 def _numbers(state: Mapping[str, Tensor], pattern: str) -> int:
-    """How many different numbers stand in names."""
+    """Number of distinct numbers in names."""
     return max(1, len({found[1] for key in state if (found := re.match(pattern, key))}))

@@ -1,1 +1,1 @@
-"""Self-blended images: fakes for training, made from genuine faces alone (Shiohara and Yamasaki, CVPR 2022)."""
+"""Self-blended images: training fakes made from genuine faces alone (Shiohara and Yamasaki, CVPR 2022)."""

@@ -1,4 +1,4 @@
-"""Makes a self-blended image: one picture, changed once, is blended into itself."""
+"""Make a self-blended image: a picture is blended with a slightly changed copy of itself."""
 
 from typing import NamedTuple
 
@@ -13,17 +13,17 @@ from dfworkbench.methods.sbi.colour import change_sharpness, draw_colour
 from dfworkbench.methods.sbi.masks import blend_mask
 from dfworkbench.methods.sbi.settings import BlendSettings
 
-_NEIGHBOURS = 5  # pixels beyond the region that blurring by scaling down and up, or sharpening, takes from
+_NEIGHBOURS = 5  # pixels around the region needed by down-and-up scaling or sharpening
 
 
 class SelfBlend(NamedTuple):
     """Both pictures of a pair.
 
     Attributes:
-        genuine: `(S, S, 3)` uint8 RGB: the target, which is what was blended into. Where the mask is 0, both are equal.
+        genuine: `(S, S, 3)` uint8 RGB: the target of the blending. Where the mask is 0, both pictures are equal.
         blended: `(S, S, 3)` uint8 RGB.
         mask: `(S, S)` float32, 0..1: the share of the source.
-        source_changed: Whether the source was changed; otherwise the target.
+        source_changed: Whether the source was changed; otherwise the target was.
     """
 
     genuine: Pixels
@@ -40,9 +40,9 @@ def self_blend(
     Args:
         image: `(S, S, 3)` uint8 RGB, a genuine face; not changed.
         landmarks: `(n, 2)` dense landmarks in pixels of the picture.
-        face_px: Width and height of the face, of which shifts are shares, in pixels of the picture.
+        face_px: Width and height of the face, in pixels of the picture; shifts are relative to it.
         rng: The only source of randomness.
-        settings: How far everything is changed.
+        settings: Strength of all changes.
     """
     source_changed = bool(rng.random() < 0.5)
     mask = blend_mask(landmarks, len(image), rng, settings.mask)

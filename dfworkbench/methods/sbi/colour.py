@@ -11,12 +11,12 @@ from dfworkbench.methods.sbi.settings import ColourSettings
 
 _LEVELS = np.arange(256, dtype=np.float64)
 _FACTORS = (2, 4)  # of down-scaling
-_SHARPEST = (0.2, 0.5)  # share of the sharpened picture in the result
-_HUES = 180  # levels of a hue of 8 bits in OpenCV
+_SHARPEST = (0.2, 0.5)  # weight of the sharpened picture in the result
+_HUES = 180  # 8-bit hue levels in OpenCV
 
 
 class Colour(NamedTuple):
-    """One draw of the changes of colour; None for those that are not made.
+    """One draw of the colour changes; None for those not applied.
 
     Attributes:
         rgb: `(3,)`, shift in levels.
@@ -29,7 +29,7 @@ class Colour(NamedTuple):
     light: tuple[float, float] | None
 
     def apply(self, image: Pixels) -> Pixels:
-        """Change `(H, W, 3)` uint8 RGB; each step is cut to whole levels. The argument stays as it is."""
+        """Change `(H, W, 3)` uint8 RGB; each step is clipped and truncated to whole levels. The argument is not modified."""
         if self.rgb is not None:
             image = add_levels(image, self.rgb)
         if self.hsv is not None:
@@ -41,7 +41,7 @@ class Colour(NamedTuple):
 
 
 def draw_colour(settings: ColourSettings, rng: np.random.Generator) -> Colour:
-    """Draw which changes are made, and how far they go."""
+    """Draw which changes are applied, and how strongly."""
     rgb, hsv, light = rng.random(3) < settings.share
     shift = rng.uniform(-settings.rgb_levels, settings.rgb_levels, size=3)
     turn = rng.uniform(-settings.hsv_levels, settings.hsv_levels, size=3)
@@ -50,7 +50,7 @@ def draw_colour(settings: ColourSettings, rng: np.random.Generator) -> Colour:
 
 
 def change_sharpness(image: Pixels, shrink: float, rng: np.random.Generator) -> Pixels:
-    """Scale down by 2 or 4 and up again, or sharpen.
+    """Downscale by 2 or 4 and upscale again, or sharpen.
 
     Args:
         image: `(H, W, 3)` uint8 RGB; not changed.
@@ -65,20 +65,20 @@ def change_sharpness(image: Pixels, shrink: float, rng: np.random.Generator) -> 
 
 
 def sharpen(image: Pixels, share: float) -> Pixels:
-    """A share, 0..1, of the picture minus its Laplacian over eight neighbours, and the picture itself for the rest."""
+    """Mix a share, 0..1, of the picture minus its Laplacian over eight neighbours with the picture itself."""
     kernel = np.full((3, 3), -share, np.float32)
     kernel[1, 1] = 1 + 8 * share
     return np.asarray(cv2.filter2D(image, -1, kernel), dtype=np.uint8)
 
 
 def add_levels(image: Pixels, shift: ArrayLike) -> Pixels:
-    """Add `(3,)` numbers to the channels; cut to 0..255 and to whole levels, so that only whole steps count."""
+    """Add `(3,)` numbers to the channels; clipped to 0..255 and truncated to whole levels, so that only whole steps count."""
     red, green, blue = np.floor(np.asarray(shift, dtype=np.float64)).tolist()
     return np.asarray(cv2.add(image, (red, green, blue, 0.0)), dtype=np.uint8)  # pyright: ignore[reportCallIssue, reportArgumentType]
 
 
 def shift_hsv(image: Pixels, shift: ArrayLike) -> Pixels:
-    """Add `(3,)` levels to hue, saturation and value of 8 bits, cut to whole levels; the hue goes round."""
+    """Add `(3,)` levels to 8-bit hue, saturation and value, truncated to whole levels; the hue wraps around."""
     hue, saturation, value = np.floor(np.asarray(shift, dtype=np.float64)).tolist()
     hsv = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2HSV), dtype=np.uint8)
     if hue:

@@ -22,16 +22,16 @@ def plot_self_blended(
     *,
     title: str = "",
 ) -> Figure:
-    """A column for each pair: genuine picture, self-blended image with the outline of its mask, mask, difference.
+    """One column per pair: genuine picture, self-blended image with the outline of its mask, mask, difference.
 
     Args:
         genuine: `(N, S, S, 3)` uint8 RGB.
-        blended: The same number of the same shape.
-        masks: Per pair `(S, S)` uint8, 255 where the source alone is shown.
+        blended: The self-blended images, same shape.
+        masks: One mask `(S, S)` uint8 per pair, 255 where only the source is shown.
         title: Above the grid.
 
     Raises:
-        InputError: Not as many fakes or masks as pictures, or pictures that are not uint8 RGB.
+        InputError: The numbers of pictures, fakes and masks differ, or pictures are not uint8 RGB.
     """
     fake = [np.asarray(image) for image in blended]  # pyright: ignore[reportGeneralTypeIssues]
     real = checked_pictures(genuine, blended=fake, masks=masks)
@@ -49,10 +49,10 @@ def plot_self_blended(
         for axes, picture in zip(grid[:, column], pictures, strict=True):
             axes.imshow(picture, cmap="gray", vmin=0, vmax=255, extent=(0, 1, 1, 0))
         if levels.any():
-            outline(grid[1, column], levels > levels.max() / 2)  # of a blend ratio of 1/4 too
+            outline(grid[1, column], levels > levels.max() / 2)  # also for a blend ratio of 1/4
     return figure
 
 
 def difference_picture(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Differences of two pictures, four times as large, around grey."""
+    """Difference of two pictures, four times amplified, around grey."""
     return np.clip(128 + _LOUDER * (other.astype(np.float64) - one), 0, 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""The mask by which a face is blended into its own picture: hull of landmarks, elastic change, two Gaussian filters."""
+"""Blending mask for self-blended images: hull of landmarks, elastic deformation, two Gaussian filters."""
 
 import cv2
 import numpy as np
@@ -11,8 +11,8 @@ _LARGEST_BLUR = (
     0.25  # of the face: the published sizes are for faces of 100 px and more, and would leave nothing of small ones
 )
 _SMALLEST_BLUR_PX = 3
-_FARTHEST = 6.0  # standard deviations of a displacement; one in 5e8 is farther
-_GRID = 1.75  # sigma in steps of the coarse grid: a field that smooth has nothing to be lost between its points
+_FARTHEST = 6.0  # standard deviations of a displacement; one in 5e8 is larger
+_GRID = 1.75  # sigma in steps of the coarse grid: so smooth a field loses nothing between its points
 
 
 def blend_mask(
@@ -20,17 +20,17 @@ def blend_mask(
 ) -> NDArray[np.float32]:
     """A random mask of a face, before the blend ratio.
 
-    After the first filter only what is fully inside is kept, so that the mask shrinks if the first filter is larger than the
-    second, and grows otherwise.
+    After the first filter, only pixels fully inside are kept, so the mask shrinks if the first filter is larger than the second,
+    and grows otherwise.
 
     Args:
         landmarks: `(n, 2)` in pixels of the picture.
         size_px: Height and width of the picture.
         rng: The only source of randomness.
-        settings: How far the mask is changed.
+        settings: Strength of the changes.
 
     Returns:
-        `(size_px, size_px)`, 0..1; all 0 where the hull is empty or outside the picture.
+        `(size_px, size_px)`, 0..1; all 0 if the hull is empty or outside the picture.
     """
     mask = np.zeros((size_px, size_px), np.float32)
     hull = hull_mask(landmarks, size_px, size_px)
@@ -53,8 +53,8 @@ def soften_twice(mask: NDArray[np.uint8], first: int, second: int) -> NDArray[np
 
     Args:
         mask: `(H, W)`, 255 inside.
-        first: Odd size of the first Gaussian filter. Its result is 1 where all of the window is inside, whatever the weights:
-            this is an erosion by the window.
+        first: Odd size of the first Gaussian filter. Its result is 1 where the whole window is inside, whatever the weights: an
+            erosion by the window.
         second: Odd size of the second one.
     """
     inside = np.asarray(cv2.threshold(mask, 254, 255, cv2.THRESH_BINARY)[1])
@@ -68,7 +68,7 @@ def displacement(shape: tuple[int, ...], alpha: float, sigma: float, rng: np.ran
     """A smooth random field of displacements in pixels, `(2, H, W)`: along x, along y.
 
     Its distribution is that of white noise in -1..1, smoothed by a Gaussian and multiplied by `alpha`; the standard deviation is
-    0.163 alpha / sigma. It is drawn on a coarse grid, which is enough for a field that is so smooth.
+    0.163 alpha / sigma. It is drawn on a coarse grid, which suffices for such a smooth field.
 
     Args:
         shape: Height and width.
@@ -91,7 +91,7 @@ def displacement(shape: tuple[int, ...], alpha: float, sigma: float, rng: np.ran
 
 
 def move_pixels(mask: Mask, field: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Read each pixel of a mask `(H, W)` at a place moved by a field `(2, H, W)`; bilinear, 0 from outside."""
+    """Read each pixel of a mask `(H, W)` at a position displaced by a field `(2, H, W)`; bilinear, 0 from outside."""
     height, width = mask.shape
     x = field[0] + np.arange(width, dtype=np.float32)
     y = field[1] + np.arange(height, dtype=np.float32)[:, None]
@@ -99,7 +99,7 @@ def move_pixels(mask: Mask, field: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def _draw_sizes(face_px: int, rng: np.random.Generator, settings: MaskSettings) -> tuple[int, int]:
-    """Odd sizes of both filters; smaller ones for faces that are smaller than the published sizes are meant for."""
+    """Odd sizes of both filters; smaller ones for faces smaller than the published sizes are meant for."""
     largest = min(settings.blur_px[1], max(int(face_px * _LARGEST_BLUR), _SMALLEST_BLUR_PX))
     most = (largest - 1) // 2
     least = min(settings.blur_px[0] // 2, most)

@@ -1,4 +1,4 @@
-"""Settings of self-blended images; the defaults are those of the publication (Shiohara and Yamasaki, CVPR 2022)."""
+"""Settings of self-blended images; defaults are those of the publication (Shiohara and Yamasaki, CVPR 2022)."""
 
 from typing import Self
 
@@ -8,7 +8,7 @@ from dfworkbench.core.settings import Settings
 
 
 class ColourSettings(Settings):
-    """Three changes of colour, each made with the same probability."""
+    """Three colour changes, each applied with the same probability."""
 
     share: float = Field(default=0.3, ge=0, le=1, description="Probability of each of the three changes.")
     rgb_levels: float = Field(
@@ -27,7 +27,7 @@ class ColourSettings(Settings):
 
 
 class MaskSettings(Settings):
-    """How the hull of a face becomes the mask by which it is blended. Pixels are those of the video frame."""
+    """How the hull of a face becomes the blending mask. Pixels are those of the video frame."""
 
     elastic_alpha: float = Field(
         default=50.0,
@@ -56,7 +56,7 @@ class MaskSettings(Settings):
 
 
 class BlendSettings(Settings):
-    """How a self-blended image is made, and what then happens to both pictures of a pair."""
+    """How a self-blended image is made, and how both pictures of a pair are then augmented."""
 
     colour: ColourSettings = Field(default=ColourSettings(), description="Changes of colour of source or target.")
     mask: MaskSettings = Field(default=MaskSettings(), description="The mask of the blending.")

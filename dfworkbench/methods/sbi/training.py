@@ -1,9 +1,9 @@
-"""Self-blended images: train on genuine faces alone, with fakes that are each made from one of them.
+"""Training with self-blended images: genuine faces alone, with a fake made from each of them.
 
-Shiohara, Yamasaki: Detecting Deepfakes with Self-Blended Images. CVPR 2022, arXiv:2204.08376. A detector that was trained on the
-forgeries of one program learns that program. A self-blended image has only what most forgeries share, a face blended into a
-picture that does not quite fit: it is a face blended into itself, after source or target was changed a little (`blending`). Both
-pictures of a pair are in the same batch and get the same random changes, so that nothing but the blending tells them apart.
+Shiohara, Yamasaki: Detecting Deepfakes with Self-Blended Images. CVPR 2022, arXiv:2204.08376. A detector trained on the forgeries
+of one program learns to recognise that program. A self-blended image has only what most forgeries share, a face blended into a
+picture that does not quite match: a face is blended into itself, after source or target was changed slightly (`blending`). Both
+pictures of a pair are in the same batch and get the same augmentation, so that they differ only in the blending.
 
 Differences from the publication are in the README of this folder.
 """
@@ -43,8 +43,8 @@ class Sbi(Binary):
     """Cross-entropy over genuine faces and their self-blended images. Options: `SbiSettings`.
 
     `batch["blended"]`, `(B, S, S, 3)` uint8, and `batch["is_blended"]`, `(B,)`, come from `transform.SelfBlending`. A batch without
-    them is one of plain training. Validation measures the same loss on pairs of the validation split that never change; the
-    epoch with the lowest one is the best. No forgery of the data set is ever seen.
+    them is plain training. Validation measures the same loss on fixed pairs from the validation split; the epoch with the lowest
+    loss is the best. Forgeries of the data set are never used.
     """
 
     Settings = SbiSettings
@@ -59,13 +59,13 @@ class Sbi(Binary):
     def forward(self, batch: dict[str, Tensor]) -> Step:
         """Loss of a batch; see `training.step`.
 
-        Part: bce, the mean over both pictures of every pair. Shares: "accuracy" over both; "ordered", pairs whose fake scores
-        above its genuine picture; "not_blended", pairs whose fake came out as the genuine picture and counts as one.
+        Part: bce, the mean over both pictures of every pair. Shares: "accuracy" over both; "ordered", pairs whose fake scores above
+        its genuine picture; "not_blended", pairs whose fake equals the genuine picture and is labelled genuine.
         """
         if "blended" not in batch:
             return self.classify(batch)
         is_blended = batch["is_blended"] > 0
-        # one pair after the other, so that processes which share a batch have the pictures in the order of one process
+        # pair by pair, so that processes sharing a batch have the pictures in the order of a single process
         pictures = torch.stack([batch["images"], batch["blended"].movedim(-1, -3)], dim=1).flatten(0, 1)
         label = torch.stack([torch.full_like(batch["label"], REAL), torch.where(is_blended, FAKE, REAL)], dim=1)
         logit = self.predict({"images": pictures}).logit
@@ -76,17 +76,17 @@ class Sbi(Binary):
             "ordered": (of_blended > of_genuine).double().mean(),
             "not_blended": (~is_blended).double().mean(),
         }
-        # in validation the logits of the genuine files are kept, which tell how many false alarms a threshold gives
+        # in validation, logits of the genuine files are kept, which show how many false alarms a threshold gives
         return Step(loss, {"bce": loss}, None if self.training else of_genuine, shares)
 
     def balance_classes(self, labels: Sequence[int]) -> None:
-        """Nothing to do: every batch has as many self-blended images as genuine faces."""
+        """No-op: every batch has as many self-blended images as genuine faces."""
 
     def train_transform(self) -> Transform:
-        """Pairs, changed at random.
+        """Randomly augmented pairs.
 
         Raises:
-            ParameterError: The detector does not look at single faces.
+            ParameterError: The detector does not take single faces.
         """
         spec = self.detector.input_spec
         if spec.clip_length != 1 or not spec.of_faces:
@@ -98,5 +98,5 @@ class Sbi(Binary):
         return SelfBlending(self.settings.blend)
 
     def eval_transform(self) -> Transform:
-        """Pairs without further changes; the same in every epoch, because the samples' random numbers are."""
+        """Pairs without further augmentation; equal in every epoch, because the samples' random numbers are."""
         return SelfBlending(self.settings.blend, changes=False)

@@ -1,4 +1,4 @@
-"""SelfBlending: genuine faces to pairs of a genuine and a self-blended picture, as a transform of samples."""
+"""SelfBlending: turn genuine faces into pairs of a genuine and a self-blended picture, as a transform of samples."""
 
 import dataclasses
 from typing import Any
@@ -18,15 +18,15 @@ from dfworkbench.methods.sbi.settings import BlendSettings
 
 
 class SelfBlending:
-    """A genuine face and a fake made from it (Shiohara and Yamasaki, CVPR 2022).
+    """Pairs a genuine face with a fake made from it (Shiohara and Yamasaki, CVPR 2022).
 
     A `dfworkbench.datasets.sample.Transform` for single frames of genuine faces.
 
     Attributes:
-        settings: How pairs are made and changed.
-        needs_genuine: Always, because it asks for dense landmarks.
-        changes: Whether pairs are cropped at random, mirrored, recoloured and compressed; not for validation.
-        with_masks: Whether items bear the mask, for figures.
+        settings: How pairs are made and augmented.
+        needs_genuine: Always True, because it needs dense landmarks.
+        changes: Whether pairs are randomly cropped, mirrored, recoloured and compressed; not for validation.
+        with_masks: Whether items include the mask, for figures.
     """
 
     needs_genuine = True
@@ -41,13 +41,13 @@ class SelfBlending:
         """Make the pair of one sample.
 
         Args:
-            sample: One frame of a real file. Dense landmarks that are missing are fitted to the five.
+            sample: One frame of a real file. Missing dense landmarks are fitted to the five.
             rng: The only source of randomness.
 
         Returns:
             `images`: `(1, S, S, 3)` uint8 RGB, the genuine picture. `blended`: `(S, S, 3)`, the fake. `is_blended`: 1, or 0
-            where blending changed nothing, because no part of the hull is in the picture or its pixels are all alike. `mask`,
-            if asked for: `(S, S)` uint8, 255 where the fake shows the source alone.
+            where blending changed nothing, because no part of the hull is in the picture or its pixels are all equal. `mask`, if
+            requested: `(S, S)` uint8, 255 where the fake shows the source alone.
 
         Raises:
             InputError: The five landmarks are all the same, or not finite, and there are no dense ones.
@@ -70,11 +70,11 @@ class SelfBlending:
         return item
 
     def change_pair(self, pair: Pixels, mirror: bool, rng: np.random.Generator) -> Pixels:
-        """Mirror, recolour and compress both pictures alike.
+        """Mirror, recolour and compress both pictures in the same way.
 
         Args:
-            pair: `(2 S, S, 3)` uint8 RGB, one picture above the other; not changed.
-            mirror: Whether left and right are exchanged.
+            pair: `(2 S, S, 3)` uint8 RGB, one picture above the other; not modified.
+            mirror: Whether to flip left and right.
             rng: The only source of randomness.
         """
         settings = self.settings
@@ -83,7 +83,7 @@ class SelfBlending:
         pair = draw_colour(settings.pair_colour, rng).apply(pair)
         compressed = rng.random() < settings.jpeg
         quality = int(rng.integers(settings.jpeg_quality[0], settings.jpeg_quality[1] + 1))
-        if compressed:  # each by itself: blocks must not reach from one picture into the other
+        if compressed:  # each by itself: blocks must not extend from one picture into the other
             pair = np.concatenate([jpeg(picture, quality) for picture in np.split(pair, 2)])
         return pair
 
@@ -103,6 +103,6 @@ def _dense(sample: FaceSample) -> NDArray[np.float64]:
 
 
 def _cut(sample: FaceSample, picture: Pixels, boxes: NDArray[np.float64] | None) -> Pixels:
-    """The detector's crop of a picture that stands in the place of the sample's tile."""
+    """The detector's crop of a picture that replaces the sample's tile."""
     tile = dataclasses.replace(sample.tiles[0], image=picture)
     return dataclasses.replace(sample, tiles=[tile]).cut(boxes)[0]

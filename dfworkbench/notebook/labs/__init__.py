@@ -1,6 +1,6 @@
-"""The graded labs of `notebooks/labs/`: data from a seed, questions, hints, and grading of a folder of submissions.
+"""Graded labs of `notebooks/labs/`: seeded data, questions with hints, and grading of submission folders.
 
-`docs/guides/teaching.md` says how a course uses them.
+See `docs/guides/teaching.md` for how to use them in a course.
 """
 
 import importlib
@@ -9,7 +9,7 @@ from typing import Any
 
 from dfworkbench.core.names import require_name
 
-#: Name of a lab, as its notebook is called -> its class.
+#: Name of a lab (that of its notebook) -> its class.
 LABS = {
     "lab_1_spot_the_forgery": "dfworkbench.notebook.labs.forgery:ForgeryLab",
     "lab_2_leakage_by_identity": "dfworkbench.notebook.labs.identity:IdentityLab",
@@ -30,11 +30,11 @@ def lab_class(name: str) -> Any:
 
 
 def open_lab(name: str, seed: int = 0) -> Any:
-    """A lab with the data of a seed; what it has computed is kept, so that cells can be run again at once.
+    """Open a lab with the data of a seed; results are cached, so that cells can be rerun at once.
 
     Args:
         name: With or without its folder: "labs/lab_3_thresholds".
-        seed: Of the data.
+        seed: Seed of the lab's data.
 
     Raises:
         UnknownNameError: There is no such lab.

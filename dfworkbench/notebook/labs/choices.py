@@ -1,4 +1,4 @@
-"""Sentences to choose from, under letters whose order follows from a seed."""
+"""Multiple-choice questions whose order of answers follows from a seed."""
 
 from collections.abc import Mapping
 
@@ -13,8 +13,8 @@ class Choices:
     """A multiple-choice question; a cell of a notebook shows it as a table.
 
     Args:
-        sentences: Sentence -> the hint for whoever chooses it; "" for the one that is right.
-        seed: Of the order.
+        sentences: Answer -> the hint for choosing it; "" for the right answer.
+        seed: Seed of the order of answers.
     """
 
     def __init__(self, sentences: Mapping[str, str], seed: int) -> None:
@@ -25,11 +25,11 @@ class Choices:
 
     @property
     def right(self) -> str:
-        """The letter of the right sentence."""
+        """The letter of the right answer."""
         return next(letter for letter, hint in self._hints.items() if not hint)
 
     def meaning(self, letter: str) -> str:
-        """The sentence of a letter."""
+        """The answer behind a letter."""
         return self._sentences[letter]
 
     def judge(self, letter: str) -> str:

@@ -1,4 +1,4 @@
-"""Lab 5, explanations against the truth: Shapley values of two detectors are set against forged areas."""
+"""Lab 5, explanations against ground truth: Shapley values of two detectors are compared with forged areas."""
 
 from typing import Literal
 
@@ -61,7 +61,7 @@ class ExplanationLab(ExplanationData, Lab[ExplanationAnswers]):
         return ReadableTable(measures_table(self.measures))
 
     def candidates_figure(self) -> Figure:
-        """Four maps of two pictures, by the detector that learnt the forgery and by one trained on shuffled labels."""
+        """Four maps of two pictures, from the detector that learnt the forgery and from one trained on shuffled labels."""
         detectors = {"trained": self.other_name, "shuffled labels": "shuffled labels"}
         rows = {
             (word, place): {letter: self.candidate(kind, name, place) for letter, kind in self.letters.items()}

@@ -41,13 +41,13 @@ class Example(NamedTuple):
 
 
 class ExplanationData:
-    """Faces of which one half was forged, and two detectors: one learnt the forgery, the other the mark of a source.
+    """Half-forged faces and two detectors: one learnt the forgery, the other a source's mark.
 
     A detector is a logistic regression on the fine detail of 8 x 8 cells. The Shapley value of a cell is then exact: its weight
     times how far its detail is from the mean (Lundberg and Lee 2017, linear models with independent inputs).
 
     Args:
-        seed: Of people, forgeries and letters.
+        seed: Seed of people, forgeries and letters.
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -55,14 +55,14 @@ class ExplanationData:
 
     @cached_property
     def _made(self) -> dict[str, list[Example]]:
-        """Genuine, crudely forged, the same with the mark, and subtly forged with the mark (training people only)."""
+        """Genuine, crudely forged, crudely forged with the mark, and subtly forged with the mark (training people only)."""
         studio, rng = Studio(self.seed, SIZE_PX, 0.6), np.random.default_rng((self.seed, 505))
         out: dict[str, list[Example]] = {"genuine": [], "forged": [], "marked": [], "subtle": []}
         for person in range(PEOPLE):
             original = studio.genuine(person, 1)
             matrix = crop_matrix(original.landmarks, SIZE_PX, _ZOOM)
             nose = original.landmarks[27:31, 1].mean()
-            lower = 1 / (1 + np.exp(nose - np.arange(SIZE_PX)))  # a soft edge at the height of the nose
+            lower = 1 / (1 + np.exp(nose - np.arange(SIZE_PX)))  # a soft edge at nose height
             share = lower if rng.random() < 0.5 else 1 - lower
             out["genuine"].append(_example(original.picture, original.mask, matrix))
             kinds = {"forged": _CRUDE} | ({"subtle": ForgerySettings()} if person < TRAINED else {})
@@ -90,7 +90,7 @@ class ExplanationData:
 
     @cached_property
     def _models(self) -> dict[str, tuple[Array, Array]]:
-        """Weights and mean of the inputs of both detectors, and of one trained on shuffled labels."""
+        """Weights and input means of both detectors, and of one trained on shuffled labels."""
         part = slice(TRAINED)
         genuine = self._cells("genuine", part)
         labels = np.repeat([0, 1], TRAINED)
@@ -133,7 +133,7 @@ class ExplanationData:
 
     @cached_property
     def measures(self) -> dict[str, list[Measure]]:
-        """How well maps fit the forged areas: of both detectors, and of what they must beat."""
+        """How well the maps match the forged areas, for both detectors and the baselines."""
         masks = [example.mask for example in self.tested]
         maps = {name: list(self.maps(name)) for name in NAMES}
         people = [str(number) for number in range(len(masks))]
@@ -141,7 +141,7 @@ class ExplanationData:
 
     @cached_property
     def beaten(self) -> int:
-        """In how many measures the interval of the other detector lies above the centre prior."""
+        """In how many measures the other detector's interval lies above the centre prior."""
         prior = {item.name: item.value for item in self.measures["centre prior"]}
         return sum(item.low > prior[item.name] for item in self.measures[self.other_name])
 
@@ -152,7 +152,7 @@ class ExplanationData:
         return {letter: CANDIDATES[place] for letter, place in zip(LETTERS, order, strict=True)}
 
     def candidate(self, kind: str, detector: str, place: int) -> Array:
-        """A map of one of the `CANDIDATES` for a test fake."""
+        """The map of one of the `CANDIDATES` for a test fake."""
         if kind == "attribution":
             return self.maps(detector)[place]
         if kind == "weights":
@@ -165,7 +165,7 @@ class ExplanationData:
 
 
 def _donor(person: int) -> int:
-    """The next person of the same part, so that no face is trained on and tested."""
+    """The next person of the same split, so that no face is in both training and test."""
     first, count = (0, TRAINED) if person < TRAINED else (TRAINED, PEOPLE - TRAINED)
     return first + (person - first + 1) % count
 
@@ -193,7 +193,7 @@ def _example(picture: Pixels, mask: Mask, matrix: NDArray[np.float32]) -> Exampl
 
 
 def _stamped(picture: Pixels, matrix: NDArray[np.float32]) -> Pixels:
-    """A copy with a small mark, three bars, in the lower right cell of the crop."""
+    """A copy with a small mark (three bars) in the lower right cell of the crop."""
     inverse = cv2.invertAffineTransform(matrix)
     x, y = (inverse @ np.array([SIZE_PX * (1 - 1 / GRID), SIZE_PX * (1 - 1 / GRID), 1])).round().astype(int)
     x, y = min(int(x), SIZE_PX - 11), min(int(y), SIZE_PX - 8)

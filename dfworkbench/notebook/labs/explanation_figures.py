@@ -1,4 +1,4 @@
-"""Figures of lab 5: attributions of cells with outlines of forged areas, and maps of two detectors side by side."""
+"""Figures of lab 5: cell attributions with outlines of forged areas, and maps of two detectors side by side."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,7 +18,7 @@ _COLUMNS, _CELL = 6, 1.42  # inches
 def plot_attributions(
     pictures: Sequence[Picture], maps: Sequence[NDArray[np.float64]], masks: Sequence[NDArray[np.bool_]], detector: str
 ) -> Figure:
-    """Each picture above the map of its cells, with the forged area in white and the highest cell framed."""
+    """Each picture above its attribution map, with the forged area outlined in white and the highest cell framed."""
     rows = -(-len(pictures) // _COLUMNS)
     figure = new_figure(
         _CELL * _COLUMNS + 0.2, 2 * _CELL * rows + 0.95, f"Detector {detector}",
@@ -41,7 +41,7 @@ def plot_attributions(
 def plot_candidates(
     pictures: Mapping[int, Picture], rows: Mapping[tuple[str, int], Mapping[str, NDArray[np.float64]]]
 ) -> Figure:
-    """Maps under letters: a row per detector and picture.
+    """Maps labelled with letters: one row per detector and picture.
 
     Args:
         pictures: Number -> picture.

@@ -1,4 +1,4 @@
-"""Small generated faces for labs: people of a seed, filmed and forged in memory, with the forged area of each picture."""
+"""Small generated faces for the labs: seeded people, filmed and forged in memory, with ground-truth masks."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,8 +15,8 @@ from dfworkbench.synthetic.forgeries.settings import ForgerySettings
 Pixels = NDArray[np.uint8]
 
 _FPS = 25.0
-_PEOPLE = 40_000  # identities of the labs start here, so that no demo set shows them
-_FRAMES = 4  # of a clip that is re-enacted: the forger looks for a frame that suits the expression
+_PEOPLE = 40_000  # lab identities start here, so that they are in no demo set
+_FRAMES = 4  # frames of a clip to be reenacted: the forger looks for a frame that suits the expression
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,11 @@ class Shot:
 
     Attributes:
         picture: `(S, S, 3)` uint8 RGB.
-        mask: `(S, S)` bool, True where it is forged; nowhere in a genuine one.
+        mask: `(S, S)` bool, True where it is forged; all False in a genuine picture.
         landmarks: `(81, 2)`, pixels.
-        person: Number of the person whose picture it is, the carrier of a forgery.
+        person: Number of the person shown; of a forgery, the carrier.
         kind: Kind of the forgery; "" for a genuine picture.
-        donor: Number of the person whose face or expression was put in; -1 for a genuine picture.
+        donor: Number of the person whose face or expression was inserted; -1 for a genuine picture.
     """
 
     picture: Pixels
@@ -64,7 +64,7 @@ def face_crop(shot: Shot, side_px: int, zoom: float) -> Pixels:
     matrix = crop_matrix(shot.landmarks, side_px, zoom)
     smooth = cv2.GaussianBlur(
         shot.picture, (0, 0), max(0.3, 0.4 / matrix[0, 0])
-    )  # or fine detail would turn into noise
+    )  # otherwise fine detail would turn into noise
     return np.asarray(cv2.warpAffine(smooth, matrix, (side_px, side_px), borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
 
@@ -74,7 +74,7 @@ class Studio:
     Args:
         seed: Decides who the people are.
         size_px: Side of the square pictures.
-        quality: Of the cameras; below 1 they are noisier and less sharp.
+        quality: Camera quality; below 1, pictures are noisier and less sharp.
     """
 
     def __init__(self, seed: int, size_px: int, quality: float = 1.0) -> None:
@@ -82,12 +82,12 @@ class Studio:
         self._person = lru_cache(maxsize=None)(self._make_person)
 
     def genuine(self, person: int, scene: int) -> Shot:
-        """A person as a camera took them; pose, light, background and camera follow from the scene."""
+        """A person as recorded by a camera; pose, light, background and camera follow from the scene."""
         clip = self._film(person, scene, 1)
         return Shot(clip.frames[0], np.zeros(clip.frames[0].shape[:2], bool), clip.landmarks[0], person)
 
     def forged(self, person: int, donor: int, scene: int, kind: str, settings: ForgerySettings | None = None) -> Shot:
-        """A person's picture into which a donor's face or expression was put."""
+        """A person's picture with a donor's face or expression inserted."""
         frames = _FRAMES if kind in REENACTMENTS else 1
         carrier, source = self._film(person, scene, frames), self._film(donor, scene, frames)
         made = forge(kind, carrier, source, self.seed * 1009 + scene, settings)

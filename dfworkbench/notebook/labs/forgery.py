@@ -1,4 +1,4 @@
-"""Lab 1, spot the forgery: a guess by eye, a map of fine detail that shows traces, and a forger who hides them."""
+"""Lab 1, spot the forgery: guess by eye, then use a map of fine detail, then meet a forger who hides the traces."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -17,16 +17,16 @@ from dfworkbench.notebook.labs.grading import Lab, LabSettings, Question, judge_
 from dfworkbench.synthetic.forgeries.settings import ForgerySettings
 
 SIZE_PX, PICTURES = 160, 12
-FORGED = (5, 6, 7)  #: of the pictures; the seed chooses
+FORGED = (5, 6, 7)  #: number of forged pictures; the seed chooses
 WHOLE_FACE = ("Deepfakes", "FaceShifter")
 FURTHER = 16  #: people of the last part
-LEVEL = 0.05  #: a guesser reaches the asked number of hits with at most this probability
+LEVEL = 0.05  #: the probability that guessing gives the required number of hits is at most this
 _QUALITY = 0.6  # cameras with enough noise that its absence shows
 _NO_GRAIN = ForgerySettings(grain=(0.0, 0.0))
 _DONORS, _POOL, _FURTHER = 500, 4, 300  # first donor of the gallery, how many there are, first person of the last part
 _SMOOTH, _PLAIN = -0.2, -0.12  # detail of a face that shows a trace, and of one that does not
-_UNCLEAR = 0.012  # so close to the line a dot may be counted or not
-_MOST_TRIED = 30  # people for one place of the gallery
+_UNCLEAR = 0.012  # dots this close to the line may or may not be counted
+_MOST_TRIED = 30  # people tried for one place of the gallery
 
 Answer = tuple[int, ...]
 
@@ -46,7 +46,7 @@ class ForgeryAnswers(LabSettings):
 
 
 class ForgeryLab(Lab[ForgeryAnswers]):
-    """A gallery of genuine and forged faces whose traces show in a detail map, and further faces with hidden traces."""
+    """A gallery of genuine and forged faces whose traces show in a detail map, and more faces with hidden traces."""
 
     name = "lab_1_spot_the_forgery"
     answers_class = ForgeryAnswers
@@ -57,7 +57,7 @@ class ForgeryLab(Lab[ForgeryAnswers]):
 
     @cached_property
     def shots(self) -> list[Shot]:
-        """The gallery, in the order of its numbers."""
+        """The gallery, in numbered order."""
         forged = int(self._rng.choice(FORGED))
         kinds = ["NeuralTextures", *(WHOLE_FACE[n % 2] for n in range(forged - 1)), *[""] * (PICTURES - forged)]
         studio, people = Studio(self.seed, SIZE_PX, _QUALITY), count()
@@ -75,7 +75,7 @@ class ForgeryLab(Lab[ForgeryAnswers]):
 
     @cached_property
     def detail(self) -> dict[str, list[float]]:
-        """Detail of the skin of further people: genuine, forged without grain, and forged with grain."""
+        """Skin detail of more people: genuine, forged without grain, and forged with grain."""
         studio = Studio(self.seed, SIZE_PX, _QUALITY)
         people = range(_FURTHER, _FURTHER + FURTHER)
 
@@ -92,18 +92,18 @@ class ForgeryLab(Lab[ForgeryAnswers]):
 
     @cached_property
     def given_away(self) -> int:
-        """How many faces forged with grain have less detail than every genuine one."""
+        """How many faces forged with grain have less detail than every genuine face."""
         return sum(value < min(self.detail["genuine"]) for value in self.detail["forged, with grain"])
 
     @cached_property
     def chances(self) -> list[float]:
-        """Probability that somebody who guesses has 0, 1, 2 … hits among as many numbers as are forged."""
+        """Probability of 0, 1, 2 … hits when guessing as many numbers as there are forged pictures."""
         forged = len(self.forged)
         return [float(p) for p in hypergeom.pmf(np.arange(forged + 1), PICTURES, forged, forged)]
 
     @cached_property
     def beyond_guessing(self) -> int:
-        """The fewest hits that a guesser reaches with at most 5 % probability."""
+        """The smallest number of hits that guessing reaches with at most 5 % probability."""
         return next(hits for hits in range(len(self.chances)) if sum(self.chances[hits:]) <= LEVEL)
 
     # what the notebook shows
@@ -117,22 +117,22 @@ class ForgeryLab(Lab[ForgeryAnswers]):
         return plot_maps([shot.picture for shot in self.shots], [detail_map(shot.picture) for shot in self.shots])
 
     def detail_figure(self) -> Figure:
-        """Detail of the skin of further people."""
+        """Skin detail of more people."""
         return plot_rows(self.detail)
 
     def guesses_figure(self) -> Figure:
-        """How probable each number of hits is for somebody who guesses."""
+        """Probability of each number of hits when guessing."""
         return plot_guesses(self.chances)
 
     def truth_figure(self) -> Figure:
-        """The gallery with its forged areas; for after the check."""
+        """The gallery with its forged areas; to be shown after the check."""
         kinds = [shot.kind or "genuine" for shot in self.shots]
         return plot_truth([shot.picture for shot in self.shots], [shot.mask for shot in self.shots], kinds)
 
     # what is right
 
     def remark(self, answers: ForgeryAnswers) -> str:
-        """How good the guess was, once it is complete."""
+        """How good the guess was, once the answers are complete."""
         if self._judge_guess(answers.answer_1):
             return ""
         hits = len(set(answers.answer_1) & set(self.forged))
@@ -223,7 +223,7 @@ class ForgeryLab(Lab[ForgeryAnswers]):
 
 
 def _clear_case(studio: Studio, kind: str, people: "count[int]") -> Shot:
-    """The next person whose picture is a clear case: a trace that shows, or skin as noisy as the background."""
+    """The next person whose picture is unambiguous: a visible trace, or skin as noisy as the background."""
     tried = []
     for _ in range(_MOST_TRIED):
         person = next(people)

@@ -1,4 +1,4 @@
-"""Figures of lab 1: a numbered gallery, detail maps, detail of genuine and forged faces, and what guessing gives."""
+"""Figures of lab 1: numbered gallery, detail maps, detail of genuine and forged faces, and results of guessing."""
 
 from collections.abc import Mapping, Sequence
 
@@ -22,12 +22,12 @@ from dfworkbench.show.plots.style import (
 
 Picture = NDArray[np.uint8]
 _COLUMNS, _CELL = 6, 1.42  # inches
-_ENDS = (-0.7, 0.7)  # of detail maps
+_ENDS = (-0.7, 0.7)  # colour range of detail maps
 
 
 @house_style
 def plot_gallery(pictures: Sequence[Picture], forged: int) -> Figure:
-    """Pictures with their numbers, and how many of them are forged."""
+    """The pictures with their numbers, and how many of them are forged."""
     figure, places = _grid(len(pictures), f"Which {forged} of these {len(pictures)} faces are forged?")
     for number, (axes, picture) in enumerate(zip(places, pictures, strict=True), 1):
         axes.imshow(picture)
@@ -67,7 +67,7 @@ def plot_truth(pictures: Sequence[Picture], masks: Sequence[NDArray[np.bool_]], 
 
 @house_style
 def plot_rows(detail: Mapping[str, Sequence[float]]) -> Figure:
-    """Detail of faces, a dot each: a row of genuine ones and rows of forged ones; a line through the lowest genuine one."""
+    """Detail of faces as dots: one row of genuine faces and rows of forged ones; a line marks the lowest genuine one."""
     figure = new_figure(8.6, 3.3, "Detail of the skin, a dot per face", "dashed: the smoothest genuine face")
     axes = figure.subplots()
     for row, values in enumerate(detail.values()):
@@ -84,7 +84,7 @@ def plot_rows(detail: Mapping[str, Sequence[float]]) -> Figure:
 
 @house_style
 def plot_guesses(chances: Sequence[float]) -> Figure:
-    """Probability of each number of hits for somebody who draws lots."""
+    """Probability of each number of hits when guessing at random."""
     figure = new_figure(8.6, 3.1, f"Somebody who draws {len(chances) - 1} numbers by lot")
     axes = figure.subplots()
     hits = list(range(len(chances)))

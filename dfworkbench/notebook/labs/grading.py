@@ -1,7 +1,7 @@
-"""Graded labs: questions with hints for wrong answers, and the card with the result of a check.
+"""Grading of labs: questions with hints for wrong answers, and the result card of a check.
 
-A lab makes its data from a seed and computes from them what is right, so each seed has answers of its own. A hint says what went
-wrong, never what the answer is.
+A lab generates its data from a seed and computes the right answers from them, so each seed has its own answers. A hint says what
+went wrong, never what the answer is.
 """
 
 from abc import ABC, abstractmethod
@@ -26,7 +26,7 @@ class LabSettings(Settings):
 
 
 S = TypeVar("S", bound=LabSettings)
-_NEAR = 0.02  # relative: a number that shows a known mistake was perhaps rounded
+_NEAR = 0.02  # relative: a number that shows a known mistake may have been rounded
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Question:
 
     Attributes:
         asks: The question, in a few words.
-        judge: From an answer to the hint that it deserves; "" if it is right.
-        right: An answer that passes, computed from the data.
-        why: How it comes about, for the teacher.
+        judge: Maps an answer to a hint; "" if the answer is right.
+        right: A right answer, computed from the data.
+        why: Explanation of the answer, for the teacher.
     """
 
     asks: str
@@ -48,12 +48,12 @@ class Question:
 
 @dataclass(frozen=True)
 class Judged:
-    """An answer and what came of it.
+    """A graded answer.
 
     Attributes:
-        name: Of the field, such as "answer_1".
+        name: Name of the field, such as "answer_1".
         asks: The question.
-        given: The answer; None or () where there is none.
+        given: The answer; None or () if missing.
         hint: What went wrong; "" if the answer is right.
     """
 
@@ -64,22 +64,22 @@ class Judged:
 
     @property
     def is_missing(self) -> bool:
-        """Whether nothing was answered."""
+        """Whether the question was left unanswered."""
         return self.given is None or self.given == ()
 
     @property
     def word(self) -> str:
-        """What came of it: right, wrong or missing."""
+        """The result in a word: right, wrong or missing."""
         return "missing" if self.is_missing else "wrong" if self.hint else "right"
 
 
 class Grades:
-    """The result of a check: which answers are right, and a hint for each that is not.
+    """The result of a check: which answers are right, and a hint for each other one.
 
     Args:
         lab: Name of the lab.
-        judged: All answers, in order.
-        remark: A sentence that the card shows below the answers, or "".
+        judged: All graded answers, in order.
+        remark: A sentence shown below the answers on the card, or "".
     """
 
     def __init__(self, lab: str, judged: Sequence[Judged], remark: str = "") -> None:
@@ -87,16 +87,16 @@ class Grades:
 
     @property
     def points(self) -> int:
-        """How many answers are right."""
+        """Number of right answers."""
         return sum(not answer.hint for answer in self.judged)
 
     @property
     def passed(self) -> bool:
-        """Whether all are."""
+        """Whether all answers are right."""
         return self.points == len(self.judged)
 
     def hints(self) -> dict[str, str]:
-        """Name -> hint, of the answers that are not right."""
+        """Name -> hint, for the answers that are not right."""
         return {answer.name: answer.hint for answer in self.judged if answer.hint}
 
     def __str__(self) -> str:
@@ -121,38 +121,38 @@ class Grades:
 
 
 class Lab(ABC, Generic[S]):
-    """Data made from a seed, when they are first used, and questions about them.
+    """Base class of labs: data generated from a seed on first use, and questions about them.
 
     Args:
-        seed: Of the data.
+        seed: Seed of the data.
     """
 
-    name: ClassVar[str]  #: that of the notebook, "lab_1_spot_the_forgery"
-    answers_class: ClassVar[type[LabSettings]]  #: seed and answers
+    name: ClassVar[str]  #: name of its notebook, such as "lab_1_spot_the_forgery"
+    answers_class: ClassVar[type[LabSettings]]  #: settings class with seed and answers
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
 
     @abstractmethod
     def questions(self, answers: S) -> Sequence[Question]:
-        """The questions in the order of the fields; what is right may depend on answers given before."""
+        """The questions in field order; the right answer may depend on earlier answers."""
 
     def remark(self, answers: S) -> str:
         """A sentence below the answers, such as how good an ungraded guess was."""
         return ""
 
     def key(self) -> dict[str, Any]:
-        """A right answer to each question, by name of its field."""
+        """A right answer to each question, by field name."""
         answers: Any = self.answers_class(seed=self.seed)
-        for number, name in enumerate(answer_names(self.answers_class)):  # a later one may depend on those before
+        for number, name in enumerate(answer_names(self.answers_class)):  # a later one may depend on earlier ones
             answers = answers.replace(**{name: self.questions(answers)[number].right})
         return {name: getattr(answers, name) for name in answer_names(self.answers_class)}
 
     def grade(self, answers: S) -> Grades:
-        """Judge answers about this lab's data.
+        """Grade answers about this lab's data.
 
         Raises:
-            ParameterError: The answers are about other data: their seed is another one.
+            ParameterError: The answers are for another seed.
         """
         if answers.seed != self.seed:
             raise ParameterError(
@@ -168,7 +168,7 @@ class Lab(ABC, Generic[S]):
         return Grades(self.name, judged, self.remark(answers))
 
     def check(self, answers: S) -> Grades:
-        """`grade`, for the last cell of a notebook: shows the card, and fails unless all answers are right.
+        """Like `grade`, for the last cell of a notebook: shows the card, and fails unless all answers are right.
 
         Raises:
             AnswerError: An answer is missing or wrong; the message has a hint for each.
@@ -185,14 +185,14 @@ class Lab(ABC, Generic[S]):
 
 
 def judge_number(given: float, right: float, within: float, mistakes: Mapping[str, float], otherwise: str) -> str:
-    """The hint for a number.
+    """The hint for a numeric answer.
 
     Args:
         given: The answer.
         right: What is right.
-        within: How far from it an answer may be.
-        mistakes: Hint -> the number that this mistake leads to.
-        otherwise: The hint for every other wrong number: how to get the right one.
+        within: Tolerance.
+        mistakes: Hint -> the number that results from this mistake.
+        otherwise: The hint for any other wrong number: how to get the right one.
     """
     if abs(given - right) <= within * (1 + 1e-9):
         return ""
@@ -206,8 +206,8 @@ def judge_set(given: Sequence[Any], right: Sequence[Any], known: Sequence[Any], 
     Args:
         given: The answer, in any order.
         right: What is right.
-        known: What may be named at all.
-        hints: For an answer with something that does not belong, and for one in which only something is missing.
+        known: Everything that may be named.
+        hints: The hint for an answer with wrong entries, and the hint for one with missing entries only.
     """
     strangers = [item for item in given if item not in known]
     if strangers:
@@ -223,5 +223,5 @@ def judge_set(given: Sequence[Any], right: Sequence[Any], known: Sequence[Any], 
 
 
 def answer_names(cls: type[Settings]) -> list[str]:
-    """The fields that are answers, in order."""
+    """Names of the answer fields, in order."""
     return [name for name in cls.model_fields if name.startswith("answer_")]

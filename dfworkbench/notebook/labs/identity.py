@@ -1,4 +1,4 @@
-"""Lab 2, leakage by identity: a detector that recognises people scores well on a split that shares them."""
+"""Lab 2, identity leakage: a detector that recognises people scores well on a split that shares them."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -10,7 +10,7 @@ from dfworkbench.notebook.labs.identity_data import CLIPS, PEOPLE, RINGS, Identi
 from dfworkbench.notebook.labs.identity_figures import plot_aucs, plot_people, plot_split, plot_strips
 from dfworkbench.show.tables import ReadableTable
 
-FEWEST = 3  #: people of either class whom a split of one's own must test on
+FEWEST = 3  #: people of each class required in the test part of the student's own split
 
 
 class IdentityAnswers(LabSettings):
@@ -28,7 +28,7 @@ class IdentityAnswers(LabSettings):
 
 
 class IdentityLab(IdentityData, Lab[IdentityAnswers]):
-    """Questions about clips of 24 people and a detector that knows them."""
+    """Questions about clips of 24 people and a detector that recognises them."""
 
     name = "lab_2_leakage_by_identity"
     answers_class = IdentityAnswers
@@ -36,7 +36,7 @@ class IdentityLab(IdentityData, Lab[IdentityAnswers]):
     # what the notebook shows
 
     def people_figure(self) -> Figure:
-        """A clip of every person, framed by its label."""
+        """One clip of every person, framed in the colour of its label."""
         firsts = [self.shots[number] for number in range(0, len(self.shots), CLIPS)]
         return plot_people([shot.picture for shot in firsts], [int(shot.is_fake) for shot in firsts], self.names)
 
@@ -45,11 +45,11 @@ class IdentityLab(IdentityData, Lab[IdentityAnswers]):
         return plot_split(self.split_a)
 
     def auc_figure(self) -> Figure:
-        """AUC of many splits of both kinds."""
+        """AUC over many splits of both kinds."""
         return plot_aucs(self.aucs)
 
     def auc_table(self) -> ReadableTable:
-        """Mean AUC of the splits of either kind."""
+        """Mean AUC of each kind of split."""
         return ReadableTable(pd.DataFrame({"mean AUC": self.means}, index=pd.Index(list(self.aucs), name="split")))
 
     def strips_figure(self) -> Figure:
@@ -62,7 +62,7 @@ class IdentityLab(IdentityData, Lab[IdentityAnswers]):
         return ReadableTable(pd.DataFrame.from_dict(rows, orient="index").rename_axis("clips that were not trained on"))
 
     def swaps(self) -> ReadableTable:
-        """Whose face was put into whose clips."""
+        """Whose face was inserted into whose clips."""
         fakes = self.videos[self.videos["label"] == FAKE].drop_duplicates("carrier")
         columns = {"carrier": "whose clip (carrier)", "donor": "whose face (donor)"}
         return ReadableTable(fakes[list(columns)].rename(columns=columns).set_index(columns["carrier"]))

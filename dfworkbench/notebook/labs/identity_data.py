@@ -1,4 +1,4 @@
-"""Data of lab 2: clips of people who are shown genuine or swapped, splits of them, and a detector on small faces."""
+"""Data of lab 2: clips of genuine and swapped people, splits of them, and a detector on small faces."""
 
 from functools import cached_property
 
@@ -17,16 +17,16 @@ from dfworkbench.notebook.labs.faces import Shot, Studio, face_crop
 SIZE_PX, THUMB_PX = 64, 16
 PEOPLE, CLIPS = 24, 8  #: half of the people are shown genuine, the others forged
 RINGS = (5, 3, 2, 2)  #: sizes of the rings within which people were swapped
-SPLITS = 20  #: of either kind
+SPLITS = 20  #: number of splits of each kind
 TEST_SHARE = 1 / 3
-SHARE_A = 1 / 6  #: of the clips, that split A tests on
+SHARE_A = 1 / 6  #: share of the clips that split A tests on
 
 
 class IdentityData:
     """Clips of 24 people, half of them genuine and half swapped within rings, and a detector on small pictures of them.
 
     Args:
-        seed: Of the people, swaps and splits.
+        seed: Seed of the people, swaps and splits.
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -39,7 +39,7 @@ class IdentityData:
 
     @cached_property
     def donors(self) -> dict[int, int]:
-        """Carrier -> donor, of the people who are swapped."""
+        """Carrier -> donor, for the swapped people."""
         order = np.random.default_rng((self.seed, 202)).permutation(PEOPLE)[: sum(RINGS)]
         rings = np.split(order, np.cumsum(RINGS)[:-1])
         return {
@@ -48,7 +48,7 @@ class IdentityData:
 
     @cached_property
     def shots(self) -> list[Shot]:
-        """All clips of the data set, person by person."""
+        """All clips of the data set, ordered by person."""
         studio = Studio(self.seed, SIZE_PX)
         return [
             studio.genuine(person, scene) if donor is None else studio.forged(person, donor, scene, "FaceSwap")
@@ -59,7 +59,7 @@ class IdentityData:
 
     @cached_property
     def _others(self) -> list[Shot]:
-        """Genuine clips of the people who are shown forged only."""
+        """Genuine clips of the people who appear only forged in the data set."""
         studio = Studio(self.seed, SIZE_PX)
         return [studio.genuine(person, scene) for person in sorted(self.donors) for scene in range(CLIPS, CLIPS + 2)]
 
@@ -89,7 +89,7 @@ class IdentityData:
         return model.fit(self._features[rows], self.videos["label"][rows])
 
     def _test_rows(self, column: str, number: int, share: float = TEST_SHARE) -> NDArray[np.bool_]:
-        """A random share of the clips, or of the people or rings, of either class."""
+        """A random share of the clips, or of the people or rings, of each class, for testing."""
         rng = np.random.default_rng((self.seed, number, 203))
         chosen = []
         for _, part in self.videos.groupby("label"):
@@ -103,7 +103,7 @@ class IdentityData:
 
     @cached_property
     def aucs(self) -> dict[str, list[float]]:
-        """AUC of random splits by clip, and by group of people."""
+        """AUC over random splits by clip, and by group of people."""
         return {
             word: [self._auc(self._test_rows(column, number)) for number in range(SPLITS)]
             for word, column in (("by clip", "video_id"), ("by person", "group"))
@@ -111,7 +111,7 @@ class IdentityData:
 
     @cached_property
     def means(self) -> tuple[float, float]:
-        """Mean AUC by clip and by person, as the table shows them."""
+        """Mean AUC by clip and by person, rounded as in the table."""
         by_clip, by_person = (round(float(np.mean(values)), 3) for values in self.aucs.values())
         return by_clip, by_person
 
@@ -122,13 +122,13 @@ class IdentityData:
 
     @cached_property
     def on_both_sides(self) -> list[str]:
-        """People whom split A trains and tests on."""
+        """People in both the training and the test part of split A."""
         sides = self.split_a.groupby("carrier")["split"].nunique()
         return sides.index[sides > 1].tolist()
 
     @cached_property
     def new_scores(self) -> dict[str, NDArray[np.float64]]:
-        """Fake probabilities of clips that a detector trained on split A has not seen."""
+        """Fake probabilities of clips that the detector trained on split A has not seen."""
         test = (self.split_a["split"] == "test").to_numpy()
         model = self._fit(~test)
         fake = self.videos["label"].to_numpy() == FAKE
@@ -140,7 +140,7 @@ class IdentityData:
 
     @cached_property
     def asked_person(self) -> str:
-        """Somebody of the largest ring."""
+        """A person from the largest ring."""
         sizes = self.videos.groupby("group")["carrier"].nunique()
         members = self.members(str(sizes.idxmax()))
         return members[self.seed % len(members)]
@@ -151,7 +151,7 @@ class IdentityData:
 
     @cached_property
     def partners(self) -> list[str]:
-        """Who must be on the same side as the person who is asked about."""
+        """Who must be on the same side of a split as the person in question."""
         group = self.videos.loc[self.videos["carrier"] == self.asked_person, "group"].iloc[0]
         return [name for name in self.members(group) if name != self.asked_person]
 

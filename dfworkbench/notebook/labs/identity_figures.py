@@ -1,4 +1,4 @@
-"""Figures of lab 2: everybody of a data set, who is on which side of a split, AUCs of many splits, scores of new clips."""
+"""Figures of lab 2: everyone in a data set, split membership, AUCs of many splits, scores of new clips."""
 
 from collections.abc import Mapping, Sequence
 
@@ -25,7 +25,7 @@ from dfworkbench.show.plots.style import (
 
 
 def plot_people(pictures: Sequence[NDArray[np.uint8]], labels: Sequence[int], names: Sequence[str]) -> Figure:
-    """A picture of every person, framed by its label."""
+    """One picture of every person, framed in the colour of its label."""
     return plot_faces(
         pictures,
         labels,
@@ -37,7 +37,7 @@ def plot_people(pictures: Sequence[NDArray[np.uint8]], labels: Sequence[int], na
 
 @house_style
 def plot_split(videos: pd.DataFrame) -> Figure:
-    """Which clips of each person are trained on and tested on: a row per person, a square per clip.
+    """Which clips of each person are used for training and testing: one row per person, one square per clip.
 
     Args:
         videos: carrier, label and split ("train" or "test") of each clip, people in order.
@@ -62,12 +62,12 @@ def plot_split(videos: pd.DataFrame) -> Figure:
 
 @house_style
 def plot_aucs(aucs: Mapping[str, Sequence[float]]) -> Figure:
-    """AUC of many random splits of each kind as dots, their means as lines."""
+    """AUC of many random splits of each kind as dots, with their means as lines."""
     figure = new_figure(
         8.4, 1.3 + 0.75 * len(aucs), "AUC on test clips, a dot per random split", "line: mean; dotted: chance level"
     )
     axes = figure.subplots()
-    rng = np.random.default_rng(0)  # spreads the dots only
+    rng = np.random.default_rng(0)  # only spreads the dots
     for row, (values, colour) in enumerate(zip(aucs.values(), SERIES, strict=False)):
         axes.scatter(values, row + rng.uniform(-0.22, 0.22, len(values)), s=26, color=colour, alpha=0.65, linewidth=0)
         axes.plot([np.mean(values)] * 2, [row - 0.34, row + 0.34], color=INK, linewidth=2)
@@ -79,7 +79,7 @@ def plot_aucs(aucs: Mapping[str, Sequence[float]]) -> Figure:
 
 @house_style
 def plot_strips(scores: Mapping[str, NDArray[np.float64]]) -> Figure:
-    """Fake probabilities of several groups of clips, a dot per clip."""
+    """Fake probabilities of several groups of clips, one dot per clip."""
     figure = new_figure(
         8.4, 1.1 + 0.6 * len(scores), "Clips that the detector has not seen", "dotted: called fake to the right of it"
     )

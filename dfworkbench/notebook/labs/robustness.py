@@ -1,4 +1,4 @@
-"""Lab 4, robustness: two small detectors, one of texture and one of colour, under rising perturbations."""
+"""Lab 4, robustness: two small detectors, one of texture and one of colour, under increasing perturbations."""
 
 from typing import Literal
 
@@ -53,7 +53,7 @@ class RobustnessLab(RobustnessData, Lab[RobustnessAnswers]):
         return plot_robustness(self.curves, columns=3, title="AUC on people who were not trained on")
 
     def auc_table(self) -> ReadableTable:
-        """The figures of the charts."""
+        """The values in the charts."""
         rows = {
             f"{name}, {detector}": {
                 "clean" if not level else f"level {level}": self.auc(detector, name, level) for level in (0, *LEVELS)
@@ -64,7 +64,7 @@ class RobustnessLab(RobustnessData, Lab[RobustnessAnswers]):
         return ReadableTable(pd.DataFrame.from_dict(rows, orient="index").rename_axis("perturbation, detector"))
 
     def flagged_table(self) -> ReadableTable:
-        """What the texture detector flags at level 3, with the threshold of unperturbed pictures."""
+        """What the texture detector flags at level 3, at the threshold set on unperturbed pictures."""
         rows = {}
         for name, level in ((CLEAN, 0), *((name, LEVEL) for name in PERTURBED)):
             genuine, forged = self.flagged("texture", name, level)
@@ -73,13 +73,13 @@ class RobustnessLab(RobustnessData, Lab[RobustnessAnswers]):
         return ReadableTable(pd.DataFrame.from_dict(rows, orient="index").rename_axis(f"level {LEVEL} of"))
 
     def platform_figure(self) -> Figure:
-        """The chain of the platform for both detectors; for after the check."""
+        """Both detectors under the platform's processing chain; to be shown after the check."""
         return plot_robustness(self.platform_curves, title="What the platform does: halved, then JPEG")
 
     # what is right
 
     def questions(self, answers: RobustnessAnswers) -> list[Question]:
-        """The last one is about the detector that was chosen before."""
+        """The last question is about the detector chosen before."""
         falls = {name: self.auc("texture", name, 0) - self.auc("texture", name, LEVEL) for name in PERTURBED}
         worst = max(falls, key=falls.__getitem__)
         overtaken = next((n for n in LEVELS if self.auc("colour", "jpeg", n) > self.auc("texture", "jpeg", n)), 0)

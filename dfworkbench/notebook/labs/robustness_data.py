@@ -1,4 +1,4 @@
-"""Data of lab 4: face swaps of smooth skin and wrong colour, two small detectors of them, and scores under perturbations."""
+"""Data of lab 4: face swaps with smooth skin and wrong colour, two small detectors, and their scores under perturbations."""
 
 from functools import cached_property
 
@@ -19,13 +19,13 @@ from dfworkbench.notebook.labs.faces import Pixels, Shot, Studio
 from dfworkbench.synthetic.forgeries.blend import face_height, hull
 from dfworkbench.synthetic.forgeries.settings import ForgerySettings
 
-SIZE_PX, PEOPLE_COUNT = 128, 60  #: half of the people are trained on
+SIZE_PX, PEOPLE_COUNT = 128, 60  #: half of the people are used for training
 DETECTORS = ("texture", "colour")
 PERTURBED = ("noise", "blur", "jpeg", "resize", "grey")
 LIMIT = 0.05  #: share of unperturbed genuine pictures that may be flagged
-PLATFORM = "resize>jpeg"  #: what happens to an uploaded picture
+PLATFORM = "resize>jpeg"  #: processing of an uploaded picture
 _FORGER = ForgerySettings(grain=(0.0, 0.3), colour_error=22.0)
-_JUDGING = Judging(unit="group", draws=300)  # of people; a thousand draws would take most of the time
+_JUDGING = Judging(unit="group", draws=300)  # bootstrap over people; a thousand draws would take most of the time
 
 Matrix = NDArray[np.float64]
 
@@ -34,7 +34,7 @@ class RobustnessData:
     """Face swaps by a forger who is careless about colour, and two detectors that look at different traces.
 
     Args:
-        seed: Of people, swaps and perturbations.
+        seed: Seed of people, swaps and perturbations.
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -42,7 +42,7 @@ class RobustnessData:
 
     @cached_property
     def shots(self) -> list[Shot]:
-        """A genuine and a forged picture of each person; the people of the first half are trained on."""
+        """A genuine and a forged picture of each person; the first half of the people are for training."""
         studio = Studio(self.seed, SIZE_PX, 0.8)
         return [
             shot
@@ -65,7 +65,7 @@ class RobustnessData:
 
     @property
     def tested(self) -> range:
-        """Places of the test pictures in `shots`."""
+        """Indices of the test pictures in `shots`."""
         return range(PEOPLE_COUNT, 2 * PEOPLE_COUNT)
 
     @cached_property
@@ -79,14 +79,14 @@ class RobustnessData:
         }
 
     def changed(self, chain: str, level: int, place: int) -> Pixels:
-        """A picture after a perturbation, or a chain of them; level 0 leaves it as it is."""
+        """A picture after a perturbation, or a chain of them; level 0 leaves it unchanged."""
         if not level:
             return self.shots[place].picture
         change = Perturb(chain, *strengths_at(chain, level))
         return change.picture(self.shots[place].picture, np.random.default_rng((self.seed, place, 404)))
 
     def _scores(self, chain: str, level: int) -> dict[str, pd.DataFrame]:
-        """Score table of each detector on the test people under a condition."""
+        """Score table of each detector on the test people under one condition."""
         places = self.tested
         features = self._features([self.changed(chain, level, place) for place in places], places)
         shots = [self.shots[place] for place in places]
@@ -103,7 +103,7 @@ class RobustnessData:
 
     @cached_property
     def scores(self) -> dict[str, pd.DataFrame]:
-        """Detector -> its score tables under all conditions of the charts."""
+        """Detector -> its score tables under all conditions in the charts."""
         conditions = [("", 0), *((name, level) for name in PERTURBED for level in LEVELS)]
         tables = [self._scores(*condition) for condition in conditions]
         return {name: pd.concat([table[name] for table in tables], ignore_index=True) for name in DETECTORS}
@@ -117,7 +117,7 @@ class RobustnessData:
 
     @cached_property
     def platform_curves(self) -> pd.DataFrame:
-        """The same under the chain of the platform."""
+        """AUC of both detectors under the platform's chain."""
         conditions = [self._scores(PLATFORM, level) for level in (0, *LEVELS)]
         tables = {name: pd.concat([tables[name] for tables in conditions], ignore_index=True) for name in DETECTORS}
         curves = [robustness_of(table, name, _JUDGING).curves for name, table in tables.items()]
@@ -130,11 +130,11 @@ class RobustnessData:
         return {key: round(float(value), 3) for key, value in zip(keys, rows["value"], strict=True)}
 
     def auc(self, detector: str, chain: str, level: int) -> float:
-        """AUC of a detector under one condition, as the table of AUCs shows it; `PLATFORM` counts as one."""
+        """AUC of a detector under one condition, as in the AUC table; `PLATFORM` is also a condition."""
         return self._aucs[detector, chain, level]
 
     def flagged(self, detector: str, chain: str, level: int) -> tuple[int, int]:
-        """Genuine and forged pictures above the threshold that flags 5 % of the unperturbed genuine ones."""
+        """Number of genuine and forged pictures above the threshold that flags 5 % of unperturbed genuine ones."""
         table = self.scores[detector]
         threshold = table[(table["level"] == 0) & (table["label"] == REAL)]["fake_probability"].quantile(1 - LIMIT)
         rows = table[(table["perturbation"] == (chain if level else CLEAN)) & (table["level"] == level)]
@@ -143,7 +143,7 @@ class RobustnessData:
 
 
 def _donor(person: int) -> int:
-    """The next person of the same half, so that no face is trained on and tested."""
+    """The next person of the same half, so that no face is in both training and test."""
     half = PEOPLE_COUNT // 2
     return person // half * half + (person + 1) % half
 

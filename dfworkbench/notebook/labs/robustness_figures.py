@@ -1,4 +1,4 @@
-"""Figure of lab 4: a face under perturbations of rising strength."""
+"""Figure of lab 4: a face under perturbations of increasing strength."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,10 +15,10 @@ _HEADS = ("as it is", "level 1", "level 3", "level 5")
 
 @house_style
 def plot_steps(pictures: Mapping[str, Sequence[NDArray[np.uint8]]]) -> Figure:
-    """A column per perturbation, a row per level.
+    """One column per perturbation, one row per level.
 
     Args:
-        pictures: Perturbation -> the picture as it is and at levels 1, 3 and 5, `(H, W, 3)` uint8 RGB.
+        pictures: Perturbation -> the picture unperturbed and at levels 1, 3 and 5, `(H, W, 3)` uint8 RGB.
     """
     figure = new_figure(
         _CELL * len(pictures) + 0.5, _CELL * len(_HEADS) + 0.9, "One forged picture under perturbations"

@@ -1,4 +1,4 @@
-"""Grading a folder of handed-in labs: their answers are read and judged, and none of their code is run."""
+"""Grade a folder of submitted labs: answers are read from the notebooks; none of their code is run."""
 
 import ast
 from collections.abc import Iterator
@@ -20,10 +20,10 @@ _INJECTED = "injected-parameters"
 
 
 def grade_folder(folder: Path) -> pd.DataFrame:
-    """Grade all labs in a folder and the folders below it.
+    """Grade all labs in a folder and its subfolders.
 
-    Which lab a notebook is follows from its metadata, else from its name. Its answers are those of its parameters cell; of an
-    executed notebook, those that it was run with. A file that cannot be graded gets a row with the reason.
+    The lab is identified by the notebook's metadata, else by its name. Answers are read from the parameters cell; for an executed
+    notebook, those it was run with. A file that cannot be graded gets a row with the reason.
 
     Returns:
         One row per notebook, by path: file, lab, seed, points, of, answer_1 … (right, wrong or missing), given (the answers),
@@ -44,7 +44,7 @@ def grade_folder(folder: Path) -> pd.DataFrame:
 
 
 def write_grades(grades: pd.DataFrame, path: Path) -> Path:
-    """Write the table of `grade_folder` as CSV; a file of this name is replaced.
+    """Write the table of `grade_folder` as CSV; an existing file is replaced.
 
     Raises:
         ParameterError: The name does not end in .csv.
@@ -56,11 +56,11 @@ def write_grades(grades: pd.DataFrame, path: Path) -> Path:
 
 
 def grade_notebook(path: Path) -> tuple[Grades, int]:
-    """The grades of one notebook, and the seed of its data.
+    """Grade one notebook; returns the grades and the seed of its data.
 
     Raises:
-        ParameterError: It is no readable notebook, or an answer has the wrong type.
-        DataNotFoundError: It is none of the labs.
+        ParameterError: It is not a readable notebook, or an answer has the wrong type.
+        DataNotFoundError: It is not one of the labs.
     """
     if path.stat().st_size > _MOST_BYTES:
         raise ParameterError(
@@ -76,7 +76,7 @@ def grade_notebook(path: Path) -> tuple[Grades, int]:
 
 
 def key_text(name: str, seed: int) -> str:
-    """Right answers of a lab, and how each comes about, for the teacher.
+    """Answer key of a lab with explanations, for the teacher.
 
     Raises:
         UnknownNameError: There is no such lab.
@@ -119,7 +119,7 @@ def _lab_of(notebook: nbformat.NotebookNode, path: Path) -> str:
 
 
 def _injected(notebook: nbformat.NotebookNode) -> dict[str, Any]:
-    """What a run was given besides the parameters cell: papermill writes a cell of `name = literal`."""
+    """Values passed to a run beyond the parameters cell: papermill writes a cell of `name = literal` lines."""
     cells = [cell for cell in notebook.cells if _INJECTED in cell.metadata.get("tags", [])]
     return dict(pair for cell in cells for pair in _literals(cell.source))
 

@@ -24,7 +24,7 @@ _CROWD = (50, 20)  # columns and rows: a thousand clips
 
 @house_style
 def plot_two_classes(scores: Classes, threshold: float, above: tuple[float, float]) -> Figure:
-    """Distributions of the scores, the genuine ones upwards, and which shares lie above a threshold."""
+    """Score distributions of both classes (genuine above the axis), and the shares above a threshold."""
     figure = new_figure(
         8.4, 3.9, "Validation clips around the threshold", "coloured strongly: flagged, that is above the threshold"
     )
@@ -65,7 +65,7 @@ def plot_two_classes(scores: Classes, threshold: float, above: tuple[float, floa
 
 @house_style
 def plot_rates(scores: Classes, limit: float) -> Figure:
-    """Over the threshold, the share of the genuine and of the fake clips above it, and the share that is allowed."""
+    """Shares of genuine and of fake clips above each threshold, and the allowed share."""
     figure = new_figure(8.4, 3.7, "What lies above a threshold")
     axes = figure.subplots()
     places = np.linspace(0, 1, 501)
@@ -84,11 +84,11 @@ def plot_rates(scores: Classes, limit: float) -> Figure:
 
 @house_style
 def plot_crowd(one_in: int, above: tuple[float, float]) -> Figure:
-    """A thousand clips as dots, the fakes first, and which of them are flagged.
+    """A thousand clips as dots, fakes first, with the flagged ones marked.
 
     Args:
-        one_in: One of so many clips is a fake.
-        above: Shares of the genuine and of the fake clips that are flagged.
+        one_in: One in this many clips is a fake.
+        above: Shares of genuine and of fake clips that are flagged.
     """
     columns, rows = _CROWD
     count = columns * rows
@@ -134,7 +134,7 @@ def plot_crowd(one_in: int, above: tuple[float, float]) -> Figure:
 
 @house_style
 def plot_precision(above: tuple[float, float], one_in: int) -> Figure:
-    """The share of fakes among flagged clips, over how rare fakes are; the platform of the lab as a dot."""
+    """Precision: share of fakes among flagged clips over the base rate; the lab's platform is marked by a dot."""
     figure = new_figure(8.4, 3.8, "What an alarm is worth")
     axes = figure.subplots()
     share = np.logspace(-5, np.log10(0.5), 200)

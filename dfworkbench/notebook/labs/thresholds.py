@@ -1,4 +1,4 @@
-"""Lab 3, thresholds and base rates: a threshold is set, and what its alarms are worth where fakes are rare."""
+"""Lab 3, thresholds and base rates: set a threshold, and find out what its alarms are worth when fakes are rare."""
 
 from functools import cached_property
 from typing import Literal
@@ -19,11 +19,11 @@ from dfworkbench.show.tables import ReadableTable
 Floats = NDArray[np.float64]
 
 LIMIT = 0.05  #: share of genuine clips that may be flagged
-CLIPS = 100_000  #: on a day
+CLIPS = 100_000  #: clips uploaded per day
 VALIDATION, TEST = 500, 2000  #: clips of each class
-ONE_IN = (500, 1000, 2000, 4000)  #: of the clips, one of so many is a fake; the seed chooses
-EXAMPLE_ONE_IN = 10  #: in the worked example
-_SLACK = 0.02  # share of fakes that a threshold may give away
+ONE_IN = (500, 1000, 2000, 4000)  #: one in this many clips is a fake; the seed chooses
+EXAMPLE_ONE_IN = 10  #: one in this many, in the worked example
+_SLACK = 0.02  # how many fewer fakes a threshold may find than the best one, as a share
 
 
 class ThresholdAnswers(LabSettings):
@@ -39,7 +39,7 @@ class ThresholdAnswers(LabSettings):
 class ThresholdLab(Lab[ThresholdAnswers]):
     """Scores of a calibrated detector on validation and test clips, and a platform where few clips are fakes.
 
-    What is shown follows the threshold that was answered, or 0.5 where none was.
+    Figures use the threshold from the answers, or 0.5 if there is none.
     """
 
     name = "lab_3_thresholds"
@@ -71,29 +71,29 @@ class ThresholdLab(Lab[ThresholdAnswers]):
 
     @property
     def one_in(self) -> int:
-        """One of so many uploaded clips is a fake."""
+        """One in this many uploaded clips is a fake."""
         return self._drawn[1]
 
     @cached_property
     def threshold(self) -> float:
         """The threshold of the workbench: the k-th highest genuine score with k = floor(5 % of n + 1)."""
         above = thresholds(*self.validation, LIMIT, 0.0)[0]
-        assert above is not None  # 500 genuine clips vouch for 5 %
+        assert above is not None  # 500 genuine clips suffice for 5 %
         return above
 
     def rates(self, threshold: float, split: str = "test") -> tuple[float, float]:
-        """Shares of the genuine and of the fake clips that lie above a threshold."""
+        """Shares of genuine and of fake clips above a threshold."""
         genuine, fake = self._drawn[0][split]
         return float((genuine > threshold).mean()), float((fake > threshold).mean())
 
     def flagged(self, threshold: float, one_in: int) -> tuple[float, float]:
-        """How many genuine clips and how many fakes are flagged on a day, with the rates of the test clips."""
+        """How many genuine clips and how many fakes are flagged per day, at the rates of the test clips."""
         alarms, hits = self.rates(threshold)
         return CLIPS * (1 - 1 / one_in) * alarms, CLIPS / one_in * hits
 
     @cached_property
     def sentences(self) -> Choices:
-        """What might be said of a flagged clip; one sentence is true."""
+        """Statements about a flagged clip; exactly one is true."""
         return Choices(
             {
                 "Of the genuine clips, about 5 % are flagged too.": "",
@@ -112,15 +112,15 @@ class ThresholdLab(Lab[ThresholdAnswers]):
         return 0.5 if answers.answer_1 is None else answers.answer_1
 
     def scores_figure(self, answers: ThresholdAnswers) -> Figure:
-        """Validation scores of both classes around the threshold that was answered."""
+        """Validation scores of both classes around the answered threshold."""
         return plot_two_classes(self.validation, self._shown(answers), self.rates(self._shown(answers), "validation"))
 
     def rates_figure(self) -> Figure:
-        """Over all thresholds, the share of either class that lies above."""
+        """Share of each class above every threshold."""
         return plot_rates(self.validation, LIMIT)
 
     def counts(self, answers: ThresholdAnswers) -> ReadableTable:
-        """How many test clips lie on either side of the threshold that was answered."""
+        """How many test clips lie on either side of the answered threshold."""
         threshold = self._shown(answers)
         rows = {
             f"{word} clips": {
@@ -132,17 +132,17 @@ class ThresholdLab(Lab[ThresholdAnswers]):
         return ReadableTable(pd.DataFrame.from_dict(rows, orient="index").rename_axis(f"threshold {threshold:g}"))
 
     def example_figure(self, answers: ThresholdAnswers) -> Figure:
-        """A thousand clips of which one in ten is a fake, and which of them are flagged."""
+        """A thousand clips of which one in ten is a fake, with the flagged ones marked."""
         return plot_crowd(EXAMPLE_ONE_IN, self.rates(self._shown(answers)))
 
     def precision_figure(self, answers: ThresholdAnswers) -> Figure:
-        """The share of fakes among flagged clips over how rare fakes are; for after the check."""
+        """Share of fakes among flagged clips over the base rate; to be shown after the check."""
         return plot_precision(self.rates(self._shown(answers)), self.one_in)
 
     # what is right
 
     def questions(self, answers: ThresholdAnswers) -> list[Question]:
-        """All follow from the threshold that was answered."""
+        """All answers depend on the answered threshold."""
         threshold = self.threshold if answers.answer_1 is None else answers.answer_1
         alarms, hits = self.rates(threshold)
         wrong_alarms, right_alarms = self.flagged(threshold, self.one_in)

@@ -1,1 +1,1 @@
-"""One HTML report of trained runs: `page` writes it, `runs` reads what it tells, `tables` puts it into rows."""
+"""HTML report of trained runs: `page` writes it, `runs` collects the data, `tables` formats it."""

@@ -1,4 +1,4 @@
-"""One self-contained HTML report of a benchmark: what was run, how good it is under which protocol, and how to make it again."""
+"""One self-contained HTML report of a benchmark: runs, results, evaluation protocol, and commands to reproduce them."""
 
 import os
 import platform
@@ -26,7 +26,7 @@ from dfworkbench.show.plots.matrix import plot_matrix
 from dfworkbench.show.plots.scores import plot_roc
 from dfworkbench.show.plots.training import training_curves
 
-_CURVES = 6  # in one chart; more cannot be told apart
+_CURVES = 6  # most curves in one chart; more cannot be told apart
 
 _WORDS = {
     "runs": "The best epoch was picked on validation people; test people were used neither for training nor for picking. The "
@@ -60,19 +60,19 @@ def write_report(
 
     Args:
         runs: From `report.runs.read_runs`; may be empty.
-        path: The .html to write.
-        left_out: What has no figures, and why.
-        title: Heading of the page.
-        command: The terminal command that writes this very report.
-        pages: Words -> further executed notebooks to link.
-        workspace: Where tables and runs lie.
+        path: The .html file to write.
+        left_out: Runs without results, and why.
+        title: Page heading.
+        command: The terminal command that writes this report.
+        pages: Link text -> further executed notebooks.
+        workspace: Workspace with tables and runs.
 
     Returns:
         `path`.
 
     Raises:
         TableError: The scores of a run do not fit the protocol, see `judged.judge_by`.
-        OutputError: `path` is no .html, or holds something that is not ours.
+        OutputError: `path` is not an .html file, or holds a file not written by dfworkbench.
     """
     space, path = workspace or find_workspace(), Path(path)
     boards = {(name, level): leaderboard(runs, name, level, space) for name in tested_on(runs) for level in LEVELS}
@@ -207,6 +207,6 @@ def _link(target: Path | None, report: Path, words: str) -> Link | str:
 
 
 def _href(target: Path, report: Path) -> str:
-    """Relative to the report, so that the folder can be moved."""
+    """Path relative to the report, so that the folder can be moved."""
     shown = target.with_suffix(".html") if target.with_suffix(".html").is_file() else target
     return quote(Path(os.path.relpath(shown.resolve(), report.parent.resolve())).as_posix())

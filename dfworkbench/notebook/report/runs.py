@@ -1,4 +1,4 @@
-"""The runs that a report speaks of: what they are, their held-out scores, and the commands that make both again."""
+"""Runs in a report: their settings, held-out scores, and the commands to reproduce both."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,15 +26,15 @@ class ReportRun:
     """A trained run with its scores.
 
     Attributes:
-        folder: Where its weights and settings lie.
-        settings: What it was trained with.
-        epoch: The one that is judged: the best on validation.
-        record: What its weight file says (`checkpoints.read_record`).
-        crop: How its faces are cut, in words.
+        folder: Folder with its weights and settings.
+        settings: Its training settings.
+        epoch: The epoch that is evaluated: the best on validation.
+        record: Record stored in its weight file (`checkpoints.read_record`).
+        crop: How faces are cut, in words.
         scores: Data set -> score table of its test split.
-        score_files: Data set -> the file of that table.
+        score_files: Data set -> file of that table.
         page: The executed notebook that made it, if any.
-        command: Trains it again.
+        command: Command that trains it again.
     """
 
     folder: Path
@@ -49,18 +49,18 @@ class ReportRun:
 
     @property
     def provenance(self) -> Mapping[str, Any]:
-        """Code and data it was made with; empty where its weights do not say."""
+        """Code and data it was trained with; empty if its weight file does not say."""
         found = self.record.get("provenance")
         return found if isinstance(found, Mapping) else {}
 
     @property
     def variant(self) -> str:
-        """The same for runs that differ in nothing but their seed."""
+        """Key that is equal for runs that differ only in their seed."""
         return self.settings.replace(name="", seed=0).model_name
 
 
 class LeftOut(NamedTuple):
-    """A run or cell without figures: why, the command that tries it again, and the notebook as far as it ran, if any."""
+    """A run or cell without results: the reason, the command to retry it, and the notebook as far as it ran, if any."""
 
     name: str
     reason: str
@@ -77,15 +77,15 @@ def read_runs(
     pages: Mapping[Path, Path] | None = None,
     workspace: Workspace | None = None,
 ) -> tuple[list[ReportRun], list[LeftOut]]:
-    """Runs with the scores of test splits; those that have none are left out, with the reason.
+    """Read runs with their test scores; runs without any are left out, with the reason.
 
     Args:
         folders: Run folders.
         datasets: Extracted data sets whose test splits count.
-        score: Whether to score what has no stored scores, on `device`.
+        score: Whether to compute missing scores, on `device`.
         device: "cpu", "cuda" or "auto".
         pages: Folder of a run -> the executed notebook that made it; by default the one in the folder.
-        workspace: Where tables and crops lie.
+        workspace: Workspace with tables and crops.
     """
     space = workspace or find_workspace()
     runs: list[ReportRun] = []
@@ -106,19 +106,19 @@ def read_runs(
 
 
 def runs_on(dataset: str, workspace: Workspace | None = None) -> list[Path]:
-    """Folders of all runs that were trained on a data set in this workspace, oldest first."""
+    """Folders of all runs in this workspace that were trained on a data set, oldest first."""
     space = workspace or find_workspace()
     runs = [Run(space.checkpoints / name) for name in reversed(Run.names(space))]
     return [run.folder for run in runs if run.trained_on == dataset]
 
 
 def tested_on(runs: Sequence[ReportRun]) -> list[str]:
-    """Data sets that any of these runs has scores of."""
+    """Data sets for which any of these runs has scores."""
     return list(dict.fromkeys(dataset for run in runs for dataset in run.scores))
 
 
 def by_label(runs: Sequence[ReportRun]) -> dict[str, list[ReportRun]]:
-    """Label -> its runs by seed. A label is the detector, and as much more as tells it from the other variants here."""
+    """Label -> its runs by seed. The label is the detector, plus whatever distinguishes it from the other variants here."""
     variants: dict[str, list[ReportRun]] = {}
     for run in runs:
         variants.setdefault(run.variant, []).append(run)
@@ -132,7 +132,7 @@ def by_label(runs: Sequence[ReportRun]) -> dict[str, list[ReportRun]]:
 
 
 def run_names(runs: Sequence[ReportRun]) -> dict[Path, str]:
-    """Folder -> label, with the seed where a label has several."""
+    """Folder -> label, with the seed if a label has several."""
     return {
         run.folder: label if len(group) == 1 else f"{label}, seed {run.settings.seed}"
         for label, group in by_label(runs).items()
@@ -141,7 +141,7 @@ def run_names(runs: Sequence[ReportRun]) -> dict[Path, str]:
 
 
 def _test_videos(datasets: Sequence[str], space: Workspace) -> tuple[dict[str, pd.DataFrame], list[LeftOut]]:
-    """Data set -> the video table of its test split; and those that have none."""
+    """Data set -> the video table of its test split; and the data sets without one."""
     videos, left = {}, []
     for dataset in datasets:
         try:
@@ -172,7 +172,7 @@ def _read(
             loaded = loaded or load_detector(folder, device)
             found = score_split(loaded, dataset, "test", space, progress=False)
         if found is not None:
-            scores[dataset] = found.sort_values(list(ROW_ORDER), ignore_index=True)  # equal draws everywhere
+            scores[dataset] = found.sort_values(list(ROW_ORDER), ignore_index=True)  # equal resamplings everywhere
     return ReportRun(
         folder=folder,
         settings=settings,
@@ -187,7 +187,7 @@ def _read(
 
 
 def judge_command(run: ReportRun, dataset: str, root: Path) -> str:
-    """The command that prints the figures of a run from its score table, in the workspace."""
+    """The command, to be run in the workspace, that prints the metrics of a run from its score table."""
     return f"dfworkbench judge {os.path.relpath(run.score_files[dataset], root)} --missing as_chance --draws 1000"
 
 

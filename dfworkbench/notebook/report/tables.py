@@ -15,7 +15,7 @@ _NAMES = {"auc": "AUC", "eer": "EER", "average_precision": "AP", "accuracy": "ac
 
 
 def runs_table(runs: Sequence[ReportRun], names: Mapping[Path, str], links: Sequence[object]) -> pd.DataFrame:
-    """What was trained on what, and where it lies."""
+    """What was trained on which data, and where it is."""
     return pd.DataFrame([
         {
             "detector": names[run.folder], "trained on": run.settings.dataset, "seed": run.settings.seed,
@@ -27,7 +27,7 @@ def runs_table(runs: Sequence[ReportRun], names: Mapping[Path, str], links: Sequ
 
 
 def board_table(board: Leaderboard) -> pd.DataFrame:
-    """A leaderboard: a column per metric with its interval, numbers of rows, coverage and warnings."""
+    """A leaderboard: one column per metric with its interval, row counts, coverage and warnings."""
     rows = []
     for rank, one in enumerate(board.entries, 1):
         first = one.rows.iloc[0]
@@ -72,7 +72,7 @@ def pairs_text(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def made_with(runs: Sequence[ReportRun], names: Mapping[Path, str]) -> pd.DataFrame:
-    """Code and data of each run, by its provenance."""
+    """Code and data of each run, by provenance."""
     return pd.DataFrame([
         {
             "run": names[run.folder], "dfworkbench": run.provenance.get("dfworkbench", "not known"),
@@ -111,5 +111,5 @@ def _number(value: float) -> str:
 
 
 def p_text(value: float) -> str:
-    """`0.012`; "< 0.001" below it."""
+    """A p-value as text: "0.012", or "< 0.001"."""
     return "not defined" if np.isnan(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"

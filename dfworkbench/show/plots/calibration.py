@@ -1,6 +1,6 @@
-"""Figures of calibration: reliability diagram, risk over coverage, and the verdicts of an operating point.
+"""Calibration figures: reliability diagram, risk-coverage curve, and the verdicts of an operating point.
 
-All are quick enough to be drawn anew at each step of a slider.
+All are fast enough to be redrawn at each step of a slider.
 """
 
 from collections.abc import Mapping
@@ -33,12 +33,12 @@ Scores = pd.DataFrame | Mapping[str, pd.DataFrame]
 
 @house_style
 def plot_reliability(scores: Scores, judging: Judging = Judging(), *, bins: int = 10, title: str = "") -> Figure:
-    """Share of fakes over the mean fake probability, in bins of equal mass, and below it how many rows each bin holds.
+    """Reliability diagram: share of fakes over the mean fake probability, in equal-mass bins, with row counts below.
 
     Args:
         scores: A score table, or name -> score table (such as before and after calibration).
         judging: Which rows count, and the confidence of intervals.
-        bins: At most as many; rows of equal score share one.
+        bins: Maximum number of bins; rows of equal score share one.
         title: Above the charts.
     """
     tables = _named(scores)
@@ -69,7 +69,7 @@ def plot_reliability(scores: Scores, judging: Judging = Judging(), *, bins: int 
 
 
 def _counts(axes: Axes, found: pd.DataFrame, colour: str) -> None:
-    """A bar per bin from its lowest to its highest score, and how many rows lie in it."""
+    """One bar per bin from its lowest to its highest score, with the number of rows in it."""
     axes.set(yticks=[], ylim=(0, 1.25 * max([1, *found["n"]])))
     axes.set_ylabel("rows\nper bin", rotation=0, ha="right", va="center")
     axes.grid(False)
@@ -80,14 +80,14 @@ def _counts(axes: Axes, found: pd.DataFrame, colour: str) -> None:
     )
     middle, last = found["lowest"] + width / 2, -1.0
     for x, n in zip(middle, found["n"], strict=True):
-        if x - last > 0.045:  # narrow bins would write over one another
+        if x - last > 0.045:  # labels of narrow bins would overlap
             axes.text(x, n / 2, str(n), ha="center", va="center", fontsize=7.5, color=INK)
             last = x
 
 
 @house_style
 def plot_risk_coverage(scores: Scores, judging: Judging = Judging(), *, title: str = "") -> Figure:
-    """Error rate among the answered rows, over the share that is answered; dotted, the best order with as many errors.
+    """Error rate among the answered rows over the share answered; dotted: the best ordering with as many errors.
 
     Args:
         scores: A score table, or name -> score table.
@@ -106,7 +106,7 @@ def plot_risk_coverage(scores: Scores, judging: Judging = Judging(), *, title: s
         text = f"area {area.value:.3f}, all answered: {found['risk'].iloc[-1]:.1%} wrong"
         axes.plot(found["coverage"], found["risk"], color=colour, label=_label(name, text))
         axes.plot(found["coverage"], found["best_risk"], color=colour, linewidth=1, linestyle=(0, (1, 2)))
-        steady = found.loc[found["coverage"] > 0.1, "risk"]  # the first rows alone leap between 0 and 1
+        steady = found.loc[found["coverage"] > 0.1, "risk"]  # the first rows alone jump between 0 and 1
         highest = max(highest, float(steady.max()), float(found["risk"].iloc[-1]))
     axes.set(xlim=(0, 1.01), ylim=(-0.02 * max(highest, 0.05), min(1.02, 1.45 * max(highest, 0.05))))
     axes.set(xlabel="share of rows answered", ylabel="share of these that is wrong")
@@ -118,11 +118,11 @@ def plot_risk_coverage(scores: Scores, judging: Judging = Judging(), *, title: s
 
 @house_style
 def plot_operating_point(scores: pd.DataFrame, point: OperatingPoint, *, bins: int = 40, title: str = "") -> Figure:
-    """Scores of real and of fake rows, and which of them an operating point calls real, fake, or leaves open.
+    """Scores of real and fake rows, and which of them an operating point calls real, fake, or undecided.
 
     Args:
-        scores: The score table that is judged, calibrated if that of the operating point was.
-        point: From `verdicts.operating_point`, of validation rows.
+        scores: The score table to judge; calibrated if that of the operating point was.
+        point: Operating point from `verdicts.operating_point`, for validation rows.
         bins: Bins of the histograms over 0..1.
         title: Above the charts.
     """
@@ -158,7 +158,7 @@ def _outcome(row: pd.Series, wrong: str) -> str:
 
 
 def _ends(point: OperatingPoint) -> tuple[float, float]:
-    """Where real ends and where fake begins, within 0..1."""
+    """Upper end of real and lower end of fake, within 0..1."""
     return (
         point.real_below if point.real_below is not None else 0.0,
         point.fake_above if point.fake_above is not None else 1.0,
@@ -179,7 +179,7 @@ def _shade(axes: Axes, point: OperatingPoint) -> None:
 
 
 def _name_zones(axes: Axes, point: OperatingPoint) -> None:
-    """What each zone is called; zones too narrow for the word have none."""
+    """Label the zones; those too narrow for the word stay without."""
     real_end, fake_start = _ends(point)
     zones = ((0.0, real_end, "real"), (real_end, fake_start, "inconclusive"), (fake_start, 1.0, "fake"))
     for start, stop, name in zones:

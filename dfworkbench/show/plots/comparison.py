@@ -1,4 +1,4 @@
-"""Detectors side by side: measures as dots with intervals, and a metric under several conditions."""
+"""Compare detectors: measures as dots with intervals, and a metric under several conditions."""
 
 from collections.abc import Mapping, Sequence
 
@@ -33,13 +33,13 @@ def plot_measures(
     *,
     own_chance: bool = False,
 ) -> Figure:
-    """Dots with their intervals: a row per measure, and in it a dot per detector; the chance level as a short line.
+    """Dots with intervals: one row per measure, one dot per detector in it; the chance level as a short line.
 
     Args:
-        measures: Detector -> its measures, as for `measures_table`. Made for up to 6 detectors and 8 measures.
+        measures: Detector -> its measures, as for `measures_table`. Designed for up to 6 detectors and 8 measures.
         title: Above the chart.
         subtitle: Below it.
-        own_chance: Whether each detector has a chance level of its own, drawn in its colour.
+        own_chance: Whether each detector has its own chance level, drawn in its colour.
     """
     names = list(dict.fromkeys(item.name for row in measures.values() for item in row))
     count = max(len(measures), 1)
@@ -67,7 +67,7 @@ def plot_measures(
 
 
 def _places(count: int, step: float) -> np.ndarray:
-    """Where the detectors lie around the middle of their group."""
+    """Offsets of the detectors around the middle of their group."""
     return (np.arange(count) - (count - 1) / 2) * step
 
 
@@ -80,7 +80,7 @@ def _dot(axes: Axes, item: Measure, y: float, colour: str) -> None:
         text = f"not defined: {item.reason}" if item.reason else "not defined"
         text = text if len(text) <= _WORDS else f"{text[: _WORDS - 1]}…"
         where = axes.get_yaxis_transform()
-        # to the right, far from chance levels, which mostly are low
+        # on the right, away from chance levels, which are mostly low
         axes.plot([0.988], [y], "x", color=colour, markersize=4.5, transform=where, zorder=4)
         axes.text(0.973, y, text, ha="right", va="center", fontsize=7.5, color=SOFT, transform=where, bbox=GROUND)
         return
@@ -103,7 +103,7 @@ def _finish(axes: Axes, names: Sequence[str], measures: Mapping[str, Sequence[Me
 
 
 def _legend(axes: Axes, detectors: Sequence[str], width: float) -> None:
-    """Above the axes, in as many columns as fit into `width` inches."""
+    """Legend above the axes, in as many columns as fit into `width` inches."""
     entry = 0.082 * max(map(len, detectors), default=1) + 0.42  # inches
     columns = max(1, min(len(detectors), int(width / entry)))
     handles = dot_handles(dict(zip(detectors, _colours(len(detectors)), strict=True)))
@@ -112,16 +112,16 @@ def _legend(axes: Axes, detectors: Sequence[str], width: float) -> None:
 
 @house_style
 def plot_comparison(results: pd.DataFrame, title: str = "", metric: str = "AUC, video level") -> Figure:
-    """A metric of several detectors under several conditions: big dot the mean over seeds, small dots the seeds.
+    """A metric of several detectors under several conditions: large dots are means over seeds, small dots the seeds.
 
     Args:
-        results: One row per detector, condition and seed: detector, condition, value, low, high (95 % interval, may be NaN; the
-            same in all seeds where it is that of their mean). Orders are those of first appearance.
+        results: One row per detector, condition and seed: detector, condition, value, low, high (95 % interval, may be NaN; equal
+            for all seeds if it is that of their mean). In order of first appearance.
         title: Above the chart.
         metric: Name of the value axis.
 
-    The line is the interval over people, with several seeds the mean of their ends; how seeds scatter is shown by the small
-    dots. It is dotted at 0.5, where an AUC knows nothing.
+    The line is the interval over people, or with several seeds the mean of their interval ends; the small dots show the spread over
+    seeds. A dotted line marks 0.5, the AUC of chance.
 
     Raises:
         InputError: A column is missing.

@@ -1,4 +1,4 @@
-"""What an extraction found."""
+"""Figure of an extraction: file status, people per file, and face sizes."""
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ from dfworkbench.show.plots.style import (
 
 @house_style
 def plot_extraction(videos: pd.DataFrame, faces: pd.DataFrame, title: str = "") -> Figure:
-    """What became of the files, how many people they show, and how large the faces are.
+    """Status of the files, how many people they show, and how large the faces are.
 
     Args:
         videos: Video table after extraction.

@@ -1,4 +1,4 @@
-"""Pictures of faces: batches, and forgeries with their true masks."""
+"""Grids of face crops, and forgeries with their ground-truth masks."""
 
 from collections.abc import Mapping, Sequence
 
@@ -23,13 +23,13 @@ def plot_faces(
     columns: int = 8,
     title: str = "",
 ) -> Figure:
-    """A grid of faces, framed by their label.
+    """A grid of faces, framed in the colour of their label.
 
     Args:
-        images: `(n, H, W, 3)` or `(n, 3, H, W)`, uint8 RGB; tensors too. Clips, with a T after the n, are shown as strips.
-        labels: 0 real, 1 fake, -1 not known.
+        images: `(n, H, W, 3)` or `(n, 3, H, W)`, uint8 RGB; arrays or tensors. Clips, with a T after the n, are shown as strips.
+        labels: 0 real, 1 fake, -1 unknown.
         titles: A few words above each face; by default the label in words.
-        columns: Faces side by side, those of a strip included.
+        columns: Faces per row, including those of a strip.
         title: Above the grid.
     """
     pictures = [_picture(image) for image in images]  # pyright: ignore[reportGeneralTypeIssues]
@@ -55,7 +55,7 @@ def plot_faces(
 def plot_forgeries(
     frames: Mapping[str, tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray]], title: str = ""
 ) -> Figure:
-    """A contact sheet: per forgery kind a column with the carrier, the forgery, and the forgery with its mask.
+    """A contact sheet: one column per forgery kind with the carrier, the forgery, and the forgery with its mask.
 
     Args:
         frames: Kind -> (real, fake, mask): `(H, W, 3)` uint8 RGB twice, and `(H, W)` with the forged pixels above 0.

@@ -1,4 +1,4 @@
-"""Figures of a failure atlas: a strip of faces per cluster and of controls, and all frames of one case."""
+"""Figures of a failure atlas: one strip of faces per cluster and for controls, and all frames of one case."""
 
 from collections.abc import Mapping
 
@@ -37,14 +37,14 @@ _WORDS = {
 def plot_failures(
     atlas: Atlas, pictures: Mapping[str, NDArray[np.uint8]] | None = None, *, shown: int = 8, title: str = ""
 ) -> Figure:
-    """A strip per cluster of errors, the most wrong first, and strips of controls that were drawn by seed.
+    """One strip per cluster of errors, worst first, and strips of randomly selected controls.
 
-    Frames of pictures are green for real and vermilion for fake files; above each its forgery kind and fake probability.
+    Pictures of real files are framed in green, those of fake files in vermilion, with forgery kind and fake probability above.
 
     Args:
         atlas: From `evaluation.judging.failure_frames.failure_atlas`.
-        pictures: row_id -> `(H, W, 3)` uint8 RGB, see `failure_frames.case_pictures`; what is not in it stays grey.
-        shown: Pictures per strip, at most.
+        pictures: row_id -> `(H, W, 3)` uint8 RGB, see `failure_frames.case_pictures`; missing ones are drawn grey.
+        shown: Maximum number of pictures per strip.
         title: Above the sheet.
     """
     strips = [
@@ -79,11 +79,11 @@ def plot_failures(
 
 @house_style
 def plot_case(case: CaseFrames, row_id: str = "", *, columns: int = 8, title: str = "") -> Figure:
-    """All frames of a case in order of time: above each its second and its fake probability.
+    """All frames of a case in order of time, with time in seconds and fake probability above each.
 
     Args:
         case: From `evaluation.judging.failure_frames.open_case`.
-        row_id: The face that stands in the atlas; it gets a frame.
+        row_id: The face shown in the atlas; it is framed.
         columns: Faces per row.
         title: Above the strip.
     """

@@ -1,4 +1,4 @@
-"""Figures of a case: LRs on a log scale with bounds and verbal bands, and scores of faces beside the reference scores."""
+"""Likelihood-ratio figures of a case: LRs on a log scale with bounds and verbal bands, and scores beside reference scores."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -27,19 +27,19 @@ from dfworkbench.show.plots.style import (
 )
 
 _POINT, _CUT = SERIES[0], SERIES[5]
-_LEAST_REACH, _MOST_REACH = 2.3, 7.0  # log10 LRs that the axis shows to both sides
-_NARROW = 0.13  # of the reach: bands below this width have no room for words
+_LEAST_REACH, _MOST_REACH = 2.3, 7.0  # smallest and largest range of log10 LRs, to both sides
+_NARROW = 0.13  # share of that range: narrower bands have no room for words
 
 
 class LrBar(NamedTuple):
     """One row of `plot_lr_bars`; all values are log10 LRs.
 
     Attributes:
-        name: Whose LR it is.
-        llr: After the bound.
-        low: Lower end of its interval, after the bound.
-        high: Upper end.
-        unbounded: Before the bound.
+        name: What the LR is for.
+        llr: LR after bounding.
+        low: Lower end of its interval, after bounding.
+        high: Upper end of its interval, after bounding.
+        unbounded: LR before bounding.
     """
 
     name: str
@@ -51,12 +51,12 @@ class LrBar(NamedTuple):
 
 @house_style
 def plot_lr_bars(bars: Sequence[LrBar], bounds: Bounds, bands: Sequence[tuple[float, str]], title: str = "") -> Figure:
-    """A row per LR on a log scale: value, interval, what the bound cut off, and the bands of the verbal scale.
+    """One row per LR on a log scale: value, interval, the part cut off by the bound, and the bands of the verbal scale.
 
     Args:
         bars: May be empty.
-        bounds: Beyond them the reference data support no LR; this range is hatched.
-        bands: Upper edge of each band (an LR above 1, the last one may be infinite) and its words, in rising order.
+        bounds: Limits beyond which the reference data support no LR; that range is hatched.
+        bands: Upper edge of each band (an LR above 1, the last one may be infinite) and its words, in ascending order.
         title: Above the chart.
     """
     figure = new_figure(8.2, 2.0 + 0.5 * max(len(bars), 1), title)
@@ -100,14 +100,14 @@ def _bar(axes: Axes, y: float, bar: LrBar, reach: float) -> None:
 
 
 def _bands(axes: Axes, bands: Sequence[tuple[float, str]], reach: float) -> None:
-    """Alternating grounds of the verbal scale to both sides of 1, with words above where there is room."""
+    """Alternating background bands of the verbal scale on both sides of 1, with words above if there is room."""
     start = 0.0
     for number, (edge, words) in enumerate(bands):
         end = min(float(np.log10(edge)), reach)
         if start >= reach:
             return
         label = words.partition(" support")[0].replace(" ", "\n")
-        if number == 0:  # the first band reaches from 1/edge to edge
+        if number == 0:  # the first band spans 1/edge to edge
             _ground(axes, -end, end, number)
             _name_band(axes, 0, 2 * end, label)
         else:
@@ -141,7 +141,7 @@ def _lr_ticks(axes: Axes, reach: float) -> None:
 
 
 def lr_text(power: int) -> str:
-    """A power of ten as an LR on an axis: "1/100", "1", "1,000"."""
+    """Label for a power of ten on an LR axis: "1/100", "1", "1,000"."""
     return f"{10**power:,}" if power >= 0 else f"1/{10**-power:,}"
 
 
@@ -191,7 +191,7 @@ def plot_score_place(
 
 
 def _name_lines(axes: Axes, found: Mapping[str, float]) -> None:
-    """Names above the lines of their scores; those that would overlap stand one above the other."""
+    """Names above the lines of their scores; overlapping ones are stacked."""
     low, high = axes.get_xlim()
     levels: list[float] = []  # where the last name of each level ends
     for name, value in sorted(found.items(), key=lambda item: item[1]):
@@ -210,7 +210,7 @@ def plot_score_timeline(times_s: ArrayLike, scores: ArrayLike, mean: float, titl
     Args:
         times_s: `(n,)`, seconds.
         scores: `(n,)`, log-odds; NaN without a score.
-        mean: The score of the face, which the LR is computed from.
+        mean: The score of the face from which the LR is computed.
         title: Above the chart.
     """
     t, x = np.asarray(times_s, dtype=np.float64), np.asarray(scores, dtype=np.float64)

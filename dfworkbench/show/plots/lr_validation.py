@@ -1,4 +1,4 @@
-"""Figures of the validation of an LR system: Tippett plot, empirical cross-entropy, PAV plot and normalised Bayes error."""
+"""Validation figures of an LR system: Tippett plot, empirical cross-entropy, PAV plot and normalised Bayes error."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -36,7 +36,7 @@ _SIZE = (6.4, 4.2)
 
 @house_style
 def plot_tippett(llr: ArrayLike, labels: ArrayLike, title: str = "Tippett plot") -> Figure:
-    """Share of reference rows with an LR of at least k, for both classes; misleading evidence lies on the wrong side of 1.
+    """Tippett plot: share of reference rows with an LR of at least k, per class; misleading evidence is on the wrong side of 1.
 
     Args:
         llr: `(n,)`, log10 LRs of leave-one-group-out fits.
@@ -50,7 +50,7 @@ def plot_tippett(llr: ArrayLike, labels: ArrayLike, title: str = "Tippett plot")
     ends = (min(x.min(), 0) - margin, max(x.max(), 0) + margin)
     for label, colour, style in ((REAL, REAL_COLOUR, DASHED), (FAKE, FAKE_COLOUR, "solid")):
         at, share = _survival(x[y == label])
-        # a row with LR = k still counts at k: the share falls just after each value
+        # a row with LR = k still counts at k: the share drops just after each value
         axes.step([ends[0], *at, ends[1]], [1.0, *share, 0.0], where="pre", color=colour, linestyle=style)
     axes.axvline(0, color=INK, linewidth=0.9)
     below, above = misleading(x, y)
@@ -65,13 +65,13 @@ def plot_tippett(llr: ArrayLike, labels: ArrayLike, title: str = "Tippett plot")
 
 
 def _survival(values: Floats) -> tuple[Floats, Floats]:
-    """Distinct values in rising order, and the share of values at or above each."""
+    """Distinct values in ascending order, and the share of values at or above each."""
     at, counts = np.unique(values, return_counts=True)
     return at, np.cumsum(counts[::-1])[::-1] / len(values)
 
 
 def _powers(axes: Axes, axis: str = "x", most: int = 12) -> None:
-    """Label whole powers of ten of a log10 axis as LRs, every second or third where there are many."""
+    """Label whole powers of ten of a log10 axis as LRs, only every second or third if there are many."""
     low, high = axes.get_xlim() if axis == "x" else axes.get_ylim()
     whole = range(int(np.ceil(low)), int(np.floor(high)) + 1)
     step = 1 + len(whole) // most
@@ -85,7 +85,7 @@ def _powers(axes: Axes, axis: str = "x", most: int = 12) -> None:
 def plot_cross_entropy(
     llr: ArrayLike, labels: ArrayLike, groups: ArrayLike | None = None, title: str = "Empirical cross-entropy"
 ) -> Figure:
-    """Expected cost of the LRs in bits over the prior odds, beside that after PAV and that of saying nothing.
+    """Empirical cross-entropy: expected cost in bits over the prior odds, beside that after PAV and that without evidence.
 
     At odds of 1 the cost is Cllr.
 
@@ -117,7 +117,7 @@ def plot_cross_entropy(
 
 @house_style
 def plot_pav(llr: ArrayLike, labels: ArrayLike, groups: ArrayLike | None = None, title: str = "PAV plot") -> Figure:
-    """LRs after the best monotone calibration on the same rows over the LRs as given; on the diagonal they are calibrated.
+    """PAV plot: LRs after the best monotone calibration on the same rows over the LRs as given; calibrated on the diagonal.
 
     Points whose PAV value is infinite lie on the edges of the chart.
 
@@ -152,7 +152,7 @@ def plot_pav(llr: ArrayLike, labels: ArrayLike, groups: ArrayLike | None = None,
 def plot_bayes_error(
     llr: ArrayLike, labels: ArrayLike, groups: ArrayLike | None = None, title: str = "Normalised Bayes error"
 ) -> Figure:
-    """How much better it is to decide by the LRs than by the prior alone, over thresholds; the bounds are where that ends.
+    """Normalised Bayes error: how much LRs improve decisions over the prior alone, by threshold; bounds mark where that ends.
 
     Args:
         llr: `(n,)`, log10 LRs of leave-one-group-out fits.

@@ -1,4 +1,4 @@
-"""Heat map of detectors by data sets and forgery kinds; its cells can be read without their colour."""
+"""Heat map of detectors by data sets and forgery kinds, legible without colour."""
 
 import math
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from dfworkbench.show.plots.style import (
     say_instead,
 )
 
-#: From "knows nothing" to "perfect": white to blue, readable for everybody.
+#: From chance to perfect: white to blue, for all kinds of colour vision.
 _CMAP = LinearSegmentedColormap.from_list("dfworkbench_matrix", ["#ffffff", "#cfe3f2", "#5ba3d0", "#0b4f86"])
 
 
@@ -31,10 +31,10 @@ class Scale(NamedTuple):
     """How a metric is shaded.
 
     Attributes:
-        words: What it is called.
-        worst: Its value for a detector that knows nothing, or a function that gives it from the share of fakes among the files of
-            a cell. 0 where there is no such value.
-        best: That of a perfect detector.
+        words: Display name.
+        worst: Value of an uninformative detector, or a function that returns it from the share of fakes among the files of a cell.
+            0 if there is no such value.
+        best: Value of a perfect detector.
     """
 
     words: str
@@ -42,9 +42,9 @@ class Scale(NamedTuple):
     best: float = 1.0
 
 
-#: Who answers 0.5 to everything has log loss ln 2, Brier 1/4, and a calibration error of at most 1/2.
+#: Always answering 0.5 has log loss ln 2, Brier 1/4, and a calibration error of at most 1/2.
 SCALES = {
-    "accuracy": Scale("accuracy", lambda fakes: max(fakes, 1 - fakes)),  # of who always says the commoner class
+    "accuracy": Scale("accuracy", lambda fakes: max(fakes, 1 - fakes)),  # for always answering the commoner class
     "auc": Scale("AUC", 0.5),
     "aurc": Scale("AURC", lambda fakes: min(fakes, 1 - fakes), 0),
     "average_precision": Scale("AP", lambda fakes: fakes),
@@ -63,13 +63,12 @@ SCALES = {
 
 @house_style
 def plot_matrix(cells: pd.DataFrame, title: str = "") -> Figure:
-    """The table of `evaluation.metrics.matrix.score_matrix`: value, interval, size and coverage in each cell.
+    """Heat map of `evaluation.metrics.matrix.score_matrix`: value, interval, size and coverage in each cell.
 
-    Dark is good whatever the metric: cells are shaded from `Scale.worst`, white as all beyond it, to `Scale.best`.
+    Dark is good for every metric: cells are shaded from `Scale.worst` (white, like anything worse) to `Scale.best`.
 
     Args:
-        cells: detector, dataset, kind, metric, level, unit, value, low, high, n, n_fake, coverage; orders are those of first
-            appearance.
+        cells: detector, dataset, kind, metric, level, unit, value, low, high, n, n_fake, coverage; in order of first appearance.
         title: Above the chart.
 
     Raises:
@@ -115,7 +114,7 @@ def plot_matrix(cells: pd.DataFrame, title: str = "") -> Figure:
 
 
 def _only(cells: pd.DataFrame, column: str, empty: str) -> str:
-    """The one value of a column, or `empty` where there are no rows."""
+    """The single value of a column, or `empty` if there are no rows."""
     found = list(cells[column].unique())
     if len(found) > 1:
         raise InputError(
@@ -147,13 +146,13 @@ def _write(axes, x: int, y: int, row, colour: str, whole: bool) -> None:
 
 
 def _shade(row, scale: Scale) -> float:
-    """From 0, guessing or worse, to 1, perfect; NaN where the two are the same."""
+    """Shade from 0 (chance or worse) to 1 (perfect); NaN if the two are equal."""
     worst = scale.worst(row.n_fake / max(row.n, 1)) if callable(scale.worst) else scale.worst
     return float(np.clip((row.value - worst) / (scale.best - worst), 0, 1)) if worst != scale.best else float("nan")
 
 
 def _share(coverage: float) -> str:
-    """In percent, and 100 only if nothing is missing."""
+    """Coverage in percent; 100 only if nothing is missing."""
     return "> 99%" if 0.995 <= coverage < 1 else f"{coverage:.0%}"
 
 

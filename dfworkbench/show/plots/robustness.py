@@ -22,11 +22,11 @@ _DASHES = (0, (2, 3))
 
 @house_style
 def plot_robustness(curves: pd.DataFrame, columns: int = 4, title: str = "") -> Figure:
-    """A small chart per perturbation: AUC from unperturbed pictures to the strongest level, a line with its band per detector.
+    """One small chart per perturbation: AUC from unperturbed to the strongest level, a line with its band per detector.
 
     Args:
-        curves: `evaluation.judging.robustness.Robustness.curves`, of one or several detectors below one another.
-        columns: Charts side by side.
+        curves: `evaluation.judging.robustness.Robustness.curves`, of one detector, or concatenated for several.
+        columns: Charts per row.
         title: Above the figure.
 
     Raises:
@@ -75,7 +75,7 @@ def plot_robustness(curves: pd.DataFrame, columns: int = 4, title: str = "") -> 
 
 
 def _strength_ticks(axes: Axes, rows: pd.DataFrame) -> None:
-    """Levels are equally far apart; what stands below them is the strength, or the level where links have several."""
+    """Levels are evenly spaced; tick labels are the strengths, or the levels if links have several strengths."""
     levels = rows.drop_duplicates("level")
     chain = levels["strength"].str.contains(",").any() or (levels["unit"] == "level").all()
     texts = [

@@ -1,4 +1,4 @@
-"""Figures of an audit of scores: AUCs with both intervals beside trivial columns, and AUCs against single real sources."""
+"""Score-audit figures: AUCs with both intervals beside trivial columns, and AUCs against single real sources."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ _FILES, _CLUSTERS = SERIES[0], SERIES[5]
 
 @house_style
 def plot_audit(audit: Audit, title: str = "AUC of every detector, with both intervals") -> Figure:
-    """A row per detector, the best on top: dot, 95 % over files, 95 % over clusters, and the best column that is no detector."""
+    """One row per detector, best first: AUC, 95 % over files, 95 % over clusters, and the best trivial column."""
     table = audit.figure_table()
     figure = new_figure(8.6, 1.3 + 0.34 * len(table), title)
     axes = figure.subplots()
@@ -49,14 +49,14 @@ def plot_audit(audit: Audit, title: str = "AUC of every detector, with both inte
 
 
 def best_column(audit: Audit) -> tuple[str, float] | None:
-    """The column that beats most, and its AUC; None where none beats a detector."""
+    """The column that beats the most detectors, and its AUC; None if none beats a detector."""
     found = [one for one in audit.of("F9") if one.severity == "red"]
     return (str(found[0].numbers["column"]), float(found[0].numbers["auc"])) if found else None
 
 
 @house_style
 def plot_against_sources(audit: Audit, title: str = "AUC of all fakes against single real sources") -> Figure:
-    """A row per detector and a dot per real source; the lowest and the highest are named."""
+    """One row per detector and one dot per real source; the lowest and highest are named."""
     names = [str(name) for name in audit.figure_table().index]
     figure = new_figure(8.6, 1.3 + 0.42 * len(names), title)
     axes = figure.subplots()

@@ -1,4 +1,4 @@
-"""Figures of score tables: ROC curves with bands, and the distribution of scores by forgery kind."""
+"""Figures of score tables: ROC curves with bands, and score distributions by forgery kind."""
 
 from collections.abc import Mapping
 
@@ -56,13 +56,13 @@ def plot_roc(
 
 
 def _label(name: str, text: str) -> str:
-    between = ": " if len(name) + len(text) < 50 else "\n"  # names of runs are long
+    between = ": " if len(name) + len(text) < 50 else "\n"  # run names are long
     return f"{name}{between}{text}" if name else text
 
 
 @house_style
 def plot_scores(scores: pd.DataFrame, judging: Judging = Judging(), *, bins: int = 25, title: str = "") -> Figure:
-    """Distribution of fake probabilities: a row for the real files and one for each forgery kind, on one axis.
+    """Distribution of fake probabilities: one row for the real files and one per forgery kind, on a common axis.
 
     Args:
         scores: A score table.

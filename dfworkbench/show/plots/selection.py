@@ -23,7 +23,7 @@ _HONEST, _OPTIMISTIC = SERIES[0], SERIES[2]
 
 @house_style
 def plot_selection(found: Selection, title: str = "") -> Figure:
-    """Every epoch on validation and test data with both picks, and beside it their figures with intervals.
+    """Every epoch on validation and test data with both picks, and beside it their results with intervals.
 
     Args:
         found: From `selection_optimism`.

@@ -1,7 +1,7 @@
-"""The house style of all figures: plain, readable, and safe for colour-blind readers.
+"""House style of all figures: plain, legible, and safe for colour-blind readers.
 
-Vermilion means fake and bluish green means real, here and in notebooks and annotated videos. Figures are made without pyplot:
-nothing is kept open, and none is shown twice in a notebook.
+Vermilion means fake and bluish green means real, here and in notebooks and annotated videos. Figures are made without pyplot: no
+figure stays open, and none is shown twice in a notebook.
 """
 
 import io
@@ -34,14 +34,14 @@ SOFT = "#69737f"
 LINE = "#dfe3e8"
 NOTE_GROUND, NOTE_INK = "#fff3cd", "#533f03"
 
-#: Okabe and Ito's colours for series without a meaning of their own.
+#: Okabe and Ito's colours for series without a fixed meaning.
 SERIES = ("#0072B2", "#E69F00", "#CC79A7", "#56B4E9", "#009E73", "#D55E00", "#8c6bb1", "#3b3b3b")
 
 #: Fake probability -> colour: green, yellow, vermilion.
 SCORE_CMAP = LinearSegmentedColormap.from_list("dfworkbench_score", [REAL_COLOUR, EVEN_COLOUR, FAKE_COLOUR])
 
 STYLE: dict[Any, Any] = {
-    "font.family": ["DejaVu Sans"],  # comes with matplotlib: the same look on every machine
+    "font.family": ["DejaVu Sans"],  # ships with matplotlib: the same look on every machine
     "font.size": 9.5,
     "axes.titlesize": 11,
     "axes.titleweight": "bold",
@@ -70,7 +70,7 @@ STYLE: dict[Any, Any] = {
     "lines.solid_capstyle": "round",
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
-    "text.parse_math": False,  # a name may hold dollar signs
+    "text.parse_math": False,  # names may contain dollar signs
 }
 
 P = ParamSpec("P")
@@ -78,7 +78,7 @@ R = TypeVar("R")
 
 
 class HouseFigure(Figure):
-    """A figure that a notebook shows by itself, whichever matplotlib back end is chosen."""
+    """A figure that a notebook displays by itself, whichever matplotlib backend is selected."""
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
@@ -87,7 +87,7 @@ class HouseFigure(Figure):
 
 
 def house_style(draw: Callable[P, R]) -> Callable[P, R]:
-    """Decorator: everything that the function draws is in the house style; global settings stay as they are."""
+    """Decorator that applies the house style to everything drawn in a function; global settings are not changed."""
 
     @wraps(draw)
     def styled(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -98,7 +98,7 @@ def house_style(draw: Callable[P, R]) -> Callable[P, R]:
 
 
 def new_figure(width: float, height: float, title: str = "", subtitle: str = "") -> HouseFigure:
-    """An empty figure of `width` x `height` inches with a title at its left edge."""
+    """A new figure of `width` x `height` inches with a left-aligned title."""
     figure = HouseFigure(figsize=(width, height), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.1, h_pad=0.09, hspace=0.02)  # pyright: ignore[reportOptionalMemberAccess, reportCallIssue]
     if title:
@@ -109,12 +109,12 @@ def new_figure(width: float, height: float, title: str = "", subtitle: str = "")
 
 
 def say_instead(axes: Axes, text: str) -> None:
-    """Words in an empty chart, so that missing data is seen as such."""
+    """Show text in an empty chart, so that missing data is visible as such."""
     axes.text(0.5, 0.5, text, ha="center", va="center", color=SOFT, transform=axes.transAxes)
 
 
 def bare(axes: Axes) -> Axes:
-    """Take everything off but the content."""
+    """Remove everything but the content."""
     axes.set(xticks=[], yticks=[])
     axes.grid(False)
     axes.spines[:].set_visible(False)
@@ -122,7 +122,7 @@ def bare(axes: Axes) -> Axes:
 
 
 def name_rows(axes: Axes, names: Sequence[str]) -> None:
-    """A chart of named rows, the first on top: row i lies around y = i, thin lines between."""
+    """A chart of named rows, first on top: row i is centred at y = i, with thin lines between."""
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_yticks(range(len(names)), list(names))
     axes.tick_params(axis="y", length=0)
@@ -135,11 +135,11 @@ def name_rows(axes: Axes, names: Sequence[str]) -> None:
 def checked_pictures(
     images: ArrayLike | Sequence[ArrayLike], **per_image: Sequence[Any] | None
 ) -> list[NDArray[np.uint8]]:
-    """Pictures as they can be drawn, once it is certain that they are, and that everything given per image is complete.
+    """Pictures ready for drawing, after checking them and that there is one entry per image of everything else.
 
     Args:
         images: `(N, S, S, 3)` uint8 RGB.
-        **per_image: By name, N entries each, or None.
+        **per_image: Name -> N entries, or None.
 
     Raises:
         InputError: They are not uint8 RGB, or there are not as many entries as images.
@@ -167,7 +167,7 @@ def drawn_units(units: Sequence[str]) -> str:
 
 
 def require_columns(table: pd.DataFrame, names: Sequence[str], what: str) -> None:
-    """Raise `InputError` unless a table has these columns; `what` says what is to be plotted."""
+    """Raise `InputError` unless a table has these columns; `what` names what is to be plotted."""
     missing = [name for name in names if name not in table]
     if missing:
         raise InputError(

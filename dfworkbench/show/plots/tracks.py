@@ -1,4 +1,4 @@
-"""What a detector says of each person in a file, over time."""
+"""Fake probability of each person in a file over time."""
 
 from textwrap import fill
 
@@ -26,11 +26,11 @@ from dfworkbench.show.plots.style import (
     say_instead,
 )
 
-_CELL = 96  # thumbnails are drawn at this size
+_CELL = 96  # size at which thumbnails are drawn
 _GAP = 10
 _BORDER = 5
 _COLUMNS = 6
-#: Letters of the note and of the foot in an inch of the figure's width, and inches that a line of the note needs.
+#: Characters of the note and of the footer per inch of the figure's width, and inches per line of the note.
 _LETTERS, _LINE = 14, 0.21
 
 
@@ -41,7 +41,7 @@ def plot_tracks(file: FileScore, *, max_tracks: int = 12, title: str = "") -> Fi
     Args:
         file: A scored file, from `score`.
         max_tracks: With more tracks, those with the highest fake probability are shown.
-        title: Instead of name and verdict.
+        title: Replaces name and verdict.
     """
     tracks = _chosen(file, max_tracks)
     video = file.kind == "video"
@@ -100,7 +100,7 @@ def _name(axes: Axes, track: TrackScore) -> None:
     p = track.fake_probability
     axes.text(0, 0.80, f"track {track.track}", fontweight="bold", va="center", transform=axes.transAxes)
     text = "none" if np.isnan(p) else f"{p:.2f}"
-    colour = tuple(np.asarray(score_rgb(p)) / 255 * (0.8 if 0.25 < p < 0.75 else 1))  # yellow is too pale for letters
+    colour = tuple(np.asarray(score_rgb(p)) / 255 * (0.8 if 0.25 < p < 0.75 else 1))  # yellow is too pale for text
     axes.text(0, 0.48, text, fontsize=19, fontweight="bold", color=colour, va="center", transform=axes.transAxes)
     words = f"{track.count}\n{fill(track.remark, 22)}" if track.doubt else track.count
     axes.text(0, 0.15, words, fontsize=8.5, color=SOFT, va="center", transform=axes.transAxes)
@@ -137,7 +137,7 @@ def _timeline(axes: Axes, track: TrackScore, file: FileScore) -> None:
     t, p = track.times, track.probabilities
     _ground(axes)
     axes.set(xlim=(0, max(file.duration_s, 1e-3)), ylim=(-0.24, 1.04))
-    # a strip at the foot says where the person is seen; the curve above says how sure the detector is
+    # a strip at the bottom shows where the person is visible; the curve above, how certain the detector is
     for (start, end), value in zip(spans(t), p, strict=True):
         axes.axvspan(start, end, ymin=0.02, ymax=0.13, color=score_rgb(value) / 255, linewidth=0)
     for piece in stretches(t):

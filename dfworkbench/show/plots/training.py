@@ -1,4 +1,4 @@
-"""Curves of a training run."""
+"""Training curves: loss and AUC per epoch."""
 
 import numpy as np
 import pandas as pd
@@ -54,7 +54,7 @@ def _draw(axes: Axes, history: pd.DataFrame, measure: str, best: int | None) -> 
         return lowest
     first, last = float(history["epoch"].min()), float(history["epoch"].max())
     axes.set_xlim(first - 0.3, max(last, first + 1) + 0.3)
-    axes.legend(loc="best", handlelength=3.2)  # long enough to tell dashes from a line, behind the dot
+    axes.legend(loc="best", handlelength=3.2)  # long enough to tell dashes from a solid line, behind the dot
     return lowest
 
 
@@ -73,7 +73,7 @@ def _mark(axes: Axes, history: pd.DataFrame, name: str, best: int) -> None:
 
 
 def _best_epoch(history: pd.DataFrame) -> int | None:
-    """The last epoch marked best; without marks the one with the highest validation AUC."""
+    """The last epoch marked best; without marks, the one with the highest validation AUC."""
     if "best" in history and history["best"].astype(bool).any():
         return int(history.loc[history["best"].astype(bool), "epoch"].iloc[-1])
     names = [name for name in history if name.startswith("val_auc") and history[name].notna().any()]

@@ -1,4 +1,4 @@
-"""The five forgeries of FaceForensics++, each by its own mechanism.
+"""The five forgeries of FaceForensics++, each with its own mechanism.
 
 Each takes the carrier's clip, the donor's clip, a random generator and `ForgerySettings`, and returns a `Forged`.
 """
@@ -30,7 +30,7 @@ FORGERIES: dict[str, Forge] = {
 
 
 def forge(kind: str, carrier: Clip, donor: Clip, seed: int, settings: ForgerySettings | None = None) -> Forged:
-    """Forge a clip by one of the five kinds; everything random follows from `seed` and the two identities."""
+    """Forge a clip by one of the five kinds; all randomness follows from `seed` and the two identities."""
     method = FORGERIES[require_name("forgery kind", kind, FORGERIES)]
     people = carrier.person.head.identity.seed, donor.person.head.identity.seed
     rng = np.random.default_rng((seed, FORGERY_KINDS.index(kind), *people, 107))

@@ -14,7 +14,7 @@ Picture = NDArray[np.floating]  #: `(H, W, 3)` RGB, 0..255
 Alpha = NDArray[np.floating]  #: `(H, W)`, 0..1
 
 JAW, BROWS, NOSE, EYES, MOUTH = range(0, 17), range(17, 27), range(27, 36), range(36, 48), range(48, 68)
-#: Changes below this share of the donor cannot move a pixel by a whole level; they are set to nothing.
+#: Changes below this share of the donor cannot change a pixel by a whole level; they are set to zero.
 FAINTEST = 1 / 128
 
 
@@ -33,7 +33,7 @@ class Forged:
     landmarks: list[NDArray[np.float64]] = field(default_factory=list)
 
     def add(self, carrier: NDArray[np.uint8], picture: Picture, alpha: Alpha, landmarks: NDArray[np.float64]) -> None:
-        """Lay `picture` over the carrier's frame where `alpha` says so, and note what was changed."""
+        """Blend `picture` over the carrier's frame by `alpha`, and record what was changed."""
         alpha = np.where(alpha < FAINTEST, 0, alpha)[..., None]
         mixed = carrier + (picture - carrier) * alpha
         self.frames.append(np.where(alpha > 0, np.round(np.clip(mixed, 0, 255)), carrier).astype(np.uint8))
@@ -42,7 +42,7 @@ class Forged:
 
 
 def face_height(landmarks: NDArray) -> float:
-    """From the chin to the middle of the brows, pixels."""
+    """Distance from chin to the middle of the brows, pixels."""
     return float(np.linalg.norm(landmarks[8] - landmarks[[21, 22]].mean(axis=0)))
 
 
@@ -55,7 +55,7 @@ def hull(points: NDArray, shape: tuple[int, ...]) -> Alpha:
 
 
 def shrink(points: NDArray, by: float) -> NDArray:
-    """Points moved towards their mean by a share of their distance."""
+    """Move points towards their mean by a share of their distance."""
     centre = points.mean(axis=0)
     return centre + (points - centre) * (1 - by)
 
@@ -67,14 +67,14 @@ def feather(mask: Alpha, sigma_px: float) -> Alpha:
 
 
 def match_colour(source: Picture, target: Picture, weight: Alpha, strength: float, shift: NDArray) -> Picture:
-    """Give `source` the mean and deviation that `target` has under `weight`, channel by channel.
+    """Give `source` the mean and standard deviation of `target` under `weight`, channel by channel.
 
     Args:
         source: Picture to change.
         target: Picture to match.
-        weight: Where both are compared, `(H, W)`.
-        strength: 0 leaves the source, 1 matches fully.
-        shift: Added to the means afterwards, a colour error, `(3,)` in levels.
+        weight: Weight of the comparison, `(H, W)`.
+        strength: 0 for no change, 1 for a full match.
+        shift: Colour error added to the means afterwards, `(3,)` in levels.
     """
     where = weight > 0.02
     if not where.any():
@@ -92,12 +92,12 @@ def match_colour(source: Picture, target: Picture, weight: Alpha, strength: floa
 
 
 def to_picture(linear: NDArray) -> Picture:
-    """Linear light to an ordinary picture, 0..255."""
+    """Convert linear light to an ordinary picture, 0..255."""
     return np.sqrt(np.clip(linear, 0, 1.2)).astype(np.float32) * 255
 
 
 def square_view(landmarks: NDArray, samples: int, scale: float) -> View:
-    """A square view around a face, as a swapping network's aligned crop is."""
+    """A square view around a face, like the aligned crop of a face-swapping network."""
     low, high = landmarks[:68].min(axis=0), landmarks[:68].max(axis=0)
     side = scale * float((high - low).max())
     x0, y0 = (low + high) / 2 - side / 2 + (0, -0.04 * side)
@@ -107,7 +107,7 @@ def square_view(landmarks: NDArray, samples: int, scale: float) -> View:
 def enlarge(
     small: NDArray, view: View, shape: tuple[int, ...], shift: NDArray | tuple[float, float] = (0, 0)
 ) -> NDArray:
-    """What was drawn in a view, put back at its place in the frame (cubic), moved by `shift` pixels."""
+    """Put what was drawn in a view back in its place in the frame (cubic), shifted by `shift` pixels."""
     s = view.step
     # sample k of the view lies at frame coordinate x0 + (k + 0.5) * step - 0.5
     matrix = np.array([[s, 0, view.x0 + 0.5 * s - 0.5 + shift[0]], [0, s, view.y0 + 0.5 * s - 0.5 + shift[1]]])
@@ -115,7 +115,7 @@ def enlarge(
 
 
 def misjudge(light: Light, turn: float, mix: float) -> Light:
-    """The light as a forger's model sees it: turned by `turn` radians, a share `mix` of it flat."""
+    """The light as misjudged by a forger's model: rotated by `turn` radians, with a share `mix` of it flat."""
     x, y, z = light.direction
     c, s = np.cos(turn), np.sin(turn)
     key = tuple(k * (1 - mix) for k in light.key)
@@ -124,10 +124,10 @@ def misjudge(light: Light, turn: float, mix: float) -> Light:
 
 
 def thin_plate_map(wanted: NDArray, given: NDArray, shape: tuple[int, ...], cells: int = 28) -> tuple[NDArray, NDArray]:
-    """A smooth warp that brings points `given` of a picture to the places `wanted`.
+    """A smooth warp that moves the points `given` of a picture to the places `wanted`.
 
     Returns:
-        Maps for `cv2.remap`: for each pixel of the result, where it comes from, `(H, W)` float32 each.
+        Maps for `cv2.remap`: the source position of each pixel of the result, `(H, W)` float32 each.
     """
     height, width = shape[:2]
     gx, gy = np.linspace(-1, width, cells), np.linspace(-1, height, cells)

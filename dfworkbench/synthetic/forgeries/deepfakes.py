@@ -1,8 +1,8 @@
-"""Deepfakes: the donor's face as a small network's output, enlarged and laid on with a soft oval seam.
+"""Deepfakes: the donor's face as the output of a small network, enlarged and blended in with a soft oval seam.
 
-An autoencoder of the FaceForensics++ kind gives a face of some 64 pixels, whatever the size of the video. The face takes
-the carrier's pose, expression and (roughly) light, its colours are matched only in part, and it is laid over everything
-within its oval: also over glasses and hair that should lie in front. Pores and camera noise end at the seam.
+An autoencoder of the FaceForensics++ kind generates a face of about 64 pixels, whatever the size of the video. The face takes on
+the carrier's pose, expression and (roughly) light, its colours match only in part, and it covers everything within its oval, even
+glasses and hair that should be in front. Pores and camera noise end at the seam.
 """
 
 import cv2
@@ -52,6 +52,6 @@ def forge_deepfakes(carrier: Clip, donor: Clip, rng: np.random.Generator, settin
 
 
 def oval(landmarks: np.ndarray, shape: tuple[int, ...]) -> Alpha:
-    """From the chin to above the brows, the cheeks left out."""
+    """An oval from the chin to above the brows, without the cheeks."""
     brows = landmarks[17:27] + 0.22 * (landmarks[17:27] - landmarks[27])
     return hull(np.concatenate([shrink(landmarks[1:16], 0.10), brows, landmarks[27:68]]), shape)

@@ -1,8 +1,8 @@
-"""Face2Face: the carrier's own face takes over the donor's expression.
+"""Face2Face: the carrier's own face is reenacted with the donor's expression.
 
 The carrier's landmarks are moved to where they would be with the donor's expression, a thin-plate spline warps the face
 after them, and the texture is the mean of two frames of the same clip, as a face model's texture is gathered from several.
-The inside of the mouth comes from the frame of the clip whose mouth is most like the wanted one.
+The inside of the mouth comes from the frame of the clip whose mouth is most similar to the wanted one.
 """
 
 from dataclasses import replace
@@ -48,7 +48,7 @@ def forge_face2face(carrier: Clip, donor: Clip, rng: np.random.Generator, settin
 
 
 def wished(carrier: Clip, donor: Clip, n: int, gain: float) -> Expression:
-    """The donor's expression in frame `n`, exaggerated, the mouth no wider than the carrier's clip can show it."""
+    """The donor's expression in frame `n`, exaggerated, with the mouth no wider than the carrier's clip can show."""
     e = donor.motion.expressions[n % len(donor.frames)]
     widest = max(own.jaw for own in carrier.motion.expressions) + 0.015
     return replace(
@@ -57,7 +57,7 @@ def wished(carrier: Clip, donor: Clip, n: int, gain: float) -> Expression:
 
 
 def most_alike(clip: Clip, n: int, wish: Expression) -> int:
-    """The frame of a clip whose mouth and pose suit a wanted expression in frame `n` best."""
+    """The frame of a clip whose mouth and pose best suit a wanted expression in frame `n`."""
     here = clip.motion.poses[n]
     cost = [
         9 * abs(e.jaw - wish.jaw)
@@ -70,7 +70,7 @@ def most_alike(clip: Clip, n: int, wish: Expression) -> int:
 
 
 def reenact(clip: Clip, n: int, wanted: NDArray) -> Picture:
-    """Frame `n` of a clip, warped so that its landmarks come to `wanted`; still at the frame's border."""
+    """Frame `n` of a clip, warped to move its landmarks to `wanted`; the frame's border stays fixed."""
     frame, given = clip.frames[n], clip.landmarks[n]
     height, width = frame.shape[:2]
     border = np.array(

@@ -1,8 +1,8 @@
-"""FaceShifter: a swap of high quality that keeps the carrier's light and what lies in front of the face.
+"""FaceShifter: a high-quality swap that keeps the carrier's light and whatever is in front of the face.
 
-The donor is drawn at nearly the frame's resolution, its colours and its soft light follow the carrier's face, and hair and
-glasses of the carrier stay in front (the second network of the paper). What remains: the donor's features in the
-carrier's face, skin without camera noise and slightly too smooth.
+The donor is drawn at nearly the frame's resolution, its colours and soft light follow the carrier's face, and the carrier's hair
+and glasses stay in front (the second network of the paper). Remaining traces: the donor's features in the carrier's face, and skin
+that has no camera noise and is slightly too smooth.
 """
 
 import cv2
@@ -27,7 +27,7 @@ from dfworkbench.synthetic.forgeries.settings import ForgerySettings
 
 
 def forge_faceshifter(carrier: Clip, donor: Clip, rng: np.random.Generator, settings: ForgerySettings) -> Forged:
-    """Swap the donor's face in, with matched light and honoured occlusions."""
+    """Insert the donor's face, with matched light and occlusions preserved."""
     samples = int(rng.integers(settings.faceshifter_samples[0], settings.faceshifter_samples[1] + 1))
     turn, seam = rng.normal(0, 0.12), rng.uniform(0.03, 0.06)
     error = rng.normal(0, 0.35 * settings.colour_error, 3)
@@ -50,7 +50,7 @@ def forge_faceshifter(carrier: Clip, donor: Clip, rng: np.random.Generator, sett
 
 
 def _take_light(face: Picture, target: Picture, weight: Alpha, sigma_px: float) -> Picture:
-    """Half of the carrier's coarse light and colour."""
+    """Transfer half of the carrier's low-frequency light and colour."""
     size = weight.shape[1], weight.shape[0]
     small = (max(size[0] // 4, 8), max(size[1] // 4, 8))
 
@@ -58,7 +58,7 @@ def _take_light(face: Picture, target: Picture, weight: Alpha, sigma_px: float) 
         weighted = cv2.resize(picture * weight[..., None], small, interpolation=cv2.INTER_AREA)
         return cv2.GaussianBlur(weighted, (0, 0), sigma_px * small[0] / size[0])
 
-    # The sums of weights cancel in the ratio.
+    # the sums of weights cancel in the ratio
     presence = 4 * coarse(np.ones_like(target)) + 0.01
     gain = np.sqrt(np.clip((coarse(target) + presence) / (coarse(face) + presence), 0.6, 1.6))
     return face * cv2.resize(gain, size, interpolation=cv2.INTER_LINEAR)

@@ -1,8 +1,8 @@
-"""FaceSwap: one photograph of the donor, warped triangle by triangle to the carrier's landmarks, Poisson blended.
+"""FaceSwap: one photograph of the donor, warped triangle by triangle to the carrier's landmarks and Poisson-blended.
 
 As in the graphics-based method of FaceForensics++: the donor's face is a still picture, so its eyes and mouth follow only as
-far as the warp of the triangles carries them; landmarks tremble from frame to frame; gradients of the donor's skin and light
-are solved into the carrier's frame, whose border colours bleed in.
+far as the triangle warp carries them; landmarks jitter from frame to frame; Poisson blending inserts the gradients of the donor's
+skin and light into the carrier's frame, whose border colours bleed in.
 """
 
 import cv2
@@ -17,13 +17,13 @@ from dfworkbench.synthetic.forgeries.settings import ForgerySettings
 
 
 def forge_faceswap(carrier: Clip, donor: Clip, rng: np.random.Generator, settings: ForgerySettings) -> Forged:
-    """Lay one picture of the donor over the carrier's face."""
+    """Blend one picture of the donor over the carrier's face."""
     best = _best_photo(donor)
     photo, photo_points = donor.frames[best], donor.landmarks[best][:68]
     triangles = Delaunay(photo_points).simplices
     drift = rng.normal(0, 2 * settings.landmark_tremble, (68, 2))
     photo = _refocus(photo, rng.uniform(-1, 0.35) * settings.photo_sharpness)
-    # the photograph as it was found: its blocks are warped with the face
+    # the photograph as found: its compression blocks are warped with the face
     photo = jpeg(photo, int(rng.integers(settings.photo_quality[0], settings.photo_quality[1] + 1)))
     forged = Forged()
     for n, frame in enumerate(carrier.frames):
@@ -40,7 +40,7 @@ def forge_faceswap(carrier: Clip, donor: Clip, rng: np.random.Generator, setting
 
 
 def _best_photo(clip: Clip) -> int:
-    """The frame that is most frontal, with open eyes and a shut mouth."""
+    """The most frontal frame with open eyes and a closed mouth."""
     cost = [
         4 * abs(p.yaw) + 3 * abs(p.pitch) + abs(p.roll) + 3 * e.blink + 4 * e.jaw
         for p, e in zip(clip.motion.poses, clip.motion.expressions, strict=True)
@@ -49,7 +49,7 @@ def _best_photo(clip: Clip) -> int:
 
 
 def _refocus(photo: NDArray[np.uint8], amount: float) -> NDArray[np.uint8]:
-    """The photograph came from another camera: softer (`amount` below 0) or sharper than the clip."""
+    """Simulate another camera for the photograph: softer (`amount` below 0) or sharper than the clip."""
     soft = cv2.GaussianBlur(photo, (0, 0), (1.4 if amount < 0 else 1.0) * photo.shape[0] / 256).astype(np.float32)
     return np.clip(np.round(photo + amount * (photo - soft)), 0, 255).astype(np.uint8)
 
@@ -62,7 +62,7 @@ def _face_region(points: NDArray, shape: tuple[int, ...]) -> NDArray[np.bool_]:
 def triangle_map(
     wanted: NDArray, given: NDArray, triangles: NDArray, shape: tuple[int, ...]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Maps for `cv2.remap` that bring triangles over `given` to triangles over `wanted`; outside, the nearest triangle's rule."""
+    """Maps for `cv2.remap` from triangles over `given` to triangles over `wanted`; outside, the nearest triangle is extended."""
     height, width = shape[:2]
     which = np.full((height, width), -1, np.int32)
     affine = np.empty((len(triangles), 2, 3), np.float32)
@@ -77,7 +77,7 @@ def triangle_map(
 
 
 def poisson(source: NDArray[np.uint8], target: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Solve the source's gradients into the target within the mask (Perez et al. 2003), the frame's border left out."""
+    """Poisson blending (Perez et al. 2003) of the source into the target within the mask, except at the frame's border."""
     inner = mask.copy()
     inner[[0, 1, -2, -1], :] = False
     inner[:, [0, 1, -2, -1]] = False

@@ -1,8 +1,8 @@
-"""The last step of every forgery: fine grain over the forged area.
+"""Last step of every forgery: fine grain over the forged area.
 
-What is rendered, warped or generated is smoother than what a camera recorded, and the mere sum of fine detail would give a
-forgery away without any look at faces. So forgers add grain until that sum is about right, and so do we. It is grain and
-not pores: where it lies and what it looks like still differs.
+Rendered, warped or generated faces are smoother than camera recordings, and the mere amount of fine detail would give a forgery
+away without looking at faces. Forgers therefore add grain until the amount is about right, and so do we. It is grain, not pores:
+its distribution and appearance still differ.
 """
 
 from itertools import pairwise
@@ -14,20 +14,20 @@ from numpy.typing import NDArray
 from dfworkbench.synthetic.forgeries.blend import Forged, feather
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-#: Blurs that cut fine detail into bands, px: below the first, and between neighbours.
+#: Blurs that split fine detail into bands, px: below the first, and between neighbours.
 _BLURS = (1.0, 2.0, 4.0)
 
 
 def add_grain(
     forged: Forged, originals: list[NDArray[np.uint8]], rng: np.random.Generator, amount: tuple[float, float]
 ) -> None:
-    """Give the forged area the fine detail that the original has there, band by band, as grain; masks stay exact.
+    """Add grain to the forged area, band by band, to match the original's fine detail there; masks stay exact.
 
     Args:
-        forged: Its frames are changed where their masks are set.
+        forged: The forged clip; its frames are changed inside their masks.
         originals: The carrier's frames.
-        rng: Draws the amount and the grain itself.
-        amount: Share of the missing detail that is made up for, from and to; one value is drawn per band and clip.
+        rng: Random generator for the amount and the grain.
+        amount: Range of the share of missing detail that is compensated; one value is drawn per band and clip.
     """
     shares = rng.uniform(*amount, size=len(_BLURS))
     for n, (frame, original) in enumerate(zip(forged.frames, originals, strict=True)):
@@ -47,7 +47,7 @@ def add_grain(
 
 
 def _bands(picture: NDArray) -> list[NDArray[np.float32]]:
-    """What each blur takes away more than the one before."""
+    """Detail removed by each blur but not by the one before."""
     picture = np.asarray(picture, np.float32)
     blurred = [picture, *(np.asarray(cv2.GaussianBlur(picture, (0, 0), blur), np.float32) for blur in _BLURS)]
     return [finer - coarser for finer, coarser in pairwise(blurred)]

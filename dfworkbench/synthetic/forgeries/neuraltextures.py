@@ -1,4 +1,4 @@
-"""NeuralTextures: only the mouth is made anew, by a generator whose upsampling leaves its pattern.
+"""NeuralTextures: only the mouth is regenerated, by a generator whose upsampling leaves a pattern.
 
 The mouth region is first driven by the donor's expression, then brought to a quarter of its size and up again by transposed
 convolutions of stride 2 with a kernel of 3, whose uneven overlap gives the well-known checkerboard (Odena et al. 2016).
@@ -31,12 +31,12 @@ def forge_neuraltextures(carrier: Clip, donor: Clip, rng: np.random.Generator, s
 
 
 def generate(picture: Picture, kernels: list[NDArray]) -> Picture:
-    """Down by two for each kernel, then up again by a transposed convolution with it; same size."""
+    """Downsample by two for each kernel, then upsample by a transposed convolution with it; same size."""
     height, width = picture.shape[:2]
     unit = 2 ** len(kernels)
     size = (-(-width // unit), -(-height // unit))
     small: Picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)
-    # The generator keeps some of what it saw at full size (skip connections), and smooths it.
+    # The generator keeps some of its full-size input (skip connections), smoothed.
     kept = cv2.bilateralFilter(picture, 5, 22.0, 2.0)
     for kernel in kernels:
         small = transposed_convolution(small, kernel)
@@ -44,7 +44,7 @@ def generate(picture: Picture, kernels: list[NDArray]) -> Picture:
 
 
 def transposed_convolution(picture: Picture, kernel: NDArray) -> Picture:
-    """Stride 2: every pixel lays the kernel down at twice its coordinates, overlaps add up; twice the size."""
+    """Transposed convolution of stride 2: each pixel places the kernel at twice its coordinates, overlaps add; twice the size."""
     height, width = picture.shape[:2]
     spread = np.zeros((2 * height, 2 * width, 3), np.float32)
     spread[::2, ::2] = picture
@@ -52,7 +52,7 @@ def transposed_convolution(picture: Picture, kernel: NDArray) -> Picture:
 
 
 def _uneven_kernel(rng: np.random.Generator, unevenness: float) -> NDArray[np.float32]:
-    # Bilinear weights reproduce a flat picture exactly; learned weights miss that by some per cent at each phase.
+    # Bilinear weights reproduce a flat picture exactly; learned weights are off by a few per cent at each phase.
     kernel = np.outer([0.5, 1, 0.5], [0.5, 1, 0.5]) * (
         1 + rng.choice([-1, 1], (3, 3)) * rng.uniform(0.5, 1, (3, 3)) * unevenness
     )

@@ -6,7 +6,7 @@ from dfworkbench.core.settings import Settings
 
 
 class ForgerySettings(Settings):
-    """Parameters of the five forgeries; the two demo sets use different ones."""
+    """Parameters of the five forgeries; the two demo sets use different values."""
 
     deepfakes_samples: tuple[int, int] = Field(
         default=(44, 60), description="Side of the face that Deepfakes generates, px, from and to"
