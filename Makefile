@@ -40,7 +40,7 @@ test: setup  ## run all tests
 test-fast: setup  ## run the tests that take no minutes: no notebooks, no kill tests, no browser
 	@PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder -m "not notebook and not slow and not browser" $(PYTEST_ARGS)
 
-check: setup  ## style (ruff), types (pyright), floors (import-linter)
+check: setup  ## style (ruff), types (pyright), layers (import-linter)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pyright
