@@ -66,7 +66,7 @@ def test_a12g_every_extracted_frame_has_its_own_number_and_landmarks(tmp_path):
 
 def test_a12h_twelve_samples_are_learnt_by_heart_in_25_steps():
     torch.manual_seed(0)
-    method = Caddm(build_detector("caddm_resnet34")).train()
+    method = Caddm(build_detector("caddm_resnet34")).train().to(memory_format=torch.channels_last)  # as the loop trains
     batch = twelve_samples()
     optimizer = torch.optim.AdamW(method.parameter_groups(3.6e-4, 4e-3))
     steps = []

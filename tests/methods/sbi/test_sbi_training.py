@@ -1,9 +1,6 @@
 """The method sbi from tables to checkpoints: real files alone, both pictures of a pair in one batch."""
 
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -117,21 +114,6 @@ def test_it_learns_to_tell_a_blend_from_its_picture():
         optimizer.step()
     assert step.loss < 0.2
     assert step.shares["ordered"] == 1
-
-
-def test_two_processes_with_sharpness_give_the_scores_of_one(toy):
-    settings = SETTINGS.replace(sam_rho=0.05, epochs=1, name="one")
-    list(train(settings, toy, progress=False))
-    file = toy.root / "settings.json"
-    file.write_text(settings.replace(name="two").model_dump_json())
-    command = "-m torch.distributed.run --standalone --nproc-per-node 2 -m dfworkbench train --settings"
-    out = subprocess.run(
-        [sys.executable, *command.split(), str(file)], capture_output=True, text=True, timeout=300,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "DFWORKBENCH_HOME": str(toy.root)},
-    )  # fmt: skip
-    assert out.returncode == 0, out.stderr[-3000:]
-    one, two = (read_table("score", toy.checkpoints / name / "scores/val_epoch_001.parquet") for name in ("one", "two"))
-    assert np.abs(one["fake_probability"] - two["fake_probability"]).max() < 1e-5
 
 
 def test_dense_landmarks_of_the_data_set_are_counted(tmp_path):
