@@ -124,7 +124,7 @@ def _cut_aligned(spec: InputSpec, tile: FaceTile, landmarks: ArrayLike | None) -
     if landmarks is None or np.isnan(landmarks).any():
         raise InputError(
             "cutting an aligned face: this detector needs the five landmarks of the face, and there are none. Pass "
-            "landmarks=… of shape (5, 2), as they stand in the face table; whole pictures have none: extract faces."
+            "landmarks=… of shape (5, 2), as in the face table; whole pictures have none: extract faces."
         )
     points = tile.from_frame(landmarks)
     size = native_size(spec, points) if spec.warp_px == "native" else spec.size_px

@@ -132,7 +132,7 @@ def test_trial_published_conversion_dictionary(formats, tmp_path, caplog):
     shutil.copytree(formats / "faceforensics" / "splits", tmp_path / "splits")
     videos = assign_splits(read_layout("faceforensics", tmp_path, "f"))
     assert videos.split.value_counts().to_dict() == {"train": 720, "val": 140, "test": 140}
-    assert "the official splits part clips of 7 YouTube video(s)" in caplog.text
+    assert "the official splits separate clips of 7 YouTube video(s)" in caplog.text
 
 
 # -- DFDC: fakes whose sound alone may be altered ---------------------------------------------------------------------
