@@ -115,7 +115,7 @@ def _require_inside(spec: InputSpec, tile: FaceTile, edges: NDArray[np.float64])
         asked, needed = f"margins {spec.margins} need {length:.0f} px around a face, ", context_scale_for(spec)
     raise InputError(
         f"cutting a detector's input: {asked}{beyond:.0f} px more on one side than the stored face tile of {tile.side:.0f} px "
-        f"holds. Extract again with context_scale={needed:.1f} or more; of whole pictures there is no more: build the detector "
+        f"holds. Extract again with context_scale={needed:.1f} or more; whole pictures have no more: build the detector "
         "with crop_scale=1.0."
     )
 

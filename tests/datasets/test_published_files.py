@@ -103,7 +103,7 @@ def test_official_splits_that_part_clips_of_one_video_are_kept_and_named(tmp_pat
     videos = assign_splits(read_layout("faceforensics", tmp_path, "f"))
     assert videos.split.tolist() == ["train", "train", "test", "test"]
     assert videos.carrier.tolist() == [f"f/{name}" for name in names]
-    [said] = [line for line in warnings_in(caplog) if "part clips of 2 YouTube video(s)" in line]
+    [said] = [line for line in warnings_in(caplog) if "separate clips of 2 YouTube video(s)" in line]
     assert "000 (train) and 003 (test), 001 (train) and 002 (test)" in said
 
 

@@ -59,7 +59,7 @@ WRONG = [
     (3, 3, lambda lab, key: round(lab.flagged(key["answer_1"], lab.one_in)[1]), "number of fakes"),
     (3, 3, lambda lab, key: round(50_000 * lab.rates(key["answer_1"])[0]), "half of all clips"),
     (3, 3, lambda lab, key: 99_999, "Multiply"),
-    (3, 4, lambda lab, key: key["answer_2"], "share of fakes that are flagged; asked"),
+    (3, 4, lambda lab, key: key["answer_2"], "share of fakes that are flagged, not the share"),
     (3, 4, lambda lab, key: 0.94, "half of all clips were fakes"),
     (3, 4, lambda lab, key: 1 - key["answer_4"], "genuine"),
     (3, 4, lambda lab, key: 0.3, "the genuine ones included"),
@@ -284,7 +284,7 @@ def test_a_folder_is_graded_without_running_anything(tmp_path, capsys):
 def test_grading_nothing_is_refused(tmp_path, capsys):
     with pytest.raises(DataNotFoundError, match=r"holds no \.ipynb"):
         grade_folder(tmp_path)
-    with pytest.raises(ParameterError, match=r"grades\.txt is no \.csv"):
+    with pytest.raises(ParameterError, match=r"grades\.txt is not a \.csv"):
         write_grades(pd.DataFrame(), tmp_path / "grades.txt")
     assert cli.main(["grade"]) == 2
     assert "--key LAB" in capsys.readouterr().err

@@ -71,7 +71,7 @@ def test_weights_that_are_no_numbers_are_refused(saved, value):
     record, weights = read_record(path), load_file(path)
     weights["head.1.weight"][0, 0] = value
     save_file(weights, path, metadata={"dfworkbench": json.dumps(record)})
-    with pytest.raises(CheckpointError, match=r"1 of its 28 tensors .* no numbers \(first: 'head.1.weight'\)"):
+    with pytest.raises(CheckpointError, match=r"1 of its 28 tensors .* not numbers \(first: 'head.1.weight'\)"):
         load_detector(path)
 
 
