@@ -432,7 +432,7 @@ def test_a_wrong_polarity_is_noticed(tmp_path):
     found = judge(path, JudgeSettings(polarity="real", draws=200, columns=["score=score"]))
     assert any("below chance" in note for note in found.notes)
     assert not any("below chance" in note for note in judge(path, JudgeSettings(draws=200)).notes)
-    with pytest.raises(ParameterError, match="no role=header pair"):
+    with pytest.raises(ParameterError, match="not a role=header pair"):
         JudgeSettings(columns=["score"])
 
 
