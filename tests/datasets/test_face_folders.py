@@ -68,5 +68,5 @@ def test_a_folder_that_stands_in_two_splits_is_a_person_unless_told_otherwise(tm
 
 def test_the_card_says_what_nobody_knows():
     traps = " ".join(LAYOUTS["folders"].card.traps)
-    for word in ("Identities are not known", "one photograph", "crops=true", "folder_groups=false"):
+    for word in ("Identities are unknown", "one photograph", "crops=true", "folder_groups=false"):
         assert word in traps
