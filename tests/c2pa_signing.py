@@ -21,7 +21,7 @@ def signed_jpeg(path: Path, *, address: str = "", assertions: Mapping[str, Any] 
 
     Args:
         path: The file.
-        address: Where the manifest is said to lie; it is then not put into the file.
+        address: Where the manifest is said to be; it is then not put into the file.
         assertions: Label -> data of further assertions.
     """
     import c2pa

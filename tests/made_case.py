@@ -28,7 +28,7 @@ from dfworkbench.evidence.case import (
 from dfworkbench.evidence.rules import words
 
 KINDS = ("Deepfakes", "Face2Face", "FaceSwap")
-CAVEAT = "This detector was trained on generated data only. It is no verdict on real footage."
+CAVEAT = "This detector was trained on generated data only. It is not a verdict on real footage."
 _HASH = "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
 
 
@@ -146,7 +146,7 @@ def made_case(
     file = EvidenceFile(
         Path(name), name, 1_254_733, _HASH, _HASH,
         {"format": "mov,mp4", "duration_s": 10.0, "streams": streams, "metadata": {"comment": "<script>alert(1)</script>"}},
-        {"state": "No C2PA manifest is in the file. Most files have none; platforms remove them. This is no finding."},
+        {"state": "No C2PA manifest is in the file. Most files have none; platforms remove them. This is not a finding."},
         "ok", "", tuple(persons), domain="generated", decoded={"frames read": 32, "size": "640 x 360"},
     )  # fmt: skip
     if len([person for person in persons if person.lr]) == len(persons) > 1:

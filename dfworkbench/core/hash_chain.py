@@ -68,8 +68,8 @@ def utc_now() -> str:
         moment = datetime.fromtimestamp(int(given), UTC) if given else datetime.now(UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise ParameterError(
-            f"reading the time: the variable SOURCE_DATE_EPOCH is {given!r}, expected seconds since 1970 as a whole number. Set it "
-            "right, or unset it."
+            f"reading the time: the variable SOURCE_DATE_EPOCH is {given!r}, expected seconds since 1970 as a whole number. "
+            "Correct it, or unset it."
         ) from error
     return moment.isoformat(timespec="seconds")
 

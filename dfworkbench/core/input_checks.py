@@ -74,7 +74,7 @@ def _of_resizing(spec: "InputSpec") -> tuple[tuple[bool, str], ...]:
     resizes = spec.alignment in ("box", "whole_resized") or spec.warp_px == "native"
     return (
         (spec.antialias and spec.interpolation not in _PILLOW,
-         "antialias needs interpolation='bilinear' or 'bicubic': 'area', and 'auto' where it shrinks by much, average already"),
+         "antialias needs interpolation='bilinear' or 'bicubic': 'area', and 'auto' where it shrinks a lot, average already"),
         (spec.resize_px is not None and (spec.fit == "letterbox" or not resizes),
          "resize_px needs something that is resized, and fit='stretch' or 'shortest_edge'"),
         (spec.fit == "letterbox" and spec.alignment != "box", "fit 'letterbox' is of a region: it needs alignment='box'"),

@@ -37,7 +37,7 @@ def held(folder: Path, doing: str) -> Iterator[None]:
         except Timeout:
             raise OutputError(
                 0,
-                f"{doing}: {_holder(folder)} is writing {folder}. Expected that nobody does: wait until it has finished, stop it, "
+                f"{doing}: {_holder(folder)} is writing {folder}. Expected no other writer: wait until it has finished, stop it, "
                 "or choose another name.",
             ) from None
     try:

@@ -47,7 +47,7 @@ def require_replaceable(path: Path, kind: OutputKind) -> None:
         raise OutputError(f"writing {kind.words} to {path}: that is a folder, expected a file. Name a file in it.")
     if path.exists() and not _may_go(path, kind):
         raise OutputError(
-            f"writing {kind.words} to {path}: a file is there that dfworkbench did not write as {kind.words}. It was left "
+            f"writing {kind.words} to {path}: there is already a file that dfworkbench did not write as {kind.words}. It was left "
             "as it is: choose another name, or move it away."
         )
 
@@ -56,7 +56,7 @@ def require_other(path: Path, source: Path, kind: OutputKind) -> None:
     """Raise `OutputError` if an output would overwrite its own source file, directly or through a link."""
     if path.exists() and source.exists() and path.samefile(source):
         raise OutputError(
-            f"writing {kind.words} to {path}: that is the file which is read, {source}. Nothing was written: choose another name."
+            f"writing {kind.words} to {path}: that is the file being read, {source}. Nothing was written: choose another name."
         )
 
 

@@ -28,7 +28,7 @@ def path_problem(text: object) -> str:
     A path is fine if, appended to a folder, it stays below that folder on every system.
     """
     if not isinstance(text, str) or not text:
-        return "is empty or no text"
+        return "is empty or not text"
     if len(text) <= MOST_CHARACTERS and _USUAL.fullmatch(text):
         return ""
     if len(text) > MOST_CHARACTERS:
@@ -45,14 +45,14 @@ def path_problem(text: object) -> str:
     try:
         longest = max(len(os.fsencode(part)) for part in parts)
     except UnicodeEncodeError:
-        return "holds signs that no file name can hold"
+        return "holds characters that no file name can hold"
     return f"has a part of {longest} bytes, more than {MOST_IN_PART}" if longest > MOST_IN_PART else ""
 
 
 def key_problem(text: object) -> str:
     """What is wrong with an identifier of a row that is not a file; "" if it is fine."""
     if not isinstance(text, str) or not text:
-        return "is empty or no text"
+        return "is empty or not text"
     return "holds control characters" if _CONTROL.search(text) else ""
 
 
@@ -81,7 +81,7 @@ def require_below(path: Path, base: Path, doing: str) -> Path:
     if reached == home or not reached.is_relative_to(home):
         raise OutputError(
             f"{doing}: {printable(str(path))} leads to {printable(str(reached))}, which is not below {home}. Nothing was written "
-            "or removed there. If a link leads out on purpose, replace it by a folder, or link the whole "
+            "or removed there. If a link leads out on purpose, replace it with a folder, or link the whole "
             f"{home.name}/ folder."
         )
     return path

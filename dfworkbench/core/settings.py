@@ -133,7 +133,7 @@ def parse_options(pairs: Iterable[str]) -> dict[str, Any]:
     for pair in pairs:
         name, sign, text = pair.partition("=")
         if not sign:
-            raise ParameterError(f"reading options: {pair!r} is no name=value pair, such as dropout=0.3.")
+            raise ParameterError(f"reading options: {pair!r} is not a name=value pair, such as dropout=0.3.")
         if name.strip() in out:
             raise ParameterError(f"reading options: {name.strip()!r} is given twice in {pairs}. Give it once.")
         try:

@@ -224,7 +224,9 @@ class DataSet:
             rows: Rows of `FaceDataset.rows`.
         """
         if self.root is None:
-            _log.warning("%s has no true masks to be read: the folder it was extracted from is not there", self.name)
+            _log.warning(
+                "%s has no ground-truth masks to read: the folder it was extracted from is not there", self.name
+            )
             return np.zeros((len(rows), spec.size_px, spec.size_px), bool), np.zeros(len(rows), bool)
         return mask_crops(self.root, self.videos, self.faces_of(rows), spec)
 

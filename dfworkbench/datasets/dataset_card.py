@@ -10,12 +10,10 @@ from dfworkbench.datasets.domain import GENERATED
 from dfworkbench.datasets.shortcuts import shortcuts
 
 _GENERATED = (
-    "Generated faces that belong to nobody: figures on this data set show that methods and code work, not how detectors do on "
+    "Generated faces of no real people: figures on this data set show that methods and code work, not how detectors do on "
     "footage of real people."
 )
-_NO_PEOPLE = (
-    "Nothing says who is shown: one person may be in several splits, and intervals count every file as another person."
-)
+_NO_PEOPLE = "It is not known who is shown: one person may be in several splits, and intervals count every file as another person."
 
 
 def dataset_html(data: DataSet) -> str:

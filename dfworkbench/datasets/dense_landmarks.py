@@ -115,7 +115,7 @@ class _Ldm:
         points = {name: value for name, value in points.items() if value.shape == (POINTS, 2)}
         if len(points) > 1 and len({value.tobytes() for value in points.values()}) == 1:
             # the released script shares one record between the frames of a video: all hold the points of the last frame
-            _log.warning("dense landmarks of %s are left out: all its frames bear the same points", folder)
+            _log.warning("dense landmarks of %s are left out: all its frames have the same points", folder)
             return {}
         names = [file.stem for file in list_frames(folder)]
         return {place: points[name] for place, name in enumerate(names) if name in points}

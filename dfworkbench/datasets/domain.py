@@ -31,7 +31,7 @@ def caveat(metadata: Mapping[str, Any]) -> str:
         return ""
     return (
         "This detector was trained on generated data only. Its number says how a face or picture compares with that; "
-        "it is no verdict on real footage."
+        "it is not a verdict on real footage."
     )
 
 

@@ -292,7 +292,7 @@ def _require_exact(faces: pd.DataFrame) -> None:
             f"reading faces: the boxes of {len(other)} of {len(faces)} faces are from our fast search (first: "
             f"{other['face_id'].iloc[0]}). Expected boxes of facenet-pytorch's MTCNN, for which this detector was trained: "
             "with others its scores are not its authors' (DeepfakeForensics-v1: log-odds 1.2 too high on average). Extract "
-            "the data set again with exact=true, or score the files themselves, which looks for faces so by itself."
+            "the data set again with exact=true, or score the files themselves, which looks for faces in this way by itself."
         )
     scaled = int((faces["crop_size_px"] < faces["crop_side"]).sum())
     if scaled:

@@ -131,7 +131,7 @@ def _require_pairs(fakes: pd.Series, at: NDArray[np.int64]) -> None:
             f"putting fakes into one batch with what they were made from (paired_batches): for {len(lacking)} of {fakes.nunique()} "
             f"fakes{first} the training samples have no genuine video. Expected at least one fake, and every fake to name in the "
             "column genuine_id of videos.csv a genuine file of the same split. The layouts of FaceForensics++, Celeb-DF, DFDC and "
-            "ldm.json fill it; for folders of faces write it if you know the pairs. Else set paired_batches=false."
+            "ldm.json fill it; for folders of faces write it if you know the pairs. Otherwise set paired_batches=false."
         )
 
 

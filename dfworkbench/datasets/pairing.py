@@ -71,7 +71,7 @@ def check_training_sets(videos: pd.DataFrame, paired: Sequence[str], unpaired: S
             odd = part.index[part["split"] != "train"][0]
             raise SplitLeakError(
                 f"checking the {name} training set: {odd!r} is of the split {part.loc[odd, 'split']!r}, 'train' was expected. "
-                "A detector would be tested on what it was taught. Build the sets with paired_and_unpaired(videos, seed)."
+                "A detector would be tested on what it was trained on. Build the sets with paired_and_unpaired(videos, seed)."
             )
     fakes = {name: part[part["label"] == FAKE] for name, part in parts.items()}
     reals = {name: part[part["label"] == REAL] for name, part in parts.items()}

@@ -25,9 +25,9 @@ def known_people(videos: pd.DataFrame) -> list[str]:
     lost = videos[(videos["carrier"] == "") | ((videos["label"] != REAL) & (videos["donor"] == ""))]
     if len(lost):
         raise TableError(
-            f"learning who is shown: of {len(lost)} of {len(videos)} videos the carrier or donor is not known (first: "
+            f"learning who is shown: the carrier or donor of {len(lost)} of {len(videos)} videos is not known (first: "
             f"{lost['video_id'].iloc[0]!r}), and both were expected. Fill in the columns carrier and donor of the video table, "
-            "or choose a data set whose file names tell, such as FaceForensics++ or Celeb-DF."
+            "or choose a data set whose file names state them, such as FaceForensics++ or Celeb-DF."
         )
     return sorted({*videos["carrier"], *videos["donor"]} - {""})
 

@@ -66,7 +66,7 @@ def assign_splits(
         raise ParameterError(f"shares must be three numbers from 0 that add up to 1 (train, val, test); got {shares}.")
     if official:
         _log.warning(
-            "splits are drawn anew: those of %d videos by official lists are given up, %d of them test videos. Results are not "
+            "splits are drawn anew: the official ones of %d videos are discarded, %d of them test videos. Results are not "
             "comparable with published ones, and a detector trained on them has seen official test videos.",
             (videos["split"] != "").sum(), (videos["split"] == "test").sum(),
         )  # fmt: skip
@@ -121,7 +121,7 @@ def with_splits(videos: pd.DataFrame, path: Path) -> pd.DataFrame:
     twice = splits["video_id"][splits["video_id"].duplicated()]
     if len(twice):
         raise SplitLeakError(
-            f"{len(twice)} videos stand twice in {path} (first: {twice.iloc[0]!r}). Each must have one split."
+            f"{len(twice)} videos appear twice in {path} (first: {twice.iloc[0]!r}). Each must have one split."
         )
     splits = splits.set_index("video_id")
     unknown = videos.loc[~videos["video_id"].isin(splits.index), "video_id"].tolist()

@@ -58,7 +58,7 @@ class EvidenceSettings(Settings):
     @classmethod
     def _not_of_blanks(cls, text: str) -> str:
         if text and not text.strip():
-            raise ValueError("it has blanks only. Expected a sentence, or nothing. Write it out or leave it away")
+            raise ValueError("it is blank. Expected a sentence, or nothing. Write one or leave it out")
         return text.strip()
 
     @field_validator("case")

@@ -45,7 +45,7 @@ def say_early(
         record.add("refused", code=check.code, sentence=check.sentence)
         stages.tell(f"    No statement will be possible ({check.code}): {check.sentence}")
     if not refusing:
-        stages.tell("    Nothing so far stands against a statement.")
+        stages.tell("    Nothing so far rules out a statement.")
 
 
 def fit_reference(

@@ -115,7 +115,7 @@ def _require_inside(spec: InputSpec, tile: FaceTile, edges: NDArray[np.float64])
         asked, needed = f"margins {spec.margins} need {length:.0f} px around a face, ", context_scale_for(spec)
     raise InputError(
         f"cutting a detector's input: {asked}{beyond:.0f} px more on one side than the stored face tile of {tile.side:.0f} px "
-        f"holds. Extract again with context_scale={needed:.1f} or more; of whole pictures there is no more: build the detector "
+        f"holds. Extract again with context_scale={needed:.1f} or more; whole pictures have no more: build the detector "
         "with crop_scale=1.0."
     )
 
@@ -124,7 +124,7 @@ def _cut_aligned(spec: InputSpec, tile: FaceTile, landmarks: ArrayLike | None) -
     if landmarks is None or np.isnan(landmarks).any():
         raise InputError(
             "cutting an aligned face: this detector needs the five landmarks of the face, and there are none. Pass "
-            "landmarks=… of shape (5, 2), as they stand in the face table; whole pictures have none: extract faces."
+            "landmarks=… of shape (5, 2), as in the face table; whole pictures have none: extract faces."
         )
     points = tile.from_frame(landmarks)
     size = native_size(spec, points) if spec.warp_px == "native" else spec.size_px

@@ -52,7 +52,7 @@ def faces_in_file(
         raise MediaError(f"opening {path}: there is no such file or folder. Check the path.", "missing")
     if kind is None:
         raise MediaError(
-            f"opening {path}: by suffix and content this is no picture or video that is read here"
+            f"opening {path}: by suffix and content this is not a picture or video that can be read here"
             f"{f' ({reason})' if (reason := kind_or_reason(path)) else ''}. Convert or leave out the file."
         )
     if not settings.finds_faces:

@@ -81,7 +81,7 @@ def cut_resized(spec: InputSpec, tile: FaceTile) -> NDArray[np.uint8]:
         part = "all" if spec.fit == "stretch" else "square"
         raise InputError(
             f"resizing a whole picture: the detector sees {missing:.0f} px more on one side than is kept of a picture of {width} "
-            f'x {height} px. Extract the data set with whole=true and whole_part="{part}"; scoring files does so by itself.'
+            f'x {height} px. Extract the data set with whole=true and whole_part="{part}"; scoring files does this automatically.'
         )
     # the part inside the frame, so that a filter ends at its border as in the picture itself
     ratio = tile.image.shape[0] / tile.side
@@ -116,7 +116,7 @@ def _cut_padded(spec: InputSpec, tile: FaceTile, box: NDArray[np.float64]) -> ND
         raise InputError(
             f"cutting a window of {size} px of a whole picture: {beyond:.0f} px on one side were not kept of a picture of "
             f'{frame[0]} x {frame[1]} px. Extract the data set with whole=true, whole_part="centre" and context_max_px='
-            f"{size} or more; scoring files does so by itself."
+            f"{size} or more; scoring files does this automatically."
         )
     out = np.zeros((size, size, 3), np.uint8)
     x0, y0, x1, y1 = (seen - np.tile(box[:2], 2)).astype(int).tolist()

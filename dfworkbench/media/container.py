@@ -63,8 +63,8 @@ def require_regular(path: Path) -> None:
         raise MediaError(f"reading {path}: there is no such file. Check the path.", "missing")
     if not path.is_file():
         raise MediaError(
-            f"reading {path}: it is no regular file but a folder, pipe, socket or device, and was not opened. Expected a video or "
-            "a picture: leave it out."
+            f"reading {path}: it is not a regular file but a folder, pipe, socket or device, and was not opened. Expected a video "
+            "or a picture: leave it out."
         )
     if not os.access(path, os.R_OK):
         raise MediaError(f"reading {path}: permission denied. Expected a file that can be read: check its permissions.")

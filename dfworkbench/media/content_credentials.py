@@ -32,7 +32,7 @@ _URL = re.compile(r"\burl\s+(\S+)")
 _MOST_LISTED = 100  # actions, ingredients, and codes of each kind
 
 _SENTENCES = {
-    NONE: "No C2PA manifest is in the file. Most files have none; platforms remove them. This is no finding.",
+    NONE: "No C2PA manifest is in the file. Most files have none; platforms remove them. This is not a finding.",
     VALID: (
         "A C2PA manifest is in the file and is valid: the file has not changed since it was signed; who signed is not established "
         "here. What the manifest says is the signer's claim."
@@ -40,10 +40,10 @@ _SENTENCES = {
     INVALID: (
         "A C2PA manifest is in the file and is not valid; the status codes say why. A change after signing is one possible reason."
     ),
-    REMOTE: "The file names an address at which its C2PA manifest is said to lie. It was not fetched: nothing is sent from here.",
-    UNSUPPORTED: "C2PA was not looked for: the library does not know this kind of file. This is no finding.",
-    UNREADABLE: "C2PA could not be looked for: the library cannot read the file. This is no finding.",
-    NOT_LOOKED_FOR: f"C2PA was not looked for: {_PACKAGE} is not installed ({INSTALL}). This is no finding.",
+    REMOTE: "The file names an address at which its C2PA manifest is said to be. It was not fetched: nothing is sent from here.",
+    UNSUPPORTED: "C2PA was not looked for: the library does not know this kind of file. This is not a finding.",
+    UNREADABLE: "C2PA could not be looked for: the library cannot read the file. This is not a finding.",
+    NOT_LOOKED_FOR: f"C2PA was not looked for: {_PACKAGE} is not installed ({INSTALL}). This is not a finding.",
 }
 
 

@@ -12,7 +12,7 @@ from dfworkbench.media.walk import HIDDEN, is_missing, readable, walk
 
 _log = logging.getLogger(__name__)
 _SHOWN = 3
-NO_UTF8 = "name(s) that are not UTF-8, which no table can hold (rename them; bytes are shown as %..)"
+NO_UTF8 = "name(s) that are not UTF-8, which cannot be stored in a table (rename them; bytes are shown as %..)"
 
 
 @dataclass(frozen=True)
@@ -135,8 +135,8 @@ def require_utf8(path: Path | str) -> None:
     absolute = str(Path(path).absolute())
     if readable(absolute) != absolute:
         raise DataNotFoundError(
-            f"reading {readable(absolute)}: the name is not UTF-8 (its bytes are shown as %..). No table can hold it: rename the "
-            "folder."
+            f"reading {readable(absolute)}: the name is not UTF-8 (its bytes are shown as %..). It cannot be stored in a table: "
+            "rename the folder."
         )
 
 

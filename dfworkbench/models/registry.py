@@ -79,7 +79,9 @@ def installed_detectors() -> dict[str, str]:
     for name in sorted(found):
         if name in BUILT_IN or not _NAME.fullmatch(name):
             _log.warning(
-                "the detector %r of an installed package (%s) is left out: a name of ours, or none", name, found[name]
+                "the detector %r of an installed package (%s) is left out: its name is one of ours or not valid",
+                name,
+                found[name],
             )
     return {name: value for name, value in found.items() if name not in BUILT_IN and _NAME.fullmatch(name)}
 
@@ -115,7 +117,7 @@ def load_builder(name: str) -> Callable[..., Any]:
         known = {name: (_TIMM, {"network": network})}
     elif name not in known and is_network(name):
         raise UnknownNameError(
-            f"no detector is called {name!r}, but timm has a network of this name. Expected '{PREFIX}{name}' for it: write that."
+            f"no detector is called {name!r}, but timm has a network of this name. Expected '{PREFIX}{name}' for it: use that."
         )
     return load_entry("detector", known, name)
 

@@ -33,7 +33,7 @@ def read_weights(path: Path, *, doing: str, expected: str, where_to_get: str) ->
     bad = [name for name, value in state.items() if not all_finite(value)]
     if bad:
         raise CheckpointError(
-            f"{doing}: {len(bad)} of the {len(state)} tensors in {path} hold values that are no numbers (first: {bad[0]!r}). "
+            f"{doing}: {len(bad)} of the {len(state)} tensors in {path} hold values that are not numbers (first: {bad[0]!r}). "
             f"Expected {expected}, all finite. {where_to_get}."
         )
     return state

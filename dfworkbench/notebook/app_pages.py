@@ -24,7 +24,7 @@ class Page(NamedTuple):
 
 
 PAGES = (
-    Page("03_inference", "Score a file", "What a detector says of each person in a picture or video, over time."),
+    Page("03_inference", "Score a file", "What a detector says about each person in a picture or video, over time."),
     Page(
         "10_evidence_report",
         "Case file",

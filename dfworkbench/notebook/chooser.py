@@ -28,8 +28,8 @@ _HINT = (
     "worth. Nothing is downloaded before you press <i>Get</i>."
 )
 _UPLOAD_HINT = (
-    "Small files (up to about 10 MB) can be uploaded. Put a larger one at the place above and press Get, or type where it "
-    "lies."
+    "Small files (up to about 10 MB) can be uploaded. Put a larger one at the place above and press Get, or type its "
+    "path."
 )
 
 
@@ -194,7 +194,7 @@ class PublishedDetectors:
         try:
             folder = work(card, file)
         except StoppedError:
-            self._end("Stopped. What came is kept, and the next Get continues there.")
+            self._end("Stopped. What was received is kept, and the next Get continues there.")
         except WorkbenchError as error:
             self._end(str(error), bad=True)
         except Exception as error:
@@ -221,9 +221,7 @@ class PublishedDetectors:
     def _import_given(self, card: Card, file: str) -> Path:
         text = self.path.value.strip()
         if not text:
-            raise ParameterError(
-                "importing a file: no path was given. Type where it lies on this machine, or upload it."
-            )
+            raise ParameterError("importing a file: no path was given. Type its path on this machine, or upload it.")
         path = find_workspace().root / Path(text).expanduser()
         self._say(f"importing {path} …")
         return import_file(card, path, accept=self.accept.value)

@@ -106,7 +106,7 @@ class Desk:
             return wrap(
                 note_html(
                     f"Examining {path.name} failed with an unexpected {type(error).__name__}. Expected a result, or a reason why "
-                    "there is none: this is a mistake of dfworkbench. Try another file, and tell whoever runs this server: its log "
+                    "there is none: this is a bug in dfworkbench. Try another file, and tell whoever runs this server: its log "
                     "says more.",
                     bad=True,
                 )

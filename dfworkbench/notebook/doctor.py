@@ -57,14 +57,14 @@ class Doctor:
 
     def verdict(self) -> str:
         """One-line verdict."""
-        return "Everything fits together." if self.healthy else f"{len(self.findings)} thing(s) to repair:"
+        return "Everything fits together." if self.healthy else f"{len(self.findings)} thing(s) to fix:"
 
     def __str__(self) -> str:
         width = max(len(name) for name in [*self.machine, *(package[0] for package in self.packages)])
         lines = [f"{name:<{width}}  {value}" for name, value in self.machine.items()]
         lines += [""] + [f"{name:<{width}}  {version:<12} {wanted}" for name, version, wanted in self.packages]
         lines += ["", self.verdict()]
-        lines += [line for finding in self.findings for line in (f"  ✗ {finding.what}", f"    cure: {finding.cure}")]
+        lines += [line for finding in self.findings for line in (f"  ✗ {finding.what}", f"    fix: {finding.cure}")]
         return "\n".join(line.rstrip() for line in lines)
 
     __repr__ = __str__

@@ -79,7 +79,7 @@ def parse_command(words: list[str], pairs: dict[str, str], commands: Mapping[str
     given, unknown = parser.parse_known_args(_joined(words))
     if getattr(given, "p", None):  # -pNAME, which argparse split
         raise ParameterError(
-            f"dfworkbench {given.command}: -p must stand alone; expected -p NAME VALUE, with blanks between."
+            f"dfworkbench {given.command}: -p must stand alone; expected -p NAME VALUE, separated by spaces."
         )
     given.p = pairs
     if given.command is None:

@@ -36,7 +36,7 @@ from dfworkbench.show.tables import ReadableTable
 VISITOR_FIELDS = ("checkpoint", "frames", "rule", "crops")
 _MEANING = (
     "A score is a measurement by a fallible model, not proof. It compares the faces with those that the detector was trained on, "
-    "and says little of forgeries of another kind; scores of different detectors are not on one scale."
+    "and says little about forgeries of another kind; scores of different detectors are not on one scale."
 )
 
 

@@ -142,7 +142,7 @@ def describe_path(text: str, workspace: Workspace | None = None) -> tuple[bool, 
     if path.is_file():
         kind = media_kind(path)
         if kind is None:
-            return False, "a file, but no video or picture"
+            return False, "a file, but not a video or picture"
         size = path.stat().st_size
         return True, f"{kind}, " + (f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(size / 1e3, 1):.0f} kB")
     nearest = next(parent for parent in path.parents if parent.exists())

@@ -123,7 +123,7 @@ def _require_finite(detector: nn.Module, path: Path) -> None:
     bad = [name for name, value in state.items() if value.is_floating_point() and not value.isfinite().all()]
     if bad:
         raise CheckpointError(
-            f"importing {path}: {len(bad)} of the {len(state)} tensors that it gives hold values that are no numbers (first: "
+            f"importing {path}: {len(bad)} of the {len(state)} tensors that it gives hold values that are not numbers (first: "
             f"{bad[0]!r}). Expected finite weights: the file is damaged, or its training diverged. Get it again."
         )
 

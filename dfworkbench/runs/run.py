@@ -61,7 +61,7 @@ class Run:
             return cls(path)
         known = sorted(f.name for f in runs.iterdir() if f.is_dir() and f.name[0] != ".") if runs.is_dir() else []
         hint = did_you_mean(name, known) or f" Runs there: {', '.join(known) or 'none; notebook 02_train makes one'}."
-        raise DataNotFoundError(f"opening the run {str(name)!r}: it is no file, no folder, and no run in {runs}.{hint}")
+        raise DataNotFoundError(f"opening the run {str(name)!r}: it is not a file, a folder or a run in {runs}.{hint}")
 
     @classmethod
     def names(cls, workspace: Workspace | None = None) -> list[str]:
@@ -219,8 +219,8 @@ class Run:
         if not isinstance(values, dict):
             seen = str(values) if isinstance(values, Exception) else f"it holds a {type(values).__name__}"
             raise CheckpointError(
-                f"reading the run {self.folder}: {file} is damaged ({seen}); expected an object of names and values. Bring the "
-                "file back, or train the run again under another name."
+                f"reading the run {self.folder}: {file} is damaged ({seen}); expected an object of names and values. Restore "
+                "the file, or train the run again under another name."
             )
         return values
 

@@ -80,7 +80,7 @@ def fill_from(path: Path, network: nn.Module) -> None:
                     del value
     if bad:
         raise CheckpointError(
-            f"loading {path}: {len(bad)} of its {len(own)} tensors hold values that are no numbers (first: {bad[0]!r}). "
+            f"loading {path}: {len(bad)} of its {len(own)} tensors hold values that are not numbers (first: {bad[0]!r}). "
             "Expected finite weights: the training diverged or the file is damaged. Take an earlier epoch, or train again."
         )
 
@@ -106,6 +106,6 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(
-            f"loading {path}: it is damaged or no safetensors file ({error}). Expected weights that dfworkbench saved, such as "
+            f"loading {path}: it is damaged or not a safetensors file ({error}). Expected weights that dfworkbench saved, such as "
             "checkpoints/<run>/epoch_001.safetensors."
         ) from None

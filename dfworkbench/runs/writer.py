@@ -116,8 +116,8 @@ class RunWriter:
         for name in _INPUTS:
             if state["inputs"].get(name) != self.provenance.get(name):
                 raise ParameterError(
-                    f"the run {self.folder.name!r} was begun on other data: the {name} of data set {self.settings['dataset']!r} "
-                    "have changed since. Give this run another name, or bring the old tables back to continue it."
+                    f"the run {self.folder.name!r} was started on other data: the {name} of data set {self.settings['dataset']!r} "
+                    "have changed since. Give this run another name, or restore the old tables to continue it."
                 )
 
     def start(self, first_epoch: int) -> None:

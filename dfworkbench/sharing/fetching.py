@@ -147,7 +147,7 @@ def _install(source: Source, manifest: Manifest, folder: Path, base: Path | None
         read_header(epoch_file(folder, epoch))
     if run.best not in run.epochs:
         raise CheckpointError(
-            f"fetching the run {manifest.run!r} from {source.place}: {BEST} names epoch {run.best}, and weights are there of "
+            f"fetching the run {manifest.run!r} from {source.place}: {BEST} names epoch {run.best}, and there are weights of "
             f"{', '.join(map(str, run.epochs))}. Expected those of the best epoch: get it again from who shared it."
         )
 

@@ -43,7 +43,7 @@ def figures_per_epoch(run: Run) -> list[EpochFigures]:
     history = run.history
     if history.empty:
         raise DataNotFoundError(
-            f"exporting the run {run.name!r}: it has no history. Expected a run of which an epoch was trained; imported weights "
+            f"exporting the run {run.name!r}: it has no history. Expected a run with at least one trained epoch; imported weights "
             "have none. Name another run."
         )
     starts = dict(_sessions(run))

@@ -66,7 +66,7 @@ class Manifest(BaseModel):
     def _are_of_a_run(cls, files: dict[str, SharedFile]) -> dict[str, SharedFile]:
         for name in files:
             if not may_be_shared(name):
-                raise ValueError(f"{name[:80]!r} is no file of a shared run")
+                raise ValueError(f"{name[:80]!r} is not a file of a shared run")
         if (total := sum(file.bytes for file in files.values())) > MOST_BYTES:
             raise ValueError(f"its files have {total:,} bytes, more than {MOST_BYTES:,}")
         epochs = [found[0] for found in map(parse_weights, files) if found]

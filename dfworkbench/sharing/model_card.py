@@ -131,7 +131,7 @@ def _found(audit: Mapping[str, Any]) -> str:
 def _metrics(figures: list[Figures], record: Mapping[str, Any]) -> str:
     if not figures:
         scores = record["detector"] not in HELPERS
-        return "No score table lies with these weights, so no figures are known." if scores else ""
+        return "No score table comes with these weights, so no figures are known." if scores else ""
     text = _table(("data", "metric", "value", "95 % interval", "files"), figure_rows(figures))
     about = "Per file: the highest mean over the frames of a person. Intervals: bootstrap over files, 1,000 draws."
     if any(found.split == "val" for found in figures):

@@ -44,8 +44,8 @@ def parse_repository(text: str, doing: str) -> tuple[str, str]:
     match = _REPOSITORY.fullmatch(name)
     if not match or ".." in name:
         raise ParameterError(
-            f"{doing}: {text!r} is no repository; expected hf:OWNER/NAME, such as hf:ann/mesonet4_demo, with @REVISION behind it "
-            "if another than main is meant. Correct it."
+            f"{doing}: {text!r} is not a repository; expected hf:OWNER/NAME, such as hf:ann/mesonet4_demo, with @REVISION behind "
+            "it if another than main is meant. Correct it."
         )
     return match[1], match[2] or "main"
 

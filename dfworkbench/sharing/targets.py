@@ -132,7 +132,7 @@ def _require_ours(path: Path, doing: str) -> None:
             problem = "it holds other files than a shared run"
     if problem:
         raise OutputError(
-            f"{doing}: {path} is there already, and {problem}. Expected a new folder, a .zip file or an earlier share. It was "
+            f"{doing}: {path} already exists, and {problem}. Expected a new folder, a .zip file or an earlier share. It was "
             "left as it was: choose another name."
         )
 

@@ -73,6 +73,6 @@ def _require_ours(folder: Path, doing: str) -> None:
     others = [path.name for path in folder.iterdir() if not path.name.startswith(_EVENTS)] if folder.is_dir() else []
     if others or folder.is_file():
         raise OutputError(
-            f"{doing}: {folder} is there already and {'holds ' + others[0] if others else 'is a file'}; expected a folder of event "
+            f"{doing}: {folder} already exists and {'holds ' + others[0] if others else 'is a file'}; expected a folder of event "
             "files alone. It was left as it was: choose another --output."
         )

@@ -154,7 +154,7 @@ class TrainSettings(AugmentSettings):
                 valid = False
             if not valid:
                 raise ValueError(
-                    f"{value!r} is no epoch=rate pair with epoch from 1 and rate in 0 to 1, such as 5=1e-4"
+                    f"{value!r} is not an epoch=rate pair with epoch from 1 and rate in 0 to 1, such as 5=1e-4"
                 )
         return values
 
@@ -201,7 +201,7 @@ class TrainSettings(AugmentSettings):
             values = read_json(path)
         except ValueError as error:
             raise ParameterError(
-                f"reading settings: {path} is no JSON ({error}). Expected the settings.json of a run."
+                f"reading settings: {path} is not JSON ({error}). Expected the settings.json of a run."
             ) from None
         if not isinstance(values, dict):
             raise ParameterError(

@@ -33,7 +33,7 @@ def with_files_beside(card: Card, file: Path) -> Card:
         if word not in network.head_words:
             raise CheckpointError(
                 f"importing {card.name}: {file.parent / _CONFIG} names the head {word[:80]!r}; expected one of "
-                f"{', '.join(network.head_words)}. Get the file of this release, or take it away: the card then says which."
+                f"{', '.join(network.head_words)}. Get the file of this release, or remove it: the card then says which."
             )
         card = card.model_copy(update={"network": network.model_copy(update={"before_head": network.head_words[word]})})
     if found := _table(card, file.parent / _STATISTICS):
@@ -52,7 +52,7 @@ def _with_statistics(card: Card, found: dict[str, Any]) -> InputSpec:
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(
             f"importing {card.name}: {_STATISTICS} beside the weights makes no sense ({error!r:.120}). Expected mean and std of "
-            "three channels: get it again, or take it away."
+            "three channels: get it again, or remove it."
         ) from None
 
 
@@ -76,6 +76,6 @@ def _table(card: Card, path: Path) -> dict[str, Any]:
         found = read_json(path)
     except (OSError, ValueError) as error:
         raise CheckpointError(
-            f"importing {card.name}: {path} cannot be read ({error}). Expected JSON: get it again, or take it away."
+            f"importing {card.name}: {path} cannot be read ({error}). Expected JSON: get it again, or remove it."
         ) from None
     return found if isinstance(found, dict) else {}

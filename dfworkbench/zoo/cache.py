@@ -142,7 +142,7 @@ def read_object(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise DownloadError(
             f"reading {path}: it is damaged ({values if isinstance(values, Exception) else type(values).__name__}); expected a "
-            "JSON object that dfworkbench wrote. Delete it; what it recorded is then asked or recorded anew."
+            "JSON object that dfworkbench wrote. Delete it; what it recorded is then asked for or recorded again."
         )
     return values
 

@@ -86,7 +86,7 @@ def require_no_bare_card(name: str, workspace: Workspace | None = None) -> None:
             f"Import one with dfworkbench zoo import {card.name} FOLDER, and use the name of the run that this makes."
         )
     raise DataNotFoundError(
-        f"opening the run {name!r}: it is the card of a published detector ({card.title}), and no run. Expected a run. {cure}"
+        f"opening the run {name!r}: it is the card of a published detector ({card.title}), not a run. Expected a run. {cure}"
     )
 
 

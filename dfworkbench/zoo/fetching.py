@@ -84,7 +84,7 @@ def by_hand_text(card: "Card", file: "CardFile", target: Path) -> str:
     sha256 = f"SHA-256 {file.sha256}" if file.sha256 else "SHA-256 not known"
     return (
         f"To bring it by hand, get {file.url} ({size_of(file)}, {sha256}) in a browser or on another machine and put it at "
-        f"{target}, or import it from where it lies: dfworkbench zoo import {card.name} FILE"
+        f"{target}, or import it from where it is: dfworkbench zoo import {card.name} FILE"
     )
 
 
@@ -126,7 +126,7 @@ def _keep(card: "Card", file: "CardFile", wanted: "Wanted", fetched: "Fetched") 
     """Move the received file into place, unless a hash recorded earlier shows that it is another file."""
     part = fetched.part
     try:
-        require_hash(card, file, wanted.target, part.sha256, "What came was deleted.")
+        require_hash(card, file, wanted.target, part.sha256, "What was received was deleted.")
     except DownloadError:
         part.restart()
         raise

@@ -121,7 +121,9 @@ def _card_or_none(name: str, workspace: Workspace | None) -> "tuple[Card, str] |
     except UnknownNameError as error:
         if name == Path(name).name and ((workspace or find_workspace()).checkpoints / name).is_dir():
             return None
-        raise UnknownNameError(f"{error} No run is called so either; `dfworkbench zoo list` lists the cards.") from None
+        raise UnknownNameError(
+            f"{error} No run has this name either; `dfworkbench zoo list` lists the cards."
+        ) from None
 
 
 @dataclass(frozen=True)

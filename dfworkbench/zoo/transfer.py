@@ -125,7 +125,7 @@ class _Download:
                 if self.part.size and response.headers.get("Content-Range") == f"bytes */{self.part.size}":
                     return announced  # all bytes are there; the caller checks their hash
                 self.part.restart()
-                raise FailedTry("the server has no bytes beyond those that an earlier try left; beginning anew")
+                raise FailedTry("the server has no bytes beyond those that an earlier try left; starting again")
             total = self._total(response)
             self._require_expected(response, total, announced)  # before discarding anything received earlier
             self._begin(response, total)
@@ -148,7 +148,7 @@ class _Download:
             match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
             if not match or int(match[1]) != self.part.size or self.part.is_of_another(response.headers):
                 self.part.restart()
-                raise FailedTry("the server sent another range or version than it was asked for; beginning anew")
+                raise FailedTry("the server sent another range or version than it was asked for; starting again")
             length = match[2]
         return int(length) if length.isdigit() else self.wanted.size
 
@@ -221,7 +221,7 @@ def _require_space(wanted: Wanted, missing: int) -> None:
     free = shutil.disk_usage(wanted.target.parent).free
     if missing > free:
         raise OutputError(
-            f"{wanted.doing}: {size_text(missing)} are still to come, and {size_text(free)} are free at "
+            f"{wanted.doing}: {size_text(missing)} remain to be fetched, and {size_text(free)} are free at "
             f"{wanted.target.parent}. Expected room for all of it: free some space, or name another folder in DFWORKBENCH_WEIGHTS."
         )
 
@@ -232,13 +232,13 @@ def _require_same_bytes(wanted: Wanted, found: Fetched) -> None:
     expected = wanted.sha256.lower() or found.announced.get("sha256", "")
     problem = ""
     if wanted.size and part.size != wanted.size:
-        problem = f"{part.size:,} bytes came, expected {wanted.size:,}"
+        problem = f"{part.size:,} bytes were received, expected {wanted.size:,}"
     elif expected and part.sha256 != expected:
-        problem = f"the SHA-256 of what came is {part.sha256}, expected {expected}"
+        problem = f"the SHA-256 of what was received is {part.sha256}, expected {expected}"
     if problem:
         part.restart()
         raise DownloadError(
-            f"{wanted.doing}: {problem}. It is another file or a damaged one, and was deleted. Try again; if it stays so, the "
+            f"{wanted.doing}: {problem}. It is another file or a damaged one, and was deleted. Try again; if it happens again, the "
             "authors changed the file or the mirror is wrong: compare the hashes on their page."
         )
 

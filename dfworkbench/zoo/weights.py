@@ -64,7 +64,7 @@ def fit(
         if value.is_floating_point() and not all_finite(value.float()):  # in the precision the network will use
             theirs = ", ".join(originals.get(part, part) for part in source.names)
             raise CheckpointError(
-                f"{unfit}: its entry {theirs} holds values that are no numbers. Expected {expected}, with finite weights: the "
+                f"{unfit}: its entry {theirs} holds values that are not numbers. Expected {expected}, with finite weights: the "
                 "file is damaged, or its training diverged. Get it again."
             )
         yield name, value

@@ -107,7 +107,7 @@ def test_a_test_video_is_no_training_video_and_people_of_both_do_not_train(tmp_p
     assert (fake.forgery, fake.carrier, fake.donor) == ("Celeb-synthesis", "b/id1", "b/id0")
     assert fake.genuine_id == "b/Celeb-DF-v2/Celeb-real/frames/id1_0000"
     assert videos.loc["Celeb-DF-v2/YouTube-real/frames/90171", "carrier"] == "b/youtube90171"
-    assert "videos stand in several splits (3 in train and val and test)" in caplog.text
+    assert "videos are in several splits (3 in train and val and test)" in caplog.text
     assert "the splits of CelebDFv2 share people. Its test split is kept; 3 videos" in caplog.text
 
 
@@ -202,7 +202,7 @@ def test_files_that_cannot_be_used(frames):
     with pytest.raises(TableError, match="they name no video"):
         read(frames)
     (frames / "set.json").write_text("{")
-    with pytest.raises(TableError, match="it is no JSON"):
+    with pytest.raises(TableError, match="it is not JSON"):
         read(frames)
     save(frames, {"x": {"y": {"test": {"v": entry("x_real", "elsewhere/v")}}}})
     with pytest.raises(DataNotFoundError, match=r"names 1 folder\(s\) of frames; the first is elsewhere/v"):

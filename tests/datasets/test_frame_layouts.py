@@ -77,9 +77,9 @@ def test_wilddeepfake_splits_and_source_videos(tmp_path):
 @pytest.mark.parametrize(
     ("folders", "message"),
     [
-        (["real", "fake/a"], r"pictures lie directly in real/.*use the layout 'folders'"),
+        (["real", "fake/a"], r"pictures are directly in real/.*use the layout 'folders'"),
         (["real/a", "real/a/b"], r"real/a/ holds pictures and also the sequence real/a/b/"),
-        (["fake/1/real/a"], r"fake/1/real/a says both real and fake"),
+        (["fake/1/real/a"], r"fake/1/real/a names both real and fake"),
     ],
 )
 def test_frame_folders_that_contradict_themselves(tmp_path, folders, message):
@@ -201,7 +201,7 @@ def test_empty_lists_are_fine_unless_all_are_empty(listed):
 
 def test_no_listed_folder_is_there(tmp_path):
     (tmp_path / "train.txt").write_text("0,x/a,3\n1,x/b,3\n")
-    with pytest.raises(DataNotFoundError, match=r"train\.txt names 2 folder\(s\) .*first is x/a\. None lies below"):
+    with pytest.raises(DataNotFoundError, match=r"train\.txt names 2 folder\(s\) .*first is x/a\. None is below"):
         read_layout("list_files", tmp_path, "mi")
 
 
@@ -301,7 +301,7 @@ def test_odd_entries_are_left_out_and_named(tmp_path, caplog):
 
 def test_files_that_are_no_ldm(tmp_path):
     for text, message in (
-        ("{", "it is no JSON"),
+        ("{", "it is not JSON"),
         ("[1]", "it is a list; expected an object"),
         ("{}", r"ldm\.json is empty"),
     ):

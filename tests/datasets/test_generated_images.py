@@ -114,16 +114,16 @@ def test_bad_lists_say_file_and_line(tmp_path):
     for text, problem in (
         ("a/1.png\na/1.png\n", "line 2, 'a/1.png', names the same picture as line 1 of real.txt"),
         ("a/1.png\n../2.png\n", "line 2, '../2.png', is empty or climbs"),
-        ("x/a/1.png\n2.png\n", "line 2, '2.png', does not lie below the first 1 folder"),
+        ("x/a/1.png\n2.png\n", "line 2, '2.png', is not below the first 1 folder"),
     ):
         (tmp_path / "real.txt").write_text(text)
         with pytest.raises(TableError, match=problem):
             read(tmp_path, "picture_lists")
     (tmp_path / "real.txt").write_bytes(b"a/\xff.png")
-    with pytest.raises(TableError, match="no text in UTF-8"):
+    with pytest.raises(TableError, match="not UTF-8 text"):
         read(tmp_path, "picture_lists")
     (tmp_path / "real.txt").write_text("b/9.png\n")
     with pytest.raises(
-        DataNotFoundError, match=r"real\.txt names 1 picture\(s\); the first is b/9\.png\. None lies below"
+        DataNotFoundError, match=r"real\.txt names 1 picture\(s\); the first is b/9\.png\. None is below"
     ):
         read(tmp_path, "picture_lists")

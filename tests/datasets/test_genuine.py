@@ -196,6 +196,6 @@ def test_dense_landmarks_from_ldm(tmp_path, shared, caplog):
     found = read_dense(tmp_path, videos, faces)
     if shared:  # the released script's files hold the last frame's points in every frame
         assert np.isnan(found).all()
-        assert "all its frames bear the same points" in caplog.text
+        assert "all its frames have the same points" in caplog.text
     else:
         np.testing.assert_allclose(found, points[[2, 0]])

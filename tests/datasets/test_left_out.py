@@ -65,8 +65,8 @@ def test_a_set_that_is_taken_whole_is_read_without_a_word(layout, tmp_path, capl
 @pytest.mark.parametrize(
     ("name", "line"),
     [
-        ("elsewhere/a.mp4", "1 picture(s) or video(s) that are no part of the layout '{}': elsewhere/a.mp4"),
-        ("raw/a.mp4", "1 picture(s) or video(s) that are no part of the layout '{}': raw/a.mp4"),
+        ("elsewhere/a.mp4", "1 picture(s) or video(s) that are not part of the layout '{}': elsewhere/a.mp4"),
+        ("raw/a.mp4", "1 picture(s) or video(s) that are not part of the layout '{}': raw/a.mp4"),
         ("elsewhere/IMG_3.HEIC", "1 .heic (OpenCV cannot read HEIC: convert it to JPEG): elsewhere/IMG_3.HEIC"),
         ("train_part_2.tar", "1 .tar (an archive: unpack it): train_part_2.tar"),
         (".thumbnails/a.mp4", "1 hidden file(s) or folder(s): .thumbnails"),
@@ -146,7 +146,7 @@ def test_a_name_that_is_not_utf8_gets_a_row_that_tables_hold(tmp_path, caplog, n
     videos.to_csv(tmp_path / "t.csv")
     videos.to_parquet(tmp_path / "t.parquet")
     assert (
-        f"name(s) that are not UTF-8, which no table can hold (rename them; bytes are shown as %..): {path}"
+        f"name(s) that are not UTF-8, which cannot be stored in a table (rename them; bytes are shown as %..): {path}"
         in caplog.text
     )
     assert "not there" not in caplog.text
@@ -211,7 +211,7 @@ def test_lists_in_another_case_are_read_and_other_texts_named(tmp_path, caplog, 
     write(tmp_path, name, "0,f/000,1\n" if layout == "list_files" else "f/000/0.png\n")
     write(tmp_path, "reel_2.txt", "0,f/000,1\n")
     assert len(read_layout(layout, tmp_path, "x")) == 1
-    assert "by their names these are no lists, and are not read: reel_2.txt" in caplog.text
+    assert "by their names these are not lists, and are not read: reel_2.txt" in caplog.text
 
 
 # -- DFDC -------------------------------------------------------------------------------------------------------------

@@ -39,10 +39,10 @@ ODD = {
     "records": (PLAIN.assign(group=[{"a": 1}] * 6), "'group' has a cell of type dict"),
     "soft labels": (
         PLAIN.assign(label=PLAIN["fake_probability"]),
-        "'label' has 6 cells that are no whole numbers, first 0.25",
+        "'label' has 6 cells that are not whole numbers, first 0.25",
     ),
-    "infinite frames": (PLAIN.assign(frame=np.inf), "'frame' has 6 cells that are no whole numbers, first inf"),
-    "huge frames": (PLAIN.assign(frame=np.uint64(2**63)), "'frame' has 6 cells that are no whole numbers"),
+    "infinite frames": (PLAIN.assign(frame=np.inf), "'frame' has 6 cells that are not whole numbers, first inf"),
+    "huge frames": (PLAIN.assign(frame=np.uint64(2**63)), "'frame' has 6 cells that are not whole numbers"),
     "words": (PLAIN.assign(label=["real", "fake"] * 3), "label: .*fails in 6 row"),
     "broken under an index": (
         PLAIN.assign(label=7).set_index("row_id", drop=False),

@@ -103,7 +103,7 @@ def test_official_splits_that_part_clips_of_one_video_are_kept_and_named(tmp_pat
     videos = assign_splits(read_layout("faceforensics", tmp_path, "f"))
     assert videos.split.tolist() == ["train", "train", "test", "test"]
     assert videos.carrier.tolist() == [f"f/{name}" for name in names]
-    [said] = [line for line in warnings_in(caplog) if "part clips of 2 YouTube video(s)" in line]
+    [said] = [line for line in warnings_in(caplog) if "separate clips of 2 YouTube video(s)" in line]
     assert "000 (train) and 003 (test), 001 (train) and 002 (test)" in said
 
 
@@ -132,7 +132,7 @@ def test_trial_published_conversion_dictionary(formats, tmp_path, caplog):
     shutil.copytree(formats / "faceforensics" / "splits", tmp_path / "splits")
     videos = assign_splits(read_layout("faceforensics", tmp_path, "f"))
     assert videos.split.value_counts().to_dict() == {"train": 720, "val": 140, "test": 140}
-    assert "the official splits part clips of 7 YouTube video(s)" in caplog.text
+    assert "the official splits separate clips of 7 YouTube video(s)" in caplog.text
 
 
 # -- DFDC: fakes whose sound alone may be altered ---------------------------------------------------------------------

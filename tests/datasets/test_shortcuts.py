@@ -64,12 +64,12 @@ def test_the_card_of_a_set_warns(toy):
     write_table("video", videos.assign(**sizes, carrier="", donor=""), file)
     card = DataSet.open("toy", toy)._repr_html_()
     assert "AUC of width, px (1.00)" in card
-    assert "Nothing says who is shown" in card
+    assert "It is not known who is shown" in card
     write_table("video", videos.assign(**sizes | {"width_px": 300}), file)
     card = DataSet.open("toy", toy)._repr_html_()
     assert "width, px" in card
     assert "told apart" not in card
-    assert "Nothing says who is shown" not in card
+    assert "It is not known who is shown" not in card
 
 
 def test_a_generated_set_needs_no_such_warning(toy):

@@ -66,7 +66,7 @@ MARKS = {
 
 @pytest.mark.parametrize("rows", MARKS.values(), ids=list(MARKS))
 def test_a_single_quotation_mark_swallows_nothing(rows):
-    with pytest.raises(TableError, match=r"line [34].*take out"):
+    with pytest.raises(TableError, match=r"line [34].*remove"):
         cells(text(*rows))
 
 
@@ -80,7 +80,7 @@ def test_quoted_cells_may_hold_anything():
 
 @pytest.mark.parametrize("head", ["name,kind,name", "name,kind, name", 'name,kind,"name"', "kind,name,name,"])
 def test_equal_headers_are_refused(head):
-    with pytest.raises(TableError, match="the header 'name' stands 2 times"):
+    with pytest.raises(TableError, match="the header 'name' occurs 2 times"):
         cells(text(head, *ROWS[1:]))
 
 

@@ -35,7 +35,7 @@ def test_missing_column_and_missing_file(tmp_path):
     with pytest.raises(DataNotFoundError, match="01_data_extraction"):
         read_table("face", tmp_path / "faces.parquet")
     (tmp_path / "faces.parquet").write_text("no parquet")
-    with pytest.raises(TableError, match="no readable"):
+    with pytest.raises(TableError, match="not a readable"):
         read_table("face", tmp_path / "faces.parquet")
 
 

@@ -63,7 +63,7 @@ def test_a_part_without_one_class_is_refused():
 
 
 def test_a_group_on_both_sides_is_refused():
-    with pytest.raises(InputError, match="stand in training and held-out"):
+    with pytest.raises(InputError, match="are in both training and held-out"):
         baseline_auc(np.zeros((4, 2)), [0, 1, 0, 1], [1, 1, 0, 0], [0, 0, 1, 1], groups=["a", "b", "b", "c"])
 
 

@@ -175,7 +175,7 @@ def test_separated_and_senseless_scores_are_told():
     platt = fit_calibrator(apart, "platt")  # Platt's targets keep it finite: one row of the other kind among 102
     assert platt.probabilities(np.array([expit(3.0)])) == pytest.approx(101 / 102, abs=1e-4)
     wrong = val.assign(logit=-val["logit"], fake_probability=1 - val["fake_probability"])
-    assert "turned round" in fit_calibrator(wrong, "platt").note
+    assert "reversed" in fit_calibrator(wrong, "platt").note
     assert "say nothing" in fit_calibrator(wrong, "temperature").note
 
 

@@ -40,8 +40,8 @@ def judged(path, **options):
         ([HEAD + ",remark", *(row + ",x" for row in ROWS[:7]), "c7,1,0,74,x"], r"line 9 has 5 cells"),
         ([HEAD, *ROWS[:3], '"' + ROWS[3], *ROWS[4:6], '"' + ROWS[6]], r"begins in line 5"),
         ([HEAD, *ROWS[:3], '"' + ROWS[3], *ROWS[4:]], r"begins in line 5 .*unexpected end"),
-        ([HEAD + ",score", *(row + ",0" for row in ROWS)], "'score' stands 2 times"),
-        ([HEAD + ", label", *(row + ",0" for row in ROWS)], "'label' stands 2 times"),
+        ([HEAD + ",score", *(row + ",0" for row in ROWS)], "'score' occurs 2 times"),
+        ([HEAD + ", label", *(row + ",0" for row in ROWS)], "'label' occurs 2 times"),
     ],
 )
 @pytest.mark.parametrize("scale", ["probability", "logit"])

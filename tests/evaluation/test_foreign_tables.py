@@ -80,7 +80,7 @@ def test_several_columns_are_named_together_and_chosen_one_by_one(written):
         read_scores(path, where=["epoch=1", "epoch=2", "model=a"])
     with pytest.raises(TableError, match=r"no row has model = c; its values are a, b"):
         read_scores(path, where=["model=c"])
-    with pytest.raises(ParameterError, match=r"'modle=a' is no column=value with one of the columns path, label"):
+    with pytest.raises(ParameterError, match=r"'modle=a' is not column=value with one of the columns path, label"):
         read_scores(path, where=["modle=a"])
 
 
@@ -239,7 +239,7 @@ def test_what_has_no_label_or_no_file_is_said(tmp_path, written):
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ("path,label\nreal/a.mp4,0\nreal/a.mp4,1\n", r"'real/a.mp4' stands as real and as fake"),
+        ("path,label\nreal/a.mp4,0\nreal/a.mp4,1\n", r"'real/a.mp4' is listed as real and as fake"),
         ("path,label\nnobody.mp4,0\n", r"none of its 1 labels \(first: 'nobody.mp4'\) is of a scored file"),
         ("path,kind\nreal/a.mp4,0\n", "no column is the label"),
         ("path,label\nreal/a.mp4,2\n", "line 2 has the label '2'"),
@@ -319,12 +319,12 @@ def test_what_was_unusual_is_said(written):
     ("text", "message"),
     [
         ("path,label,score\na,0,0,25\nb,1,0,5\n", r"line 2 has 4 cells \('a \| 0 \| 0 \| 25'\); expected 3"),
-        ("path,label,score,score\na,0,1,0\n", "the header 'score' stands 2 times"),
+        ("path,label,score,score\na,0,1,0\n", "the header 'score' occurs 2 times"),
         ('path,label,score\na,0,"0,5"\nb,1,0.7\n', "written in one way"),
         ("path,label,score\na,0,50%\nb,1,0.7\n", "written in one way"),
         ("path,label,score\na,0,-3\nb,1,4\n", r"look like log-odds.*--scale logit"),
         ("path,label,score\na,0,12\nb,1,97.5\n", r"look like percentages or log-odds.*--scale percent"),
-        ("path,label,score\n\0\xff,0,.1\n", "no readable CSV file"),
+        ("path,label,score\n\0\xff,0,.1\n", "not a readable CSV file"),
     ],
 )
 def test_text_that_may_mean_two_things_is_refused(written, text, message):

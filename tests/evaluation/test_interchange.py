@@ -128,9 +128,9 @@ def test_what_cannot_be_understood_is_refused(tmp_path, text, options, message):
 def test_columns_may_be_named(tmp_path):
     path = written(tmp_path, "path,label,model a,score\na,0,.9,.1\n")
     assert read_score_csv(path, columns={"score": "model a"})["fake_probability"].tolist() == [0.9]
-    with pytest.raises(ParameterError, match="expected roles out of video, path"):
+    with pytest.raises(ParameterError, match="expected roles among video, path"):
         read_score_csv(path, columns={"scoer": "score"})
-    with pytest.raises(ParameterError, match="headers out of path, label, model a"):
+    with pytest.raises(ParameterError, match="headers among path, label, model a"):
         read_score_csv(path, columns={"score": "model b"})
     with pytest.raises(ParameterError, match="polarity 'up'"):
         read_score_csv(path, polarity="up")  # pyright: ignore[reportArgumentType]
@@ -432,7 +432,7 @@ def test_a_wrong_polarity_is_noticed(tmp_path):
     found = judge(path, JudgeSettings(polarity="real", draws=200, columns=["score=score"]))
     assert any("below chance" in note for note in found.notes)
     assert not any("below chance" in note for note in judge(path, JudgeSettings(draws=200)).notes)
-    with pytest.raises(ParameterError, match="no role=header pair"):
+    with pytest.raises(ParameterError, match="not a role=header pair"):
         JudgeSettings(columns=["score"])
 
 

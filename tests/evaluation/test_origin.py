@@ -89,4 +89,4 @@ def test_a_scored_picture_bears_the_note(weights, tmp_path):
     scored = score(tmp_path / "a.png", weights, ScoreSettings(crops=True), progress=False)
     assert scored[0].caveat == f"{WORDS} How it does on other data was not measured."
     assert WORDS in scored._repr_html_()
-    assert "no verdict" not in scored[0].caveat
+    assert "not a verdict" not in scored[0].caveat

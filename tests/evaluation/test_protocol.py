@@ -161,7 +161,7 @@ def test_the_way_is_checked(locked):
         judged(locked, selected="last")
     assert len(judged(locked, selected="only").rows) == 2
     strict = protocol.replace(crop=crop_profile(InputSpec(crop_scale=1.3)), frames_per_video=2), videos
-    with pytest.raises(ParameterError, match=r"cut as 'nobody says'.*'box x1.3'"):
+    with pytest.raises(ParameterError, match=r"cut as 'not stated'.*'box x1.3'"):
         judged(strict)
     with pytest.raises(TableError, match="3 rows of one person"):
         judged(strict, crop="box x1.3")

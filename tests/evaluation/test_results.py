@@ -245,7 +245,7 @@ def test_an_annotated_copy_replaces_no_file_of_others(tmp_path):
     scored = file([track()], path=str(mine), kind="image", frames=1)
     (tmp_path / "link.png").symlink_to(mine)
     for target in (mine, tmp_path / "link.png"):
-        with pytest.raises(OutputError, match="that is the file which is read"):
+        with pytest.raises(OutputError, match="that is the file being read"):
             annotate(scored, target)
     (tmp_path / "other.png").write_bytes(b"other")
     with pytest.raises(OutputError, match="did not write as an annotated copy"):

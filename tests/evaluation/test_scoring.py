@@ -373,9 +373,9 @@ def test_a_gpu_that_is_not_there(toy, tmp_path):
 def test_a_detector_of_generated_faces_says_so(monkeypatch, clip):
     stub_faces(monkeypatch, [(200,)])
     result = score(clip, loaded(provenance={DOMAIN_KEY: GENERATED}))
-    assert "no verdict on real footage" in result[0].caveat
-    assert "no verdict on real footage" in repr(result)
-    assert "no verdict on real footage" in result._repr_html_()
+    assert "not a verdict on real footage" in result[0].caveat
+    assert "not a verdict on real footage" in repr(result)
+    assert "not a verdict on real footage" in result._repr_html_()
     assert not score(clip, loaded())[0].caveat
 
 

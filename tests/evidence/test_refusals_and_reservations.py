@@ -39,7 +39,7 @@ CASES = [
     (R.r5_discrimination, (0.8, 0.9, 0.5, 0.026), (0.8, 0.9, 0.5, 0.025), ("2.6 %",)),
     (R.r5_discrimination, (float("nan"), float("nan"), 0.5, 0), (0.1, 0.2, 0.5, 0.0), ("nan",)),
     (R.r6_audit, ("red",), ("green",), ("red",)),
-    (R.r6_audit, (None,), ("green",), ("Nobody has looked",)),
+    (R.r6_audit, (None,), ("green",), ("Nobody has checked",)),
     (R.r6_audit, ("green", ["p01", "p02"]), ("green", []), ("trained on 2", "p01, p02")),
     (R.r7_applicability, (1 / 21, 20), (2 / 21, 20), ("outside the reference set", "20 people")),
     (R.r7_applicability, (0.01, 200), (0.011, 200), ("0.010",)),

@@ -92,7 +92,7 @@ def test_the_scale_is_printed_whole():
 def test_no_statement_gives_all_reasons_and_no_direction():
     text = words.no_statement("person 1", [Check("R4", True, "There are 5 people."), Check("R7", True, "It is odd.")])
     assert text.startswith("No statement can be made about person 1. Reason: There are 5 people. (R4) It is odd. (R7)")
-    assert text.endswith("This is no finding in either direction.")
+    assert text.endswith("This is not a finding in either direction.")
 
 
 def test_propositions_name_the_face_and_the_kinds():

@@ -315,7 +315,7 @@ def test_rows_may_have_values_of_their_own():
     assert [one.value for one in got.values()] == [repr(value) for value in values.values()]
     with pytest.raises(InputError, match="no value for the row id 'b'"):
         attribute_all(Small(), images, value={"a": "logit"}, settings=SMALL, progress=False)
-    with pytest.raises(InputError, match="'a' comes twice"):
+    with pytest.raises(InputError, match="'a' occurs twice"):
         attribute_all(Small(), [("a", picture()), ("a", picture())], settings=SMALL, progress=False)
 
 

@@ -141,7 +141,7 @@ def test_compressions_that_are_not_there_are_named(versions, tmp_path):
     (root / "raw/clip/009.png").unlink()
     with pytest.raises(DataNotFoundError, match="has no frame 9"):
         compressed_crops(root, videos, faces, spec, ["raw"])
-    with pytest.raises(TableError, match="is no folder of its path"):
+    with pytest.raises(TableError, match="is not a folder of its path"):
         compressed_crops(root, videos.assign(path="clip"), faces, spec, ["raw"])
 
 

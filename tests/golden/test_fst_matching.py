@@ -223,5 +223,5 @@ def test_a_fake_without_donor_is_refused():
     from dfworkbench.core.errors import TableError
 
     videos = pd.DataFrame({"video_id": ["a", "b"], "label": [0, 1], "carrier": ["p", "p"], "donor": ["", ""]})
-    with pytest.raises(TableError, match="1 of 2 videos the carrier or donor is not known"):
+    with pytest.raises(TableError, match="the carrier or donor of 1 of 2 videos is not known"):
         known_people(videos)

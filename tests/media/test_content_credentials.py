@@ -79,7 +79,7 @@ def test_no_manifest_is_no_finding(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "plain.jpg")
     found = content_credentials(tmp_path / "plain.jpg")
     assert (found.status, found.state, found.manifest) == ("none", None, None)
-    assert "no finding" in found.sentence
+    assert "not a finding" in found.sentence
 
 
 @pytest.mark.parametrize(

@@ -160,5 +160,5 @@ def test_a_build_that_prints_nothing_is_named_once(monkeypatch, caplog):
             decoder_messages.decode_listening(WHOLE["plain"])
     decoder_messages._warn_if_deaf.cache_clear()
     assert [message.partition(":")[0] for message in caplog.messages] == [
-        f"OpenCV {cv2.__version__} does not tell of damaged JPEG files here"
+        f"OpenCV {cv2.__version__} does not report damaged JPEG files here"
     ]

@@ -58,7 +58,7 @@ def test_bad_files_have_a_status_and_a_message(tmp_path, picture):
     jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
     assert error_of("none.png", None).status == "missing"
     assert "0 bytes" in str(error_of("empty.png", b""))
-    assert "no picture" in str(error_of("text.png", b"this is no picture"))
+    assert "not a picture" in str(error_of("text.png", b"this is no picture"))
     assert error_of("cut.jpg", jpeg[: len(jpeg) * 2 // 3]).status == "truncated"
 
 

@@ -80,7 +80,7 @@ def test_sixteen_bits_become_eight(tmp_path, suffix):
 def test_numbers_without_a_white_are_refused(tmp_path, values):
     """Of floating-point and 32-bit TIFF nobody knows which number is white."""
     (tmp_path / "numbers.tif").write_bytes(encoded(".tif", values))
-    with pytest.raises(MediaError, match="no picture that OpenCV can decode"):
+    with pytest.raises(MediaError, match="not a picture that OpenCV can decode"):
         read_image(tmp_path / "numbers.tif")
 
 

@@ -78,7 +78,7 @@ def _without(state, key):
         (lambda s: _without(s, "conv1.0.weight"), "missing conv1.0.weight"),
         (lambda s: s | {"layer9.weight": torch.zeros(2)}, "unexpected layer9.weight"),
         (lambda s: s | {"bn1.weight": torch.zeros(3)}, r"bn1.weight is \(3,\), expected \(64,\)"),
-        (lambda s: s | {"bn1.weight": torch.full((64,), torch.nan)}, r"no numbers \(first: 'bn1.weight'\)"),
+        (lambda s: s | {"bn1.weight": torch.full((64,), torch.nan)}, r"not numbers \(first: 'bn1.weight'\)"),
     ],
 )
 def test_files_that_do_not_fit_are_refused_by_name(tmp_path, resnet, change, seen):

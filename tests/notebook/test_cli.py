@@ -56,7 +56,7 @@ def test_options_are_pairs_and_may_hold_commas(trained, capsys):
     assert cli.main(words) == 0
     assert trained[0].options == {"swap": {"a": 1, "b": [2, 3]}, "deep": True, "kind": "x"}
     assert cli.main(["train", "--options", "deep"]) == 2
-    assert "'deep' is no name=value pair" in capsys.readouterr().err
+    assert "'deep' is not a name=value pair" in capsys.readouterr().err
 
 
 def test_former_flags_work_and_say_what_they_are_called_now(trained, caplog):

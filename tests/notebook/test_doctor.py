@@ -48,7 +48,7 @@ def test_text_and_html_name_findings_and_versions():
     doctor = Doctor({"Python": "3.11"}, [("torch", "==2.14.1", ">=2.6")], [Finding("a <b> clash", "pip install x")])
     assert not doctor.healthy
     assert "a <b> clash" in str(doctor)
-    assert "cure: pip install x" in str(doctor)
+    assert "fix: pip install x" in str(doctor)
     assert "a &lt;b&gt; clash" in doctor._repr_html_()
 
 

@@ -75,7 +75,7 @@ def test_a_widget_changes_its_setting_only(panel, name, value, expected):
 
 def test_options_that_are_no_pairs_are_shown_as_a_mistake(panel):
     panel["options"].value = "deep"
-    assert "'deep' is no name=value pair" in panel.message
+    assert "'deep' is not a name=value pair" in panel.message
     panel["options"].value = "name=a,b=2"
     assert panel.settings.options == {"name": "a", "b": 2}
     assert panel.message == ""

@@ -351,7 +351,7 @@ def test_links_are_judged_by_what_they_lead_to_and_never_followed(space, tmp_pat
     source = space.root / "notebooks" / "77_toy.ipynb"
     (tmp_path / "same.ipynb").hardlink_to(source)
     for output in (source, tmp_path / "same.ipynb"):
-        with pytest.raises(OutputError, match="that is the file which is read"):
+        with pytest.raises(OutputError, match="that is the file being read"):
             run_notebook("77_toy", output=output, workspace=space)
     other = tmp_path / "elsewhere.html"
     other.write_text(mark_page("<head></head>"))
@@ -363,7 +363,7 @@ def test_links_are_judged_by_what_they_lead_to_and_never_followed(space, tmp_pat
 def test_a_notebook_in_the_folder_of_executed_ones_does_not_overwrite_itself(space):
     executed = run_notebook("77_toy", workspace=space)
     before = executed.read_bytes()
-    with pytest.raises(OutputError, match="that is the file which is read"):
+    with pytest.raises(OutputError, match="that is the file being read"):
         run_notebook(executed, workspace=space)
     assert executed.read_bytes() == before
 

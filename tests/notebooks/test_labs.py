@@ -41,14 +41,14 @@ WRONG = [
     (2, 1, lambda lab, key: 24, "Is everybody"),
     (2, 1, lambda lab, key: 24 - key["answer_1"], "on one side only"),
     (2, 1, lambda lab, key: 99, "both colours"),
-    (2, 2, lambda lab, key: -key["answer_2"], "sign is turned round"),
+    (2, 2, lambda lab, key: -key["answer_2"], "sign is reversed"),
     (2, 2, lambda lab, key: lab.auc_table()["mean AUC"].iloc[0], "not their difference"),
     (2, 2, lambda lab, key: 0.01, "Subtract"),
     (2, 3, lambda lab, key: 0.0, "Divide the two numbers"),
     (2, 4, lambda lab, key: key["answer_4"][1:], "follow the swaps"),
     (2, 4, lambda lab, key: (*key["answer_4"], key["answer_5"][0]), "not linked"),
     (2, 4, lambda lab, key: (*key["answer_4"], lab.asked_person), "need not be named"),
-    (2, 5, lambda lab, key: key["answer_5"][:-1], "stand partly in your test split"),
+    (2, 5, lambda lab, key: key["answer_5"][:-1], "are partly in your test split"),
     (2, 5, lambda lab, key: key["answer_5"][1:], "people who are shown genuine"),
     (2, 5, lambda lab, key: key["answer_5"][:3], "people who are swapped"),
     (2, 5, lambda lab, key: tuple(lab.names), "leave at least half"),
@@ -59,7 +59,7 @@ WRONG = [
     (3, 3, lambda lab, key: round(lab.flagged(key["answer_1"], lab.one_in)[1]), "number of fakes"),
     (3, 3, lambda lab, key: round(50_000 * lab.rates(key["answer_1"])[0]), "half of all clips"),
     (3, 3, lambda lab, key: 99_999, "Multiply"),
-    (3, 4, lambda lab, key: key["answer_2"], "share of fakes that are flagged; asked"),
+    (3, 4, lambda lab, key: key["answer_2"], "share of fakes that are flagged, not the share"),
     (3, 4, lambda lab, key: 0.94, "half of all clips were fakes"),
     (3, 4, lambda lab, key: 1 - key["answer_4"], "genuine"),
     (3, 4, lambda lab, key: 0.3, "the genuine ones included"),
@@ -73,8 +73,8 @@ WRONG = [
     (4, 5, lambda lab, key: lab.auc("colour", "noise", 0), "as they are"),
     (5, 1, lambda lab, key: lab.other_name, "highest cells of this detector"),
     (5, 2, lambda lab, key: 0, "Count the pictures"),
-    (5, 3, lambda lab, key: -key["answer_3"], "sign is turned round"),
-    (5, 3, lambda lab, key: lab.auc(lab.marked_name, "forged"), "asked is the difference"),
+    (5, 3, lambda lab, key: -key["answer_3"], "sign is reversed"),
+    (5, 3, lambda lab, key: lab.auc(lab.marked_name, "forged"), "not the difference"),
     (5, 3, lambda lab, key: 0.9, "Subtract the two AUCs"),
     (5, 4, lambda lab, key: 4, "lower ends"),
     (5, 5, lambda lab, key: key["answer_5"][:1], "stays the same as well"),
@@ -278,13 +278,13 @@ def test_a_folder_is_graded_without_running_anything(tmp_path, capsys):
     assert not (tmp_path / "ran").exists()
     assert "not a readable notebook" in grades.loc["eve/lab.ipynb", "note"]
     assert "is computed; expected a literal" in grades.loc["'=f/lab.ipynb", "note"]
-    assert "none of the labs" in grades.loc["other.ipynb", "note"]
+    assert "not one of the labs" in grades.loc["other.ipynb", "note"]
 
 
 def test_grading_nothing_is_refused(tmp_path, capsys):
     with pytest.raises(DataNotFoundError, match=r"holds no \.ipynb"):
         grade_folder(tmp_path)
-    with pytest.raises(ParameterError, match=r"grades\.txt is no \.csv"):
+    with pytest.raises(ParameterError, match=r"grades\.txt is not a \.csv"):
         write_grades(pd.DataFrame(), tmp_path / "grades.txt")
     assert cli.main(["grade"]) == 2
     assert "--key LAB" in capsys.readouterr().err

@@ -71,7 +71,7 @@ def test_weights_that_are_no_numbers_are_refused(saved, value):
     record, weights = read_record(path), load_file(path)
     weights["head.1.weight"][0, 0] = value
     save_file(weights, path, metadata={"dfworkbench": json.dumps(record)})
-    with pytest.raises(CheckpointError, match=r"1 of its 28 tensors .* no numbers \(first: 'head.1.weight'\)"):
+    with pytest.raises(CheckpointError, match=r"1 of its 28 tensors .* not numbers \(first: 'head.1.weight'\)"):
         load_detector(path)
 
 
@@ -102,13 +102,13 @@ def test_damaged_and_foreign_files(saved, tmp_path):
     whole = path.read_bytes()
     for damaged in (b"", whole[:100], whole[:-50], b"\x80\x02}q\x00." * 50):
         path.write_bytes(damaged)
-        with pytest.raises(CheckpointError, match="damaged or no safetensors file"):
+        with pytest.raises(CheckpointError, match="damaged or not a safetensors file"):
             load_detector(path)
     save_file({"w": torch.zeros(2)}, path)
     with pytest.raises(CheckpointError, match="format None instead of"):
         load_detector(path)
     torch.save({"model": {}}, path)
-    with pytest.raises(CheckpointError, match="damaged or no safetensors file"):
+    with pytest.raises(CheckpointError, match="damaged or not a safetensors file"):
         load_detector(path)
 
 
@@ -127,7 +127,7 @@ def test_run_folder_and_run_name(toy, saved):
         load_detector("my_run", epoch=9, workspace=toy)
     with pytest.raises(DataNotFoundError, match="Did you mean 'my_run'"):
         load_detector("myrun", workspace=toy)
-    with pytest.raises(DataNotFoundError, match="no file, no folder"):
+    with pytest.raises(DataNotFoundError, match="not a file, a folder"):
         load_detector(toy.checkpoints / "none" / "epoch_001.safetensors")
 
 

@@ -125,7 +125,7 @@ def test_values_that_are_no_numbers_are_refused(toy, released, value):
     name = next(name for name in content["model"] if name.endswith("weight"))
     content["model"][name].view(-1)[0] = value
     torch.save(content, released)
-    with pytest.raises(CheckpointError, match="no numbers"):
+    with pytest.raises(CheckpointError, match="not numbers"):
         save_released("dfforensics", released, "diverged")
     assert not (toy.checkpoints / "diverged").exists()
 

@@ -54,7 +54,7 @@ ENTRY = {"bytes": 1, "sha256": "0" * 64}
 )  # fmt: skip
 def test_names_that_no_run_has(shared, manifest, elsewhere, name):
     rewrite(shared, manifest, files={**manifest["files"], name: ENTRY})
-    refused(shared, elsewhere, "is no file of a shared run")
+    refused(shared, elsewhere, "is not a file of a shared run")
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_weights_that_are_none(shared, elsewhere):
     for content in (b"\x80\x04N.", b"", b"\xff" * 64):  # the first is a pickle
         weights.write_bytes(content)
         (shared / MANIFEST).write_bytes(list_files(shared, "base", None).to_bytes())
-        refused(shared, elsewhere, "damaged or no safetensors file")
+        refused(shared, elsewhere, "damaged or not a safetensors file")
 
 
 def test_best_epoch_that_is_not_there(shared, elsewhere):

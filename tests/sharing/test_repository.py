@@ -69,7 +69,7 @@ def test_what_goes_wrong_with_an_upload(server, space, monkeypatch):
     ):
         share("base", f"hf:{NAME}", workspace=space)
     assert server.repositories[NAME] == {}
-    with pytest.raises(ParameterError, match="'hf:ann' is no repository"):
+    with pytest.raises(ParameterError, match="'hf:ann' is not a repository"):
         share("base", "hf:ann", workspace=space)
     with pytest.raises(ParameterError, match="names the revision 'x'"):
         share("base", f"hf:{NAME}@x", workspace=space)
@@ -116,7 +116,7 @@ def test_another_file_than_the_list_says(server, space, elsewhere):
     server.serve(NAME)
     (path,) = (path for path in server.files if path.endswith(".safetensors") and "/main/" not in path)
     server.files[path] = bytes(len(server.files[path]))
-    with pytest.raises(DownloadError, match="SHA-256 of what came is"):
+    with pytest.raises(DownloadError, match="SHA-256 of what was received is"):
         bring(elsewhere)
     with pytest.raises(DownloadError, match="404"):
         bring(elsewhere, "hf:ann/none")

@@ -1,4 +1,4 @@
-"""A red table is refused; allowed, it is trained and every result of the run says so for ever."""
+"""A red table is refused; allowed, it is trained and every result of the run carries a warning."""
 
 import json
 import shutil

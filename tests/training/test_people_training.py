@@ -96,7 +96,7 @@ def test_videos_without_names_are_refused(tmp_path):
     path = workspace.labels / "toy/videos.csv"
     videos = read_table("video", path)
     write_table("video", videos.assign(donor=""), path)
-    with pytest.raises(TableError, match=r"of 18 of 36 videos the carrier or donor is not known \(first: 'toy/fake0"):
+    with pytest.raises(TableError, match=r"the carrier or donor of 18 of 36 videos is not known \(first: 'toy/fake0"):
         prepare(ENCODER, workspace)
 
 

@@ -19,9 +19,9 @@ from dfworkbench.training.settings import TrainSettings
         ({"schedule": "cosinus"}, "schedule = 'cosinus': .*'constant', 'cosine', 'steps' or 'waves'"),
         ({"balance": "Loss"}, "balance"),
         ({"name": "../elsewhere"}, "name"),
-        ({"detector_options": ["dropout"]}, "no name=value pair"),
-        ({"rate_steps": ["0=0.1"]}, "no epoch=rate pair"),
-        ({"rate_steps": ["five=0.1"]}, "no epoch=rate pair"),
+        ({"detector_options": ["dropout"]}, "not a name=value pair"),
+        ({"rate_steps": ["0=0.1"]}, "not an epoch=rate pair"),
+        ({"rate_steps": ["five=0.1"]}, "not an epoch=rate pair"),
     ],
 )
 def test_mistakes_are_refused(values, message):
@@ -42,7 +42,7 @@ def test_options_are_parsed_by_value():
         "kind": "b",
         "path": "a=b",
     }
-    with pytest.raises(ParameterError, match="'deep' is no name=value pair"):
+    with pytest.raises(ParameterError, match="'deep' is not a name=value pair"):
         parse_options(["deep"])
     with pytest.raises(ParameterError, match="'dropout' is given twice"):
         parse_options(["dropout=0.3", "dropout=0.4"])

@@ -326,7 +326,7 @@ def test_a_video_named_twice_is_refused(toy):
         splits.loc[1, "video_id"] = splits.loc[0, "video_id"]
 
     change_splits(toy, repeat)
-    with pytest.raises(SplitLeakError, match="1 videos stand twice"):
+    with pytest.raises(SplitLeakError, match="1 videos appear twice"):
         prepare(SETTINGS, toy)
 
 
@@ -453,7 +453,7 @@ def test_other_data_under_the_same_name_is_refused(toy):
         splits["split"] = splits["split"].replace({"val": "test", "test": "val"})
 
     change_splits(toy, move)
-    with pytest.raises(ParameterError, match="begun on other data: the splits"):
+    with pytest.raises(ParameterError, match="started on other data: the splits"):
         run(toy, epochs=1)
 
 

@@ -526,7 +526,7 @@ def own_certificate(path: Path) -> Path:
 def test_a_full_disk_is_noticed_before(server, monkeypatch):
     usage = shutil.disk_usage("/")._replace(free=200_000)
     monkeypatch.setattr("dfworkbench.zoo.transfer.shutil.disk_usage", lambda folder: usage)
-    with pytest.raises(OutputError, match="300 kB are still to come, and 200 kB are free"):
+    with pytest.raises(OutputError, match="300 kB remain to be fetched, and 200 kB are free"):
         fetched(card_of(f"{server.url}/w.bin"))
 
 

@@ -72,7 +72,7 @@ def test_further_parts_come_with_a_file():
 def test_names_of_runs_are_taken_beside_cards(home):
     make_run(home, "mine")
     assert find_weights("mine") == home.checkpoints / "mine"
-    with pytest.raises(UnknownNameError, match="No run is called so either"):
+    with pytest.raises(UnknownNameError, match="No run has this name either"):
         find_weights("nobodys")
     with pytest.raises(UnknownNameError):
         find_weights("../checkpoints/mine")

@@ -36,7 +36,7 @@ def unknown_note(metadata: Mapping[str, Any]) -> str:
         return _published_note(card)
     return (
         f"Imported weights ({source.get('file', 'file not known')}) with unknown training data: they may have seen the files that "
-        "they score here, and on footage of another kind their number is no verdict."
+        "they score here, and on footage of another kind their number is not a verdict."
     )
 
 

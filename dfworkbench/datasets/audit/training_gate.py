@@ -44,7 +44,7 @@ def _refusal(dataset: str, found: Audit) -> str:
     lines = "\n  ".join(found.first_rows(_SHOWN))
     return (
         f"training on data set {dataset!r}: its leakage audit is red: {counts}. First: {lines}\n"
-        "A detector could recognise what it has seen instead of forgeries, so nothing may stand in more than one split. Split "
+        "A detector could recognise what it has seen instead of forgeries, so nothing may be in more than one split. Split "
         "again with assign_splits(videos, rule='identity'), take the files out, or set allow_leaks = True: then it is trained, and "
-        "every result of the run says so."
+        "every result of the run carries a warning."
     )

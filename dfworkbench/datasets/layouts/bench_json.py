@@ -96,7 +96,7 @@ def _content(file: Path) -> dict[str, Any]:
         content = read_json(file)
     except ValueError as error:
         raise TableError(
-            f"reading {file}: it is no JSON ({error}). Expected a data set file of DeepfakeBench: get it again, or name another "
+            f"reading {file}: it is not JSON ({error}). Expected a data set file of DeepfakeBench: get it again, or name another "
             "with the layout option file."
         ) from error
     return content if isinstance(content, dict) else {}

@@ -31,7 +31,7 @@ _FORGERIES = {
 }  # fmt: skip
 _NESTED, _REPEATED = "a folder inside another sequence", "the folder of another video"
 _BOTH, _AGAINST = "a folder that is named real and fake", "a label against the folders of its path"
-_OUTSIDE = "a path that does not lie below the first folders of the others"
+_OUTSIDE = "a path that is not below the first folders of the others"
 #: Path below the root -> the entry that names it first, and all splits that name it.
 _Merged = dict[PurePosixPath, tuple[BenchVideo, set[str]]]
 
@@ -139,7 +139,7 @@ def _rows(root: Path, dataset: str, merged: _Merged) -> list[dict[str, Any]]:
     several = Counter(" and ".join(name for name in SPLITS if name in splits) for _, splits in merged.values())
     if said := [f"{count} in {names}" for names, count in several.items() if " and " in names]:
         _log.warning(
-            "%s: videos stand in several splits (%s). They are test videos where test names them, else training videos.",
+            "%s: videos are in several splits (%s). They are test videos where test names them, else training videos.",
             root, ", ".join(said),
         )  # fmt: skip
     _keep_disjoint(root, rows, families)
@@ -205,7 +205,7 @@ def _no_entry(
 ) -> TableError:
     levels = sorted({level for bench in files.values() for level in bench.compressions})
     if levels and compression not in levels:
-        seen = f"they hold compression {', '.join(levels)}, not {compression}: choose one of these"
+        seen = f"they have compression {', '.join(levels)}, not {compression}: choose one of these"
     else:
         seen = "; ".join(f"{len(names)} with {problem}: {first_names(names)}" for problem, names in odd.items())
         seen = f"{readable(seen) or 'they name no video'}. Get them again, or name others with the layout option file"

@@ -145,7 +145,7 @@ DFDC = Layout(
         traps=(
             "The full set marks every file of the training parts 'train': draw a split by identity group.",
             "Many clips show several people of whom one is forged.",
-            "Some fakes differ from their originals only in sound, and look like real videos. The metadata do not tell which. "
+            "Some fakes differ from their originals only in sound, and look like real videos. The metadata do not say which. "
             "With a metadata_audio_altered.csv (columns train_mp4, audio_altered) anywhere below the folder, the listed fakes "
             "are left out, although the pictures of some may be forged too; audio_altered=fake includes them.",
         ),

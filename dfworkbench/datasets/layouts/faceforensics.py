@@ -128,8 +128,8 @@ def _first_clips(root: Path, dataset: str, names: Iterable[str], split_of: Mappi
             first |= {f"{dataset}/{clip}": f"{dataset}/{clips[0]}" for clip in clips[1:]}
     if parted:
         _log.warning(
-            "%s: the official splits part clips of %d YouTube video(s), which may show the same person: %s. They are kept, so that "
-            "figures stay comparable with published ones.", root, len(parted), first_names(parted),
+            "%s: the official splits separate clips of %d YouTube video(s), which may show the same person: %s. They are kept, so "
+            "that figures stay comparable with published ones.", root, len(parted), first_names(parted),
         )  # fmt: skip
     return first
 

@@ -53,7 +53,7 @@ def report_found(layout: Layout, root: Path, videos: pd.DataFrame, left_out: Map
     _report_missing(layout.name, root, videos, listing)
     rows = set(videos["path"])
     beside = {path for column in ("mask_path", "landmarks_path") for path in videos[column] if path}
-    not_taken = f"picture(s) or video(s) that are no part of the layout '{layout.name}'"
+    not_taken = f"picture(s) or video(s) that are not part of the layout '{layout.name}'"
     reasons = left_out or {}
     own = (root / GENERATED_MARKER).is_file()  # other files written by a generator are expected
 
@@ -77,7 +77,7 @@ def _report_missing(layout: str, root: Path, videos: pd.DataFrame, listing: List
         held = first_names([readable(file.relative_to(root)) for file in listing.media]) or "no picture and no video"
         raise DataNotFoundError(
             f"reading {root} as '{layout}': {len(missing)} file(s) or folder(s) are named ({first_names(missing)}), and none is "
-            f"there. The folder holds {held}. Give the folder below which they lie, or get the list that belongs to it."
+            f"there. The folder holds {held}. Give the folder that contains them, or get the list that belongs to it."
         )
     if missing:
         _log.warning(

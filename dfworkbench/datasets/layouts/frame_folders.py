@@ -30,7 +30,7 @@ def read_frame_folders(root: Path, dataset: str) -> list[dict[str, Any]]:
     below fake/ is the forgery, as in the layout `folders`.
 
     Raises:
-        TableError: A folder contains both pictures and sequences, or a path says both real and fake.
+        TableError: A folder contains both pictures and sequences, or a path names both real and fake.
         DataNotFoundError: There is no such folder.
     """
     rows = []
@@ -59,14 +59,14 @@ def _sequences(top: Path) -> list[Path]:
 def _row(dataset: str, root: Path, top: Path, folder: Path, label: int) -> dict[str, Any]:
     if folder == top:
         raise TableError(
-            f"reading {root} as 'frame_folders': pictures lie directly in {top.name}/. Expected one folder per sequence "
+            f"reading {root} as 'frame_folders': pictures are directly in {top.name}/. Expected one folder per sequence "
             f"such as {top.name}/0001/; for still pictures use the layout 'folders'."
         )
     between = folder.relative_to(top).parts[:-1]
     inner = [at for at, name in enumerate(between) if name.lower() in _INNER]
     if any(_INNER[between[at].lower()] != label for at in inner):
         raise TableError(
-            f"reading {root} as 'frame_folders': {folder.relative_to(root)} says both real and fake. Expected one label: "
+            f"reading {root} as 'frame_folders': {folder.relative_to(root)} names both real and fake. Expected one label: "
             "move or rename the folder."
         )
     source = "/".join(between[: inner[0]]) if inner else ""

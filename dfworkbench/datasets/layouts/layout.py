@@ -107,7 +107,7 @@ def leading_parts(
         if not paths or any(tail and is_there(root.joinpath(*tail)) for tail in tails):
             return dropped
     raise DataNotFoundError(
-        f"reading {root} as '{layout}': {source} names {len(paths)} {what}; the first is {paths[0]}. None lies below {root}, "
+        f"reading {root} as '{layout}': {source} names {len(paths)} {what}; the first is {paths[0]}. None is below {root}, "
         "with or without its leading parts. Give the folder that holds them."
     )
 
@@ -157,7 +157,7 @@ def to_table(rows: list[dict[str, Any]], root: Path) -> pd.DataFrame:
     if refused:
         shown = "; ".join(refused[:_SHOWN]) + (f"; and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else "")
         words = (
-            f"reading {root}: {len(refused)} of {len(rows)} rows are refused, because their names are no paths below a folder: "
+            f"reading {root}: {len(refused)} of {len(rows)} rows are refused, because their names are not paths below a folder: "
             f"{shown}. Expected relative paths without '..', backslash or control characters: correct the file that "
             "names them, or rename what they name."
         )

@@ -67,7 +67,7 @@ def read_ldm(root: Path, dataset: str) -> list[dict[str, Any]]:
                 "genuine_id": genuine, "landmarks_path": file.relative_to(root).as_posix()
             }  # fmt: skip
     for path in [path for path in rows if outer_folder(path, rows)]:
-        odd.append(f"{path}: lies inside another sequence")
+        odd.append(f"{path}: is inside another sequence")
         del rows[path]
     _report(root, odd, len(rows))
     return list(rows.values())
@@ -95,7 +95,7 @@ def _read_entries(file: Path, odd: list[str]) -> Iterator[tuple[str, PurePosixPa
         entries = read_json(file)
     except ValueError as error:
         raise TableError(
-            f"reading {file}: it is no JSON ({error}). Copy it again, or extract the frames anew."
+            f"reading {file}: it is not JSON ({error}). Copy it again, or extract the frames again."
         ) from error
     if not isinstance(entries, dict):
         raise TableError(
@@ -151,7 +151,7 @@ def _report(root: Path, odd: list[str], kept: int) -> None:
     if not kept:
         raise TableError(
             f"reading {root} as 'ldm': no entry can be used: {shown or 'ldm.json is empty'}. Expected frame paths with a "
-            "label: extract the frames anew."
+            "label: extract the frames again."
         )
     if odd:
         _log.warning(

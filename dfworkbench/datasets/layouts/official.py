@@ -28,7 +28,7 @@ def read_lines(file: Path) -> list[str]:
     try:
         return data.decode("utf-16" if utf16 else "utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise TableError(f"reading the list {file}: it is no text in UTF-8 ({error}). Save it as UTF-8.") from error
+        raise TableError(f"reading the list {file}: it is not UTF-8 text ({error}). Save it as UTF-8.") from error
 
 
 class ListedLine(NamedTuple):
@@ -62,7 +62,7 @@ def text_lists(root: Path, read: Callable[[str], object]) -> list[Path]:
     lists = [file for file in texts if read(file.stem) not in (None, "")]
     if lists and len(lists) < len(texts):
         others = [readable(file.name) for file in texts if file not in lists]
-        _log.warning("%s: by their names these are no lists, and are not read: %s", root, first_names(others))
+        _log.warning("%s: by their names these are not lists, and are not read: %s", root, first_names(others))
     return lists
 
 
@@ -77,7 +77,7 @@ def split_of_each(root: Path, named: Mapping[str, Iterable[str]]) -> dict[str, s
         for name in names:
             if split_of.setdefault(name, split) != split:
                 raise TableError(
-                    f"reading the official splits of {root}: {name} stands in {split_of[name]} and in {split}. Expected each "
+                    f"reading the official splits of {root}: {name} is in {split_of[name]} and in {split}. Expected each "
                     f"name in one split. {_CURE}"
                 )
     return split_of

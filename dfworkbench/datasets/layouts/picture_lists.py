@@ -45,7 +45,7 @@ def read_picture_lists(root: Path, dataset: str) -> list[dict[str, Any]]:
         dropped = leading_parts("picture_lists", file, root, paths, Path.is_file, "picture(s)")
         for line, listed in zip(lines, paths, strict=True):
             if not (parts := listed.parts[dropped:]):
-                raise line.error(f"does not lie below the first {dropped} folder(s) of the others", _EXPECTED)
+                raise line.error(f"is not below the first {dropped} folder(s) of the others", _EXPECTED)
             row = video_row(dataset, root, root.joinpath(*parts), label, forgery=forgery, split=split_in(file.stem))
             if (first := seen.setdefault(row["path"], line)) is not line:
                 raise line.error(f"names the same picture as line {first.number} of {first.file.name}", _EXPECTED)

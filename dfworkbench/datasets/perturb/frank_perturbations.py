@@ -36,7 +36,7 @@ FRANK_2020: dict[str, str] = {
     "crop": "5 to 20 % of each side removed, resized back bicubic",
     "jpeg": "JPEG compression, quality drawn from 10 to 74",
     "one_of_all": "combined, first reading: one of the four, drawn for each picture (their script takes them in turn)",
-    "all": "combined, second reading: all four in the order noise, blur, crop, jpeg, each tossed for by itself",
+    "all": "combined, second reading: all four in the order noise, blur, crop, jpeg, each with its own coin toss",
 }
 
 

@@ -52,4 +52,4 @@ def _require_whole(cells: pd.Series) -> None:
     values = pd.to_numeric(cells, errors="coerce").astype("float64").dropna()
     broken = values[(values % 1 != 0) | (values.abs() >= _LARGEST)]
     if len(broken):
-        raise ValueError(f"{len(broken)} cells that are no whole numbers, first {broken.iloc[0]:g}")
+        raise ValueError(f"{len(broken)} cells that are not whole numbers, first {broken.iloc[0]:g}")

@@ -166,7 +166,7 @@ def _explained(path: Path, doing: str, kind: str) -> Generator[None]:
         raise
     except Exception as error:  # pandas and pyarrow raise many exception types
         raise TableError(
-            f"{doing} from {path}: it is no readable {kind} file ({_first_line(error)}). Expected "
+            f"{doing} from {path}: it is not a readable {kind} file ({_first_line(error)}). Expected "
             f"{'text, in UTF-8, with one line of headers' if kind == 'CSV' else 'a table'}: write it again."
         ) from error
 

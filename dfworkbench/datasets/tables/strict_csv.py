@@ -129,8 +129,8 @@ def _records(text: str, separator: str, first: int, what: str) -> Iterator[tuple
             physical.clear()
     except csv.Error as error:
         raise TableError(
-            f"{what}: the row that begins in line {start} is no CSV ({error}): {_shown(physical[0])}. Expected quotation marks in "
-            "pairs around whole cells: take out a single one, or write two for a mark inside a quoted cell."
+            f"{what}: the row that begins in line {start} is not CSV ({error}): {_shown(physical[0])}. Expected quotation marks in "
+            "pairs around whole cells: remove a single one, or write two for a mark inside a quoted cell."
         ) from None
 
 
@@ -140,7 +140,7 @@ def _named(headers: list[str], what: str) -> list[str]:
     twice = sorted({name for name in bare if name and bare.count(name) > 1})
     if twice:
         raise TableError(
-            f"{what}: the header {twice[0]!r} stands {bare.count(twice[0])} times; expected every header once, or it is not "
+            f"{what}: the header {twice[0]!r} occurs {bare.count(twice[0])} times; expected every header once, or it is not "
             "known which column is meant. Rename one."
         )
     while len(headers) > 1 and not headers[-1].strip():
@@ -162,7 +162,7 @@ def _place(
     elif len(physical) > 1 and all(line.count(separator) >= max(1, len(names) - 1) for line in physical):
         raise TableError(
             f"{what}: a quotation mark that opens in line {start} closes in line {span[-1]}, and each of these lines looks like a "
-            f"row of its own ({_shown(physical[0])}). Expected marks in pairs around whole cells: take out a single mark, or the "
+            f"row of its own ({_shown(physical[0])}). Expected marks in pairs around whole cells: remove a single mark, or the "
             "line breaks inside the cell."
         )
     elif len(row) == len(names) or _leave_out_surplus(found, span, row, len(names), separator):

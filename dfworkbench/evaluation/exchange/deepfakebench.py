@@ -162,7 +162,7 @@ def _table(names: Any, pred: Any, label: Any, other: Any, dataset: str, file: Pa
         )
     if len(scores) and not (scores.min() >= 0 and scores.max() <= 1):  # false for NaN
         raise TableError(
-            f"reading results of DeepfakeBench: pred in {file} lies from {scores.min():g} to {scores.max():g}; expected "
+            f"reading results of DeepfakeBench: pred in {file} ranges from {scores.min():g} to {scores.max():g}; expected "
             "probabilities of fake from 0 to 1. Turn logits into probabilities before they are saved."
         )
     above = _shared_folders([name.parent for name in first])

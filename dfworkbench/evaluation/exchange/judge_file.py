@@ -99,7 +99,7 @@ class JudgeSettings(Settings):
     @classmethod
     def _begin_with_a_source(cls, values: list[str]) -> list[str]:
         if values and "=" not in values[0]:
-            raise ValueError(f"{values[0]!r} is no NAME=OTHER,OTHER, such as lavdf=lavdf_audio,lavdf_video")
+            raise ValueError(f"{values[0]!r} is not NAME=OTHER,OTHER, such as lavdf=lavdf_audio,lavdf_video")
         return values
 
     @field_validator("columns", "where")
@@ -108,7 +108,7 @@ class JudgeSettings(Settings):
         kind = "role=header pair, such as score=model_a" if info.field_name == "columns" else "column=value pair"
         for value in values:
             if "=" not in value:
-                raise ValueError(f"{value!r} is no {kind}")
+                raise ValueError(f"{value!r} is not a {kind}")
         return values
 
 

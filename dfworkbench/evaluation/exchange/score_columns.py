@@ -62,8 +62,8 @@ def find_columns(
     for role, header in columns.items():
         if role not in ROLES or header not in headers:
             raise ParameterError(
-                f"reading scores from {source}: columns has {role!r}: {header!r}; expected roles out of {', '.join(ROLES)} and "
-                f"headers out of {', '.join(headers)}. Correct the pair."
+                f"reading scores from {source}: columns has {role!r}: {header!r}; expected roles among {', '.join(ROLES)} and "
+                f"headers among {', '.join(headers)}. Correct the pair."
             )
     found = dict(columns)
     taken = set(columns.values())

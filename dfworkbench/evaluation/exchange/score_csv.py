@@ -185,19 +185,19 @@ def require_scale(
     if scale == "logit":
         if len(seen) > 2 and low >= 0 and high <= 1:
             _log.warning(
-                "all scores of %s lie from 0 to 1, but were read as log-odds: they look like probabilities", source
+                "all scores of %s are between 0 and 1, but were read as log-odds: they look like probabilities", source
             )
         return
     top = 100 if scale == "percent" else 1
     if low < 0 or high > top:
         looks = "log-odds, or any score whose middle is 0" if low < 0 or high > 100 else "percentages or log-odds"
         raise TableError(
-            f"reading scores from {source}: they lie from {low:g} to {high:g}; expected {scale} from 0 to {top}. They look like "
+            f"reading scores from {source}: they range from {low:g} to {high:g}; expected {scale} from 0 to {top}. They look like "
             f"{looks}: {advice}; otherwise divide them."
         )
     if len(seen) > 2 and np.isin(seen, (0, top)).all():
         _log.warning(
-            "all scores of %s are 0 or %d: they look like decisions, of which no ranking can be judged", source, top
+            "all scores of %s are 0 or %d: they look like decisions, whose ranking cannot be judged", source, top
         )
     if scale == "percent" and len(seen) > 2 and high <= 1:
         _log.warning("all scores of %s are at most 1, but were read as percentages", source)

@@ -63,7 +63,7 @@ def _known(names: pd.Series, labels: pd.Series, source: Path) -> dict[str, int]:
         key = _plain(text)
         if known.setdefault(key, int(label)) != label:
             raise TableError(
-                f"reading labels from {source}: {key!r} stands as real and as fake, or with and without a label; expected one "
+                f"reading labels from {source}: {key!r} is listed as real and as fake, or with and without a label; expected one "
                 "label per file. Correct it, or give paths that differ."
             )
     return {key: label for key, label in known.items() if key and label >= 0}

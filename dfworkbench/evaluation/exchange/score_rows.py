@@ -57,7 +57,7 @@ def wanted_values(headers: Sequence[object], where: Sequence[str], source: objec
         name = next((name for name in headers if str(name).strip().lower() == header.strip().lower()), None)
         if not sign or name is None:
             raise ParameterError(
-                f"choosing rows of {source}: {pair!r} is no column=value with one of the columns {', '.join(map(str, headers))}. "
+                f"choosing rows of {source}: {pair!r} is not column=value with one of the columns {', '.join(map(str, headers))}. "
                 "Correct the pair."
             )
         wanted.setdefault(str(name), []).append(value.strip())
@@ -167,7 +167,7 @@ def _unnumbered(table: pd.DataFrame, group: pd.Series, source: object) -> list[s
         first = table.loc[group == many.index[0], "video_id"].iloc[0]
         raise TableError(
             f"reading scores from {source}: {len(many)} of {len(sizes)} files have several rows (first: {first!r}), the others "
-            f"have one, and {equal}; expected one row per file, or rows that are numbered. Take out what is double, or add a "
+            f"have one, and {equal}; expected one row per file, or rows that are numbered. Remove the duplicates, or add a "
             "column 'frame'."
         )
     return [f"{len(many)} files have {_span(many)} rows each without a number: taken for their frames; {equal}"]

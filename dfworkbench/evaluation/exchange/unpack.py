@@ -36,6 +36,6 @@ def unpacked(path: Path | str) -> Generator[Path]:
                     plain.write(block)
         except (OSError, EOFError, zlib.error) as error:
             raise TableError(
-                f"reading scores from {path}: it is no readable gzip file ({error}). Expected a packed CSV: get it again."
+                f"reading scores from {path}: it is not a readable gzip file ({error}). Expected a packed CSV: get it again."
             ) from None
         yield out

@@ -102,7 +102,7 @@ def open_wide(path: Path | str) -> WideFile:
             headers = [str(name) for name in pq.read_schema(path).names]
         except (pa.ArrowException, OSError) as error:
             raise TableError(
-                f"{_DOING}: {path} is no readable Parquet file ({str(error).splitlines()[0][:300]}). Expected a table: write it "
+                f"{_DOING}: {path} is not a readable Parquet file ({str(error).splitlines()[0][:300]}). Expected a table: write it "
                 "again."
             ) from None
         return WideFile(path, headers, "", "", [])

@@ -133,7 +133,7 @@ class WideScores:
         if odd or (equal and self.source is None):
             raise TableError(
                 f"declaring sources equal: no row of {self.title} is of {', '.join(map(repr, odd[:_SHOWN]))}; "
-                f"expected names out of {', '.join(known[:40]) or 'a column with sources, which there is not'}. "
+                f"expected names among {', '.join(known[:40]) or 'a column with sources, which there is not'}. "
                 "Correct --same-source."
             )
         return replace(self, merged=None if self.source is None else self.source.merged(equal))

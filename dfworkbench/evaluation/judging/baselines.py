@@ -87,7 +87,7 @@ def baseline_auc(
         }
         if shared:
             raise InputError(
-                f"baselines: the groups {sorted(shared)[:3]} stand in training and held-out videos. Split by group."
+                f"baselines: the groups {sorted(shared)[:3]} are in both training and held-out videos. Split by group."
             )
     model = make_pipeline(
         StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=2000, random_state=seed)

@@ -90,7 +90,7 @@ def _require_way(protocol: Protocol, name: str, selected: str, crop: str) -> Non
         )
     if protocol.crop not in (ANY_CROP, crop):
         raise ParameterError(
-            f"judging {name} under protocol {protocol.id}: its faces were cut as {crop or 'nobody says'!r}, and the protocol says "
+            f"judging {name} under protocol {protocol.id}: its faces were cut as {crop or 'not stated'!r}, and the protocol says "
             f"{protocol.crop!r}. Give crop=crop_profile(input_spec), or lock a protocol with crop={ANY_CROP!r}."
         )
 
@@ -101,7 +101,7 @@ def _require_split(protocol: Protocol, videos: pd.DataFrame) -> None:
         raise TableError(
             f"judging under protocol {protocol.id}: the {len(videos)} files given hash to {found[:10]}, those of the protocol "
             f"({protocol.videos} of {protocol.dataset}/{protocol.split}) to {protocol.split_hash[:10]}. Files, labels, groups or "
-            "kinds have changed since it was locked: bring the old tables back, or lock a new protocol."
+            "kinds have changed since it was locked: restore the old tables, or lock a new protocol."
         )
 
 
@@ -135,7 +135,7 @@ def _labelled(scores: pd.DataFrame, videos: pd.DataFrame, name: str) -> pd.DataF
     if len(wrong):
         raise TableError(
             f"judging {name}: {wrong.nunique()} files have another label in the scores than in the protocol's table (first: "
-            f"{wrong.iloc[0]!r}). Expected 0 for real and 1 for fake: turn the scores round, or leave their labels out."
+            f"{wrong.iloc[0]!r}). Expected 0 for real and 1 for fake: invert the scores, or leave their labels out."
         )
     own = {column: scores["video_id"].map(known[column]).astype("str") for column in _OWN}
     return scores.assign(label=np.where(scores["label"] < 0, label, scores["label"]), **own)

@@ -183,13 +183,13 @@ def fitting_rows(scores: pd.DataFrame, level: str, rule: str, doing: str, *, all
         raise InputError(
             f"{doing}: {len(tested)} of {len(rows)} rows are of split 'test' (first: {tested['video_id'].iloc[0]!r}); expected "
             "rows of 'val', or figures on the test split would be of rows that were fitted on. Give scores of the validation "
-            "split, or allow_test=True if these files are no test of yours."
+            "split, or allow_test=True if you do not test on these files."
         )
     fakes = int((rows["label"] == FAKE).sum())
     if fakes in (0, len(rows)):
         raise InputError(
             f"{doing}: {fakes} fake and {len(rows) - fakes} real rows with a score on {level} level; expected some of both, "
-            "since one kind alone says nothing of the other. Score a validation split that holds real and fake files."
+            "since one kind alone says nothing about the other. Score a validation split that holds real and fake files."
         )
     return rows
 
@@ -224,9 +224,9 @@ def _temperature(labels: NDArray, z: Floats) -> dict[str, Any]:
     slope = float(np.exp(best.x))
     note = ""
     if slope > 0.99 / _TEMPERATURES[0]:
-        note = "0.5 separates the rows fully: the temperature is the lowest allowed, and its probabilities are too sure"
+        note = "0.5 separates the rows fully: the temperature is the lowest allowed, and its probabilities are overconfident"
     elif slope < 1.01 / _TEMPERATURES[1]:
-        note = "the scores say nothing of the labels: all probabilities are near 0.5"
+        note = "the scores say nothing about the labels: all probabilities are near 0.5"
     return {"slope": slope, "note": note}
 
 
@@ -240,7 +240,7 @@ def _platt(labels: NDArray, z: Floats) -> dict[str, Any]:
     model = LogisticRegression(C=np.inf, tol=1e-9, max_iter=2000)
     model.fit(np.tile(z / scale, 2)[:, None], np.repeat([1, 0], len(z)), np.concatenate([target, 1 - target]))
     slope, offset = float(model.coef_[0, 0]) / scale, float(model.intercept_[0])
-    note = "the slope is not above 0: on these rows a higher score means real, and the ranking is turned round"
+    note = "the slope is not above 0: on these rows a higher score means real, and the ranking is reversed"
     return {"slope": slope, "offset": offset, "note": "" if slope > 0 else note}
 
 

@@ -132,7 +132,7 @@ def _refusal(judged: Judged, protocol: Protocol) -> str:
     return (
         f"adding {judged.name!r} to a leaderboard of protocol {protocol.id}: it was judged under {judged.protocol.id}, which "
         f"differs in {len(changed)} field(s):\n{lines}\nFigures of different protocols are not comparable. Judge it under this "
-        "protocol, or begin a leaderboard of its own."
+        "protocol, or start a new leaderboard."
     )
 
 

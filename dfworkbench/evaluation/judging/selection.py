@@ -214,5 +214,5 @@ def _require_alike(val: Mapping[int, pd.DataFrame], test: Mapping[int, pd.DataFr
         if rows != scored[first]:
             raise InputError(
                 f"comparing epochs: {len(rows ^ scored[first])} rows of the test data have a score in epoch {first} or {epoch} and "
-                "not in the other. Expected the same rows, or the difference would be one of files: score both again."
+                "not in the other. Expected the same rows, or the difference would reflect the files: score both again."
             )

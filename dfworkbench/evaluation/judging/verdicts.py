@@ -72,7 +72,7 @@ class OperatingPoint(Fitted):
                 )
             if people < n:
                 out.append(
-                    f"the {n} {kind} rows are of {people} people or groups: the {rate} rate is less sure than {n} rows say"
+                    f"the {n} {kind} rows are of {people} people or groups: the {rate} rate is less certain than {n} rows suggest"
                 )
         return out
 

@@ -105,7 +105,7 @@ def _require_same_videos(tables: Sequence[pd.DataFrame], name: str) -> None:
             odd = sorted(other ^ videos[0])
             raise InputError(
                 f"comparing detectors by {name}: {len(odd)} videos have a score of one and none of another (first: {odd[0]!r}); "
-                "expected the same videos, or the difference would be one of videos. Score both on the same split."
+                "expected the same videos, or the difference would reflect the videos. Score both on the same split."
             )
 
 

@@ -54,7 +54,7 @@ def baselines(table: WideScores, aucs: Mapping[str, float]) -> list[Finding]:
         words.append(f"{len(winners) - _MOST} further columns beat a detector: {listed(winners[_MOST:])}")
     if scores:
         shown = [f"{name} (AUC {ranks[name][0]:.3f})" for name in scores if not np.isnan(ranks[name][0])]
-        words += [f"not counted, for their names say that they are scores: {listed(shown)}"] if shown else []
+        words += [f"not counted, because their names say that they are scores: {listed(shown)}"] if shown else []
     if words:
         text = "; ".join(words)
         out.append(Finding("F9", "note", f"{text[0].upper()}{text[1:]}.", numbers=numbers))
@@ -73,7 +73,7 @@ def _winner(name: str, auc: float, aucs: Mapping[str, float], top: str) -> Findi
         whom = f"more than {len(beaten)} of {len(aucs)} detectors ({_named(beaten, [*aucs])})"
     what = "The length of the path" if name == PATH else f"The column {name}"
     return Finding(
-        "F9", "red", f"{what}, which is no detector, has AUC {auc:.3f}: {whom}.",
+        "F9", "red", f"{what}, which is not a detector, has AUC {auc:.3f}: {whom}.",
         numbers={"column": name, "auc": auc, "beats": beaten}, weight=auc - min(aucs.values()) + len(beaten),
     )  # fmt: skip
 

@@ -28,18 +28,18 @@ class Kind(NamedTuple):
 KINDS: dict[str, Kind] = {
     "F1": Kind(
         "coverage",
-        "Rows without a score are left out of a detector's figures. Where they are mostly of one label, the figures are of "
-        "another test than the others'.",
+        "Rows without a score are left out of a detector's figures. Where they are mostly of one label, the figures are for "
+        "a different test than the others'.",
         "That the detector would be worse on the rows that it did not score.",
     ),
     "F2": Kind(
         "default value",
-        "One exact value stands on many rows. Whether a score has that value says something about the label by itself.",
+        "One exact value occurs in many rows. Whether a score has that value says something about the label by itself.",
         "Where the value comes from: the table does not tell.",
     ),
     "F3": Kind(
         "saturation",
-        "Many scores lie at 0 or 1 so closely that their order may be rounding. If clipping changes the AUC, it rests on them.",
+        "Many scores are so close to 0 or 1 that their order may be rounding. If clipping changes the AUC, it rests on them.",
         "That the order among tiny scores is meaningless; only that a threshold in use will not see it.",
     ),
     "F4": Kind(
@@ -70,7 +70,7 @@ KINDS: dict[str, Kind] = {
     ),
     "F9": Kind(
         "trivial baselines",
-        "A column that is no detector, such as a running time, ranks the rows as well as a detector.",
+        "A column that is not a detector, such as a running time, ranks the rows as well as a detector.",
         "Why it does. It may be chance, or how the files were collected or computed.",
     ),
     "F10": Kind(
@@ -92,7 +92,7 @@ KINDS: dict[str, Kind] = {
     "F13": Kind(
         "best of several",
         "How often the detector with the highest AUC is on top if sources and generators are drawn anew.",
-        "That it is worse than the others in the other draws by much.",
+        "That it is much worse than the others in the other draws.",
     ),
 }
 CODES = tuple(KINDS)

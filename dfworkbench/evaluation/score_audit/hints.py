@@ -70,7 +70,7 @@ def _names(table: WideScores) -> list[Finding]:
         rows = np.flatnonzero(several[bare.code])
         if len(rows):
             count, first = int(several.sum()), bare.names[int(np.flatnonzero(several)[0])]
-            words = f"Hint: {count:,} file names stand under two {what} (first: {first}; {len(rows):,} rows)."
+            words = f"Hint: {count:,} file names occur under two {what} (first: {first}; {len(rows):,} rows)."
             out.append(
                 Finding("F10", "amber", words, numbers={f"names_under_two_{what}": count}, rows=rows, weight=1.0)
             )

@@ -59,18 +59,18 @@ def _changes(case: CaseFile) -> str:
 def what_this_is_not(case: CaseFile) -> str:
     """Conclusions that must not be drawn from the report."""
     items = (
-        "It is no finding on the whole file: sound, text, place, time and context were not looked at.",
+        "It is not a finding on the whole file: sound, text, place, time and context were not looked at.",
         "It does not say who did anything, or why, or with which tool.",
         "It is silent about processes outside the reference set. A face made by another process, or made to deceive this detector, "
         "may look genuine to it.",
         "\u201cNo statement\u201d says nothing in either direction. Neither does \u201cno support for either "
-        "proposition\u201d, which is a statement all the same: the findings are about equally probable under both.",
+        "proposition\u201d, which is still a statement: the findings are about equally probable under both.",
         "An LR below 1 does not establish that a face is genuine, and an LR above 1 does not establish that it was manipulated.",
         "The number must not be turned into a percentage.",
     )
     if any(file.domain == "generated" for file in case.files):
         items = (
             *items,
-            "The evidence is generated demonstration material. The report shows how the method works, on nobody's real face.",
+            "The evidence is generated demonstration material. The report shows how the method works, on no real person's face.",
         )
     return "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>"

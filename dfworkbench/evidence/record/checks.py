@@ -70,7 +70,9 @@ def check_outputs(folder: Path, log: Checked) -> Iterator[Finding]:
     for path in files_of(folder):
         name = path.relative_to(folder).as_posix()
         if name not in expected and name not in (LOG, HEAD):
-            why = "the log, which has its hash, does not hold" if name == MANIFEST else "the record does not name it"
+            why = (
+                "the log, which records its hash, is not intact" if name == MANIFEST else "the record does not name it"
+            )
             yield Finding(name, UNKNOWN, why)
 
 

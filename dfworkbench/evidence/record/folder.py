@@ -132,7 +132,7 @@ class Record:
                     raise
                 earlier = {"folder": folder.name, "head": _head_of(folder)}
         raise OutputError(
-            f"making a folder for the case {case!r} in {cases}: {_MOST_FOLDERS:,} are there. Choose another name."
+            f"making a folder for the case {case!r} in {cases}: {_MOST_FOLDERS:,} already exist. Choose another name."
         )
 
     def __enter__(self) -> Self:

@@ -80,7 +80,7 @@ def same_file(path: Path, sha256: str, sets: Sequence[KnownData]) -> list[str]:
         if root is None:
             continue
         if where.is_relative_to(root.resolve()):
-            found.append(f"it lies in the folder of the {known.title}")
+            found.append(f"it is in the folder of the {known.title}")
         for row in known.data.videos.itertuples():
             other = root / str(row.path)
             if other.is_file() and other.stat().st_size == size and file_hash(other) == sha256:

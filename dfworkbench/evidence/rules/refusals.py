@@ -136,7 +136,7 @@ def r6_audit(verdict: str | None, trained_on: Sequence[str] = ()) -> Check:
         return Check(
             "R6",
             True,
-            "Nobody has looked whether the detector's training data share people or frames with its test data.",
+            "Nobody has checked whether the detector's training data share people or frames with its test data.",
         )
     if verdict != "green":
         return Check(
@@ -213,7 +213,7 @@ def r9_default_value(frames: ArrayLike, reference: ArrayLike) -> Check:
             reasons.append(f"{count} of {total} {words}")
     if reasons:
         return Check(
-            "R9", True, f"One identical score, a default value or saturation, stands on {' and '.join(reasons)}."
+            "R9", True, f"One identical score, a default value or saturation, occurs in {' and '.join(reasons)}."
         )
     return Check("R9", False, "No score is repeated so often that it could be a default value.")
 

@@ -171,7 +171,7 @@ def s10_credentials(state: str | None) -> Check:
         state: Validation state of the manifest, such as "Valid" or "Invalid"; None if there is none, or it was not checked.
     """
     if state is None:
-        return Check("S10", False, "No content credentials were read, which is no finding.")
+        return Check("S10", False, "No content credentials were read, which is not a finding.")
     if state not in SOUND_CREDENTIALS:
         return Check("S10", True, f"The file has content credentials (C2PA) that are not valid: {state}.")
     return Check("S10", False, f"The content credentials (C2PA) are in the state {state!r}.")

@@ -22,7 +22,7 @@ BANDS: tuple[tuple[float, str], ...] = (
 )  # highest LR of each band, inclusive
 _EDGES = np.log10([edge for edge, _ in BANDS[:-1]])
 _SLACK = 1e-9  # tolerance of log10 LR: 10^log10(2) is not exactly 2
-NO_FINDING = "This is no finding in either direction."
+NO_FINDING = "This is not a finding in either direction."
 NO_SUPPORT = "no support for either proposition"
 
 

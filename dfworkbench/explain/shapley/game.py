@@ -80,5 +80,5 @@ def _complaint(values: Floats, asked: int, players: int) -> str:
     bad = int((~np.isfinite(values)).sum())
     return (
         f"{doing}: {bad} are NaN or infinite, expected finite numbers. Look at the detector's weights and at its precision: "
-        "a network that overflows in bfloat16 may do well in float32."
+        "a network that overflows in bfloat16 may work in float32."
     )

@@ -156,7 +156,7 @@ def _value_of(value: Value | Mapping[str, Value], row_id: str) -> Value:
 def _require_new(row_id: str, maps: Mapping[str, AttributionMap]) -> None:
     if row_id in maps:
         raise InputError(
-            f"explaining several pictures: the row id {row_id!r} comes twice, expected distinct ones. Name them apart."
+            f"explaining several pictures: the row id {row_id!r} occurs twice, expected distinct ones. Rename one."
         )
 
 

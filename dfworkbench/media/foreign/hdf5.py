@@ -28,7 +28,7 @@ def read_hdf5(path: Path, *, doing: str, where_to_get: str, expected: str) -> di
     def visit(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset):
             if not isinstance(name, str):  # h5py returns bytes if they are not UTF-8
-                raise RefusedError(f"the name {name!r:.80}, which is no text")
+                raise RefusedError(f"the name {name!r:.80}, which is not text")
             _require_stored(name, item, path.stat().st_size)
             arrays[name] = np.asarray(item, dtype=np.float32)
 
@@ -43,6 +43,6 @@ def _require_stored(name: str, item: Any, size: int) -> None:
     wanted = math.prod(item.shape or ()) * item.dtype.itemsize
     if item.external or item.is_virtual or item.dtype.kind not in "fiu" or wanted > size:
         raise RefusedError(
-            f"{name[:80]!r} of shape {item.shape} and type {item.dtype}, which is no array of numbers stored in the file "
+            f"{name[:80]!r} of shape {item.shape} and type {item.dtype}, which is not an array of numbers stored in the file "
             f"({wanted:,} bytes in a file of {size:,}, or in another file)"
         )

@@ -83,7 +83,7 @@ def _named_arrays(found: object) -> dict[str, NDArray[Any]]:
 
 def _plain_values(found: object) -> dict[str, Any]:
     if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
-        raise RefusedError(f"a pickled {type(found).__name__} that is no dict by name")
+        raise RefusedError(f"a pickled {type(found).__name__} that is not a dict by name")
     left = [MOST_INSTRUCTIONS]  # a list that occurs many times in another list takes few bytes
     return {name: _plain(value, left, 3) for name, value in found.items()}
 

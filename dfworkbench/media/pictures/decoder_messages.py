@@ -81,6 +81,6 @@ def _warn_if_deaf() -> None:
     del data[middle : middle + 200]
     if not _listen(bytes(data))[1]:
         _log.warning(
-            "OpenCV %s does not tell of damaged JPEG files here: pictures that are damaged in their middle are read as they are.",
+            "OpenCV %s does not report damaged JPEG files here: pictures that are damaged in their middle are read as they are.",
             cv2.__version__,
         )

@@ -147,7 +147,7 @@ def _decode(path: Path, data: bytes) -> NDArray[np.uint8]:
     if complaint:
         raise MediaError(
             f"reading the picture {path}: its {len(data):,} bytes are damaged, and part of its pixels is lost (the decoder says "
-            f"{complaint!r}). Expected a file as it was written: copy it again from its source."
+            f"{complaint!r}). Expected an undamaged file: copy it again from its source."
         )
     return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
@@ -171,7 +171,7 @@ def _shown(path: Path, data: bytes, opened: OpenedPicture, under: str) -> Pictur
 
 def _refuse(path: Path, data: bytes, error: Exception | None = None) -> NoReturn:
     raise MediaError(
-        f"reading the picture {path}: its {len(data):,} bytes (first {data[:8]!r}) are no picture that "
+        f"reading the picture {path}: its {len(data):,} bytes (first {data[:8]!r}) are not a picture that "
         f"{f'Pillow can decode ({error})' if error else 'OpenCV can decode'}. Expected PNG, JPEG, BMP, TIFF or WebP: check that "
         "the file is whole and that its suffix is right."
     ) from error

@@ -53,7 +53,7 @@ def _facts(path: Path, data: bytes, private: bool) -> dict[str, Any]:
         raise
     except Exception as error:  # for damaged files, Pillow's plugins raise any exception type
         raise MediaError(
-            f"reading the picture {path}: its {len(data):,} bytes (first {data[:8]!r}) are no picture that Pillow can open. "
+            f"reading the picture {path}: its {len(data):,} bytes (first {data[:8]!r}) are not a picture that Pillow can open. "
             "Expected PNG, JPEG, BMP, TIFF or WebP: check that the file is whole and that its suffix is right."
         ) from error
     require_bounded(path, *image.size, 1)

@@ -51,7 +51,7 @@ class VideoWriter:
                 "Crop or pad one pixel, or choose pix_fmt='yuv444p'."
             )
         if not 0 <= crf <= 51:
-            raise ParameterError(f"writing {self.path}: crf must lie in 0..51 (0 is lossless), got {crf}.")
+            raise ParameterError(f"writing {self.path}: crf must be in 0..51 (0 is lossless), got {crf}.")
         self._shape = (height, width, 3)
         self._pix_fmt, self._timed, self._stamp = pix_fmt, timed, -1
         self._rate = Fraction(fps).limit_denominator(1001)

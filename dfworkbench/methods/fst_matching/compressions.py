@@ -66,7 +66,7 @@ def _path_in(video: pd.Series, compression: str) -> PurePosixPath:
     own = video["compression"]
     if not own or parts.count(own) != 1:
         raise TableError(
-            f"looking for {video.name!r} in the compression {compression}: its own compression {own!r} is no folder of its path "
-            f"{video['path']!r}, so the other files cannot be found. Expected a tree as that of FaceForensics++: …/c23/videos/…"
+            f"looking for {video.name!r} in the compression {compression}: its own compression {own!r} is not a folder of its path "
+            f"{video['path']!r}, so the other files cannot be found. Expected a tree like that of FaceForensics++: …/c23/videos/…"
         )
     return PurePosixPath(*(compression if part == own else part for part in parts))

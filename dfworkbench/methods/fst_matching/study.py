@@ -81,8 +81,9 @@ class Study(study.Study[HypothesisSettings]):
         used = self.named["used"].to_numpy()
         if not used.any():
             raise InputError(
-                f"testing hypothesis {self.settings.hypothesis}: of none of {len(used)} fakes both people were named rightly, but "
-                "what encoders look at says nothing where they are wrong. Train them longer (encoder_epochs), or larger (size_px)."
+                f"testing hypothesis {self.settings.hypothesis}: both people were named correctly in none of {len(used)} fakes, "
+                "but what encoders look at says nothing where they are wrong. Train them longer "
+                "(encoder_epochs), or larger (size_px)."
             )
         return self.chosen.take(used)
 
@@ -98,9 +99,9 @@ class Study(study.Study[HypothesisSettings]):
             right = {
                 role: np.array(named(self.models[role], images)) == self.chosen.rows[role] for role in (CARRIER, DONOR)
             }
-            rows[part] = {f"{role} named rightly": f"{hit.mean():.0%}" for role, hit in right.items()}
+            rows[part] = {f"{role} named correctly": f"{hit.mean():.0%}" for role, hit in right.items()}
         people = len(self.models[CARRIER].detector.identities)  # pyright: ignore[reportArgumentType]
-        rows["guessing"] = {f"{role} named rightly": f"{1 / people:.0%}" for role in (CARRIER, DONOR)}
+        rows["guessing"] = {f"{role} named correctly": f"{1 / people:.0%}" for role in (CARRIER, DONOR)}
         return ReadableTable(pd.DataFrame(rows).T.rename_axis(f"{len(self.chosen.rows)} fakes, {people} people"))
 
     def used_table(self) -> ReadableTable:
@@ -219,7 +220,7 @@ class Study(study.Study[HypothesisSettings]):
         if root is None:
             raise DataNotFoundError(
                 f"comparing compressions of {self.settings.dataset!r}: the folder that it was extracted from is not there, and "
-                "frames of all compressions are read from its videos. Bring it back, or extract it again."
+                "frames of all compressions are read from its videos. Restore it, or extract it again."
             )
         faces = self.data.faces_of(self.pictures.rows)
         spec = self.models[CARRIER].input_spec

@@ -81,7 +81,7 @@ class ReconstructionSettings(Settings):
     )
     allow_undertrained: bool = Field(
         False,
-        description="Continue with a re-synthesiser that has learned too little, to try things out; the results are no evidence.",
+        description="Continue with a re-synthesiser that has learned too little, to try things out; the results are not evidence.",
     )
     batch_size: int = Field(8, ge=2, le=4096, description="Pictures per step.")
     learning_rate: float = Field(

@@ -91,7 +91,7 @@ class ResynthesisSettings(ClassifierSettings):
     )
     allow_undertrained: bool = Field(
         default=False,
-        description="Allow an untrained re-synthesiser and features of random weights; results are no evidence about the method.",
+        description="Allow an untrained re-synthesiser and features of random weights; results are not evidence about the method.",
     )
     compat: Literal["", "released"] = Field(
         default="",
@@ -242,7 +242,7 @@ def _load_features(detector: Any, source: str) -> Path:
 def _require_trained(detector: Any, own_vgg: nn.Module | None) -> None:
     """Refuse a re-synthesiser that cannot make pictures, and features from random weights."""
     without = (
-        "allow_undertrained=true goes on all the same, to try things out; its results are no evidence about the method."
+        "allow_undertrained=true continues anyway, to try things out; its results are not evidence about the method."
     )
     found = probe_psnr_db(detector.resynthesiser)
     if not found >= LEAST_PSNR_DB:

@@ -102,8 +102,8 @@ class ExplanationLab(ExplanationData, Lab[ExplanationAnswers]):
                 lambda given: judge_number(
                     given, fall, 0.006,
                     {"That is the fall of the other detector.": other_fall,
-                     "That is its AUC without the mark; asked is the difference.": self.auc(self.marked_name, "forged"),
-                     "The sign is turned round: a fall is positive.": -fall},
+                     "That is its AUC without the mark, not the difference.": self.auc(self.marked_name, "forged"),
+                     "The sign is reversed: a fall is positive.": -fall},
                     "Subtract the two AUCs in the row of the detector that looks at the mark.",
                 ),
                 round(fall, 3),

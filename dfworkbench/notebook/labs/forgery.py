@@ -137,7 +137,7 @@ class ForgeryLab(Lab[ForgeryAnswers]):
             return ""
         hits = len(set(answers.answer_1) & set(self.forged))
         return (
-            f"Your guess by eye had {hits} of {len(self.forged)} hits. Somebody who draws lots has as many or more with a "
+            f"Your guess by eye had {hits} of {len(self.forged)} hits. Random guessing gives as many or more with a "
             f"probability of {sum(self.chances[hits:]):.0%}. No number of hits was asked for."
         )
 
@@ -180,7 +180,7 @@ class ForgeryLab(Lab[ForgeryAnswers]):
                     self.given_away,
                     on_the_line,
                     {
-                        "Those are the faces forged without grain; asked is the lowest row.": sum(
+                        "Those are the faces forged without grain; the question is about the lowest row.": sum(
                             value < lowest for value in self.detail["forged, no grain"]
                         ),
                         "Those are the ones it does not give away.": len(row) - self.given_away,

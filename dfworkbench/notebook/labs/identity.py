@@ -86,7 +86,7 @@ class IdentityLab(IdentityData, Lab[IdentityAnswers]):
                         "Those are on one side only.": PEOPLE - both,
                         "Those are all people. Is everybody on both sides?": PEOPLE,
                     },
-                    "Count the rows of the figure in which both colours stand.",
+                    "Count the rows of the figure in which both colours appear.",
                 ),
                 both,
                 "rows of the figure with both colours; in pandas: "
@@ -99,7 +99,7 @@ class IdentityLab(IdentityData, Lab[IdentityAnswers]):
                     by_clip - by_person,
                     0.011,
                     {
-                        "The sign is turned round: take the AUC by clip minus the AUC by person.": by_person - by_clip,
+                        "The sign is reversed: take the AUC by clip minus the AUC by person.": by_person - by_clip,
                         "That is one of the two AUCs, not their difference.": by_clip,
                         "That is one of the two AUCs, and not their difference.": by_person,
                     },
@@ -117,7 +117,7 @@ class IdentityLab(IdentityData, Lab[IdentityAnswers]):
                     {
                         "That is the share of their forged clips.": forged,
                         "That is the share that is called genuine.": 1 - share,
-                        "An answer between 0 and 1 was asked, not per cent.": 100 * share,
+                        "An answer between 0 and 1 was asked for, not per cent.": 100 * share,
                     },
                     "Divide the two numbers in the last row of the table.",
                 ),
@@ -161,7 +161,9 @@ class IdentityLab(IdentityData, Lab[IdentityAnswers]):
         torn = people.groupby("group")["carrier"].count() - people[chosen].groupby("group")["carrier"].count()
         torn = torn[torn > 0].dropna()
         if len(torn):
-            return f"{len(torn)} ring(s) of swapped people stand partly in your test split: the others would be trained on."
+            return (
+                f"{len(torn)} ring(s) of swapped people are partly in your test split: the others would be trained on."
+            )
         counts = people[chosen]["label"].value_counts()
         for label, word in ((REAL, "shown genuine"), (FAKE, "swapped")):
             if counts.get(label, 0) < FEWEST:

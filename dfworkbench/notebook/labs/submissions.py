@@ -35,8 +35,8 @@ def grade_folder(folder: Path) -> pd.DataFrame:
     files = [file for file in sorted(folder.rglob("*.ipynb")) if ".ipynb_checkpoints" not in file.parts]
     if not files:
         raise DataNotFoundError(
-            f"grading labs: {folder} {'holds no .ipynb' if folder.is_dir() else 'is no folder'}; expected the notebooks that were "
-            "handed in, also in folders below it. Name the folder that holds them."
+            f"grading labs: {folder} {'holds no .ipynb' if folder.is_dir() else 'is not a folder'}; expected the notebooks that "
+            "were handed in, also in folders below it. Name the folder that holds them."
         )
     rows = [{"file": file.relative_to(folder).as_posix(), **_grade_row(file)} for file in files]
     columns = ["file", "lab", "seed", "points", "of", *_answer_columns(rows), "given", "note"]
@@ -51,7 +51,7 @@ def write_grades(grades: pd.DataFrame, path: Path) -> Path:
         OutputError: It cannot be written.
     """
     if path.suffix != ".csv":
-        raise ParameterError(f"writing grades: {path} is no .csv file; expected one. Name it grades.csv, say.")
+        raise ParameterError(f"writing grades: {path} is not a .csv file; expected one. Name it grades.csv, say.")
     return write_csv(grades, path, "the grades")
 
 
@@ -114,7 +114,7 @@ def _lab_of(notebook: nbformat.NotebookNode, path: Path) -> str:
         if path.stem.startswith(name):
             return name
     raise DataNotFoundError(
-        f"grading {path.name}: it is none of the labs; expected a copy of one of {', '.join(LABS)}. Let it be handed in again."
+        f"grading {path.name}: it is not one of the labs; expected a copy of one of {', '.join(LABS)}. Let it be handed in again."
     )
 
 

@@ -97,7 +97,7 @@ class ThresholdLab(Lab[ThresholdAnswers]):
         return Choices(
             {
                 "Of the genuine clips, about 5 % are flagged too.": "",
-                "This clip is fake with a probability of about 95 %.": "That turns the sentence round: the threshold limits how "
+                "This clip is fake with a probability of about 95 %.": "That reverses the sentence: the threshold limits how "
                 "many genuine clips are flagged, not how many flagged clips are genuine.",
                 "Of the flagged clips, about 5 % are genuine.": "5 % of what? Compare it with your fourth answer.",
                 "Of the clips that are not flagged, about 5 % are fakes.": "Fakes are rare before the detector looks. How "
@@ -197,7 +197,7 @@ class ThresholdLab(Lab[ThresholdAnswers]):
                     worth,
                     0.05 * worth,
                     {
-                        "That is the share of fakes that are flagged; asked is the share of flagged clips that are fakes.": hits,
+                        "That is the share of fakes that are flagged, not the share of flagged clips that are fakes.": hits,
                         "That is the share if half of all clips were fakes, as in the test set.": hits
                         / (hits + alarms or 1),
                         "That is the share of flagged clips that are genuine.": 1 - worth,

@@ -99,7 +99,7 @@ def write_report(
 
 
 def _lead(runs: Sequence[ReportRun], boards: Mapping[tuple[str, str], Leaderboard], left_out: Sequence[LeftOut]) -> str:
-    lost = f" {len(left_out)} without figures; the reasons stand below." if left_out else ""
+    lost = f" {len(left_out)} without figures; the reasons are below." if left_out else ""
     if not runs:
         return f"Nothing was measured.{lost}"
     (dataset, _), board = next(iter(boards.items()))

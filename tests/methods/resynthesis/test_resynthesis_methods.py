@@ -126,7 +126,7 @@ def test_stage_1_refuses(options, message):
 
 def test_an_untrained_resynthesiser_and_random_features_are_refused():
     with pytest.raises(
-        ParameterError, match=r"below 15 dB.*resynthesiser=RUN.*allow_undertrained=true.*no evidence about the method"
+        ParameterError, match=r"below 15 dB.*resynthesiser=RUN.*allow_undertrained=true.*not evidence about the method"
     ):
         build_method("resynthesis", detector_of())
     detector = detector_of("resynthesis_stage1")
@@ -190,7 +190,7 @@ def test_other_networks_than_that_of_stage_1_are_refused(tmp_path):
     path = save_detector(tmp_path / "detector.safetensors", detector_of(), "resynthesis_pixel", SMALL)
     with pytest.raises(CheckpointError, match=r"holds the detector 'resynthesis_pixel'.*detector = 'rdn'"):
         trial(resynthesiser=str(path))
-    with pytest.raises(DataNotFoundError, match="'nowhere': it is no file"):
+    with pytest.raises(DataNotFoundError, match="'nowhere': it is not a file"):
         trial(resynthesiser="nowhere")
 
 
