@@ -20,7 +20,7 @@ NETWORKS = [*list_detectors(), *OF_TIMM, *HELPERS]
 #: Options without which a method does not let its loss come near 0, on purpose.
 TO_LEARN = {"mi_net": {"weighting": "sum", "local_loss": False}}
 PAIRS = [(m, d) for m in list_methods() for d in NETWORKS if d not in TWINS and fits(m, d)]
-#: Learns twelve pictures by heart at twice its depth in golden/test_caddm_protocol.py, for which it would need as long here.
+#: Its larger twin, caddm_resnet34, learns twelve pictures by heart in golden/test_caddm_protocol.py.
 LEARNS_ELSEWHERE = ("caddm", "caddm_resnet18")
 #: All tests of a pair one after the other, so that `small_method` builds few networks.
 over_pairs = pytest.mark.parametrize(("method", "detector"), PAIRS, scope="module")
@@ -68,7 +68,7 @@ def test_parameter_groups_hold_every_trainable_parameter_once(method, detector):
 @over_pairs
 def test_one_batch_can_be_learnt_by_heart(method, detector):
     if (method, detector) == LEARNS_ELSEWHERE:
-        pytest.skip(f"{detector} learns by heart in golden/test_caddm_protocol.py")
+        pytest.skip("caddm_resnet34 learns by heart in golden/test_caddm_protocol.py")
     method = small_method(method, detector, dropout=0.0, **TO_LEARN.get(method, {})).train()
     batch = make_batch(method.detector.input_spec, [0, 1, 0, 1])
     if detector == "rdn":  # noise cannot be made again from means over 4 x 4 pixels
